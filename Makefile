@@ -1,0 +1,163 @@
+# Builds kith with GNU make. A flavour is one way to compile everything (release, asan, ...), and
+# has its own folder under build/; the release binary is ./kith. "make help" lists the targets.
+
+VERSION = 0.1.0
+FLAVOUR = release
+CONFIG = config.mk
+FUZZ_SECONDS = 600
+GCOV = gcov
+
+# Only what needs no compiler does without config.mk.
+ifneq ($(if $(MAKECMDGOALS),$(filter-out help clean distclean dist,$(MAKECMDGOALS)),all),)
+include $(CONFIG)
+endif
+
+B = build/$(FLAVOUR)
+BINARY = $(if $(filter release,$(FLAVOUR)),kith,$(B)/kith)
+LIBRARY = $(B)/libkith.a
+LIBRARY_OBJECTS = $(patsubst src/%.c,$(B)/%.o,$(filter-out src/main.c,$(sort $(wildcard src/*.c))))
+UNIT_SOURCES = $(sort $(wildcard tests/unit/test_*.c))
+UNIT_HELPERS = $(filter-out $(UNIT_SOURCES),$(sort $(wildcard tests/unit/*.c)))
+UNIT_PROGRAMS = $(UNIT_SOURCES:%.c=$(B)/%)
+FUZZ_SOURCES = $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_PROGRAMS = $(FUZZ_SOURCES:%.c=$(B)/%)
+MANUALS = $(wildcard man/*.1 man/*.5 man/*.7)
+
+SANITIZE = -fno-omit-frame-pointer -fno-sanitize-recover=all
+FLAGS_asan = -O1 -g $(SANITIZE) -fsanitize=address,undefined
+FLAGS_tsan = -O1 -g $(SANITIZE) -fsanitize=thread
+FLAGS_fuzz = -O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link,address,undefined
+FLAGS_valgrind = -O1 -g
+FLAGS_cover = -O0 -g --coverage -fprofile-update=atomic
+
+COMPILE_FLAGS = $(BASE_CFLAGS) -Isrc -DKITH_VERSION='"$(VERSION)"' $(CRYPTO_CFLAGS) $(CPPFLAGS) \
+	$(WARNINGS) $(or $(FLAGS_$(FLAVOUR)),$(HARDEN_CFLAGS) $(CFLAGS))
+LINK_FLAGS = $(or $(FLAGS_$(FLAVOUR)),$(HARDEN_LDFLAGS)) $(LDFLAGS)
+LIBS = $(CRYPTO_LIBS)
+# Shows what is made; the commands themselves with V=1.
+SHOW = $(if $(V),,@echo '  $@' &&)
+WITH_DEPENDENCIES = -MMD -MP -MT $@ -MF $@.d
+
+SANITIZER_OPTIONS = ASAN_OPTIONS=detect_leaks=1:exitcode=99 \
+	UBSAN_OPTIONS=print_stacktrace=1:exitcode=99 TSAN_OPTIONS=exitcode=99
+VALGRIND = valgrind -q --leak-check=full --error-exitcode=99
+
+.PHONY: all help programs fuzzers demo check unit asan tsan valgrind lint fuzz fuzz-quick cover \
+	bench install uninstall dist clean distclean
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+all: $(BINARY)
+
+help:
+	@echo 'make                 build ./kith (V=1: show the commands)'
+	@echo 'make demo            see it work'
+	@echo 'make check           all tests but those below'
+	@echo 'make unit            the unit tests alone'
+	@echo 'make asan, tsan      all tests under AddressSanitizer and UBSan, ThreadSanitizer'
+	@echo 'make valgrind        the unit tests under valgrind'
+	@echo 'make lint            the source under every linter'
+	@echo 'make fuzz            every fuzzer for FUZZ_SECONDS=600 (make fuzz-quick: 20)'
+	@echo 'make cover           how much of each source file the tests run'
+	@echo 'make bench           measure'
+	@echo 'make install         DESTDIR= PREFIX= BINDIR= MANDIR= (make uninstall: the reverse)'
+	@echo 'make dist            the release tarball of the last commit, in dist/'
+	@echo 'make clean           (make distclean: and what configure wrote)'
+
+$(CONFIG): configure
+	@mkdir -p $(@D)
+	./configure --output=$@ $(CONFIGURE_ARGS)
+
+$(BINARY): $(B)/main.o $(LIBRARY)
+	$(SHOW)$(CC) $(COMPILE_FLAGS) -o $@ $(B)/main.o $(LIBRARY) $(LINK_FLAGS) $(LIBS)
+
+$(LIBRARY): $(LIBRARY_OBJECTS)
+	@rm -f $@
+	$(SHOW)$(AR) rcs $@ $(LIBRARY_OBJECTS)
+
+$(B)/%.o: src/%.c $(CONFIG) Makefile
+	@mkdir -p $(@D)
+	$(SHOW)$(CC) $(COMPILE_FLAGS) $(WITH_DEPENDENCIES) -c -o $@ $<
+
+$(B)/tests/unit/%: tests/unit/%.c $(UNIT_HELPERS) $(LIBRARY) $(CONFIG) Makefile
+	@mkdir -p $(@D)
+	$(SHOW)$(CC) $(COMPILE_FLAGS) $(WITH_DEPENDENCIES) -o $@ $< $(UNIT_HELPERS) $(LIBRARY) $(LINK_FLAGS) \
+		$(LIBS)
+
+$(B)/tests/fuzz/%: tests/fuzz/%.c $(LIBRARY) $(CONFIG) Makefile
+	@mkdir -p $(@D)
+	$(SHOW)$(CC) $(COMPILE_FLAGS) $(WITH_DEPENDENCIES) -fsanitize=fuzzer -o $@ $< $(LIBRARY) \
+		$(LINK_FLAGS) $(LIBS)
+
+programs: $(BINARY) $(UNIT_PROGRAMS)
+
+fuzzers: $(FUZZ_PROGRAMS)
+
+demo: all
+	@tests/demo
+
+check: programs
+	@KITH=./kith KITH_BUILD=$(B) tests/run
+
+unit: $(UNIT_PROGRAMS)
+	@KITH_BUILD=$(B) tests/run unit
+
+asan tsan:
+	@$(MAKE) FLAVOUR=$@ programs
+	@KITH=build/$@/kith KITH_BUILD=build/$@ $(SANITIZER_OPTIONS) tests/run unit bats
+
+valgrind:
+	@$(MAKE) FLAVOUR=valgrind programs
+	@KITH_BUILD=build/valgrind KITH_WRAP='$(VALGRIND)' tests/run unit
+
+lint: all
+	@KITH_LINT_FLAGS='$(BASE_CFLAGS) -Isrc $(CRYPTO_CFLAGS)' tests/run lint tests/lint/tools
+
+fuzz:
+	@$(MAKE) FLAVOUR=fuzz CONFIG=build/fuzz/config.mk CC=clang fuzzers
+	@KITH_BUILD=build/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) KITH_TEST_TIMEOUT=0 tests/run tests/fuzz/run
+
+fuzz-quick:
+	@$(MAKE) FUZZ_SECONDS=20 fuzz
+
+cover:
+	@$(MAKE) FLAVOUR=cover programs
+	@find build/cover -name '*.gcda' -exec rm -f {} +
+	@KITH=build/cover/kith KITH_BUILD=build/cover tests/run unit bats; status=$$?; \
+		for source in src/*.c; do $(GCOV) -n -o build/cover "$$source" 2>/dev/null; done | \
+			awk -f tests/cover.awk && exit $$status
+
+bench: all
+	@if test -x bench/run; then bench/run; else echo 'make bench: bench/run is not here' >&2; exit 1; fi
+
+install: all
+	install -d '$(DESTDIR)$(BINDIR)'
+	install -m 0755 $(BINARY) '$(DESTDIR)$(BINDIR)/kith'
+	@for page in $(MANUALS); do \
+		folder='$(DESTDIR)$(MANDIR)'/man$${page##*.}; \
+		echo "install -m 0644 $$page $$folder"; \
+		install -d "$$folder" && install -m 0644 "$$page" "$$folder" || exit 1; \
+	done
+
+uninstall:
+	rm -f '$(DESTDIR)$(BINDIR)/kith'
+	@for page in $(MANUALS); do \
+		file='$(DESTDIR)$(MANDIR)'/man$${page##*.}/$${page##*/}; \
+		echo "rm -f $$file"; rm -f "$$file"; \
+	done
+
+# git gives every file the time of the commit, and gzip -n adds none: the same commit makes the
+# same tarball.
+dist:
+	@mkdir -p dist
+	git -c tar.umask=0022 archive --format=tar --prefix=kith-$(VERSION)/ \
+		-o dist/kith-$(VERSION).tar HEAD
+	gzip -9nf dist/kith-$(VERSION).tar
+
+clean:
+	rm -rf build kith
+
+distclean: clean
+	rm -rf config.mk dist
+
+-include $(wildcard $(B)/*.d $(B)/tests/unit/*.d $(B)/tests/fuzz/*.d)

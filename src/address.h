@@ -1,0 +1,46 @@
+/*
+ * Addresses as people write them: HOST:PORT, [v6]:PORT, PORT, or the path of a UNIX socket. And
+ * as kith shows them.
+ */
+#ifndef KITH_ADDRESS_H
+#define KITH_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#define HOST_SIZE 256 /* a domain name and its NUL (RFC 1035, 2.3.4) */
+#define PORT_SIZE 6   /* "65535" and its NUL */
+#define PATH_SIZE (sizeof(((struct sockaddr_un *)0)->sun_path))
+
+/* Room for an address as text: [v6%scope]:port, or a path, and the NUL. */
+#define ADDRESS_TEXT_SIZE (HOST_SIZE + PORT_SIZE + 3)
+
+/* Parts of an address; a part that was not given is empty. Either a path, or a port. */
+struct address {
+    char host[HOST_SIZE];
+    char port[PORT_SIZE];
+    char path[PATH_SIZE];
+};
+
+enum address_form {
+    ADDRESS_HOST_PORT,   /* both are needed */
+    ADDRESS_PORT,        /* the host may be missing */
+    ADDRESS_PORT_OR_PATH /* and it may be a path, told by its '/' */
+};
+
+/*
+ * Read text. A port is a number from 0 to 65535; 0 asks for a free one. False if it is none of
+ * the forms that are allowed.
+ */
+bool address_parse(struct address *address, const char *text, enum address_form form);
+
+/* Write it as it would be parsed: HOST:PORT with brackets where they are needed, or the path. */
+void address_format(char out[static ADDRESS_TEXT_SIZE], const struct address *address);
+
+/* The numeric form of a socket's address: 127.0.0.1:40123, [::1]:40123, a path, or "?". */
+void address_of_socket(char out[static ADDRESS_TEXT_SIZE], const struct sockaddr *from,
+                       socklen_t len);
+
+#endif

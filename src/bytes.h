@@ -1,0 +1,39 @@
+/*
+ * Bytes and text: numbers in network order, hexadecimal, and the escaping of what is shown.
+ * Nothing here allocates or fails but by its return value.
+ */
+#ifndef KITH_BYTES_H
+#define KITH_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define KEY_SIZE 32     /* an Ed25519 or X25519 public key, an Ed25519 seed, a cipher key */
+#define KEY_HEX_SIZE 65 /* the same in hexadecimal, with its NUL */
+#define SIGNATURE_SIZE 64
+
+/* 32-bit numbers, most significant byte first. */
+void store_u32be(uint8_t out[static 4], uint32_t value);
+uint32_t load_u32be(const uint8_t in[static 4]);
+
+/* Write len bytes as 2 * len lower-case digits and a NUL: out holds 2 * len + 1 bytes. */
+void hex_encode(char *out, const uint8_t *in, size_t len);
+
+/*
+ * Read exactly len bytes from 2 * len digits of either case; what follows them is not looked at.
+ * False if another character comes first.
+ */
+bool hex_decode(uint8_t *out, size_t len, const char *in);
+
+/*
+ * Copy text to out (size bytes, NUL included) fit for a terminal or a log: control characters,
+ * backslashes and bytes over 0x7e become \xNN. Cut at a whole escape where it would not fit,
+ * "..." then ends it. Returns out.
+ */
+char *escape_text(char *out, size_t size, const char *text, size_t text_len);
+
+/* Whether c is a blank or tab; the C locale's isspace is not wanted for files. */
+bool is_blank(char c);
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * Owns the way of a call: resolve, connect, shake hands, under one deadline. Must never go on
+ * with a peer that is not proven.
+ */
+#include "call.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+
+#define WHICH_SIZE (WHO_TEXT_SIZE + ADDRESS_TEXT_SIZE + 8)
+
+/* "NAME (01234567) at HOST:PORT", and the address that was reached when a name was given. */
+static void describe(char out[static WHICH_SIZE], const struct callee *callee,
+                     const struct net_peer *reached)
+{
+    char who[WHO_TEXT_SIZE], given[ADDRESS_TEXT_SIZE];
+
+    who_format(who, callee->name, callee->key);
+    address_format(given, &callee->address);
+    (void)snprintf(out, WHICH_SIZE, "%s at %s", who, reached->len > 0 ? reached->text : given);
+}
+
+static void complain(enum kith_error error, const char *what, const struct callee *callee,
+                     const struct net_peer *reached, const char *system_why,
+                     const struct greeting *greeting)
+{
+    char which[WHICH_SIZE], why[256], skew[64];
+
+    describe(which, callee, reached);
+    if (system_why != NULL) {
+        (void)snprintf(why, sizeof(why), "%s: %s", error_text(error), system_why);
+    } else if (error == ERR_CLOCK_AHEAD || error == ERR_CLOCK_BEHIND) {
+        clock_format_skew(skew, sizeof(skew), greeting->handshake.peer_timestamp_ms,
+                          greeting->answered_wall_ms);
+        (void)snprintf(why, sizeof(why), "the clocks disagree: its clock is %s ours", skew);
+    } else if (error == ERR_HANDSHAKE_TIMEOUT) {
+        (void)snprintf(why, sizeof(why), "%s",
+                       reached->len == 0 ? "cannot be reached in time" : error_text(error));
+    } else {
+        (void)snprintf(why, sizeof(why), "%s", error_text(error));
+    }
+    log_event(LOG_ERROR, what, which, why, error_hint(error));
+}
+
+enum kith_error call_peer(struct call *call, const struct setup *setup, const struct callee *callee,
+                          bool check_only, const char *what)
+{
+    int64_t deadline_ms = clock_deadline_ms(setup->options->handshake_timeout_ms);
+    const char *why = NULL;
+    struct net_peer reached;
+    enum kith_error error;
+
+    memset(call, 0, sizeof(*call));
+    error = net_connect(&callee->address, &setup->net, deadline_ms, &call->fd, &reached, &why);
+    if (error == OK) {
+        greeting_dial(&call->greeting, &setup->rules, call->fd, &reached, callee->key, deadline_ms);
+        call->greeting.check_only = check_only;
+        error = greeting_finish(&call->greeting);
+    }
+    if (error != OK) {
+        complain(error, what, callee, &reached, why, &call->greeting);
+        call_end(call);
+    }
+    return error;
+}
+
+void call_end(struct call *call)
+{
+    if (call->fd >= 0)
+        (void)close(call->fd);
+    call->fd = -1;
+    greeting_wipe(&call->greeting);
+}

@@ -1,0 +1,38 @@
+/*
+ * Time: deadlines on the monotonic clock, timestamps on the wall clock, and the durations that
+ * people write. The wall clock is for the wire and for logs alone.
+ */
+#ifndef KITH_CLOCK_H
+#define KITH_CLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NEVER_MS INT64_MAX /* a deadline that does not come */
+
+/* Milliseconds of the monotonic clock. */
+int64_t clock_now_ms(void);
+
+/* Microseconds of the monotonic clock, for figures shown to a user. */
+int64_t clock_now_us(void);
+
+/* Milliseconds since the Unix epoch. */
+uint64_t clock_wall_ms(void);
+
+/* The deadline that lies ms from now; NEVER_MS for ms = NEVER_MS. */
+int64_t clock_deadline_ms(int64_t ms);
+
+/* What is left until the deadline as poll(2) takes it: 0 if it has passed, -1 if it never comes. */
+int clock_poll_timeout(int64_t deadline_ms);
+
+/* Read "500ms", "5s", "2m", "1h" (a bare number is seconds), at most a year. False if it is none.
+ */
+bool clock_parse_duration(const char *text, int64_t *out_ms);
+
+/*
+ * How far a peer's timestamp is from ours, in words: "412.0 s behind" or "0.3 s ahead of".
+ */
+void clock_format_skew(char *out, size_t size, uint64_t theirs_ms, uint64_t ours_ms);
+
+#endif

@@ -1,0 +1,110 @@
+/*
+ * Owns the commands that call a peer: dial and check.
+ */
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "call.h"
+#include "clock.h"
+#include "commands.h"
+#include "log.h"
+#include "pipe.h"
+#include "setup.h"
+
+#define FIRST_WAIT_MS 200
+#define LONGEST_WAIT_MS 5000
+
+/*
+ * Whether a call that failed may get through later: an address that does not answer yet, or a
+ * listener that is being restarted. Who turned out to be somebody else remains so.
+ */
+static bool may_pass(enum kith_error error)
+{
+    return error == ERR_CONNECT || error == ERR_RESOLVE || error == ERR_HANDSHAKE_CUT ||
+           error == ERR_HANDSHAKE_TIMEOUT;
+}
+
+static void wait_ms(int64_t ms)
+{
+    struct timespec time = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+
+    (void)nanosleep(&time, NULL);
+}
+
+/* Call until it gets through, or --retry is over. */
+static enum kith_error call_with_retries(struct call *call, const struct setup *setup,
+                                         const struct callee *callee)
+{
+    int64_t give_up_ms = clock_deadline_ms(setup->options->retry_ms);
+    int64_t pause_ms = FIRST_WAIT_MS;
+
+    for (;;) {
+        enum kith_error error = call_peer(call, setup, callee, false, "dial");
+        int64_t left_ms = give_up_ms - clock_now_ms();
+
+        if (error == OK || !may_pass(error) || left_ms <= 0)
+            return error;
+        wait_ms(pause_ms < left_ms ? pause_ms : left_ms);
+        pause_ms = pause_ms * 2 < LONGEST_WAIT_MS ? pause_ms * 2 : LONGEST_WAIT_MS;
+    }
+}
+
+enum kith_error command_dial(const struct options *options)
+{
+    struct setup setup;
+    struct callee callee;
+    struct call call;
+    enum kith_error error = setup_begin(&setup, options);
+
+    if (error == OK)
+        error = who_callee(&setup.who, options->arguments[0], &callee);
+    if (error == OK)
+        error = call_with_retries(&call, &setup, &callee);
+    if (error == OK) {
+        char who[WHO_TEXT_SIZE];
+
+        who_format(who, callee.name, callee.key);
+        log_event(LOG_SUMMARY, "dial", who, "connected", NULL);
+        setup_report_ready(options, call.greeting.peer.text);
+        error = pipe_run(options, "dial", call.fd, &call.greeting.keys, who, &call.greeting.peer);
+        call_end(&call);
+    }
+    setup_end(&setup);
+    return error;
+}
+
+/* "NAME (01234567) 127.0.0.1:9000: round trip 0.4 ms, clock 0.002 s ahead of ours". */
+static void print_check(const struct callee *callee, const struct greeting *greeting)
+{
+    char who[WHO_TEXT_SIZE], skew[64];
+    uint64_t trip_us = (uint64_t)(greeting->answered_us - greeting->called_us);
+    /* Its timestamp was taken about half a round trip before its answer came. */
+    uint64_t then_ms = greeting->answered_wall_ms - trip_us / 2000;
+
+    who_format(who, callee->name, callee->key);
+    clock_format_skew(skew, sizeof(skew), greeting->handshake.peer_timestamp_ms, then_ms);
+    (void)printf("%s at %s: round trip %" PRIu64 ".%03u ms, clock %s ours\n", who,
+                 greeting->peer.text, trip_us / 1000, (unsigned)(trip_us % 1000), skew);
+}
+
+enum kith_error command_check(const struct options *options)
+{
+    struct setup setup;
+    struct callee callee;
+    struct call call;
+    enum kith_error error = setup_begin(&setup, options);
+
+    if (error == OK)
+        error = who_callee(&setup.who, options->arguments[0], &callee);
+    if (error == OK)
+        error = call_peer(&call, &setup, &callee, true, "check");
+    if (error == OK) {
+        setup_report_ready(options, call.greeting.peer.text);
+        print_check(&callee, &call.greeting);
+        call_end(&call);
+    }
+    setup_end(&setup);
+    return error;
+}

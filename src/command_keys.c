@@ -1,0 +1,158 @@
+/*
+ * Owns the commands that make and show keys: keygen and pubkey. Must never write a private key
+ * where others can read it, nor over another one unasked.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "crypto.h"
+#include "identity.h"
+#include "key_file.h"
+#include "log.h"
+#include "passphrase.h"
+#include "paths.h"
+#include "private_key.h"
+#include "public_key.h"
+
+#define PRIVATE_MODE 0600
+#define PUBLIC_MODE 0644
+#define HOSTNAME_SIZE 256
+
+static enum kith_error complain(enum kith_error error, const char *what, const char *path)
+{
+    log_event(LOG_ERROR, what, path, error == ERR_SYSTEM ? strerror(errno) : error_text(error),
+              error_hint(error));
+    return error;
+}
+
+/*
+ * The name behind the public key: what -n says, else the host's as far as it is a good name.
+ * Returns what is wrong with -n, or NULL.
+ */
+static const char *choose_name(const struct options *options, char name[static NAME_SIZE])
+{
+    char host[HOSTNAME_SIZE] = "";
+    const char *problem;
+
+    name[0] = '\0';
+    if (options->name == NULL && gethostname(host, sizeof(host) - 1) == 0)
+        host[strcspn(host, ".")] = '\0';
+    if (options->name == NULL && name_problem(host, strlen(host)) == NULL)
+        (void)snprintf(name, NAME_SIZE, "%.*s", NAME_SIZE - 1, host);
+    if (options->name == NULL)
+        return NULL;
+    problem = name_problem(options->name, strlen(options->name));
+    if (problem == NULL)
+        (void)snprintf(name, NAME_SIZE, "%s", options->name);
+    return problem;
+}
+
+/* Make a key: its PEM, and the line of its public key. */
+static enum kith_error make(char pem[static CRYPTO_PEM_SIZE], uint8_t public_key[static KEY_SIZE])
+{
+    uint8_t seed[KEY_SIZE];
+    enum kith_error error = crypto_random(seed, sizeof(seed));
+
+    if (error == OK)
+        error = crypto_ed25519_public(public_key, seed);
+    if (error == OK)
+        error = crypto_pem_write(pem, seed);
+    crypto_wipe(seed, sizeof(seed));
+    return error;
+}
+
+/* The public file first: if the private one then cannot be written, nothing was promised. */
+static enum kith_error write_pair(const struct options *options, const char *path, const char *pem,
+                                  const char *line)
+{
+    char public_path[FILE_PATH_SIZE + 4];
+    enum kith_error error;
+
+    (void)snprintf(public_path, sizeof(public_path), "%s.pub", path);
+    if (!options->force && access(path, F_OK) == 0)
+        return complain(ERR_FILE_EXISTS, "keygen", path);
+    error = key_file_write(public_path, line, strlen(line), PUBLIC_MODE, options->force);
+    if (error != OK)
+        return complain(error, "keygen", public_path);
+    error = key_file_write(path, pem, strlen(pem), PRIVATE_MODE, options->force);
+    if (error != OK) {
+        (void)complain(error, "keygen", path);
+        if (!options->force)
+            (void)unlink(public_path);
+    }
+    return error;
+}
+
+enum kith_error command_keygen(const struct options *options)
+{
+    const char *given = options->argument_count > 0 ? options->arguments[0] : NULL;
+    char path[FILE_PATH_SIZE], pem[CRYPTO_PEM_SIZE], hex[KEY_HEX_SIZE], name[NAME_SIZE];
+    char line[KEY_HEX_SIZE + NAME_SIZE + 2];
+    uint8_t public_key[KEY_SIZE];
+    const char *problem = choose_name(options, name);
+    enum kith_error error;
+
+    if (problem != NULL) {
+        log_event(LOG_ERROR, "keygen", options->name, problem, NULL);
+        return ERR_USAGE;
+    }
+    error = path_of_identity(path, given);
+    if (error == OK)
+        error = make(pem, public_key);
+    if (error != OK)
+        return complain(error, "keygen", given != NULL ? given : "identity");
+    hex_encode(hex, public_key, KEY_SIZE);
+    (void)snprintf(line, sizeof(line), "%s%s%s\n", hex, name[0] != '\0' ? " " : "", name);
+    error = write_pair(options, path, pem, line);
+    crypto_wipe(pem, sizeof(pem));
+    if (error == OK) {
+        log_event(LOG_NOTE, "keygen", path, "made; its public key is in the .pub file beside it",
+                  "give that to your peers");
+        (void)fputs(line, stdout);
+    }
+    return error;
+}
+
+/* The public key of a file that holds a private or a public one. */
+static enum kith_error read_any(const struct key_file *file, const char *path,
+                                const struct options *options, uint8_t public_key[static KEY_SIZE],
+                                char name[static NAME_SIZE])
+{
+    struct passphrase_source source = {.file = options->passphrase_file, .prompt = path};
+    uint8_t seed[KEY_SIZE];
+    enum kith_error error = public_key_parse(public_key, name, file->text, file->len);
+
+    if (error != ERR_KEY_PRIVATE)
+        return error;
+    name[0] = '\0';
+    error = private_key_parse(seed, file->text, file->len, passphrase_ask, &source);
+    if (error == OK)
+        error = crypto_ed25519_public(public_key, seed);
+    crypto_wipe(seed, sizeof(seed));
+    return error;
+}
+
+enum kith_error command_pubkey(const struct options *options)
+{
+    const char *given = options->argument_count > 0 ? options->arguments[0] : NULL;
+    char path[FILE_PATH_SIZE], hex[KEY_HEX_SIZE], name[NAME_SIZE] = "";
+    uint8_t public_key[KEY_SIZE];
+    struct key_file file = {0};
+    enum kith_error error = path_of_identity(path, given);
+
+    if (error == OK)
+        error = key_file_read(&file, path, KEY_FILE_MAX, KEY_FILE_PUBLIC);
+    if (error == OK)
+        error = read_any(&file, path, options, public_key, name);
+    key_file_wipe(&file);
+    if (error != OK) {
+        identity_complain(error, path, errno);
+        return error;
+    }
+    hex_encode(hex, public_key, KEY_SIZE);
+    (void)printf("%s\n", hex);
+    return OK;
+}

@@ -1,0 +1,142 @@
+/*
+ * kith: an encrypted pipe and port forwarder between machines whose people know each other's
+ * public keys. This file owns the choice of the command and the exit status.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "crypto.h"
+#include "log.h"
+#include "options.h"
+#include "protect.h"
+
+struct command {
+    const char *name;
+    const char *arguments;
+    const char *summary;
+    unsigned bit;
+    int least; /* arguments */
+    int most;
+    enum kith_error (*run)(const struct options *options);
+};
+
+static const struct command commands[] = {
+    {"keygen", "[FILE]", "make an identity: FILE (private) and FILE.pub", FOR_KEYGEN, 0, 1,
+     command_keygen},
+    {"pubkey", "[FILE]", "print the public key of a private or public key file", FOR_PUBKEY, 0, 1,
+     command_pubkey},
+    {"listen", "[HOST:]PORT", "wait for one known peer; stdin and stdout through the channel",
+     FOR_LISTEN, 1, 1, command_listen},
+    {"dial", "PEER", "call a known peer; stdin and stdout through the channel", FOR_DIAL, 1, 1,
+     command_dial},
+    {"check", "PEER", "is this peer there, and is it the one? Its handshake and nothing else",
+     FOR_CHECK, 1, 1, command_check},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_help(void)
+{
+    (void)printf("kith: an encrypted pipe and port forwarder between peers who know each other's "
+                 "keys\n\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        (void)printf("  kith %-7s %-22s %s\n", commands[i].name, commands[i].arguments,
+                     commands[i].summary);
+    (void)printf("\n  kith COMMAND --help, kith --version\n\n"
+                 "PEER is WHO@HOST:PORT, or a name from the peers file whose line has addr.\n"
+                 "WHO is a name, a public key in 64 hex digits, or a file with one (./x, x.pub).\n"
+                 "The manual: kith(1), kith-peers(5), kith-protocol(7)\n");
+}
+
+static void print_command_help(const struct command *command)
+{
+    (void)printf("usage: kith %s [options] %s\n%s\n\n", command->name, command->arguments,
+                 command->summary);
+    options_print(command->bit);
+}
+
+/* What was printed has to arrive as well. */
+static enum exit_status finish_stdout(enum exit_status status)
+{
+    if (fflush(stdout) == 0 || status != EXIT_WHOLE)
+        return status;
+    log_event(LOG_ERROR, "stdout", NULL, error_text(ERR_STDOUT), NULL);
+    return EXIT_LOCAL;
+}
+
+/*
+ * The first process of a container is not ended by signals that it does not handle. Everybody
+ * else is, as is usual, and the shell sees by which.
+ */
+static void end_by_signal(int number)
+{
+    _exit(128 + number);
+}
+
+static void handle_signals(void)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (getpid() != 1)
+        return;
+    (void)signal(SIGINT, end_by_signal);
+    (void)signal(SIGTERM, end_by_signal);
+    (void)signal(SIGHUP, end_by_signal);
+}
+
+static enum log_level level_of(const struct options *options)
+{
+    if (options->quiet)
+        return LOG_ERROR;
+    if (options->verbosity == 0)
+        return LOG_NOTE;
+    return options->verbosity == 1 ? LOG_SUMMARY : LOG_DEBUG;
+}
+
+static enum exit_status run(const struct command *command, int argc, char **argv)
+{
+    struct options options;
+    enum kith_error error;
+
+    error = options_parse(&options, command->name, command->bit, command->least, command->most,
+                          argc, argv);
+    if (error != OK)
+        return error_exit_status(error);
+    if (options.help) {
+        print_command_help(command);
+        return EXIT_WHOLE;
+    }
+    log_configure(level_of(&options), options.json);
+    error = crypto_start();
+    if (error != OK)
+        log_event(LOG_ERROR, command->name, NULL, error_text(error), error_hint(error));
+    else
+        error = command->run(&options);
+    return error_exit_status(error);
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+
+    protect_standard_descriptors();
+    protect_process();
+    handle_signals();
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_help();
+        return (int)finish_stdout(EXIT_WHOLE);
+    }
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+        (void)printf("kith %s\n", KITH_VERSION);
+        return (int)finish_stdout(EXIT_WHOLE);
+    }
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(name, commands[i].name) == 0)
+            return (int)finish_stdout(run(&commands[i], argc - 1, argv + 1));
+    }
+    log_event(LOG_ERROR, name[0] != '\0' ? name : "usage", NULL,
+              name[0] != '\0' ? "no such command" : "a command is missing", "see: kith --help");
+    return EXIT_USAGE;
+}

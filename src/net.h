@@ -1,0 +1,74 @@
+/*
+ * TCP and UNIX sockets: calling an address, listening on one, and how each socket is set up.
+ */
+#ifndef KITH_NET_H
+#define KITH_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "address.h"
+#include "error.h"
+
+/* How to reach the network; what -4, -6 and --source say. */
+struct net_options {
+    int family;         /* AF_UNSPEC, AF_INET or AF_INET6 */
+    const char *source; /* a numeric address of ours, or NULL */
+};
+
+/* The other side of a connection. */
+struct net_peer {
+    struct sockaddr_storage address;
+    socklen_t len;
+    char text[ADDRESS_TEXT_SIZE];
+};
+
+/*
+ * Connect to an address by the deadline: all addresses of its name are tried, each a quarter of
+ * a second after the one before, or as soon as that has failed (RFC 8305), and the first that
+ * answers is taken. *fd is non-blocking and tuned; *peer says which address it was.
+ * ERR_RESOLVE, ERR_CONNECT, ERR_HANDSHAKE_TIMEOUT; *why is then the reason, a constant or what
+ * strerror gave.
+ */
+must_check enum kith_error net_connect(const struct address *address,
+                                       const struct net_options *options, int64_t deadline_ms,
+                                       int *fd, struct net_peer *peer, const char **why);
+
+#define NET_LISTENERS_MAX 8
+
+/* Sockets that wait for calls: one for each address of the name. */
+struct net_listeners {
+    int fds[NET_LISTENERS_MAX];
+    size_t count;
+    char text[ADDRESS_TEXT_SIZE]; /* the first one's address in use */
+};
+
+/* Listen, non-blocking. ERR_RESOLVE, ERR_BIND; *why as above. On error nothing is open. */
+must_check enum kith_error net_listen(struct net_listeners *listeners,
+                                      const struct address *address,
+                                      const struct net_options *options, const char **why);
+
+/* Close them; fine twice. */
+void net_listeners_close(struct net_listeners *listeners);
+
+/*
+ * Take a call that waits, non-blocking and tuned. False, with errno, if there is none: EAGAIN, or
+ * EMFILE and its kin when the machine has no room.
+ */
+bool net_accept(int listener, int *fd, struct net_peer *peer);
+
+/*
+ * Set up a connection: every write is sent at once, and a peer that has vanished is noticed in
+ * about a minute. What a system lacks of it is left out.
+ */
+void net_tune(int fd);
+
+/* Make a descriptor non-blocking and closed on exec. False with errno. */
+bool net_set_nonblocking(int fd);
+
+/* Close so that the other side sees a reset, not an end. */
+void net_close_reset(int fd);
+
+#endif

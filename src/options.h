@@ -1,0 +1,66 @@
+/*
+ * The command line: every option stands once, in a table that getopt_long and --help are made of.
+ */
+#ifndef KITH_OPTIONS_H
+#define KITH_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+
+#define PEERS_NAMED_MAX 256 /* uses of --peer */
+#define MESSAGE_SIZE_DEFAULT (128u << 10)
+#define MESSAGE_SIZE_MAX (16u << 20)
+
+/* Which commands an option belongs to: a command is a bit, or several options' groups share it. */
+enum command_bit {
+    FOR_KEYGEN = 1 << 0,
+    FOR_PUBKEY = 1 << 1,
+    FOR_LISTEN = 1 << 2,
+    FOR_DIAL = 1 << 3,
+    FOR_CHECK = 1 << 4
+};
+
+struct options {
+    const char *identity; /* -i, or NULL */
+    const char *passphrase_file;
+    const char *peers;                  /* -a, or NULL */
+    const char *named[PEERS_NAMED_MAX]; /* -p */
+    size_t named_count;
+    const char *namespace;
+    int64_t synchrony_bound_ms;
+    int64_t max_handshake_age_ms;
+    int64_t handshake_timeout_ms;
+    int64_t idle_timeout_ms;
+    int64_t retry_ms;
+    size_t max_message_size;
+    int family;
+    const char *source;
+    int ready_fd; /* -1 for none */
+    int verbosity;
+    bool quiet;
+    bool json;
+    bool send_only;
+    bool recv_only;
+    bool progress;
+    bool force;       /* keygen */
+    const char *name; /* keygen */
+    bool help;
+    char **arguments; /* what is no option */
+    int argument_count;
+};
+
+/*
+ * Read the options of one command (its bit and name) from argv, where argv[0] is the command. Of
+ * the arguments there must be least to most. What is wrong is logged: ERR_USAGE.
+ */
+must_check enum kith_error options_parse(struct options *options, const char *command,
+                                         unsigned command_bit, int least, int most, int argc,
+                                         char **argv);
+
+/* Print the options of a command, one a line, to stdout. */
+void options_print(unsigned command_bit);
+
+#endif

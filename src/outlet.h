@@ -1,0 +1,45 @@
+/*
+ * Where what arrives goes: stdout, a program, or a socket; written without blocking.
+ */
+#ifndef KITH_OUTLET_H
+#define KITH_OUTLET_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+enum outlet_kind {
+    OUTLET_NONE,    /* there is no place: whatever arrives is an error */
+    OUTLET_SOCKET,  /* its end is passed on by shutting down its sending side */
+    OUTLET_PRIVATE, /* a descriptor in non-blocking mode, or a file, which needs none */
+    OUTLET_SHARED   /* a pipe or terminal whose mode others rely on */
+};
+
+struct outlet {
+    enum outlet_kind kind;
+    int fd;          /* to write to and to poll; -1 once its end was passed on */
+    int original_fd; /* the descriptor it was made from, if it is another one; else -1 */
+};
+
+/* Discards nothing: has no place for data. */
+struct outlet outlet_none(void);
+
+/* A connected, non-blocking socket; remains the caller's to close. */
+struct outlet outlet_socket(int fd);
+
+/*
+ * stdout, whatever it is. Its mode is left as it is, since the shell and other programs share it:
+ * where the system allows, it is opened anew in a mode of our own.
+ */
+struct outlet outlet_stdout(void);
+
+/* As writev(2) on a non-blocking descriptor: bytes written, or -1 and errno (EAGAIN: later). */
+ssize_t outlet_write(struct outlet *outlet, const struct iovec *pieces, int count);
+
+/*
+ * Pass the end on, so that who reads there sees it. False with errno if the system says only now
+ * that what was written could not be kept. Fine twice.
+ */
+bool outlet_end(struct outlet *outlet);
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * Asking for a passphrase: from a file that holds it, or on the terminal without echo.
+ */
+#ifndef KITH_PASSPHRASE_H
+#define KITH_PASSPHRASE_H
+
+/* Where to get it from. */
+struct passphrase_source {
+    const char *file;   /* its first line, or NULL to ask on the terminal */
+    const char *prompt; /* what it is for: the key's path */
+};
+
+/*
+ * A crypto_passphrase (crypto.h) whose context is a struct passphrase_source. Returns the length,
+ * or -1 when there is no terminal, or the file cannot be read.
+ */
+int passphrase_ask(char *out, int size, void *source);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * The peers file: who is known, by which name, and under which conditions.
+ */
+#ifndef KITH_PEERS_H
+#define KITH_PEERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "bytes.h"
+#include "error.h"
+#include "public_key.h"
+
+#define PEERS_FILE_MAX (4u << 20) /* bytes in a peers file */
+
+struct peer {
+    uint8_t key[KEY_SIZE];
+    char name[NAME_SIZE]; /* empty for a key that was given by itself */
+    char *address;        /* addr="HOST:PORT", or NULL */
+    char *from;           /* from="ADDR/BITS,...", checked when read, or NULL */
+    char *permit_target;  /* permit-target="...,...", or NULL for every target */
+    uint64_t expires_ms;  /* expiry-time, since the epoch; UINT64_MAX for never */
+};
+
+/* A set of peers; nothing in it changes once it is read. */
+struct peers {
+    struct peer *list; /* count of them, sorted by key */
+    size_t count;
+};
+
+/* Where and why a peers file was refused or a line of it skipped. */
+struct peers_problem {
+    size_t line;   /* from 1 */
+    char why[160]; /* raw: log.h escapes it */
+};
+
+/* Called for each line that is skipped with a warning (a key of another type). */
+typedef void peers_warning(const struct peers_problem *problem, void *context);
+
+/*
+ * Parse len bytes of text into an empty set. own_key (or NULL) may not be in it; warn may be NULL.
+ * On the first bad line: ERR_PEERS_LINE, *problem says which and why, the set is left empty, as it
+ * is on ERR_MEMORY and ERR_CRYPTO.
+ */
+must_check enum kith_error peers_parse(struct peers *peers, const char *text, size_t len,
+                                       const uint8_t *own_key, struct peers_problem *problem,
+                                       peers_warning *warn, void *context);
+
+/* Add one key under a name ("" for none) to a set, unless it is there. ERR_MEMORY. */
+must_check enum kith_error peers_add(struct peers *peers, const uint8_t key[static KEY_SIZE],
+                                     const char *name);
+
+/* Copy one peer, its options too, into another set, unless it is there. ERR_MEMORY. */
+must_check enum kith_error peers_add_copy(struct peers *peers, const struct peer *peer);
+
+/* The peer of this key or name, or NULL. Lookups take logarithmic and linear time. */
+const struct peer *peers_find_key(const struct peers *peers, const uint8_t key[static KEY_SIZE]);
+const struct peer *peers_find_name(const struct peers *peers, const char *name);
+
+/* Whether the peer may call from this address: OK, ERR_PEER_EXPIRED or ERR_PEER_SOURCE. */
+must_check enum kith_error peer_may_call(const struct peer *peer, const struct sockaddr *from,
+                                         uint64_t wall_ms);
+
+/*
+ * Whether the peer may be joined to this target of serve, compared as text with each of the parts
+ * of permit-target between commas.
+ */
+bool peer_permits_target(const struct peer *peer, const char *target);
+
+/* Free what the set holds; fine on an empty one, and twice. */
+void peers_free(struct peers *peers);
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * Owns the joining of stdin and stdout to a channel. Must never report success for anything that
+ * is less than whole.
+ */
+#include "pipe.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "clock.h"
+#include "log.h"
+#include "progress.h"
+#include "pump.h"
+
+static void summarise(const struct pump *pump, enum kith_error error, const char *who,
+                      const struct net_peer *peer, int64_t begun_us)
+{
+    char sent[24], received[24], seconds[32];
+
+    (void)snprintf(sent, sizeof(sent), "%" PRIu64, pump->sent);
+    (void)snprintf(received, sizeof(received), "%" PRIu64, pump->received);
+    (void)snprintf(seconds, sizeof(seconds), "%.3f", (double)(clock_now_us() - begun_us) / 1e6);
+    log_fields(LOG_SUMMARY, "channel", who, error_text(error), "address", peer->text, "sent", sent,
+               "received", received, "seconds", seconds, (const char *)NULL);
+}
+
+static void complain(const struct pump *pump, enum kith_error error, const char *what,
+                     const char *who, const struct net_peer *peer)
+{
+    bool local = error == ERR_STDIN || error == ERR_STDOUT || error == ERR_STDOUT_CLOSED;
+    char which[ADDRESS_TEXT_SIZE + 128], why[256];
+
+    if (local)
+        (void)snprintf(which, sizeof(which), "%s", error == ERR_STDIN ? "stdin" : "stdout");
+    else
+        (void)snprintf(which, sizeof(which), "%s at %s", who, peer->text);
+    if (pump->system_errno != 0 && error != ERR_STDOUT_CLOSED && error_is_system(error))
+        (void)snprintf(why, sizeof(why), "%s: %s", error_text(error), strerror(pump->system_errno));
+    else
+        (void)snprintf(why, sizeof(why), "%s", error_text(error));
+    log_event(LOG_ERROR, what, which, why, error_hint(error));
+}
+
+enum kith_error pipe_run(const struct options *options, const char *what, int fd,
+                         struct session_keys *keys, const char *who, const struct net_peer *peer)
+{
+    struct progress progress;
+    struct channel channel = {0};
+    struct pump pump = {
+        .channel = &channel,
+        .net = fd,
+        .in = options->recv_only ? -1 : STDIN_FILENO,
+        .in_ends_with_peer = isatty(STDIN_FILENO) == 1,
+        .idle_timeout_ms = options->idle_timeout_ms,
+    };
+    int64_t begun_us = clock_now_us();
+    enum kith_error error = channel_start(&channel, keys, options->max_message_size);
+
+    session_keys_wipe(keys);
+    pump.outlet = options->send_only ? outlet_none() : outlet_stdout();
+    if (options->progress) {
+        progress_begin(&progress, pump.in);
+        pump.progress = progress_show;
+        pump.progress_context = &progress;
+    }
+    if (error == OK)
+        error = pump_run(&pump);
+    if (options->progress)
+        progress_end(&progress, pump.sent, pump.received);
+    if (error != OK)
+        complain(&pump, error, what, who, peer);
+    summarise(&pump, error, who, peer, begun_us);
+    channel_wipe(&channel);
+    return error;
+}

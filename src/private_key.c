@@ -1,0 +1,69 @@
+/*
+ * Owns the telling apart of the forms that a private key comes in. It must never leave a copy of
+ * the key in memory, nor take a key of another kind for a seed.
+ */
+#include "private_key.h"
+
+#include "key_file.h"
+#include "key_text.h"
+#include "openssh_key.h"
+
+/* PEM, by its label. libcrypto's forms go to it whole, frame and all. */
+static enum kith_error parse_pem(uint8_t seed[static KEY_SIZE], struct text tidy, struct text label,
+                                 crypto_passphrase *ask, void *context)
+{
+    bool openssh = text_equals(label, "OPENSSH PRIVATE KEY");
+    bool pkcs8 = text_equals(label, "PRIVATE KEY") || text_equals(label, "ENCRYPTED PRIVATE KEY");
+    struct text body = {0};
+    enum kith_error error = OK;
+
+    if (text_ends(label, "PUBLIC KEY"))
+        return ERR_KEY_PUBLIC;
+    if (!openssh && !pkcs8) /* RSA, EC, DSA PRIVATE KEY: the forms older than PKCS#8 */
+        return text_ends(label, " PRIVATE KEY") ? ERR_KEY_TYPE : ERR_KEY_FORMAT;
+    error = pem_body(tidy, label, &body);
+    if (error != OK)
+        return error;
+    if (openssh)
+        return openssh_private_key(seed, body);
+    return crypto_pem_private(seed, tidy.at, tidy.len, ask, context);
+}
+
+/* A line of 64 hex digits; with a name behind it is what kith writes a public key as. */
+static enum kith_error parse_line(uint8_t seed[static KEY_SIZE], struct text tidy)
+{
+    struct text line = {0};
+    struct text word = {0};
+
+    if (!text_next_line(&tidy, &line))
+        return ERR_FILE_EMPTY;
+    word = text_next_word(&line);
+    if (openssh_is_key_type(word))
+        return ERR_KEY_PUBLIC;
+    if (word.len != KEY_HEX_SIZE - 1 || !hex_decode(seed, KEY_SIZE, word.at))
+        return ERR_KEY_FORMAT;
+    if (line.len > 0)
+        return ERR_KEY_PUBLIC;
+    return tidy.len == 0 ? OK : ERR_KEY_FORMAT;
+}
+
+enum kith_error private_key_parse(uint8_t seed[static KEY_SIZE], const char *text, size_t len,
+                                  crypto_passphrase *ask, void *context)
+{
+    char copy[KEY_FILE_MAX + 1];
+    struct text tidy = {0};
+    struct text label = {0};
+    enum kith_error error = OK;
+
+    if (len > KEY_FILE_MAX)
+        return ERR_FILE_TOO_LARGE;
+    error = text_tidy(&tidy, copy, text, len, '\0');
+    if (error == OK && pem_label(tidy, &label))
+        error = parse_pem(seed, tidy, label, ask, context);
+    else if (error == OK)
+        error = parse_line(seed, tidy);
+    if (error != OK)
+        crypto_wipe(seed, KEY_SIZE);
+    crypto_wipe(copy, sizeof copy);
+    return error;
+}

@@ -1,0 +1,259 @@
+/*
+ * Owns the loop of one channel: what to wait for, and when it is over. Must never spin, never
+ * block but in poll, and never call a channel whole that is not.
+ */
+#define _GNU_SOURCE /* POLLRDHUP */
+#include "pump.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "receiver.h"
+#include "sender.h"
+
+#ifndef POLLRDHUP
+#define POLLRDHUP 0
+#endif
+
+#define CLOSE_MS 5000    /* how long to wait for the peer's close, once all is confirmed */
+#define DELIVERY_MS 2000 /* how long an outlet may take nothing, once the channel is broken */
+
+enum { NET, IN, OUT, POLLED };
+
+struct run {
+    struct pump *pump;
+    struct sender sender;
+    struct receiver receiver;
+    struct pollfd fds[POLLED];
+    uint64_t moved; /* bytes by all of our reads and writes, when last looked at */
+    int64_t idle_deadline_ms;
+    int64_t progress_due_ms;
+};
+
+/*
+ * Poll for what can be used, and nothing else: a descriptor that is ready for something nobody
+ * takes would make poll return at once for ever.
+ */
+static void arm(struct run *run)
+{
+    const struct sender *sender = &run->sender;
+    const struct receiver *receiver = &run->receiver;
+    const struct outlet *outlet = &receiver->outlet;
+    bool blocked = receiver_wants_outlet(receiver);
+    /* An outlet that breaks is noticed even when there is nothing to write; for a socket, its
+     * input side tells while that is read. */
+    bool watched = outlet->kind != OUTLET_SOCKET || sender->in < 0;
+
+    run->fds[NET] = (struct pollfd){
+        .fd = run->pump->net,
+        .events = (short)((receiver_wants_net(receiver) ? POLLIN : POLLRDHUP) |
+                          (sender_wants_net(sender) ? POLLOUT : 0)),
+    };
+    run->fds[IN] = (struct pollfd){
+        .fd = sender_wants_input(sender) ? sender->in : -1,
+        .events = POLLIN,
+    };
+    run->fds[OUT] = (struct pollfd){
+        .fd = blocked || watched ? outlet->fd : -1,
+        .events = blocked ? POLLOUT : 0,
+    };
+}
+
+static uint64_t bytes_moved(const struct run *run)
+{
+    return run->sender.total + run->sender.net_total + run->receiver.total +
+           run->receiver.net_total;
+}
+
+/* Look at the clock for those who asked; *timeout is for poll. */
+static enum kith_error keep_time(struct run *run, int *timeout)
+{
+    struct pump *pump = run->pump;
+    int64_t until_ms = NEVER_MS;
+
+    *timeout = -1;
+    if (pump->idle_timeout_ms != NEVER_MS) {
+        uint64_t moved = bytes_moved(run);
+
+        if (moved != run->moved)
+            run->idle_deadline_ms = clock_deadline_ms(pump->idle_timeout_ms);
+        else if (clock_now_ms() >= run->idle_deadline_ms)
+            return ERR_IDLE_TIMEOUT;
+        run->moved = moved;
+        until_ms = run->idle_deadline_ms;
+    }
+    if (pump->progress != NULL) {
+        run->progress_due_ms =
+            pump->progress(pump->progress_context, run->sender.total, run->receiver.total);
+        if (run->progress_due_ms < until_ms)
+            until_ms = run->progress_due_ms;
+    }
+    if (until_ms != NEVER_MS)
+        *timeout = clock_poll_timeout(until_ms);
+    return OK;
+}
+
+/* Open and write all that is here. */
+static enum kith_error take_arrived(struct run *run)
+{
+    struct receiver *receiver = &run->receiver;
+    enum kith_error opened, written;
+
+    do {
+        opened = receiver_open(receiver);
+        bool some = receiver_wants_outlet(receiver);
+
+        written = receiver_write(receiver);
+        if (!some)
+            break;
+    } while (opened == OK && written == OK && !receiver_wants_outlet(receiver));
+    return written != OK ? written : opened;
+}
+
+/* One round of reading and writing, after poll. */
+static enum kith_error move(struct run *run)
+{
+    struct receiver *receiver = &run->receiver;
+    bool outlet_idle = !receiver_wants_outlet(receiver);
+    enum kith_error error = OK;
+
+    if (run->fds[IN].revents != 0)
+        error = sender_read(&run->sender);
+    if (error == OK && run->fds[NET].revents != 0) {
+        if (receiver_wants_net(receiver))
+            receiver_read(receiver);
+        else if ((run->fds[NET].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0)
+            receiver->closed = true; /* before it has our receipt, so it is cut in any case */
+    }
+    if (error == OK)
+        error = take_arrived(run);
+    if (error == OK && outlet_idle && run->fds[OUT].revents != 0 && receiver->outlet.fd >= 0) {
+        errno = EPIPE;
+        error = ERR_STDOUT_CLOSED;
+    }
+    if (run->pump->in_ends_with_peer && receiver_delivered(receiver))
+        run->sender.in = -1;
+    return error;
+}
+
+/* Until the channel is whole and all of it sent, or the first error. */
+static enum kith_error flow(struct run *run)
+{
+    struct sender *sender = &run->sender;
+    struct receiver *receiver = &run->receiver;
+    enum kith_error error;
+    int timeout;
+
+    for (;;) {
+        error = sender_mark(sender, receiver_delivered(receiver));
+        if (error != OK)
+            return error;
+        sender_flush(sender);
+        if (channel_whole(run->pump->channel) && sender->sealed.start == sender->sealed.end)
+            return OK;
+        if (receiver->closed || sender->broken)
+            return receiver_cut(receiver);
+        error = keep_time(run, &timeout);
+        if (error != OK)
+            return error;
+        arm(run);
+        if (poll(run->fds, POLLED, timeout) < 0) {
+            if (errno != EINTR)
+                return ERR_SYSTEM;
+            continue;
+        }
+        error = move(run);
+        if (error != OK)
+            return error;
+    }
+}
+
+static bool outlet_failed(enum kith_error error)
+{
+    return error == ERR_STDOUT || error == ERR_STDOUT_CLOSED;
+}
+
+/*
+ * The channel is broken. What has arrived is still opened and written, unless the outlet takes
+ * nothing for a while: then the rest is given up, since the user has to be told.
+ */
+static void deliver_rest(struct run *run)
+{
+    struct receiver *receiver = &run->receiver;
+
+    receiver->closed = false; /* what the kernel holds is still to be had */
+    for (;;) {
+        uint64_t before = receiver->net_total;
+        enum kith_error error = take_arrived(run);
+
+        if (outlet_failed(error) || (error != OK && !receiver_wants_outlet(receiver)))
+            return;
+        if (receiver_wants_outlet(receiver)) {
+            struct pollfd wait = {.fd = receiver->outlet.fd, .events = POLLOUT};
+
+            if (poll(&wait, 1, DELIVERY_MS) == 0)
+                return;
+            continue;
+        }
+        receiver_read(receiver);
+        if (receiver->net_total == before)
+            return;
+    }
+}
+
+/*
+ * All is confirmed. Our side is shut down and the peer's close awaited, so that our receipt is
+ * not lost to a reset. Whatever happens to the connection now changes nothing, but a peer that
+ * goes on talking is not one that speaks the protocol.
+ */
+static enum kith_error await_close(struct run *run)
+{
+    struct receiver *receiver = &run->receiver;
+    int64_t deadline_ms = clock_deadline_ms(CLOSE_MS);
+    enum kith_error error = OK;
+
+    (void)shutdown(run->pump->net, SHUT_WR);
+    while (error == OK && !receiver->closed && clock_now_ms() < deadline_ms) {
+        struct pollfd wait = {.fd = run->pump->net, .events = POLLIN};
+
+        if (poll(&wait, 1, clock_poll_timeout(deadline_ms)) > 0) {
+            receiver_read(receiver);
+            error = receiver_open(receiver);
+        }
+    }
+    return error;
+}
+
+static bool is_cut(enum kith_error error)
+{
+    return error == ERR_CUT_DATA || error == ERR_CUT_RECEIPT || error == ERR_CUT_OUR_RECEIPT;
+}
+
+enum kith_error pump_run(struct pump *pump)
+{
+    struct run run = {.pump = pump, .idle_deadline_ms = clock_deadline_ms(pump->idle_timeout_ms)};
+    enum kith_error error;
+
+    error = sender_start(&run.sender, pump->channel, pump->in, pump->net);
+    if (error == OK)
+        error = receiver_start(&run.receiver, pump->channel, pump->net, pump->outlet);
+    if (error == OK) {
+        error = flow(&run);
+        pump->system_errno = errno;
+        if (error == OK)
+            error = await_close(&run);
+        else if (!outlet_failed(error))
+            deliver_rest(&run);
+        if (is_cut(error)) {
+            error = receiver_cut(&run.receiver);
+            pump->system_errno = run.receiver.closed_errno;
+        }
+    }
+    pump->sent = run.sender.total;
+    pump->received = run.receiver.total;
+    pump->outlet = run.receiver.outlet;
+    sender_free(&run.sender);
+    receiver_free(&run.receiver);
+    return error;
+}

@@ -1,0 +1,46 @@
+/*
+ * The pump of one channel: moves bytes both ways between a local input and outlet and the
+ * connection, until both directions are whole and confirmed, or something fails.
+ */
+#ifndef KITH_PUMP_H
+#define KITH_PUMP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "channel.h"
+#include "clock.h"
+#include "error.h"
+#include "outlet.h"
+
+/*
+ * Told now and then how many bytes of the stream have gone each way. Returns when it wants to be
+ * called again at the latest, a deadline of clock.h.
+ */
+typedef int64_t pump_progress(void *context, uint64_t sent, uint64_t received);
+
+struct pump {
+    /* what to join; the caller keeps and closes the descriptors */
+    struct channel *channel;
+    int net; /* connected and non-blocking */
+    int in;  /* read when it polls as ready; -1 for nothing to say */
+    struct outlet outlet;
+    bool in_ends_with_peer;  /* the input is a terminal, where nobody may end what we say */
+    int64_t idle_timeout_ms; /* NEVER_MS for none */
+    pump_progress *progress; /* or NULL */
+    void *progress_context;
+
+    /* how it went */
+    uint64_t sent; /* bytes of the stream, each way */
+    uint64_t received;
+    int system_errno; /* the system's reason for the error, or 0 */
+};
+
+/*
+ * Run to the end. OK means whole: everything was written where it belongs at both ends, and each
+ * side has the other's word for it (PROTOCOL.md, "The stream on top"). Else the first error; what
+ * had been verified by then is still written, for as long as the outlet takes it.
+ */
+must_check enum kith_error pump_run(struct pump *pump);
+
+#endif

@@ -1,0 +1,190 @@
+/*
+ * Owns the callers that have not proven yet who they are. Must never let them take more than
+ * their places, nor keep a known peer out by filling them.
+ */
+#include "reception.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+#define PLACES 128
+#define PAUSE_MS 50 /* before the next try to accept when the system has no descriptor left */
+
+struct reception {
+    const struct net_listeners *listeners;
+    const struct greeting_rules *rules;
+    int64_t timeout_ms;
+    reception_refused *refused;
+    void *context;
+    int64_t paused_until_ms; /* no call is accepted before */
+    size_t count;            /* greetings under way; the oldest first */
+    struct greeting *greetings[PLACES];
+    struct pollfd fds[PLACES + NET_LISTENERS_MAX];
+};
+
+/* Take one out, the others keep their order. Its descriptor stays open. */
+static void take_out(struct reception *reception, size_t i)
+{
+    greeting_wipe(reception->greetings[i]);
+    free(reception->greetings[i]);
+    reception->count--;
+    memmove(&reception->greetings[i], &reception->greetings[i + 1],
+            (reception->count - i) * sizeof(reception->greetings[0]));
+}
+
+static void turn_away(struct reception *reception, size_t i)
+{
+    reception->refused(reception->context, reception->greetings[i]);
+    (void)close(reception->greetings[i]->fd);
+    take_out(reception, i);
+}
+
+/*
+ * Make room: the oldest of those who have not said their hello goes, since an honest caller says
+ * it at once; if all have, the oldest.
+ */
+static void evict(struct reception *reception)
+{
+    size_t i = 0;
+
+    while (i < reception->count && reception->greetings[i]->message != 1)
+        i++;
+    if (i == reception->count)
+        i = 0;
+    reception->greetings[i]->error = ERR_EVICTED;
+    turn_away(reception, i);
+}
+
+static enum kith_error welcome(struct reception *reception, int fd, const struct net_peer *from)
+{
+    struct greeting *greeting = malloc(sizeof(*greeting));
+
+    if (greeting == NULL) {
+        (void)close(fd);
+        return ERR_MEMORY;
+    }
+    if (reception->count == PLACES)
+        evict(reception);
+    greeting_listen(greeting, reception->rules, fd, from, clock_deadline_ms(reception->timeout_ms));
+    reception->greetings[reception->count++] = greeting;
+    return OK;
+}
+
+/* Accept the calls that wait, but no more at once than there are places. */
+static enum kith_error accept_calls(struct reception *reception, int listener)
+{
+    enum kith_error error = OK;
+
+    for (int i = 0; error == OK && i < PLACES; i++) {
+        struct net_peer from;
+        int fd;
+
+        if (net_accept(listener, &fd, &from)) {
+            error = welcome(reception, fd, &from);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            if (reception->count > 0)
+                evict(reception);
+            reception->paused_until_ms = clock_deadline_ms(PAUSE_MS);
+            break;
+        } else {
+            break; /* none is waiting, or it has gone already */
+        }
+    }
+    return error;
+}
+
+/* Fill the poll set: greetings first, listeners behind. Returns the time to wait. */
+static int arm(struct reception *reception)
+{
+    bool paused = clock_now_ms() < reception->paused_until_ms;
+    int64_t until_ms = paused ? reception->paused_until_ms : NEVER_MS;
+
+    for (size_t i = 0; i < reception->count; i++) {
+        const struct greeting *greeting = reception->greetings[i];
+
+        reception->fds[i] = (struct pollfd){
+            .fd = greeting->fd,
+            .events = greeting->state == GREETING_READS ? POLLIN : POLLOUT,
+        };
+        if (greeting->deadline_ms < until_ms)
+            until_ms = greeting->deadline_ms;
+    }
+    for (size_t i = 0; i < reception->listeners->count; i++) {
+        reception->fds[reception->count + i] = (struct pollfd){
+            .fd = paused ? -1 : reception->listeners->fds[i],
+            .events = POLLIN,
+        };
+    }
+    return clock_poll_timeout(until_ms);
+}
+
+/* Let every greeting go on. True when one is done: it is the guest. */
+static bool step_all(struct reception *reception, struct guest *guest)
+{
+    for (size_t i = reception->count; i-- > 0;) {
+        struct greeting *greeting = reception->greetings[i];
+        enum greeting_state state;
+
+        if (reception->fds[i].revents == 0 && clock_now_ms() < greeting->deadline_ms)
+            continue;
+        state = greeting_step(greeting);
+        if (state == GREETING_FAILED)
+            turn_away(reception, i);
+        if (state != GREETING_DONE)
+            continue;
+        guest->fd = greeting->fd;
+        guest->keys = greeting->keys;
+        guest->from = greeting->peer;
+        memcpy(guest->key, greeting->handshake.peer, KEY_SIZE);
+        take_out(reception, i);
+        return true;
+    }
+    return false;
+}
+
+/* One round; *found when there is a guest. */
+static enum kith_error attend(struct reception *reception, struct guest *guest, bool *found)
+{
+    size_t greeted;
+    enum kith_error error = OK;
+    int timeout = arm(reception);
+
+    greeted = reception->count;
+    if (poll(reception->fds, (nfds_t)(greeted + reception->listeners->count), timeout) < 0)
+        return errno == EINTR ? OK : ERR_SYSTEM;
+    *found = step_all(reception, guest);
+    for (size_t i = 0; !*found && error == OK && i < reception->listeners->count; i++) {
+        if (reception->fds[greeted + i].revents != 0)
+            error = accept_calls(reception, reception->listeners->fds[i]);
+    }
+    return error;
+}
+
+enum kith_error reception_await(const struct net_listeners *listeners,
+                                const struct greeting_rules *rules, int64_t timeout_ms,
+                                reception_refused *refused, void *context, struct guest *guest)
+{
+    struct reception reception = {
+        .listeners = listeners,
+        .rules = rules,
+        .timeout_ms = timeout_ms,
+        .refused = refused,
+        .context = context,
+    };
+    enum kith_error error = OK;
+    bool found = false;
+
+    while (error == OK && !found)
+        error = attend(&reception, guest, &found);
+    while (reception.count > 0) {
+        (void)close(reception.greetings[0]->fd);
+        take_out(&reception, 0);
+    }
+    return error;
+}

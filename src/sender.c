@@ -1,0 +1,98 @@
+/*
+ * Owns the way from the input to the connection. Must never send a byte of the stream unsealed,
+ * and must never hold back what was read to wait for more: a keystroke is a message at once.
+ */
+#include "sender.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define FRAMES_HELD 2 /* one is filled while the other waits for the connection */
+
+enum kith_error sender_start(struct sender *sender, struct channel *channel, int in, int net)
+{
+    *sender = (struct sender){.channel = channel, .in = in, .net = net};
+    return buffer_make(&sender->sealed, FRAMES_HELD * (channel->max_message_size + FRAME_OVERHEAD));
+}
+
+void sender_free(struct sender *sender)
+{
+    buffer_free(&sender->sealed);
+}
+
+static size_t room(const struct sender *sender)
+{
+    return sender->sealed.size - sender->sealed.end;
+}
+
+bool sender_wants_input(const struct sender *sender)
+{
+    return sender->in >= 0 && !sender->broken &&
+           room(sender) >= sender->channel->max_message_size + FRAME_OVERHEAD;
+}
+
+bool sender_wants_net(const struct sender *sender)
+{
+    return sender->sealed.end > sender->sealed.start && !sender->broken;
+}
+
+enum kith_error sender_read(struct sender *sender)
+{
+    struct buffer *sealed = &sender->sealed;
+    uint8_t *frame = sealed->bytes + sealed->end;
+    ssize_t n = read(sender->in, frame + FRAME_HEADER_SIZE, sender->channel->max_message_size);
+    enum kith_error error;
+
+    if (n < 0)
+        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? OK : ERR_STDIN;
+    if (n == 0) {
+        sender->in = -1;
+        return OK;
+    }
+    error = channel_seal(sender->channel, frame + FRAME_HEADER_SIZE, (size_t)n, frame);
+    if (error != OK)
+        return error;
+    sealed->end += (size_t)n + FRAME_OVERHEAD;
+    sender->total += (uint64_t)n;
+    return OK;
+}
+
+enum kith_error sender_mark(struct sender *sender, bool receipt_due)
+{
+    struct buffer *sealed = &sender->sealed;
+    const struct channel *channel = sender->channel;
+    enum kith_error error = OK;
+
+    if (sender->in < 0 && channel->sending.state == STREAM_OPEN && room(sender) >= FRAME_OVERHEAD) {
+        error = channel_seal_end(sender->channel, sealed->bytes + sealed->end);
+        sealed->end += FRAME_OVERHEAD;
+    }
+    if (error == OK && receipt_due && channel->sending.state == STREAM_ENDED &&
+        room(sender) >= FRAME_OVERHEAD) {
+        error = channel_seal_receipt(sender->channel, sealed->bytes + sealed->end);
+        sealed->end += FRAME_OVERHEAD;
+    }
+    return error;
+}
+
+void sender_flush(struct sender *sender)
+{
+    struct buffer *sealed = &sender->sealed;
+
+    while (sender_wants_net(sender)) {
+        ssize_t n = send(sender->net, sealed->bytes + sealed->start, sealed->end - sealed->start,
+                         MSG_DONTWAIT);
+
+        if (n >= 0) {
+            sealed->start += (size_t)n;
+            sender->net_total += (uint64_t)n;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            return;
+        } else if (errno != EINTR) {
+            sender->broken = true;
+        }
+    }
+    if (sealed->start == sealed->end)
+        sealed->start = sealed->end = 0;
+}

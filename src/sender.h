@@ -1,0 +1,50 @@
+/*
+ * Our direction of the stream: what is read from the input, sealed, and sent.
+ */
+#ifndef KITH_SENDER_H
+#define KITH_SENDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buffer.h"
+#include "channel.h"
+#include "error.h"
+
+struct sender {
+    struct channel *channel;
+    int in; /* -1 once it has ended */
+    int net;
+    bool broken;          /* the connection takes no more */
+    struct buffer sealed; /* frames that wait to be sent */
+    uint64_t total;       /* bytes of the stream sealed so far */
+    uint64_t net_total;   /* bytes that the connection has taken */
+};
+
+/* in may be -1: nothing to say. ERR_MEMORY. */
+must_check enum kith_error sender_start(struct sender *sender, struct channel *channel, int in,
+                                        int net);
+void sender_free(struct sender *sender);
+
+/* Whether the input should be read: it is open, and there is room for a message. */
+bool sender_wants_input(const struct sender *sender);
+
+/* Whether frames wait for the connection to take them. */
+bool sender_wants_net(const struct sender *sender);
+
+/*
+ * Read once from the input, which is ready, and seal what came. The input's end sets in to -1.
+ * ERR_STDIN with errno; ERR_NONCES_USED_UP.
+ */
+must_check enum kith_error sender_read(struct sender *sender);
+
+/*
+ * Say our end once the input has ended, and our receipt when receipt_due; each once, and only
+ * when there is room.
+ */
+must_check enum kith_error sender_mark(struct sender *sender, bool receipt_due);
+
+/* Send what waits, as far as the connection takes it. A connection that fails sets broken. */
+void sender_flush(struct sender *sender);
+
+#endif

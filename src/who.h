@@ -1,0 +1,54 @@
+/*
+ * The people: reading the peers file when a command needs it, and finding out who is meant by
+ * what stands on the command line.
+ */
+#ifndef KITH_WHO_H
+#define KITH_WHO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "address.h"
+#include "error.h"
+#include "peers.h"
+
+/* "NAME (01234567)", or the 8 digits alone for a key without a name. */
+#define WHO_TEXT_SIZE (NAME_SIZE + 12)
+
+struct who {
+    const char *peers_path; /* -a, or NULL for the usual places */
+    const uint8_t *own_key;
+    struct peers file; /* the peers file, once it was needed */
+    bool read;
+};
+
+/* A peer to be called. */
+struct callee {
+    uint8_t key[KEY_SIZE];
+    char name[NAME_SIZE]; /* or empty */
+    struct address address;
+};
+
+/*
+ * Read the peers file, unless that has been done. As everything here, it logs what is wrong and
+ * returns that error.
+ */
+must_check enum kith_error who_read_file(struct who *who);
+
+/*
+ * Add who is meant by WHO (a name, a key in hex, a file with a public key) to a set: with all
+ * that the peers file says of a name, and with nothing but the key otherwise.
+ */
+must_check enum kith_error who_add(struct who *who, const char *text, struct peers *set);
+
+/* Find who is meant by PEER (WHO@HOST:PORT, or a name with an address). */
+must_check enum kith_error who_callee(struct who *who, const char *text, struct callee *callee);
+
+/* How a peer is shown. */
+void who_format(char out[static WHO_TEXT_SIZE], const char *name,
+                const uint8_t key[static KEY_SIZE]);
+
+/* Free what was read; fine twice. */
+void who_free(struct who *who);
+
+#endif
