@@ -24,48 +24,41 @@ static void describe(char out[static WHICH_SIZE], const struct callee *callee,
     (void)snprintf(out, WHICH_SIZE, "%s at %s", who, reached->len > 0 ? reached->text : given);
 }
 
-static void complain(enum kith_error error, const char *what, const struct callee *callee,
-                     const struct net_peer *reached, const char *system_why,
-                     const struct greeting *greeting)
+void call_complain(const struct call *call, enum kith_error error, const struct callee *callee,
+                   const char *what, enum log_level level)
 {
     char which[WHICH_SIZE], why[256], skew[64];
 
-    describe(which, callee, reached);
-    if (system_why != NULL) {
-        (void)snprintf(why, sizeof(why), "%s: %s", error_text(error), system_why);
+    describe(which, callee, &call->reached);
+    if (call->why != NULL) {
+        (void)snprintf(why, sizeof(why), "%s: %s", error_text(error), call->why);
     } else if (error == ERR_CLOCK_AHEAD || error == ERR_CLOCK_BEHIND) {
-        clock_format_skew(skew, sizeof(skew), greeting->handshake.peer_timestamp_ms,
-                          greeting->answered_wall_ms);
+        clock_format_skew(skew, sizeof(skew), call->greeting.handshake.peer_timestamp_ms,
+                          call->greeting.answered_wall_ms);
         (void)snprintf(why, sizeof(why), "the clocks disagree: its clock is %s ours", skew);
-    } else if (error == ERR_HANDSHAKE_TIMEOUT) {
-        (void)snprintf(why, sizeof(why), "%s",
-                       reached->len == 0 ? "cannot be reached in time" : error_text(error));
+    } else if (error == ERR_HANDSHAKE_TIMEOUT && call->reached.len == 0) {
+        (void)snprintf(why, sizeof(why), "cannot be reached in time");
     } else {
         (void)snprintf(why, sizeof(why), "%s", error_text(error));
     }
-    log_event(LOG_ERROR, what, which, why, error_hint(error));
+    log_event(level, what, which, why, error_hint(error));
 }
 
 enum kith_error call_peer(struct call *call, const struct setup *setup, const struct callee *callee,
-                          bool check_only, const char *what)
+                          bool check_only)
 {
     int64_t deadline_ms = clock_deadline_ms(setup->options->handshake_timeout_ms);
-    const char *why = NULL;
-    struct net_peer reached;
     enum kith_error error;
 
     memset(call, 0, sizeof(*call));
-    error = net_connect(&callee->address, &setup->net, deadline_ms, &call->fd, &reached, &why);
-    if (error == OK) {
-        greeting_dial(&call->greeting, &setup->rules, call->fd, &reached, callee->key, deadline_ms);
-        call->greeting.check_only = check_only;
-        error = greeting_finish(&call->greeting);
-    }
-    if (error != OK) {
-        complain(error, what, callee, &reached, why, &call->greeting);
-        call_end(call);
-    }
-    return error;
+    error = net_connect(&callee->address, &setup->net, deadline_ms, &call->fd, &call->reached,
+                        &call->why);
+    if (error != OK)
+        return error;
+    greeting_dial(&call->greeting, &setup->rules, call->fd, &call->reached, callee->key,
+                  deadline_ms);
+    call->greeting.check_only = check_only;
+    return greeting_finish(&call->greeting);
 }
 
 void call_end(struct call *call)

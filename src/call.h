@@ -6,23 +6,28 @@
 
 #include "error.h"
 #include "greeting.h"
+#include "log.h"
 #include "setup.h"
 #include "who.h"
 
-/* A call that got through. */
+/* A call: how far it came, and why no further. */
 struct call {
-    int fd;                   /* the caller's to close */
-    struct greeting greeting; /* done; the caller's to wipe */
+    int fd; /* once connected */
+    struct net_peer reached;
+    const char *why; /* the system's reason for an error, or NULL */
+    struct greeting greeting;
 };
 
 /*
  * Connect and shake hands by the deadline that --handshake-timeout sets; with check_only, stop
- * once the peer is proven. What goes wrong is logged, as of command what. On error nothing is
- * open.
+ * once the peer is proven. In any case call_end has to follow.
  */
 must_check enum kith_error call_peer(struct call *call, const struct setup *setup,
-                                     const struct callee *callee, bool check_only,
-                                     const char *what);
+                                     const struct callee *callee, bool check_only);
+
+/* Say why a call failed, as of command what. */
+void call_complain(const struct call *call, enum kith_error error, const struct callee *callee,
+                   const char *what, enum log_level level);
 
 /* Close and wipe; fine twice. */
 void call_end(struct call *call);

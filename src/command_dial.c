@@ -41,11 +41,17 @@ static enum kith_error call_with_retries(struct call *call, const struct setup *
     int64_t pause_ms = FIRST_WAIT_MS;
 
     for (;;) {
-        enum kith_error error = call_peer(call, setup, callee, false, "dial");
+        enum kith_error error = call_peer(call, setup, callee, false);
         int64_t left_ms = give_up_ms - clock_now_ms();
 
-        if (error == OK || !may_pass(error) || left_ms <= 0)
+        if (error == OK)
             return error;
+        if (!may_pass(error) || left_ms <= 0) {
+            call_complain(call, error, callee, "dial", LOG_ERROR);
+            return error;
+        }
+        call_complain(call, error, callee, "dial", LOG_SUMMARY);
+        call_end(call);
         wait_ms(pause_ms < left_ms ? pause_ms : left_ms);
         pause_ms = pause_ms * 2 < LONGEST_WAIT_MS ? pause_ms * 2 : LONGEST_WAIT_MS;
     }
@@ -55,7 +61,7 @@ enum kith_error command_dial(const struct options *options)
 {
     struct setup setup;
     struct callee callee;
-    struct call call;
+    struct call call = {.fd = -1};
     enum kith_error error = setup_begin(&setup, options);
 
     if (error == OK)
@@ -69,8 +75,8 @@ enum kith_error command_dial(const struct options *options)
         log_event(LOG_SUMMARY, "dial", who, "connected", NULL);
         setup_report_ready(options, call.greeting.peer.text);
         error = pipe_run(options, "dial", call.fd, &call.greeting.keys, who, &call.greeting.peer);
-        call_end(&call);
     }
+    call_end(&call);
     setup_end(&setup);
     return error;
 }
@@ -93,18 +99,21 @@ enum kith_error command_check(const struct options *options)
 {
     struct setup setup;
     struct callee callee;
-    struct call call;
+    struct call call = {.fd = -1};
     enum kith_error error = setup_begin(&setup, options);
 
     if (error == OK)
         error = who_callee(&setup.who, options->arguments[0], &callee);
-    if (error == OK)
-        error = call_peer(&call, &setup, &callee, true, "check");
+    if (error == OK) {
+        error = call_peer(&call, &setup, &callee, true);
+        if (error != OK)
+            call_complain(&call, error, &callee, "check", LOG_ERROR);
+    }
     if (error == OK) {
         setup_report_ready(options, call.greeting.peer.text);
         print_check(&callee, &call.greeting);
-        call_end(&call);
     }
+    call_end(&call);
     setup_end(&setup);
     return error;
 }

@@ -21,11 +21,9 @@ static enum kith_error choose_peers(struct setup *setup, struct peers *chosen)
     enum kith_error error = OK;
 
     if (options->named_count == 0)
-        error = who_read_file(&setup->who);
+        error = who_add_all(&setup->who, chosen);
     for (size_t i = 0; error == OK && i < options->named_count; i++)
         error = who_add(&setup->who, options->named[i], chosen);
-    for (size_t i = 0; error == OK && options->named_count == 0 && i < setup->who.file.count; i++)
-        error = peers_add_copy(chosen, &setup->who.file.list[i]);
     if (error == OK && chosen->count == 0)
         log_event(LOG_NOTE, "listen", NULL, "nobody is known, so nobody can call",
                   "add a peer's line to the peers file, or name one with --peer");
@@ -60,6 +58,8 @@ static void log_refusal(void *context, const struct greeting *greeting)
                           clock_wall_ms());
         (void)snprintf(why, sizeof(why), "refused: the clocks disagree: its clock is %s ours",
                        skew);
+    } else if (greeting->error == ERR_HANDSHAKE_CUT && greeting->message == 3) {
+        (void)snprintf(why, sizeof(why), "left once it had our answer, as a check does");
     } else {
         (void)snprintf(why, sizeof(why), "refused: %s", error_text(greeting->error));
     }

@@ -62,6 +62,8 @@ enum kith_error {
     ERR_KEY_POINT,         /* not a point of the curve, or of low order */
     ERR_KEY_PASSPHRASE,    /* wrong passphrase */
     ERR_KEY_NO_PASSPHRASE, /* encrypted, no terminal to ask on and no --passphrase-file */
+    ERR_PASSPHRASE_FILE,   /* encrypted, and the file that should have the passphrase cannot be used
+                            */
     ERR_KEY_OPENSSH_ENCRYPTED,
     ERR_PEERS_LINE, /* a malformed line: peers_error has the particulars */
 
@@ -91,7 +93,10 @@ enum kith_error {
     ERR_OUT_OF_ORDER,  /* a function of the core called in the wrong state */
     ERR_HANDSHAKE_TIMEOUT,
     ERR_IDLE_TIMEOUT,
-    ERR_EVICTED, /* a stranger that gave way to another one */
+    ERR_EVICTED,  /* a stranger that gave way to another one */
+    ERR_TOO_MANY, /* more channels than are allowed */
+    ERR_REMOVED,  /* its key was taken out of the peers file */
+    ERR_STOPPED,  /* we are ending */
 
     /* the stream */
     ERR_FRAME_SHORT, /* a traffic frame without room for its tag */

@@ -18,7 +18,7 @@ static const char *const published_keys[] = {
     "05c6cf01ce71335e6b9e8185905f3461f0be2ac7b0dd5851b6db25eb0e61326c", /* bob */
 };
 
-static bool is_published(const uint8_t public_key[static KEY_SIZE])
+bool identity_is_published(const uint8_t public_key[static KEY_SIZE])
 {
     char hex[KEY_HEX_SIZE];
 
@@ -45,10 +45,12 @@ enum kith_error identity_read(struct identity *identity, const char *path,
         identity->group_readable = file.group_readable;
         error = private_key_parse(identity->seed, file.text, file.len, passphrase_ask, &source);
     }
+    if (error == ERR_KEY_NO_PASSPHRASE && source.failed)
+        error = ERR_PASSPHRASE_FILE;
     if (error == OK)
         error = crypto_ed25519_public(identity->public_key, identity->seed);
     if (error == OK)
-        identity->published = is_published(identity->public_key);
+        identity->published = identity_is_published(identity->public_key);
     else
         identity_wipe(identity);
     key_file_wipe(&file);

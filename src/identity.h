@@ -31,6 +31,9 @@ void identity_complain(enum kith_error error, const char *path, int system_errno
 /* Warn about what identity_read found. */
 void identity_warn(const struct identity *identity, const char *path);
 
+/* Whether everybody has the private key of this public one, since kith's source shows it. */
+bool identity_is_published(const uint8_t public_key[static KEY_SIZE]);
+
 /* Overwrite it; fine twice. */
 void identity_wipe(struct identity *identity);
 

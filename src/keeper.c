@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "identity.h"
+#include "log.h"
 #include "protect.h"
 #include "wire.h"
 
@@ -161,8 +162,10 @@ enum kith_error keeper_start(struct keeper *keeper, const char *path, const char
     int ends[2];
 
     keeper->fd = -1;
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0)
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) {
+        log_event(LOG_ERROR, "keeper", NULL, strerror(errno), NULL);
         return ERR_SYSTEM;
+    }
     keeper->process = fork();
     if (keeper->process == 0) {
         (void)close(ends[0]);
@@ -173,9 +176,12 @@ enum kith_error keeper_start(struct keeper *keeper, const char *path, const char
     keeper->fd = ends[0];
     if (keeper->process < 0)
         report.error = ERR_SYSTEM;
-    else if (fcntl(ends[0], F_SETFD, FD_CLOEXEC) != 0 ||
-             !get_all(ends[0], &report, sizeof(report)))
+    else if (fcntl(ends[0], F_SETFD, FD_CLOEXEC) != 0 || !get_all(ends[0], &report, sizeof(report)))
         report.error = ERR_KEEPER;
+    if (report.error == ERR_KEEPER)
+        log_event(LOG_ERROR, "keeper", NULL, "ended before it had the private key", NULL);
+    else if (keeper->process < 0)
+        log_event(LOG_ERROR, "keeper", NULL, strerror(errno), NULL);
     if (report.error != OK) {
         keeper_stop(keeper);
         return (enum kith_error)report.error;

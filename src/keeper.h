@@ -13,7 +13,7 @@
 #include "handshake.h"
 
 struct keeper {
-    int fd;               /* our end of the line to it; -1 when there is none */
+    int fd; /* our end of the line to it; -1 when there is none */
     pid_t process;
     struct signer signer; /* asks it: safe for threads */
 };

@@ -14,7 +14,8 @@
 #include "bytes.h"
 #include "clock.h"
 
-#define LINE_SIZE 2048  /* a longer line is cut: stderr may be a pipe, and takes this in one write \
+#define LINE_SIZE                                                                                  \
+    2048                /* a longer line is cut: stderr may be a pipe, and takes this in one write \
                          */
 #define VALUE_SIZE 1024 /* one escaped value */
 

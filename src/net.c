@@ -112,6 +112,11 @@ static struct sockaddr_storage bound_address(int fd, char text[static ADDRESS_TE
     return bound;
 }
 
+void net_describe_listener(struct net_listeners *listeners)
+{
+    (void)bound_address(listeners->fds[0], listeners->text);
+}
+
 /* Every address here: one socket for both families, where the system has IPv6. */
 static bool listen_everywhere(struct net_listeners *listeners, const struct addrinfo *list)
 {
@@ -122,7 +127,7 @@ static bool listen_everywhere(struct net_listeners *listeners, const struct addr
             listeners->fds[0] = listen_on(info, true);
             if (listeners->fds[0] >= 0) {
                 listeners->count = 1;
-                (void)bound_address(listeners->fds[0], listeners->text);
+                net_describe_listener(listeners);
                 return true;
             }
         }

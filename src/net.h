@@ -50,6 +50,9 @@ must_check enum kith_error net_listen(struct net_listeners *listeners,
                                       const struct address *address,
                                       const struct net_options *options, const char **why);
 
+/* Set the text to the address in use of the first one. */
+void net_describe_listener(struct net_listeners *listeners);
+
 /* Close them; fine twice. */
 void net_listeners_close(struct net_listeners *listeners);
 

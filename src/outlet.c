@@ -27,6 +27,11 @@ struct outlet outlet_socket(int fd)
     return (struct outlet){.kind = OUTLET_SOCKET, .fd = fd, .original_fd = -1};
 }
 
+struct outlet outlet_program(int fd)
+{
+    return (struct outlet){.kind = OUTLET_PRIVATE, .fd = fd, .original_fd = -1, .may_break = true};
+}
+
 struct outlet outlet_stdout(void)
 {
     struct outlet outlet = {.kind = OUTLET_SHARED, .fd = STDOUT_FILENO, .original_fd = -1};

@@ -19,6 +19,7 @@ struct outlet {
     enum outlet_kind kind;
     int fd;          /* to write to and to poll; -1 once its end was passed on */
     int original_fd; /* the descriptor it was made from, if it is another one; else -1 */
+    bool may_break;  /* that nobody reads there matters only once there is something to write */
 };
 
 /* Discards nothing: has no place for data. */
@@ -26,6 +27,12 @@ struct outlet outlet_none(void);
 
 /* A connected, non-blocking socket; remains the caller's to close. */
 struct outlet outlet_socket(int fd);
+
+/*
+ * A pipe to a program, non-blocking; remains the caller's to close, unless its end is passed on.
+ * The program need not read all that it is given, as long as nothing is.
+ */
+struct outlet outlet_program(int fd);
 
 /*
  * stdout, whatever it is. Its mode is left as it is, since the shell and other programs share it:

@@ -95,11 +95,14 @@ static int from_file(char *out, int size, const char *path)
 
 int passphrase_ask(char *out, int size, void *source)
 {
-    const struct passphrase_source *from = source;
+    struct passphrase_source *from = source;
     int fd, len;
 
-    if (from->file != NULL)
-        return from_file(out, size, from->file);
+    if (from->file != NULL) {
+        len = from_file(out, size, from->file);
+        from->failed = len < 0;
+        return len;
+    }
     fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
         return -1;

@@ -4,10 +4,13 @@
 #ifndef KITH_PASSPHRASE_H
 #define KITH_PASSPHRASE_H
 
+#include <stdbool.h>
+
 /* Where to get it from. */
 struct passphrase_source {
     const char *file;   /* its first line, or NULL to ask on the terminal */
     const char *prompt; /* what it is for: the key's path */
+    bool failed;        /* set when the file could not be used */
 };
 
 /*

@@ -41,6 +41,9 @@ static void complain(const struct pump *pump, enum kith_error error, const char 
         (void)snprintf(why, sizeof(why), "%s: %s", error_text(error), strerror(pump->system_errno));
     else
         (void)snprintf(why, sizeof(why), "%s", error_text(error));
+    if (pump->undelivered && !local)
+        (void)strncat(why, "; stdout took nothing, so the last that had arrived is lost",
+                      sizeof(why) - strlen(why) - 1);
     log_event(LOG_ERROR, what, which, why, error_hint(error));
 }
 
@@ -53,6 +56,7 @@ enum kith_error pipe_run(const struct options *options, const char *what, int fd
         .channel = &channel,
         .net = fd,
         .in = options->recv_only ? -1 : STDIN_FILENO,
+        .gate_fd = -1,
         .in_ends_with_peer = isatty(STDIN_FILENO) == 1,
         .idle_timeout_ms = options->idle_timeout_ms,
     };

@@ -19,13 +19,14 @@
 #define CLOSE_MS 5000    /* how long to wait for the peer's close, once all is confirmed */
 #define DELIVERY_MS 2000 /* how long an outlet may take nothing, once the channel is broken */
 
-enum { NET, IN, OUT, POLLED };
+enum { NET, IN, OUT, GATE, POLLED };
 
 struct run {
     struct pump *pump;
     struct sender sender;
     struct receiver receiver;
     struct pollfd fds[POLLED];
+    bool gate_open; /* our receipt may be given */
     uint64_t moved; /* bytes by all of our reads and writes, when last looked at */
     int64_t idle_deadline_ms;
     int64_t progress_due_ms;
@@ -43,7 +44,7 @@ static void arm(struct run *run)
     bool blocked = receiver_wants_outlet(receiver);
     /* An outlet that breaks is noticed even when there is nothing to write; for a socket, its
      * input side tells while that is read. */
-    bool watched = outlet->kind != OUTLET_SOCKET || sender->in < 0;
+    bool watched = !outlet->may_break && (outlet->kind != OUTLET_SOCKET || sender->in < 0);
 
     run->fds[NET] = (struct pollfd){
         .fd = run->pump->net,
@@ -57,6 +58,10 @@ static void arm(struct run *run)
     run->fds[OUT] = (struct pollfd){
         .fd = blocked || watched ? outlet->fd : -1,
         .events = blocked ? POLLOUT : 0,
+    };
+    run->fds[GATE] = (struct pollfd){
+        .fd = run->gate_open ? -1 : run->pump->gate_fd,
+        .events = POLLIN,
     };
 }
 
@@ -132,6 +137,10 @@ static enum kith_error move(struct run *run)
         errno = EPIPE;
         error = ERR_STDOUT_CLOSED;
     }
+    if (error == OK && run->fds[GATE].revents != 0) {
+        error = run->pump->gate(run->pump->gate_context);
+        run->gate_open = error == OK;
+    }
     if (run->pump->in_ends_with_peer && receiver_delivered(receiver))
         run->sender.in = -1;
     return error;
@@ -146,7 +155,7 @@ static enum kith_error flow(struct run *run)
     int timeout;
 
     for (;;) {
-        error = sender_mark(sender, receiver_delivered(receiver));
+        error = sender_mark(sender, run->gate_open && receiver_delivered(receiver));
         if (error != OK)
             return error;
         sender_flush(sender);
@@ -232,7 +241,11 @@ static bool is_cut(enum kith_error error)
 
 enum kith_error pump_run(struct pump *pump)
 {
-    struct run run = {.pump = pump, .idle_deadline_ms = clock_deadline_ms(pump->idle_timeout_ms)};
+    struct run run = {
+        .pump = pump,
+        .gate_open = pump->gate == NULL,
+        .idle_deadline_ms = clock_deadline_ms(pump->idle_timeout_ms),
+    };
     enum kith_error error;
 
     error = sender_start(&run.sender, pump->channel, pump->in, pump->net);
@@ -245,6 +258,7 @@ enum kith_error pump_run(struct pump *pump)
             error = await_close(&run);
         else if (!outlet_failed(error))
             deliver_rest(&run);
+        pump->undelivered = receiver_wants_outlet(&run.receiver);
         if (is_cut(error)) {
             error = receiver_cut(&run.receiver);
             pump->system_errno = run.receiver.closed_errno;

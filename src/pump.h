@@ -19,13 +19,22 @@
  */
 typedef int64_t pump_progress(void *context, uint64_t sent, uint64_t received);
 
+/*
+ * Whoever takes what arrives and may still refuse it at the end, as a program does that fails.
+ * Asked once gate_fd is ready: OK lets our receipt pass, an error ends the channel.
+ */
+typedef enum kith_error pump_gate(void *context);
+
 struct pump {
     /* what to join; the caller keeps and closes the descriptors */
     struct channel *channel;
     int net; /* connected and non-blocking */
     int in;  /* read when it polls as ready; -1 for nothing to say */
     struct outlet outlet;
-    bool in_ends_with_peer;  /* the input is a terminal, where nobody may end what we say */
+    bool in_ends_with_peer; /* the input is a terminal, where nobody may end what we say */
+    pump_gate *gate;        /* or NULL: our receipt is ours to give */
+    void *gate_context;
+    int gate_fd;             /* ready to be read once the gate can tell; -1 without one */
     int64_t idle_timeout_ms; /* NEVER_MS for none */
     pump_progress *progress; /* or NULL */
     void *progress_context;
@@ -34,6 +43,7 @@ struct pump {
     uint64_t sent; /* bytes of the stream, each way */
     uint64_t received;
     int system_errno; /* the system's reason for the error, or 0 */
+    bool undelivered; /* verified data was lost: the outlet did not take it */
 };
 
 /*

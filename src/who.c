@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "identity.h"
 #include "key_file.h"
 #include "log.h"
 #include "paths.h"
@@ -144,6 +145,14 @@ static enum kith_error find(struct who *who, const char *text, uint8_t key[stati
     return OK;
 }
 
+static void warn_published(const uint8_t key[static KEY_SIZE], const char *text)
+{
+    if (identity_is_published(key))
+        log_event(LOG_NOTE, "peer", text,
+                  "warning: a sample key that is published with kith: anybody can be this peer",
+                  "have that peer make one of its own with: kith keygen");
+}
+
 static enum kith_error refuse_own(const struct who *who, const uint8_t key[static KEY_SIZE],
                                   const char *text)
 {
@@ -165,9 +174,25 @@ enum kith_error who_add(struct who *who, const char *text, struct peers *set)
         error = refuse_own(who, key, text);
     if (error != OK)
         return error;
+    warn_published(key, text);
     error = entry != NULL ? peers_add_copy(set, entry) : peers_add(set, key, name);
     if (error != OK)
         log_event(LOG_ERROR, "peer", text, error_text(error), NULL);
+    return error;
+}
+
+enum kith_error who_add_all(struct who *who, struct peers *set)
+{
+    enum kith_error error = who_read_file(who);
+
+    for (size_t i = 0; error == OK && i < who->file.count; i++) {
+        const struct peer *peer = &who->file.list[i];
+
+        warn_published(peer->key, peer->name);
+        error = peers_add_copy(set, peer);
+        if (error != OK)
+            log_event(LOG_ERROR, "peers", NULL, error_text(error), NULL);
+    }
     return error;
 }
 
@@ -197,6 +222,8 @@ enum kith_error who_callee(struct who *who, const char *text, struct callee *cal
     error = find(who, before, callee->key, callee->name, &entry);
     if (error == OK)
         error = refuse_own(who, callee->key, before);
+    if (error == OK)
+        warn_published(callee->key, before);
     if (error != OK || at != NULL)
         return error;
     if (entry->address == NULL ||

@@ -41,6 +41,9 @@ must_check enum kith_error who_read_file(struct who *who);
  */
 must_check enum kith_error who_add(struct who *who, const char *text, struct peers *set);
 
+/* Add everyone in the peers file to a set. */
+must_check enum kith_error who_add_all(struct who *who, struct peers *set);
+
 /* Find who is meant by PEER (WHO@HOST:PORT, or a name with an address). */
 must_check enum kith_error who_callee(struct who *who, const char *text, struct callee *callee);
 

@@ -1,0 +1,82 @@
+/*
+ * Owns the talk with the supervisor. Must never fail the daemon because nobody listens.
+ */
+#include "notify.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+#define FIRST_FD 3 /* SD_LISTEN_FDS_START */
+
+void notify(const char *state)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    const char *path = getenv("NOTIFY_SOCKET");
+    size_t len = path == NULL ? 0 : strlen(path);
+    int fd;
+
+    if (len == 0 || len >= sizeof(to.sun_path) || (path[0] != '/' && path[0] != '@'))
+        return;
+    memcpy(to.sun_path, path, len);
+    if (path[0] == '@')
+        to.sun_path[0] = '\0'; /* Linux's abstract names */
+    fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+    if (fd < 0)
+        return;
+    (void)sendto(fd, state, strlen(state), 0, (struct sockaddr *)&to,
+                 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+    (void)close(fd);
+}
+
+void notify_reloading(void)
+{
+    char state[64];
+
+    (void)snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_now_us());
+    notify(state);
+}
+
+static bool listens(int fd)
+{
+    int value = 0;
+    socklen_t len = sizeof(value);
+
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) == 0 && value != 0;
+}
+
+/* A number of the environment, or 0. */
+static long number(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value == NULL ? 0 : strtol(value, NULL, 10);
+}
+
+enum kith_error notify_take_listeners(struct net_listeners *listeners)
+{
+    long count = number("LISTEN_FDS");
+
+    memset(listeners, 0, sizeof(*listeners));
+    if (number("LISTEN_PID") != (long)getpid() || count <= 0)
+        return OK;
+    if (count > NET_LISTENERS_MAX)
+        return ERR_BIND;
+    for (int fd = FIRST_FD; fd < FIRST_FD + (int)count; fd++) {
+        if (!listens(fd) || !net_set_nonblocking(fd))
+            return ERR_BIND;
+        listeners->fds[listeners->count++] = fd;
+    }
+    net_describe_listener(listeners);
+    (void)unsetenv("LISTEN_PID");
+    (void)unsetenv("LISTEN_FDS");
+    (void)unsetenv("LISTEN_FDNAMES");
+    return OK;
+}

@@ -1,0 +1,23 @@
+/*
+ * What a supervisor gives a daemon and wants to know of it: sockets that are open already, and
+ * messages about its state (sd_listen_fds(3), sd_notify(3)).
+ */
+#ifndef KITH_NOTIFY_H
+#define KITH_NOTIFY_H
+
+#include "error.h"
+#include "net.h"
+
+/* Tell the state, "READY=1" and the like, to NOTIFY_SOCKET if there is one. */
+void notify(const char *state);
+
+/* RELOADING=1 with the time that the protocol wants. */
+void notify_reloading(void);
+
+/*
+ * Take the listening sockets of LISTEN_FDS, if they are for this process: listeners->count stays
+ * 0 if there are none. ERR_BIND if one of them does not listen.
+ */
+must_check enum kith_error notify_take_listeners(struct net_listeners *listeners);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * The connections of a daemon: how many there are, of whom, from where, and which of them has to
+ * give way. Safe for threads.
+ */
+#ifndef KITH_REGISTRY_H
+#define KITH_REGISTRY_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "bytes.h"
+#include "error.h"
+#include "net.h"
+#include "public_key.h"
+
+/* What --max-connections, --max-per-peer and --max-pending say. */
+struct registry_limits {
+    size_t connections;        /* in all, pending or not */
+    size_t per_peer;           /* channels of one key */
+    size_t pending;            /* callers that have not proven who they are */
+    size_t pending_per_source; /* of one address */
+};
+
+enum connection_state { CONNECTION_PENDING, CONNECTION_OPEN };
+
+/*
+ * One connection. Its thread owns it; what others look at is under the registry's lock, or
+ * atomic.
+ */
+struct connection {
+    struct connection *previous;
+    struct connection *next;
+    void *owner; /* the daemon's own */
+    int fd;      /* accepted; open as long as it is in the registry */
+    struct net_peer from;
+    enum connection_state state;
+    int channel_fd;         /* to shut down to end it; -1 before there is a channel */
+    enum kith_error ending; /* why somebody else ends it, or OK */
+    uint8_t key[KEY_SIZE];  /* of the peer, once it is open */
+    char name[NAME_SIZE];
+    int64_t opened_ms;
+    _Atomic uint64_t sent; /* bytes of the stream so far, each way */
+    _Atomic uint64_t received;
+    pid_t program;    /* of --exec, or 0 */
+    int program_pipe; /* where its end is reported to, or -1 */
+};
+
+struct registry {
+    pthread_mutex_t lock;
+    struct registry_limits limits;
+    struct connection *first; /* the oldest */
+    struct connection *last;
+    size_t count;
+    size_t pending;
+    uint64_t total; /* ever admitted to a channel */
+    uint64_t sent;  /* bytes of channels that have ended */
+    uint64_t received;
+};
+
+void registry_init(struct registry *registry, const struct registry_limits *limits);
+
+/*
+ * Put a new caller in. Where the pending ones are too many, of its source or in all, the oldest
+ * of them is ended; false if the connections are too many and none of them is pending.
+ */
+bool registry_enter(struct registry *registry, struct connection *connection);
+
+/*
+ * Its peer has proven who it is: channel_fd is what to shut down to end it. ERR_TOO_MANY if that
+ * peer has too many channels; why somebody else has ended it meanwhile.
+ */
+must_check enum kith_error registry_open(struct registry *registry, struct connection *connection,
+                                         const uint8_t key[static KEY_SIZE], const char *name,
+                                         int channel_fd);
+
+/* Take it out; nobody else looks at it or its descriptors from here on. */
+void registry_leave(struct registry *registry, struct connection *connection);
+
+/* Why somebody else has ended it, or OK. */
+enum kith_error registry_ending(struct registry *registry, struct connection *connection);
+
+/* Called for each connection that is there, under the lock. */
+typedef void registry_visit(struct connection *connection, void *context);
+void registry_each(struct registry *registry, registry_visit *visit, void *context);
+
+/* End a connection for a reason; only from a visit. */
+void registry_end(struct connection *connection, enum kith_error reason);
+
+/* How many there are, and how many of them have a channel. */
+size_t registry_count(struct registry *registry, size_t *open);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * The hellos that were seen already and are still fresh: each is good for one call. Safe for
+ * threads, and bounded.
+ */
+#ifndef KITH_REPLAY_H
+#define KITH_REPLAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "crypto.h"
+#include "error.h"
+
+/* Make the cache of this process; a hello is remembered for fresh_ms. ERR_MEMORY. */
+must_check enum kith_error replay_start(int64_t fresh_ms);
+
+/*
+ * Enter the digest of a hello that has been verified as a known peer's. False if it was entered
+ * before and is still fresh.
+ */
+bool replay_enter(const uint8_t digest[static HASH_SIZE]);
+
+#endif
