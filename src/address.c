@@ -78,6 +78,10 @@ void address_of_socket(char out[static ADDRESS_TEXT_SIZE], const struct sockaddr
 {
     struct address address = {0};
 
+    if (from->sa_family == AF_UNIX && len <= offsetof(struct sockaddr_un, sun_path)) {
+        (void)snprintf(out, ADDRESS_TEXT_SIZE, "a local socket"); /* whose other end has no name */
+        return;
+    }
     if (from->sa_family == AF_UNIX) {
         const struct sockaddr_un *un = (const struct sockaddr_un *)(const void *)from;
 

@@ -42,6 +42,8 @@ static const char *choose_name(const struct options *options, char name[static N
         host[strcspn(host, ".")] = '\0';
     if (options->name == NULL && name_problem(host, strlen(host)) == NULL)
         (void)snprintf(name, NAME_SIZE, "%.*s", NAME_SIZE - 1, host);
+    if (options->name == NULL && name[0] == '\0')
+        (void)snprintf(name, NAME_SIZE, "unnamed"); /* without one, the line is a seed in form */
     if (options->name == NULL)
         return NULL;
     problem = name_problem(options->name, strlen(options->name));
@@ -105,7 +107,7 @@ enum kith_error command_keygen(const struct options *options)
     if (error != OK)
         return complain(error, "keygen", given != NULL ? given : "identity");
     hex_encode(hex, public_key, KEY_SIZE);
-    (void)snprintf(line, sizeof(line), "%s%s%s\n", hex, name[0] != '\0' ? " " : "", name);
+    (void)snprintf(line, sizeof(line), "%s %s\n", hex, name);
     error = write_pair(options, path, pem, line);
     crypto_wipe(pem, sizeof(pem));
     if (error == OK) {

@@ -52,6 +52,7 @@ enum kith_error {
     ERR_FILE_TOO_LARGE,
     ERR_FILE_EMPTY,
     ERR_FILE_EXPOSED,      /* a private key that others can read or write */
+    ERR_FILE_WRITABLE,     /* a peers file that others can write */
     ERR_FILE_OWNER,        /* a private key of another user */
     ERR_FILE_NUL,          /* a NUL byte in a text file */
     ERR_KEY_FORMAT,        /* none of the known forms */
@@ -82,7 +83,9 @@ enum kith_error {
     ERR_CLOCK_AHEAD,  /* the peer's timestamp is too far in the future */
     ERR_PEER_UNKNOWN, /* the signer may not call us */
     ERR_PEER_EXPIRED,
-    ERR_PEER_SOURCE, /* known, but not from this address */
+    ERR_PEER_SOURCE,  /* known, but not from this address */
+    ERR_PEER_TARGET,  /* known, but not for this target */
+    ERR_PROXY_HEADER, /* a balancer that was named says no PROXY header */
     ERR_SIGNATURE,
     ERR_REPLAY,
     ERR_TAG,        /* the answer is to another hello */

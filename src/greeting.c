@@ -76,6 +76,8 @@ static enum kith_error answer(struct greeting *greeting, const uint8_t *body, si
         error = rules->admit(rules->admit_context, handshake->peer, &greeting->peer);
     if (error == OK)
         error = listener_verify(handshake);
+    if (error == OK && rules->heard != NULL)
+        error = rules->heard(greeting->caller, handshake->peer, handshake->hello_digest);
     if (error == OK)
         error = crypto_random(ephemeral_secret, sizeof(ephemeral_secret));
     if (error == OK)

@@ -20,12 +20,20 @@
 typedef enum kith_error greeting_admit(void *context, const uint8_t signer[static KEY_SIZE],
                                        const struct net_peer *from);
 
+/*
+ * Told by a listener once a hello is verified: signer has signed it at some time, and its digest
+ * tells whether it was seen before. An error refuses it. caller is what the greeting was given.
+ */
+typedef enum kith_error greeting_heard(void *caller, const uint8_t signer[static KEY_SIZE],
+                                       const uint8_t hello_digest[static HASH_SIZE]);
+
 /* What all greetings of one run share; nothing in it changes. */
 struct greeting_rules {
     struct handshake_params params;
     const struct signer *signer;
     greeting_admit *admit; /* listener only */
     void *admit_context;
+    greeting_heard *heard; /* listener only; or NULL */
 };
 
 enum greeting_role { GREETING_DIALS, GREETING_LISTENS };
@@ -41,6 +49,7 @@ struct greeting {
     int fd;                /* the caller's to close */
     int64_t deadline_ms;
     struct net_peer peer;
+    void *caller; /* whom the greeting is of, for rules->heard */
     struct handshake handshake;
     struct session_keys keys; /* once it is done; wipe with greeting_wipe */
     bool check_only;          /* a dialer that stops once the listener is proven */

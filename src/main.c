@@ -32,6 +32,11 @@ static const struct command commands[] = {
      FOR_LISTEN, 1, 1, command_listen},
     {"dial", "PEER", "call a known peer; stdin and stdout through the channel", FOR_DIAL, 1, 1,
      command_dial},
+    {"serve", "[HOST:]PORT TARGET",
+     "each known peer that calls is joined to TARGET, or to a program", FOR_SERVE, 2, 2,
+     command_serve},
+    {"forward", "LOCAL PEER", "each local connection to LOCAL is carried to PEER", FOR_FORWARD, 2,
+     2, command_forward},
     {"check", "PEER", "is this peer there, and is it the one? Its handshake and nothing else",
      FOR_CHECK, 1, 1, command_check},
 };
@@ -48,6 +53,7 @@ static void print_help(void)
     (void)printf("\n  kith COMMAND --help, kith --version\n\n"
                  "PEER is WHO@HOST:PORT, or a name from the peers file whose line has addr.\n"
                  "WHO is a name, a public key in 64 hex digits, or a file with one (./x, x.pub).\n"
+                 "TARGET and LOCAL are PORT (loopback), HOST:PORT, [v6]:PORT, or a path with a /.\n"
                  "The manual: kith(1), kith-peers(5), kith-protocol(7)\n");
 }
 

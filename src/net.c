@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "local_socket.h"
 #include "resolve.h"
 
 #define BACKLOG 1024
@@ -51,12 +52,11 @@ void net_tune(int fd)
 #endif
 }
 
-void net_close_reset(int fd)
+void net_reset_on_close(int fd, bool reset)
 {
-    struct linger linger = {.l_onoff = 1, .l_linger = 0};
+    struct linger linger = {.l_onoff = reset, .l_linger = 0};
 
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-    (void)close(fd);
 }
 
 void net_listeners_close(struct net_listeners *listeners)
@@ -64,6 +64,7 @@ void net_listeners_close(struct net_listeners *listeners)
     for (size_t i = 0; i < listeners->count; i++)
         (void)close(listeners->fds[i]);
     listeners->count = 0;
+    local_remove(listeners);
 }
 
 static void set_port(struct sockaddr *address, in_port_t port)
@@ -118,7 +119,7 @@ void net_describe_listener(struct net_listeners *listeners)
 }
 
 /* Every address here: one socket for both families, where the system has IPv6. */
-static bool listen_everywhere(struct net_listeners *listeners, const struct addrinfo *list)
+static void listen_everywhere(struct net_listeners *listeners, const struct addrinfo *list)
 {
     for (int pass = 0; pass < 2; pass++) {
         for (const struct addrinfo *info = list; info != NULL; info = info->ai_next) {
@@ -127,56 +128,57 @@ static bool listen_everywhere(struct net_listeners *listeners, const struct addr
             listeners->fds[0] = listen_on(info, true);
             if (listeners->fds[0] >= 0) {
                 listeners->count = 1;
-                net_describe_listener(listeners);
-                return true;
+                return;
             }
         }
     }
-    return false;
 }
 
-/* Each address of a name; a free port found for the first is used for the others. */
-static bool listen_each(struct net_listeners *listeners, const struct addrinfo *list)
+/* Add the sockets of one family's addresses; a free port found for the first is used for all. */
+static void listen_each(struct net_listeners *listeners, const struct addrinfo *list, int family)
 {
-    in_port_t port = 0;
-
     for (const struct addrinfo *info = list; info != NULL; info = info->ai_next) {
         int fd;
 
-        if (listeners->count == NET_LISTENERS_MAX)
-            break;
-        if (listeners->count > 0)
-            set_port(info->ai_addr, port);
-        fd = listen_on(info, false);
-        if (fd < 0)
+        if (info->ai_family != family || listeners->count == NET_LISTENERS_MAX)
             continue;
-        if (listeners->count == 0) {
-            struct sockaddr_storage bound = bound_address(fd, listeners->text);
+        if (listeners->count > 0) {
+            struct sockaddr_storage bound = bound_address(listeners->fds[0], listeners->text);
 
-            port = get_port(&bound);
+            set_port(info->ai_addr, get_port(&bound));
         }
-        listeners->fds[listeners->count++] = fd;
+        fd = listen_on(info, false);
+        if (fd >= 0)
+            listeners->fds[listeners->count++] = fd;
     }
-    return listeners->count > 0;
 }
 
 enum kith_error net_listen(struct net_listeners *listeners, const struct address *address,
-                           const struct net_options *options, const char **why)
+                           const struct net_options *options, enum net_scope scope,
+                           const char **why)
 {
     struct addrinfo *list = NULL;
+    bool everywhere = address->host[0] == '\0' && scope == NET_EVERYWHERE;
     enum kith_error error;
-    bool listening;
 
     memset(listeners, 0, sizeof(*listeners));
-    error = resolve(address, options->family, true, INT64_MAX, &list, why);
+    if (address->path[0] != '\0')
+        return local_listen(listeners, address, why);
+    error = resolve(address, options->family, everywhere, INT64_MAX, &list, why);
     if (error != OK)
         return error;
-    listening = address->host[0] == '\0' ? listen_everywhere(listeners, list)
-                                         : listen_each(listeners, list);
-    if (!listening)
+    if (everywhere) {
+        listen_everywhere(listeners, list);
+    } else {
+        listen_each(listeners, list, AF_INET);
+        listen_each(listeners, list, AF_INET6);
+    }
+    if (listeners->count == 0)
         *why = strerror(errno);
+    else
+        net_describe_listener(listeners);
     freeaddrinfo(list);
-    return listening ? OK : ERR_BIND;
+    return listeners->count > 0 ? OK : ERR_BIND;
 }
 
 bool net_accept(int listener, int *fd, struct net_peer *peer)

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include "address.h"
 #include "error.h"
@@ -43,12 +44,22 @@ struct net_listeners {
     int fds[NET_LISTENERS_MAX];
     size_t count;
     char text[ADDRESS_TEXT_SIZE]; /* the first one's address in use */
+    dev_t device;                 /* of a UNIX socket that is ours to remove */
+    ino_t inode;
 };
 
-/* Listen, non-blocking. ERR_RESOLVE, ERR_BIND; *why as above. On error nothing is open. */
+/* What an address without a host stands for. */
+enum net_scope { NET_EVERYWHERE, NET_LOOPBACK };
+
+/*
+ * Listen, non-blocking. A path is listened on as a UNIX socket of mode 0600, in the place of one
+ * that a dead process has left behind. ERR_RESOLVE, ERR_BIND; *why as above. On error nothing is
+ * open.
+ */
 must_check enum kith_error net_listen(struct net_listeners *listeners,
                                       const struct address *address,
-                                      const struct net_options *options, const char **why);
+                                      const struct net_options *options, enum net_scope scope,
+                                      const char **why);
 
 /* Set the text to the address in use of the first one. */
 void net_describe_listener(struct net_listeners *listeners);
@@ -71,7 +82,10 @@ void net_tune(int fd);
 /* Make a descriptor non-blocking and closed on exec. False with errno. */
 bool net_set_nonblocking(int fd);
 
-/* Close so that the other side sees a reset, not an end. */
-void net_close_reset(int fd);
+/*
+ * Decide what the other side sees when the descriptor is closed, by us or because we were killed:
+ * a reset, so that it does not take a part for the whole, or an end.
+ */
+void net_reset_on_close(int fd, bool reset);
 
 #endif

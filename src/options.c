@@ -14,13 +14,30 @@
 #include "clock.h"
 #include "handshake.h"
 #include "log.h"
+#include "source_list.h"
 
 #define FOR_PIPES (FOR_LISTEN | FOR_DIAL)
-#define FOR_CONNECTING (FOR_PIPES | FOR_CHECK)
+#define FOR_DAEMONS (FOR_SERVE | FOR_FORWARD)
+#define FOR_CONNECTING (FOR_PIPES | FOR_CHECK | FOR_DAEMONS)
 #define FOR_ALL (FOR_KEYGEN | FOR_PUBKEY | FOR_CONNECTING)
 
 /* How an option's value is read, and into what. */
-enum kind { FLAG, COUNT, TEXT, DURATION, SIZE, NAMED, NAMESPACE, DESCRIPTOR, FORMAT, IPV4, IPV6 };
+enum kind {
+    FLAG,
+    COUNT,
+    TEXT,
+    DURATION,
+    SIZE,
+    LIMIT,
+    SOURCES,
+    NAMED,
+    NAMESPACE,
+    DESCRIPTOR,
+    FORMAT,
+    IPV4,
+    IPV6,
+    PROGRAM
+};
 
 struct spec {
     char letter; /* or 0 */
@@ -41,7 +58,8 @@ static const struct spec specs[] = {
     {0, "passphrase-file", "FILE", "where the passphrase of an encrypted key is",
      FOR_CONNECTING | FOR_PUBKEY, TEXT, FIELD(passphrase_file)},
     {'a', "peers", "FILE", "who is known, by name", FOR_CONNECTING, TEXT, FIELD(peers)},
-    {'p', "peer", "WHO", "only these may call; again for more", FOR_LISTEN, NAMED, FIELD(named)},
+    {'p', "peer", "WHO", "only these may call; again for more", FOR_LISTEN | FOR_SERVE, NAMED,
+     FIELD(named)},
     {'n', "namespace", "TEXT", "the application's name, equal on both sides (kith)", FOR_CONNECTING,
      NAMESPACE, FIELD(namespace)},
     {0, "synchrony-bound", "T", "how far ahead a peer's clock may be (5s)", FOR_CONNECTING,
@@ -56,7 +74,8 @@ static const struct spec specs[] = {
      FOR_CONNECTING, DURATION, FIELD(idle_timeout_ms)},
     {'4', "ipv4", NULL, "IPv4 only", FOR_CONNECTING, IPV4, FIELD(family)},
     {'6', "ipv6", NULL, "IPv6 only", FOR_CONNECTING, IPV6, FIELD(family)},
-    {'s', "source", "ADDR", "our address to call from", FOR_DIAL | FOR_CHECK, TEXT, FIELD(source)},
+    {'s', "source", "ADDR", "our address, to call from or to listen on", FOR_CONNECTING, TEXT,
+     FIELD(source)},
     {0, "ready-fd", "N", "write a line to descriptor N when listening or connected", FOR_CONNECTING,
      DESCRIPTOR, FIELD(ready_fd)},
     {0, "send-only", NULL, "send stdin, and refuse what the peer sends", FOR_PIPES, FLAG,
@@ -65,6 +84,20 @@ static const struct spec specs[] = {
     {0, "progress", NULL, "show amount, rate and time on stderr", FOR_PIPES, FLAG, FIELD(progress)},
     {0, "retry", "T", "try again, with growing waits, for so long", FOR_DIAL, DURATION,
      FIELD(retry_ms)},
+    {0, "max-connections", "N", "connections at once (as many as there are descriptors for)",
+     FOR_DAEMONS, LIMIT, FIELD(max_connections)},
+    {0, "max-per-peer", "N", "channels of one peer at once (no limit but the above)", FOR_DAEMONS,
+     LIMIT, FIELD(max_per_peer)},
+    {0, "max-pending", "N", "callers at once whose handshake is not done (serve: 256)", FOR_DAEMONS,
+     LIMIT, FIELD(max_pending)},
+    {0, "drain-timeout", "T", "how long running channels may take to finish at the end (30s)",
+     FOR_DAEMONS, DURATION, FIELD(drain_timeout_ms)},
+    {0, "exec", "CMD [ARG...]", "start this for each peer, in the place of a TARGET", FOR_SERVE,
+     PROGRAM, FIELD(program)},
+    {0, "proxy-protocol", NULL, "tell the target who has called, by PROXY protocol v2", FOR_SERVE,
+     FLAG, FIELD(proxy_protocol)},
+    {0, "accept-proxy", "FROM", "expect PROXY headers from these addresses: ADDR/BITS,...",
+     FOR_SERVE, SOURCES, FIELD(accept_proxy)},
     {'q', "quiet", NULL, "errors only", FOR_ALL, FLAG, FIELD(quiet)},
     {'v', "verbose", NULL, "say more; again for still more", FOR_ALL, COUNT, FIELD(verbosity)},
     {0, "log-format", "FORMAT", "what goes to stderr: text or json", FOR_ALL, FORMAT, FIELD(json)},
@@ -97,6 +130,16 @@ static bool parse_size(const char *text, size_t *out)
     return value >= 1 && value <= MESSAGE_SIZE_MAX;
 }
 
+static bool parse_limit(const char *text, size_t *out)
+{
+    size_t len = strlen(text);
+
+    if (len == 0 || len > 7 || strspn(text, "0123456789") != len)
+        return false;
+    *out = (size_t)strtoul(text, NULL, 10);
+    return *out >= 1 && *out <= LIMIT_MAX;
+}
+
 static bool parse_descriptor(const char *text, int *out)
 {
     size_t len = strlen(text);
@@ -110,6 +153,7 @@ static bool parse_descriptor(const char *text, int *out)
 /* Read a value into its field; NULL, or what it should have been. */
 static const char *set(struct options *options, const struct spec *spec, const char *value)
 {
+    static char problem[SOURCE_PROBLEM_SIZE];
     void *field = (char *)options + spec->offset;
 
     switch (spec->kind) {
@@ -126,6 +170,13 @@ static const char *set(struct options *options, const struct spec *spec, const c
         return clock_parse_duration(value, field) ? NULL : "a time: 500ms, 5s, 2m or 1h";
     case SIZE:
         return parse_size(value, field) ? NULL : "a size from 1 to 16M: 4096, 64K or 1M";
+    case LIMIT:
+        return parse_limit(value, field) ? NULL : "a number from 1 to 1000000";
+    case SOURCES:
+        *(const char **)field = value;
+        return source_list_check(value, problem) ? NULL : problem;
+    case PROGRAM: /* cut_program has taken it; here it has a value of its own, as in --exec=CMD */
+        return "a word of its own, with the program behind it";
     case NAMED:
         if (options->named_count == PEERS_NAMED_MAX)
             return "given at most 256 times: use the peers file";
@@ -207,10 +258,33 @@ static enum kith_error complain_word(const char *command, int found, char **argv
                     found == ':' ? "needs a value" : "no such option");
 }
 
+/*
+ * Cut argv at --exec: what is behind it is the program's, dashes and all, and no option of ours.
+ * Returns the count of what is before.
+ */
+static int cut_program(struct options *options, unsigned command_bit, int argc, char **argv)
+{
+    for (int i = 1; (command_bit & FOR_SERVE) != 0 && i < argc; i++) {
+        if (strcmp(argv[i], "--") == 0)
+            break;
+        if (strcmp(argv[i], "--exec") == 0) {
+            options->program = argv + i + 1;
+            return i;
+        }
+    }
+    return argc;
+}
+
 /* What no single option can know. */
 static enum kith_error check_together(const struct options *options, const char *command, int least,
                                       int most)
 {
+    if (options->program != NULL) {
+        if (options->program[0] == NULL)
+            return complain(command, "--exec", "needs a program");
+        least--; /* it is in the place of the target */
+        most--;
+    }
     if (options->argument_count < least)
         return complain(command, NULL, "an argument is missing");
     if (options->argument_count > most)
@@ -233,9 +307,11 @@ enum kith_error options_parse(struct options *options, const char *command, unsi
         .handshake_timeout_ms = 10000,
         .idle_timeout_ms = NEVER_MS,
         .max_message_size = MESSAGE_SIZE_DEFAULT,
+        .drain_timeout_ms = 30000,
         .family = AF_UNSPEC,
         .ready_fd = -1,
     };
+    argc = cut_program(options, command_bit, argc, argv);
     make_tables(&tables, command_bit);
     opterr = 0;
     while ((found = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1) {

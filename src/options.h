@@ -11,6 +11,7 @@
 #include "error.h"
 
 #define PEERS_NAMED_MAX 256 /* uses of --peer */
+#define LIMIT_MAX 1000000
 #define MESSAGE_SIZE_DEFAULT (128u << 10)
 #define MESSAGE_SIZE_MAX (16u << 20)
 
@@ -20,7 +21,9 @@ enum command_bit {
     FOR_PUBKEY = 1 << 1,
     FOR_LISTEN = 1 << 2,
     FOR_DIAL = 1 << 3,
-    FOR_CHECK = 1 << 4
+    FOR_CHECK = 1 << 4,
+    FOR_SERVE = 1 << 5,
+    FOR_FORWARD = 1 << 6
 };
 
 struct options {
@@ -45,8 +48,15 @@ struct options {
     bool send_only;
     bool recv_only;
     bool progress;
-    bool force;       /* keygen */
-    const char *name; /* keygen */
+    size_t max_connections; /* daemons; 0: as many as there are descriptors for */
+    size_t max_per_peer;
+    size_t max_pending;
+    int64_t drain_timeout_ms;
+    bool proxy_protocol;      /* serve */
+    const char *accept_proxy; /* serve: the sources of PROXY headers, or NULL */
+    char **program;           /* serve: what stands behind --exec, or NULL */
+    bool force;               /* keygen */
+    const char *name;         /* keygen */
     bool help;
     char **arguments; /* what is no option */
     int argument_count;

@@ -46,27 +46,55 @@ void registry_end(struct connection *connection, enum kith_error reason)
         (void)shutdown(connection->channel_fd, SHUT_RDWR);
 }
 
-/* End the oldest caller that is still pending; of one source, if that is given. */
-static bool evict(struct registry *registry, const struct net_peer *source)
+/* The oldest in a state and not ended already; of one source or key, if that is given. */
+static struct connection *oldest(const struct registry *registry, enum connection_state state,
+                                 const struct net_peer *source, const uint8_t *key)
 {
     for (struct connection *c = registry->first; c != NULL; c = c->next) {
-        if (c->state != CONNECTION_PENDING || c->ending != OK)
-            continue;
-        if (source != NULL && !same_source(&c->from, source))
-            continue;
-        registry_end(c, ERR_EVICTED);
-        return true;
+        if (c->state == state && c->ending == OK &&
+            (source == NULL || same_source(&c->from, source)) &&
+            (key == NULL || memcmp(c->key, key, KEY_SIZE) == 0))
+            return c;
     }
-    return false;
+    return NULL;
 }
 
-/* How many callers of one source are pending and not ended already. */
-static size_t pending_of(const struct registry *registry, const struct net_peer *source)
+/*
+ * Make room among the pending: the oldest goes that has said nothing good yet, since an honest
+ * caller says its hello at once. False if none is pending.
+ */
+static bool evict(struct registry *registry, const struct net_peer *source)
+{
+    struct connection *victim = oldest(registry, CONNECTION_SILENT, source, NULL);
+
+    if (victim == NULL)
+        victim = oldest(registry, CONNECTION_HEARD, source, NULL);
+    if (victim != NULL)
+        registry_end(victim, ERR_EVICTED);
+    return victim != NULL;
+}
+
+/* How many are pending and not ended already; of one source, if that is given. */
+static size_t count_pending(const struct registry *registry, const struct net_peer *source)
 {
     size_t count = 0;
 
     for (const struct connection *c = registry->first; c != NULL; c = c->next) {
-        if (c->state == CONNECTION_PENDING && c->ending == OK && same_source(&c->from, source))
+        if (c->state != CONNECTION_OPEN && c->ending == OK &&
+            (source == NULL || same_source(&c->from, source)))
+            count++;
+    }
+    return count;
+}
+
+/* How many there are of one key in a state. */
+static size_t count_of(const struct registry *registry, enum connection_state state,
+                       const uint8_t key[static KEY_SIZE])
+{
+    size_t count = 0;
+
+    for (const struct connection *c = registry->first; c != NULL; c = c->next) {
+        if (c->state == state && c->ending == OK && memcmp(c->key, key, KEY_SIZE) == 0)
             count++;
     }
     return count;
@@ -85,18 +113,20 @@ static void append(struct registry *registry, struct connection *connection)
     registry->pending++;
 }
 
+/* The counts are made only near a limit: they walk the list. */
 bool registry_enter(struct registry *registry, struct connection *connection)
 {
     const struct registry_limits *limits = &registry->limits;
     bool room = true;
 
-    connection->state = CONNECTION_PENDING;
+    connection->state = CONNECTION_SILENT;
     connection->channel_fd = -1;
     (void)pthread_mutex_lock(&registry->lock);
     if (registry->pending >= limits->pending_per_source &&
-        pending_of(registry, &connection->from) >= limits->pending_per_source)
+        count_pending(registry, &connection->from) >= limits->pending_per_source)
         (void)evict(registry, &connection->from);
-    else if (registry->pending >= limits->pending)
+    else if (registry->pending >= limits->pending &&
+             count_pending(registry, NULL) >= limits->pending)
         (void)evict(registry, NULL);
     if (registry->count >= limits->connections)
         room = evict(registry, NULL);
@@ -106,15 +136,20 @@ bool registry_enter(struct registry *registry, struct connection *connection)
     return room;
 }
 
-static size_t open_of(const struct registry *registry, const uint8_t key[static KEY_SIZE])
+void registry_heard(struct registry *registry, struct connection *connection,
+                    const uint8_t key[static KEY_SIZE])
 {
-    size_t count = 0;
+    struct connection *victim = NULL;
 
-    for (const struct connection *c = registry->first; c != NULL; c = c->next) {
-        if (c->state == CONNECTION_OPEN && memcmp(c->key, key, KEY_SIZE) == 0)
-            count++;
-    }
-    return count;
+    (void)pthread_mutex_lock(&registry->lock);
+    if (registry->pending > registry->limits.pending_per_peer &&
+        count_of(registry, CONNECTION_HEARD, key) >= registry->limits.pending_per_peer)
+        victim = oldest(registry, CONNECTION_HEARD, NULL, key);
+    if (victim != NULL)
+        registry_end(victim, ERR_EVICTED);
+    connection->state = CONNECTION_HEARD;
+    memcpy(connection->key, key, KEY_SIZE);
+    (void)pthread_mutex_unlock(&registry->lock);
 }
 
 enum kith_error registry_open(struct registry *registry, struct connection *connection,
@@ -125,7 +160,7 @@ enum kith_error registry_open(struct registry *registry, struct connection *conn
     (void)pthread_mutex_lock(&registry->lock);
     error = connection->ending;
     if (error == OK && registry->limits.per_peer < registry->count &&
-        open_of(registry, key) >= registry->limits.per_peer)
+        count_of(registry, CONNECTION_OPEN, key) >= registry->limits.per_peer)
         error = ERR_TOO_MANY;
     if (error == OK) {
         connection->state = CONNECTION_OPEN;
@@ -140,6 +175,13 @@ enum kith_error registry_open(struct registry *registry, struct connection *conn
     return error;
 }
 
+void registry_detach(struct registry *registry, struct connection *connection)
+{
+    (void)pthread_mutex_lock(&registry->lock);
+    connection->channel_fd = -1;
+    (void)pthread_mutex_unlock(&registry->lock);
+}
+
 void registry_leave(struct registry *registry, struct connection *connection)
 {
     (void)pthread_mutex_lock(&registry->lock);
@@ -152,7 +194,7 @@ void registry_leave(struct registry *registry, struct connection *connection)
     else
         registry->last = connection->previous;
     registry->count--;
-    if (connection->state == CONNECTION_PENDING)
+    if (connection->state != CONNECTION_OPEN)
         registry->pending--;
     registry->sent += connection->sent;
     registry->received += connection->received;

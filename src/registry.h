@@ -23,9 +23,14 @@ struct registry_limits {
     size_t per_peer;           /* channels of one key */
     size_t pending;            /* callers that have not proven who they are */
     size_t pending_per_source; /* of one address */
+    size_t pending_per_peer;   /* of one key, when its hello is good */
 };
 
-enum connection_state { CONNECTION_PENDING, CONNECTION_OPEN };
+enum connection_state {
+    CONNECTION_SILENT, /* nothing is known of it */
+    CONNECTION_HEARD,  /* it has said a hello that a known peer has signed */
+    CONNECTION_OPEN    /* its peer has proven who it is */
+};
 
 /*
  * One connection. Its thread owns it; what others look at is under the registry's lock, or
@@ -70,12 +75,22 @@ void registry_init(struct registry *registry, const struct registry_limits *limi
 bool registry_enter(struct registry *registry, struct connection *connection);
 
 /*
+ * Its hello is good. A peer that has too many such callers, who have proven nothing more yet,
+ * loses the oldest of them.
+ */
+void registry_heard(struct registry *registry, struct connection *connection,
+                    const uint8_t key[static KEY_SIZE]);
+
+/*
  * Its peer has proven who it is: channel_fd is what to shut down to end it. ERR_TOO_MANY if that
  * peer has too many channels; why somebody else has ended it meanwhile.
  */
 must_check enum kith_error registry_open(struct registry *registry, struct connection *connection,
                                          const uint8_t key[static KEY_SIZE], const char *name,
                                          int channel_fd);
+
+/* Its channel's descriptor is about to be closed: nobody else touches it from here on. */
+void registry_detach(struct registry *registry, struct connection *connection);
 
 /* Take it out; nobody else looks at it or its descriptors from here on. */
 void registry_leave(struct registry *registry, struct connection *connection);

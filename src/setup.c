@@ -10,6 +10,7 @@
 
 #include "identity.h"
 #include "log.h"
+#include "notify.h"
 #include "paths.h"
 
 enum kith_error setup_begin(struct setup *setup, const struct options *options)
@@ -38,6 +39,74 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options)
     setup->who.peers_path = options->peers;
     setup->who.own_key = setup->keeper.signer.public_key;
     return error;
+}
+
+enum kith_error setup_choose_peers(struct setup *setup, const char *what, struct peers *chosen)
+{
+    const struct options *options = setup->options;
+    enum kith_error error = OK;
+
+    if (options->named_count == 0)
+        error = who_add_all(&setup->who, chosen);
+    for (size_t i = 0; error == OK && i < options->named_count; i++)
+        error = who_add(&setup->who, options->named[i], chosen);
+    if (error == OK && chosen->count == 0)
+        log_event(LOG_NOTE, what, NULL, "nobody is known, so nobody can call",
+                  "add a peer's line to the peers file, or name one with --peer");
+    return error;
+}
+
+enum kith_error setup_complain(enum kith_error error, const char *what, const char *which,
+                               const char *why)
+{
+    char reason[256];
+
+    (void)snprintf(reason, sizeof(reason), "%s%s%s", error_text(error), why != NULL ? ": " : "",
+                   why != NULL ? why : "");
+    log_event(LOG_ERROR, what, which, reason, error_hint(error));
+    return error;
+}
+
+enum kith_error setup_listen(struct setup *setup, const char *what, const struct address *address,
+                             enum net_scope scope, struct net_listeners *listeners)
+{
+    struct address here = *address;
+    char text[ADDRESS_TEXT_SIZE];
+    const char *why = NULL;
+    enum kith_error error = notify_take_listeners(listeners);
+
+    if (here.host[0] == '\0' && here.path[0] == '\0' && scope == NET_EVERYWHERE &&
+        setup->options->source != NULL)
+        (void)snprintf(here.host, sizeof(here.host), "%s", setup->options->source);
+    address_format(text, &here);
+    if (error != OK)
+        return setup_complain(error, what, "LISTEN_FDS", "not sockets that listen");
+    if (listeners->count == 0)
+        error = net_listen(listeners, &here, &setup->net, scope, &why);
+    if (error != OK)
+        return setup_complain(error, what, text, why);
+    setup_report_ready(setup->options, listeners->text);
+    return OK;
+}
+
+void setup_announce(const struct setup *setup, const char *what,
+                    const struct net_listeners *listeners, const struct address *asked)
+{
+    char key[KEY_HEX_SIZE], at[ADDRESS_TEXT_SIZE], line[512];
+    struct address address = *asked;
+    const char *port = strrchr(listeners->text, ':');
+
+    log_event(LOG_SUMMARY, what, listeners->text, "waiting for calls", NULL);
+    if (isatty(STDERR_FILENO) != 1)
+        return;
+    if (address.host[0] == '\0')
+        (void)gethostname(address.host, sizeof(address.host) - 1);
+    if (port != NULL)
+        (void)snprintf(address.port, sizeof(address.port), "%s", port + 1);
+    address_format(at, &address);
+    hex_encode(key, setup->keeper.signer.public_key, KEY_SIZE);
+    (void)snprintf(line, sizeof(line), "to call, type there: kith dial %s@%s", key, at);
+    log_event(LOG_NOTE, what, listeners->text, line, NULL);
 }
 
 void setup_end(struct setup *setup)

@@ -62,7 +62,7 @@ enum kith_error who_read_file(struct who *who)
     error = path_of_peers(path, who->peers_path);
     if (error != OK)
         return complain_file(error, "peers");
-    error = key_file_read(&file, path, PEERS_FILE_MAX, KEY_FILE_PUBLIC);
+    error = key_file_read(&file, path, PEERS_FILE_MAX, KEY_FILE_TRUSTED);
     if (error == ERR_FILE_EMPTY)
         error = OK; /* nobody is known yet */
     if (error != OK)

@@ -1,0 +1,149 @@
+/*
+ * Owns the forward command: each local connection is carried to a peer through a channel of its
+ * own. Must never let a local program take a broken channel for an end.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "call.h"
+#include "commands.h"
+#include "daemon.h"
+#include "log.h"
+#include "setup.h"
+#include "signals.h"
+
+struct forward {
+    struct setup setup;
+    pthread_mutex_t lock;
+    struct callee callee; /* under the lock: a reload changes it */
+    bool gone;            /* the peers file no longer names it */
+    struct daemon daemon;
+};
+
+static bool current_callee(struct forward *forward, struct callee *callee)
+{
+    bool there;
+
+    (void)pthread_mutex_lock(&forward->lock);
+    *callee = forward->callee;
+    there = !forward->gone;
+    (void)pthread_mutex_unlock(&forward->lock);
+    return there;
+}
+
+/* Call the peer for a connection; what goes wrong is logged. */
+static enum kith_error call_for(struct forward *forward, struct connection *connection,
+                                struct call *call)
+{
+    struct callee callee;
+    enum kith_error error;
+
+    if (!current_callee(forward, &callee)) {
+        log_event(LOG_ERROR, "forward", callee.name, error_text(ERR_REMOVED), NULL);
+        return ERR_REMOVED;
+    }
+    error = call_peer(call, &forward->setup, &callee, false);
+    if (error == OK)
+        error =
+            registry_open(&forward->daemon.registry, connection, callee.key, callee.name, call->fd);
+    if (error != OK)
+        call_complain(call, error, &callee, "forward", LOG_ERROR);
+    return error;
+}
+
+static void run(struct daemon *daemon, struct connection *connection)
+{
+    struct forward *forward = daemon->hooks->context;
+    struct call call = {.fd = -1};
+
+    net_reset_on_close(connection->fd, true);
+    if (call_for(forward, connection, &call) == OK) {
+        struct pump pump = {
+            .net = call.fd,
+            .in = connection->fd,
+            .outlet = outlet_socket(connection->fd),
+            .gate_fd = -1,
+        };
+
+        if (daemon_pump(daemon, connection, &pump, &call.greeting.keys) == OK)
+            net_reset_on_close(connection->fd, false);
+    }
+    registry_detach(&daemon->registry, connection);
+    call_end(&call);
+}
+
+/* A visit: end what goes to a key that is no longer the peer's. */
+static void end_if_other(struct connection *connection, void *context)
+{
+    const struct forward *forward = context;
+
+    if (connection->state == CONNECTION_OPEN &&
+        (forward->gone || memcmp(connection->key, forward->callee.key, KEY_SIZE) != 0))
+        registry_end(connection, ERR_REMOVED);
+}
+
+static void reload(struct daemon *daemon)
+{
+    struct forward *forward = daemon->hooks->context;
+    const char *peer = daemon->options->arguments[1];
+    struct callee callee = {.name = ""};
+    enum kith_error error;
+
+    who_free(&forward->setup.who);
+    error = who_callee(&forward->setup.who, peer, &callee);
+    if (error != OK && !forward->setup.who.read) {
+        log_event(LOG_ERROR, "forward", peer, "the peer stays as it was", NULL);
+        return;
+    }
+    (void)pthread_mutex_lock(&forward->lock);
+    forward->gone = error != OK;
+    if (error == OK)
+        forward->callee = callee;
+    (void)pthread_mutex_unlock(&forward->lock);
+    registry_each(&daemon->registry, end_if_other, forward);
+    log_event(LOG_NOTE, "forward", peer, "the peers were read again", NULL);
+}
+
+static enum kith_error prepare(struct forward *forward, const struct options *options)
+{
+    struct address local;
+    enum kith_error error;
+
+    if (!address_parse(&local, options->arguments[0], ADDRESS_PORT_OR_PATH))
+        return setup_complain(ERR_USAGE, "forward", options->arguments[0],
+                              "not PORT, HOST:PORT, or a path with a /");
+    error = setup_begin(&forward->setup, options);
+    if (error == OK)
+        error = who_callee(&forward->setup.who, options->arguments[1], &forward->callee);
+    if (error == OK)
+        error = setup_listen(&forward->setup, "forward", &local, NET_LOOPBACK,
+                             &forward->daemon.listeners);
+    if (error == OK)
+        log_event(LOG_SUMMARY, "forward", forward->daemon.listeners.text, "waiting for connections",
+                  NULL);
+    return error;
+}
+
+enum kith_error command_forward(const struct options *options)
+{
+    static struct forward forward = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    const struct daemon_hooks hooks = {
+        .what = "forward",
+        .descriptors = 2,
+        .context = &forward,
+        .run = run,
+        .reload = reload,
+    };
+    int number = 0;
+    enum kith_error error = prepare(&forward, options);
+
+    if (error == OK)
+        error = daemon_run(&forward.daemon, &hooks, options, &number);
+    net_listeners_close(&forward.daemon.listeners);
+    setup_end(&forward.setup);
+    if (error == ERR_SIGNAL)
+        signals_end_by(number);
+    return error;
+}

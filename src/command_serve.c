@@ -1,0 +1,284 @@
+/*
+ * Owns the serve command: each known peer that calls is joined to a target, or to a program that
+ * is started for it. Must never touch the target before its caller has proven who it is.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "commands.h"
+#include "daemon.h"
+#include "log.h"
+#include "program.h"
+#include "proxy_protocol.h"
+#include "refusal.h"
+#include "replay.h"
+#include "setup.h"
+#include "signals.h"
+#include "source_list.h"
+
+struct serve {
+    struct setup setup;
+    const char *target_text; /* as it was given, or the program's name: what permit-target names */
+    struct address target;
+    pthread_mutex_t lock;
+    struct peers chosen; /* under the lock: swapped whole by a reload */
+    struct daemon daemon;
+};
+
+/* Whether a key may call now; its name is copied out. */
+static enum kith_error look_up(struct serve *serve, const uint8_t key[static KEY_SIZE],
+                               const struct net_peer *from, char name[static NAME_SIZE])
+{
+    enum kith_error error = ERR_PEER_UNKNOWN;
+    const struct peer *peer;
+
+    name[0] = '\0';
+    (void)pthread_mutex_lock(&serve->lock);
+    peer = peers_find_key(&serve->chosen, key);
+    if (peer != NULL) {
+        memcpy(name, peer->name, NAME_SIZE);
+        error = peer_may_call(peer, (const struct sockaddr *)&from->address, clock_wall_ms());
+        if (error == OK && !peer_permits_target(peer, serve->target_text))
+            error = ERR_PEER_TARGET;
+    }
+    (void)pthread_mutex_unlock(&serve->lock);
+    return error;
+}
+
+static enum kith_error admit(void *context, const uint8_t signer[static KEY_SIZE],
+                             const struct net_peer *from)
+{
+    char name[NAME_SIZE];
+
+    return look_up(context, signer, from, name);
+}
+
+/* A hello is good for one call: a stranger may have recorded it. */
+static enum kith_error heard(void *caller, const uint8_t signer[static KEY_SIZE],
+                             const uint8_t hello_digest[static HASH_SIZE])
+{
+    struct connection *connection = caller;
+    struct serve *serve = connection->owner;
+
+    if (!replay_enter(hello_digest))
+        return ERR_REPLAY;
+    registry_heard(&serve->daemon.registry, connection, signer);
+    return OK;
+}
+
+/* From here on the caller is a known peer, or there is none. */
+static enum kith_error greet(struct daemon *daemon, struct connection *connection,
+                             struct session_keys *keys)
+{
+    struct serve *serve = daemon->hooks->context;
+    int64_t deadline_ms = clock_deadline_ms(daemon->options->handshake_timeout_ms);
+    struct greeting greeting;
+    char name[NAME_SIZE];
+    enum kith_error error = OK;
+
+    greeting_listen(&greeting, &serve->setup.rules, connection->fd, &connection->from, deadline_ms);
+    greeting.caller = connection;
+    connection->owner = serve;
+    if (daemon->options->accept_proxy != NULL &&
+        source_list_holds(daemon->options->accept_proxy,
+                          (const struct sockaddr *)&connection->from.address)) {
+        error = proxy_read(connection->fd, deadline_ms, &connection->from);
+        greeting.peer = connection->from;
+    }
+    if (error == OK)
+        error = greeting_finish(&greeting);
+    if (error == OK)
+        error = look_up(serve, greeting.handshake.peer, &connection->from, name);
+    if (error == OK)
+        error = registry_open(&daemon->registry, connection, greeting.handshake.peer, name,
+                              connection->fd);
+    if (error == OK) {
+        *keys = greeting.keys;
+    } else {
+        enum kith_error ending = registry_ending(&daemon->registry, connection);
+
+        greeting.error = ending != OK ? ending : error;
+        (void)look_up(serve, greeting.handshake.peer, &connection->from, name);
+        refusal_log("serve", &greeting, name);
+    }
+    greeting_wipe(&greeting);
+    return error;
+}
+
+/* Connect to the target and tell it who has called, if it is to know. -1 if that fails. */
+static int reach_target(const struct serve *serve, const struct connection *connection)
+{
+    const struct options *options = serve->setup.options;
+    struct net_options net = {.family = AF_UNSPEC};
+    struct sockaddr_storage local = {0};
+    socklen_t local_len = sizeof(local);
+    uint8_t header[PROXY_HEADER_MAX];
+    char which[DAEMON_WHICH_SIZE], why[256];
+    struct net_peer target;
+    const char *reason = NULL;
+    enum kith_error error;
+    size_t len;
+    int fd;
+
+    error = net_connect(&serve->target, &net, clock_deadline_ms(options->handshake_timeout_ms), &fd,
+                        &target, &reason);
+    if (error == OK && options->proxy_protocol) {
+        (void)getsockname(connection->fd, (struct sockaddr *)&local, &local_len);
+        len = proxy_header(header, &connection->from, (struct sockaddr *)&local, connection->key,
+                           connection->name);
+        /* The first bytes of a new connection: its buffer takes them. */
+        if (send(fd, header, len, 0) != (ssize_t)len) {
+            reason = strerror(errno);
+            (void)close(fd);
+            fd = -1;
+        }
+    }
+    if (fd < 0) {
+        daemon_describe(which, connection, connection->from.text);
+        (void)snprintf(why, sizeof(why), "%s %s: %s", error_text(ERR_TARGET), serve->target_text,
+                       reason != NULL ? reason : error_text(error));
+        log_event(LOG_ERROR, "serve", which, why, NULL);
+    }
+    return fd;
+}
+
+static void join_target(struct serve *serve, struct connection *connection,
+                        struct session_keys *keys)
+{
+    int fd = reach_target(serve, connection);
+    struct pump pump = {.net = connection->fd, .in = fd, .gate_fd = -1};
+
+    if (fd < 0)
+        return;
+    net_reset_on_close(fd, true);
+    pump.outlet = outlet_socket(fd);
+    if (daemon_pump(&serve->daemon, connection, &pump, keys) == OK)
+        net_reset_on_close(fd, false);
+    (void)close(fd);
+}
+
+static void join_program(struct serve *serve, struct connection *connection,
+                         struct session_keys *keys)
+{
+    struct registry *registry = &serve->daemon.registry;
+    char *const *argv = serve->setup.options->program;
+    struct program program;
+
+    if (program_start(&program, registry, connection, argv) == OK) {
+        struct pump pump = {
+            .net = connection->fd,
+            .in = program.out,
+            .outlet = outlet_program(program.in),
+            .gate = program_result,
+            .gate_context = &program,
+            .gate_fd = program.end_fd,
+        };
+
+        (void)daemon_pump(&serve->daemon, connection, &pump, keys);
+        program.in = pump.outlet.fd;
+    } else {
+        log_event(LOG_ERROR, "serve", argv[0], strerror(errno), "see --exec");
+    }
+    program_stop(&program, registry, connection);
+}
+
+static void run(struct daemon *daemon, struct connection *connection)
+{
+    struct serve *serve = daemon->hooks->context;
+    struct session_keys keys;
+
+    if (greet(daemon, connection, &keys) != OK)
+        return;
+    if (daemon->options->program != NULL)
+        join_program(serve, connection, &keys);
+    else
+        join_target(serve, connection, &keys);
+    session_keys_wipe(&keys);
+}
+
+/* A visit: end the channel of a key that may no longer call. */
+static void end_if_gone(struct connection *connection, void *context)
+{
+    char name[NAME_SIZE];
+
+    if (connection->state == CONNECTION_OPEN &&
+        look_up(context, connection->key, &connection->from, name) != OK)
+        registry_end(connection, ERR_REMOVED);
+}
+
+static void reload(struct daemon *daemon)
+{
+    struct serve *serve = daemon->hooks->context;
+    struct peers fresh = {0}, before;
+
+    who_free(&serve->setup.who);
+    if (setup_choose_peers(&serve->setup, "serve", &fresh) != OK) {
+        log_event(LOG_ERROR, "serve", daemon->listeners.text, "the peers stay as they were", NULL);
+        peers_free(&fresh);
+        return;
+    }
+    (void)pthread_mutex_lock(&serve->lock);
+    before = serve->chosen;
+    serve->chosen = fresh;
+    (void)pthread_mutex_unlock(&serve->lock);
+    peers_free(&before);
+    registry_each(&daemon->registry, end_if_gone, serve);
+    log_event(LOG_NOTE, "serve", daemon->listeners.text, "the peers were read again", NULL);
+}
+
+/* Everything before the first call. */
+static enum kith_error prepare(struct serve *serve, const struct options *options)
+{
+    struct address address;
+    enum kith_error error;
+
+    serve->target_text = options->program != NULL ? options->program[0] : options->arguments[1];
+    if (!address_parse(&address, options->arguments[0], ADDRESS_PORT))
+        return setup_complain(ERR_USAGE, "serve", options->arguments[0], "not [HOST:]PORT");
+    if (options->program == NULL &&
+        !address_parse(&serve->target, serve->target_text, ADDRESS_PORT_OR_PATH))
+        return setup_complain(ERR_USAGE, "serve", serve->target_text,
+                              "not PORT, HOST:PORT, or a path with a /");
+    error = setup_begin(&serve->setup, options);
+    if (error == OK)
+        error = setup_choose_peers(&serve->setup, "serve", &serve->chosen);
+    if (error == OK)
+        error = replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
+    if (error == OK)
+        error = setup_listen(&serve->setup, "serve", &address, NET_EVERYWHERE,
+                             &serve->daemon.listeners);
+    if (error == OK)
+        setup_announce(&serve->setup, "serve", &serve->daemon.listeners, &address);
+    return error;
+}
+
+enum kith_error command_serve(const struct options *options)
+{
+    static struct serve serve = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    const struct daemon_hooks hooks = {
+        .what = "serve",
+        .descriptors = options->program != NULL ? 5 : 2,
+        .pending = 256,
+        .context = &serve,
+        .run = run,
+        .reload = reload,
+    };
+    int number = 0;
+    enum kith_error error = prepare(&serve, options);
+
+    serve.setup.rules.admit = admit;
+    serve.setup.rules.admit_context = &serve;
+    serve.setup.rules.heard = heard;
+    if (error == OK)
+        error = daemon_run(&serve.daemon, &hooks, options, &number);
+    net_listeners_close(&serve.daemon.listeners);
+    setup_end(&serve.setup);
+    if (error == ERR_SIGNAL)
+        signals_end_by(number);
+    peers_free(&serve.chosen);
+    return error;
+}

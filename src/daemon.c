@@ -1,0 +1,345 @@
+/*
+ * Owns the main thread of a daemon: it accepts, and it answers signals. Must never wait for a
+ * connection, nor let one wait for another.
+ */
+#include "daemon.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+#include "notify.h"
+#include "program.h"
+#include "signals.h"
+#include "who.h"
+
+#define STACK_SIZE (256 * 1024) /* address space; only what is touched costs memory */
+#define PAUSE_MS 50             /* before the next accept when the system has no room */
+#define DRAIN_LOOK_MS 20        /* between two looks whether the last channel has ended */
+
+#define DESCRIPTORS_SPARE 64 /* for listeners, pipes, files, resolvers */
+#define DESCRIPTORS_MOST (1 << 20)
+#define CONNECTIONS_LEAST 16
+
+/* The main thread's own. */
+struct loop {
+    struct daemon *daemon;
+    pthread_attr_t attributes;
+    int signal_fd;
+    int64_t paused_until_ms;
+    int64_t drain_deadline_ms; /* once draining */
+    int ending;                /* the signal that began it, or 0 */
+    bool at_once;
+};
+
+/* What a thread starts with. */
+struct birth {
+    struct daemon *daemon;
+    struct connection connection;
+};
+
+void daemon_describe(char out[static DAEMON_WHICH_SIZE], const struct connection *connection,
+                     const char *address)
+{
+    char who[WHO_TEXT_SIZE];
+
+    who_format(who, connection->name, connection->key);
+    (void)snprintf(out, DAEMON_WHICH_SIZE, "%s at %s", who, address);
+}
+
+static void *live(void *context)
+{
+    struct birth *birth = context;
+    struct daemon *daemon = birth->daemon;
+
+    daemon->hooks->run(daemon, &birth->connection);
+    registry_leave(&daemon->registry, &birth->connection);
+    (void)close(birth->connection.fd);
+    free(birth);
+    return NULL;
+}
+
+/* Give a new caller its thread. The signals are the main thread's. */
+static void begin_connection(struct loop *loop, int fd, const struct net_peer *from)
+{
+    struct daemon *daemon = loop->daemon;
+    struct birth *birth = calloc(1, sizeof(*birth));
+    pthread_t thread;
+
+    if (birth == NULL) {
+        (void)close(fd);
+        return;
+    }
+    birth->daemon = daemon;
+    birth->connection.fd = fd;
+    birth->connection.from = *from;
+    birth->connection.program_pipe = -1;
+    if (!registry_enter(&daemon->registry, &birth->connection)) {
+        log_event(LOG_NOTE, daemon->hooks->what, from->text, error_text(ERR_TOO_MANY),
+                  error_hint(ERR_TOO_MANY));
+        (void)close(fd);
+        free(birth);
+        return;
+    }
+    if (pthread_create(&thread, &loop->attributes, live, birth) != 0) {
+        log_event(LOG_NOTE, daemon->hooks->what, from->text, "no thread to be had", NULL);
+        registry_leave(&daemon->registry, &birth->connection);
+        (void)close(fd);
+        free(birth);
+    }
+}
+
+static void accept_calls(struct loop *loop, int listener)
+{
+    struct net_peer from;
+    int fd;
+
+    while (net_accept(listener, &fd, &from))
+        begin_connection(loop, fd, &from);
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        log_event(LOG_NOTE, loop->daemon->hooks->what, NULL, "cannot accept", strerror(errno));
+        loop->paused_until_ms = clock_deadline_ms(PAUSE_MS);
+    }
+}
+
+static void report_one(struct connection *connection, void *context)
+{
+    const struct daemon *daemon = context;
+    char which[DAEMON_WHICH_SIZE], age[24], sent[24], received[24];
+
+    if (connection->state != CONNECTION_OPEN)
+        return;
+    daemon_describe(which, connection, connection->from.text);
+    (void)snprintf(age, sizeof(age), "%" PRId64, (clock_now_ms() - connection->opened_ms) / 1000);
+    (void)snprintf(sent, sizeof(sent), "%" PRIu64, connection->sent);
+    (void)snprintf(received, sizeof(received), "%" PRIu64, connection->received);
+    log_fields(LOG_NOTE, daemon->hooks->what, which, "channel", "seconds", age, "sent", sent,
+               "received", received, (const char *)NULL);
+}
+
+/* SIGUSR1: a line for each channel, and one for all that have been. */
+static void report(struct daemon *daemon)
+{
+    char open_text[24], pending[24], total[24], sent[24], received[24];
+    size_t open, count = registry_count(&daemon->registry, &open);
+
+    registry_each(&daemon->registry, report_one, daemon);
+    (void)snprintf(open_text, sizeof(open_text), "%zu", open);
+    (void)snprintf(pending, sizeof(pending), "%zu", count - open);
+    (void)snprintf(total, sizeof(total), "%" PRIu64, daemon->registry.total);
+    (void)snprintf(sent, sizeof(sent), "%" PRIu64, daemon->registry.sent);
+    (void)snprintf(received, sizeof(received), "%" PRIu64, daemon->registry.received);
+    log_fields(LOG_NOTE, daemon->hooks->what, daemon->listeners.text, "totals", "open", open_text,
+               "pending", pending, "channels", total, "sent-by-ended", sent, "received-by-ended",
+               received, (const char *)NULL);
+}
+
+/* Reap what has ended; a program of --exec is waited for by its connection. */
+static void reap(struct daemon *daemon)
+{
+    int status;
+    pid_t process;
+
+    while ((process = waitpid(-1, &status, WNOHANG)) > 0)
+        program_ended(&daemon->registry, process, status);
+}
+
+static void begin_drain(struct loop *loop, int number)
+{
+    struct daemon *daemon = loop->daemon;
+
+    if (loop->ending != 0) {
+        loop->at_once = true;
+        return;
+    }
+    notify("STOPPING=1");
+    log_event(LOG_NOTE, daemon->hooks->what, daemon->listeners.text,
+              "no new calls; waiting for the channels that are open", "a second signal quits");
+    net_listeners_close(&daemon->listeners);
+    loop->ending = number;
+    loop->drain_deadline_ms = clock_deadline_ms(daemon->options->drain_timeout_ms);
+}
+
+static void answer_signals(struct loop *loop)
+{
+    struct daemon *daemon = loop->daemon;
+    int number;
+
+    while ((number = signals_next()) != 0) {
+        switch (number) {
+        case SIGHUP:
+            notify_reloading();
+            daemon->hooks->reload(daemon);
+            notify("READY=1");
+            break;
+        case SIGUSR1:
+            report(daemon);
+            break;
+        case SIGCHLD:
+            reap(daemon);
+            break;
+        default:
+            begin_drain(loop, number);
+        }
+    }
+}
+
+/* Wait for calls and signals once. */
+static enum kith_error attend(struct loop *loop)
+{
+    struct net_listeners *listeners = &loop->daemon->listeners;
+    struct pollfd fds[NET_LISTENERS_MAX + 1];
+    bool paused = clock_now_ms() < loop->paused_until_ms;
+    int64_t until_ms = paused ? loop->paused_until_ms : NEVER_MS;
+    size_t count = listeners->count;
+
+    if (loop->ending != 0)
+        until_ms = clock_deadline_ms(DRAIN_LOOK_MS);
+    for (size_t i = 0; i < count; i++)
+        fds[i] = (struct pollfd){.fd = paused ? -1 : listeners->fds[i], .events = POLLIN};
+    fds[count] = (struct pollfd){.fd = loop->signal_fd, .events = POLLIN};
+    if (poll(fds, (nfds_t)count + 1, clock_poll_timeout(until_ms)) < 0)
+        return errno == EINTR ? OK : ERR_SYSTEM;
+    for (size_t i = 0; i < count; i++) {
+        if (fds[i].revents != 0)
+            accept_calls(loop, listeners->fds[i]);
+    }
+    if (fds[count].revents != 0)
+        answer_signals(loop);
+    return OK;
+}
+
+/* Whether the end has come: nothing is left, or nothing may be waited for any longer. */
+static bool is_over(struct loop *loop)
+{
+    size_t open;
+
+    if (loop->ending == 0)
+        return false;
+    return loop->at_once || registry_count(&loop->daemon->registry, &open) == 0 ||
+           clock_now_ms() >= loop->drain_deadline_ms;
+}
+
+/* As many descriptors as we may have, and as many connections as they allow. */
+static size_t connections_possible(int descriptors_each)
+{
+    struct rlimit limit = {0};
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return CONNECTIONS_LEAST;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > DESCRIPTORS_MOST)
+        limit.rlim_cur = DESCRIPTORS_MOST;
+    if (limit.rlim_cur < DESCRIPTORS_SPARE + CONNECTIONS_LEAST)
+        return CONNECTIONS_LEAST;
+    return (size_t)(limit.rlim_cur - DESCRIPTORS_SPARE) / (size_t)descriptors_each;
+}
+
+static void set_limits(struct daemon *daemon)
+{
+    const struct options *options = daemon->options;
+    struct registry_limits limits = {
+        .connections = connections_possible(daemon->hooks->descriptors),
+        .per_peer = options->max_per_peer,
+        .pending = options->max_pending != 0 ? options->max_pending : daemon->hooks->pending,
+    };
+
+    if (options->max_connections != 0)
+        limits.connections = options->max_connections;
+    if (limits.per_peer == 0)
+        limits.per_peer = limits.connections;
+    if (limits.pending == 0)
+        limits.pending = limits.connections;
+    /* Neither one address nor one key takes the places of all. */
+    limits.pending_per_source = (limits.pending + 1) / 2;
+    limits.pending_per_peer = (limits.pending + 3) / 4;
+    if (daemon->hooks->pending == 0 && options->max_pending == 0)
+        limits.pending_per_source = limits.pending;
+    registry_init(&daemon->registry, &limits);
+}
+
+enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hooks,
+                           const struct options *options, int *number)
+{
+    struct loop loop = {.daemon = daemon};
+    enum kith_error error = OK;
+    size_t open;
+
+    daemon->hooks = hooks;
+    daemon->options = options;
+    set_limits(daemon);
+    loop.signal_fd = signals_start();
+    if (loop.signal_fd < 0 || pthread_attr_init(&loop.attributes) != 0)
+        return ERR_SYSTEM;
+    (void)pthread_attr_setdetachstate(&loop.attributes, PTHREAD_CREATE_DETACHED);
+    (void)pthread_attr_setstacksize(&loop.attributes, STACK_SIZE);
+    notify("READY=1");
+    while (error == OK && !is_over(&loop))
+        error = attend(&loop);
+    (void)pthread_attr_destroy(&loop.attributes);
+    *number = loop.ending;
+    if (registry_count(&daemon->registry, &open) > 0) {
+        registry_each(&daemon->registry, program_abandon, NULL);
+        error = error == OK ? ERR_SIGNAL : error;
+    }
+    return error;
+}
+
+static int64_t count_bytes(void *context, uint64_t sent, uint64_t received)
+{
+    struct connection *connection = context;
+
+    atomic_store_explicit(&connection->sent, sent, memory_order_relaxed);
+    atomic_store_explicit(&connection->received, received, memory_order_relaxed);
+    return NEVER_MS;
+}
+
+static void summarise(const struct daemon *daemon, const struct connection *connection,
+                      const struct pump *pump, enum kith_error error)
+{
+    char who[WHO_TEXT_SIZE], sent[24], received[24], seconds[32];
+
+    who_format(who, connection->name, connection->key);
+    (void)snprintf(sent, sizeof(sent), "%" PRIu64, pump->sent);
+    (void)snprintf(received, sizeof(received), "%" PRIu64, pump->received);
+    (void)snprintf(seconds, sizeof(seconds), "%.3f",
+                   (double)(clock_now_ms() - connection->opened_ms) / 1e3);
+    log_fields(LOG_NOTE, daemon->hooks->what, who, error_text(error), "address",
+               connection->from.text, "sent", sent, "received", received, "seconds", seconds,
+               (const char *)NULL);
+}
+
+enum kith_error daemon_pump(struct daemon *daemon, struct connection *connection, struct pump *pump,
+                            struct session_keys *keys)
+{
+    struct channel channel = {0};
+    enum kith_error error, ending;
+
+    error = channel_start(&channel, keys, daemon->options->max_message_size);
+    session_keys_wipe(keys);
+    pump->channel = &channel;
+    pump->idle_timeout_ms = daemon->options->idle_timeout_ms;
+    pump->progress = count_bytes;
+    pump->progress_context = connection;
+    if (error == OK)
+        error = pump_run(pump);
+    channel_wipe(&channel);
+    (void)count_bytes(connection, pump->sent, pump->received);
+    ending = registry_ending(&daemon->registry, connection);
+    if (error != OK && ending != OK)
+        error = ending;
+    summarise(daemon, connection, pump, error);
+    return error;
+}

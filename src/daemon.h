@@ -1,0 +1,59 @@
+/*
+ * What serve and forward share: sockets that listen, one thread for each connection, the signals
+ * of a daemon, and its end.
+ */
+#ifndef KITH_DAEMON_H
+#define KITH_DAEMON_H
+
+#include <stdbool.h>
+
+#include "channel.h"
+#include "error.h"
+#include "net.h"
+#include "options.h"
+#include "pump.h"
+#include "registry.h"
+
+struct daemon;
+
+/* What a daemon does for its connections; the context is its own. */
+struct daemon_hooks {
+    const char *what; /* its name in logs: serve, forward */
+    int descriptors;  /* that each connection takes */
+    size_t pending;   /* the default of --max-pending; 0 for no limit */
+    void *context;
+
+    /* In a thread of its own: the whole life of a connection. Its descriptor is closed after. */
+    void (*run)(struct daemon *daemon, struct connection *connection);
+
+    /* In the main thread, on SIGHUP: read the files again. What is wrong is logged. */
+    void (*reload)(struct daemon *daemon);
+};
+
+struct daemon {
+    const struct daemon_hooks *hooks;
+    const struct options *options;
+    struct net_listeners listeners;
+    struct registry registry;
+};
+
+/*
+ * Serve the listeners, which are open, until a signal ends it. OK when all channels could finish
+ * after SIGTERM or SIGINT; ERR_SIGNAL when they could not, and then *number is the signal.
+ */
+must_check enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hooks,
+                                      const struct options *options, int *number);
+
+/*
+ * For hooks: pump a channel that the connection has, count its bytes for all to see, and say how
+ * it ended. keys are wiped. Returns what pump_run does, or why somebody else ended it.
+ */
+enum kith_error daemon_pump(struct daemon *daemon, struct connection *connection, struct pump *pump,
+                            struct session_keys *keys);
+
+/* For hooks: how a connection is shown, "NAME (01234567) at ADDRESS". */
+#define DAEMON_WHICH_SIZE (NAME_SIZE + ADDRESS_TEXT_SIZE + 24)
+void daemon_describe(char out[static DAEMON_WHICH_SIZE], const struct connection *connection,
+                     const char *address);
+
+#endif

@@ -1,0 +1,15 @@
+/*
+ * What a listener knows of a caller that it turned away. The caller itself is told nothing.
+ */
+#ifndef KITH_REFUSAL_H
+#define KITH_REFUSAL_H
+
+#include "greeting.h"
+
+/*
+ * Log a greeting that has failed, as of command what; name is of the peer that claims to call, or
+ * "".
+ */
+void refusal_log(const char *what, const struct greeting *greeting, const char *name);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * Owns the signal handlers of a daemon. A handler writes one byte to a pipe, and nothing else.
+ */
+#include "signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "net.h"
+
+static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD};
+
+static int ends[2] = {-1, -1};
+
+static void note(int number)
+{
+    int saved = errno;
+    unsigned char byte = (unsigned char)number;
+    /* A full pipe has a thousand signals waiting: this one is among them. */
+    ssize_t n = write(ends[1], &byte, 1);
+
+    (void)n;
+    errno = saved;
+}
+
+int signals_start(void)
+{
+    struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
+
+    if (pipe(ends) != 0)
+        return -1;
+    if (!net_set_nonblocking(ends[0]) || !net_set_nonblocking(ends[1]))
+        return -1;
+    for (size_t i = 0; i < sizeof(handled) / sizeof(handled[0]); i++) {
+        if (sigaction(handled[i], &action, NULL) != 0)
+            return -1;
+    }
+    return ends[0];
+}
+
+int signals_next(void)
+{
+    unsigned char byte;
+
+    return read(ends[0], &byte, 1) == 1 ? byte : 0;
+}
+
+_Noreturn void signals_end_by(int number)
+{
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+    _exit(128 + number); /* the first process of a container survives its signals */
+}

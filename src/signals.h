@@ -1,0 +1,21 @@
+/*
+ * Signals as something that poll can wait for.
+ */
+#ifndef KITH_SIGNALS_H
+#define KITH_SIGNALS_H
+
+#include <stdbool.h>
+
+/*
+ * From here on these signals are written to a pipe instead of doing what they do: SIGINT, SIGTERM,
+ * SIGHUP, SIGUSR1, SIGCHLD. Returns the descriptor to poll, or -1 with errno.
+ */
+int signals_start(void);
+
+/* The next signal that has come, or 0. */
+int signals_next(void);
+
+/* Give a signal its usual effect again, and end by it. */
+_Noreturn void signals_end_by(int number);
+
+#endif
