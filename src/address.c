@@ -3,6 +3,7 @@
  */
 #include "address.h"
 
+#include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -60,6 +61,14 @@ bool address_parse(struct address *address, const char *text, enum address_form 
         return false;
     return copy_part(address->host, sizeof(address->host), text, (size_t)(colon - text)) &&
            parse_port(address, colon + 1);
+}
+
+bool address_has_name(const struct address *address)
+{
+    struct in_addr ipv4;
+
+    return address->host[0] != '\0' && strchr(address->host, ':') == NULL &&
+           inet_pton(AF_INET, address->host, &ipv4) != 1;
 }
 
 void address_format(char out[static ADDRESS_TEXT_SIZE], const struct address *address)

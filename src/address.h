@@ -36,6 +36,9 @@ enum address_form {
  */
 bool address_parse(struct address *address, const char *text, enum address_form form);
 
+/* Whether its host is a name, which takes a resolver. */
+bool address_has_name(const struct address *address);
+
 /* Write it as it would be parsed: HOST:PORT with brackets where they are needed, or the path. */
 void address_format(char out[static ADDRESS_TEXT_SIZE], const struct address *address);
 

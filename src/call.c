@@ -47,6 +47,7 @@ void call_complain(const struct call *call, enum kith_error error, const struct 
 enum kith_error call_peer(struct call *call, const struct setup *setup, const struct callee *callee,
                           bool check_only)
 {
+    static const struct sandbox_needs nothing;
     int64_t deadline_ms = clock_deadline_ms(setup->options->handshake_timeout_ms);
     enum kith_error error;
 
@@ -55,6 +56,8 @@ enum kith_error call_peer(struct call *call, const struct setup *setup, const st
                         &call->why);
     if (error != OK)
         return error;
+    if (setup->confines_calls)
+        sandbox_enter(SANDBOX_PIPE, &nothing);
     greeting_dial(&call->greeting, &setup->rules, call->fd, &call->reached, callee->key,
                   deadline_ms);
     call->greeting.check_only = check_only;

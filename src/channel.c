@@ -89,11 +89,10 @@ enum kith_error channel_seal_receipt(struct channel *channel, uint8_t *frame)
 enum kith_error channel_frame_length(const struct channel *channel,
                                      const uint8_t header[static FRAME_HEADER_SIZE], size_t *len)
 {
-    enum kith_error error = wire_frame_length(header, channel->max_message_size + TAG_SIZE, len);
-
-    if (error == OK && *len < TAG_SIZE)
+    *len = load_u32be(header);
+    if (*len < TAG_SIZE)
         return ERR_FRAME_SHORT;
-    return error;
+    return *len <= channel->max_message_size + TAG_SIZE ? OK : ERR_MESSAGE_TOO_LONG;
 }
 
 /* What a verified message of len bytes means after those before it. */
@@ -127,6 +126,9 @@ enum kith_error channel_open(struct channel *channel, uint8_t *body, size_t len,
     struct direction *receiving = &channel->receiving;
     enum kith_error error;
 
+    if (receiving->over)
+        return ERR_OUT_OF_ORDER;
+    receiving->over = true; /* unless all is well */
     if (len < TAG_SIZE)
         return ERR_FRAME_SHORT;
     if (receiving->nonces_used_up)
@@ -136,7 +138,9 @@ enum kith_error channel_open(struct channel *channel, uint8_t *body, size_t len,
     if (error != OK)
         return error;
     advance(receiving);
-    return advance_stream(channel, len, event);
+    error = advance_stream(channel, len, event);
+    receiving->over = error != OK;
+    return error;
 }
 
 bool channel_whole(const struct channel *channel)

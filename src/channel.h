@@ -25,6 +25,7 @@ struct direction {
     struct crypto_aead *aead;
     uint8_t nonce[NONCE_SIZE]; /* a counter, most significant byte first */
     bool nonces_used_up;
+    bool over; /* a message was bad: none after it counts */
     enum stream_state state;
 };
 
@@ -66,7 +67,7 @@ must_check enum kith_error channel_seal_receipt(struct channel *channel, uint8_t
 
 /*
  * The length of a frame's body from its header, to be checked before a byte of it is read.
- * ERR_FRAME_EMPTY, ERR_FRAME_SHORT, ERR_FRAME_TOO_LONG.
+ * ERR_FRAME_SHORT (an empty one, too), ERR_MESSAGE_TOO_LONG.
  */
 must_check enum kith_error channel_frame_length(const struct channel *channel,
                                                 const uint8_t header[static FRAME_HEADER_SIZE],

@@ -62,8 +62,10 @@ enum kith_error command_dial(const struct options *options)
     struct setup setup;
     struct callee callee;
     struct call call = {.fd = -1};
-    enum kith_error error = setup_begin(&setup, options);
+    struct pipe_ends ends = pipe_open(options);
+    enum kith_error error = setup_begin(&setup, options, options->arguments[0]);
 
+    setup.confines_calls = options->retry_ms == 0;
     if (error == OK)
         error = who_callee(&setup.who, options->arguments[0], &callee);
     if (error == OK)
@@ -71,10 +73,15 @@ enum kith_error command_dial(const struct options *options)
     if (error == OK) {
         char who[WHO_TEXT_SIZE];
 
+        static const struct sandbox_needs nothing;
+
+        if (!setup.confines_calls)
+            setup_confine(&setup, SANDBOX_PIPE, &nothing);
         who_format(who, callee.name, callee.key);
         log_event(LOG_SUMMARY, "dial", who, "connected", NULL);
         setup_report_ready(options, call.greeting.peer.text);
-        error = pipe_run(options, "dial", call.fd, &call.greeting.keys, who, &call.greeting.peer);
+        error = pipe_run(&ends, options, "dial", call.fd, &call.greeting.keys, who,
+                         &call.greeting.peer);
     }
     call_end(&call);
     setup_end(&setup);
@@ -100,8 +107,9 @@ enum kith_error command_check(const struct options *options)
     struct setup setup;
     struct callee callee;
     struct call call = {.fd = -1};
-    enum kith_error error = setup_begin(&setup, options);
+    enum kith_error error = setup_begin(&setup, options, options->arguments[0]);
 
+    setup.confines_calls = true;
     if (error == OK)
         error = who_callee(&setup.who, options->arguments[0], &callee);
     if (error == OK) {

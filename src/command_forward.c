@@ -4,6 +4,7 @@
  */
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -106,6 +107,22 @@ static void reload(struct daemon *daemon)
     log_event(LOG_NOTE, "forward", peer, "the peers were read again", NULL);
 }
 
+/* A peer by name may have another address after a reload. */
+static void confine(struct daemon *daemon)
+{
+    struct forward *forward = daemon->hooks->context;
+    bool may_move = forward->setup.who.read;
+    const struct sandbox_needs needs = {
+        .resolves = may_move || address_has_name(&forward->callee.address),
+        .connects = true,
+        .port = may_move ? 0 : (uint16_t)strtoul(forward->callee.address.port, NULL, 10),
+        .binds = daemon->options->source != NULL,
+        .removes = daemon->listeners.inode != 0 ? daemon->listeners.text : NULL,
+    };
+
+    setup_confine(&forward->setup, SANDBOX_DAEMON, &needs);
+}
+
 static enum kith_error prepare(struct forward *forward, const struct options *options)
 {
     struct address local;
@@ -114,7 +131,7 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
     if (!address_parse(&local, options->arguments[0], ADDRESS_PORT_OR_PATH))
         return setup_complain(ERR_USAGE, "forward", options->arguments[0],
                               "not PORT, HOST:PORT, or a path with a /");
-    error = setup_begin(&forward->setup, options);
+    error = setup_begin(&forward->setup, options, options->arguments[1]);
     if (error == OK)
         error = who_callee(&forward->setup.who, options->arguments[1], &forward->callee);
     if (error == OK)
@@ -133,6 +150,7 @@ enum kith_error command_forward(const struct options *options)
         .what = "forward",
         .descriptors = 2,
         .context = &forward,
+        .confine = confine,
         .run = run,
         .reload = reload,
     };

@@ -3,6 +3,7 @@
  * where others can read it, nor over another one unasked.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -118,43 +119,74 @@ enum kith_error command_keygen(const struct options *options)
     return error;
 }
 
-/* The public key of a file that holds a private or a public one. */
-static enum kith_error read_any(const struct key_file *file, const char *path,
-                                const struct options *options, uint8_t public_key[static KEY_SIZE],
-                                char name[static NAME_SIZE])
+/*
+ * Read a file of either kind. 64 bare hex digits are a seed or a public key: in a file that is kept
+ * as a private key has to be, and that is not named as a public one, they are a seed. To take
+ * them for a public key would print the private one.
+ */
+static enum kith_error read_any(struct key_file *file, const char *path, bool *is_private)
+{
+    enum kith_error error = key_file_read(file, path, KEY_FILE_MAX, KEY_FILE_SECRET);
+    size_t len = strlen(path);
+
+    *is_private = error == OK && (len < 4 || strcmp(path + len - 4, ".pub") != 0);
+    if (error == ERR_FILE_EXPOSED || error == ERR_FILE_OWNER)
+        error = key_file_read(file, path, KEY_FILE_MAX, KEY_FILE_PUBLIC);
+    return error;
+}
+
+static enum kith_error derive_public(const struct key_file *file, const char *path,
+                                     const struct options *options,
+                                     uint8_t public_key[static KEY_SIZE])
 {
     struct passphrase_source source = {.file = options->passphrase_file, .prompt = path};
     uint8_t seed[KEY_SIZE];
-    enum kith_error error = public_key_parse(public_key, name, file->text, file->len);
+    enum kith_error error = private_key_parse(seed, file->text, file->len, passphrase_ask, &source);
 
-    if (error != ERR_KEY_PRIVATE)
-        return error;
-    name[0] = '\0';
-    error = private_key_parse(seed, file->text, file->len, passphrase_ask, &source);
+    if (error == ERR_KEY_NO_PASSPHRASE && source.failed)
+        error = ERR_PASSPHRASE_FILE;
     if (error == OK)
         error = crypto_ed25519_public(public_key, seed);
     crypto_wipe(seed, sizeof(seed));
     return error;
 }
 
+/* The public key of what a file holds, taken first for the kind that it looks like. */
+static enum kith_error show_public(const struct key_file *file, const char *path, bool is_private,
+                                   const struct options *options,
+                                   uint8_t public_key[static KEY_SIZE])
+{
+    char name[NAME_SIZE];
+    enum kith_error error = ERR_KEY_PUBLIC;
+
+    if (is_private)
+        error = derive_public(file, path, options, public_key);
+    if (error == ERR_KEY_PUBLIC)
+        error = public_key_parse(public_key, name, file->text, file->len);
+    if (error == ERR_KEY_PRIVATE)
+        error = derive_public(file, path, options, public_key);
+    return error;
+}
+
 enum kith_error command_pubkey(const struct options *options)
 {
     const char *given = options->argument_count > 0 ? options->arguments[0] : NULL;
-    char path[FILE_PATH_SIZE], hex[KEY_HEX_SIZE], name[NAME_SIZE] = "";
+    char path[FILE_PATH_SIZE], hex[KEY_HEX_SIZE];
     uint8_t public_key[KEY_SIZE];
     struct key_file file = {0};
+    bool is_private = false;
     enum kith_error error = path_of_identity(path, given);
 
     if (error == OK)
-        error = key_file_read(&file, path, KEY_FILE_MAX, KEY_FILE_PUBLIC);
+        error = read_any(&file, path, &is_private);
     if (error == OK)
-        error = read_any(&file, path, options, public_key, name);
-    key_file_wipe(&file);
-    if (error != OK) {
+        error = show_public(&file, path, is_private, options, public_key);
+    if (error != OK)
         identity_complain(error, path, errno);
-        return error;
+    key_file_wipe(&file);
+    if (error == OK) {
+        hex_encode(hex, public_key, KEY_SIZE);
+        (void)printf("%s\n", hex);
     }
-    hex_encode(hex, public_key, KEY_SIZE);
-    (void)printf("%s\n", hex);
-    return OK;
+    return error;
 }

@@ -36,8 +36,10 @@ static void log_refusal(void *context, const struct greeting *greeting)
 static enum kith_error take_one(struct setup *setup, struct net_listeners *listeners,
                                 struct peers *chosen, struct guest *guest)
 {
+    static const struct sandbox_needs nothing;
     enum kith_error error;
 
+    setup_confine(setup, SANDBOX_LISTEN, &nothing);
     setup->rules.admit = admit;
     setup->rules.admit_context = chosen;
     error = reception_await(listeners, &setup->rules, setup->options->handshake_timeout_ms,
@@ -55,11 +57,12 @@ enum kith_error command_listen(const struct options *options)
     struct net_listeners listeners = {0};
     struct address address;
     struct guest guest;
+    struct pipe_ends ends = pipe_open(options);
     enum kith_error error = OK;
 
     if (!address_parse(&address, options->arguments[0], ADDRESS_PORT))
         return setup_complain(ERR_USAGE, "listen", options->arguments[0], "not [HOST:]PORT");
-    error = setup_begin(&setup, options);
+    error = setup_begin(&setup, options, NULL);
     if (error == OK)
         error = setup_choose_peers(&setup, "listen", &chosen);
     if (error == OK)
@@ -73,7 +76,7 @@ enum kith_error command_listen(const struct options *options)
 
         who_format(who, peers_find_key(&chosen, guest.key)->name, guest.key);
         log_event(LOG_SUMMARY, "listen", who, "connected", NULL);
-        error = pipe_run(options, "listen", guest.fd, &guest.keys, who, &guest.from);
+        error = pipe_run(&ends, options, "listen", guest.fd, &guest.keys, who, &guest.from);
         (void)close(guest.fd);
     }
     peers_free(&chosen);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -230,6 +231,22 @@ static void reload(struct daemon *daemon)
     log_event(LOG_NOTE, "serve", daemon->listeners.text, "the peers were read again", NULL);
 }
 
+/* A program is not confined, since it would be for good; nor are we then, who start it. */
+static void confine(struct daemon *daemon)
+{
+    struct serve *serve = daemon->hooks->context;
+    const struct sandbox_needs needs = {
+        .resolves = address_has_name(&serve->target),
+        .connects = serve->target.path[0] == '\0',
+        .port = (uint16_t)strtoul(serve->target.port, NULL, 10),
+    };
+
+    if (daemon->options->program != NULL)
+        log_event(LOG_SUMMARY, "sandbox", NULL, "none, since programs are started", NULL);
+    else
+        setup_confine(&serve->setup, SANDBOX_DAEMON, &needs);
+}
+
 /* Everything before the first call. */
 static enum kith_error prepare(struct serve *serve, const struct options *options)
 {
@@ -243,7 +260,7 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
         !address_parse(&serve->target, serve->target_text, ADDRESS_PORT_OR_PATH))
         return setup_complain(ERR_USAGE, "serve", serve->target_text,
                               "not PORT, HOST:PORT, or a path with a /");
-    error = setup_begin(&serve->setup, options);
+    error = setup_begin(&serve->setup, options, NULL);
     if (error == OK)
         error = setup_choose_peers(&serve->setup, "serve", &serve->chosen);
     if (error == OK)
@@ -264,6 +281,7 @@ enum kith_error command_serve(const struct options *options)
         .descriptors = options->program != NULL ? 5 : 2,
         .pending = 256,
         .context = &serve,
+        .confine = confine,
         .run = run,
         .reload = reload,
     };

@@ -285,6 +285,7 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
         return ERR_SYSTEM;
     (void)pthread_attr_setdetachstate(&loop.attributes, PTHREAD_CREATE_DETACHED);
     (void)pthread_attr_setstacksize(&loop.attributes, STACK_SIZE);
+    hooks->confine(daemon);
     notify("READY=1");
     while (error == OK && !is_over(&loop))
         error = attend(&loop);

@@ -23,6 +23,9 @@ struct daemon_hooks {
     size_t pending;   /* the default of --max-pending; 0 for no limit */
     void *context;
 
+    /* Once all is open, and before the first call: confine the process. */
+    void (*confine)(struct daemon *daemon);
+
     /* In a thread of its own: the whole life of a connection. Its descriptor is closed after. */
     void (*run)(struct daemon *daemon, struct connection *connection);
 

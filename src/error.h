@@ -102,8 +102,9 @@ enum kith_error {
     ERR_STOPPED,  /* we are ending */
 
     /* the stream */
-    ERR_FRAME_SHORT, /* a traffic frame without room for its tag */
-    ERR_TAMPERED,    /* a message that does not open */
+    ERR_FRAME_SHORT,      /* a traffic frame without room for its tag */
+    ERR_MESSAGE_TOO_LONG, /* a traffic frame over the limit */
+    ERR_TAMPERED,         /* a message that does not open */
     ERR_NONCES_USED_UP,
     ERR_AFTER_END,
     ERR_AFTER_RECEIPT,

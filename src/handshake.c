@@ -207,8 +207,10 @@ enum kith_error dialer_hello(struct handshake *handshake, const struct handshake
     error = put_hello(handshake, NULL, now_ms, frame + FRAME_HEADER_SIZE, &len);
     if (error == OK)
         error = begin_transcript(handshake, frame + FRAME_HEADER_SIZE, len);
-    store_u32be(frame, (uint32_t)len);
-    *frame_len = FRAME_HEADER_SIZE + len;
+    if (error == OK) {
+        store_u32be(frame, (uint32_t)len);
+        *frame_len = FRAME_HEADER_SIZE + len;
+    }
     return conclude(handshake, error, HANDSHAKE_CALLED);
 }
 
@@ -310,6 +312,7 @@ enum kith_error listener_answer(struct handshake *handshake,
     size_t len = 0;
     enum kith_error error;
 
+    *frame_len = 0;
     if (handshake->state != HANDSHAKE_VERIFIED)
         return conclude(handshake, ERR_OUT_OF_ORDER, HANDSHAKE_OVER);
     memcpy(handshake->ephemeral_secret, ephemeral_secret, KEY_SIZE);
@@ -322,8 +325,10 @@ enum kith_error listener_answer(struct handshake *handshake,
         error = make_confirmation(handshake, handshake->key_l2d_confirmation, hello_l + len);
     if (error == OK)
         append_transcript(handshake, hello_l + len, TAG_SIZE);
-    store_u32be(frame, (uint32_t)(len + TAG_SIZE));
-    *frame_len = FRAME_HEADER_SIZE + len + TAG_SIZE;
+    if (error == OK) {
+        store_u32be(frame, (uint32_t)(len + TAG_SIZE));
+        *frame_len = FRAME_HEADER_SIZE + len + TAG_SIZE;
+    }
     crypto_wipe(handshake->ephemeral_secret, KEY_SIZE);
     return conclude(handshake, error, HANDSHAKE_ANSWERED);
 }

@@ -63,7 +63,8 @@ void identity_complain(enum kith_error error, const char *path, int system_errno
     const char *why = error == ERR_SYSTEM ? strerror(system_errno) : error_text(error);
     const char *hint = error == ERR_FILE_MISSING ? "make one with: kith keygen" : error_hint(error);
 
-    log_event(LOG_ERROR, "identity", path, why, hint);
+    if (error != ERR_PASSPHRASE_FILE)
+        log_event(LOG_ERROR, "identity", path, why, hint);
 }
 
 void identity_warn(const struct identity *identity, const char *path)

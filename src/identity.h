@@ -25,7 +25,10 @@ struct identity {
 must_check enum kith_error identity_read(struct identity *identity, const char *path,
                                          const char *passphrase_file);
 
-/* Say what went wrong with the identity at path, and what to do; system_errno may be 0. */
+/*
+ * Say what went wrong with the identity at path, and what to do; system_errno may be 0. Nothing
+ * for ERR_PASSPHRASE_FILE, which has been said by who read that file.
+ */
 void identity_complain(enum kith_error error, const char *path, int system_errno);
 
 /* Warn about what identity_read found. */

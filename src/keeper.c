@@ -16,8 +16,10 @@
 #include <unistd.h>
 
 #include "identity.h"
+#include "line.h"
 #include "log.h"
 #include "protect.h"
+#include "sandbox.h"
 #include "wire.h"
 
 /* What the keeper says first: how reading the identity went. */
@@ -26,81 +28,80 @@ struct report {
     uint8_t public_key[KEY_SIZE];
 };
 
-/* A request is an encoded Info, in one piece of fixed size; its answer a signature. */
+/* A request is one of these, then len bytes: an encoded Info, or a path. */
+enum request_kind { REQUEST_SIGN = 1, REQUEST_OPEN = 2 };
+
+#define REQUEST_MAX 4096
+
 struct request {
-    uint8_t len;
-    uint8_t info[INFO_MAX];
+    uint16_t kind;
+    uint16_t len;
 };
 
+/* The answer to both: a signature; or, with a descriptor beside it, nothing. */
 struct answer {
-    int32_t error;
+    int32_t error; /* of kith_error to sign, an errno to open */
     uint8_t signature[SIGNATURE_SIZE];
 };
 
 /* One request and its answer at a time. */
 static pthread_mutex_t line_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Send or receive exactly len bytes over the line; false when it is closed. */
-static bool put_all(int fd, const void *bytes, size_t len)
-{
-    const uint8_t *at = bytes;
-
-    while (len > 0) {
-        ssize_t n = send(fd, at, len, 0);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        at += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
-static bool get_all(int fd, void *bytes, size_t len)
-{
-    uint8_t *at = bytes;
-
-    while (len > 0) {
-        ssize_t n = recv(fd, at, len, 0);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        at += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
-static enum kith_error sign(const struct identity *identity, const struct request *request,
-                            const uint8_t *namespace, size_t namespace_len,
+/* Sign if these bytes are one Info and nothing but it. */
+static enum kith_error sign(const struct keeper_task *task, const struct identity *identity,
+                            const uint8_t *bytes, size_t len,
                             uint8_t signature[static SIGNATURE_SIZE])
 {
     uint8_t message[SIGNED_MAX];
     struct info info;
-    size_t len;
 
-    if (request->len > INFO_MAX || !wire_get_info(&info, request->info, request->len))
+    if (!wire_get_info(&info, bytes, len))
         return ERR_KEEPER;
-    len = handshake_signed_bytes(message, namespace, namespace_len, request->info, request->len);
+    len = handshake_signed_bytes(message, task->namespace, task->namespace_len, bytes, len);
     return crypto_ed25519_sign(signature, identity->seed, message, len);
 }
 
-/* The keeper's whole life, once it has the key. */
-static void serve(int fd, const struct identity *identity, const uint8_t *namespace,
-                  size_t namespace_len)
+/* Open if the path is one of the task's. */
+static int open_again(const struct keeper_task *task, const char *path)
 {
+    for (size_t i = 0; i < task->file_count; i++) {
+        if (strcmp(path, task->files[i]) == 0)
+            return open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    }
+    errno = EPERM;
+    return -1;
+}
+
+static bool answer_one(int fd, const struct keeper_task *task, const struct identity *identity,
+                       const struct request *request, uint8_t *bytes)
+{
+    struct answer answer = {0};
+    int opened = -1;
+    bool sent;
+
+    if (request->kind == REQUEST_SIGN) {
+        answer.error = (int32_t)sign(task, identity, bytes, request->len, answer.signature);
+    } else {
+        bytes[request->len] = '\0';
+        opened = open_again(task, (const char *)bytes);
+        answer.error = opened < 0 ? errno : 0;
+    }
+    sent = line_send(fd, &answer, sizeof(answer), opened);
+    if (opened >= 0)
+        (void)close(opened);
+    return sent;
+}
+
+/* The keeper's whole life, once it has the key. A request that is none ends it. */
+static void serve(int fd, const struct keeper_task *task, const struct identity *identity)
+{
+    uint8_t bytes[REQUEST_MAX + 1];
     struct request request;
 
-    while (get_all(fd, &request, sizeof(request))) {
-        struct answer answer = {0};
-
-        answer.error =
-            (int32_t)sign(identity, &request, namespace, namespace_len, answer.signature);
-        if (!put_all(fd, &answer, sizeof(answer)))
+    while (line_receive(fd, &request, sizeof(request), NULL)) {
+        if ((request.kind != REQUEST_SIGN && request.kind != REQUEST_OPEN) ||
+            request.len > REQUEST_MAX || !line_receive(fd, bytes, request.len, NULL) ||
+            !answer_one(fd, task, identity, &request, bytes))
             break;
     }
 }
@@ -109,54 +110,73 @@ static void serve(int fd, const struct identity *identity, const uint8_t *namesp
  * In the forked process. The signals of a terminal are for its parent, whose end it sees; and no
  * descriptor but the line stays open, or whoever reads our stdout would not see its end.
  */
-static void keep(int fd, const char *path, const char *passphrase_file, const uint8_t *namespace,
-                 size_t namespace_len)
+static void keep(int fd, const struct keeper_task *task)
 {
     static struct identity identity;
+    const struct sandbox_needs needs = {.beside = task->files, .beside_count = task->file_count};
     struct report report = {0};
     enum kith_error error;
 
     protect_secret(&identity, sizeof(identity));
-    error = identity_read(&identity, path, passphrase_file);
+    error = identity_read(&identity, task->identity, task->passphrase_file);
     if (error != OK)
-        identity_complain(error, path, errno);
+        identity_complain(error, task->identity, errno);
     else
-        identity_warn(&identity, path);
+        identity_warn(&identity, task->identity);
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGTERM, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN);
     report.error = (int32_t)error;
     memcpy(report.public_key, identity.public_key, KEY_SIZE);
     protect_close_all_but(fd);
-    if (put_all(fd, &report, sizeof(report)) && error == OK)
-        serve(fd, &identity, namespace, namespace_len);
+    if (error == OK)
+        sandbox_enter(SANDBOX_KEEPER, &needs);
+    if (line_send(fd, &report, sizeof(report), -1) && error == OK)
+        serve(fd, task, &identity);
     identity_wipe(&identity);
 }
 
-static enum kith_error ask(void *context, uint8_t signature[static SIGNATURE_SIZE],
-                           const uint8_t *info, size_t info_len)
+/* One request and its answer; a descriptor that comes with it is stored in *opened. */
+static bool ask(const struct keeper *keeper, enum request_kind kind, const void *bytes, size_t len,
+                struct answer *answer, int *opened)
 {
-    const struct keeper *keeper = context;
-    struct request request = {0};
-    struct answer answer;
+    struct request request = {(uint16_t)kind, (uint16_t)len};
     bool answered;
 
-    if (info_len > INFO_MAX)
-        return ERR_KEEPER;
-    request.len = (uint8_t)info_len;
-    memcpy(request.info, info, info_len);
+    if (len > REQUEST_MAX)
+        return false;
     (void)pthread_mutex_lock(&line_lock);
-    answered = put_all(keeper->fd, &request, sizeof(request)) &&
-               get_all(keeper->fd, &answer, sizeof(answer));
+    answered = line_send(keeper->fd, &request, sizeof(request), -1) &&
+               line_send(keeper->fd, bytes, len, -1) &&
+               line_receive(keeper->fd, answer, sizeof(*answer), opened);
     (void)pthread_mutex_unlock(&line_lock);
-    if (!answered || answer.error != OK)
+    return answered;
+}
+
+static enum kith_error ask_to_sign(void *context, uint8_t signature[static SIGNATURE_SIZE],
+                                   const uint8_t *info, size_t info_len)
+{
+    struct answer answer;
+
+    if (!ask(context, REQUEST_SIGN, info, info_len, &answer, NULL) || answer.error != OK)
         return ERR_KEEPER;
     memcpy(signature, answer.signature, SIGNATURE_SIZE);
     return OK;
 }
 
-enum kith_error keeper_start(struct keeper *keeper, const char *path, const char *passphrase_file,
-                             const uint8_t *namespace, size_t namespace_len)
+int keeper_open(struct keeper *keeper, const char *path)
+{
+    struct answer answer;
+    int opened = -1;
+
+    errno = EPIPE;
+    if (!ask(keeper, REQUEST_OPEN, path, strlen(path), &answer, &opened))
+        return -1;
+    errno = answer.error;
+    return opened;
+}
+
+enum kith_error keeper_start(struct keeper *keeper, const struct keeper_task *task)
 {
     struct report report;
     int ends[2];
@@ -169,14 +189,15 @@ enum kith_error keeper_start(struct keeper *keeper, const char *path, const char
     keeper->process = fork();
     if (keeper->process == 0) {
         (void)close(ends[0]);
-        keep(ends[1], path, passphrase_file, namespace, namespace_len);
+        keep(ends[1], task);
         _exit(0);
     }
     (void)close(ends[1]);
     keeper->fd = ends[0];
     if (keeper->process < 0)
         report.error = ERR_SYSTEM;
-    else if (fcntl(ends[0], F_SETFD, FD_CLOEXEC) != 0 || !get_all(ends[0], &report, sizeof(report)))
+    else if (fcntl(ends[0], F_SETFD, FD_CLOEXEC) != 0 ||
+             !line_receive(ends[0], &report, sizeof(report), NULL))
         report.error = ERR_KEEPER;
     if (report.error == ERR_KEEPER)
         log_event(LOG_ERROR, "keeper", NULL, "ended before it had the private key", NULL);
@@ -187,7 +208,7 @@ enum kith_error keeper_start(struct keeper *keeper, const char *path, const char
         return (enum kith_error)report.error;
     }
     memcpy(keeper->signer.public_key, report.public_key, KEY_SIZE);
-    keeper->signer.sign = ask;
+    keeper->signer.sign = ask_to_sign;
     keeper->signer.context = keeper;
     return OK;
 }

@@ -12,6 +12,16 @@
 #include "error.h"
 #include "handshake.h"
 
+/* What the keeper is told when it starts. */
+struct keeper_task {
+    const char *identity;        /* see identity_read */
+    const char *passphrase_file; /* or NULL */
+    const uint8_t *namespace;
+    size_t namespace_len;
+    const char *const *files; /* public ones that it opens again on request */
+    size_t file_count;
+};
+
 struct keeper {
     int fd; /* our end of the line to it; -1 when there is none */
     pid_t process;
@@ -19,13 +29,17 @@ struct keeper {
 };
 
 /*
- * Fork the keeper, which reads the identity at path (see identity_read) and signs handshakes
- * under this namespace and nothing else, until the line is closed. Before any thread starts. What
- * is wrong with the identity it says itself; its error is returned. The struct must not move.
+ * Fork the keeper, which reads the identity and signs handshakes under this namespace and nothing
+ * else, until the line is closed. Before any thread starts. What is wrong with the identity it
+ * says itself; its error is returned. The struct must not move.
  */
-must_check enum kith_error keeper_start(struct keeper *keeper, const char *path,
-                                        const char *passphrase_file, const uint8_t *namespace,
-                                        size_t namespace_len);
+must_check enum kith_error keeper_start(struct keeper *keeper, const struct keeper_task *task);
+
+/*
+ * Open one of the task's files, by the path it has there: a confined process cannot, since the
+ * identity may be in the same folder. A descriptor, or -1 and errno. Safe for threads.
+ */
+int keeper_open(struct keeper *keeper, const char *path);
 
 /* Close the line, at which the keeper ends, and wait for that. Fine twice. */
 void keeper_stop(struct keeper *keeper);

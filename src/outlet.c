@@ -38,8 +38,9 @@ struct outlet outlet_stdout(void)
     struct stat status;
     int own;
 
-    if (fstat(STDOUT_FILENO, &status) != 0)
-        return outlet; /* closed: the first write will say so */
+    if (fstat(STDOUT_FILENO, &status) != 0 ||
+        (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)
+        return outlet; /* not to be written to, as the first write will say */
     if (S_ISSOCK(status.st_mode)) {
         outlet.kind = OUTLET_SOCKET;
     } else if (S_ISREG(status.st_mode)) {

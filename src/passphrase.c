@@ -13,6 +13,7 @@
 
 #include "crypto.h"
 #include "key_file.h"
+#include "log.h"
 
 static const int held_signals[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGTSTP};
 #define HELD (sizeof(held_signals) / sizeof(held_signals[0]))
@@ -62,12 +63,12 @@ static int ask_on(int fd, char *out, int size, const char *prompt)
         return -1;
     for (size_t i = 0; i < HELD; i++)
         (void)sigaction(held_signals[i], &holding, &old[i]);
-    show(fd, "passphrase for ");
-    show(fd, prompt);
-    show(fd, ": ");
     silent = before;
     silent.c_lflag &= ~(tcflag_t)ECHO;
     (void)tcsetattr(fd, TCSAFLUSH, &silent);
+    show(fd, "passphrase for "); /* who answers at once is heard: nothing is flushed from here on */
+    show(fd, prompt);
+    show(fd, ": ");
     len = read_line(fd, out, size);
     (void)tcsetattr(fd, TCSAFLUSH, &before);
     show(fd, "\n");
@@ -81,11 +82,16 @@ static int ask_on(int fd, char *out, int size, const char *prompt)
 static int from_file(char *out, int size, const char *path)
 {
     struct key_file file = {0};
-    size_t len;
+    enum kith_error error = key_file_read(&file, path, KEY_FILE_MAX, KEY_FILE_SECRET);
+    size_t len = error == OK ? strcspn(file.text, "\r\n") : 0;
 
-    if (key_file_read(&file, path, KEY_FILE_MAX, KEY_FILE_SECRET) != OK)
+    if (error == OK && len == 0)
+        error = ERR_FILE_EMPTY;
+    if (error != OK) {
+        log_event(LOG_ERROR, "passphrase", path,
+                  error == ERR_SYSTEM ? strerror(errno) : error_text(error), error_hint(error));
         return -1;
-    len = strcspn(file.text, "\r\n");
+    }
     if (len > (size_t)size)
         len = (size_t)size;
     memcpy(out, file.text, len);

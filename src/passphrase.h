@@ -15,7 +15,8 @@ struct passphrase_source {
 
 /*
  * A crypto_passphrase (crypto.h) whose context is a struct passphrase_source. Returns the length,
- * or -1 when there is no terminal, or the file cannot be read.
+ * or -1 when there is no terminal, or the file cannot be read, which is
+ * logged.
  */
 int passphrase_ask(char *out, int size, void *source);
 

@@ -47,24 +47,34 @@ static void complain(const struct pump *pump, enum kith_error error, const char 
     log_event(LOG_ERROR, what, which, why, error_hint(error));
 }
 
-enum kith_error pipe_run(const struct options *options, const char *what, int fd,
-                         struct session_keys *keys, const char *who, const struct net_peer *peer)
+struct pipe_ends pipe_open(const struct options *options)
+{
+    return (struct pipe_ends){
+        .in = options->recv_only ? -1 : STDIN_FILENO,
+        .in_is_terminal = isatty(STDIN_FILENO) == 1,
+        .outlet = options->send_only ? outlet_none() : outlet_stdout(),
+    };
+}
+
+enum kith_error pipe_run(const struct pipe_ends *ends, const struct options *options,
+                         const char *what, int fd, struct session_keys *keys, const char *who,
+                         const struct net_peer *peer)
 {
     struct progress progress;
     struct channel channel = {0};
     struct pump pump = {
         .channel = &channel,
         .net = fd,
-        .in = options->recv_only ? -1 : STDIN_FILENO,
+        .in = ends->in,
+        .outlet = ends->outlet,
         .gate_fd = -1,
-        .in_ends_with_peer = isatty(STDIN_FILENO) == 1,
+        .in_ends_with_peer = ends->in_is_terminal,
         .idle_timeout_ms = options->idle_timeout_ms,
     };
     int64_t begun_us = clock_now_us();
     enum kith_error error = channel_start(&channel, keys, options->max_message_size);
 
     session_keys_wipe(keys);
-    pump.outlet = options->send_only ? outlet_none() : outlet_stdout();
     if (options->progress) {
         progress_begin(&progress, pump.in);
         pump.progress = progress_show;

@@ -4,17 +4,30 @@
 #ifndef KITH_PIPE_H
 #define KITH_PIPE_H
 
+#include <stdbool.h>
+
 #include "error.h"
 #include "handshake.h"
 #include "net.h"
 #include "options.h"
+#include "outlet.h"
+
+/* What a channel is joined to. */
+struct pipe_ends {
+    int in;
+    bool in_is_terminal;
+    struct outlet outlet;
+};
+
+/* Open stdin and stdout as the options say; before the process is confined. */
+struct pipe_ends pipe_open(const struct options *options);
 
 /*
  * Pump until the channel is whole or fails, and say how it went: as of command what, with the
  * peer as it is shown. The keys are wiped; fd remains the caller's.
  */
-must_check enum kith_error pipe_run(const struct options *options, const char *what, int fd,
-                                    struct session_keys *keys, const char *who,
-                                    const struct net_peer *peer);
+must_check enum kith_error pipe_run(const struct pipe_ends *ends, const struct options *options,
+                                    const char *what, int fd, struct session_keys *keys,
+                                    const char *who, const struct net_peer *peer);
 
 #endif

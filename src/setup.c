@@ -11,17 +11,28 @@
 #include "identity.h"
 #include "log.h"
 #include "notify.h"
-#include "paths.h"
 
-enum kith_error setup_begin(struct setup *setup, const struct options *options)
+/* The files that a reload reads again: peers, and what --peer and PEER name. */
+static void list_files(struct setup *setup, const char *peer)
 {
-    char path[FILE_PATH_SIZE];
-    enum kith_error error;
+    const struct options *options = setup->options;
+    const char *at = peer == NULL ? NULL : strrchr(peer, '@');
 
-    memset(setup, 0, sizeof(*setup));
-    setup->options = options;
-    setup->keeper.fd = -1;
-    setup->net = (struct net_options){.family = options->family, .source = options->source};
+    setup->files[setup->file_count++] = setup->peers_path;
+    for (size_t i = 0; i < options->named_count; i++) {
+        if (who_is_file(options->named[i]))
+            setup->files[setup->file_count++] = options->named[i];
+    }
+    if (at != NULL)
+        (void)snprintf(setup->peer_file, sizeof(setup->peer_file), "%.*s", (int)(at - peer), peer);
+    if (who_is_file(setup->peer_file))
+        setup->files[setup->file_count++] = setup->peer_file;
+}
+
+static void set_rules(struct setup *setup)
+{
+    const struct options *options = setup->options;
+
     setup->rules.params = (struct handshake_params){
         .namespace = (const uint8_t *)options->namespace,
         .namespace_len = strlen(options->namespace),
@@ -29,16 +40,49 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options)
         .max_handshake_age_ms = (uint64_t)options->max_handshake_age_ms,
     };
     setup->rules.signer = &setup->keeper.signer;
-    error = path_of_identity(path, options->identity);
+}
+
+enum kith_error setup_begin(struct setup *setup, const struct options *options, const char *peer)
+{
+    struct keeper_task task;
+    enum kith_error error;
+
+    memset(setup, 0, sizeof(*setup));
+    setup->options = options;
+    setup->keeper.fd = -1;
+    setup->net = (struct net_options){.family = options->family, .source = options->source};
+    set_rules(setup);
+    error = path_of_identity(setup->identity_path, options->identity);
+    if (error == OK)
+        error = path_of_peers(setup->peers_path, options->peers);
     if (error != OK) {
         identity_complain(error, "identity", 0);
         return error;
     }
-    error = keeper_start(&setup->keeper, path, options->passphrase_file,
-                         setup->rules.params.namespace, setup->rules.params.namespace_len);
-    setup->who.peers_path = options->peers;
+    list_files(setup, peer);
+    task = (struct keeper_task){
+        .identity = setup->identity_path,
+        .passphrase_file = options->passphrase_file,
+        .namespace = setup->rules.params.namespace,
+        .namespace_len = setup->rules.params.namespace_len,
+        .files = setup->files,
+        .file_count = setup->file_count,
+    };
+    setup->who.peers_path = setup->peers_path;
     setup->who.own_key = setup->keeper.signer.public_key;
-    return error;
+    return keeper_start(&setup->keeper, &task);
+}
+
+static int open_by_keeper(void *keeper, const char *path)
+{
+    return keeper_open(keeper, path);
+}
+
+void setup_confine(struct setup *setup, enum sandbox_role role, const struct sandbox_needs *needs)
+{
+    setup->who.open = open_by_keeper;
+    setup->who.open_context = &setup->keeper;
+    sandbox_enter(role, needs);
 }
 
 enum kith_error setup_choose_peers(struct setup *setup, const char *what, struct peers *chosen)

@@ -10,6 +10,8 @@
 #include "keeper.h"
 #include "net.h"
 #include "options.h"
+#include "paths.h"
+#include "sandbox.h"
 #include "who.h"
 
 struct setup {
@@ -18,10 +20,23 @@ struct setup {
     struct who who;
     struct net_options net;
     struct greeting_rules rules;
+    bool confines_calls; /* a call confines us once it is connected: no other one follows */
+    char identity_path[FILE_PATH_SIZE];
+    char peers_path[FILE_PATH_SIZE];
+    char peer_file[FILE_PATH_SIZE];         /* of PEER, if its WHO is a file; else empty */
+    const char *files[PEERS_NAMED_MAX + 2]; /* that a reload reads again */
+    size_t file_count;
 };
 
-/* Make it; must not move afterwards. What is wrong is logged. */
-must_check enum kith_error setup_begin(struct setup *setup, const struct options *options);
+/*
+ * Make it; must not move afterwards. peer is the PEER argument of a command that has one, else
+ * NULL. What is wrong is logged.
+ */
+must_check enum kith_error setup_begin(struct setup *setup, const struct options *options,
+                                       const char *peer);
+
+/* Confine this process; files are read by way of the keeper from here on. */
+void setup_confine(struct setup *setup, enum sandbox_role role, const struct sandbox_needs *needs);
 
 /* Fill a set with those who may call: everyone in the peers file, or whom --peer names. */
 must_check enum kith_error setup_choose_peers(struct setup *setup, const char *what,

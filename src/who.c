@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "identity.h"
 #include "key_file.h"
@@ -32,12 +33,31 @@ static void locate(char out[static LOCATION_SIZE], const char *path, size_t line
     (void)snprintf(out, LOCATION_SIZE, "%s, line %zu", path, line);
 }
 
-static void warn_line(const struct peers_problem *problem, void *path)
+static void warn_line(const struct peers_problem *problem, void *who)
 {
     char location[LOCATION_SIZE];
 
-    locate(location, path, problem->line);
+    locate(location, ((const struct who *)who)->peers_path, problem->line);
     log_event(LOG_NOTE, "peers", location, problem->why, NULL);
+}
+
+/* Read a file, opened by somebody else if we may not. */
+static enum kith_error read_file(const struct who *who, struct key_file *file, const char *path,
+                                 size_t max, enum key_file_secrecy secrecy)
+{
+    enum kith_error error;
+    char opened[32];
+    int fd;
+
+    if (who->open == NULL)
+        return key_file_read(file, path, max, secrecy);
+    fd = who->open(who->open_context, path);
+    if (fd < 0)
+        return errno == ENOENT ? ERR_FILE_MISSING : ERR_SYSTEM;
+    (void)snprintf(opened, sizeof(opened), "/dev/fd/%d", fd);
+    error = key_file_read(file, opened, max, secrecy);
+    (void)close(fd);
+    return error;
 }
 
 static enum kith_error complain_file(enum kith_error error, const char *path)
@@ -52,23 +72,21 @@ static enum kith_error complain_file(enum kith_error error, const char *path)
 
 enum kith_error who_read_file(struct who *who)
 {
-    char path[FILE_PATH_SIZE], location[LOCATION_SIZE];
+    char location[LOCATION_SIZE];
     struct peers_problem problem;
+    const char *path = who->peers_path;
     struct key_file file = {0};
     enum kith_error error;
 
     if (who->read)
         return OK;
-    error = path_of_peers(path, who->peers_path);
-    if (error != OK)
-        return complain_file(error, "peers");
-    error = key_file_read(&file, path, PEERS_FILE_MAX, KEY_FILE_TRUSTED);
+    error = read_file(who, &file, path, PEERS_FILE_MAX, KEY_FILE_TRUSTED);
     if (error == ERR_FILE_EMPTY)
         error = OK; /* nobody is known yet */
     if (error != OK)
         return complain_file(error, path);
     error = peers_parse(&who->file, file.text == NULL ? "" : file.text, file.len, who->own_key,
-                        &problem, warn_line, path);
+                        &problem, warn_line, who);
     if (error == ERR_PEERS_LINE) {
         locate(location, path, problem.line);
         log_event(LOG_ERROR, "peers", location, problem.why, NULL);
@@ -92,18 +110,18 @@ static bool is_hex_key(const char *text)
            strspn(text, "0123456789abcdefABCDEF") == KEY_HEX_SIZE - 1;
 }
 
-static bool is_file(const char *text)
+bool who_is_file(const char *text)
 {
     size_t len = strlen(text);
 
     return strchr(text, '/') != NULL || (len >= 4 && strcmp(text + len - 4, ".pub") == 0);
 }
 
-static enum kith_error read_key_file(const char *path, uint8_t key[static KEY_SIZE],
-                                     char name[static NAME_SIZE])
+static enum kith_error read_key_file(const struct who *who, const char *path,
+                                     uint8_t key[static KEY_SIZE], char name[static NAME_SIZE])
 {
     struct key_file file = {0};
-    enum kith_error error = key_file_read(&file, path, KEY_FILE_MAX, KEY_FILE_PUBLIC);
+    enum kith_error error = read_file(who, &file, path, KEY_FILE_MAX, KEY_FILE_PUBLIC);
 
     if (error == OK)
         error = public_key_parse(key, name, file.text, file.len);
@@ -129,8 +147,8 @@ static enum kith_error find(struct who *who, const char *text, uint8_t key[stati
             log_event(LOG_ERROR, "public key", text, error_text(error), error_hint(error));
         return error;
     }
-    if (is_file(text))
-        return read_key_file(text, key, name);
+    if (who_is_file(text))
+        return read_key_file(who, text, key, name);
     error = who_read_file(who);
     if (error != OK)
         return error;
@@ -217,7 +235,7 @@ enum kith_error who_callee(struct who *who, const char *text, struct callee *cal
         return complain_peer(text, "malformed address behind the @");
     memcpy(before, text, len);
     before[len] = '\0';
-    if (at == NULL && (is_hex_key(before) || is_file(before)))
+    if (at == NULL && (is_hex_key(before) || who_is_file(before)))
         return complain_peer(text, "says not where to call");
     error = find(who, before, callee->key, callee->name, &entry);
     if (error == OK)

@@ -16,8 +16,10 @@
 #define WHO_TEXT_SIZE (NAME_SIZE + 12)
 
 struct who {
-    const char *peers_path; /* -a, or NULL for the usual places */
+    const char *peers_path; /* where the peers file is */
     const uint8_t *own_key;
+    int (*open)(void *context, const char *path); /* for who may not open files; or NULL */
+    void *open_context;
     struct peers file; /* the peers file, once it was needed */
     bool read;
 };
@@ -46,6 +48,9 @@ must_check enum kith_error who_add_all(struct who *who, struct peers *set);
 
 /* Find who is meant by PEER (WHO@HOST:PORT, or a name with an address). */
 must_check enum kith_error who_callee(struct who *who, const char *text, struct callee *callee);
+
+/* Whether WHO is a file that holds a key, as its form tells. */
+bool who_is_file(const char *text);
 
 /* How a peer is shown. */
 void who_format(char out[static WHO_TEXT_SIZE], const char *name,

@@ -1,6 +1,7 @@
 # Counts one file's TAP. Given file (its name), status (how it exited), required (1: a skipped
 # test is a failed one) and work (a folder): prints a line for the file and what failed, adds to
-# work/failures and work/skips, and leaves "passed failed skipped" in work/counts.
+# work/failures and work/skips (file, test and reason, between tabs), and leaves
+# "passed failed skipped" in work/counts.
 
 function failure(text) {
     failed++
@@ -12,7 +13,7 @@ function skip(text, reason) {
         failure(text " (skipped: " reason ")")
     } else {
         skipped++
-        print "  " file ": " text ": " reason >> (work "/skips")
+        print file "\t" text "\t" reason >> (work "/skips")
     }
 }
 
@@ -34,7 +35,7 @@ function skip_reason(line, at, reason) {
 function name_of(line) {
     sub(/^(not )?ok */, "", line)
     sub(/^[0-9]+ */, "", line)
-    sub(/^- */, "", line)
+    sub(/^- +/, "", line)
     sub(/ *# *[Ss][Kk][Ii][Pp].*$/, "", line)
     return line
 }

@@ -1,0 +1,101 @@
+/*
+ * Owns the carrying of messages between our own processes. Must never leave a descriptor open
+ * that nobody asked for.
+ */
+#define _DEFAULT_SOURCE /* CMSG_SPACE */
+#include "line.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Room for the one descriptor that goes with a message, aligned as the macros want it. */
+union control {
+    struct cmsghdr header;
+    unsigned char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+static void attach(struct msghdr *message, union control *control, int passed)
+{
+    struct cmsghdr *header;
+
+    memset(control, 0, sizeof(*control));
+    message->msg_control = control->bytes;
+    message->msg_controllen = sizeof(control->bytes);
+    header = CMSG_FIRSTHDR(message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(passed));
+    memcpy(CMSG_DATA(header), &passed, sizeof(passed));
+}
+
+bool line_send(int fd, const void *bytes, size_t len, int passed)
+{
+    const uint8_t *at = bytes;
+
+    while (len > 0) {
+        struct iovec piece = {(void *)(uintptr_t)at, len};
+        struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
+        union control control;
+        ssize_t n;
+
+        if (passed >= 0)
+            attach(&message, &control, passed);
+        n = sendmsg(fd, &message, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        passed = -1;
+        at += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+/* Take the descriptor out of a message that was received. */
+static void detach(struct msghdr *message, int *passed)
+{
+    struct cmsghdr *header = CMSG_FIRSTHDR(message);
+    int fd;
+
+    if (header == NULL || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
+        header->cmsg_len != CMSG_LEN(sizeof(fd)))
+        return;
+    memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+    if (passed == NULL) {
+        (void)close(fd);
+        return;
+    }
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    *passed = fd;
+}
+
+bool line_receive(int fd, void *bytes, size_t len, int *passed)
+{
+    uint8_t *at = bytes;
+
+    while (len > 0) {
+        struct iovec piece = {at, len};
+        union control control;
+        struct msghdr message = {
+            .msg_iov = &piece,
+            .msg_iovlen = 1,
+            .msg_control = control.bytes,
+            .msg_controllen = sizeof(control.bytes),
+        };
+        ssize_t n = recvmsg(fd, &message, 0);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        detach(&message, passed);
+        at += n;
+        len -= (size_t)n;
+    }
+    return true;
+}

@@ -1,0 +1,20 @@
+/*
+ * A line between two of our processes: whole messages over a stream socket, and descriptors with
+ * them.
+ */
+#ifndef KITH_LINE_H
+#define KITH_LINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Send len bytes, and a descriptor with them unless that is -1. False when the line is closed. */
+bool line_send(int fd, const void *bytes, size_t len, int passed);
+
+/*
+ * Receive exactly len bytes; a descriptor that comes with them is stored in *passed (closed on
+ * exec), or closed if that is NULL. False when the line is closed.
+ */
+bool line_receive(int fd, void *bytes, size_t len, int *passed);
+
+#endif

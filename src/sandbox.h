@@ -1,0 +1,33 @@
+/*
+ * Confinement: once a process is set up, it can do only what it still needs, by whatever means
+ * the system has. What cannot be had is said at -v; nothing fails for it.
+ */
+#ifndef KITH_SANDBOX_H
+#define KITH_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum sandbox_role {
+    SANDBOX_KEEPER, /* answers on a line that is open, and opens the files below */
+    SANDBOX_PIPE,   /* reads and writes what is open */
+    SANDBOX_LISTEN, /* and accepts calls */
+    SANDBOX_DAEMON  /* and connects, resolves, and starts threads */
+};
+
+/* What a process still needs beyond what is open. */
+struct sandbox_needs {
+    const char *const *beside; /* files that are opened again: their folders can be read */
+    size_t beside_count;
+    const char *removes; /* a file that is removed at the end, or NULL */
+    bool resolves;       /* names, with all that the system's resolver reads */
+    bool binds;          /* local addresses to connect from */
+    bool connects;       /* by TCP: */
+    uint16_t port;       /* only to this port, or 0 for any */
+};
+
+/* Confine this process for good. Before any thread. */
+void sandbox_enter(enum sandbox_role role, const struct sandbox_needs *needs);
+
+#endif

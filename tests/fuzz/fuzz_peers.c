@@ -1,0 +1,69 @@
+/*
+ * Peers files of any text: no byte outside it is read; a set that is made is sorted, without one
+ * key or name twice, and answers for each peer; a refusal names a line and a reason.
+ */
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto.h"
+#include "peers.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static void check_problem(const struct peers_problem *problem, void *context)
+{
+    (void)context;
+    require(problem->line > 0 && problem->why[0] != '\0' &&
+            memchr(problem->why, '\0', sizeof problem->why) != NULL);
+}
+
+/* What is asked of a peer when it calls; the answers are the unit tests' matter. */
+static void ask(const struct peer *peer)
+{
+    const struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr = {0x0100000a}};
+    const struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+
+    require(peer_may_call(peer, (const struct sockaddr *)&in, UINT64_MAX) == ERR_PEER_EXPIRED);
+    (void)!peer_may_call(peer, (const struct sockaddr *)&in, 0);
+    (void)!peer_may_call(peer, (const struct sockaddr *)&in6, 0);
+    require(peer_permits_target(peer, "5432") || peer->permit_target != NULL);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static bool started;
+    static const uint8_t own_key[KEY_SIZE];
+    struct peers peers;
+    struct peers copy = {0};
+    struct peers_problem problem;
+    enum kith_error error = OK;
+
+    require(started || crypto_start() == OK);
+    started = true;
+    error = peers_parse(&peers, (const char *)data, size, own_key, &problem, check_problem, NULL);
+    if (error != OK) {
+        require(error == ERR_PEERS_LINE && peers.count == 0 && peers.list == NULL);
+        check_problem(&problem, NULL);
+        return 0;
+    }
+    for (size_t i = 0; i < peers.count; i++) {
+        const struct peer *peer = &peers.list[i];
+        require(i == 0 || memcmp(peer[-1].key, peer->key, KEY_SIZE) < 0);
+        require(name_problem(peer->name, strlen(peer->name)) == NULL);
+        require(peers_find_key(&peers, peer->key) == peer);
+        require(peers_find_name(&peers, peer->name) == peer);
+        ask(peer);
+        require(peers_add_copy(&copy, peer) == OK);
+    }
+    require(copy.count == peers.count);
+    peers_free(&copy);
+    peers_free(&peers);
+    return 0;
+}

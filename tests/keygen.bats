@@ -1,0 +1,375 @@
+#!/usr/bin/env bats
+# shellcheck shell=bats
+# Identities: what keygen makes, and which private keys are taken.
+
+# shellcheck source-path=SCRIPTDIR
+source "$BATS_TEST_DIRNAME/helpers.bash"
+
+# Where no test wants to find a key.
+setup_file() {
+    :
+}
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return
+    unset KITH_DIR KITH_IDENTITY KITH_PEERS XDG_CONFIG_HOME
+    export HOME=$PWD/home
+    mkdir home
+}
+
+kith() {
+    bounded "$KITH" "$@" 3>&-
+}
+
+# use FILE: dial with it as identity somebody who is not there, and so get to know what is said of the key.
+use() {
+    kith dial -w 2s -i "$1" "$nobody@127.0.0.1:1" "${@:2}" </dev/null
+}
+
+# Some peer's key (RFC 8032, section 7.1, test 1).
+nobody=d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a
+
+# The public key of a seed, told by openssl alone.
+openssl_public() {
+    openssl pkey -in "$1" -pubout -outform DER | tail -c 32 | od -An -v -tx1 | tr -d ' \n'
+}
+
+# has_public FILE HEX OPTION...: pubkey prints this for the file.
+has_public() {
+    run -0 --separate-stderr kith pubkey "${@:3}" "$1"
+    [ "$output" = "$2" ]
+}
+
+# is_key FILE HEX OPTION...: as an identity, the file is the key with this public key: we may not dial it.
+is_key() {
+    refused 5 'our own key' -- kith dial -w 2s -i "$1" "${@:3}" "$2@127.0.0.1:1"
+}
+
+# The seed in a private key file, in hexadecimal.
+seed_of() {
+    openssl pkey -in "$1" -outform DER | tail -c 32 | od -An -v -tx1 | tr -d ' \n'
+}
+
+# The public key of an OpenSSH key file, told by its public file.
+ssh_public() {
+    cut -d ' ' -f 2 "$1.pub" | base64 -d | tail -c 32 | od -An -v -tx1 | tr -d ' \n'
+}
+
+@test "keygen makes a private key that openssl reads, and the public one beside it" {
+    run -0 kith keygen -n carol key
+    [ "$(stat -c %a key)" = 600 ]
+    openssl pkey -in key -noout
+    [ "$(cat key.pub)" = "$(openssl_public key) carol" ]
+}
+
+@test "the umask neither opens nor closes the files" {
+    (umask 000 && kith keygen open)
+    (umask 277 && kith keygen closed)
+    [ "$(stat -c %a open closed | sort -u)" = 600 ]
+    [ "$(stat -c %a open.pub)" = 644 ]
+}
+
+@test "two identities are not the same" {
+    kith keygen one
+    kith keygen two
+    run ! cmp -s one two
+}
+
+@test "the public file does not have the private key in it" {
+    kith keygen key
+    run ! grep -qi "$(seed_of key)" key.pub
+    run ! grep -q "$(sed -n 2p key)" key.pub
+    [ "$(wc -l <key.pub)" -eq 1 ]
+}
+
+@test "keygen says nothing of the private key" {
+    run -0 kith keygen key
+    [[ $output != *"$(sed -n 2p key)"* ]]
+}
+
+@test "an existing identity is left alone, and -f replaces it" {
+    kith keygen key
+    cp key before
+    refused 3 key exists -- kith keygen key
+    cmp key before
+    kith keygen -f key
+    run ! cmp -s key before
+    has_public key "$(cut -d ' ' -f 1 key.pub)"
+}
+
+@test "an existing public file is left alone as well, and no private key is made" {
+    echo mine >key.pub
+    refused 3 key.pub exists -- kith keygen key
+    [ "$(cat key.pub)" = mine ]
+    [ ! -e key ]
+}
+
+@test "keygen writes through no symbolic link" {
+    ln -s target key
+    refused 3 key exists -- kith keygen key
+    [ ! -e target ]
+    ln -s target other.pub
+    refused 3 other -- kith keygen other
+    [ ! -e target ]
+    [ ! -e other ]
+}
+
+@test "a name that no peers file could hold is refused" {
+    for name in '' 'two words' a/b 'a@b' $'a\nb' "$(printf 'x%.0s' {1..64})"; do
+        refused 2 name -- kith keygen -n "$name" key
+        [ ! -e key ]
+    done
+}
+
+@test "the place is KITH_DIR, XDG_CONFIG_HOME or HOME, whichever comes first" {
+    kith keygen
+    [ -f home/.config/kith/identity ]
+    [ "$(stat -c %a home/.config/kith)" = 700 ]
+    XDG_CONFIG_HOME=$PWD/xdg kith keygen
+    [ -f xdg/kith/identity ]
+    XDG_CONFIG_HOME=$PWD/xdg KITH_DIR=$PWD/dir kith keygen
+    [ -f dir/identity ]
+    [ -f dir/identity.pub ]
+    KITH_DIR=$PWD/dir kith pubkey | cmp - <(cut -d ' ' -f 1 dir/identity.pub)
+}
+
+@test "KITH_IDENTITY names the identity, and -i comes before it" {
+    kith keygen one
+    kith keygen two
+    # Dialing our own key is refused, by which we know which one it is.
+    own=$(kith pubkey one)
+    KITH_IDENTITY=one run -5 kith dial -w 2s "$own@127.0.0.1:1"
+    KITH_IDENTITY=two run -4 kith dial -w 2s "$own@127.0.0.1:1"
+    KITH_IDENTITY=two run -5 kith dial -w 2s -i one "$own@127.0.0.1:1"
+}
+
+@test "without HOME the home is the one in the password file" {
+    unset HOME
+    home=$(getent passwd "$(id -u)" | cut -d : -f 6)
+    [ ! -e "$home/.config/kith/peers" ] || skip "there is one, and it is none of ours"
+    refused 3 "$home/.config/kith" -- kith dial nobody
+}
+
+@test "an identity is not made unasked" {
+    refused 3 identity 'kith keygen' -- kith dial "$nobody@127.0.0.1:1"
+    [ ! -e home/.config/kith/identity ]
+}
+
+@test "pubkey prints 64 digits from each kind of file" {
+    kith keygen -n carol key
+    hex=$(openssl_public key)
+    has_public key "$hex"
+    has_public key.pub "$hex"
+    has_public - "$hex" <key
+    openssl pkey -in key -pubout -out key.pem
+    has_public key.pem "$hex"
+}
+
+@test "PKCS#8 of openssl, an OpenSSH key and a bare seed are read" {
+    openssl genpkey -algorithm ed25519 -out pem
+    seed_of pem >seed
+    chmod 600 pem seed
+    ssh-keygen -q -t ed25519 -N '' -C 'carol at home' -f ssh
+    is_key pem "$(openssl_public pem)"
+    is_key seed "$(openssl_public pem)"
+    is_key ssh "$(ssh_public ssh)"
+    has_public pem "$(openssl_public pem)"
+    has_public ssh "$(ssh_public ssh)"
+    has_public ssh.pub "$(ssh_public ssh)"
+}
+
+@test "pubkey does not take a bare seed for a public key, and so show it" {
+    for _ in 1 2 3 4 5 6 7 8; do # every other seed is by chance a point of the curve
+        rm -f key key.pub
+        kith keygen key
+        seed_of key >seed
+        chmod 600 seed
+        run kith pubkey seed
+        [[ $output != *"$(cat seed)"* ]]
+    done
+}
+
+@test "CRLF, blanks around and a missing last newline are forgiven" {
+    openssl genpkey -algorithm ed25519 -out pem
+    seed_of pem >seed
+    ssh-keygen -q -t ed25519 -N '' -f ssh
+    for form in pem ssh seed; do
+        hex=$(openssl_public pem)
+        [ "$form" != ssh ] || hex=$(ssh_public ssh)
+        install -m 600 /dev/null key
+        sed 's/$/\r/' $form >key
+        is_key key "$hex"
+        { printf '\n  \n' && sed 's/^/  /; s/$/ \t/' $form && printf '\n\n'; } >key
+        is_key key "$hex"
+        printf %s "$(cat $form)" >key
+        is_key key "$hex"
+    done
+}
+
+@test "an encrypted PKCS#8 key opens with --passphrase-file, and with nothing else" {
+    kith keygen key
+    hex=$(kith pubkey key)
+    openssl pkey -in key -aes256 -passout pass:'open sesame' -out locked
+    chmod 600 locked
+    echo 'open sesame' >right
+    printf 'open sesame\r\nanother line\n' >windows
+    echo 'open' >wrong
+    : >none
+    chmod 600 right windows wrong none
+    has_public locked "$hex" --passphrase-file right
+    has_public locked "$hex" --passphrase-file windows
+    has_public locked "$hex" --passphrase-file <(echo 'open sesame')
+    refused 3 locked passphrase -- kith pubkey --passphrase-file wrong locked
+    refused 3 none empty -- kith pubkey --passphrase-file none locked
+    refused 3 missing 'no such file' -- kith pubkey --passphrase-file missing locked
+    refused 3 locked encrypted --passphrase-file -- setsid -w "$KITH" pubkey locked </dev/null
+}
+
+@test "the passphrase is asked for at a terminal, and not shown" {
+    kith keygen key
+    hex=$(kith pubkey key)
+    openssl pkey -in key -aes256 -passout pass:sesame -out locked
+    chmod 600 locked
+    run -0 --separate-stderr python3 "$tools/terminal.py" -a assphrase sesame "$KITH" pubkey locked
+    [ "$output" = "$hex" ]
+    [[ $stderr != *sesame* ]]
+    run -3 python3 "$tools/terminal.py" -a assphrase simsala "$KITH" pubkey locked
+    [[ $output != *simsala* ]]
+}
+
+@test "an encrypted OpenSSH key is refused, with the command that converts it, which does" {
+    ssh-keygen -q -t ed25519 -N sesame -f ssh
+    refused 3 ssh encrypted 'ssh-keygen -p' -- use ssh
+    cp ssh copy
+    ssh-keygen -q -p -P sesame -N '' -f copy
+    has_public copy "$(kith pubkey ssh.pub)"
+}
+
+@test "keys of other types, and public ones, are told apart" {
+    openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out rsa 2>/dev/null
+    openssl genpkey -algorithm x25519 -out x25519
+    ssh-keygen -q -t ecdsa -N '' -f ecdsa
+    chmod 600 rsa x25519
+    for key in rsa x25519 ecdsa; do
+        refused 3 "$key" 'another type' -- use "$key"
+    done
+    kith keygen key
+    chmod 600 key.pub
+    refused 3 key.pub 'public key' -- use key.pub
+}
+
+@test "a damaged key is refused" {
+    kith keygen key
+    ssh-keygen -q -t ed25519 -N '' -f ssh
+    head -c 80 key >short
+    sed '2s/^..../AAAA/' key >changed
+    sed '3s/^..../AAAA/' ssh >changed-ssh
+    head -c 63 <(printf '%064d' 7) >digits
+    cat key key >two
+    chmod 600 short changed changed-ssh digits two
+    for file in short changed changed-ssh digits two; do
+        refused 3 "$file" -- use "$file"
+    done
+}
+
+@test "empty, huge and binary files are refused" {
+    install -m 600 /dev/null empty
+    refused 3 empty 'empty' -- use empty
+    head -c 16385 /dev/zero | tr '\0' '\n' >huge
+    truncate -s 8G sparse
+    head -c 4096 /dev/urandom >binary
+    chmod 600 huge sparse binary
+    refused 3 huge 'too large' -- use huge
+    refused 3 sparse 'too large' -- use sparse
+    refused 3 binary -- use binary
+}
+
+@test "what is no file is refused without waiting for it" {
+    mkfifo -m 600 fifo
+    mkdir folder
+    python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("socket")'
+    for path in fifo folder socket /dev/null /dev/zero /dev/tty; do
+        refused 3 "$path" -- use "$path"
+    done
+    refused 3 missing 'no such file' -- use missing
+}
+
+@test "-i <(...), /dev/fd/N and - read a pipe" {
+    kith keygen key
+    use <(cat key) || status=$?
+    [ "$status" -eq 4 ]
+    is_key /dev/fd/7 "$(kith pubkey key)" 7< <(cat key)
+    is_key - "$(kith pubkey key)" < <(cat key)
+    has_public - "$(kith pubkey key)" < <(cat key)
+    refused 3 -- use /dev/fd/77
+}
+
+@test "a private key that others can read or write is refused" {
+    kith keygen key
+    for mode in 604 602 601 620 644 666; do
+        chmod $mode key
+        refused 3 key 'chmod 600' -- use key
+    done
+}
+
+@test "a private key that the group can read is used, with a warning" {
+    kith keygen key
+    chmod 640 key
+    run -4 --separate-stderr use key
+    [[ $stderr == *key*group* ]]
+    chmod 600 key
+    run -4 --separate-stderr use key
+    [[ $stderr != *group* ]]
+}
+
+@test "the mode is that of the file and not of the link to it" {
+    kith keygen key
+    ln -s key link
+    run -4 --separate-stderr use link
+    chmod 644 key
+    refused 3 link 'chmod 600' -- use link
+}
+
+@test "a private key of another user is refused" {
+    [ "$(id -u)" -eq 0 ] || skip "only root can give a file away"
+    kith keygen key
+    chown 12345 key
+    refused 3 key 'another user' -- use key
+}
+
+@test "the published sample keys are warned of" {
+    for name in alice bob; do
+        install -m 600 "$root/keys/$name" sample
+        run --separate-stderr use sample
+        [ "$status" -eq 4 ]
+        [[ $stderr == *sample*published* ]]
+        has_public sample "$(cut -d ' ' -f 1 "$root/keys/$name.pub")"
+    done
+    kith keygen key
+    run -4 --separate-stderr kith dial -w 2s -i key "$root/keys/bob.pub@127.0.0.1:1"
+    [[ $stderr == *published* ]]
+}
+
+@test "a keygen that cannot write leaves nothing behind, and the old key whole" {
+    mkdir new old
+    KITH_DIR=old kith keygen
+    cp -R old before
+    full() { # its stderr is a pipe, which has no size
+        set -o pipefail
+        (ulimit -f 0 && trap '' XFSZ && KITH_DIR=$1 kith keygen "${@:2}" 2>&1) | cat
+    }
+    run -1 full new
+    one_line "$output" identity
+    [ -z "$(ls -A new)" ]
+    run -1 full old -f
+    diff -r old before
+}
+
+@test "a keygen that is killed at any moment leaves no key or a whole one" {
+    for moment in 0 1 2 3 4 5 6 7 8 9; do
+        mkdir "$moment"
+        timeout -s KILL "0.00$moment" "$KITH" keygen "$moment/key" || true
+        [ ! -e "$moment/key" ] || kith pubkey "$moment/key"
+        [ ! -e "$moment/key.pub" ] || kith pubkey "$moment/key.pub"
+    done
+}

@@ -1,0 +1,212 @@
+#!/usr/bin/env bats
+# shellcheck shell=bats disable=SC2119
+# Who is known: the peers file, and the ways to name a peer.
+
+# shellcheck source-path=SCRIPTDIR
+source "$BATS_TEST_DIRNAME/helpers.bash"
+
+# Public keys of nobody here (RFC 8032, section 7.1, tests 1 to 3).
+key_1=d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a
+key_2=3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c
+key_3=fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025
+
+# peers LINE...: what alice knows from now on.
+peers() {
+    printf '%s\n' "$@" >alice/peers
+}
+
+# bad_line NUMBER WHY LINE...: a peers file of these lines is refused for that line.
+bad_line() {
+    peers "${@:3}"
+    refused 3 "alice/peers" "$1" "$2" -- as alice dial -w 2s x@127.0.0.1:1
+}
+
+# reaches PEER [OPTION...]: alice gets through to bob by this name for him.
+reaches() {
+    start_listener
+    run -0 as alice dial "${@:2}" "${1/ADDRESS/$address}" </dev/null
+    ends "$listener" 0
+}
+
+@test "names, comments, blank lines, tabs, CRLF and a missing last newline" {
+    bob=$(as bob pubkey)
+    {
+        printf '# friends\r\n\r\n   \t\n'
+        printf '%s nobody\r\n' "$key_1"
+        printf '  %s \t bob \n' "${bob^^}"
+        printf '# enemies\n%s someone' "$key_2"
+    } >alice/peers
+    reaches bob@ADDRESS
+    run -4 as alice dial -w 2s someone@127.0.0.1:1 </dev/null
+}
+
+@test "a key in the form of ssh" {
+    ssh-keygen -q -t ed25519 -N '' -f ssh
+    cp ssh bob/identity
+    peers "ssh-ed25519 $(cut -d ' ' -f 2 ssh.pub) bob"
+    reaches bob@ADDRESS
+}
+
+@test "addr says where a name alone is dialed" {
+    start_listener
+    peers "addr=\"$address\" $(as bob pubkey) bob"
+    run -0 as alice dial bob </dev/null
+    ends "$listener" 0
+    peers "$(as bob pubkey) bob"
+    run --separate-stderr as alice dial bob </dev/null
+    [ "$status" -eq 3 ] || [ "$status" -eq 2 ]
+    one_line "$stderr" bob addr
+}
+
+@test "an address at the end of PEER comes before addr" {
+    peers "addr=\"127.0.0.1:1\" $(as bob pubkey) bob"
+    reaches bob@ADDRESS
+}
+
+@test "every kind of line that is none is refused with its number" {
+    good="$key_1 one"
+    bad_line 2 '' "$good" "not a key"
+    bad_line 1 '' "$key_2"
+    bad_line 3 '' "$good" '' "${key_2%?} two"
+    bad_line 2 '' "$good" "${key_2}0 two"
+    bad_line 1 '' "$key_2 two words"
+    bad_line 1 '' "$key_2 a/b"
+    bad_line 1 '' "$key_2 a@b"
+    bad_line 1 '' "$key_2 file.pub"
+    bad_line 1 '' "$key_2 $key_3"
+    bad_line 1 '' "$key_2 $(printf 'x%.0s' {1..64})"
+    bad_line 1 '' "ssh-ed25519 AAAAsomething two"
+    bad_line 2 '' "$good" "$(printf '%s\x1b[31mred' "$key_2 ")"
+}
+
+@test "a key that is no point, or one of low order, is refused" {
+    bad_line 1 '' "$(printf '%064d' 0) zero"
+    bad_line 1 '' "01$(printf '%062d' 0) neutral"
+    bad_line 1 '' "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a order8"
+    bad_line 1 '' "02$(printf '%062d' 0) off-the-curve"
+    bad_line 1 '' "$(printf 'f%.0s' {1..64}) not-canonical"
+}
+
+@test "options that are unknown, twice there or malformed are refused" {
+    for options in 'adr="127.0.0.1:1"' 'addr' 'addr=127.0.0.1:1' 'addr="127.0.0.1:1' 'addr=""' \
+        'addr="127.0.0.1"' 'addr="127.0.0.1:99999"' 'addr="a:1",addr="b:2"' 'addr="a:1",' \
+        'from="10.0.0.0/33"' 'from="::/129"' 'from="somewhere"' 'from=""' \
+        'expiry-time="tomorrow"' 'expiry-time="20261301"' 'expiry-time="2026"'; do
+        bad_line 2 '' "$key_1 one" "$options $key_2 two"
+    done
+}
+
+@test "a name or a key that is there twice is refused, and so is our own" {
+    bad_line 3 '' "$key_1 one" "$key_2 two" "$key_3 one"
+    bad_line 3 '' "$key_1 one" "$key_2 two" "$key_1 three"
+    bad_line 2 'own' "$key_1 one" "$(as alice pubkey) me"
+}
+
+@test "a NUL byte refuses the file" {
+    printf '%s one\n\0%s two\n' "$key_1" "$key_2" >alice/peers
+    refused 3 alice/peers -- as alice dial -w 2s one@127.0.0.1:1
+}
+
+@test "keys of other types are skipped with a warning" {
+    ssh-keygen -q -t ecdsa -N '' -C '' -f ecdsa
+    ssh-keygen -q -t rsa -b 1024 -N '' -C '' -f rsa
+    peers "$(cat ecdsa.pub)curve" "$(cat rsa.pub)factors" "$(as bob pubkey) bob"
+    start_listener
+    run -0 --separate-stderr dial </dev/null
+    [[ $stderr == *alice/peers*1* ]]
+    [[ $stderr == *alice/peers*2* ]]
+    ends "$listener" 0
+}
+
+@test "a name in a message of ours cannot steer a terminal" {
+    run -3 --separate-stderr as alice dial $'x\e[31m@127.0.0.1:1'
+    [[ $stderr != *$'\e'* ]]
+}
+
+@test "PEER by name, key and file, at a name or an address" {
+    reaches bob@ADDRESS
+    reaches "$(as bob pubkey)@ADDRESS"
+    reaches "$(as bob pubkey | tr a-f A-F)@ADDRESS"
+    reaches bob/identity.pub@ADDRESS
+    cp bob/identity.pub bob.pub
+    reaches ./bob.pub@ADDRESS
+    reaches bob.pub@ADDRESS
+    start_listener
+    run -0 as alice dial "bob@localhost:${address##*:}" </dev/null
+    ends "$listener" 0
+}
+
+@test "PEER at an IPv6 address" {
+    needs_ipv6
+    listen_on='[::1]:0' start_listener
+    [[ $address == '[::1]:'* ]]
+    dial </dev/null
+    ends "$listener" 0
+}
+
+@test "a key needs no peers file, nor does -p with one" {
+    rm alice/peers bob/peers
+    start_listener -p "$(as alice pubkey)"
+    run -0 as alice dial "$(as bob pubkey)@$address" </dev/null
+    ends "$listener" 0
+    start_listener -p ./alice/identity.pub
+    run -0 as alice dial bob/identity.pub@"$address" </dev/null
+    ends "$listener" 0
+}
+
+@test "-p lets only those in that it names" {
+    KITH_DIR=$PWD/carol bounded "$KITH" keygen -n carol
+    cat carol/identity.pub >>bob/peers
+    start_listener -v -p carol -p "$key_1"
+    run -5 dial </dev/null
+    eventually grep -q "$(as alice pubkey | cut -c 1-8).*not allowed" bob.err
+    KITH_DIR=carol bounded "$KITH" dial "bob/identity.pub@$address" </dev/null
+    ends "$listener" 0
+}
+
+@test "-p of a name that is not known is refused" {
+    refused 3 nobody -- as bob listen -p nobody 127.0.0.1:0
+}
+
+@test "a stranger gets no answer, and the listener says who it was" {
+    : >bob/peers
+    start_listener -v
+    run -5 dial </dev/null
+    eventually grep -q "$(as alice pubkey | cut -c 1-8)" bob.err
+    kill -0 "$listener"
+}
+
+@test "from and expiry-time are conditions of calling" {
+    alice=$(as alice pubkey)
+    for condition in 'from="192.0.2.0/24,2001:db8::/32"' 'expiry-time="20200101"'; do
+        echo "$condition $alice alice" >bob/peers
+        start_listener
+        run -5 dial </dev/null
+    done
+    echo "from=\"192.0.2.0/24,127.0.0.0/8\",expiry-time=\"20990101\" $alice alice" >bob/peers
+    start_listener
+    dial </dev/null
+    ends "$listener" 0
+}
+
+@test "-a and KITH_PEERS name the peers file, -a before KITH_PEERS" {
+    mv alice/peers elsewhere
+    : >empty
+    reaches bob@ADDRESS -a elsewhere
+    start_listener
+    KITH_PEERS=elsewhere run -0 dial </dev/null
+    ends "$listener" 0
+    start_listener
+    KITH_PEERS=empty run -0 dial -a elsewhere </dev/null
+    ends "$listener" 0
+}
+
+@test "a peers file that is missing, a folder or a FIFO" {
+    rm alice/peers
+    refused 3 alice/peers -- as alice dial bob@127.0.0.1:1
+    mkdir alice/peers
+    refused 3 alice/peers -- as alice dial bob@127.0.0.1:1
+    rmdir alice/peers
+    mkfifo alice/peers
+    refused 3 alice/peers -- as alice dial bob@127.0.0.1:1
+}

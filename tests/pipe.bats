@@ -1,0 +1,475 @@
+#!/usr/bin/env bats
+# shellcheck shell=bats
+# The pipe: what goes in at one end comes out at the other, whole, or both ends say that it did not.
+
+# shellcheck source-path=SCRIPTDIR
+source "$BATS_TEST_DIRNAME/helpers.bash"
+
+# carries BYTES OPTION...: this much goes from alice to bob, and comes out as it went in.
+carries() {
+    random_file alice.in "$1"
+    start_listener "${@:2}"
+    dial "${@:2}" <alice.in >alice.out
+    ends "$listener" 0
+    cmp alice.in bob.out
+    [ ! -s alice.out ]
+}
+
+# Up to and over the edges of messages of this size.
+carries_around() {
+    for size in $(($1 - 1)) "$1" $(($1 + 1)) $((2 * $1)); do
+        carries "$size" "${@:2}"
+    done
+}
+
+# hold_open NAME: a FIFO that stays open for writing, as descriptor 8.
+hold_open() {
+    mkfifo "$1"
+    exec 8<>"$1"
+}
+
+# Both ends are up, and alice waits for what comes into her stdin at descriptor 8.
+start_both() {
+    hold_open alice.in
+    start_listener "$@"
+    start_dialer --ready-fd 7 "$@" 7>up
+    eventually [ -s up ]
+}
+
+@test "nothing at all" {
+    carries 0
+}
+
+@test "one byte" {
+    carries 1
+}
+
+@test "sizes around the edge of a message" {
+    carries_around $((128 * 1024))
+}
+
+@test "sizes around the edge of a small message" {
+    carries_around 1024 --max-message-size 1K
+    carries_around 1 --max-message-size 1
+}
+
+@test "64 MiB" {
+    carries $((64 << 20))
+}
+
+@test "both ways at once" {
+    random_file alice.in $((8 << 20))
+    random_file bob.in $((8 << 20))
+    start_listener
+    dial <alice.in >alice.out
+    ends "$listener" 0
+    cmp alice.in bob.out
+    cmp bob.in alice.out
+}
+
+@test "a side that does not read yet does not hold up what it sends" {
+    random_file alice.in $((4 << 20))
+    random_file bob.in $((4 << 20))
+    mkfifo slow
+    { eventually cmp -s bob.in alice.out && cat >bob.out; } <slow 3>&- &
+    also_started "$!"
+    listen_to=slow start_listener
+    dial <alice.in >alice.out
+    ends "$listener" 0
+    ends "${started[0]}" 0
+    cmp alice.in bob.out
+}
+
+@test "a writer that pauses, and writes little by little" {
+    start_listener
+    for word in a stream in pieces; do
+        echo $word
+        sleep 0.1
+    done | dial
+    ends "$listener" 0
+    [ "$(cat bob.out)" = $'a\nstream\nin\npieces' ]
+}
+
+@test "what was written is there before the end is" {
+    start_both
+    echo first >&8
+    eventually grep -q first bob.out
+    echo second >&8
+    eventually grep -q second bob.out
+    exec 8>&-
+    ends "$dialer" 0
+    ends "$listener" 0
+}
+
+@test "the end of one direction arrives while the other goes on" {
+    hold_open bob.in
+    mkfifo out
+    { cat >got && touch ended; } <out 3>&- 8>&- &
+    also_started "$!"
+    listen_to=out start_listener
+    echo question >alice.in
+    start_dialer
+    eventually [ -e ended ]
+    [ "$(cat got)" = question ]
+    echo answer >&8
+    exec 8>&-
+    ends "$dialer" 0
+    ends "$listener" 0
+    [ "$(cat alice.out)" = answer ]
+}
+
+@test "the listener may be the one that ends first" {
+    echo welcome >bob.in
+    start_both
+    eventually grep -q welcome alice.out
+    echo thanks >&8
+    exec 8>&-
+    ends "$dialer" 0
+    ends "$listener" 0
+    [ "$(cat bob.out)" = thanks ]
+}
+
+@test "--send-only and --recv-only" {
+    echo content >alice.in
+    start_listener --recv-only
+    dial --send-only <alice.in
+    ends "$listener" 0
+    [ "$(cat bob.out)" = content ]
+}
+
+@test "--recv-only leaves stdin unread" {
+    random_file alice.in 1000000
+    echo content >bob.in
+    start_listener
+    { dial --recv-only >alice.out && cat >left; } <alice.in
+    ends "$listener" 0
+    [ "$(cat alice.out)" = content ]
+    [ ! -s bob.out ]
+    cmp alice.in left
+}
+
+@test "--recv-only does not wait for a stdin that stays open" {
+    hold_open bob.in
+    start_listener --recv-only
+    echo content | dial
+    ends "$listener" 0
+}
+
+@test "--send-only refuses what comes" {
+    random_file bob.in 100000
+    start_listener
+    run -8 --separate-stderr dial --send-only </dev/null
+    ends "$listener" 8
+}
+
+@test "listen at a terminal ends with its caller, and tar gets through" {
+    mkdir folder
+    random_file folder/file 300000
+    at_terminal=(python3 "$tools/terminal.py")
+    start_listener
+    at_terminal=()
+    tar c folder | dial
+    ends "$listener" 0
+    mkdir there
+    tar x -C there <bob.out
+    diff -r folder there/folder
+}
+
+@test "dial at a terminal ends with the listener" {
+    random_file bob.in 300000
+    start_listener
+    KITH_DIR=alice python3 "$tools/terminal.py" "$KITH" dial "bob@$address" >alice.out 3>&-
+    ends "$listener" 0
+    cmp bob.in alice.out
+}
+
+@test "listen at a terminal shows the line that calls it" {
+    at_terminal=(python3 "$tools/terminal.py")
+    start_listener
+    eventually grep -q "kith dial.*$(as bob pubkey)@.*${address##*:}" bob.err
+    dial </dev/null
+    ends "$listener" 0
+}
+
+@test "a full disk under the listener: both ends say so" {
+    listen_to=/dev/full start_listener
+    random_file alice.in 1000000
+    run -8 --separate-stderr dial <alice.in
+    ends "$listener" 1
+    one_line "$(cat bob.err)" stdout 'No space'
+}
+
+@test "a full disk, noticed with the last byte" {
+    listen_to=/dev/full start_listener
+    run -8 dial <<<x
+    ends "$listener" 1
+}
+
+@test "a full disk under the dialer" {
+    random_file bob.in 100000
+    start_listener
+    status=0
+    dial </dev/null >/dev/full || status=$?
+    [ "$status" -eq 1 ]
+    ends "$listener" 8
+}
+
+@test "a reader that goes away" {
+    mkfifo out
+    head -c 10 <out >/dev/null 3>&- &
+    also_started "$!"
+    listen_to=out start_listener
+    random_file alice.in 1000000
+    run -8 dial <alice.in
+    ends "$listener" 1
+
+    random_file bob.in 1000000
+    start_listener
+    dial </dev/null 2>alice.err | head -c 10 >/dev/null
+    [ "${PIPESTATUS[0]}" -eq 1 ]
+    ends "$listener" 8
+}
+
+@test "stdin that cannot be read" {
+    start_listener
+    run -1 dial <.
+    ends "$listener" 8
+}
+
+@test "stdin that is closed is empty" {
+    echo content >bob.in
+    start_listener
+    dial <&- >alice.out # run would open another stdin
+    ends "$listener" 0
+    [ "$(cat alice.out)" = content ]
+    [ ! -s bob.out ]
+}
+
+@test "stdout that is closed takes nothing" {
+    echo content >bob.in
+    start_listener
+    status=0
+    dial </dev/null >&- 2>alice.err || status=$?
+    [ "$status" -eq 1 ]
+    one_line "$(cat alice.err)" stdout
+    ends "$listener" 8
+}
+
+@test "a peer that dies is noticed while stdin says nothing" {
+    start_both
+    kill -KILL "$listener"
+    ends "$dialer" 8
+    one_line "$(cat alice.err)" bob 'cut short'
+
+    exec 8>&-
+    rm -f alice.in up
+    start_both
+    echo some >&8
+    eventually grep -q some bob.out
+    kill -KILL "$dialer"
+    ends "$listener" 8
+    one_line "$(cat bob.err)" alice 'cut short'
+    [ "$(cat bob.out)" = some ]
+}
+
+# starts_full BYTES: alice has sent so much that bob is blocked: nobody reads his stdout, which
+# stays open as descriptor 8.
+starts_full() {
+    hold_open out
+    listen_to=out start_listener
+    random_file alice.in "$1"
+    start_dialer --ready-fd 7 7>up
+    eventually [ -s up ]
+}
+
+@test "a peer that dies while nobody reads our stdout" {
+    starts_full 150000 # so little that the end of the connection gets through
+    kill -KILL "$dialer"
+    ends "$listener" 8
+    one_line "$(cat bob.err)" alice 'cut short'
+}
+
+@test "a peer that dies while our reader pauses" {
+    starts_full $((8 << 20))
+    kill -KILL "$dialer"
+    ends "$dialer" 137
+    exec 7<out 8>&-
+    bounded cat <&7 >got
+    exec 7<&-
+    ends "$listener" 8
+    cmp -n "$(stat -c %s got)" got alice.in
+    [ "$(stat -c %s got)" -lt "$(stat -c %s alice.in)" ]
+}
+
+@test "who holds the key goes when kith is killed" {
+    start_listener
+    read -r -a family <"/proc/$listener/task/$listener/children" || true
+    kill -KILL "$listener"
+    for pid in "${family[@]}"; do
+        eventually [ ! -d "/proc/$pid" ]
+    done
+}
+
+@test "only one caller is let in" {
+    start_both
+    run -4 --separate-stderr as alice dial -w 1s "bob@$address" </dev/null
+    echo content >&8
+    exec 8>&-
+    ends "$dialer" 0
+    ends "$listener" 0
+    [ "$(cat bob.out)" = content ]
+}
+
+@test "--progress shows how much has gone" {
+    random_file alice.in $((3 << 20))
+    start_listener
+    run -0 --separate-stderr dial --progress <alice.in
+    ends "$listener" 0
+    [[ $stderr =~ 3(\.0+)?\ ?Mi?B ]]
+}
+
+@test "-v ends with a summary line" {
+    random_file alice.in 5000
+    random_file bob.in 70
+    start_listener -v
+    dial -v <alice.in 2>alice.err
+    ends "$listener" 0
+    grep -E "bob.*$address.*5000.*70|bob.*$address.*70.*5000" alice.err
+    grep -E 'alice.*127\.0\.0\.1.*(5000.*70|70.*5000)' bob.err
+}
+
+@test "nothing is said where all goes well" {
+    start_listener
+    run -0 dial <<<content
+    [ -z "$output" ]
+    ends "$listener" 0
+    [ ! -s bob.err ]
+}
+
+@test "--retry finds a listener that comes later" {
+    start_listener
+    kill -KILL "$listener"
+    ends "$listener" 137
+    echo content >alice.in
+    start_dialer --retry "${limit}s" -vv
+    eventually [ -s alice.err ]
+    listen_on=$address start_listener
+    ends "$dialer" 0
+    ends "$listener" 0
+    [ "$(cat bob.out)" = content ]
+}
+
+@test "--retry gives up in the end" {
+    start_listener
+    KITH_DIR=carol bounded "$KITH" keygen
+    KITH_DIR=carol run -5 bounded "$KITH" dial --retry 300ms "bob/identity.pub@$address" </dev/null
+    kill -KILL "$listener"
+    ends "$listener" 137
+    run -4 dial --retry 300ms </dev/null
+}
+
+@test "--idle-timeout ends what does not move" {
+    start_both --idle-timeout 300ms
+    ends "$dialer" 7 8
+    ends "$listener" 7 8
+    grep -q idle alice.err bob.err
+}
+
+@test "--idle-timeout leaves alone what moves now and then" {
+    start_listener --idle-timeout 2s
+    for word in 1 2 3 4 5 6; do
+        echo $word
+        sleep 0.5
+    done | dial
+    ends "$listener" 0
+}
+
+@test "--ready-fd of dial says the address once the channel is up" {
+    start_both
+    [ "$(cat up)" = "$address" ]
+    exec 8>&-
+    ends "$dialer" 0
+}
+
+@test "different --max-message-size: whole, or refused" {
+    random_file alice.in 100000
+    start_listener --max-message-size 4K
+    status=0
+    dial --max-message-size 64K <alice.in || status=$?
+    [ "$status" -eq 8 ]
+    ends "$listener" 8
+    [ ! -s bob.out ]
+}
+
+@test "over IPv6" {
+    needs_ipv6
+    random_file alice.in 100000
+    listen_on='[::1]:0' start_listener
+    dial <alice.in
+    ends "$listener" 0
+    cmp alice.in bob.out
+}
+
+@test "a name is tried at each of its addresses" {
+    start_listener
+    as alice dial "bob@localhost:${address##*:}" </dev/null
+    ends "$listener" 0
+}
+
+@test "a listener without HOST is reached by every address" {
+    listen_on=0 start_listener
+    as alice dial "bob@127.0.0.1:${address##*:}" </dev/null
+    ends "$listener" 0
+    needs_ipv6
+    listen_on=0 start_listener
+    as alice dial "bob@[::1]:${address##*:}" </dev/null
+    ends "$listener" 0
+}
+
+@test "rsync over the pipe" {
+    command -v rsync >/dev/null || skip "no rsync here"
+    mkdir folder
+    for name in 1 2 3; do
+        random_file "folder/$name" 100000
+    done
+    cat >shell <<'SCRIPT'
+#!/usr/bin/env bash
+# In place of ssh: rsync's other side runs behind a listener that this very call starts. When that
+# side has ended our input ends too, which rsync keeps open; and cat reads to the end in its place.
+mkfifo ready back forth
+cat <&0 >forth &
+input=$!
+(KITH_DIR=bob "$KITH" listen --ready-fd 9 127.0.0.1:0 9>ready <back | cat | {
+    "${@:2}" >back
+    kill "$input"
+}) &
+read -r address <ready
+KITH_DIR=alice "$KITH" dial "bob@$address" <forth
+status=$?
+wait
+rm -f ready back forth
+exit "$status"
+SCRIPT
+    chmod +x shell
+    bounded rsync -a -e "$PWD/shell" folder/ there:"$PWD/copy/" 3>&-
+    diff -r folder copy
+    echo changed >folder/2
+    bounded rsync -a -e "$PWD/shell" folder/ there:"$PWD/copy/" 3>&-
+    diff -r folder copy
+}
+
+@test "git bundle through the pipe" {
+    git init -q repository
+    git -C repository -c user.name=alice -c user.email=alice@example.org \
+        commit -q --allow-empty -m 'one of them'
+    start_listener
+    git -C repository bundle create -q - --all | dial
+    ends "$listener" 0
+    git clone -q bob.out clone
+    [ "$(git -C clone rev-parse HEAD)" = "$(git -C repository rev-parse HEAD)" ]
+}
+
+@test "1 GiB through less than 8 MiB of memory at each end" {
+    ! sanitized || skip "a sanitizer takes memory of its own"
+    bounded python3 "$tools/memory.py" 1024 8192 3>&-
+}

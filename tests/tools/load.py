@@ -1,0 +1,159 @@
+"""Many connections through forward and serve, every byte of them checked.
+
+usage: load.py SUBJECT     run in a directory with alice and bob in it
+
+Each subject is a function here. Prints what went wrong; exits 1 if anything did."""
+
+import asyncio
+import os
+import random
+import resource
+import threading
+
+import daemons
+import kith
+from daemons import check
+
+LONG = "KITH_LONG" in os.environ
+AT_ONCE = 2000 if LONG else 200
+IN_A_ROW = 10000 if LONG else 500
+SLOW = 4           # readers that do not read
+SIZE = 256 << 10   # bytes each way of one connection
+EACH_KIB = 1024    # memory that one connection may cost each end
+GROWTH_KIB = 2048  # what may be left of it when they are gone
+
+
+def _bytes_of(number):
+    return random.Random(number).randbytes(SIZE)
+
+
+async def _echo(reader, writer):
+    """The target: gives everything back; to one who says "pour", as much as there is room for."""
+    try:
+        if (first := await reader.readexactly(4)) == b"pour":
+            while True:
+                writer.write(bytes(1 << 16))
+                await writer.drain()
+        writer.write(first)
+        while chunk := await reader.read(1 << 16):
+            writer.write(chunk)
+            await writer.drain()
+        writer.write_eof()
+    except (ConnectionError, asyncio.IncompleteReadError):
+        pass
+    writer.close()
+
+
+async def _start_target():
+    server = await asyncio.start_server(_echo, "127.0.0.1", 0, backlog=4096)
+    return server, "127.0.0.1:%d" % server.sockets[0].getsockname()[1]
+
+
+async def _open(near):
+    """A connection whose channel is up."""
+    reader, writer = await asyncio.open_connection(*daemons.host_and_port(near.address))
+    writer.write(b"here")
+    check(await reader.readexactly(4) == b"here", "what came first is something else")
+    return reader, writer
+
+
+async def _exchange(number, reader, writer):
+    """Send all of it, and its end; all of it, and the end, comes back."""
+    content = _bytes_of(number)
+
+    async def send():
+        writer.write(content)
+        await writer.drain()
+        writer.write_eof()
+
+    sending = asyncio.create_task(send())
+    check(await reader.read(-1) == content, "connection", number, "lost something")
+    await sending
+    writer.close()
+
+
+async def _open_all(near, count):
+    gate = asyncio.Semaphore(100)  # the listener's backlog is not what is tested
+
+    async def one():
+        async with gate:
+            return await _open(near)
+
+    return await asyncio.gather(*(one() for _ in range(count)))
+
+
+async def _at_once():
+    server, address = await _start_target()
+    far = daemons.serve(address)
+    near = daemons.forward(far)
+    warm = await _open_all(near, 8)
+    await asyncio.gather(*(_exchange(n, *pair) for n, pair in enumerate(warm)))
+    ends = [(end, end.descriptors(), end.threads(), end.rss_kib()) for end in (far, near)]
+
+    slow = []
+    for _ in range(SLOW):
+        _, writer = await asyncio.open_connection(
+            *daemons.host_and_port(near.address), limit=1 << 10)
+        writer.write(b"pour")
+        slow.append(writer)
+    pairs = await _open_all(near, AT_ONCE)
+    await asyncio.gather(*(_exchange(n, *pair) for n, pair in enumerate(pairs)))
+    for end, _, _, rss in ends:
+        each = (kith.memory_kib(end.pid, "VmHWM") - rss) // AT_ONCE
+        print(end.log_name, "took", each, "KiB for each connection")
+        check("KITH_SANITIZED" in os.environ or each <= EACH_KIB, end.log_name, "took too much")
+    for writer in slow:
+        check(not writer.is_closing(), "a slow reader was hung up on")
+        writer.transport.abort()
+    for end, descriptors, threads, rss in ends:
+        end.has_again(descriptors, threads)
+        growth = end.rss_kib() - rss
+        print(end.log_name, "has", growth, "KiB more than before")
+        end.logged("whole", AT_ONCE)
+    server.close()
+    near.stop()
+    far.stop()
+
+
+def at_once():
+    """All of them are there at the same time before the first of them sends."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    asyncio.run(asyncio.wait_for(_at_once(), kith.LIMIT * (10 if LONG else 2)))
+
+
+def in_a_row():
+    """One after another, four at a time; what they leave behind is nothing."""
+    target = daemons.Target(handle=daemons.echo)
+    far = daemons.serve(target.address, "-q")
+    near = daemons.forward(far, "-q")
+
+    def calls(count):
+        for number in range(count):
+            with daemons.connect(near.address) as sock:
+                said = b"%d" % number
+                sock.sendall(said)
+                check(daemons.read_exactly(sock, len(said)) == said, "call", number)
+
+    def run(count):
+        threads = [threading.Thread(target=calls, args=(count // 4,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        daemons.eventually(lambda: far.threads() == 1 and near.threads() == 1, "threads end")
+
+    run(IN_A_ROW // 5)
+    ends = [(end, end.descriptors(), end.threads(), end.rss_kib()) for end in (far, near)]
+    run(IN_A_ROW)
+    for end, descriptors, threads, rss in ends:
+        end.has_again(descriptors, threads)
+        growth = end.rss_kib() - rss
+        print(end.log_name, "has", growth, "KiB more than before")
+        check("KITH_SANITIZED" in os.environ or growth <= GROWTH_KIB, end.log_name, "keeps memory")
+    near.stop()
+    far.stop()
+
+
+if __name__ == "__main__":
+    daemons.run_subject([at_once, in_a_row])

@@ -1,0 +1,164 @@
+"""What SIGHUP does to who may call, to who is called, and to what runs.
+
+usage: reload.py SUBJECT     run in a directory with alice, bob and carol in it
+
+Each subject is a function here. Prints what went wrong; exits 1 if anything did."""
+
+import random
+import signal
+import socket
+import threading
+
+import daemons
+from daemons import check
+
+AGAIN = "the peers were read again"
+TRANSFERS = 8
+RELOADS = 30
+SIZE = 4 << 20
+
+
+def _line(who, options=""):
+    with open(f"{who}/identity.pub", encoding="ascii") as file:
+        return f"{options} {file.read()}"
+
+
+def _write_peers(who, *lines):
+    with open(f"{who}/peers", "w", encoding="ascii") as file:
+        file.writelines(lines)
+
+
+def _reload(daemon, says=AGAIN):
+    count = daemon.log().count(says) + 1
+    daemon.signal(signal.SIGHUP)
+    daemon.logged(says, count)
+
+
+def _ask(sock, said):
+    """Whether what is said comes back."""
+    try:
+        sock.sendall(said)
+        return daemons.read_exactly(sock, len(said)) == said
+    except ConnectionError:
+        return False
+
+
+def _is_let_in(near):
+    try:
+        with daemons.connect(near.address) as sock:
+            return _ask(sock, b"hello")
+    except ConnectionError:
+        return False
+
+
+def peers_change():
+    """Calls and running channels of peers that are added, removed, expired, and back again."""
+    target = daemons.Target(handle=daemons.echo)
+    _write_peers("bob", _line("alice"))
+    far = daemons.serve(target.address)
+    near = {who: daemons.forward(far, who=who, log=f"{who}.err") for who in ("alice", "carol")}
+    check(_is_let_in(near["alice"]), "alice is not let in at the start")
+    check(not _is_let_in(near["carol"]), "carol is let in before she is known")
+
+    _write_peers("bob", _line("alice"), _line("carol"))
+    running = daemons.connect(near["alice"].address)
+    check(_ask(running, b"one"), "no channel")
+    _reload(far)
+    check(_is_let_in(near["carol"]), "carol is not let in once she is known")
+    check(_ask(running, b"two"), "a channel that may go on was ended")
+
+    for gone in ("", _line("alice", 'expiry-time="20200101"'),
+                 _line("alice", 'from="192.0.2.1"'), _line("alice", 'permit-target="other"')):
+        _write_peers("bob", gone, _line("carol"))
+        others = daemons.connect(near["carol"].address)
+        check(_ask(others, b"one"), "no channel of carol's")
+        _reload(far)
+        check(daemons.read_to_end(running) == (b"", "reset"), "not ended:", gone)
+        check(not _is_let_in(near["alice"]), "still let in:", gone)
+        check(_ask(others, b"two"), "carol's channel was ended as well")
+        _write_peers("bob", _line("alice"), _line("carol"))
+        _reload(far)
+        running = daemons.connect(near["alice"].address)
+        check(_ask(running, b"three"), "not let in again after:", gone)
+    far.logged("alice.*ended: its key is no longer in the peers file|alice.*expired", 4)
+
+
+def broken_file():
+    """A file that cannot be used changes nothing, and the log says what is wrong with it."""
+    target = daemons.Target(handle=daemons.echo)
+    far = daemons.serve(target.address)
+    near = daemons.forward(far)
+    running = daemons.connect(near.address)
+    check(_ask(running, b"one"), "no channel")
+    for content, complaint in ((["nonsense\n"], "bob/peers, line 1"),
+                               ([_line("carol"), _line("carol")], "bob/peers, line 2"),
+                               ([_line("bob")], "own")):
+        _write_peers("bob", *content)
+        _reload(far, "the peers stay as they were")
+        far.logged(complaint)
+        check(_ask(running, b"two"), "a channel was ended by", content)
+        check(_is_let_in(near), "alice is not let in any longer by", content)
+    _write_peers("alice", "nonsense\n")
+    _reload(near, "the peer stays as it was")
+    check(_ask(running, b"three") and _is_let_in(near), "the forwarder minds a broken file")
+
+
+def forward_removed():
+    """A forwarder's peer is removed, and comes back with another key."""
+    target = daemons.Target(handle=daemons.echo)
+    far = daemons.serve(target.address)
+    near = daemons.forward(far)
+    running = daemons.connect(near.address)
+    check(_ask(running, b"one"), "no channel")
+    _write_peers("alice", _line("carol"))
+    _reload(near)
+    check(daemons.read_to_end(running) == (b"", "reset"), "the channel goes on")
+    check(not _is_let_in(near), "the peer is still called")
+    _write_peers("alice", _line("bob"))
+    _reload(near)
+    running = daemons.connect(near.address)
+    check(_ask(running, b"one"), "the peer is not called again")
+    _write_peers("alice", _line("carol").replace("carol", "bob"))
+    _reload(near)
+    check(daemons.read_to_end(running) == (b"", "reset"), "the channel to another key goes on")
+    check(not _is_let_in(near), "the old key is still taken")
+
+
+def under_load():
+    """Many reloads at both ends while there are transfers and new calls: all arrive whole."""
+    target = daemons.Target(handle=daemons.echo)
+    far = daemons.serve(target.address)
+    near = daemons.forward(far)
+    done = threading.Event()
+
+    def transfer(number):
+        content = random.Random(number).randbytes(SIZE)
+        rounds = 0
+        while rounds == 0 or not done.is_set():
+            with daemons.connect(near.address) as sock:
+                sender = threading.Thread(target=_send_and_end, args=(sock, content))
+                sender.start()
+                check(daemons.read_to_end(sock) == (content, "end"), "transfer", number, "lost")
+                sender.join()
+            rounds += 1
+
+    transfers = [threading.Thread(target=transfer, args=(number,)) for number in range(TRANSFERS)]
+    for thread in transfers:
+        thread.start()
+    for number in range(RELOADS):
+        _write_peers("bob", _line("alice"), *([_line("carol")] if number % 2 else []))
+        _reload(far)
+        _reload(near)
+    done.set()
+    for thread in transfers:
+        thread.join()
+    check("cut short" not in far.log() + near.log(), "something was cut short")
+
+
+def _send_and_end(sock, content):
+    sock.sendall(content)
+    sock.shutdown(socket.SHUT_WR)
+
+
+if __name__ == "__main__":
+    daemons.run_subject([peers_change, broken_file, forward_removed, under_load])

@@ -1,0 +1,171 @@
+/*
+ * The three messages of the handshake: not one bit of them, not one length and not one session can
+ * be another.
+ */
+#include "scene.h"
+#include "tap.h"
+
+/* Which part of a hello a byte is in, and what a listener or dialer has to say when it is wrong. */
+static bool expected_for(size_t offset, size_t info_len, bool has_tag, enum kith_error error)
+{
+    size_t option = info_len - 1 - (has_tag ? HASH_SIZE : 0);
+
+    if (offset < KEY_SIZE)
+        return error == ERR_NOT_FOR_US;
+    if (offset < 2 * KEY_SIZE)
+        return error == ERR_SIGNATURE;
+    if (offset < option) {
+        return error == ERR_SIGNATURE || error == ERR_CLOCK_AHEAD || error == ERR_CLOCK_BEHIND ||
+               error == ERR_HELLO_MALFORMED;
+    }
+    if (offset == option)
+        return error == ERR_HELLO_MALFORMED;
+    return error == ERR_SIGNATURE;
+}
+
+/* Turn every bit of a message over, one at a time; returns how many were not refused as expected.
+ */
+static size_t flip_bits(const uint8_t *message, size_t len, size_t info_len, bool has_tag,
+                        enum kith_error (*attempt)(const uint8_t *, size_t))
+{
+    uint8_t flipped[MESSAGE_2_MAX];
+    size_t wrong = 0;
+
+    for (size_t bit = 0; bit < 8 * len; bit++) {
+        enum kith_error error;
+
+        memcpy(flipped, message, len);
+        flipped[bit / 8] ^= (uint8_t)(1 << (bit % 8));
+        error = attempt(flipped, len);
+        if (bit / 8 >= info_len + KEY_SIZE + SIGNATURE_SIZE)
+            wrong += error != ERR_CONFIRMATION;
+        else
+            wrong += !expected_for(bit / 8, info_len, has_tag, error);
+    }
+    return wrong;
+}
+
+/* The lengths of a timestamp of now and of both Infos. */
+#define NOW_SIZE 6
+#define INFO_1_SIZE (2 * KEY_SIZE + NOW_SIZE + 1)
+#define INFO_2_SIZE (INFO_1_SIZE + HASH_SIZE)
+
+static void test_bits(void)
+{
+    uint8_t message[MESSAGE_2_MAX], flipped[MESSAGE_3_SIZE];
+    size_t wrong = 0;
+
+    CHECK(len1 == INFO_1_SIZE + KEY_SIZE + SIGNATURE_SIZE, "message 1 has %zu bytes", len1);
+    CHECK(len2 == INFO_2_SIZE + KEY_SIZE + SIGNATURE_SIZE + TAG_SIZE, "message 2 has %zu", len2);
+    memcpy(message, frame1 + HEADER, len1);
+    CHECK(flip_bits(message, len1, INFO_1_SIZE, false, hear) == 0,
+          "every single bit of message 1 is refused for what it is");
+    memcpy(message, frame2 + HEADER, len2);
+    CHECK(flip_bits(message, len2, INFO_2_SIZE, true, confirm) == 0,
+          "every single bit of message 2 is refused for what it is");
+
+    CHECK(confirm(frame2 + HEADER, len2) == OK, "message 3 as it was");
+    for (size_t bit = 0; bit < 8 * MESSAGE_3_SIZE; bit++) {
+        memcpy(flipped, frame3 + HEADER, MESSAGE_3_SIZE);
+        flipped[bit / 8] ^= (uint8_t)(1 << (bit % 8));
+        wrong += finish(flipped, MESSAGE_3_SIZE) != ERR_CONFIRMATION;
+    }
+    CHECK(wrong == 0, "every single bit of message 3 is refused");
+    CHECK(finish(frame3 + HEADER, MESSAGE_3_SIZE) == OK, "which is fine as it was");
+}
+
+/* A message is refused at every length from 0 to max but its own. */
+static bool refused_at_other_lengths(const uint8_t *message, size_t len, size_t max,
+                                     enum kith_error (*attempt)(const uint8_t *, size_t))
+{
+    uint8_t longer[2 * MESSAGE_2_MAX] = {0};
+
+    memcpy(longer, message, len);
+    for (size_t other = 0; other <= max; other++) {
+        if (attempt(longer, other) != (other == len ? OK : ERR_HELLO_MALFORMED))
+            return false;
+    }
+    return true;
+}
+
+static void test_lengths(void)
+{
+    uint8_t message[MESSAGE_2_MAX];
+
+    memcpy(message, frame1 + HEADER, len1);
+    CHECK(refused_at_other_lengths(message, len1, MESSAGE_1_MAX + 20, hear),
+          "message 1 at every other length");
+    memcpy(message, frame2 + HEADER, len2);
+    CHECK(refused_at_other_lengths(message, len2, MESSAGE_2_MAX + 20, confirm),
+          "message 2 at every other length");
+    CHECK(confirm(message, len2) == OK, "message 3 as it was");
+    memcpy(message, frame3 + HEADER, MESSAGE_3_SIZE);
+    CHECK(refused_at_other_lengths(message, MESSAGE_3_SIZE, 64, finish),
+          "message 3 at every other length");
+}
+
+/* The points of low order of Curve25519 and its twist, and their other encodings. */
+static const char *const low_order_points[] = {
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+    "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "0000000000000000000000000000000000000000000000000000000000000080",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+};
+
+static void test_low_order(void)
+{
+    for (size_t i = 0; i < sizeof(low_order_points) / sizeof(low_order_points[0]); i++) {
+        struct info info = info_for(&listener, &dialer);
+        size_t len;
+
+        hex_decode(info.ephemeral, KEY_SIZE, low_order_points[i]);
+        CHECK(hear_info(&dialer, &info, false) == OK, "a low order point is well signed");
+        CHECK(outcome(listener_answer(&hearing, listener.secret, NOW, frame2, &len), &hearing,
+                      &untouched) == ERR_LOW_ORDER,
+              "a listener does not answer to it: %.8s", low_order_points[i]);
+
+        info = info_for(&dialer, &listener);
+        hex_decode(info.ephemeral, KEY_SIZE, low_order_points[i]);
+        info.has_tag = true;
+        memcpy(info.tag, calling.hello_digest, HASH_SIZE);
+        CHECK(confirm_info(&listener, &info, false) == ERR_LOW_ORDER, "nor does a dialer confirm");
+    }
+    CHECK(answer() == OK, "message 2 as it was");
+}
+
+static void test_other_sessions(void)
+{
+    uint8_t old2[MESSAGE_2_MAX], old3[MESSAGE_3_SIZE];
+
+    CHECK(confirm(frame2 + HEADER, len2) == OK, "a session");
+    memcpy(old2, frame2 + HEADER, len2);
+    memcpy(old3, frame3 + HEADER, MESSAGE_3_SIZE);
+
+    dialer.secret[0] ^= 8;
+    CHECK(confirm(old2, len2) == ERR_TAG, "its answer is none to another hello");
+    CHECK(finish(old3, MESSAGE_3_SIZE) == ERR_CONFIRMATION, "its confirmation is none either");
+    dialer.secret[0] ^= 8;
+    CHECK(confirm(old2, len2) == OK, "the session again");
+    listener.secret[0] ^= 8;
+    CHECK(finish(old3, MESSAGE_3_SIZE) == ERR_CONFIRMATION,
+          "nor for the same hello with another answer");
+    listener.secret[0] ^= 8;
+    CHECK(confirm(old2, len2) == OK && finish(old2 + len2 - TAG_SIZE, TAG_SIZE) == ERR_CONFIRMATION,
+          "the listener's own confirmation is not the dialer's");
+}
+
+int main(void)
+{
+    CHECK(crypto_start() == OK, "libcrypto is there");
+    CHECK(start_scene(), "three parties, and a handshake of two");
+    test_bits();
+    test_lengths();
+    test_low_order();
+    test_other_sessions();
+    return tap_done();
+}
