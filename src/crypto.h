@@ -28,7 +28,7 @@ void crypto_wipe(void *secret, size_t len);
 /* Compare without a time that depends on the contents. */
 bool crypto_equal(const void *a, const void *b, size_t len);
 
-/* Fill out from the operating system's generator. */
+/* Fill out from libcrypto's generator, which the operating system seeds; safe after a fork. */
 must_check enum kith_error crypto_random(void *out, size_t len);
 
 /* SHA-256 (FIPS 180-4) over the concatenation of count pieces. */

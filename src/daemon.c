@@ -325,18 +325,16 @@ static void summarise(const struct daemon *daemon, const struct connection *conn
 enum kith_error daemon_pump(struct daemon *daemon, struct connection *connection, struct pump *pump,
                             struct session_keys *keys)
 {
-    struct channel channel = {0};
     enum kith_error error, ending;
 
-    error = channel_start(&channel, keys, daemon->options->max_message_size);
+    error = channel_start(&pump->channel, keys, daemon->options->max_message_size);
     session_keys_wipe(keys);
-    pump->channel = &channel;
     pump->idle_timeout_ms = daemon->options->idle_timeout_ms;
     pump->progress = count_bytes;
     pump->progress_context = connection;
     if (error == OK)
         error = pump_run(pump);
-    channel_wipe(&channel);
+    channel_wipe(&pump->channel);
     (void)count_bytes(connection, pump->sent, pump->received);
     ending = registry_ending(&daemon->registry, connection);
     if (error != OK && ending != OK)

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,6 +19,7 @@
 #include "log.h"
 #include "protect.h"
 #include "sandbox.h"
+#include "signals.h"
 #include "wire.h"
 
 /* What the keeper says first: how reading the identity went. */
@@ -123,9 +123,7 @@ static void keep(int fd, const struct keeper_task *task)
         identity_complain(error, task->identity, errno);
     else
         identity_warn(&identity, task->identity);
-    (void)signal(SIGINT, SIG_IGN);
-    (void)signal(SIGTERM, SIG_IGN);
-    (void)signal(SIGHUP, SIG_IGN);
+    signals_ignore();
     report.error = (int32_t)error;
     memcpy(report.public_key, identity.public_key, KEY_SIZE);
     protect_close_all_but(fd);

@@ -2,16 +2,15 @@
  * kith: an encrypted pipe and port forwarder between machines whose people know each other's
  * public keys. This file owns the choice of the command and the exit status.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "commands.h"
 #include "crypto.h"
 #include "log.h"
 #include "options.h"
 #include "protect.h"
+#include "signals.h"
 
 struct command {
     const char *name;
@@ -73,25 +72,6 @@ static enum exit_status finish_stdout(enum exit_status status)
     return EXIT_LOCAL;
 }
 
-/*
- * The first process of a container is not ended by signals that it does not handle. Everybody
- * else is, as is usual, and the shell sees by which.
- */
-static void end_by_signal(int number)
-{
-    _exit(128 + number);
-}
-
-static void handle_signals(void)
-{
-    (void)signal(SIGPIPE, SIG_IGN);
-    if (getpid() != 1)
-        return;
-    (void)signal(SIGINT, end_by_signal);
-    (void)signal(SIGTERM, end_by_signal);
-    (void)signal(SIGHUP, end_by_signal);
-}
-
 static enum log_level level_of(const struct options *options)
 {
     if (options->quiet)
@@ -129,7 +109,7 @@ int main(int argc, char **argv)
 
     protect_standard_descriptors();
     protect_process();
-    handle_signals();
+    signals_prepare();
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_help();
         return (int)finish_stdout(EXIT_WHOLE);

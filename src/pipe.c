@@ -61,9 +61,7 @@ enum kith_error pipe_run(const struct pipe_ends *ends, const struct options *opt
                          const struct net_peer *peer)
 {
     struct progress progress;
-    struct channel channel = {0};
     struct pump pump = {
-        .channel = &channel,
         .net = fd,
         .in = ends->in,
         .outlet = ends->outlet,
@@ -72,7 +70,7 @@ enum kith_error pipe_run(const struct pipe_ends *ends, const struct options *opt
         .idle_timeout_ms = options->idle_timeout_ms,
     };
     int64_t begun_us = clock_now_us();
-    enum kith_error error = channel_start(&channel, keys, options->max_message_size);
+    enum kith_error error = channel_start(&pump.channel, keys, options->max_message_size);
 
     session_keys_wipe(keys);
     if (options->progress) {
@@ -87,6 +85,6 @@ enum kith_error pipe_run(const struct pipe_ends *ends, const struct options *opt
     if (error != OK)
         complain(&pump, error, what, who, peer);
     summarise(&pump, error, who, peer, begun_us);
-    channel_wipe(&channel);
+    channel_wipe(&pump.channel);
     return error;
 }

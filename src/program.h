@@ -29,7 +29,7 @@ must_check enum kith_error program_start(struct program *program, struct registr
  * Once end_fd is ready: OK if it has succeeded, else ERR_PROGRAM. A pump_gate whose context is
  * the program.
  */
-enum kith_error program_result(void *program);
+enum kith_error program_result(void *context);
 
 /*
  * Close the pipes, and end the whole process group if it has not ended: asked first, and killed

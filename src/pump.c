@@ -159,7 +159,7 @@ static enum kith_error flow(struct run *run)
         if (error != OK)
             return error;
         sender_flush(sender);
-        if (channel_whole(run->pump->channel) && sender->sealed.start == sender->sealed.end)
+        if (channel_whole(&run->pump->channel) && sender->sealed.start == sender->sealed.end)
             return OK;
         if (receiver->closed || sender->broken)
             return receiver_cut(receiver);
@@ -248,9 +248,9 @@ enum kith_error pump_run(struct pump *pump)
     };
     enum kith_error error;
 
-    error = sender_start(&run.sender, pump->channel, pump->in, pump->net);
+    error = sender_start(&run.sender, &pump->channel, pump->in, pump->net);
     if (error == OK)
-        error = receiver_start(&run.receiver, pump->channel, pump->net, pump->outlet);
+        error = receiver_start(&run.receiver, &pump->channel, pump->net, pump->outlet);
     if (error == OK) {
         error = flow(&run);
         pump->system_errno = errno;

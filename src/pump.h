@@ -27,9 +27,9 @@ typedef enum kith_error pump_gate(void *context);
 
 struct pump {
     /* what to join; the caller keeps and closes the descriptors */
-    struct channel *channel;
-    int net; /* connected and non-blocking */
-    int in;  /* read when it polls as ready; -1 for nothing to say */
+    struct channel channel; /* started; the caller's to wipe */
+    int net;                /* connected and non-blocking */
+    int in;                 /* read when it polls as ready; -1 for nothing to say */
     struct outlet outlet;
     bool in_ends_with_peer; /* the input is a terminal, where nobody may end what we say */
     pump_gate *gate;        /* or NULL: our receipt is ours to give */

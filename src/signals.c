@@ -13,6 +13,35 @@ static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD};
 
 static int ends[2] = {-1, -1};
 
+static void set_handler(int number, void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+
+    (void)sigaction(number, &action, NULL);
+}
+
+static void end_by(int number)
+{
+    _exit(128 + number);
+}
+
+void signals_prepare(void)
+{
+    set_handler(SIGPIPE, SIG_IGN);
+    if (getpid() != 1)
+        return;
+    set_handler(SIGINT, end_by);
+    set_handler(SIGTERM, end_by);
+    set_handler(SIGHUP, end_by);
+}
+
+void signals_ignore(void)
+{
+    set_handler(SIGINT, SIG_IGN);
+    set_handler(SIGTERM, SIG_IGN);
+    set_handler(SIGHUP, SIG_IGN);
+}
+
 static void note(int number)
 {
     int saved = errno;
@@ -26,16 +55,12 @@ static void note(int number)
 
 int signals_start(void)
 {
-    struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
-
     if (pipe(ends) != 0)
         return -1;
     if (!net_set_nonblocking(ends[0]) || !net_set_nonblocking(ends[1]))
         return -1;
-    for (size_t i = 0; i < sizeof(handled) / sizeof(handled[0]); i++) {
-        if (sigaction(handled[i], &action, NULL) != 0)
-            return -1;
-    }
+    for (size_t i = 0; i < sizeof(handled) / sizeof(handled[0]); i++)
+        set_handler(handled[i], note);
     return ends[0];
 }
 
@@ -48,7 +73,7 @@ int signals_next(void)
 
 _Noreturn void signals_end_by(int number)
 {
-    (void)signal(number, SIG_DFL);
+    set_handler(number, SIG_DFL);
     (void)raise(number);
     _exit(128 + number); /* the first process of a container survives its signals */
 }

@@ -7,8 +7,17 @@
 #include <stdbool.h>
 
 /*
- * From here on these signals are written to a pipe instead of doing what they do: SIGINT, SIGTERM,
- * SIGHUP, SIGUSR1, SIGCHLD. Returns the descriptor to poll, or -1 with errno.
+ * For every command: a pipe that breaks is an error, not our end; and as the first process of a
+ * container, whom signals do not end by themselves, we end by them all the same.
+ */
+void signals_prepare(void);
+
+/* For the keeper: the signals of a terminal and of a supervisor are for its parent. */
+void signals_ignore(void);
+
+/*
+ * For daemons: from here on these signals are written to a pipe instead of doing what they do:
+ * SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD. Returns the descriptor to poll, or -1 with errno.
  */
 int signals_start(void);
 
