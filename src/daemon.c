@@ -23,9 +23,9 @@
 #include "signals.h"
 #include "who.h"
 
-#define STACK_SIZE (256 * 1024) /* address space; only what is touched costs memory */
-#define PAUSE_MS 50             /* before the next accept when the system has no room */
-#define DRAIN_LOOK_MS 20        /* between two looks whether the last channel has ended */
+#define STACK_SIZE ((size_t)256 << 10) /* address space; only what is touched costs memory */
+#define PAUSE_MS 50                    /* before the next accept when the system has no room */
+#define DRAIN_LOOK_MS 20               /* between two looks whether the last channel has ended */
 
 #define DESCRIPTORS_SPARE 64 /* for listeners, pipes, files, resolvers */
 #define DESCRIPTORS_MOST (1 << 20)

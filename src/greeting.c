@@ -149,6 +149,15 @@ static size_t frame_size(struct greeting *greeting)
     return greeting->error == OK ? FRAME_HEADER_SIZE + body : 0;
 }
 
+/* A connection that failed: before anything was said, it may never have been made (net.h). */
+static enum greeting_state fail_connection(struct greeting *greeting, int system_errno)
+{
+    bool unreached = system_errno == ECONNREFUSED || system_errno == ETIMEDOUT ||
+                     system_errno == EHOSTUNREACH || system_errno == ENETUNREACH;
+
+    return fail(greeting, unreached ? ERR_CONNECT : ERR_HANDSHAKE_CUT);
+}
+
 static enum greeting_state receive(struct greeting *greeting)
 {
     for (;;) {
@@ -168,7 +177,7 @@ static enum greeting_state receive(struct greeting *greeting)
         else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return GREETING_READS;
         else
-            return fail(greeting, ERR_HANDSHAKE_CUT);
+            return fail_connection(greeting, n == 0 ? 0 : errno);
     }
 }
 
@@ -180,10 +189,10 @@ static enum greeting_state transmit(struct greeting *greeting)
 
         if (n >= 0)
             greeting->frame_sent += (size_t)n;
-        else if (errno == EAGAIN || errno == EWOULDBLOCK)
+        else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINPROGRESS)
             return GREETING_WRITES;
         else if (errno != EINTR)
-            return fail(greeting, ERR_HANDSHAKE_CUT);
+            return fail_connection(greeting, errno);
     }
     if (greeting->message == 1)
         greeting->called_us = clock_now_us();

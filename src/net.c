@@ -85,6 +85,8 @@ static in_port_t get_port(const struct sockaddr_storage *address)
 /* One listening socket; -1 with errno. dual: an IPv6 one takes IPv4 calls as well. */
 static int listen_on(const struct addrinfo *info, bool dual)
 {
+    /* A known peer's hello may come with its SYN. That a network may repeat it is harmless: a hello
+     * proves nothing by itself, and serve takes each only once (replay.h). */
     int fd = socket(info->ai_family, SOCK_STREAM, 0);
     int saved;
 
@@ -93,6 +95,9 @@ static int listen_on(const struct addrinfo *info, bool dual)
     set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (info->ai_family == AF_INET6)
         set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, dual ? 0 : 1);
+#ifdef TCP_FASTOPEN
+    set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, BACKLOG);
+#endif
     if (net_set_nonblocking(fd) && bind(fd, info->ai_addr, info->ai_addrlen) == 0 &&
         listen(fd, BACKLOG) == 0)
         return fd;

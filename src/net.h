@@ -15,8 +15,9 @@
 
 /* How to reach the network; what -4, -6 and --source say. */
 struct net_options {
-    int family;         /* AF_UNSPEC, AF_INET or AF_INET6 */
-    const char *source; /* a numeric address of ours, or NULL */
+    int family;          /* AF_UNSPEC, AF_INET or AF_INET6 */
+    const char *source;  /* a numeric address of ours, or NULL */
+    bool first_with_syn; /* our hello may be sent before we know that anybody is there */
 };
 
 /* The other side of a connection. */

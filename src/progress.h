@@ -18,7 +18,7 @@ struct progress {
 void progress_begin(struct progress *progress, int in);
 
 /* A pump_progress (pump.h) whose context is a struct progress. */
-int64_t progress_show(void *progress, uint64_t sent, uint64_t received);
+int64_t progress_show(void *context, uint64_t sent, uint64_t received);
 
 /* The last line. */
 void progress_end(const struct progress *progress, uint64_t sent, uint64_t received);

@@ -34,8 +34,8 @@ static void take_out(struct reception *reception, size_t i)
     greeting_wipe(reception->greetings[i]);
     free(reception->greetings[i]);
     reception->count--;
-    memmove(&reception->greetings[i], &reception->greetings[i + 1],
-            (reception->count - i) * sizeof(reception->greetings[0]));
+    for (; i < reception->count; i++)
+        reception->greetings[i] = reception->greetings[i + 1];
 }
 
 static void turn_away(struct reception *reception, size_t i)

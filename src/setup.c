@@ -50,7 +50,8 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options, 
     memset(setup, 0, sizeof(*setup));
     setup->options = options;
     setup->keeper.fd = -1;
-    setup->net = (struct net_options){.family = options->family, .source = options->source};
+    setup->net = (struct net_options){
+        .family = options->family, .source = options->source, .first_with_syn = true};
     set_rules(setup);
     error = path_of_identity(setup->identity_path, options->identity);
     if (error == OK)

@@ -244,7 +244,7 @@ enum kith_error who_callee(struct who *who, const char *text, struct callee *cal
         warn_published(callee->key, before);
     if (error != OK || at != NULL)
         return error;
-    if (entry->address == NULL ||
+    if (entry == NULL || entry->address == NULL ||
         !address_parse(&callee->address, entry->address, ADDRESS_HOST_PORT))
         return complain_peer(text, "its line in the peers file has no addr");
     return OK;
