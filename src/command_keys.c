@@ -67,7 +67,10 @@ static enum kith_error make(char pem[static CRYPTO_PEM_SIZE], uint8_t public_key
     return error;
 }
 
-/* The public file first: if the private one then cannot be written, nothing was promised. */
+/*
+ * The private file first: whatever happens between the two, kith pubkey makes the other one from
+ * it, and no public key is left that nobody holds.
+ */
 static enum kith_error write_pair(const struct options *options, const char *path, const char *pem,
                                   const char *line)
 {
@@ -75,16 +78,16 @@ static enum kith_error write_pair(const struct options *options, const char *pat
     enum kith_error error;
 
     (void)snprintf(public_path, sizeof(public_path), "%s.pub", path);
-    if (!options->force && access(path, F_OK) == 0)
-        return complain(ERR_FILE_EXISTS, "keygen", path);
-    error = key_file_write(public_path, line, strlen(line), PUBLIC_MODE, options->force);
-    if (error != OK)
-        return complain(error, "keygen", public_path);
+    if (!options->force && access(public_path, F_OK) == 0)
+        return complain(ERR_FILE_EXISTS, "keygen", public_path);
     error = key_file_write(path, pem, strlen(pem), PRIVATE_MODE, options->force);
+    if (error != OK)
+        return complain(error, "keygen", path);
+    error = key_file_write(public_path, line, strlen(line), PUBLIC_MODE, options->force);
     if (error != OK) {
-        (void)complain(error, "keygen", path);
+        (void)complain(error, "keygen", public_path);
         if (!options->force)
-            (void)unlink(public_path);
+            (void)unlink(path);
     }
     return error;
 }

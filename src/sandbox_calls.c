@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <termios.h>
+#include <unistd.h>
 
 #if defined(__x86_64__)
 #define OUR_ARCH AUDIT_ARCH_X86_64
@@ -26,15 +27,6 @@
 #define OUR_ARCH AUDIT_ARCH_AARCH64
 #elif defined(__riscv) && __riscv_xlen == 64
 #define OUR_ARCH AUDIT_ARCH_RISCV64
-#endif
-
-/* The sanitizers make system calls of their own. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#undef OUR_ARCH
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#undef OUR_ARCH
-#endif
 #endif
 
 #ifdef OUR_ARCH
@@ -59,8 +51,7 @@ static const int base_calls[] = {
     CALL(fstat),         CALL(newfstatat),
     CALL(lseek),         CALL(getrandom),
     CALL(getpid),        CALL(gettid),
-    CALL(tgkill),        CALL(wait4),
-    CALL(sched_yield),
+    CALL(wait4),         CALL(sched_yield),
 #ifdef SYS_poll
     CALL(poll),
 #endif
@@ -107,7 +98,6 @@ static const int daemon_calls[] = {
     CALL(uname),
     CALL(prlimit64),
     CALL(sigaltstack),
-    CALL(kill),
     CALL(sysinfo),
 #ifdef SYS_rseq
     CALL(rseq),
@@ -166,6 +156,7 @@ static void allow_if(struct filter *filter, int call, unsigned argument, unsigne
 static void allow_role(struct filter *filter, enum sandbox_role role)
 {
     allow(filter, base_calls, COUNT(base_calls));
+    allow_if(filter, SYS_tgkill, 0, BPF_JEQ, (unsigned)getpid(), true); /* raise */
     if (role == SANDBOX_KEEPER)
         allow(filter, keeper_calls, COUNT(keeper_calls));
     if (role >= SANDBOX_PIPE) {

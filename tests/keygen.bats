@@ -230,10 +230,10 @@ ssh_public() {
     hex=$(kith pubkey key)
     openssl pkey -in key -aes256 -passout pass:sesame -out locked
     chmod 600 locked
-    run -0 --separate-stderr python3 "$tools/terminal.py" -a assphrase sesame "$KITH" pubkey locked
+    run -0 --separate-stderr python3 "$tools/terminal.py" -a 'passphrase for' sesame "$KITH" pubkey locked
     [ "$output" = "$hex" ]
     [[ $stderr != *sesame* ]]
-    run -3 python3 "$tools/terminal.py" -a assphrase simsala "$KITH" pubkey locked
+    run -3 python3 "$tools/terminal.py" -a 'passphrase for' simsala "$KITH" pubkey locked
     [[ $output != *simsala* ]]
 }
 

@@ -2,6 +2,7 @@
 the folders alice and bob in it. bob serves, alice forwards; each has a log of its own."""
 
 import atexit
+import ctypes
 import os
 import re
 import select
@@ -166,6 +167,14 @@ def reset(sock):
     """Close with a reset."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
+
+
+def reset_now(sock):
+    """Reset a connection though another thread still reads from it."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    unspecified = struct.pack("=H14x", socket.AF_UNSPEC)
+    # connect(2): "connecting to an address of AF_UNSPEC" disconnects, at once and with a reset.
+    ctypes.CDLL(None).connect(sock.fileno(), unspecified, len(unspecified))
 
 
 def read_to_end(sock):

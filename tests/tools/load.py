@@ -27,8 +27,12 @@ def _bytes_of(number):
     return random.Random(number).randbytes(SIZE)
 
 
+_handled = set()  # connections of the target
+
+
 async def _echo(reader, writer):
     """The target: gives everything back; to one who says "pour", as much as there is room for."""
+    _handled.add(writer)
     try:
         if (first := await reader.readexactly(4)) == b"pour":
             while True:
@@ -42,6 +46,7 @@ async def _echo(reader, writer):
     except (ConnectionError, asyncio.IncompleteReadError):
         pass
     writer.close()
+    _handled.discard(writer)
 
 
 async def _start_target():
@@ -73,7 +78,7 @@ async def _exchange(number, reader, writer):
 
 
 async def _open_all(near, count):
-    gate = asyncio.Semaphore(100)  # the listener's backlog is not what is tested
+    gate = asyncio.Semaphore(400)  # the listeners' backlog is not what is tested
 
     async def one():
         async with gate:
@@ -105,21 +110,27 @@ async def _at_once():
     for writer in slow:
         check(not writer.is_closing(), "a slow reader was hung up on")
         writer.transport.abort()
+    server.close()
+    while _handled:  # the target sees that they are gone
+        await asyncio.sleep(0.02)
+    return ends
+
+
+def _check_all_gone(ends):
     for end, descriptors, threads, rss in ends:
         end.has_again(descriptors, threads)
-        growth = end.rss_kib() - rss
-        print(end.log_name, "has", growth, "KiB more than before")
+        print(end.log_name, "has", end.rss_kib() - rss, "KiB more than before")
         end.logged("whole", AT_ONCE)
-    server.close()
-    near.stop()
-    far.stop()
+    for end, *_ in reversed(ends):  # the forwarder first
+        end.stop()
 
 
 def at_once():
     """All of them are there at the same time before the first of them sends."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    asyncio.run(asyncio.wait_for(_at_once(), kith.LIMIT * (10 if LONG else 2)))
+    limit = kith.LIMIT * (10 if LONG else 2)
+    _check_all_gone(asyncio.run(asyncio.wait_for(_at_once(), limit)))
 
 
 def in_a_row():

@@ -1,0 +1,116 @@
+#!/usr/bin/env bats
+# shellcheck shell=bats
+# The private key: which process has it, and which never does. And what the confined ones may do.
+
+# shellcheck source-path=SCRIPTDIR
+source "$BATS_TEST_DIRNAME/helpers.bash"
+
+# seed_of FILE: the 32 bytes of a private key in hex.
+seed_of() {
+    openssl pkey -in "$1" -outform DER | tail -c 32 | od -An -v -tx1 | tr -d ' \n'
+}
+
+# keeper_of PID: the process that it has started.
+keeper_of() {
+    tr ' ' '\n' <"/proc/$1/task/$1/children" | head -n 1
+}
+
+in_memory() {
+    python3 "$tools/memory.py" "$1" "$2"
+}
+
+needs_memory() {
+    [ "$(id -u)" = 0 ] || skip "only root can look into the memory of other processes"
+    [ -e "/proc/self/task/$$/children" ] || skip "no /proc that lists children"
+}
+
+# holds_no_key PID FILE: not this process but its keeper has the key, in no form.
+holds_no_key() {
+    local seed base64 keeper
+    seed=$(seed_of "$2")
+    base64=$(sed 1d "$2" | head -c 40 | od -An -v -tx1 | tr -d ' \n')
+    keeper=$(keeper_of "$1")
+    [ "$(in_memory "$1" "$seed")" = 0 ]
+    [ "$(in_memory "$1" "$base64")" = 0 ]
+    [ "$(in_memory "$keeper" "$seed")" -ge 1 ]
+    [ "$(in_memory "$keeper" "$base64")" = 0 ]
+}
+
+@test "the process that listens never has the private key, its keeper has it once" {
+    needs_memory
+    start_listener
+    holds_no_key "$listener" bob/identity
+    as alice check "bob@$address"
+    holds_no_key "$listener" bob/identity
+}
+
+@test "the process that dials never has the private key" {
+    needs_memory
+    mkfifo alice.in
+    exec 8<>alice.in
+    start_listener
+    start_dialer --ready-fd 7 7>up
+    eventually [ -s up ]
+    holds_no_key "$dialer" alice/identity
+    exec 8>&-
+}
+
+@test "serve and forward never have the private key, not after a reload either" {
+    needs_memory
+    local serve forward served
+    mkfifo ready
+    KITH_DIR=bob "$KITH" serve --ready-fd 9 127.0.0.1:0 1 9>ready 2>bob.err 3>&- &
+    serve=$!
+    also_started "$serve"
+    read -r -t "$limit" served <ready
+    KITH_DIR=alice "$KITH" forward --ready-fd 9 0 "bob@$served" 9>ready 2>alice.err 3>&- &
+    forward=$!
+    also_started "$forward"
+    read -r -t "$limit" _ <ready
+    as alice check "bob@$served"
+    kill -HUP "$serve" "$forward"
+    eventually grep -q "read again" bob.err
+    eventually grep -q "read again" alice.err
+    holds_no_key "$serve" bob/identity
+    holds_no_key "$forward" alice/identity
+}
+
+@test "neither leaves a core file, nor can be traced by its user" {
+    start_listener
+    grep -q '^Max core file size  *0  *0 ' "/proc/$listener/limits"
+    [ "$(stat -c %u "/proc/$listener/environ")" = 0 ] # root's, as of a process that is not dumpable
+}
+
+@test "what faces the network is confined" {
+    grep -q '^Seccomp:' /proc/self/status || skip "this kernel has no seccomp"
+    ! sanitized || skip "the sanitizers make system calls of their own"
+    start_listener
+    grep -q '^Seccomp:.*2' "/proc/$listener/status"
+    grep -q '^NoNewPrivs:.*1' "/proc/$listener/status"
+    grep -q '^Seccomp:.*2' "/proc/$(keeper_of "$listener")/status"
+}
+
+@test "the first message goes with the SYN where the kernel has it" {
+    unshare -n true 2>/dev/null || skip "no network of our own to be had here"
+    cat >script <<'END'
+ip link set lo up || exit 77
+echo 3 >/proc/sys/net/ipv4/tcp_fastopen || exit 77
+KITH_DIR=bob "$KITH" serve --ready-fd 9 127.0.0.1:0 --exec cat 9>ready 2>bob.err &
+read -r address <ready
+for i in 1 2 3; do
+    [ "$(echo "$i" | KITH_DIR=alice "$KITH" dial "bob@$address")" = "$i" ] || exit 1
+done
+kill $!
+# The line of names, and the line of numbers below it: how often we sent data with a SYN.
+awk '$1 == "TcpExt:" && !n { n = split($0, name); next }
+     $1 == "TcpExt:" { for (i = 1; i <= n; i++) if (name[i] == "TCPFastOpenActive") print $i }' \
+    /proc/self/net/netstat >count
+wait
+END
+    mkfifo ready
+    local status=0
+    bounded unshare -n bash script 3>&- || status=$?
+    [ "$status" -ne 77 ] || skip "no TCP Fast Open here"
+    [ "$status" -eq 0 ]
+    [ "$(cat count)" -ge 1 ]
+}

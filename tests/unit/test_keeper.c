@@ -1,0 +1,161 @@
+/*
+ * The keeper: it signs an Info under its namespace, and nothing else; it opens its own files, and
+ * no other; it ends with the line.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "keeper.h"
+#include "line.h"
+#include "tap.h"
+#include "wire.h"
+
+#define SIGN 1 /* the requests of keeper.c, as they go over the line */
+#define OPEN 2
+
+struct header {
+    uint16_t kind;
+    uint16_t len;
+};
+
+struct answer {
+    int32_t error;
+    uint8_t signature[SIGNATURE_SIZE];
+};
+
+static const uint8_t namespace[] = "kith";
+static char folder[] = "/tmp/kith-keeper-XXXXXX";
+static char identity[64], peers[64], other[64];
+static const char *const files[] = {peers};
+
+static const struct keeper_task task = {
+    .identity = identity,
+    .namespace = namespace,
+    .namespace_len = sizeof(namespace) - 1,
+    .files = files,
+    .file_count = 1,
+};
+
+static void put_file(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+        exit(1);
+    (void)close(fd);
+}
+
+static bool raw(const struct keeper *keeper, uint16_t kind, const void *bytes, size_t len,
+                struct answer *answer)
+{
+    struct header header = {kind, (uint16_t)len};
+
+    return line_send(keeper->fd, &header, sizeof(header), -1) &&
+           (len == 0 || line_send(keeper->fd, bytes, len, -1)) &&
+           line_receive(keeper->fd, answer, sizeof(*answer), NULL);
+}
+
+static void test_signing(struct keeper *keeper)
+{
+    struct info info = {.timestamp_ms = 1757500000000, .has_tag = true};
+    uint8_t bytes[INFO_MAX + 1] = {0}, message[SIGNED_MAX], signature[SIGNATURE_SIZE];
+    size_t len = wire_put_info(bytes, &info), message_len;
+    const struct signer *signer = &keeper->signer;
+    struct answer answer;
+
+    CHECK(signer->sign(signer->context, signature, bytes, len) == OK, "an Info is signed");
+    message_len = handshake_signed_bytes(message, namespace, sizeof(namespace) - 1, bytes, len);
+    CHECK(crypto_ed25519_verify(signature, signer->public_key, message, message_len) == OK,
+          "under the namespace of this run");
+    CHECK(raw(keeper, SIGN, bytes, len + 1, &answer) && answer.error != OK,
+          "an Info and a byte is not signed");
+    CHECK(raw(keeper, SIGN, bytes, len - 1, &answer) && answer.error != OK,
+          "a part of one is not signed");
+    CHECK(raw(keeper, SIGN, message, message_len, &answer) && answer.error != OK,
+          "what a signature covers is not signed itself");
+    CHECK(raw(keeper, SIGN, "hello", 5, &answer) && answer.error != OK, "a text is not signed");
+    CHECK(raw(keeper, SIGN, NULL, 0, &answer) && answer.error != OK, "nothing is not signed");
+    memset(signature, 0, sizeof(signature));
+    CHECK(memcmp(answer.signature, signature, sizeof(signature)) == 0,
+          "a refusal has no signature");
+    CHECK(signer->sign(signer->context, signature, bytes, len) == OK, "and it goes on");
+}
+
+static void test_opening(struct keeper *keeper)
+{
+    char text[8] = "";
+    int fd = keeper_open(keeper, peers);
+
+    CHECK(fd >= 0 && read(fd, text, sizeof(text) - 1) == 3 && strcmp(text, "who") == 0,
+          "one of its files is opened");
+    CHECK(fd >= 0 && write(fd, "x", 1) < 0 && errno == EBADF, "to be read only");
+    (void)close(fd);
+    CHECK(keeper_open(keeper, identity) < 0 && errno == EPERM, "the identity is not opened");
+    CHECK(keeper_open(keeper, other) < 0 && errno == EPERM, "nor another file");
+    CHECK(keeper_open(keeper, "/etc/passwd") < 0 && errno == EPERM, "nor one of the system");
+    (void)rename(other, peers);
+    fd = keeper_open(keeper, peers);
+    CHECK(fd >= 0 && read(fd, text, sizeof(text) - 1) == 5 && strncmp(text, "other", 5) == 0,
+          "a file that takes the place of one is opened");
+    (void)close(fd);
+    (void)unlink(peers);
+    CHECK(keeper_open(keeper, peers) < 0 && errno == ENOENT, "one that is gone is not there");
+}
+
+static void test_end(void)
+{
+    struct keeper keeper;
+    struct answer answer;
+    pid_t process;
+    int status = 0;
+
+    CHECK(keeper_start(&keeper, &task) == OK, "another keeper");
+    CHECK(!raw(&keeper, 7, "x", 1, &answer), "an unknown request ends it");
+    keeper_stop(&keeper);
+    CHECK(keeper_start(&keeper, &task) == OK, "and another");
+    process = keeper.process;
+    CHECK(kill(process, SIGTERM) == 0 && kill(process, SIGINT) == 0 && kill(process, SIGHUP) == 0,
+          "signals");
+    test_signing(&keeper);
+    (void)close(keeper.fd);
+    CHECK(waitpid(process, &status, 0) == process && WIFEXITED(status) && WEXITSTATUS(status) == 0,
+          "it ends with the line, not by signals that its parent gets as well");
+    keeper.fd = -1;
+    keeper_stop(&keeper);
+}
+
+int main(void)
+{
+    static const char seed[] = "9d61b19deffd5a60ba844af492ec2cc44449c5697b32691970"
+                               "3bac031cae7f60\n";
+    static const char public[] = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    struct keeper keeper;
+    char hex[KEY_HEX_SIZE];
+
+    if (crypto_start() != OK || mkdtemp(folder) == NULL)
+        return 1;
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)snprintf(identity, sizeof(identity), "%s/identity", folder);
+    (void)snprintf(peers, sizeof(peers), "%s/peers", folder);
+    (void)snprintf(other, sizeof(other), "%s/other", folder);
+    put_file(identity, seed); /* RFC 8032, 7.1, TEST 1 */
+    put_file(peers, "who");
+    put_file(other, "other");
+    CHECK(keeper_start(&keeper, &task) == OK, "the keeper starts");
+    hex_encode(hex, keeper.signer.public_key, KEY_SIZE);
+    CHECK(strcmp(hex, public) == 0, "it says its public key: %s", hex);
+    test_signing(&keeper);
+    test_opening(&keeper);
+    keeper_stop(&keeper);
+    test_end();
+    (void)unlink(identity);
+    CHECK(keeper_start(&keeper, &task) == ERR_FILE_MISSING, "no keeper without an identity");
+    CHECK(rmdir(folder) == 0, "nothing is left");
+    return tap_done();
+}

@@ -1,0 +1,123 @@
+/*
+ * The memory of hellos: each is good once while it is fresh, however many ask at the same time,
+ * and it never grows.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "replay.h"
+#include "tap.h"
+
+#define WINDOW 16 /* digests that want the same place and are remembered */
+#define THREADS 8
+#define ROUNDS 2000
+
+/* A digest that is number's, and whose place in the memory the last four of its bytes tell. */
+static const uint8_t *digest_at(uint32_t number, const uint8_t place[static 8])
+{
+    static _Thread_local uint8_t digest[HASH_SIZE];
+
+    memset(digest, 0x5a, sizeof(digest));
+    memcpy(digest, &number, sizeof(number));
+    memcpy(digest + HASH_SIZE - 8, place, 8);
+    return digest;
+}
+
+static const uint8_t somewhere[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+static const uint8_t elsewhere[8] = {8, 7, 6, 5, 4, 3, 2, 1};
+static const uint8_t last[8] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+static void test_once(void)
+{
+    uint8_t other[HASH_SIZE];
+
+    CHECK(replay_enter(digest_at(1, somewhere)), "a digest that is new is taken");
+    CHECK(!replay_enter(digest_at(1, somewhere)), "and not a second time");
+    CHECK(replay_enter(digest_at(2, somewhere)), "another one at the same place is taken");
+    CHECK(!replay_enter(digest_at(1, somewhere)), "and the first one is still known");
+    for (size_t i = 0; i < 24; i++) {
+        memcpy(other, digest_at(1, somewhere), sizeof(other));
+        other[i] ^= 1;
+        CHECK(replay_enter(other), "one with another byte %zu is another", i);
+        if (i == 11)
+            CHECK(!replay_enter(digest_at(1, somewhere)), "half-way, the first is known");
+    }
+}
+
+/* More at one place than it holds: the oldest is forgotten, and no more than that. */
+static void test_full(const uint8_t place[static 8], const char *name)
+{
+    bool taken = true, known = true;
+
+    for (uint32_t i = 0; i <= WINDOW; i++)
+        taken = replay_enter(digest_at(100 + i, place)) && taken;
+    CHECK(taken, "%s: one more than it holds are taken", name);
+    for (uint32_t i = 1; i <= WINDOW; i++)
+        known = !replay_enter(digest_at(100 + i, place)) && known;
+    CHECK(known, "%s: all but the oldest are known", name);
+}
+
+static _Atomic unsigned wins;
+static pthread_barrier_t barrier;
+
+static void *race(void *unused)
+{
+    static const uint8_t place[8] = {9};
+
+    (void)unused;
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        uint8_t spread[8];
+
+        memcpy(spread, place, sizeof(spread));
+        memcpy(spread, &round, sizeof(round));
+        (void)pthread_barrier_wait(&barrier);
+        if (replay_enter(digest_at(round, spread)))
+            wins++;
+    }
+    return NULL;
+}
+
+static void test_threads(void)
+{
+    pthread_t threads[THREADS];
+
+    (void)pthread_barrier_init(&barrier, NULL, THREADS);
+    for (size_t i = 0; i < THREADS; i++)
+        (void)pthread_create(&threads[i], NULL, race, NULL);
+    for (size_t i = 0; i < THREADS; i++)
+        (void)pthread_join(threads[i], NULL);
+    (void)pthread_barrier_destroy(&barrier);
+    CHECK(wins == ROUNDS, "of %d threads one has it, each time (%u of %d)", THREADS, wins, ROUNDS);
+}
+
+/* In a process of its own, with a short memory: what was fresh is taken again in the end. */
+static void test_stale(void)
+{
+    pid_t process = fork();
+    int status = 0;
+
+    if (process == 0) {
+        (void)alarm(30);
+        if (replay_start(20) != OK || !replay_enter(digest_at(1, somewhere)))
+            _exit(1);
+        while (!replay_enter(digest_at(1, somewhere)))
+            continue;
+        _exit(0);
+    }
+    CHECK(process > 0 && waitpid(process, &status, 0) == process && status == 0,
+          "a digest is taken again when it is fresh no longer");
+}
+
+int main(void)
+{
+    test_stale();
+    CHECK(replay_start(3600 * 1000) == OK, "the memory can be had");
+    test_once();
+    test_full(elsewhere, "somewhere else");
+    test_full(last, "at the end, which goes on at the start");
+    test_threads();
+    return tap_done();
+}

@@ -1,0 +1,240 @@
+/*
+ * Confinement, tested by trying: a process of each role is made, and each thing that it must not
+ * do is refused, while what it needs is not.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sandbox.h"
+#include "tap.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+static char folder[] = "/tmp/kith-sandbox-XXXXXX";
+static char kept[64], beside[64];
+static uint16_t allowed_port, other_port;
+
+/* Whether an attempt was refused, as by seccomp or Landlock. */
+static bool refused(long result)
+{
+    return result < 0 && (errno == EPERM || errno == EACCES);
+}
+
+static long try_open(const char *path, int flags)
+{
+    long fd = open(path, flags, 0600);
+
+    if (fd >= 0)
+        (void)close((int)fd);
+    return fd;
+}
+
+static long try_connect(uint16_t port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    long result;
+
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd < 0)
+        return fd;
+    result = connect(fd, (struct sockaddr *)&to, sizeof(to));
+    (void)close(fd);
+    return result;
+}
+
+static long try_bind(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return fd < 0 ? fd : bind(fd, (struct sockaddr *)&at, sizeof(at));
+}
+
+static long try_execute(void)
+{
+    static char path[] = "/bin/true";
+    char *const argv[] = {path, NULL}, *const environment[] = {NULL};
+
+    return execve(path, argv, environment);
+}
+
+static long try_fork(void)
+{
+    long child = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+    if (child == 0)
+        _exit(0);
+    return child;
+}
+
+static void *nothing(void *context)
+{
+    return context;
+}
+
+static bool thread_works(void)
+{
+    pthread_t thread;
+
+    return pthread_create(&thread, NULL, nothing, NULL) == 0 && pthread_join(thread, NULL) == 0;
+}
+
+/* What no role may do. */
+static void check_everybody(void)
+{
+    CHECK(refused(try_execute()), "no program is executed");
+    CHECK(refused(try_fork()), "no process is made");
+    CHECK(refused(syscall(SYS_ptrace, 0, 0, 0, 0)), "no process is traced");
+    CHECK(refused(syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0)),
+          "no other process's memory is read");
+    CHECK(refused(kill(getppid(), 0)), "no other process is signalled");
+    CHECK(refused(try_open("/etc/passwd", O_RDONLY)), "no file of the system is read");
+    CHECK(refused(try_open("/tmp/kith-sandbox-new", O_WRONLY | O_CREAT)), "no file is made");
+    CHECK(refused(syscall(SYS_setuid, 0)), "no identity is taken");
+    CHECK(refused(syscall(SYS_bpf, 0, NULL, 0)), "no program for the kernel is loaded");
+    CHECK(refused(syscall(SYS_io_uring_setup, 1, NULL)), "no way around the filter is opened");
+    CHECK(refused(try_bind()), "no address is listened on");
+}
+
+static void check_keeper(void)
+{
+    CHECK(refused(socket(AF_INET, SOCK_STREAM, 0)), "no socket is made");
+    CHECK(refused(accept(0, NULL, NULL)), "no call is accepted");
+    CHECK(try_open(beside, O_RDONLY) >= 0, "what is in the folder of its file is read");
+    CHECK(refused(try_open(kept, O_WRONLY)), "but not written");
+    CHECK(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED,
+          "no memory is made executable");
+}
+
+static void check_pipe(void)
+{
+    CHECK(refused(socket(AF_INET, SOCK_STREAM, 0)), "no socket is made");
+    CHECK(refused(try_open(kept, O_RDONLY)), "no file of ours is read");
+    CHECK(refused(accept(0, NULL, NULL)), "no call is accepted");
+    CHECK(isatty(0) == 0 && errno != EPERM, "stdin is asked what it is");
+}
+
+static void check_listen(void)
+{
+    CHECK(refused(socket(AF_INET, SOCK_STREAM, 0)), "no socket is made");
+    CHECK(accept(0, NULL, NULL) < 0 && errno == ENOTSOCK, "a call would be accepted");
+}
+
+static void check_daemon(void)
+{
+    CHECK(refused(try_open(kept, O_RDONLY)), "no file of ours is read, the identity least");
+    CHECK(refused(unlink(beside)), "nothing is removed");
+    CHECK(refused(try_connect(other_port)), "no other port is connected to");
+    CHECK(try_connect(allowed_port) < 0 && errno == ECONNREFUSED, "the target's port is");
+    CHECK(thread_works(), "threads are made");
+}
+
+static void check_forward(void)
+{
+    CHECK(try_connect(other_port) < 0 && errno == ECONNREFUSED, "any port is connected to");
+    CHECK(unlink(beside) == 0, "its own socket is removed");
+    CHECK(refused(try_open(kept, O_RDONLY)), "and nothing in its folder read");
+}
+
+/* Do the checks of a role in a process that is confined to it; its results are ours. */
+static void in_role(enum sandbox_role role, const struct sandbox_needs *needs,
+                    void (*const checks[])(void))
+{
+    int line[2], results[2] = {0, 0};
+    pid_t child;
+
+    if (pipe(line) != 0 || (child = fork()) < 0)
+        exit(1);
+    if (child == 0) {
+        sandbox_enter(role, needs);
+        for (size_t i = 0; checks[i] != NULL; i++)
+            checks[i]();
+        results[0] = tap_count;
+        results[1] = tap_failed;
+        _exit(write(line[1], results, sizeof(results)) == (ssize_t)sizeof(results) ? 0 : 1);
+    }
+    (void)close(line[1]);
+    if (read(line[0], results, sizeof(results)) == (ssize_t)sizeof(results)) {
+        tap_count = results[0];
+        tap_failed = results[1];
+    }
+    (void)close(line[0]);
+    (void)waitpid(child, &results[0], 0);
+    CHECK(results[0] == 0, "role %d came to its end", (int)role);
+}
+
+/* A port that nobody listens on: one that was just given up. */
+static uint16_t free_port(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    socklen_t len = sizeof(at);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, len) != 0 ||
+        getsockname(fd, (struct sockaddr *)&at, &len) != 0)
+        exit(1);
+    (void)close(fd);
+    return ntohs(at.sin_port);
+}
+
+static void run(void)
+{
+    const char *files[] = {kept};
+    const struct sandbox_needs none = {.beside = NULL};
+    const struct sandbox_needs keeper = {.beside = files, .beside_count = 1};
+    const struct sandbox_needs serve = {.connects = true, .port = allowed_port};
+    const struct sandbox_needs forward = {.connects = true, .removes = kept};
+
+    in_role(SANDBOX_KEEPER, &keeper, (void (*const[])(void)){check_everybody, check_keeper, NULL});
+    in_role(SANDBOX_PIPE, &none, (void (*const[])(void)){check_everybody, check_pipe, NULL});
+    in_role(SANDBOX_LISTEN, &none, (void (*const[])(void)){check_everybody, check_listen, NULL});
+    in_role(SANDBOX_DAEMON, &serve, (void (*const[])(void)){check_everybody, check_daemon, NULL});
+    in_role(SANDBOX_DAEMON, &forward,
+            (void (*const[])(void)){check_everybody, check_forward, NULL});
+}
+
+int main(void)
+{
+#ifdef SANITIZED
+    printf("1..0 # SKIP the sanitizers make system calls of their own\n");
+    return 0;
+#endif
+    if (syscall(444, NULL, 0, 1u) < 4) { /* landlock_create_ruleset, its version */
+        printf("1..0 # SKIP this kernel has no Landlock that confines ports\n");
+        return 0;
+    }
+    if (mkdtemp(folder) == NULL)
+        return 1;
+    (void)snprintf(kept, sizeof(kept), "%s/kept", folder);
+    (void)snprintf(beside, sizeof(beside), "%s/beside", folder);
+    if (try_open(kept, O_WRONLY | O_CREAT) < 0 || try_open(beside, O_WRONLY | O_CREAT) < 0)
+        return 1;
+    allowed_port = free_port();
+    other_port = free_port();
+    run();
+    (void)unlink(kept);
+    (void)unlink(beside);
+    (void)rmdir(folder);
+    return tap_done();
+}
