@@ -19,16 +19,19 @@ LIBRARY_OBJECTS = $(patsubst src/%.c,$(B)/%.o,$(filter-out src/main.c,$(sort $(w
 UNIT_SOURCES = $(sort $(wildcard tests/unit/test_*.c))
 UNIT_HELPERS = $(filter-out $(UNIT_SOURCES),$(sort $(wildcard tests/unit/*.c)))
 UNIT_PROGRAMS = $(UNIT_SOURCES:%.c=$(B)/%)
+BENCH_PROGRAMS = $(patsubst %.c,$(B)/%,$(sort $(wildcard bench/*.c)))
 FUZZ_SOURCES = $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_PROGRAMS = $(FUZZ_SOURCES:%.c=$(B)/%)
 MANUALS = $(wildcard man/*.1 man/*.5 man/*.7)
 
-SANITIZE = -fno-omit-frame-pointer -fno-sanitize-recover=all
+# What writes or reads files of its own at the end cannot be confined.
+UNCONFINED = -DKITH_UNCONFINED
+SANITIZE = $(UNCONFINED) -fno-omit-frame-pointer -fno-sanitize-recover=all
 FLAGS_asan = -O1 -g $(SANITIZE) -fsanitize=address,undefined
 FLAGS_tsan = -O1 -g $(SANITIZE) -fsanitize=thread
 FLAGS_fuzz = -O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link,address,undefined
 FLAGS_valgrind = -O1 -g
-FLAGS_cover = -O0 -g --coverage -fprofile-update=atomic
+FLAGS_cover = -O0 -g $(UNCONFINED) --coverage -fprofile-update=atomic
 
 COMPILE_FLAGS = $(BASE_CFLAGS) -Isrc -DKITH_VERSION='"$(VERSION)"' $(CRYPTO_CFLAGS) $(CPPFLAGS) \
 	$(WARNINGS) $(or $(FLAGS_$(FLAVOUR)),$(HARDEN_CFLAGS) $(CFLAGS))
@@ -81,13 +84,17 @@ $(B)/%.o: src/%.c $(CONFIG) Makefile
 
 $(B)/tests/unit/%: tests/unit/%.c $(UNIT_HELPERS) $(LIBRARY) $(CONFIG) Makefile
 	@mkdir -p $(@D)
-	$(SHOW)$(CC) $(COMPILE_FLAGS) $(WITH_DEPENDENCIES) -o $@ $< $(UNIT_HELPERS) $(LIBRARY) $(LINK_FLAGS) \
-		$(LIBS)
+	$(SHOW)$(CC) $(COMPILE_FLAGS) $(WITH_DEPENDENCIES) -o $@ $< $(UNIT_HELPERS) $(LIBRARY) \
+		$(LINK_FLAGS) $(LIBS)
 
 $(B)/tests/fuzz/%: tests/fuzz/%.c $(LIBRARY) $(CONFIG) Makefile
 	@mkdir -p $(@D)
 	$(SHOW)$(CC) $(COMPILE_FLAGS) $(WITH_DEPENDENCIES) -fsanitize=fuzzer -o $@ $< $(LIBRARY) \
 		$(LINK_FLAGS) $(LIBS)
+
+$(B)/bench/%: bench/%.c $(LIBRARY) $(CONFIG) Makefile
+	@mkdir -p $(@D)
+	$(SHOW)$(CC) $(COMPILE_FLAGS) $(WITH_DEPENDENCIES) -o $@ $< $(LIBRARY) $(LINK_FLAGS) $(LIBS)
 
 programs: $(BINARY) $(UNIT_PROGRAMS)
 
@@ -127,8 +134,9 @@ cover:
 		for source in src/*.c; do $(GCOV) -n -o build/cover "$$source" 2>/dev/null; done | \
 			awk -f tests/cover.awk && exit $$status
 
-bench: all
-	@if test -x bench/run; then bench/run; else echo 'make bench: bench/run is not here' >&2; exit 1; fi
+bench: all $(BENCH_PROGRAMS)
+	@test -x bench/run || { echo 'make bench: bench/run is not here' >&2; exit 1; }
+	@KITH=./kith KITH_BUILD=$(B) bench/run
 
 install: all
 	install -d '$(DESTDIR)$(BINDIR)'
@@ -160,4 +168,4 @@ clean:
 distclean: clean
 	rm -rf config.mk dist
 
--include $(wildcard $(B)/*.d $(B)/tests/unit/*.d $(B)/tests/fuzz/*.d)
+-include $(wildcard $(B)/*.d $(B)/tests/unit/*.d $(B)/tests/fuzz/*.d $(B)/bench/*.d)
