@@ -19,7 +19,6 @@ LIBRARY_OBJECTS = $(patsubst src/%.c,$(B)/%.o,$(filter-out src/main.c,$(sort $(w
 UNIT_SOURCES = $(sort $(wildcard tests/unit/test_*.c))
 UNIT_HELPERS = $(filter-out $(UNIT_SOURCES),$(sort $(wildcard tests/unit/*.c)))
 UNIT_PROGRAMS = $(UNIT_SOURCES:%.c=$(B)/%)
-BENCH_PROGRAMS = $(patsubst %.c,$(B)/%,$(sort $(wildcard bench/*.c)))
 FUZZ_SOURCES = $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_PROGRAMS = $(FUZZ_SOURCES:%.c=$(B)/%)
 MANUALS = $(wildcard man/*.1 man/*.5 man/*.7)
@@ -92,10 +91,6 @@ $(B)/tests/fuzz/%: tests/fuzz/%.c $(LIBRARY) $(CONFIG) Makefile
 	$(SHOW)$(CC) $(COMPILE_FLAGS) $(WITH_DEPENDENCIES) -fsanitize=fuzzer -o $@ $< $(LIBRARY) \
 		$(LINK_FLAGS) $(LIBS)
 
-$(B)/bench/%: bench/%.c $(LIBRARY) $(CONFIG) Makefile
-	@mkdir -p $(@D)
-	$(SHOW)$(CC) $(COMPILE_FLAGS) $(WITH_DEPENDENCIES) -o $@ $< $(LIBRARY) $(LINK_FLAGS) $(LIBS)
-
 programs: $(BINARY) $(UNIT_PROGRAMS)
 
 fuzzers: $(FUZZ_PROGRAMS)
@@ -134,7 +129,7 @@ cover:
 		for source in src/*.c; do $(GCOV) -n -o build/cover "$$source" 2>/dev/null; done | \
 			awk -f tests/cover.awk && exit $$status
 
-bench: all $(BENCH_PROGRAMS)
+bench: all
 	@test -x bench/run || { echo 'make bench: bench/run is not here' >&2; exit 1; }
 	@KITH=./kith KITH_BUILD=$(B) bench/run
 
@@ -168,4 +163,4 @@ clean:
 distclean: clean
 	rm -rf config.mk dist
 
--include $(wildcard $(B)/*.d $(B)/tests/unit/*.d $(B)/tests/fuzz/*.d $(B)/bench/*.d)
+-include $(wildcard $(B)/*.d $(B)/tests/unit/*.d $(B)/tests/fuzz/*.d)

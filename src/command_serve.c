@@ -115,8 +115,7 @@ static int reach_target(const struct serve *serve, const struct connection *conn
 {
     const struct options *options = serve->setup.options;
     struct net_options net = {.family = AF_UNSPEC};
-    struct sockaddr_storage local = {0};
-    socklen_t local_len = sizeof(local);
+    struct net_peer local;
     uint8_t header[PROXY_HEADER_MAX];
     char which[DAEMON_WHICH_SIZE], why[256];
     struct net_peer target;
@@ -128,9 +127,9 @@ static int reach_target(const struct serve *serve, const struct connection *conn
     error = net_connect(&serve->target, &net, clock_deadline_ms(options->handshake_timeout_ms), &fd,
                         &target, &reason);
     if (error == OK && options->proxy_protocol) {
-        (void)getsockname(connection->fd, (struct sockaddr *)&local, &local_len);
-        len = proxy_header(header, &connection->from, (struct sockaddr *)&local, connection->key,
-                           connection->name);
+        net_local_address(connection->fd, &local);
+        len = proxy_header(header, &connection->from, (struct sockaddr *)&local.address,
+                           connection->key, connection->name);
         /* The first bytes of a new connection: its buffer takes them. */
         if (send(fd, header, len, 0) != (ssize_t)len) {
             reason = strerror(errno);
@@ -280,6 +279,7 @@ enum kith_error command_serve(const struct options *options)
         .what = "serve",
         .descriptors = options->program != NULL ? 5 : 2,
         .pending = 256,
+        .keeper = &serve.setup.keeper,
         .context = &serve,
         .confine = confine,
         .run = run,

@@ -40,6 +40,7 @@ struct loop {
     int64_t drain_deadline_ms; /* once draining */
     int ending;                /* the signal that began it, or 0 */
     bool at_once;
+    bool keeper_lost;
 };
 
 /* What a thread starts with. */
@@ -144,16 +145,6 @@ static void report(struct daemon *daemon)
                received, (const char *)NULL);
 }
 
-/* Reap what has ended; a program of --exec is waited for by its connection. */
-static void reap(struct daemon *daemon)
-{
-    int status;
-    pid_t process;
-
-    while ((process = waitpid(-1, &status, WNOHANG)) > 0)
-        program_ended(&daemon->registry, process, status);
-}
-
 static void begin_drain(struct loop *loop, int number)
 {
     struct daemon *daemon = loop->daemon;
@@ -168,6 +159,26 @@ static void begin_drain(struct loop *loop, int number)
     net_listeners_close(&daemon->listeners);
     loop->ending = number;
     loop->drain_deadline_ms = clock_deadline_ms(daemon->options->drain_timeout_ms);
+}
+
+/*
+ * Reap what has ended. A program of --exec is waited for by its connection; without the keeper,
+ * the channels that are open can still finish, but no other one can be made.
+ */
+static void reap(struct loop *loop)
+{
+    struct daemon *daemon = loop->daemon;
+    int status;
+    pid_t process;
+
+    while ((process = waitpid(-1, &status, WNOHANG)) > 0) {
+        program_ended(&daemon->registry, process, status);
+        if (process == daemon->hooks->keeper->process && loop->ending == 0) {
+            log_event(LOG_ERROR, "keeper", NULL, error_text(ERR_KEEPER), "it has ended");
+            loop->keeper_lost = true;
+            begin_drain(loop, SIGTERM);
+        }
+    }
 }
 
 static void answer_signals(struct loop *loop)
@@ -186,7 +197,7 @@ static void answer_signals(struct loop *loop)
             report(daemon);
             break;
         case SIGCHLD:
-            reap(daemon);
+            reap(loop);
             break;
         default:
             begin_drain(loop, number);
@@ -230,14 +241,18 @@ static bool is_over(struct loop *loop)
            clock_now_ms() >= loop->drain_deadline_ms;
 }
 
-/* As many descriptors as we may have, and as many connections as they allow. */
-static size_t connections_possible(int descriptors_each)
+/*
+ * As many connections as descriptors allow; we may raise how many those are, but not for programs
+ * that inherit it.
+ */
+static size_t connections_possible(int descriptors_each, bool raise)
 {
     struct rlimit limit = {0};
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return CONNECTIONS_LEAST;
-    limit.rlim_cur = limit.rlim_max;
+    if (raise)
+        limit.rlim_cur = limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
     (void)getrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > DESCRIPTORS_MOST)
@@ -251,7 +266,7 @@ static void set_limits(struct daemon *daemon)
 {
     const struct options *options = daemon->options;
     struct registry_limits limits = {
-        .connections = connections_possible(daemon->hooks->descriptors),
+        .connections = connections_possible(daemon->hooks->descriptors, options->program == NULL),
         .per_peer = options->max_per_peer,
         .pending = options->max_pending != 0 ? options->max_pending : daemon->hooks->pending,
     };
@@ -295,6 +310,8 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
         registry_each(&daemon->registry, program_abandon, NULL);
         error = error == OK ? ERR_SIGNAL : error;
     }
+    if (loop.keeper_lost)
+        error = ERR_KEEPER;
     return error;
 }
 

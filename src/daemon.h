@@ -9,6 +9,7 @@
 
 #include "channel.h"
 #include "error.h"
+#include "keeper.h"
 #include "net.h"
 #include "options.h"
 #include "pump.h"
@@ -18,9 +19,10 @@ struct daemon;
 
 /* What a daemon does for its connections; the context is its own. */
 struct daemon_hooks {
-    const char *what; /* its name in logs: serve, forward */
-    int descriptors;  /* that each connection takes */
-    size_t pending;   /* the default of --max-pending; 0 for no limit */
+    const char *what;            /* its name in logs: serve, forward */
+    int descriptors;             /* that each connection takes */
+    size_t pending;              /* the default of --max-pending; 0 for no limit */
+    const struct keeper *keeper; /* without whom no handshake can be made */
     void *context;
 
     /* Once all is open, and before the first call: confine the process. */

@@ -4,6 +4,7 @@
 #include "identity.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "crypto.h"
@@ -67,9 +68,17 @@ void identity_complain(enum kith_error error, const char *path, int system_errno
         log_event(LOG_ERROR, "identity", path, why, hint);
 }
 
+/* systemd keeps credentials in a folder that only the service can enter, with modes of its own. */
+static bool is_credential(const char *path)
+{
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+
+    return folder != NULL && folder[0] != '\0' && strncmp(path, folder, strlen(folder)) == 0;
+}
+
 void identity_warn(const struct identity *identity, const char *path)
 {
-    if (identity->group_readable)
+    if (identity->group_readable && !is_credential(path))
         log_event(LOG_NOTE, "identity", path, "warning: its group can read this private key",
                   "chmod 600 it, unless that is meant");
     if (identity->published)

@@ -2,6 +2,7 @@
  * Owns the making of sockets for calls in both directions. Must never leave a descriptor open
  * that it does not hand out, nor block.
  */
+#define _DEFAULT_SOURCE /* struct tcp_info */
 #include "net.h"
 
 #include <errno.h>
@@ -16,12 +17,14 @@
 
 #define BACKLOG 1024
 
-/* A vanished peer: probed after 30 s of silence, each 10 s, given up after 3; sent data
- * unacknowledged for a minute likewise. */
+/* A vanished peer that owes us nothing: probed after 30 s, each 10 s, given up after 3 probes. */
 #define KEEPALIVE_IDLE_S 30
 #define KEEPALIVE_INTERVAL_S 10
 #define KEEPALIVE_COUNT 3
-#define USER_TIMEOUT_MS 60000
+
+/* One that owes us an acknowledgement: given up after so long without any. */
+#define SILENCE_MS 60000
+#define PROBES_UNANSWERED 3 /* of a window that is shut: one may be under way to a live peer */
 
 bool net_set_nonblocking(int fd)
 {
@@ -47,8 +50,20 @@ void net_tune(int fd)
     set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
     set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
 #endif
-#ifdef TCP_USER_TIMEOUT
-    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
+}
+
+bool net_peer_is_silent(int fd)
+{
+#ifdef __linux__
+    struct tcp_info info = {0};
+    socklen_t len = sizeof(info);
+
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+           info.tcpi_last_ack_recv > SILENCE_MS &&
+           (info.tcpi_unacked > 0 || info.tcpi_probes >= PROBES_UNANSWERED);
+#else
+    (void)fd;
+    return false; /* the system's own patience, then */
 #endif
 }
 
@@ -186,6 +201,29 @@ enum kith_error net_listen(struct net_listeners *listeners, const struct address
     return listeners->count > 0 ? OK : ERR_BIND;
 }
 
+/* A caller of a socket for both families is one of IPv4, if it is. */
+static void unmap(struct net_peer *peer)
+{
+    const struct sockaddr_in6 *mapped = (const struct sockaddr_in6 *)&peer->address;
+    struct sockaddr_in plain = {.sin_family = AF_INET};
+
+    if (peer->address.ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&mapped->sin6_addr))
+        return;
+    plain.sin_port = mapped->sin6_port;
+    memcpy(&plain.sin_addr, mapped->sin6_addr.s6_addr + 12, sizeof(plain.sin_addr));
+    memcpy(&peer->address, &plain, sizeof(plain));
+    peer->len = sizeof(plain);
+}
+
+void net_local_address(int fd, struct net_peer *local)
+{
+    memset(local, 0, sizeof(*local));
+    local->len = sizeof(local->address);
+    (void)getsockname(fd, (struct sockaddr *)&local->address, &local->len);
+    unmap(local);
+    address_of_socket(local->text, (struct sockaddr *)&local->address, local->len);
+}
+
 bool net_accept(int listener, int *fd, struct net_peer *peer)
 {
     do {
@@ -199,6 +237,7 @@ bool net_accept(int listener, int *fd, struct net_peer *peer)
         return false;
     }
     net_tune(*fd);
+    unmap(peer);
     address_of_socket(peer->text, (struct sockaddr *)&peer->address, peer->len);
     return true;
 }

@@ -74,11 +74,21 @@ void net_listeners_close(struct net_listeners *listeners);
  */
 bool net_accept(int listener, int *fd, struct net_peer *peer);
 
+/* Our own address of a connection. */
+void net_local_address(int fd, struct net_peer *local);
+
 /*
- * Set up a connection: every write is sent at once, and a peer that has vanished is noticed in
- * about a minute. What a system lacks of it is left out.
+ * Set up a connection: every write is sent at once, and a peer that has vanished while nothing is
+ * under way is noticed in about a minute. What a system lacks of it is left out.
  */
 void net_tune(int fd);
+
+/*
+ * Whether a peer that has to acknowledge something has said nothing for a minute. Linux has
+ * TCP_USER_TIMEOUT for that, but it also ends connections to a peer that is alive and just does
+ * not read, as one does whose output is looked at in a pager.
+ */
+bool net_peer_is_silent(int fd);
 
 /* Make a descriptor non-blocking and closed on exec. False with errno. */
 bool net_set_nonblocking(int fd);

@@ -14,6 +14,7 @@
 #include "log.h"
 #include "progress.h"
 #include "pump.h"
+#include "signals.h"
 
 static void summarise(const struct pump *pump, enum kith_error error, const char *who,
                       const struct net_peer *peer, int64_t begun_us)
@@ -49,9 +50,13 @@ static void complain(const struct pump *pump, enum kith_error error, const char 
 
 struct pipe_ends pipe_open(const struct options *options)
 {
+    bool in_is_terminal = isatty(STDIN_FILENO) == 1;
+
+    if (!in_is_terminal)
+        signals_linger_on_hangup();
     return (struct pipe_ends){
         .in = options->recv_only ? -1 : STDIN_FILENO,
-        .in_is_terminal = isatty(STDIN_FILENO) == 1,
+        .in_is_terminal = in_is_terminal,
         .outlet = options->send_only ? outlet_none() : outlet_stdout(),
     };
 }

@@ -31,13 +31,13 @@ struct environment {
     char **list;
 };
 
-static void split_address(const struct sockaddr *address, socklen_t len, char *host,
-                          const char *host_name, char *port, const char *port_name)
+static void split_address(const struct net_peer *peer, char *host, const char *host_name,
+                          char *port, const char *port_name)
 {
     char numeric[NI_MAXHOST] = "", service[NI_MAXSERV] = "";
 
-    (void)getnameinfo(address, len, numeric, sizeof(numeric), service, sizeof(service),
-                      NI_NUMERICHOST | NI_NUMERICSERV);
+    (void)getnameinfo((const struct sockaddr *)&peer->address, peer->len, numeric, sizeof(numeric),
+                      service, sizeof(service), NI_NUMERICHOST | NI_NUMERICSERV);
     (void)snprintf(host, VARIABLE_SIZE, "%s=%.*s", host_name, 255, numeric);
     (void)snprintf(port, VARIABLE_SIZE, "%s=%s", port_name, service);
 }
@@ -45,21 +45,19 @@ static void split_address(const struct sockaddr *address, socklen_t len, char *h
 /* Our environment without what was ours alone, and with the peer's. */
 static bool make_environment(struct environment *environment, const struct connection *connection)
 {
-    struct sockaddr_storage local = {0};
-    socklen_t len = sizeof(local);
+    struct net_peer local;
     char key[KEY_HEX_SIZE];
     size_t count = 0, used = 0;
 
     hex_encode(key, connection->key, KEY_SIZE);
-    (void)getsockname(connection->fd, (struct sockaddr *)&local, &len);
+    net_local_address(connection->fd, &local);
     (void)snprintf(environment->values[PEER_NAME], VARIABLE_SIZE, "KITH_PEER_NAME=%s",
                    connection->name);
     (void)snprintf(environment->values[PEER_KEY], VARIABLE_SIZE, "KITH_PEER_KEY=%s", key);
-    split_address((const struct sockaddr *)&connection->from.address, connection->from.len,
-                  environment->values[REMOTE_ADDR], "KITH_REMOTE_ADDR",
+    split_address(&connection->from, environment->values[REMOTE_ADDR], "KITH_REMOTE_ADDR",
                   environment->values[REMOTE_PORT], "KITH_REMOTE_PORT");
-    split_address((const struct sockaddr *)&local, len, environment->values[LOCAL_ADDR],
-                  "KITH_LOCAL_ADDR", environment->values[LOCAL_PORT], "KITH_LOCAL_PORT");
+    split_address(&local, environment->values[LOCAL_ADDR], "KITH_LOCAL_ADDR",
+                  environment->values[LOCAL_PORT], "KITH_LOCAL_PORT");
     while (environ[count] != NULL)
         count++;
     environment->list = calloc(count + VARIABLES + 1, sizeof(char *));

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "net.h"
 #include "receiver.h"
 #include "sender.h"
 
@@ -16,8 +17,10 @@
 #define POLLRDHUP 0
 #endif
 
-#define CLOSE_MS 5000    /* how long to wait for the peer's close, once all is confirmed */
-#define DELIVERY_MS 2000 /* how long an outlet may take nothing, once the channel is broken */
+#define CLOSE_MS 5000        /* how long to wait for the peer's close, once all is confirmed */
+#define SILENCE_LOOK_MS 5000 /* between two looks at a peer that takes nothing */
+#define LEAVING_MS 100       /* between the ends of stdout and stdin when who uses us closes both */
+#define DELIVERY_MS 2000     /* how long an outlet may take nothing, once the channel is broken */
 
 enum { NET, IN, OUT, GATE, POLLED };
 
@@ -30,6 +33,8 @@ struct run {
     uint64_t moved; /* bytes by all of our reads and writes, when last looked at */
     int64_t idle_deadline_ms;
     int64_t progress_due_ms;
+    int64_t silence_look_ms;  /* when to look at the peer next, while it takes nothing */
+    int64_t outlet_broken_ms; /* when to give up on an outlet that nobody reads, or NEVER_MS */
 };
 
 /*
@@ -42,9 +47,11 @@ static void arm(struct run *run)
     const struct receiver *receiver = &run->receiver;
     const struct outlet *outlet = &receiver->outlet;
     bool blocked = receiver_wants_outlet(receiver);
-    /* An outlet that breaks is noticed even when there is nothing to write; for a socket, its
-     * input side tells while that is read. */
-    bool watched = !outlet->may_break && (outlet->kind != OUTLET_SOCKET || sender->in < 0);
+    /* An outlet that breaks is noticed even when there is nothing to write. For a socket, its
+     * input side tells while that is read; and nobody need read our stdout once stdin has ended,
+     * unless there is something. */
+    bool watched = !outlet->may_break && run->outlet_broken_ms == NEVER_MS &&
+                   (outlet->kind == OUTLET_SOCKET) == (sender->in < 0);
 
     run->fds[NET] = (struct pollfd){
         .fd = run->pump->net,
@@ -94,6 +101,12 @@ static enum kith_error keep_time(struct run *run, int *timeout)
         if (run->progress_due_ms < until_ms)
             until_ms = run->progress_due_ms;
     }
+    if (run->outlet_broken_ms < until_ms)
+        until_ms = run->outlet_broken_ms;
+    if (!sender_wants_net(&run->sender))
+        run->silence_look_ms = clock_deadline_ms(SILENCE_LOOK_MS);
+    else if (run->silence_look_ms < until_ms)
+        until_ms = run->silence_look_ms;
     if (until_ms != NEVER_MS)
         *timeout = clock_poll_timeout(until_ms);
     return OK;
@@ -116,6 +129,41 @@ static enum kith_error take_arrived(struct run *run)
     return written != OK ? written : opened;
 }
 
+/*
+ * Nobody reads at the outlet. A socket is done with that; a program that uses us, ssh say, may be
+ * closing both its ends, of which we see one first.
+ */
+static enum kith_error outlet_broke(struct run *run)
+{
+    errno = EPIPE;
+    if (run->receiver.outlet.kind == OUTLET_SOCKET)
+        return ERR_STDOUT_CLOSED;
+    run->outlet_broken_ms = clock_deadline_ms(LEAVING_MS);
+    return OK;
+}
+
+/* What only the clock tells, in front of every wait. */
+static enum kith_error check_patience(struct run *run)
+{
+    int64_t now_ms = clock_now_ms();
+
+    if (now_ms >= run->outlet_broken_ms && run->sender.in >= 0) {
+        errno = EPIPE;
+        return ERR_STDOUT_CLOSED;
+    }
+    if (run->sender.in < 0)
+        run->outlet_broken_ms = NEVER_MS;
+    if (sender_wants_net(&run->sender) && now_ms >= run->silence_look_ms) {
+        run->silence_look_ms = clock_deadline_ms(SILENCE_LOOK_MS);
+        if (net_peer_is_silent(run->pump->net)) {
+            run->receiver.closed = true;
+            run->receiver.closed_errno = ETIMEDOUT;
+            return receiver_cut(&run->receiver);
+        }
+    }
+    return OK;
+}
+
 /* One round of reading and writing, after poll. */
 static enum kith_error move(struct run *run)
 {
@@ -133,10 +181,8 @@ static enum kith_error move(struct run *run)
     }
     if (error == OK)
         error = take_arrived(run);
-    if (error == OK && outlet_idle && run->fds[OUT].revents != 0 && receiver->outlet.fd >= 0) {
-        errno = EPIPE;
-        error = ERR_STDOUT_CLOSED;
-    }
+    if (error == OK && outlet_idle && run->fds[OUT].revents != 0 && receiver->outlet.fd >= 0)
+        error = outlet_broke(run);
     if (error == OK && run->fds[GATE].revents != 0) {
         error = run->pump->gate(run->pump->gate_context);
         run->gate_open = error == OK;
@@ -163,7 +209,9 @@ static enum kith_error flow(struct run *run)
             return OK;
         if (receiver->closed || sender->broken)
             return receiver_cut(receiver);
-        error = keep_time(run, &timeout);
+        error = check_patience(run);
+        if (error == OK)
+            error = keep_time(run, &timeout);
         if (error != OK)
             return error;
         arm(run);
@@ -244,6 +292,7 @@ enum kith_error pump_run(struct pump *pump)
     struct run run = {
         .pump = pump,
         .gate_open = pump->gate == NULL,
+        .outlet_broken_ms = NEVER_MS,
         .idle_deadline_ms = clock_deadline_ms(pump->idle_timeout_ms),
     };
     enum kith_error error;

@@ -29,5 +29,9 @@ void refusal_log(const char *what, const struct greeting *greeting, const char *
     } else {
         (void)snprintf(why, sizeof(why), "refused: %s", error_text(error));
     }
-    log_event(LOG_NOTE, what, which, why, error == ERR_HANDSHAKE_CUT ? NULL : error_hint(error));
+    /* Who says nothing at all is mostly a balancer that looks whether we are there. */
+    log_event(greeting->message == 1 && greeting->frame_len == 0 && error == ERR_HANDSHAKE_CUT
+                  ? LOG_SUMMARY
+                  : LOG_NOTE,
+              what, which, why, error == ERR_HANDSHAKE_CUT ? NULL : error_hint(error));
 }

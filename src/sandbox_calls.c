@@ -2,10 +2,10 @@
  * Owns the lists of system calls, and the filter that is made of them. A call that is in no list
  * fails with EPERM: a C library that tries a newer one goes on with an older one.
  */
-#ifdef __linux__
-
 #define _GNU_SOURCE /* CLONE_THREAD */
 #include "sandbox_calls.h"
+
+#ifdef __linux__
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -67,7 +67,11 @@ static const int keeper_calls[] = {
 
 /* A pipe sets its sockets up, and looks at stdin and stdout. */
 static const int pipe_calls[] = {
-    CALL(setsockopt), CALL(getsockopt), CALL(getpeername), CALL(getsockname), CALL(fcntl),
+#ifdef SYS_alarm
+    CALL(alarm),
+#endif
+    CALL(setitimer),   CALL(setsockopt),  CALL(getsockopt),
+    CALL(getpeername), CALL(getsockname), CALL(fcntl),
 };
 
 static const int listen_calls[] = {

@@ -2,10 +2,10 @@
  * Owns the confinement on Linux: seccomp for system calls, Landlock for files and TCP ports. Must
  * never fail the program: a kernel without them runs it as before.
  */
-#ifdef __linux__
-
-#define _GNU_SOURCE /* syscall, O_PATH, CLONE_THREAD */
+#define _GNU_SOURCE /* syscall, O_PATH */
 #include "sandbox.h"
+
+#ifdef __linux__
 
 #include <errno.h>
 #include <fcntl.h>

@@ -9,6 +9,8 @@
 
 #include "net.h"
 
+#define LEAVING_S 2
+
 static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD};
 
 static int ends[2] = {-1, -1};
@@ -40,6 +42,29 @@ void signals_ignore(void)
     set_handler(SIGINT, SIG_IGN);
     set_handler(SIGTERM, SIG_IGN);
     set_handler(SIGHUP, SIG_IGN);
+    set_handler(SIGUSR1, SIG_IGN);
+}
+
+static void hang_up(int number)
+{
+    (void)number;
+    set_handler(SIGHUP, SIG_DFL);
+    (void)raise(SIGHUP);
+}
+
+static void leave_soon(int number)
+{
+    (void)number;
+    set_handler(SIGALRM, hang_up);
+    (void)alarm(LEAVING_S);
+}
+
+void signals_linger_on_hangup(void)
+{
+    struct sigaction before;
+
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+        set_handler(SIGHUP, leave_soon);
 }
 
 static void note(int number)

@@ -12,6 +12,13 @@
  */
 void signals_prepare(void);
 
+/*
+ * For a pipe that a program uses: ssh sends SIGHUP to its ProxyCommand as it closes its ends, and
+ * the channel needs a moment then to end well. After two seconds the signal has its way. One that
+ * is ignored, as under nohup, remains so.
+ */
+void signals_linger_on_hangup(void);
+
 /* For the keeper: the signals of a terminal and of a supervisor are for its parent. */
 void signals_ignore(void);
 

@@ -473,3 +473,29 @@ SCRIPT
     ! sanitized || skip "a sanitizer takes memory of its own"
     bounded python3 "$tools/memory.py" 1024 8192 3>&-
 }
+
+@test "a program that closes both its ends and hangs up, as ssh does, leaves a whole channel" {
+    cat >leave.py <<'END'
+import os, signal, subprocess, sys
+
+dial = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+dial.stdin.write(b"question")
+dial.stdin.flush()
+assert dial.stdout.read(6) == b"answer"
+dial.stdout.close()
+dial.stdin.close()
+dial.send_signal(signal.SIGHUP)
+sys.exit(dial.wait(20))
+END
+    hold_open bob.in
+    start_listener
+    echo -n answer >&8
+    KITH_DIR=alice bounded python3 leave.py "$KITH" dial "bob@$address" 3>&- 8>&- 2>alice.err &
+    dialer=$!
+    also_started "$dialer"
+    eventually grep -q question bob.out
+    exec 8>&- # as sshd, which ends once ssh has
+    ends "$listener" 0
+    ends "$dialer" 0
+    [ ! -s alice.err ]
+}

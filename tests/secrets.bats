@@ -16,7 +16,7 @@ keeper_of() {
 }
 
 in_memory() {
-    python3 "$tools/memory.py" "$1" "$2"
+    python3 "$tools/search_memory.py" "$1" "$2"
 }
 
 needs_memory() {

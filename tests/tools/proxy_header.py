@@ -196,11 +196,10 @@ def refused():
     """All others are refused, and the log says that it was the header."""
     target = daemons.Target(handle=daemons.echo)
     far = daemons.serve(target.address, "--accept-proxy", "127.0.0.1/32")
-    for number, header in enumerate(REFUSED, 1):
+    for header in REFUSED:
         status = _calls_through(far, header)
         check(status == 5, "status", status, "for", header[:60])
-        far.logged("127.0.0.1.*no PROXY header, or a malformed one", number)
-    check("whole" not in far.log(), "one of them was let in")
+    far.logged("127.0.0.1.*no PROXY header, or a malformed one", len(REFUSED))
 
 
 def conditions():

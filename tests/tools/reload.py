@@ -104,24 +104,27 @@ def broken_file():
 
 
 def forward_removed():
-    """A forwarder's peer is removed, and comes back with another key."""
-    target = daemons.Target(handle=daemons.echo)
-    far = daemons.serve(target.address)
-    near = daemons.forward(far)
-    running = daemons.connect(near.address)
-    check(_ask(running, b"one"), "no channel")
-    _write_peers("alice", _line("carol"))
-    _reload(near)
-    check(daemons.read_to_end(running) == (b"", "reset"), "the channel goes on")
-    check(not _is_let_in(near), "the peer is still called")
-    _write_peers("alice", _line("bob"))
-    _reload(near)
-    running = daemons.connect(near.address)
-    check(_ask(running, b"one"), "the peer is not called again")
-    _write_peers("alice", _line("carol").replace("carol", "bob"))
-    _reload(near)
-    check(daemons.read_to_end(running) == (b"", "reset"), "the channel to another key goes on")
-    check(not _is_let_in(near), "the old key is still taken")
+    """A forwarder's peer is removed, and comes back with another key: what runs is reset at both
+    programs, and neither takes a part for the whole."""
+    chain = daemons.Chain()
+    near = chain.forward
+
+    def running():
+        pair = chain.connection()
+        pair[0].sendall(b"some")
+        check(daemons.read_exactly(pair[1], 4) == b"some", "no channel")
+        return pair
+
+    pair = running()
+    for changed in (_line("carol"), _line("carol").replace("carol", "bob")):
+        _write_peers("alice", changed)
+        _reload(near)
+        for name, sock in zip(("near", "far"), pair):
+            check(daemons.read_to_end(sock) == (b"", "reset"), name, "sees no reset")
+        check(not _is_let_in(near), "the old key is still taken")
+        _write_peers("alice", _line("bob"))
+        _reload(near)
+        pair = running()
 
 
 def under_load():
