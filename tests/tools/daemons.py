@@ -125,6 +125,10 @@ class Daemon:
         """How many threads it has."""
         return len(os.listdir(f"/proc/{self.pid}/task"))
 
+    def is_idle(self):
+        """Whether only its first thread is left; a sanitizer may have one of its own."""
+        return self.threads() <= (2 if "KITH_SANITIZED" in os.environ else 1)
+
     def has_again(self, descriptors, threads):
         """It comes back to no more of these than it had."""
         eventually(lambda: self.descriptors() <= descriptors and self.threads() <= threads,

@@ -144,7 +144,6 @@ def in_a_row():
     target = daemons.Target(handle=daemons.echo)
     far = daemons.serve(target.address, "-q")
     near = daemons.forward(far, "-q")
-    idle = max(far.threads(), near.threads())
 
     def calls(count):
         for number in range(count):
@@ -159,7 +158,8 @@ def in_a_row():
             thread.start()
         for thread in threads:
             thread.join()
-        daemons.eventually(lambda: far.threads() <= idle and near.threads() <= idle, "threads end")
+        for end in (far, near):
+            daemons.eventually(end.is_idle, end.log_name, "has no thread but the first")
 
     run(IN_A_ROW // 5)
     ends = [(end, end.descriptors(), end.threads(), end.rss_kib()) for end in (far, near)]
