@@ -34,6 +34,13 @@ static bool current_callee(struct forward *forward, struct callee *callee)
     return there;
 }
 
+static bool is_current(struct forward *forward, const uint8_t key[static KEY_SIZE])
+{
+    struct callee callee;
+
+    return current_callee(forward, &callee) && memcmp(callee.key, key, KEY_SIZE) == 0;
+}
+
 /* Call the peer for a connection; what goes wrong is logged. */
 static enum kith_error call_for(struct forward *forward, struct connection *connection,
                                 struct call *call)
@@ -49,6 +56,8 @@ static enum kith_error call_for(struct forward *forward, struct connection *conn
     if (error == OK)
         error =
             registry_open(&forward->daemon.registry, connection, callee.key, callee.name, call->fd);
+    if (error == OK && !is_current(forward, callee.key)) /* a reload did not see this channel */
+        error = ERR_REMOVED;
     if (error != OK)
         call_complain(call, error, &callee, "forward", LOG_ERROR);
     return error;

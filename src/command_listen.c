@@ -39,6 +39,7 @@ static enum kith_error take_one(struct setup *setup, struct net_listeners *liste
     static const struct sandbox_needs nothing;
     enum kith_error error;
 
+    setup_report_ready(setup->options, listeners->text);
     setup_confine(setup, SANDBOX_LISTEN, &nothing);
     setup->rules.admit = admit;
     setup->rules.admit_context = chosen;

@@ -97,6 +97,8 @@ static enum kith_error greet(struct daemon *daemon, struct connection *connectio
     if (error == OK)
         error = registry_open(&daemon->registry, connection, greeting.handshake.peer, name,
                               connection->fd);
+    if (error == OK) /* once more: a reload in between did not see this channel */
+        error = look_up(serve, greeting.handshake.peer, &connection->from, name);
     if (error == OK) {
         *keys = greeting.keys;
     } else {
@@ -277,6 +279,7 @@ enum kith_error command_serve(const struct options *options)
     static struct serve serve = {.lock = PTHREAD_MUTEX_INITIALIZER};
     const struct daemon_hooks hooks = {
         .what = "serve",
+        .faces_network = true,
         .descriptors = options->program != NULL ? 5 : 2,
         .pending = 256,
         .keeper = &serve.setup.keeper,

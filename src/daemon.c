@@ -20,12 +20,15 @@
 #include "log.h"
 #include "notify.h"
 #include "program.h"
+#include "setup.h"
 #include "signals.h"
 #include "who.h"
 
 #define STACK_SIZE ((size_t)256 << 10) /* address space; only what is touched costs memory */
 #define PAUSE_MS 50                    /* before the next accept when the system has no room */
-#define DRAIN_LOOK_MS 20               /* between two looks whether the last channel has ended */
+#define PLACE_PAUSE_MS 20 /* when all places are taken by callers who may still prove honest */
+#define QUIET_MS 10000    /* between two complaints about that room */
+#define DRAIN_LOOK_MS 20  /* between two looks whether the last channel has ended */
 
 #define DESCRIPTORS_SPARE 64 /* for listeners, pipes, files, resolvers */
 #define DESCRIPTORS_MOST (1 << 20)
@@ -37,6 +40,7 @@ struct loop {
     pthread_attr_t attributes;
     int signal_fd;
     int64_t paused_until_ms;
+    int64_t quiet_until_ms;
     int64_t drain_deadline_ms; /* once draining */
     int ending;                /* the signal that began it, or 0 */
     bool at_once;
@@ -84,6 +88,7 @@ static void begin_connection(struct loop *loop, int fd, const struct net_peer *f
     birth->daemon = daemon;
     birth->connection.fd = fd;
     birth->connection.from = *from;
+    birth->connection.channel_fd = daemon->hooks->faces_network ? fd : -1;
     birth->connection.program_pipe = -1;
     if (!registry_enter(&daemon->registry, &birth->connection)) {
         log_event(LOG_NOTE, daemon->hooks->what, from->text, error_text(ERR_TOO_MANY),
@@ -105,11 +110,23 @@ static void accept_calls(struct loop *loop, int listener)
     struct net_peer from;
     int fd;
 
-    while (net_accept(listener, &fd, &from))
+    errno = EAGAIN;
+    while (registry_has_place(&loop->daemon->registry)) {
+        if (!net_accept(listener, &fd, &from))
+            break;
         begin_connection(loop, fd, &from);
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        if (!registry_has_place(&loop->daemon->registry))
+            loop->paused_until_ms = clock_deadline_ms(PLACE_PAUSE_MS);
+        return;
+    }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        log_event(LOG_NOTE, loop->daemon->hooks->what, NULL, "cannot accept", strerror(errno));
         loop->paused_until_ms = clock_deadline_ms(PAUSE_MS);
+        if (clock_now_ms() < loop->quiet_until_ms)
+            return;
+        loop->quiet_until_ms = clock_deadline_ms(QUIET_MS);
+        log_event(LOG_NOTE, loop->daemon->hooks->what, NULL, "cannot accept", strerror(errno));
     }
 }
 
@@ -131,18 +148,21 @@ static void report_one(struct connection *connection, void *context)
 /* SIGUSR1: a line for each channel, and one for all that have been. */
 static void report(struct daemon *daemon)
 {
-    char open_text[24], pending[24], total[24], sent[24], received[24];
-    size_t open, count = registry_count(&daemon->registry, &open);
+    struct registry_totals totals;
+    char open[24], pending[24], channels[24], sent[24], received[24], status[128];
 
     registry_each(&daemon->registry, report_one, daemon);
-    (void)snprintf(open_text, sizeof(open_text), "%zu", open);
-    (void)snprintf(pending, sizeof(pending), "%zu", count - open);
-    (void)snprintf(total, sizeof(total), "%" PRIu64, daemon->registry.total);
-    (void)snprintf(sent, sizeof(sent), "%" PRIu64, daemon->registry.sent);
-    (void)snprintf(received, sizeof(received), "%" PRIu64, daemon->registry.received);
-    log_fields(LOG_NOTE, daemon->hooks->what, daemon->listeners.text, "totals", "open", open_text,
-               "pending", pending, "channels", total, "sent-by-ended", sent, "received-by-ended",
+    registry_count(&daemon->registry, &totals);
+    (void)snprintf(open, sizeof(open), "%zu", totals.count - totals.pending);
+    (void)snprintf(pending, sizeof(pending), "%zu", totals.pending);
+    (void)snprintf(channels, sizeof(channels), "%" PRIu64, totals.channels);
+    (void)snprintf(sent, sizeof(sent), "%" PRIu64, totals.sent);
+    (void)snprintf(received, sizeof(received), "%" PRIu64, totals.received);
+    log_fields(LOG_NOTE, daemon->hooks->what, daemon->listeners.text, "totals", "open", open,
+               "pending", pending, "channels", channels, "sent-by-ended", sent, "received-by-ended",
                received, (const char *)NULL);
+    (void)snprintf(status, sizeof(status), "STATUS=%s channels open, %s in all", open, channels);
+    notify(status);
 }
 
 static void begin_drain(struct loop *loop, int number)
@@ -153,7 +173,7 @@ static void begin_drain(struct loop *loop, int number)
         loop->at_once = true;
         return;
     }
-    notify("STOPPING=1");
+    notify("STOPPING=1\nSTATUS=no new calls; waiting for the channels that are open");
     log_event(LOG_NOTE, daemon->hooks->what, daemon->listeners.text,
               "no new calls; waiting for the channels that are open", "a second signal quits");
     net_listeners_close(&daemon->listeners);
@@ -191,7 +211,7 @@ static void answer_signals(struct loop *loop)
         case SIGHUP:
             notify_reloading();
             daemon->hooks->reload(daemon);
-            notify("READY=1");
+            notify_ready(daemon->listeners.text);
             break;
         case SIGUSR1:
             report(daemon);
@@ -233,12 +253,12 @@ static enum kith_error attend(struct loop *loop)
 /* Whether the end has come: nothing is left, or nothing may be waited for any longer. */
 static bool is_over(struct loop *loop)
 {
-    size_t open;
+    struct registry_totals totals;
 
     if (loop->ending == 0)
         return false;
-    return loop->at_once || registry_count(&loop->daemon->registry, &open) == 0 ||
-           clock_now_ms() >= loop->drain_deadline_ms;
+    registry_count(&loop->daemon->registry, &totals);
+    return loop->at_once || totals.count == 0 || clock_now_ms() >= loop->drain_deadline_ms;
 }
 
 /*
@@ -290,7 +310,7 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
 {
     struct loop loop = {.daemon = daemon};
     enum kith_error error = OK;
-    size_t open;
+    struct registry_totals totals;
 
     daemon->hooks = hooks;
     daemon->options = options;
@@ -301,12 +321,14 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
     (void)pthread_attr_setdetachstate(&loop.attributes, PTHREAD_CREATE_DETACHED);
     (void)pthread_attr_setstacksize(&loop.attributes, STACK_SIZE);
     hooks->confine(daemon);
-    notify("READY=1");
+    setup_report_ready(options, daemon->listeners.text);
+    notify_ready(daemon->listeners.text);
     while (error == OK && !is_over(&loop))
         error = attend(&loop);
     (void)pthread_attr_destroy(&loop.attributes);
     *number = loop.ending;
-    if (registry_count(&daemon->registry, &open) > 0) {
+    registry_count(&daemon->registry, &totals);
+    if (totals.count > 0) {
         registry_each(&daemon->registry, program_abandon, NULL);
         error = error == OK ? ERR_SIGNAL : error;
     }

@@ -16,7 +16,7 @@
 /* Whether somebody answers there. */
 static bool answers(const struct sockaddr_un *at)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    int fd = net_socket(AF_UNIX);
     bool answered;
 
     if (fd < 0)
@@ -71,8 +71,8 @@ enum kith_error local_listen(struct net_listeners *listeners, const struct addre
     memcpy(at.sun_path, address->path, sizeof(at.sun_path));
     if (!clear(&at, why))
         return ERR_BIND;
-    fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (fd < 0 || !net_set_nonblocking(fd) || !bind_closed(fd, &at) || listen(fd, BACKLOG) != 0) {
+    fd = net_socket(AF_UNIX);
+    if (fd < 0 || !bind_closed(fd, &at) || listen(fd, BACKLOG) != 0) {
         *why = strerror(errno);
         if (fd >= 0)
             (void)close(fd);

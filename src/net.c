@@ -2,7 +2,7 @@
  * Owns the making of sockets for calls in both directions. Must never leave a descriptor open
  * that it does not hand out, nor block.
  */
-#define _DEFAULT_SOURCE /* struct tcp_info */
+#define _GNU_SOURCE /* accept4, pipe2, struct tcp_info */
 #include "net.h"
 
 #include <errno.h>
@@ -32,6 +32,39 @@ bool net_set_nonblocking(int fd)
 
     return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
            fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+/*
+ * Where the system can, a descriptor is closed on exec from the start: another thread may start a
+ * program at any time.
+ */
+#ifdef SOCK_CLOEXEC
+#define NEW_SOCKET (SOCK_CLOEXEC | SOCK_NONBLOCK)
+#define accept_new(listener, address, len) accept4((listener), (address), (len), NEW_SOCKET)
+#define pipe_new(ends) pipe2((ends), O_CLOEXEC)
+#else
+#define NEW_SOCKET 0
+#define accept_new(listener, address, len) accept((listener), (address), (len))
+#define pipe_new(ends) pipe(ends)
+#endif
+
+int net_socket(int family)
+{
+    int fd = socket(family, SOCK_STREAM | NEW_SOCKET, 0);
+    int saved;
+
+    if (fd < 0 || NEW_SOCKET != 0 || net_set_nonblocking(fd))
+        return fd;
+    saved = errno;
+    (void)close(fd);
+    errno = saved;
+    return -1;
+}
+
+bool net_pipe(int ends[static 2])
+{
+    return pipe_new(ends) == 0 && fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0 &&
+           fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0;
 }
 
 static void set_option(int fd, int level, int name, int value)
@@ -102,7 +135,7 @@ static int listen_on(const struct addrinfo *info, bool dual)
 {
     /* A known peer's hello may come with its SYN. That a network may repeat it is harmless: a hello
      * proves nothing by itself, and serve takes each only once (replay.h). */
-    int fd = socket(info->ai_family, SOCK_STREAM, 0);
+    int fd = net_socket(info->ai_family);
     int saved;
 
     if (fd < 0)
@@ -113,8 +146,7 @@ static int listen_on(const struct addrinfo *info, bool dual)
 #ifdef TCP_FASTOPEN
     set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, BACKLOG);
 #endif
-    if (net_set_nonblocking(fd) && bind(fd, info->ai_addr, info->ai_addrlen) == 0 &&
-        listen(fd, BACKLOG) == 0)
+    if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     saved = errno;
     (void)close(fd);
@@ -228,11 +260,11 @@ bool net_accept(int listener, int *fd, struct net_peer *peer)
 {
     do {
         peer->len = sizeof(peer->address);
-        *fd = accept(listener, (struct sockaddr *)&peer->address, &peer->len);
+        *fd = accept_new(listener, (struct sockaddr *)&peer->address, &peer->len);
     } while (*fd < 0 && (errno == EINTR || errno == ECONNABORTED));
     if (*fd < 0)
         return false;
-    if (!net_set_nonblocking(*fd)) {
+    if (NEW_SOCKET == 0 && !net_set_nonblocking(*fd)) {
         (void)close(*fd);
         return false;
     }

@@ -90,6 +90,12 @@ void net_tune(int fd);
  */
 bool net_peer_is_silent(int fd);
 
+/* A stream socket, non-blocking and closed on exec; -1 with errno. */
+int net_socket(int family);
+
+/* A pipe, closed on exec. False with errno. */
+bool net_pipe(int ends[static 2]);
+
 /* Make a descriptor non-blocking and closed on exec. False with errno. */
 bool net_set_nonblocking(int fd);
 

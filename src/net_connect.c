@@ -62,15 +62,14 @@ static void send_with_syn(int fd)
 /* Start on one address; -1 with errno if that fails at once. */
 static int start_attempt(const struct addrinfo *to, const struct net_options *options, bool alone)
 {
-    int fd = socket(to->ai_family, SOCK_STREAM, 0);
+    int fd = net_socket(to->ai_family);
     int saved;
 
     if (fd < 0)
         return -1;
     if (alone && options->first_with_syn)
         send_with_syn(fd);
-    if (net_set_nonblocking(fd) &&
-        (options->source == NULL || bind_source(fd, to, options->source)) &&
+    if ((options->source == NULL || bind_source(fd, to, options->source)) &&
         (connect(fd, to->ai_addr, to->ai_addrlen) == 0 || errno == EINPROGRESS))
         return fd;
     saved = errno;
@@ -161,9 +160,8 @@ static enum kith_error connect_path(const struct address *address, int *fd, cons
     struct sockaddr_un to = {.sun_family = AF_UNIX};
 
     memcpy(to.sun_path, address->path, sizeof(to.sun_path));
-    *fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (*fd >= 0 && net_set_nonblocking(*fd) &&
-        connect(*fd, (struct sockaddr *)&to, sizeof(to)) == 0)
+    *fd = net_socket(AF_UNIX);
+    if (*fd >= 0 && connect(*fd, (struct sockaddr *)&to, sizeof(to)) == 0)
         return OK;
     *why = strerror(errno);
     if (*fd >= 0)

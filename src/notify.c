@@ -36,6 +36,14 @@ void notify(const char *state)
     (void)close(fd);
 }
 
+void notify_ready(const char *address)
+{
+    char state[ADDRESS_TEXT_SIZE + 48];
+
+    (void)snprintf(state, sizeof(state), "READY=1\nSTATUS=listening on %s", address);
+    notify(state);
+}
+
 void notify_reloading(void)
 {
     char state[64];

@@ -11,6 +11,9 @@
 /* Tell the state, "READY=1" and the like, to NOTIFY_SOCKET if there is one. */
 void notify(const char *state);
 
+/* READY=1, and where we listen as the status. */
+void notify_ready(const char *address);
+
 /* RELOADING=1 with the time that the protocol wants. */
 void notify_reloading(void);
 

@@ -73,9 +73,20 @@ static ssize_t write_cautiously(int fd, const struct iovec *piece)
     return write(fd, piece->iov_base, len);
 }
 
+/* As if all of it had been written. */
+static ssize_t drop(const struct iovec *pieces, int count)
+{
+    ssize_t len = 0;
+
+    for (int i = 0; i < count; i++)
+        len += (ssize_t)pieces[i].iov_len;
+    return len;
+}
+
 ssize_t outlet_write(struct outlet *outlet, const struct iovec *pieces, int count)
 {
     struct msghdr message = {0};
+    ssize_t written;
 
     switch (outlet->kind) {
     case OUTLET_SOCKET:
@@ -83,7 +94,8 @@ ssize_t outlet_write(struct outlet *outlet, const struct iovec *pieces, int coun
         message.msg_iovlen = (size_t)count;
         return sendmsg(outlet->fd, &message, MSG_DONTWAIT);
     case OUTLET_PRIVATE:
-        return writev(outlet->fd, pieces, count);
+        written = writev(outlet->fd, pieces, count);
+        return written < 0 && errno == EPIPE && outlet->may_break ? drop(pieces, count) : written;
     case OUTLET_SHARED:
         return write_cautiously(outlet->fd, pieces);
     case OUTLET_NONE:

@@ -19,7 +19,7 @@ struct outlet {
     enum outlet_kind kind;
     int fd;          /* to write to and to poll; -1 once its end was passed on */
     int original_fd; /* the descriptor it was made from, if it is another one; else -1 */
-    bool may_break;  /* that nobody reads there matters only once there is something to write */
+    bool may_break;  /* who reads there need not read all: the rest is dropped */
 };
 
 /* Discards nothing: has no place for data. */
@@ -30,7 +30,7 @@ struct outlet outlet_socket(int fd);
 
 /*
  * A pipe to a program, non-blocking; remains the caller's to close, unless its end is passed on.
- * The program need not read all that it is given, as long as nothing is.
+ * What the program does not read it does not want; whether all is well its exit status tells.
  */
 struct outlet outlet_program(int fd);
 

@@ -6,7 +6,6 @@
 #include "program.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <signal.h>
@@ -79,16 +78,16 @@ static void close_one(int *fd)
     *fd = -1;
 }
 
-/* A pipe whose both ends are closed on exec; ours is non-blocking. ours: 0 to read, 1 to write. */
+/* A pipe of which our end is non-blocking. ours: 0 to read, 1 to write. */
 static bool make_pipe(int *ours_fd, int *other_fd, int ours)
 {
     int ends[2];
 
-    if (pipe(ends) != 0)
+    if (!net_pipe(ends))
         return false;
     *ours_fd = ends[ours];
     *other_fd = ends[1 - ours];
-    return net_set_nonblocking(*ours_fd) && fcntl(*other_fd, F_SETFD, FD_CLOEXEC) == 0;
+    return net_set_nonblocking(*ours_fd);
 }
 
 /* Start it with these ends of its pipes. Returns an errno, or 0. */
@@ -195,7 +194,7 @@ void program_abandon(struct connection *connection, void *unused)
 {
     (void)unused;
     if (connection->program > 0)
-        (void)kill(-connection->program, SIGTERM);
+        (void)kill(-connection->program, SIGKILL);
 }
 
 /* What who reaps looks for, and says. */

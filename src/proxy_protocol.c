@@ -136,13 +136,23 @@ static void set_peer(struct net_peer *peer, int family, const void *address, in_
     address_of_socket(peer->text, (struct sockaddr *)&peer->address, peer->len);
 }
 
+/* A port as it has to be written: digits, at most 65535. */
+static bool parse_port(const char *text, in_port_t *port)
+{
+    size_t len = strlen(text);
+    unsigned long value = strtoul(text, NULL, 10);
+
+    *port = htons((uint16_t)value);
+    return len >= 1 && len <= 5 && strspn(text, "0123456789") == len && value <= 65535;
+}
+
 /* "PROXY TCP4 SOURCE TARGET SOURCE-PORT TARGET-PORT", without its CRLF. */
 static enum kith_error parse_v1(char *line, struct net_peer *peer)
 {
     char *fields[6] = {NULL}, *rest = line;
-    unsigned char address[sizeof(struct in6_addr)];
+    unsigned char source[sizeof(struct in6_addr)], target[sizeof(struct in6_addr)];
+    in_port_t source_port, target_port;
     size_t count = 0;
-    unsigned long port;
     int family;
 
     while (count < 6 && rest != NULL) {
@@ -160,10 +170,10 @@ static enum kith_error parse_v1(char *line, struct net_peer *peer)
     family = strcmp(fields[1], "TCP4") == 0 ? AF_INET : AF_INET6;
     if (family == AF_INET6 && strcmp(fields[1], "TCP6") != 0)
         return ERR_PROXY_HEADER;
-    port = strtoul(fields[4], NULL, 10);
-    if (inet_pton(family, fields[2], address) != 1 || port > 65535)
+    if (inet_pton(family, fields[2], source) != 1 || inet_pton(family, fields[3], target) != 1 ||
+        !parse_port(fields[4], &source_port) || !parse_port(fields[5], &target_port))
         return ERR_PROXY_HEADER;
-    set_peer(peer, family, address, htons((uint16_t)port));
+    set_peer(peer, family, source, source_port);
     return OK;
 }
 

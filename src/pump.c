@@ -66,8 +66,10 @@ static void arm(struct run *run)
         .fd = blocked || watched ? outlet->fd : -1,
         .events = blocked ? POLLOUT : 0,
     };
+    /* What a program says before it fails is still sent. */
     run->fds[GATE] = (struct pollfd){
-        .fd = run->gate_open ? -1 : run->pump->gate_fd,
+        .fd =
+            run->gate_open || sender->in >= 0 || sender_wants_net(sender) ? -1 : run->pump->gate_fd,
         .events = POLLIN,
     };
 }
@@ -305,6 +307,8 @@ enum kith_error pump_run(struct pump *pump)
         pump->system_errno = errno;
         if (error == OK)
             error = await_close(&run);
+        else if (error == ERR_PROGRAM)
+            (void)await_close(&run); /* the peer reads what was said, and misses our receipt */
         else if (!outlet_failed(error))
             deliver_rest(&run);
         pump->undelivered = receiver_wants_outlet(&run.receiver);

@@ -14,7 +14,10 @@
 #include "clock.h"
 
 #define PLACES 128
-#define PAUSE_MS 50 /* before the next try to accept when the system has no descriptor left */
+#define SILENT_MS 200 /* within which an honest caller's hello is here: a round trip and more */
+#define PAUSE_MS                                                                                   \
+    20 /* before the next try to accept when there is no place or no descriptor left               \
+        */
 
 struct reception {
     const struct net_listeners *listeners;
@@ -47,18 +50,22 @@ static void turn_away(struct reception *reception, size_t i)
 
 /*
  * Make room: the oldest of those who have not said their hello goes, since an honest caller says
- * it at once; if all have, the oldest.
+ * it at once; if all have, the oldest. False if all of them are too new to be judged.
  */
-static void evict(struct reception *reception)
+static bool evict(struct reception *reception)
 {
+    int64_t newest_deadline_ms = clock_deadline_ms(reception->timeout_ms) - SILENT_MS;
     size_t i = 0;
 
     while (i < reception->count && reception->greetings[i]->message != 1)
         i++;
     if (i == reception->count)
         i = 0;
+    if (reception->greetings[i]->deadline_ms > newest_deadline_ms)
+        return false;
     reception->greetings[i]->error = ERR_EVICTED;
     turn_away(reception, i);
+    return true;
 }
 
 static enum kith_error welcome(struct reception *reception, int fd, const struct net_peer *from)
@@ -69,8 +76,6 @@ static enum kith_error welcome(struct reception *reception, int fd, const struct
         (void)close(fd);
         return ERR_MEMORY;
     }
-    if (reception->count == PLACES)
-        evict(reception);
     greeting_listen(greeting, reception->rules, fd, from, clock_deadline_ms(reception->timeout_ms));
     reception->greetings[reception->count++] = greeting;
     return OK;
@@ -85,11 +90,15 @@ static enum kith_error accept_calls(struct reception *reception, int listener)
         struct net_peer from;
         int fd;
 
+        if (reception->count == PLACES && !evict(reception)) {
+            reception->paused_until_ms = clock_deadline_ms(PAUSE_MS);
+            break; /* the backlog holds them meanwhile */
+        }
         if (net_accept(listener, &fd, &from)) {
             error = welcome(reception, fd, &from);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             if (reception->count > 0)
-                evict(reception);
+                (void)evict(reception);
             reception->paused_until_ms = clock_deadline_ms(PAUSE_MS);
             break;
         } else {

@@ -10,6 +10,9 @@
 
 #include "clock.h"
 
+#define SILENT_MS 200 /* within which an honest caller's hello is here: a round trip and more */
+#define HEARD_MS 1000 /* within which its confirmation is, that of a busy machine too */
+
 void registry_init(struct registry *registry, const struct registry_limits *limits)
 {
     memset(registry, 0, sizeof(*registry));
@@ -41,34 +44,54 @@ void registry_end(struct connection *connection, enum kith_error reason)
     if (connection->ending != OK)
         return;
     connection->ending = reason;
-    (void)shutdown(connection->fd, SHUT_RDWR);
+    /* The local program's socket is left alone: it has to see a reset, not an end. */
     if (connection->channel_fd >= 0)
         (void)shutdown(connection->channel_fd, SHUT_RDWR);
 }
 
-/* The oldest in a state and not ended already; of one source or key, if that is given. */
+/* Whether a caller has said something that its thread has not come to yet. */
+static bool has_spoken(const struct connection *connection)
+{
+    char byte;
+
+    return recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/*
+ * The oldest in a state that has had its time and is not ended already; of one source or key, if
+ * that is given.
+ */
 static struct connection *oldest(const struct registry *registry, enum connection_state state,
                                  const struct net_peer *source, const uint8_t *key)
 {
-    for (struct connection *c = registry->first; c != NULL; c = c->next) {
+    int64_t before_ms = clock_now_ms() - (state == CONNECTION_SILENT ? SILENT_MS : HEARD_MS);
+
+    for (struct connection *c = registry->first; c != NULL && c->begun_ms <= before_ms;
+         c = c->next) {
         if (c->state == state && c->ending == OK &&
             (source == NULL || same_source(&c->from, source)) &&
-            (key == NULL || memcmp(c->key, key, KEY_SIZE) == 0))
+            (key == NULL || memcmp(c->key, key, KEY_SIZE) == 0) && !has_spoken(c))
             return c;
     }
     return NULL;
 }
 
 /*
- * Make room among the pending: the oldest goes that has said nothing good yet, since an honest
- * caller says its hello at once. False if none is pending.
+ * The one that has to give way: the oldest that has said nothing, since an honest caller says its
+ * hello at once; or else that has gone no further. NULL if all are new.
  */
-static bool evict(struct registry *registry, const struct net_peer *source)
+static struct connection *find_victim(const struct registry *registry,
+                                      const struct net_peer *source)
 {
     struct connection *victim = oldest(registry, CONNECTION_SILENT, source, NULL);
 
-    if (victim == NULL)
-        victim = oldest(registry, CONNECTION_HEARD, source, NULL);
+    return victim != NULL ? victim : oldest(registry, CONNECTION_HEARD, source, NULL);
+}
+
+static bool evict(const struct registry *registry, const struct net_peer *source)
+{
+    struct connection *victim = find_victim(registry, source);
+
     if (victim != NULL)
         registry_end(victim, ERR_EVICTED);
     return victim != NULL;
@@ -113,6 +136,18 @@ static void append(struct registry *registry, struct connection *connection)
     registry->pending++;
 }
 
+bool registry_has_place(struct registry *registry)
+{
+    bool place;
+
+    (void)pthread_mutex_lock(&registry->lock);
+    place = registry->pending < registry->limits.pending ||
+            count_pending(registry, NULL) < registry->limits.pending ||
+            find_victim(registry, NULL) != NULL;
+    (void)pthread_mutex_unlock(&registry->lock);
+    return place;
+}
+
 /* The counts are made only near a limit: they walk the list. */
 bool registry_enter(struct registry *registry, struct connection *connection)
 {
@@ -120,7 +155,7 @@ bool registry_enter(struct registry *registry, struct connection *connection)
     bool room = true;
 
     connection->state = CONNECTION_SILENT;
-    connection->channel_fd = -1;
+    connection->begun_ms = clock_now_ms();
     (void)pthread_mutex_lock(&registry->lock);
     if (registry->pending >= limits->pending_per_source &&
         count_pending(registry, &connection->from) >= limits->pending_per_source)
@@ -219,13 +254,15 @@ void registry_each(struct registry *registry, registry_visit *visit, void *conte
     (void)pthread_mutex_unlock(&registry->lock);
 }
 
-size_t registry_count(struct registry *registry, size_t *open)
+void registry_count(struct registry *registry, struct registry_totals *totals)
 {
-    size_t count;
-
     (void)pthread_mutex_lock(&registry->lock);
-    count = registry->count;
-    *open = registry->count - registry->pending;
+    *totals = (struct registry_totals){
+        .count = registry->count,
+        .pending = registry->pending,
+        .channels = registry->total,
+        .sent = registry->sent,
+        .received = registry->received,
+    };
     (void)pthread_mutex_unlock(&registry->lock);
-    return count;
 }

@@ -43,7 +43,8 @@ struct connection {
     int fd;      /* accepted; open as long as it is in the registry */
     struct net_peer from;
     enum connection_state state;
-    int channel_fd;         /* to shut down to end it; -1 before there is a channel */
+    int channel_fd; /* that faces the network, to shut down; -1 while there is none */
+    int64_t begun_ms;
     enum kith_error ending; /* why somebody else ends it, or OK */
     uint8_t key[KEY_SIZE];  /* of the peer, once it is open */
     char name[NAME_SIZE];
@@ -69,8 +70,15 @@ struct registry {
 void registry_init(struct registry *registry, const struct registry_limits *limits);
 
 /*
- * Put a new caller in. Where the pending ones are too many, of its source or in all, the oldest
- * of them is ended; false if the connections are too many and none of them is pending.
+ * Whether another caller can be taken: there is a place among the pending, or one of them that
+ * has been silent for long enough to lose its own. If not, it is better left in the backlog.
+ */
+bool registry_has_place(struct registry *registry);
+
+/*
+ * Put a new caller in; its channel_fd is set if it faces the network. Where the pending ones are
+ * too many, of its source or in all, one that has been silent for a while is ended; false if the
+ * connections are too many and there is none such.
  */
 bool registry_enter(struct registry *registry, struct connection *connection);
 
@@ -105,7 +113,14 @@ void registry_each(struct registry *registry, registry_visit *visit, void *conte
 /* End a connection for a reason; only from a visit. */
 void registry_end(struct connection *connection, enum kith_error reason);
 
-/* How many there are, and how many of them have a channel. */
-size_t registry_count(struct registry *registry, size_t *open);
+/* What there is and has been. */
+struct registry_totals {
+    size_t count;
+    size_t pending;
+    uint64_t channels; /* ever */
+    uint64_t sent;     /* bytes of channels that have ended */
+    uint64_t received;
+};
+void registry_count(struct registry *registry, struct registry_totals *totals);
 
 #endif

@@ -130,7 +130,6 @@ enum kith_error setup_listen(struct setup *setup, const char *what, const struct
         error = net_listen(listeners, &here, &setup->net, scope, &why);
     if (error != OK)
         return setup_complain(error, what, text, why);
-    setup_report_ready(setup->options, listeners->text);
     return OK;
 }
 

@@ -43,8 +43,8 @@ must_check enum kith_error setup_choose_peers(struct setup *setup, const char *w
                                               struct peers *chosen);
 
 /*
- * Listen for a command: on the sockets that a supervisor passes, or else at the address; then
- * write the line of --ready-fd. What is wrong is logged.
+ * Listen for a command: on the sockets that a supervisor passes, or else at the address. What is
+ * wrong is logged.
  */
 must_check enum kith_error setup_listen(struct setup *setup, const char *what,
                                         const struct address *address, enum net_scope scope,

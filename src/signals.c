@@ -80,7 +80,7 @@ static void note(int number)
 
 int signals_start(void)
 {
-    if (pipe(ends) != 0)
+    if (!net_pipe(ends))
         return -1;
     if (!net_set_nonblocking(ends[0]) || !net_set_nonblocking(ends[1]))
         return -1;

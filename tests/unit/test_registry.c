@@ -50,6 +50,7 @@ static struct caller *call(struct registry *registry, uint32_t from)
     in->sin_family = AF_INET;
     in->sin_addr.s_addr = htonl(from);
     caller->connection.fd = ends[0];
+    caller->connection.channel_fd = ends[0];
     caller->other = ends[1];
     if (registry_enter(registry, &caller->connection))
         return caller;
@@ -82,6 +83,15 @@ static enum kith_error open_as(struct registry *registry, struct caller *caller,
     return registry_open(registry, &caller->connection, key, name, caller->connection.fd);
 }
 
+/* What there is: in all, and open. */
+static bool there_are(struct registry *registry, size_t count, size_t open)
+{
+    struct registry_totals totals;
+
+    registry_count(registry, &totals);
+    return totals.count == count && totals.count - totals.pending == open;
+}
+
 static void count_one(struct connection *connection, void *context)
 {
     size_t *counts = context;
@@ -94,11 +104,12 @@ static void test_counts(void)
     struct registry registry = make(10, 10, 10);
     struct caller *first = call(&registry, ADDRESS_A), *second = call(&registry, ADDRESS_A);
     struct caller *third = call(&registry, ADDRESS_B);
-    size_t open, counts[3] = {0};
+    struct registry_totals totals;
+    size_t counts[3] = {0};
 
     registry_heard(&registry, &second->connection, alice);
     CHECK(open_as(&registry, third, bob, "bob") == OK, "a channel is opened");
-    CHECK(registry_count(&registry, &open) == 3 && open == 1, "three are there, one is open");
+    CHECK(there_are(&registry, 3, 1), "three are there, one is open");
     registry_each(&registry, count_one, counts);
     CHECK(counts[CONNECTION_SILENT] == 1 && counts[CONNECTION_HEARD] == 1 &&
               counts[CONNECTION_OPEN] == 1,
@@ -110,10 +121,11 @@ static void test_counts(void)
     third->connection.received = 7;
     leave(&registry, second); /* the middle, the end, and the only one */
     leave(&registry, third);
-    CHECK(registry_count(&registry, &open) == 1 && open == 0, "one is left, and not open");
+    CHECK(there_are(&registry, 1, 0), "one is left, and not open");
     leave(&registry, first);
-    CHECK(registry_count(&registry, &open) == 0 && open == 0, "none is left");
-    CHECK(registry.total == 1 && registry.sent == 5 && registry.received == 7,
+    CHECK(there_are(&registry, 0, 0), "none is left");
+    registry_count(&registry, &totals);
+    CHECK(totals.channels == 1 && totals.sent == 5 && totals.received == 7,
           "what they have carried is added up");
 }
 
@@ -162,6 +174,44 @@ static void test_ended_elsewhere(void)
     leave(&registry, caller);
 }
 
+/* Who waits for a place, and who gives way to whom. */
+static void test_pending(void)
+{
+    struct registry registry = make(10, 10, 2);
+    struct caller *first = call(&registry, ADDRESS_A), *second = call(&registry, ADDRESS_B);
+    struct caller *third;
+
+    CHECK(!registry_has_place(&registry), "all places are taken by new callers: others wait");
+    first->connection.begun_ms -= 300;
+    second->connection.begun_ms -= 250;
+    CHECK(registry_has_place(&registry), "once one has been silent for a while, there is a place");
+    CHECK(write(first->other, "x", 1) == 1, "the oldest speaks");
+    third = call(&registry, ADDRESS_B);
+    CHECK(third != NULL && ended(&registry, first, OK), "and keeps its place");
+    CHECK(ended(&registry, second, ERR_EVICTED), "it is the next that gives way");
+    leave(&registry, second);
+    registry_heard(&registry, &third->connection, alice);
+    CHECK(!registry_has_place(&registry), "one whose hello is good has longer");
+    third->connection.begun_ms -= 2000;
+    CHECK(registry_has_place(&registry), "but not for ever");
+    leave(&registry, first);
+    leave(&registry, third);
+}
+
+/* One that a local program has opened is not shut down: it has to see a reset, not an end. */
+static void test_local(void)
+{
+    struct registry registry = make(10, 10, 10);
+    struct caller *caller = call(&registry, ADDRESS_A);
+    char byte;
+
+    caller->connection.channel_fd = -1;
+    registry_end(&caller->connection, ERR_REMOVED);
+    CHECK(recv(caller->other, &byte, 1, MSG_DONTWAIT) < 0, "a local program sees no end");
+    CHECK(open_as(&registry, caller, alice, "") == ERR_REMOVED, "but gets no channel");
+    leave(&registry, caller);
+}
+
 /* The channel's own socket is shut down with the caller's, until it is the caller's no longer. */
 static void test_channel_fd(void)
 {
@@ -196,5 +246,7 @@ int main(void)
     test_per_peer();
     test_ended_elsewhere();
     test_channel_fd();
+    test_pending();
+    test_local();
     return tap_done();
 }

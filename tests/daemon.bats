@@ -1,0 +1,233 @@
+#!/usr/bin/env bats
+# shellcheck shell=bats
+# The manners of a daemon: how it says that it is ready, what it does at signals, how it ends.
+
+# shellcheck source-path=SCRIPTDIR
+source "$BATS_TEST_DIRNAME/helpers.bash"
+source "$BATS_TEST_DIRNAME/daemons.bash"
+
+# start_call: alice has called a server that runs cat, and waits.
+start_call() {
+    start_serve "$@" --exec cat
+    mkfifo alice.in
+    exec 8<>alice.in
+    start_dialer --ready-fd 7 7>up
+    eventually [ -s up ]
+}
+
+# finish_call: she says her last word, and gets it back.
+finish_call() {
+    echo last >&8
+    exec 8>&-
+    ends "$dialer" 0
+    [ "$(tail -n 1 alice.out)" = last ]
+}
+
+@test "port 0 is a free port, which --ready-fd says" {
+    start_serve --exec cat
+    [[ $address =~ ^127\.0\.0\.1:[1-9][0-9]*$ ]] || fail "it is at $address"
+    dial </dev/null
+}
+
+@test "--ready-fd is closed, so that who waits for its end is not held up" {
+    mkfifo ready
+    KITH_DIR=bob "$KITH" serve --ready-fd 9 127.0.0.1:0 --exec cat 9>ready 2>serve.err 3>&- &
+    also_started "$!"
+    [ "$(bounded cat ready | wc -l)" -eq 1 ]
+}
+
+@test "a signal that comes as soon as we are ready finds us so" {
+    tool manners early_signals
+}
+
+@test "sockets of LISTEN_FDS are taken" {
+    launcher=(python3 "$tools/listen_fds.py" 127.0.0.1:0 127.0.0.1:0)
+    serve_on=127.0.0.1:1 start_serve --exec cat
+    readarray -t given <given
+    [ "$address" = "${given[0]}" ]
+    for address in "${given[@]}"; do
+        [ "$(dial <<<hello)" = hello ]
+    done
+}
+
+@test "a UNIX socket of LISTEN_FDS is taken, and left there" {
+    start_serve --exec cat
+    launcher=(python3 "$tools/listen_fds.py" "$PWD/given.socket")
+    forward_on=1 start_forward
+    launcher=()
+    [ "$near" = "$PWD/given.socket" ] || fail "it says that it is at $near"
+    tool manners carries "$PWD/given.socket"
+    kill "$forwarder"
+    ends "$forwarder" 0
+    [ -S given.socket ]
+}
+
+@test "LISTEN_FDS for another process is not for us, nor for what we start" {
+    launcher=(python3 "$tools/listen_fds.py" --pid 1 127.0.0.1:0)
+    start_serve --exec cat
+    [ "$address" != "$(cat given)" ]
+    launcher=(python3 "$tools/listen_fds.py" 127.0.0.1:0)
+    start_serve --exec env
+    dial --recv-only >alice.out
+    run ! grep LISTEN_ alice.out
+}
+
+@test "LISTEN_FDS of what does not listen is refused" {
+    run -4 --separate-stderr env KITH_DIR=bob timeout "$limit" \
+        python3 "$tools/listen_fds.py" --connected "$KITH" serve 0 --exec cat
+    one_line "$stderr" LISTEN_FDS
+}
+
+@test "NOTIFY_SOCKET is told READY, RELOADING and STOPPING" {
+    tool manners notifications path
+    tool manners notifications abstract
+}
+
+@test "a NOTIFY_SOCKET where nobody listens is no trouble" {
+    NOTIFY_SOCKET=$PWD/nowhere start_serve --exec cat
+    [ "$(dial <<<hello)" = hello ]
+}
+
+@test "SIGTERM when nobody is there ends it with 0" {
+    start_serve --exec cat
+    start_forward
+    kill "$server" "$forwarder"
+    ends "$server" 0
+    ends "$forwarder" 0
+    start_serve --exec cat
+    kill -INT "$server"
+    ends "$server" 0
+}
+
+@test "SIGTERM: no new calls, and what runs may finish" {
+    start_call
+    kill "$server"
+    says serve.err 'no new calls'
+    run -4 dial </dev/null
+    finish_call
+    ends "$server" 0
+}
+
+@test "SIGTERM at a forwarder: a running transfer finishes" {
+    tool manners drains
+}
+
+@test "a second signal quits" {
+    start_call
+    kill "$server"
+    says serve.err 'a second signal quits'
+    kill -INT "$server"
+    ends "$server" 130 143
+    ends "$dialer" 8
+}
+
+@test "--drain-timeout is the most that is waited" {
+    start_call --drain-timeout 200ms
+    kill "$server"
+    ends "$server" 143
+    ends "$dialer" 8
+}
+
+@test "SIGUSR1 shows each channel, and the totals" {
+    start_call
+    echo 12345 >&8
+    eventually [ -s alice.out ]
+    kill -USR1 "$server"
+    says serve.err 'alice \([0-9a-f]{8}\) at 127\.0\.0\.1:[0-9]+: channel seconds=[0-9]+ sent=6 received=6'
+    says serve.err 'totals open=1 pending=0 channels=1 sent-by-ended=0 received-by-ended=0'
+    finish_call
+    says serve.err 'whole'
+    kill -USR1 "$server"
+    says serve.err 'totals open=0 pending=0 channels=1 sent-by-ended=11 received-by-ended=11'
+}
+
+@test "SIGHUP: who is new may call, who is removed or expired may not any longer, and is ended" {
+    tool reload peers_change
+}
+
+@test "SIGHUP: a broken or missing file leaves all as it was" {
+    tool reload broken_file
+}
+
+@test "SIGHUP under load loses nothing" {
+    tool reload under_load
+}
+
+@test "SIGHUP is minded with --peer, too" {
+    start_serve --peer alice --exec cat
+    [ "$(dial <<<hello)" = hello ]
+    cp alice/identity.pub other.pub
+    cat carol/identity.pub >bob/peers
+    kill -HUP "$server"
+    says serve.err 'the peers stay as they were'
+    [ "$(dial <<<hello)" = hello ]
+}
+
+@test "events as JSON are JSON" {
+    start_call --log-format json
+    kill -USR1 "$server"
+    says serve.err totals
+    finish_call
+    kill "$server"
+    ends "$server" 0
+    python3 -c 'import json, sys; [json.loads(line)["why"] for line in sys.stdin]' <serve.err
+}
+
+@test "--quiet shows errors only" {
+    start_call --quiet
+    finish_call
+    kill "$server"
+    ends "$server" 0
+    [ ! -s serve.err ]
+}
+
+@test "who holds the key goes when the daemon is killed" {
+    start_serve --exec cat
+    read -r -a family <"/proc/$server/task/$server/children" || true
+    [ "${#family[@]}" -gt 0 ]
+    kill -KILL "$server"
+    for pid in "${family[@]}"; do
+        eventually is_gone "$pid"
+    done
+}
+
+# in_container COMMAND...: as the first process of a namespace of its own.
+in_container=(unshare --pid --fork --kill-child --mount-proc)
+
+can_contain() {
+    "${in_container[@]}" true 2>/dev/null || skip "no container may be made here"
+}
+
+# inner PID: what unshare has forked, as it is seen from here.
+inner() {
+    first=$(pgrep -o -P "$1")
+}
+
+@test "as the first process of a container: orphans are reaped, SIGTERM ends it" {
+    can_contain
+    launcher=("${in_container[@]}")
+    start_serve --exec sh -c 'echo $PPID; setsid sh -c "sleep 0.1 & exec true" >/dev/null 2>&1 &'
+    [ "$(dial --recv-only)" = 1 ]
+    eventually inner "$server"
+    eventually only_the_keeper
+    kill "$first"
+    ends "$server" 0
+}
+
+# Of the children of the first process there is none but who holds the key.
+only_the_keeper() {
+    [ "$(wc -w <"/proc/$first/task/$first/children")" -eq 1 ]
+}
+
+@test "as the first process of a container: a second signal ends it all" {
+    can_contain
+    launcher=("${in_container[@]}")
+    start_call
+    launcher=()
+    eventually inner "$server"
+    kill "$first"
+    says serve.err 'a second signal quits'
+    kill "$first"
+    ends "$server" 143
+    ends "$dialer" 8
+}
