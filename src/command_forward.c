@@ -158,6 +158,7 @@ enum kith_error command_forward(const struct options *options)
     const struct daemon_hooks hooks = {
         .what = "forward",
         .descriptors = 2,
+        .pending = 128,
         .keeper = &forward.setup.keeper,
         .context = &forward,
         .confine = confine,

@@ -13,12 +13,13 @@
 #include "refusal.h"
 #include "setup.h"
 
-static enum kith_error admit(void *context, const uint8_t signer[static KEY_SIZE],
+static enum kith_error admit(void *context, void *caller, const uint8_t signer[static KEY_SIZE],
                              const struct net_peer *from)
 {
     const struct peers *chosen = context;
     const struct peer *peer = peers_find_key(chosen, signer);
 
+    (void)caller;
     if (peer == NULL)
         return ERR_PEER_UNKNOWN;
     return peer_may_call(peer, (const struct sockaddr *)&from->address, clock_wall_ms());

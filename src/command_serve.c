@@ -50,11 +50,13 @@ static enum kith_error look_up(struct serve *serve, const uint8_t key[static KEY
     return error;
 }
 
-static enum kith_error admit(void *context, const uint8_t signer[static KEY_SIZE],
+static enum kith_error admit(void *context, void *caller, const uint8_t signer[static KEY_SIZE],
                              const struct net_peer *from)
 {
+    struct connection *connection = caller;
     char name[NAME_SIZE];
 
+    atomic_store(&connection->spoken, true);
     return look_up(context, signer, from, name);
 }
 
@@ -281,7 +283,7 @@ enum kith_error command_serve(const struct options *options)
         .what = "serve",
         .faces_network = true,
         .descriptors = options->program != NULL ? 5 : 2,
-        .pending = 256,
+        .pending = 512,
         .keeper = &serve.setup.keeper,
         .context = &serve,
         .confine = confine,

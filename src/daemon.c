@@ -18,6 +18,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "memory.h"
 #include "notify.h"
 #include "program.h"
 #include "setup.h"
@@ -66,11 +67,14 @@ static void *live(void *context)
 {
     struct birth *birth = context;
     struct daemon *daemon = birth->daemon;
+    bool last;
 
     daemon->hooks->run(daemon, &birth->connection);
-    registry_leave(&daemon->registry, &birth->connection);
+    last = registry_leave(&daemon->registry, &birth->connection);
     (void)close(birth->connection.fd);
     free(birth);
+    if (last)
+        memory_give_back();
     return NULL;
 }
 
@@ -99,7 +103,7 @@ static void begin_connection(struct loop *loop, int fd, const struct net_peer *f
     }
     if (pthread_create(&thread, &loop->attributes, live, birth) != 0) {
         log_event(LOG_NOTE, daemon->hooks->what, from->text, "no thread to be had", NULL);
-        registry_leave(&daemon->registry, &birth->connection);
+        (void)registry_leave(&daemon->registry, &birth->connection);
         (void)close(fd);
         free(birth);
     }
@@ -288,6 +292,7 @@ static void set_limits(struct daemon *daemon)
     struct registry_limits limits = {
         .connections = connections_possible(daemon->hooks->descriptors, options->program == NULL),
         .per_peer = options->max_per_peer,
+        .evicts = daemon->hooks->faces_network,
         .pending = options->max_pending != 0 ? options->max_pending : daemon->hooks->pending,
     };
 
@@ -295,13 +300,9 @@ static void set_limits(struct daemon *daemon)
         limits.connections = options->max_connections;
     if (limits.per_peer == 0)
         limits.per_peer = limits.connections;
-    if (limits.pending == 0)
-        limits.pending = limits.connections;
     /* Neither one address nor one key takes the places of all. */
     limits.pending_per_source = (limits.pending + 1) / 2;
     limits.pending_per_peer = (limits.pending + 3) / 4;
-    if (daemon->hooks->pending == 0 && options->max_pending == 0)
-        limits.pending_per_source = limits.pending;
     registry_init(&daemon->registry, &limits);
 }
 
@@ -315,6 +316,7 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
     daemon->hooks = hooks;
     daemon->options = options;
     set_limits(daemon);
+    memory_be_modest();
     loop.signal_fd = signals_start();
     if (loop.signal_fd < 0 || pthread_attr_init(&loop.attributes) != 0)
         return ERR_SYSTEM;

@@ -22,7 +22,7 @@ struct daemon_hooks {
     const char *what;            /* its name in logs: serve, forward */
     bool faces_network;          /* what is accepted comes from peers */
     int descriptors;             /* that each connection takes */
-    size_t pending;              /* the default of --max-pending; 0 for no limit */
+    size_t pending;              /* the default of --max-pending */
     const struct keeper *keeper; /* without whom no handshake can be made */
     void *context;
 

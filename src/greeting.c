@@ -73,7 +73,8 @@ static enum kith_error answer(struct greeting *greeting, const uint8_t *body, si
 
     error = listener_hear(handshake, &rules->params, rules->signer, body, len, clock_wall_ms());
     if (error == OK)
-        error = rules->admit(rules->admit_context, handshake->peer, &greeting->peer);
+        error =
+            rules->admit(rules->admit_context, greeting->caller, handshake->peer, &greeting->peer);
     if (error == OK)
         error = listener_verify(handshake);
     if (error == OK && rules->heard != NULL)

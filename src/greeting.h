@@ -15,14 +15,15 @@
 
 /*
  * Asked by a listener once a hello names a signer, before its signature is verified: whether that
- * key may call from there.
+ * key may call from there. caller is what the greeting was given.
  */
-typedef enum kith_error greeting_admit(void *context, const uint8_t signer[static KEY_SIZE],
+typedef enum kith_error greeting_admit(void *context, void *caller,
+                                       const uint8_t signer[static KEY_SIZE],
                                        const struct net_peer *from);
 
 /*
  * Told by a listener once a hello is verified: signer has signed it at some time, and its digest
- * tells whether it was seen before. An error refuses it. caller is what the greeting was given.
+ * tells whether it was seen before. An error refuses it.
  */
 typedef enum kith_error greeting_heard(void *caller, const uint8_t signer[static KEY_SIZE],
                                        const uint8_t hello_digest[static HASH_SIZE]);

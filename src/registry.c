@@ -10,8 +10,10 @@
 
 #include "clock.h"
 
-#define SILENT_MS 200 /* within which an honest caller's hello is here: a round trip and more */
-#define HEARD_MS 1000 /* within which its confirmation is, that of a busy machine too */
+#define SILENT_MS 1000 /* within which an honest caller says its hello, from a busy machine too */
+#define HEARD_MS 5000  /* within which its confirmation is, that of a busy machine too */
+#define MANY 64
+#define CROWD_MS 2000 /* the same for a peer with more such callers than others may have */
 
 void registry_init(struct registry *registry, const struct registry_limits *limits)
 {
@@ -49,12 +51,13 @@ void registry_end(struct connection *connection, enum kith_error reason)
         (void)shutdown(connection->channel_fd, SHUT_RDWR);
 }
 
-/* Whether a caller has said something that its thread has not come to yet. */
+/* Whether a silent caller has said its hello, or something that its thread has not come to yet. */
 static bool has_spoken(const struct connection *connection)
 {
     char byte;
 
-    return recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    return atomic_load(&connection->spoken) ||
+           recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 /*
@@ -62,15 +65,16 @@ static bool has_spoken(const struct connection *connection)
  * that is given.
  */
 static struct connection *oldest(const struct registry *registry, enum connection_state state,
-                                 const struct net_peer *source, const uint8_t *key)
+                                 int64_t age_ms, const struct net_peer *source, const uint8_t *key)
 {
-    int64_t before_ms = clock_now_ms() - (state == CONNECTION_SILENT ? SILENT_MS : HEARD_MS);
+    int64_t before_ms = clock_now_ms() - age_ms;
 
     for (struct connection *c = registry->first; c != NULL && c->begun_ms <= before_ms;
          c = c->next) {
         if (c->state == state && c->ending == OK &&
             (source == NULL || same_source(&c->from, source)) &&
-            (key == NULL || memcmp(c->key, key, KEY_SIZE) == 0) && !has_spoken(c))
+            (key == NULL || memcmp(c->key, key, KEY_SIZE) == 0) &&
+            (state != CONNECTION_SILENT || !has_spoken(c)))
             return c;
     }
     return NULL;
@@ -83,9 +87,12 @@ static struct connection *oldest(const struct registry *registry, enum connectio
 static struct connection *find_victim(const struct registry *registry,
                                       const struct net_peer *source)
 {
-    struct connection *victim = oldest(registry, CONNECTION_SILENT, source, NULL);
+    struct connection *victim;
 
-    return victim != NULL ? victim : oldest(registry, CONNECTION_HEARD, source, NULL);
+    if (!registry->limits.evicts)
+        return NULL;
+    victim = oldest(registry, CONNECTION_SILENT, SILENT_MS, source, NULL);
+    return victim != NULL ? victim : oldest(registry, CONNECTION_HEARD, HEARD_MS, source, NULL);
 }
 
 static bool evict(const struct registry *registry, const struct net_peer *source)
@@ -179,7 +186,7 @@ void registry_heard(struct registry *registry, struct connection *connection,
     (void)pthread_mutex_lock(&registry->lock);
     if (registry->pending > registry->limits.pending_per_peer &&
         count_of(registry, CONNECTION_HEARD, key) >= registry->limits.pending_per_peer)
-        victim = oldest(registry, CONNECTION_HEARD, NULL, key);
+        victim = oldest(registry, CONNECTION_HEARD, CROWD_MS, NULL, key);
     if (victim != NULL)
         registry_end(victim, ERR_EVICTED);
     connection->state = CONNECTION_HEARD;
@@ -217,8 +224,10 @@ void registry_detach(struct registry *registry, struct connection *connection)
     (void)pthread_mutex_unlock(&registry->lock);
 }
 
-void registry_leave(struct registry *registry, struct connection *connection)
+bool registry_leave(struct registry *registry, struct connection *connection)
 {
+    bool last;
+
     (void)pthread_mutex_lock(&registry->lock);
     if (connection->previous != NULL)
         connection->previous->next = connection->next;
@@ -233,7 +242,13 @@ void registry_leave(struct registry *registry, struct connection *connection)
         registry->pending--;
     registry->sent += connection->sent;
     registry->received += connection->received;
+    if (registry->most < registry->count + 1)
+        registry->most = registry->count + 1;
+    last = registry->count == 0 && registry->most >= MANY;
+    if (last)
+        registry->most = 0;
     (void)pthread_mutex_unlock(&registry->lock);
+    return last;
 }
 
 enum kith_error registry_ending(struct registry *registry, struct connection *connection)

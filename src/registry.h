@@ -24,6 +24,7 @@ struct registry_limits {
     size_t pending;            /* callers that have not proven who they are */
     size_t pending_per_source; /* of one address */
     size_t pending_per_peer;   /* of one key, when its hello is good */
+    bool evicts;               /* strangers give way; local programs wait for one another */
 };
 
 enum connection_state {
@@ -45,6 +46,7 @@ struct connection {
     enum connection_state state;
     int channel_fd; /* that faces the network, to shut down; -1 while there is none */
     int64_t begun_ms;
+    _Atomic bool spoken;    /* its hello is being looked at: how long that takes is our affair */
     enum kith_error ending; /* why somebody else ends it, or OK */
     uint8_t key[KEY_SIZE];  /* of the peer, once it is open */
     char name[NAME_SIZE];
@@ -62,6 +64,7 @@ struct registry {
     struct connection *last;
     size_t count;
     size_t pending;
+    size_t most;    /* that there were at once since it was empty */
     uint64_t total; /* ever admitted to a channel */
     uint64_t sent;  /* bytes of channels that have ended */
     uint64_t received;
@@ -100,8 +103,11 @@ must_check enum kith_error registry_open(struct registry *registry, struct conne
 /* Its channel's descriptor is about to be closed: nobody else touches it from here on. */
 void registry_detach(struct registry *registry, struct connection *connection);
 
-/* Take it out; nobody else looks at it or its descriptors from here on. */
-void registry_leave(struct registry *registry, struct connection *connection);
+/*
+ * Take it out; nobody else looks at it or its descriptors from here on. True if it was the last of
+ * many.
+ */
+bool registry_leave(struct registry *registry, struct connection *connection);
 
 /* Why somebody else has ended it, or OK. */
 enum kith_error registry_ending(struct registry *registry, struct connection *connection);

@@ -108,12 +108,19 @@ all_gone() {
     [ "$output" = hello ]
 }
 
-@test "a program that ignores its input, which does not end" {
+@test "a program that succeeds need not have read its input, however much there is" {
     random_file alice.in 3000000
     start_serve --exec echo hello
+    dial <alice.in >alice.out
+    [ "$(cat alice.out)" = hello ]
+}
+
+@test "one that fails without having read it fails the channel" {
+    random_file alice.in 3000000
+    start_serve --exec sh -c 'echo hello; exit 1'
     status=0
     dial <alice.in >alice.out || status=$?
-    [ "$status" -eq 8 ] # what it was sent was not taken
+    [ "$status" -eq 8 ]
     [ "$(cat alice.out)" = hello ]
 }
 

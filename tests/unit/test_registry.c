@@ -30,6 +30,7 @@ static struct registry make(size_t connections, size_t per_peer, size_t pending)
         .pending = pending,
         .pending_per_source = pending,
         .pending_per_peer = pending,
+        .evicts = true,
     };
     struct registry registry;
 
@@ -182,8 +183,8 @@ static void test_pending(void)
     struct caller *third;
 
     CHECK(!registry_has_place(&registry), "all places are taken by new callers: others wait");
-    first->connection.begun_ms -= 300;
-    second->connection.begun_ms -= 250;
+    first->connection.begun_ms -= 1300;
+    second->connection.begun_ms -= 1200;
     CHECK(registry_has_place(&registry), "once one has been silent for a while, there is a place");
     CHECK(write(first->other, "x", 1) == 1, "the oldest speaks");
     third = call(&registry, ADDRESS_B);
@@ -192,8 +193,8 @@ static void test_pending(void)
     leave(&registry, second);
     registry_heard(&registry, &third->connection, alice);
     CHECK(!registry_has_place(&registry), "one whose hello is good has longer");
-    first->connection.begun_ms -= 2000; /* the list is in their order */
-    third->connection.begun_ms -= 2000;
+    first->connection.begun_ms -= 6000; /* the list is in their order */
+    third->connection.begun_ms -= 6000;
     CHECK(registry_has_place(&registry), "but not for ever");
     leave(&registry, first);
     leave(&registry, third);
