@@ -114,22 +114,40 @@ static enum kith_error greet(struct daemon *daemon, struct connection *connectio
     return error;
 }
 
+/*
+ * Connect to the target by the handshake's timeout. A port alone is on either loopback address:
+ * tried as numbers, since the resolver would take longer than all the rest.
+ */
+static enum kith_error connect_target(const struct serve *serve, int *fd, const char **reason)
+{
+    static const char *const loopback[] = {"127.0.0.1", "::1"};
+    static const struct net_options net = {.family = AF_UNSPEC};
+    int64_t deadline_ms = clock_deadline_ms(serve->setup.options->handshake_timeout_ms);
+    struct address target = serve->target;
+    bool any = target.host[0] == '\0' && target.path[0] == '\0';
+    struct net_peer reached;
+    enum kith_error error = ERR_CONNECT;
+
+    for (size_t i = 0; any && error == ERR_CONNECT && i < 2; i++) {
+        (void)snprintf(target.host, sizeof(target.host), "%s", loopback[i]);
+        error = net_connect(&target, &net, deadline_ms, fd, &reached, reason);
+    }
+    return any ? error : net_connect(&target, &net, deadline_ms, fd, &reached, reason);
+}
+
 /* Connect to the target and tell it who has called, if it is to know. -1 if that fails. */
 static int reach_target(const struct serve *serve, const struct connection *connection)
 {
     const struct options *options = serve->setup.options;
-    struct net_options net = {.family = AF_UNSPEC};
     struct net_peer local;
     uint8_t header[PROXY_HEADER_MAX];
     char which[DAEMON_WHICH_SIZE], why[256];
-    struct net_peer target;
     const char *reason = NULL;
     enum kith_error error;
     size_t len;
     int fd;
 
-    error = net_connect(&serve->target, &net, clock_deadline_ms(options->handshake_timeout_ms), &fd,
-                        &target, &reason);
+    error = connect_target(serve, &fd, &reason);
     if (error == OK && options->proxy_protocol) {
         net_local_address(connection->fd, &local);
         len = proxy_header(header, &connection->from, (struct sockaddr *)&local.address,
