@@ -58,15 +58,15 @@ holds_no_key() {
 @test "serve and forward never have the private key, not after a reload either" {
     needs_memory
     local serve forward served
-    mkfifo ready
+    mkfifo ready ready-too # one for each: a writer may close it after the other has begun to read
     KITH_DIR=bob "$KITH" serve --ready-fd 9 127.0.0.1:0 1 9>ready 2>bob.err 3>&- &
     serve=$!
     also_started "$serve"
     read -r -t "$limit" served <ready
-    KITH_DIR=alice "$KITH" forward --ready-fd 9 0 "bob@$served" 9>ready 2>alice.err 3>&- &
+    KITH_DIR=alice "$KITH" forward --ready-fd 9 0 "bob@$served" 9>ready-too 2>alice.err 3>&- &
     forward=$!
     also_started "$forward"
-    read -r -t "$limit" _ <ready
+    read -r -t "$limit" _ <ready-too
     as alice check "bob@$served"
     kill -HUP "$serve" "$forward"
     eventually grep -q "read again" bob.err
