@@ -499,3 +499,27 @@ END
     ends "$dialer" 0
     [ ! -s alice.err ]
 }
+
+@test "a name with a dead address first is reached at its next one" {
+    unshare -n -m true 2>/dev/null || skip "no network of our own to be had here"
+    cat >script <<'END'
+ip link set lo up && ip link add dead type veth peer name end || exit 77
+ip link set dead up && ip link set end up || exit 77
+ip addr add 192.0.2.9/24 dev dead && ip addr add 2001:db8::9/64 dev dead nodad || exit 77
+ip neigh add 2001:db8::1 lladdr 02:00:00:00:00:01 dev dead || exit 77
+printf '2001:db8::1 both\n192.0.2.9 both\n' >hosts
+mount --bind hosts /etc/hosts || exit 77
+[ "$(getent ahosts both | awk 'NR == 1 { print $1 }')" = 2001:db8::1 ] || exit 77
+KITH_DIR=bob "$KITH" listen --ready-fd 9 192.0.2.9:0 9>ready >bob.out 2>bob.err </dev/null &
+read -r address <ready
+# Nobody answers at the first address, not even to refuse: it would take all of the time.
+echo content | KITH_DIR=alice "$KITH" dial -w 4s "bob@both:${address##*:}" 2>alice.err || exit 1
+wait $!
+END
+    mkfifo ready
+    local status=0
+    bounded unshare -n -m bash script 3>&- || status=$?
+    [ "$status" -ne 77 ] || skip "no addresses to be had here"
+    [ "$status" -eq 0 ]
+    [ "$(cat bob.out)" = content ]
+}
