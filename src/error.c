@@ -105,7 +105,6 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_TOO_MANY] = {EXIT_HANDSHAKE, "too many connections",
                       "see --max-connections and --max-per-peer"},
     [ERR_REMOVED] = {EXIT_STREAM, "ended: its key is no longer in the peers file", NULL},
-    [ERR_STOPPED] = {EXIT_STREAM, "ended: we were told to stop", NULL},
 
     [ERR_FRAME_SHORT] = {EXIT_STREAM, "a message too short to be one", NULL},
     [ERR_MESSAGE_TOO_LONG] = {EXIT_STREAM, "a message longer than allowed",

@@ -99,7 +99,6 @@ enum kith_error {
     ERR_EVICTED,  /* a stranger that gave way to another one */
     ERR_TOO_MANY, /* more channels than are allowed */
     ERR_REMOVED,  /* its key was taken out of the peers file */
-    ERR_STOPPED,  /* we are ending */
 
     /* the stream */
     ERR_FRAME_SHORT,      /* a traffic frame without room for its tag */

@@ -32,7 +32,6 @@ struct run {
     bool gate_open; /* our receipt may be given */
     uint64_t moved; /* bytes by all of our reads and writes, when last looked at */
     int64_t idle_deadline_ms;
-    int64_t progress_due_ms;
     int64_t silence_look_ms;  /* when to look at the peer next, while it takes nothing */
     int64_t outlet_broken_ms; /* when to give up on an outlet that nobody reads, or NEVER_MS */
 };
@@ -98,10 +97,11 @@ static enum kith_error keep_time(struct run *run, int *timeout)
         until_ms = run->idle_deadline_ms;
     }
     if (pump->progress != NULL) {
-        run->progress_due_ms =
+        int64_t due_ms =
             pump->progress(pump->progress_context, run->sender.total, run->receiver.total);
-        if (run->progress_due_ms < until_ms)
-            until_ms = run->progress_due_ms;
+
+        if (due_ms < until_ms)
+            until_ms = due_ms;
     }
     if (run->outlet_broken_ms < until_ms)
         until_ms = run->outlet_broken_ms;
