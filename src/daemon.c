@@ -1,16 +1,14 @@
 /*
- * Owns the main thread of a daemon: it accepts, and it answers signals. Must never wait for a
- * connection, nor let one wait for another.
+ * Owns the main thread of a daemon, which answers signals and sees to the end. Must never wait for
+ * a connection longer than a drain may take.
  */
 #include "daemon.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -25,11 +23,7 @@
 #include "signals.h"
 #include "who.h"
 
-#define STACK_SIZE ((size_t)256 << 10) /* address space; only what is touched costs memory */
-#define PAUSE_MS 50                    /* before the next accept when the system has no room */
-#define PLACE_PAUSE_MS 20 /* when all places are taken by callers who may still prove honest */
-#define QUIET_MS 10000    /* between two complaints about that room */
-#define DRAIN_LOOK_MS 20  /* between two looks whether the last channel has ended */
+#define DRAIN_LOOK_MS 20 /* between two looks whether the last channel has ended */
 
 #define DESCRIPTORS_SPARE 64 /* for listeners, pipes, files, resolvers */
 #define DESCRIPTORS_MOST (1 << 20)
@@ -38,20 +32,11 @@
 /* The main thread's own. */
 struct loop {
     struct daemon *daemon;
-    pthread_attr_t attributes;
     int signal_fd;
-    int64_t paused_until_ms;
-    int64_t quiet_until_ms;
     int64_t drain_deadline_ms; /* once draining */
     int ending;                /* the signal that began it, or 0 */
     bool at_once;
     bool keeper_lost;
-};
-
-/* What a thread starts with. */
-struct birth {
-    struct daemon *daemon;
-    struct connection connection;
 };
 
 void daemon_describe(char out[static DAEMON_WHICH_SIZE], const struct connection *connection,
@@ -61,77 +46,6 @@ void daemon_describe(char out[static DAEMON_WHICH_SIZE], const struct connection
 
     who_format(who, connection->name, connection->key);
     (void)snprintf(out, DAEMON_WHICH_SIZE, "%s at %s", who, address);
-}
-
-static void *live(void *context)
-{
-    struct birth *birth = context;
-    struct daemon *daemon = birth->daemon;
-    bool last;
-
-    daemon->hooks->run(daemon, &birth->connection);
-    last = registry_leave(&daemon->registry, &birth->connection);
-    (void)close(birth->connection.fd);
-    free(birth);
-    if (last)
-        memory_give_back();
-    return NULL;
-}
-
-/* Give a new caller its thread. The signals are the main thread's. */
-static void begin_connection(struct loop *loop, int fd, const struct net_peer *from)
-{
-    struct daemon *daemon = loop->daemon;
-    struct birth *birth = calloc(1, sizeof(*birth));
-    pthread_t thread;
-
-    if (birth == NULL) {
-        (void)close(fd);
-        return;
-    }
-    birth->daemon = daemon;
-    birth->connection.fd = fd;
-    birth->connection.from = *from;
-    birth->connection.channel_fd = daemon->hooks->faces_network ? fd : -1;
-    birth->connection.program_pipe = -1;
-    if (!registry_enter(&daemon->registry, &birth->connection)) {
-        log_event(LOG_NOTE, daemon->hooks->what, from->text, error_text(ERR_TOO_MANY),
-                  error_hint(ERR_TOO_MANY));
-        (void)close(fd);
-        free(birth);
-        return;
-    }
-    if (pthread_create(&thread, &loop->attributes, live, birth) != 0) {
-        log_event(LOG_NOTE, daemon->hooks->what, from->text, "no thread to be had", NULL);
-        (void)registry_leave(&daemon->registry, &birth->connection);
-        (void)close(fd);
-        free(birth);
-    }
-}
-
-static void accept_calls(struct loop *loop, int listener)
-{
-    struct net_peer from;
-    int fd;
-
-    errno = EAGAIN;
-    while (registry_has_place(&loop->daemon->registry)) {
-        if (!net_accept(listener, &fd, &from))
-            break;
-        begin_connection(loop, fd, &from);
-    }
-    if (errno == EAGAIN || errno == EWOULDBLOCK) {
-        if (!registry_has_place(&loop->daemon->registry))
-            loop->paused_until_ms = clock_deadline_ms(PLACE_PAUSE_MS);
-        return;
-    }
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        loop->paused_until_ms = clock_deadline_ms(PAUSE_MS);
-        if (clock_now_ms() < loop->quiet_until_ms)
-            return;
-        loop->quiet_until_ms = clock_deadline_ms(QUIET_MS);
-        log_event(LOG_NOTE, loop->daemon->hooks->what, NULL, "cannot accept", strerror(errno));
-    }
 }
 
 static void report_one(struct connection *connection, void *context)
@@ -178,9 +92,10 @@ static void begin_drain(struct loop *loop, int number)
         return;
     }
     notify("STOPPING=1\nSTATUS=no new calls; waiting for the channels that are open");
+    workers_stop(daemon);
+    net_listeners_close(&daemon->listeners);
     log_event(LOG_NOTE, daemon->hooks->what, daemon->listeners.text,
               "no new calls; waiting for the channels that are open", "a second signal quits");
-    net_listeners_close(&daemon->listeners);
     loop->ending = number;
     loop->drain_deadline_ms = clock_deadline_ms(daemon->options->drain_timeout_ms);
 }
@@ -229,27 +144,14 @@ static void answer_signals(struct loop *loop)
     }
 }
 
-/* Wait for calls and signals once. */
+/* Wait for a signal, and for the end while it is near. */
 static enum kith_error attend(struct loop *loop)
 {
-    struct net_listeners *listeners = &loop->daemon->listeners;
-    struct pollfd fds[NET_LISTENERS_MAX + 1];
-    bool paused = clock_now_ms() < loop->paused_until_ms;
-    int64_t until_ms = paused ? loop->paused_until_ms : NEVER_MS;
-    size_t count = listeners->count;
+    struct pollfd wait = {.fd = loop->signal_fd, .events = POLLIN};
 
-    if (loop->ending != 0)
-        until_ms = clock_deadline_ms(DRAIN_LOOK_MS);
-    for (size_t i = 0; i < count; i++)
-        fds[i] = (struct pollfd){.fd = paused ? -1 : listeners->fds[i], .events = POLLIN};
-    fds[count] = (struct pollfd){.fd = loop->signal_fd, .events = POLLIN};
-    if (poll(fds, (nfds_t)count + 1, clock_poll_timeout(until_ms)) < 0)
+    if (poll(&wait, 1, loop->ending != 0 ? DRAIN_LOOK_MS : -1) < 0)
         return errno == EINTR ? OK : ERR_SYSTEM;
-    for (size_t i = 0; i < count; i++) {
-        if (fds[i].revents != 0)
-            accept_calls(loop, listeners->fds[i]);
-    }
-    if (fds[count].revents != 0)
+    if (wait.revents != 0)
         answer_signals(loop);
     return OK;
 }
@@ -318,16 +220,17 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
     set_limits(daemon);
     memory_be_modest();
     loop.signal_fd = signals_start();
-    if (loop.signal_fd < 0 || pthread_attr_init(&loop.attributes) != 0)
+    if (loop.signal_fd < 0 || workers_prepare(&daemon->workers) != OK)
         return ERR_SYSTEM;
-    (void)pthread_attr_setdetachstate(&loop.attributes, PTHREAD_CREATE_DETACHED);
-    (void)pthread_attr_setstacksize(&loop.attributes, STACK_SIZE);
     hooks->confine(daemon);
+    error = workers_start(daemon);
+    if (error != OK)
+        return error;
     setup_report_ready(options, daemon->listeners.text);
     notify_ready(daemon->listeners.text);
     while (error == OK && !is_over(&loop))
         error = attend(&loop);
-    (void)pthread_attr_destroy(&loop.attributes);
+    workers_stop(daemon);
     *number = loop.ending;
     registry_count(&daemon->registry, &totals);
     if (totals.count > 0) {
@@ -373,6 +276,7 @@ enum kith_error daemon_pump(struct daemon *daemon, struct connection *connection
     pump->idle_timeout_ms = daemon->options->idle_timeout_ms;
     pump->progress = count_bytes;
     pump->progress_context = connection;
+    pump->quiet = memory_rest_stack;
     if (error == OK)
         error = pump_run(pump);
     channel_wipe(&pump->channel);

@@ -14,6 +14,7 @@
 #include "options.h"
 #include "pump.h"
 #include "registry.h"
+#include "workers.h"
 
 struct daemon;
 
@@ -41,6 +42,7 @@ struct daemon {
     const struct options *options;
     struct net_listeners listeners;
     struct registry registry;
+    struct workers workers;
 };
 
 /*

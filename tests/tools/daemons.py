@@ -126,8 +126,8 @@ class Daemon:
         return len(os.listdir(f"/proc/{self.pid}/task"))
 
     def is_idle(self):
-        """Whether only its first thread is left; a sanitizer may have one of its own."""
-        return self.threads() <= (2 if "KITH_SANITIZED" in os.environ else 1)
+        """Whether only its first thread and two that wait are left, and a sanitizer's own."""
+        return self.threads() <= (4 if "KITH_SANITIZED" in os.environ else 3)
 
     def has_again(self, descriptors, threads):
         """It comes back to no more of these than it had."""

@@ -159,7 +159,7 @@ def in_a_row():
         for thread in threads:
             thread.join()
         for end in (far, near):
-            daemons.eventually(end.is_idle, end.log_name, "has no thread but the first")
+            daemons.eventually(end.is_idle, end.log_name, "has no thread but the few that wait")
 
     run(IN_A_ROW // 5)
     ends = [(end, end.descriptors(), end.threads(), end.rss_kib()) for end in (far, near)]

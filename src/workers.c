@@ -1,0 +1,228 @@
+/*
+ * Owns the threads of a daemon, and the taking of calls. Must never let one connection wait for
+ * another, nor leave the listeners unwatched while a thread can be had.
+ */
+#include "workers.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "daemon.h"
+#include "log.h"
+#include "memory.h"
+
+#define STACK_SIZE ((size_t)256 << 10) /* address space; only what is touched costs memory */
+#define IDLE_LEAST 2                   /* threads kept with nothing to do: the next call is near */
+#define IDLE_S 2                       /* how long the others wait for something */
+#define PAUSE_MS 50                    /* before the next accept when the system has no room */
+#define PLACE_PAUSE_MS 20 /* when all places are taken by callers who may still prove honest */
+#define QUIET_MS 10000    /* between two complaints about that room */
+
+/* Let time pass, unless we are stopped. */
+static void pause_for(const struct workers *workers, int pause_ms)
+{
+    struct pollfd wait = {.fd = workers->stop[0], .events = POLLIN};
+
+    (void)poll(&wait, 1, pause_ms);
+}
+
+/* No call could be taken, though one was there. */
+static void lack_room(struct daemon *daemon, int system_errno)
+{
+    struct workers *workers = &daemon->workers;
+
+    if (clock_now_ms() >= workers->quiet_until_ms) {
+        workers->quiet_until_ms = clock_deadline_ms(QUIET_MS);
+        log_event(LOG_NOTE, daemon->hooks->what, NULL, "cannot accept", strerror(system_errno));
+    }
+    pause_for(workers, PAUSE_MS);
+}
+
+/* A new caller, who has a place or is sent away. */
+static bool admit(struct daemon *daemon, struct connection *connection)
+{
+    connection->channel_fd = daemon->hooks->faces_network ? connection->fd : -1;
+    connection->program_pipe = -1;
+    if (registry_enter(&daemon->registry, connection))
+        return true;
+    log_event(LOG_NOTE, daemon->hooks->what, connection->from.text, error_text(ERR_TOO_MANY),
+              error_hint(ERR_TOO_MANY));
+    (void)close(connection->fd);
+    return false;
+}
+
+/* Wait once, for a call or for what keeps us from taking one to pass. */
+static bool await_call(struct daemon *daemon, struct connection *connection)
+{
+    const struct net_listeners *listeners = &daemon->listeners;
+    struct workers *workers = &daemon->workers;
+    struct pollfd fds[NET_LISTENERS_MAX + 1];
+    size_t count = listeners->count;
+
+    if (!registry_has_place(&daemon->registry)) {
+        pause_for(workers, PLACE_PAUSE_MS);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        fds[i] = (struct pollfd){.fd = listeners->fds[i], .events = POLLIN};
+    fds[count] = (struct pollfd){.fd = workers->stop[0], .events = POLLIN};
+    if (poll(fds, (nfds_t)count + 1, -1) <= 0 || fds[count].revents != 0)
+        return false;
+    for (size_t i = 1; i <= count; i++) { /* in turns, lest one of them keep out the others */
+        size_t at = (workers->last_listener + i) % count;
+
+        if (fds[at].revents == 0)
+            continue;
+        workers->last_listener = at;
+        memset(connection, 0, sizeof(*connection));
+        if (net_accept(listeners->fds[at], &connection->fd, &connection->from))
+            return admit(daemon, connection);
+        if (errno != EAGAIN && errno != EWOULDBLOCK)
+            lack_room(daemon, errno);
+        break;
+    }
+    return false;
+}
+
+static bool add_thread(struct daemon *daemon);
+
+/* Wait for the turn; false if this thread is not needed. */
+static bool take_turn(struct workers *workers)
+{
+    struct timespec until;
+    bool patient = true;
+    bool taken;
+
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += IDLE_S;
+    (void)pthread_mutex_lock(&workers->lock);
+    workers->idle++;
+    while (workers->turn_taken && !workers->stopped && (patient || workers->idle <= IDLE_LEAST)) {
+        if (workers->idle <= IDLE_LEAST)
+            (void)pthread_cond_wait(&workers->turn_free, &workers->lock);
+        else
+            patient = pthread_cond_timedwait(&workers->turn_free, &workers->lock, &until) == 0;
+    }
+    taken = !workers->turn_taken && !workers->stopped;
+    if (taken)
+        workers->turn_taken = true;
+    else
+        workers->idle--;
+    (void)pthread_mutex_unlock(&workers->lock);
+    return taken;
+}
+
+static void leave_turn(struct workers *workers)
+{
+    (void)pthread_mutex_lock(&workers->lock);
+    workers->turn_taken = false;
+    workers->idle--;
+    if (workers->stopped)
+        (void)pthread_cond_broadcast(&workers->turn_free);
+    else
+        (void)pthread_cond_signal(&workers->turn_free);
+    (void)pthread_mutex_unlock(&workers->lock);
+}
+
+/* For who has the turn: whether to go on waiting for calls, and how many could do so instead. */
+static bool may_wait(struct workers *workers, size_t *others)
+{
+    bool may;
+
+    (void)pthread_mutex_lock(&workers->lock);
+    may = !workers->stopped;
+    *others = workers->idle - 1;
+    (void)pthread_mutex_unlock(&workers->lock);
+    return may;
+}
+
+/* The turn cannot be left to anybody, so this call cannot be served. */
+static void turn_away(struct daemon *daemon, struct connection *connection)
+{
+    log_event(LOG_NOTE, daemon->hooks->what, connection->from.text, "no thread to be had", NULL);
+    (void)registry_leave(&daemon->registry, connection);
+    (void)close(connection->fd);
+}
+
+/* Wait for the turn, and then for a call; false if this thread is not needed. */
+static bool take_call(struct daemon *daemon, struct connection *connection)
+{
+    struct workers *workers = &daemon->workers;
+    bool taken = false;
+    size_t others;
+
+    if (!take_turn(workers))
+        return false;
+    while (!taken && may_wait(workers, &others)) {
+        taken = await_call(daemon, connection);
+        if (taken && others == 0 && !add_thread(daemon)) {
+            turn_away(daemon, connection);
+            taken = false;
+        }
+    }
+    leave_turn(workers);
+    return taken;
+}
+
+/* A thread's whole life. */
+static void *work(void *context)
+{
+    struct daemon *daemon = context;
+    struct connection connection;
+
+    while (take_call(daemon, &connection)) {
+        bool last;
+
+        daemon->hooks->run(daemon, &connection);
+        last = registry_leave(&daemon->registry, &connection);
+        (void)close(connection.fd);
+        if (last)
+            memory_give_back();
+    }
+    return NULL;
+}
+
+static bool add_thread(struct daemon *daemon)
+{
+    pthread_t thread;
+
+    return pthread_create(&thread, &daemon->workers.attributes, work, daemon) == 0;
+}
+
+enum kith_error workers_prepare(struct workers *workers)
+{
+    if (!net_pipe(workers->stop) || pthread_mutex_init(&workers->lock, NULL) != 0 ||
+        pthread_cond_init(&workers->turn_free, NULL) != 0 ||
+        pthread_attr_init(&workers->attributes) != 0)
+        return ERR_SYSTEM;
+    (void)pthread_attr_setdetachstate(&workers->attributes, PTHREAD_CREATE_DETACHED);
+    (void)pthread_attr_setstacksize(&workers->attributes, STACK_SIZE);
+    return OK;
+}
+
+enum kith_error workers_start(struct daemon *daemon)
+{
+    for (int i = 0; i < IDLE_LEAST; i++) {
+        if (!add_thread(daemon))
+            return ERR_SYSTEM;
+    }
+    return OK;
+}
+
+void workers_stop(struct daemon *daemon)
+{
+    struct workers *workers = &daemon->workers;
+
+    (void)pthread_mutex_lock(&workers->lock);
+    if (!workers->stopped) {
+        workers->stopped = true;
+        (void)close(workers->stop[1]);
+        (void)pthread_cond_broadcast(&workers->turn_free);
+    }
+    while (workers->turn_taken)
+        (void)pthread_cond_wait(&workers->turn_free, &workers->lock);
+    (void)pthread_mutex_unlock(&workers->lock);
+}

@@ -1,0 +1,42 @@
+/*
+ * The threads of a daemon, leader and followers: of those that have nothing else to do, one waits
+ * for calls. It leaves the waiting to the next before it serves the one it took, from the first
+ * byte to the last. So a call wakes one thread, and none is made for it unless all are at work.
+ */
+#ifndef KITH_WORKERS_H
+#define KITH_WORKERS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+
+struct daemon;
+
+struct workers {
+    pthread_attr_t attributes; /* of new threads */
+    int stop[2];               /* a pipe: its writing end is closed to wake who waits */
+
+    pthread_mutex_t lock;
+    pthread_cond_t turn_free;
+    bool turn_taken; /* by the one that waits for calls */
+    bool stopped;
+    size_t idle; /* threads that have the turn, or wait for it */
+
+    /* of who has the turn */
+    size_t last_listener;   /* that had a call */
+    int64_t quiet_until_ms; /* no more complaints before */
+};
+
+/* Make what has to be made before the process is confined. ERR_SYSTEM, with errno. */
+must_check enum kith_error workers_prepare(struct workers *workers);
+
+/* Begin to take calls for a daemon whose hooks, limits and listeners are set. ERR_SYSTEM. */
+must_check enum kith_error workers_start(struct daemon *daemon);
+
+/* Take no more calls. When this returns, nobody looks at the listeners. Fine twice. */
+void workers_stop(struct daemon *daemon);
+
+#endif
