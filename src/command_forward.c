@@ -41,10 +41,14 @@ static bool is_current(struct forward *forward, const uint8_t key[static KEY_SIZ
     return current_callee(forward, &callee) && memcmp(callee.key, key, KEY_SIZE) == 0;
 }
 
-/* Call the peer for a connection; what goes wrong is logged. */
-static enum kith_error call_for(struct forward *forward, struct connection *connection,
-                                struct call *call)
+/*
+ * Call the peer for a connection; what goes wrong is logged. The call itself is over by the end,
+ * and does not take memory for as long as the channel is open.
+ */
+static enum kith_error call_for(struct forward *forward, struct connection *connection, int *fd,
+                                struct session_keys *keys)
 {
+    struct call call = {.fd = -1};
     struct callee callee;
     enum kith_error error;
 
@@ -52,36 +56,44 @@ static enum kith_error call_for(struct forward *forward, struct connection *conn
         log_event(LOG_ERROR, "forward", callee.name, error_text(ERR_REMOVED), NULL);
         return ERR_REMOVED;
     }
-    error = call_peer(call, &forward->setup, &callee, false);
+    error = call_peer(&call, &forward->setup, &callee, false);
     if (error == OK)
         error =
-            registry_open(&forward->daemon.registry, connection, callee.key, callee.name, call->fd);
+            registry_open(&forward->daemon.registry, connection, callee.key, callee.name, call.fd);
     if (error == OK && !is_current(forward, callee.key)) /* a reload did not see this channel */
         error = ERR_REMOVED;
-    if (error != OK)
-        call_complain(call, error, &callee, "forward", LOG_ERROR);
+    if (error == OK) {
+        *keys = call.greeting.keys;
+        *fd = call.fd;
+        call.fd = -1;
+    } else {
+        call_complain(&call, error, &callee, "forward", LOG_ERROR);
+        registry_detach(&forward->daemon.registry, connection);
+    }
+    call_end(&call);
     return error;
 }
 
 static void run(struct daemon *daemon, struct connection *connection)
 {
     struct forward *forward = daemon->hooks->context;
-    struct call call = {.fd = -1};
+    struct session_keys keys;
+    int fd = -1;
 
     net_reset_on_close(connection->fd, true);
-    if (call_for(forward, connection, &call) == OK) {
+    if (call_for(forward, connection, &fd, &keys) == OK) {
         struct pump pump = {
-            .net = call.fd,
+            .net = fd,
             .in = connection->fd,
             .outlet = outlet_socket(connection->fd),
             .gate_fd = -1,
         };
 
-        if (daemon_pump(daemon, connection, &pump, &call.greeting.keys) == OK)
+        if (daemon_pump(daemon, connection, &pump, &keys) == OK)
             net_reset_on_close(connection->fd, false);
+        registry_detach(&daemon->registry, connection);
+        (void)close(fd);
     }
-    registry_detach(&daemon->registry, connection);
-    call_end(&call);
 }
 
 /* A visit: end what goes to a key that is no longer the peer's. */

@@ -4,10 +4,19 @@
 #ifndef KITH_MEMORY_H
 #define KITH_MEMORY_H
 
+#include <stddef.h>
+
 /* For a process of many threads: keep little for each of them. Before any thread. */
 void memory_be_modest(void);
 
 /* Give back what is free. */
 void memory_give_back(void);
+
+/*
+ * For a thread whose stack has MEMORY_STACK_REST bytes below its present use, and that will rest
+ * where it is: give back what it needed further down.
+ */
+#define MEMORY_STACK_REST ((size_t)64 << 10)
+void memory_rest_stack(void);
 
 #endif

@@ -20,6 +20,7 @@
 #define CLOSE_MS 5000        /* how long to wait for the peer's close, once all is confirmed */
 #define SILENCE_LOOK_MS 5000 /* between two looks at a peer that takes nothing */
 #define LEAVING_MS 100       /* between the ends of stdout and stdin when who uses us closes both */
+#define QUIET_MS 1000        /* without anything moving, after which memory is given back */
 #define DELIVERY_MS 2000     /* how long an outlet may take nothing, once the channel is broken */
 
 enum { NET, IN, OUT, GATE, POLLED };
@@ -30,6 +31,7 @@ struct run {
     struct receiver receiver;
     struct pollfd fds[POLLED];
     bool gate_open; /* our receipt may be given */
+    bool resting;   /* memory was given back, and nothing has moved since */
     uint64_t moved; /* bytes by all of our reads and writes, when last looked at */
     int64_t idle_deadline_ms;
     int64_t silence_look_ms;  /* when to look at the peer next, while it takes nothing */
@@ -111,6 +113,27 @@ static enum kith_error keep_time(struct run *run, int *timeout)
         until_ms = run->silence_look_ms;
     if (until_ms != NEVER_MS)
         *timeout = clock_poll_timeout(until_ms);
+    if (!run->resting && (*timeout < 0 || *timeout > QUIET_MS))
+        *timeout = QUIET_MS;
+    return OK;
+}
+
+/* Wait for something to do; when nothing comes for a while, give back what memory we can. */
+static enum kith_error await(struct run *run, int timeout)
+{
+    int ready;
+
+    arm(run);
+    ready = poll(run->fds, POLLED, timeout);
+    if (ready < 0)
+        return errno == EINTR ? OK : ERR_SYSTEM;
+    if (ready == 0 && !run->resting) {
+        sender_rest(&run->sender);
+        receiver_rest(&run->receiver);
+        if (run->pump->quiet != NULL)
+            run->pump->quiet();
+    }
+    run->resting = ready == 0;
     return OK;
 }
 
@@ -214,15 +237,10 @@ static enum kith_error flow(struct run *run)
         error = check_patience(run);
         if (error == OK)
             error = keep_time(run, &timeout);
-        if (error != OK)
-            return error;
-        arm(run);
-        if (poll(run->fds, POLLED, timeout) < 0) {
-            if (errno != EINTR)
-                return ERR_SYSTEM;
-            continue;
-        }
-        error = move(run);
+        if (error == OK)
+            error = await(run, timeout);
+        if (error == OK)
+            error = move(run);
         if (error != OK)
             return error;
     }

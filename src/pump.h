@@ -38,6 +38,7 @@ struct pump {
     int64_t idle_timeout_ms; /* NEVER_MS for none */
     pump_progress *progress; /* or NULL */
     void *progress_context;
+    void (*quiet)(void); /* or NULL: told once nothing has moved for a while */
 
     /* how it went */
     uint64_t sent; /* bytes of the stream, each way */

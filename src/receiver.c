@@ -39,7 +39,7 @@ void receiver_read(struct receiver *receiver)
                      MSG_DONTWAIT);
 
     if (n > 0) {
-        arrived->end += (size_t)n;
+        buffer_extend(arrived, (size_t)n);
         receiver->net_total += (uint64_t)n;
     } else if (n == 0) {
         receiver->closed = true;
@@ -151,4 +151,10 @@ enum kith_error receiver_cut(const struct receiver *receiver)
         break;
     }
     return channel_whole(receiver->channel) ? OK : ERR_CUT_OUR_RECEIPT;
+}
+
+void receiver_rest(struct receiver *receiver)
+{
+    if (receiver->piece_count == 0)
+        buffer_rest(&receiver->arrived);
 }

@@ -62,4 +62,7 @@ bool receiver_delivered(const struct receiver *receiver);
 /* How the stream was cut, when the connection closed before the channel was whole. */
 enum kith_error receiver_cut(const struct receiver *receiver);
 
+/* Nothing is under way: give back the memory that will be needed again only then. */
+void receiver_rest(struct receiver *receiver);
+
 #endif

@@ -62,9 +62,11 @@ enum kith_error sender_read(struct sender *sender)
         return OK;
     }
     error = channel_seal(sender->channel, frame + FRAME_HEADER_SIZE, (size_t)n, frame);
-    if (error != OK)
+    if (error != OK) {
+        crypto_wipe(frame, FRAME_HEADER_SIZE + (size_t)n);
         return error;
-    sealed->end += (size_t)n + FRAME_OVERHEAD;
+    }
+    buffer_extend(sealed, (size_t)n + FRAME_OVERHEAD);
     sender->total += (uint64_t)n;
     return OK;
 }
@@ -77,12 +79,12 @@ enum kith_error sender_mark(struct sender *sender, bool receipt_due)
 
     if (sender->in < 0 && channel->sending.state == STREAM_OPEN && room(sender) >= FRAME_OVERHEAD) {
         error = channel_seal_end(sender->channel, sealed->bytes + sealed->end);
-        sealed->end += FRAME_OVERHEAD;
+        buffer_extend(sealed, FRAME_OVERHEAD);
     }
     if (error == OK && receipt_due && channel->sending.state == STREAM_ENDED &&
         room(sender) >= FRAME_OVERHEAD) {
         error = channel_seal_receipt(sender->channel, sealed->bytes + sealed->end);
-        sealed->end += FRAME_OVERHEAD;
+        buffer_extend(sealed, FRAME_OVERHEAD);
     }
     return error;
 }
@@ -106,4 +108,9 @@ void sender_flush(struct sender *sender)
     }
     if (sealed->start == sealed->end)
         sealed->start = sealed->end = FIRST_FRAME;
+}
+
+void sender_rest(struct sender *sender)
+{
+    buffer_rest(&sender->sealed);
 }

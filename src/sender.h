@@ -47,4 +47,7 @@ must_check enum kith_error sender_mark(struct sender *sender, bool receipt_due);
 /* Send what waits, as far as the connection takes it. A connection that fails sets broken. */
 void sender_flush(struct sender *sender);
 
+/* Nothing is under way: give back the memory that will be needed again only then. */
+void sender_rest(struct sender *sender);
+
 #endif
