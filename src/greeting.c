@@ -1,6 +1,6 @@
 /*
- * Owns the carrying of handshake messages over a socket. Must never read a byte beyond the frame
- * it expects (what follows belongs to the channel), and never say anything after a refusal.
+ * Owns the carrying of handshake messages over a socket. Must never read a byte of what follows
+ * message 3 (it belongs to the channel), and never say anything after a refusal.
  */
 #include "greeting.h"
 
@@ -105,11 +105,12 @@ static enum kith_error confirm(struct greeting *greeting, const uint8_t *body, s
     return error;
 }
 
-/* A whole frame has come: take it, and see what is next. */
-static enum greeting_state take_message(struct greeting *greeting)
+/* A frame of so many bytes has come: take it, and see what is next. */
+static enum greeting_state take_message(struct greeting *greeting, size_t whole)
 {
     const uint8_t *body = greeting->frame + FRAME_HEADER_SIZE;
-    size_t len = greeting->frame_len - FRAME_HEADER_SIZE;
+    size_t len = whole - FRAME_HEADER_SIZE;
+    bool more = greeting->frame_len > whole; /* though it is not yet the other side's turn */
     uint8_t message[MESSAGE_2_MAX];
     enum kith_error error;
 
@@ -121,6 +122,8 @@ static enum greeting_state take_message(struct greeting *greeting)
         error = confirm(greeting, message, len);
     else
         error = listener_finish(&greeting->handshake, message, len, &greeting->keys);
+    if (error == OK && more)
+        error = ERR_HELLO_MALFORMED;
     if (error != OK)
         return fail(greeting, error);
     if (greeting->message == 3 || (greeting->message == 2 && greeting->check_only))
@@ -159,17 +162,23 @@ static enum greeting_state fail_connection(struct greeting *greeting, int system
     return fail(greeting, unreached ? ERR_CONNECT : ERR_HANDSHAKE_CUT);
 }
 
+/*
+ * Messages 1 and 2 are read whole at once, since nothing may follow them before they are answered;
+ * and message 3 as well, since there is only one size that it can have.
+ */
 static enum greeting_state receive(struct greeting *greeting)
 {
+    const size_t most = FRAME_HEADER_SIZE + body_limit(greeting);
+
     for (;;) {
         size_t whole = frame_size(greeting);
         ssize_t n;
 
         if (whole == 0)
             return fail(greeting, greeting->error);
-        if (greeting->frame_len == whole)
-            return take_message(greeting);
-        n = recv(greeting->fd, greeting->frame + greeting->frame_len, whole - greeting->frame_len,
+        if (greeting->frame_len >= whole)
+            return take_message(greeting, whole);
+        n = recv(greeting->fd, greeting->frame + greeting->frame_len, most - greeting->frame_len,
                  0);
         if (n > 0)
             greeting->frame_len += (size_t)n;

@@ -67,6 +67,13 @@ bool net_pipe(int ends[static 2])
            fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0;
 }
 
+/* What a system's accepted sockets inherit from the one that listens is set there, once. */
+#ifdef __linux__
+#define INHERITED true
+#else
+#define INHERITED false
+#endif
+
 static void set_option(int fd, int level, int name, int value)
 {
     (void)setsockopt(fd, level, name, &value, sizeof(value));
@@ -146,6 +153,7 @@ static int listen_on(const struct addrinfo *info, bool dual)
 #ifdef TCP_FASTOPEN
     set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, BACKLOG);
 #endif
+    net_tune(fd);
     if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     saved = errno;
@@ -268,7 +276,8 @@ bool net_accept(int listener, int *fd, struct net_peer *peer)
         (void)close(*fd);
         return false;
     }
-    net_tune(*fd);
+    if (!INHERITED)
+        net_tune(*fd);
     unmap(peer);
     address_of_socket(peer->text, (struct sockaddr *)&peer->address, peer->len);
     return true;

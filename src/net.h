@@ -78,8 +78,9 @@ bool net_accept(int listener, int *fd, struct net_peer *peer);
 void net_local_address(int fd, struct net_peer *local);
 
 /*
- * Set up a connection: every write is sent at once, and a peer that has vanished while nothing is
- * under way is noticed in about a minute. What a system lacks of it is left out.
+ * Set up a connection, or a listener for those that it will accept: every write is sent at once,
+ * and a peer that has vanished while nothing is under way is noticed in about a minute. What a
+ * system lacks of it is left out.
  */
 void net_tune(int fd);
 

@@ -80,6 +80,7 @@ enum kith_error notify_take_listeners(struct net_listeners *listeners)
     for (int fd = FIRST_FD; fd < FIRST_FD + (int)count; fd++) {
         if (!listens(fd) || !net_set_nonblocking(fd))
             return ERR_BIND;
+        net_tune(fd);
         listeners->fds[listeners->count++] = fd;
     }
     net_describe_listener(listeners);
