@@ -15,6 +15,7 @@
 #include "log.h"
 #include "passphrase.h"
 #include "paths.h"
+#include "pkcs8.h"
 #include "private_key.h"
 #include "public_key.h"
 
@@ -54,7 +55,7 @@ static const char *choose_name(const struct options *options, char name[static N
 }
 
 /* Make a key: its PEM, and the line of its public key. */
-static enum kith_error make(char pem[static CRYPTO_PEM_SIZE], uint8_t public_key[static KEY_SIZE])
+static enum kith_error make(char pem[static PKCS8_PEM_SIZE], uint8_t public_key[static KEY_SIZE])
 {
     uint8_t seed[KEY_SIZE];
     enum kith_error error = crypto_random(seed, sizeof(seed));
@@ -62,7 +63,7 @@ static enum kith_error make(char pem[static CRYPTO_PEM_SIZE], uint8_t public_key
     if (error == OK)
         error = crypto_ed25519_public(public_key, seed);
     if (error == OK)
-        error = crypto_pem_write(pem, seed);
+        pkcs8_write(pem, seed);
     crypto_wipe(seed, sizeof(seed));
     return error;
 }
@@ -95,7 +96,7 @@ static enum kith_error write_pair(const struct options *options, const char *pat
 enum kith_error command_keygen(const struct options *options)
 {
     const char *given = options->argument_count > 0 ? options->arguments[0] : NULL;
-    char path[FILE_PATH_SIZE], pem[CRYPTO_PEM_SIZE], hex[KEY_HEX_SIZE], name[NAME_SIZE];
+    char path[FILE_PATH_SIZE], pem[PKCS8_PEM_SIZE], hex[KEY_HEX_SIZE], name[NAME_SIZE];
     char line[KEY_HEX_SIZE + NAME_SIZE + 2];
     uint8_t public_key[KEY_SIZE];
     const char *problem = choose_name(options, name);

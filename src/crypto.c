@@ -1,13 +1,13 @@
 /*
- * Every primitive that kith uses, on top of libcrypto. This file owns the algorithms it looks up at
- * start, which are only read from then on; every other object lives for one call, or belongs to the
+ * Every primitive that kith uses, on top of libcrypto. This file owns the algorithms it looks up,
+ * which are only read once they are there; every other object lives for one call, or belongs to the
  * caller. It must never leave a secret behind in memory or an entry in libcrypto's error queue, and
  * it must never say what went wrong otherwise than by its return value.
  */
 #include "crypto.h"
 
 #include <limits.h>
-#include <stdio.h>
+#include <pthread.h>
 #include <string.h>
 
 #include <openssl/bn.h>
@@ -15,7 +15,6 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/kdf.h>
 #include <openssl/pkcs12.h>
 #include <openssl/proverr.h>
 #include <openssl/rand.h>
@@ -25,7 +24,7 @@
 
 static struct {
     EVP_MD *sha256;
-    EVP_KDF *hkdf;
+    EVP_MAC *hmac;
     EVP_CIPHER *chacha20_poly1305;
 } fetched;
 
@@ -55,9 +54,9 @@ enum kith_error crypto_start(void)
     if (OPENSSL_init_crypto(options, NULL) != 1)
         return result(ERR_CRYPTO);
     fetched.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    fetched.hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
+    fetched.hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     fetched.chacha20_poly1305 = EVP_CIPHER_fetch(NULL, "ChaCha20-Poly1305", NULL);
-    return result_of(fetched.sha256 && fetched.hkdf && fetched.chacha20_poly1305);
+    return result_of(fetched.sha256 && fetched.hmac && fetched.chacha20_poly1305);
 }
 
 /* ---- Memory and randomness ---- */
@@ -72,9 +71,18 @@ bool crypto_equal(const void *a, const void *b, size_t len)
     return CRYPTO_memcmp(a, b, len) == 0;
 }
 
+/* libcrypto locks its primary generator. RAND_bytes would make one more for every thread. */
 enum kith_error crypto_random(void *out, size_t len)
 {
-    return result_of(len <= INT_MAX && RAND_priv_bytes(out, (int)len) == 1);
+    EVP_RAND_CTX *generator = RAND_get0_primary(NULL);
+    return result_of(generator && EVP_RAND_generate(generator, out, len, 0, 0, NULL, 0) == 1);
+}
+
+void crypto_keep_secrets(void)
+{
+    const size_t room = 4096, least = 32;
+    CRYPTO_secure_malloc_init(room, least);
+    ERR_clear_error();
 }
 
 /* ---- SHA-256 and HKDF ---- */
@@ -91,42 +99,92 @@ enum kith_error crypto_sha256(uint8_t out[static HASH_SIZE], const struct piece 
     return result_of(good);
 }
 
-/* OSSL_PARAM knows no const, though libcrypto only reads what is passed in by it. */
-static OSSL_PARAM octets(const char *name, const uint8_t *bytes, size_t len)
+/*
+ * HMAC over the concatenation of count pieces. The first time, digest says which one to use; NULL
+ * after that.
+ */
+static bool hmac(EVP_MAC_CTX *context, uint8_t out[static HASH_SIZE], const OSSL_PARAM *digest,
+                 const uint8_t *key, size_t key_len, const struct piece *pieces, size_t count)
 {
-    return OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)bytes, len);
+    size_t len = 0;
+    bool good = EVP_MAC_init(context, key, key_len, digest) == 1;
+    for (size_t i = 0; good && i < count; i++)
+        good = EVP_MAC_update(context, pieces[i].bytes, pieces[i].len) == 1;
+    return good && EVP_MAC_final(context, out, &len, HASH_SIZE) == 1;
 }
 
-/* One half of HKDF: key, and the parameter that goes with this mode. */
-static enum kith_error hkdf(uint8_t *out, size_t len, int mode, OSSL_PARAM key, OSSL_PARAM other)
+/* On top of HMAC: libcrypto's own HKDF looks every algorithm up again for every output. */
+enum kith_error crypto_hkdf(const struct derived_key *keys, size_t count, const uint8_t *salt,
+                            size_t salt_len, const uint8_t *secret, size_t secret_len)
 {
-    char digest[] = "SHA256";
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
-        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-        key,
-        other,
+    char name[] = "SHA256";
+    const OSSL_PARAM digest[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
         OSSL_PARAM_construct_end(),
     };
-    EVP_KDF_CTX *context = EVP_KDF_CTX_new(fetched.hkdf);
-    bool good = context && EVP_KDF_derive(context, out, len, params) == 1;
-    EVP_KDF_CTX_free(context);
+    const struct piece input = {secret, secret_len};
+    uint8_t prk[HASH_SIZE];
+    EVP_MAC_CTX *context = EVP_MAC_CTX_new(fetched.hmac);
+    bool good = context && hmac(context, prk, digest, salt, salt_len, &input, 1);
+    for (size_t i = 0; good && i < count; i++) {
+        /* A key is one block of output, the first: its number is behind the info. */
+        const struct piece block[] = {{keys[i].info, strlen(keys[i].info)}, {"\1", 1}};
+        good = hmac(context, keys[i].key, NULL, prk, sizeof(prk), block, 2);
+    }
+    EVP_MAC_CTX_free(context);
+    crypto_wipe(prk, sizeof(prk));
     return result_of(good);
 }
 
-enum kith_error crypto_hkdf_extract(uint8_t prk[static HASH_SIZE], const uint8_t *salt,
-                                    size_t salt_len, const uint8_t *secret, size_t secret_len)
+/* ---- Keys of X25519 and Ed25519 as libcrypto's objects ---- */
+
+/* A type of key, and the context that makes keys of it, once there is one. */
+struct key_type {
+    const char *name;
+    EVP_PKEY_CTX *maker;
+};
+
+static struct key_type x25519 = {"X25519", NULL};
+static struct key_type ed25519 = {"ED25519", NULL};
+
+/* Guards the makers. libcrypto only reads them, but does not promise that. */
+static pthread_mutex_t makers_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/*
+ * Make a key of its parts; NULL on failure. A maker stays, since to make one is to look through
+ * all names that libcrypto knows; and it is made when first needed, since most of a start of the
+ * program would else go by with that.
+ */
+static EVP_PKEY *make_key(struct key_type *type, int selection, OSSL_PARAM *parts)
 {
-    return hkdf(prk, HASH_SIZE, EVP_KDF_HKDF_MODE_EXTRACT_ONLY,
-                octets(OSSL_KDF_PARAM_KEY, secret, secret_len),
-                octets(OSSL_KDF_PARAM_SALT, salt, salt_len));
+    EVP_PKEY *key = NULL;
+    (void)pthread_mutex_lock(&makers_lock);
+    if (!type->maker) {
+        type->maker = EVP_PKEY_CTX_new_from_name(NULL, type->name, NULL);
+        if (type->maker && EVP_PKEY_fromdata_init(type->maker) != 1) {
+            EVP_PKEY_CTX_free(type->maker);
+            type->maker = NULL;
+        }
+    }
+    if (type->maker && EVP_PKEY_fromdata(type->maker, &key, selection, parts) != 1)
+        key = NULL;
+    (void)pthread_mutex_unlock(&makers_lock);
+    return key;
 }
 
-enum kith_error crypto_hkdf_expand(uint8_t *out, size_t len, const uint8_t prk[static HASH_SIZE],
-                                   const uint8_t *info, size_t info_len)
+/* OSSL_PARAM knows no const, though libcrypto only reads what is passed in by it. */
+static OSSL_PARAM octets(const char *name, const uint8_t bytes[static KEY_SIZE])
 {
-    return hkdf(out, len, EVP_KDF_HKDF_MODE_EXPAND_ONLY, octets(OSSL_KDF_PARAM_KEY, prk, HASH_SIZE),
-                octets(OSSL_KDF_PARAM_INFO, info, info_len));
+    return OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)bytes, KEY_SIZE);
+}
+
+static EVP_PKEY *make_public(struct key_type *type, const uint8_t public_key[static KEY_SIZE])
+{
+    OSSL_PARAM parts[] = {
+        octets(OSSL_PKEY_PARAM_PUB_KEY, public_key),
+        OSSL_PARAM_construct_end(),
+    };
+    return make_key(type, EVP_PKEY_PUBLIC_KEY, parts);
 }
 
 /* ---- X25519 ---- */
@@ -138,17 +196,12 @@ enum kith_error crypto_hkdf_expand(uint8_t *out, size_t len, const uint8_t prk[s
 static EVP_PKEY *x25519_secret(const uint8_t secret[static KEY_SIZE])
 {
     static const uint8_t unused[KEY_SIZE];
-    OSSL_PARAM params[] = {
-        octets(OSSL_PKEY_PARAM_PRIV_KEY, secret, KEY_SIZE),
-        octets(OSSL_PKEY_PARAM_PUB_KEY, unused, KEY_SIZE),
+    OSSL_PARAM parts[] = {
+        octets(OSSL_PKEY_PARAM_PRIV_KEY, secret),
+        octets(OSSL_PKEY_PARAM_PUB_KEY, unused),
         OSSL_PARAM_construct_end(),
     };
-    EVP_PKEY *key = NULL;
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "X25519", NULL);
-    if (context && EVP_PKEY_fromdata_init(context) == 1)
-        EVP_PKEY_fromdata(context, &key, EVP_PKEY_KEYPAIR, params);
-    EVP_PKEY_CTX_free(context);
-    return key;
+    return make_key(&x25519, EVP_PKEY_KEYPAIR, parts);
 }
 
 enum kith_error crypto_x25519(uint8_t shared[static KEY_SIZE],
@@ -157,7 +210,7 @@ enum kith_error crypto_x25519(uint8_t shared[static KEY_SIZE],
 {
     static const uint8_t zero[KEY_SIZE];
     EVP_PKEY *own = x25519_secret(secret);
-    EVP_PKEY *peer = EVP_PKEY_new_raw_public_key_ex(NULL, "X25519", NULL, peer_public, KEY_SIZE);
+    EVP_PKEY *peer = make_public(&x25519, peer_public);
     EVP_PKEY_CTX *context = own ? EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL) : NULL;
     size_t len = KEY_SIZE;
     enum kith_error error = ERR_CRYPTO;
@@ -185,36 +238,64 @@ enum kith_error crypto_x25519_public(uint8_t public_key[static KEY_SIZE],
 
 /* ---- Ed25519 ---- */
 
+/* Here libcrypto computes the public key, which a signature needs. */
+static EVP_PKEY *ed25519_secret(const uint8_t seed[static KEY_SIZE])
+{
+    OSSL_PARAM parts[] = {
+        octets(OSSL_PKEY_PARAM_PRIV_KEY, seed),
+        OSSL_PARAM_construct_end(),
+    };
+    return make_key(&ed25519, EVP_PKEY_KEYPAIR, parts);
+}
+
 enum kith_error crypto_ed25519_public(uint8_t public_key[static KEY_SIZE],
                                       const uint8_t seed[static KEY_SIZE])
 {
-    EVP_PKEY *key = EVP_PKEY_new_raw_private_key_ex(NULL, "ED25519", NULL, seed, KEY_SIZE);
+    EVP_PKEY *key = ed25519_secret(seed);
     size_t len = KEY_SIZE;
     bool good = key && EVP_PKEY_get_raw_public_key(key, public_key, &len) == 1;
     EVP_PKEY_free(key);
     return result_of(good);
 }
 
-enum kith_error crypto_ed25519_sign(uint8_t signature[static SIGNATURE_SIZE],
-                                    const uint8_t seed[static KEY_SIZE], const uint8_t *message,
-                                    size_t len)
+/* A struct crypto_signer is libcrypto's context under our name. */
+struct crypto_signer *crypto_signer_new(const uint8_t seed[static KEY_SIZE])
 {
-    EVP_PKEY *key = EVP_PKEY_new_raw_private_key_ex(NULL, "ED25519", NULL, seed, KEY_SIZE);
+    EVP_PKEY *made = ed25519_secret(seed);
+    EVP_PKEY *key = made ? EVP_PKEY_dup(made) : NULL; /* only a copy gets into locked memory */
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    size_t size = SIGNATURE_SIZE;
-    bool good = key && context &&
-                EVP_DigestSignInit_ex(context, NULL, NULL, NULL, NULL, key, NULL) == 1 &&
-                EVP_DigestSign(context, signature, &size, message, len) == 1;
+    bool good =
+        key && context && EVP_DigestSignInit_ex(context, NULL, NULL, NULL, NULL, key, NULL) == 1;
+    EVP_PKEY_free(key); /* the context has its own hold on it */
+    EVP_PKEY_free(made);
+    if (good)
+        return (struct crypto_signer *)context;
     EVP_MD_CTX_free(context);
-    EVP_PKEY_free(key);
-    return result_of(good);
+    ERR_clear_error();
+    return NULL;
+}
+
+void crypto_signer_free(struct crypto_signer *signer)
+{
+    EVP_MD_CTX_free((EVP_MD_CTX *)signer);
+}
+
+enum kith_error crypto_signer_sign(struct crypto_signer *signer,
+                                   uint8_t signature[static SIGNATURE_SIZE], const uint8_t *message,
+                                   size_t len)
+{
+    EVP_MD_CTX *context = (EVP_MD_CTX *)signer;
+    size_t size = SIGNATURE_SIZE;
+    /* From version 3.4 a context signs once. To begin anew without a key keeps the one it has. */
+    return result_of(EVP_DigestSignInit_ex(context, NULL, NULL, NULL, NULL, NULL, NULL) == 1 &&
+                     EVP_DigestSign(context, signature, &size, message, len) == 1);
 }
 
 enum kith_error crypto_ed25519_verify(const uint8_t signature[static SIGNATURE_SIZE],
                                       const uint8_t key[static KEY_SIZE], const uint8_t *message,
                                       size_t len)
 {
-    EVP_PKEY *signer = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, key, KEY_SIZE);
+    EVP_PKEY *signer = make_public(&ed25519, key);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     bool ready = signer && context &&
                  EVP_DigestVerifyInit_ex(context, NULL, NULL, NULL, NULL, signer, NULL) == 1;
@@ -329,7 +410,7 @@ enum kith_error crypto_open(struct crypto_aead *aead, const uint8_t nonce[static
     return result(error);
 }
 
-/* ---- Base64, and PEM by hand: libcrypto's reader leaves a copy of the key on the heap ---- */
+/* ---- Base64 ---- */
 
 int crypto_base64_decode(uint8_t *out, const char *text, size_t len)
 {
@@ -351,148 +432,53 @@ int crypto_base64_decode(uint8_t *out, const char *text, size_t len)
     return size - padding;
 }
 
+void crypto_base64_encode(char *out, const uint8_t *bytes, size_t len)
+{
+    EVP_EncodeBlock((unsigned char *)out, bytes, (int)len);
+}
+
+/* ---- PKCS#8, as far as it takes an algorithm or the names of all ---- */
+
 #define PASSPHRASE_MAX 1024
-#define PEM_DIGITS_MAX 4096 /* an Ed25519 key needs less in any encryption; other keys may not */
-#define DER_MAX (PEM_DIGITS_MAX / 4 * 3 + 3)
 
-/* What stands before the key itself in the DER of RFC 8410. */
-static const uint8_t pkcs8_head[] = {0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06,
-                                     0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20};
-static const uint8_t spki_head[] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
-                                    0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
-
-static const char *find(const char *text, size_t len, const char *marker)
+bool crypto_pkcs8_is_other(const uint8_t *der, size_t len)
 {
-    size_t size = strlen(marker);
-    for (; len >= size; text++, len--)
-        if (memcmp(text, marker, size) == 0)
-            return text;
-    return NULL;
-}
-
-/* Decode what stands between the two lines of a label. */
-static enum kith_error pem_decode(uint8_t der[static DER_MAX], size_t *der_len, const char *text,
-                                  size_t len, const char *label)
-{
-    char begin[64], end[64], digits[PEM_DIGITS_MAX];
-    size_t count = 0;
-    snprintf(begin, sizeof(begin), "-----BEGIN %s-----", label);
-    snprintf(end, sizeof(end), "-----END %s-----", label);
-    const char *at = find(text, len, begin);
-    if (!at)
-        return ERR_KEY_FORMAT;
-    at += strlen(begin);
-    const char *stop = find(at, len - (size_t)(at - text), end);
-    if (!stop)
-        return ERR_KEY_DAMAGED;
-    for (; at < stop && count < sizeof(digits); at++)
-        if (!memchr(" \t\r\n", *at, 4))
-            digits[count++] = *at;
-    int size = crypto_base64_decode(der, digits, count);
-    crypto_wipe(digits, count);
-    if (at < stop)
-        return ERR_KEY_TYPE;
-    *der_len = size > 0 ? (size_t)size : 0;
-    return size > 0 ? OK : ERR_KEY_DAMAGED;
-}
-
-/*
- * The seed in an unencrypted PKCS#8 structure. Its second version (RFC 5958) differs from the
- * first in its length and its number, and has the public key behind the seed.
- */
-static enum kith_error pkcs8_seed(uint8_t seed[static KEY_SIZE], const uint8_t *der, size_t len)
-{
-    const uint8_t *head = pkcs8_head;
-    if (len >= sizeof(pkcs8_head) + KEY_SIZE && len < 0x80 && der[0] == head[0] &&
-        der[1] == len - 2 && memcmp(der + 2, head + 2, 2) == 0 && der[4] <= 1 &&
-        memcmp(der + 5, head + 5, sizeof(pkcs8_head) - 5) == 0) {
-        memcpy(seed, der + sizeof(pkcs8_head), KEY_SIZE);
-        return OK;
-    }
     PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &der, (long)len);
     const ASN1_OBJECT *algorithm = NULL;
     bool other = info && PKCS8_pkey_get0(&algorithm, NULL, NULL, NULL, info) == 1 &&
                  OBJ_obj2nid(algorithm) != NID_ED25519;
     PKCS8_PRIV_KEY_INFO_free(info);
-    return other ? ERR_KEY_TYPE : ERR_KEY_DAMAGED;
+    ERR_clear_error();
+    return other;
 }
 
-/* The seed in an encrypted one. */
-static enum kith_error pkcs8_decrypt(uint8_t seed[static KEY_SIZE], const uint8_t *der, size_t len,
-                                     crypto_passphrase *ask, void *context)
+enum kith_error crypto_pkcs8_decrypt(uint8_t *plain, size_t *plain_len, const uint8_t *der,
+                                     size_t len, crypto_passphrase *ask, void *context)
 {
     char passphrase[PASSPHRASE_MAX];
     const X509_ALGOR *scheme = NULL;
     const ASN1_OCTET_STRING *sealed = NULL;
-    unsigned char *plain = NULL;
-    int plain_len = 0;
+    unsigned char *opened = NULL;
+    int opened_len = 0;
     X509_SIG *info = d2i_X509_SIG(NULL, &der, (long)len);
     if (!info)
-        return ERR_KEY_DAMAGED;
+        return result(ERR_KEY_DAMAGED);
     X509_SIG_get0(info, &scheme, &sealed);
     enum kith_error error = ERR_KEY_FORMAT; /* encrypted in a way that is not known here */
     int count = ask(passphrase, sizeof(passphrase), context);
-    if (count < 0)
+    if (count < 0) {
         error = ERR_KEY_NO_PASSPHRASE;
-    else if (PKCS12_pbe_crypt(scheme, passphrase, count, ASN1_STRING_get0_data(sealed),
-                              ASN1_STRING_length(sealed), &plain, &plain_len, 0))
-        error = pkcs8_seed(seed, plain, (size_t)plain_len);
-    else if (ERR_GET_REASON(ERR_peek_last_error()) == PKCS12_R_PKCS12_CIPHERFINAL_ERROR)
+    } else if (PKCS12_pbe_crypt(scheme, passphrase, count, ASN1_STRING_get0_data(sealed),
+                                ASN1_STRING_length(sealed), &opened, &opened_len, 0)) {
+        error = (size_t)opened_len <= len ? OK : ERR_KEY_FORMAT; /* no cipher adds to its input */
+    } else if (ERR_GET_REASON(ERR_peek_last_error()) == PKCS12_R_PKCS12_CIPHERFINAL_ERROR) {
         error = ERR_KEY_PASSPHRASE;
-    /* One in 256 wrong passphrases gets past the padding, and yields noise. */
-    if (error == ERR_KEY_DAMAGED)
-        error = ERR_KEY_PASSPHRASE;
-    OPENSSL_clear_free(plain, (size_t)plain_len);
+    }
+    *plain_len = error == OK ? (size_t)opened_len : 0;
+    if (*plain_len > 0)
+        memcpy(plain, opened, *plain_len);
+    OPENSSL_clear_free(opened, (size_t)opened_len);
     crypto_wipe(passphrase, sizeof(passphrase));
     X509_SIG_free(info);
-    return error;
-}
-
-enum kith_error crypto_pem_private(uint8_t seed[static KEY_SIZE], const char *text, size_t len,
-                                   crypto_passphrase *ask, void *context)
-{
-    uint8_t der[DER_MAX];
-    size_t der_len = 0;
-    enum kith_error error = pem_decode(der, &der_len, text, len, "PRIVATE KEY");
-    if (error == OK) {
-        error = pkcs8_seed(seed, der, der_len);
-    } else if (error == ERR_KEY_FORMAT) {
-        error = pem_decode(der, &der_len, text, len, "ENCRYPTED PRIVATE KEY");
-        if (error == OK)
-            error = pkcs8_decrypt(seed, der, der_len, ask, context);
-        else if (error == ERR_KEY_FORMAT && find(text, len, " PRIVATE KEY-----"))
-            error = ERR_KEY_TYPE; /* RSA, EC or DSA in a form of their own */
-    }
-    crypto_wipe(der, sizeof(der));
     return result(error);
-}
-
-enum kith_error crypto_pem_public(uint8_t public_key[static KEY_SIZE], const char *text, size_t len)
-{
-    uint8_t der[DER_MAX];
-    size_t der_len = 0;
-    enum kith_error error = pem_decode(der, &der_len, text, len, "PUBLIC KEY");
-    if (error != OK)
-        return error == ERR_KEY_TYPE ? ERR_KEY_TYPE : ERR_KEY_FORMAT;
-    if (der_len < sizeof(spki_head) || memcmp(der, spki_head, sizeof(spki_head)) != 0)
-        return ERR_KEY_TYPE;
-    if (der_len != sizeof(spki_head) + KEY_SIZE)
-        return ERR_KEY_FORMAT;
-    memcpy(public_key, der + sizeof(spki_head), KEY_SIZE);
-    return OK;
-}
-
-enum kith_error crypto_pem_write(char out[static CRYPTO_PEM_SIZE],
-                                 const uint8_t seed[static KEY_SIZE])
-{
-    uint8_t der[sizeof(pkcs8_head) + KEY_SIZE];
-    char digits[sizeof(der) / 3 * 4 + 1];
-    memcpy(der, pkcs8_head, sizeof(pkcs8_head));
-    memcpy(der + sizeof(pkcs8_head), seed, KEY_SIZE);
-    EVP_EncodeBlock((unsigned char *)digits, der, sizeof(der));
-    snprintf(out, CRYPTO_PEM_SIZE, "-----BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----\n",
-             digits);
-    crypto_wipe(der, sizeof(der));
-    crypto_wipe(digits, sizeof(digits));
-    return OK;
 }

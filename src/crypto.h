@@ -28,8 +28,17 @@ void crypto_wipe(void *secret, size_t len);
 /* Compare without a time that depends on the contents. */
 bool crypto_equal(const void *a, const void *b, size_t len);
 
-/* Fill out from libcrypto's generator, which the operating system seeds; safe after a fork. */
+/*
+ * Fill out from libcrypto's generator, which the operating system seeds; safe for threads and after
+ * a fork.
+ */
 must_check enum kith_error crypto_random(void *out, size_t len);
+
+/*
+ * Have libcrypto keep its secret keys in memory that is locked and left out of core files, as far
+ * as the system lets us. For a process with few of them: there is room for some dozens.
+ */
+void crypto_keep_secrets(void);
 
 /* SHA-256 (FIPS 180-4) over the concatenation of count pieces. */
 struct piece {
@@ -39,13 +48,20 @@ struct piece {
 must_check enum kith_error crypto_sha256(uint8_t out[static HASH_SIZE], const struct piece *pieces,
                                          size_t count);
 
-/* HKDF-Extract and HKDF-Expand with SHA-256 (RFC 5869). len is at most 255 * HASH_SIZE. */
-must_check enum kith_error crypto_hkdf_extract(uint8_t prk[static HASH_SIZE], const uint8_t *salt,
-                                               size_t salt_len, const uint8_t *secret,
-                                               size_t secret_len);
-must_check enum kith_error crypto_hkdf_expand(uint8_t *out, size_t len,
-                                              const uint8_t prk[static HASH_SIZE],
-                                              const uint8_t *info, size_t info_len);
+/* A key that HKDF makes: the info that tells it from the others, and KEY_SIZE bytes to be filled.
+ */
+struct derived_key {
+    const char *info;
+    uint8_t *key;
+};
+
+/*
+ * HKDF with SHA-256 (RFC 5869): from one secret, count keys. The salt may be empty. On error the
+ * keys are not to be used, and may have been written.
+ */
+must_check enum kith_error crypto_hkdf(const struct derived_key *keys, size_t count,
+                                       const uint8_t *salt, size_t salt_len, const uint8_t *secret,
+                                       size_t secret_len);
 
 /* X25519 (RFC 7748). */
 must_check enum kith_error crypto_x25519_public(uint8_t public_key[static KEY_SIZE],
@@ -59,9 +75,19 @@ must_check enum kith_error crypto_x25519(uint8_t shared[static KEY_SIZE],
 /* Ed25519 (RFC 8032). A seed is the 32 bytes of RFC 8032's private key. */
 must_check enum kith_error crypto_ed25519_public(uint8_t public_key[static KEY_SIZE],
                                                  const uint8_t seed[static KEY_SIZE]);
-must_check enum kith_error crypto_ed25519_sign(uint8_t signature[static SIGNATURE_SIZE],
-                                               const uint8_t seed[static KEY_SIZE],
-                                               const uint8_t *message, size_t len);
+
+/* A key to sign with: set up once, it halves the cost of each signature. For one thread. */
+struct crypto_signer;
+
+/* NULL if there is no memory. The seed is copied. */
+struct crypto_signer *crypto_signer_new(const uint8_t seed[static KEY_SIZE]);
+
+/* Wipes and frees; NULL is fine. */
+void crypto_signer_free(struct crypto_signer *signer);
+
+must_check enum kith_error crypto_signer_sign(struct crypto_signer *signer,
+                                              uint8_t signature[static SIGNATURE_SIZE],
+                                              const uint8_t *message, size_t len);
 
 /* OK, or ERR_SIGNATURE. */
 must_check enum kith_error crypto_ed25519_verify(const uint8_t signature[static SIGNATURE_SIZE],
@@ -105,37 +131,31 @@ must_check enum kith_error crypto_open(struct crypto_aead *aead,
                                        const uint8_t tag[static TAG_SIZE], uint8_t *out);
 
 /*
- * Private and public keys in PEM, as libcrypto writes and reads them. text need not end in NUL.
- */
-
-/* Room for a private key in PKCS#8 PEM, its NUL included. */
-#define CRYPTO_PEM_SIZE 256
-
-/* Write a seed as PKCS#8 PEM (RFC 8410) with a NUL behind. */
-must_check enum kith_error crypto_pem_write(char out[static CRYPTO_PEM_SIZE],
-                                            const uint8_t seed[static KEY_SIZE]);
-
-/*
- * Asks for a passphrase: writes at most size bytes to out and returns how many, or -1 when there
- * is no way to ask. Called only for an encrypted key.
- */
-typedef int crypto_passphrase(char *out, int size, void *context);
-
-/*
- * Read a seed from PKCS#8 PEM, encrypted or not. ERR_KEY_FORMAT: no private key in PEM;
- * ERR_KEY_TYPE: of another algorithm; ERR_KEY_PASSPHRASE, ERR_KEY_NO_PASSPHRASE, ERR_KEY_DAMAGED.
- */
-must_check enum kith_error crypto_pem_private(uint8_t seed[static KEY_SIZE], const char *text,
-                                              size_t len, crypto_passphrase *ask, void *context);
-
-/* Read a public key from PEM (SubjectPublicKeyInfo). ERR_KEY_FORMAT, ERR_KEY_TYPE. */
-must_check enum kith_error crypto_pem_public(uint8_t public_key[static KEY_SIZE], const char *text,
-                                             size_t len);
-
-/*
  * Decode base64 (RFC 4648) of len characters, no white space, into out (at least len / 4 * 3 + 3
  * bytes). Returns the number of bytes, or -1 if it is malformed.
  */
 int crypto_base64_decode(uint8_t *out, const char *text, size_t len);
+
+/* Encode len bytes into out, which has room for (len + 2) / 3 * 4 characters and a NUL. */
+void crypto_base64_encode(char *out, const uint8_t *bytes, size_t len);
+
+/* Whether this DER is a private key in PKCS#8, not encrypted, of another algorithm than Ed25519. */
+bool crypto_pkcs8_is_other(const uint8_t *der, size_t len);
+
+/*
+ * Asks for a passphrase: writes at most size bytes to out and returns how many, or -1 when there
+ * is no way to ask.
+ */
+typedef int crypto_passphrase(char *out, int size, void *context);
+
+/*
+ * Decrypt len bytes of DER, an encrypted PKCS#8 structure, into plain, which has room for as many;
+ * the passphrase comes from ask, which gets the context. ERR_KEY_DAMAGED if it is no such
+ * structure; ERR_KEY_NO_PASSPHRASE, ERR_KEY_PASSPHRASE; ERR_KEY_FORMAT if it is encrypted in a way
+ * that libcrypto does not know. One in 256 wrong passphrases is not noticed: plain is noise then.
+ */
+must_check enum kith_error crypto_pkcs8_decrypt(uint8_t *plain, size_t *plain_len,
+                                                const uint8_t *der, size_t len,
+                                                crypto_passphrase *ask, void *context);
 
 #endif

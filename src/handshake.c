@@ -114,10 +114,7 @@ static void append_transcript(struct handshake *handshake, const uint8_t *bytes,
 /* The four keys, from the shared secret and the transcript of both hellos. */
 static enum kith_error derive_keys(struct handshake *handshake)
 {
-    const struct {
-        const char *info;
-        uint8_t *key;
-    } outputs[] = {
+    const struct derived_key keys[] = {
         {"d2l/traffic", handshake->key_d2l},
         {"l2d/traffic", handshake->key_l2d},
         {"d2l/confirmation", handshake->key_d2l_confirmation},
@@ -128,21 +125,17 @@ static enum kith_error derive_keys(struct handshake *handshake)
         {handshake->params->namespace, handshake->params->namespace_len},
         {handshake->transcript, handshake->transcript_len},
     };
-    uint8_t shared[KEY_SIZE], salt[HASH_SIZE], prk[HASH_SIZE];
+    uint8_t shared[KEY_SIZE], salt[HASH_SIZE];
     enum kith_error error;
 
     error = crypto_x25519(shared, handshake->ephemeral_secret, handshake->heard.info.ephemeral);
     if (error == OK)
         error = crypto_sha256(salt, salted, sizeof(salted) / sizeof(salted[0]));
     if (error == OK)
-        error = crypto_hkdf_extract(prk, salt, sizeof(salt), shared, sizeof(shared));
-    for (size_t i = 0; error == OK && i < sizeof(outputs) / sizeof(outputs[0]); i++) {
-        error = crypto_hkdf_expand(outputs[i].key, KEY_SIZE, prk, (const uint8_t *)outputs[i].info,
-                                   strlen(outputs[i].info));
-    }
+        error = crypto_hkdf(keys, sizeof(keys) / sizeof(keys[0]), salt, sizeof(salt), shared,
+                            sizeof(shared));
     crypto_wipe(shared, sizeof(shared));
     crypto_wipe(salt, sizeof(salt));
-    crypto_wipe(prk, sizeof(prk));
     return error;
 }
 

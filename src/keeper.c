@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "crypto.h"
 #include "identity.h"
 #include "line.h"
 #include "log.h"
@@ -48,7 +49,7 @@ struct answer {
 static pthread_mutex_t line_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Sign if these bytes are one Info and nothing but it. */
-static enum kith_error sign(const struct keeper_task *task, const struct identity *identity,
+static enum kith_error sign(const struct keeper_task *task, struct crypto_signer *signer,
                             const uint8_t *bytes, size_t len,
                             uint8_t signature[static SIGNATURE_SIZE])
 {
@@ -58,7 +59,7 @@ static enum kith_error sign(const struct keeper_task *task, const struct identit
     if (!wire_get_info(&info, bytes, len))
         return ERR_KEEPER;
     len = handshake_signed_bytes(message, task->namespace, task->namespace_len, bytes, len);
-    return crypto_ed25519_sign(signature, identity->seed, message, len);
+    return crypto_signer_sign(signer, signature, message, len);
 }
 
 /* Open if the path is one of the task's. */
@@ -72,7 +73,7 @@ static int open_again(const struct keeper_task *task, const char *path)
     return -1;
 }
 
-static bool answer_one(int fd, const struct keeper_task *task, const struct identity *identity,
+static bool answer_one(int fd, const struct keeper_task *task, struct crypto_signer *signer,
                        const struct request *request, uint8_t *bytes)
 {
     struct answer answer = {0};
@@ -80,7 +81,7 @@ static bool answer_one(int fd, const struct keeper_task *task, const struct iden
     bool sent;
 
     if (request->kind == REQUEST_SIGN) {
-        answer.error = (int32_t)sign(task, identity, bytes, request->len, answer.signature);
+        answer.error = (int32_t)sign(task, signer, bytes, request->len, answer.signature);
     } else {
         bytes[request->len] = '\0';
         opened = open_again(task, (const char *)bytes);
@@ -93,7 +94,7 @@ static bool answer_one(int fd, const struct keeper_task *task, const struct iden
 }
 
 /* The keeper's whole life, once it has the key. A request that is none ends it. */
-static void serve(int fd, const struct keeper_task *task, const struct identity *identity)
+static void serve(int fd, const struct keeper_task *task, struct crypto_signer *signer)
 {
     uint8_t bytes[REQUEST_MAX + 1];
     struct request request;
@@ -101,7 +102,7 @@ static void serve(int fd, const struct keeper_task *task, const struct identity 
     while (line_receive(fd, &request, sizeof(request), NULL)) {
         if ((request.kind != REQUEST_SIGN && request.kind != REQUEST_OPEN) ||
             request.len > REQUEST_MAX || !line_receive(fd, bytes, request.len, NULL) ||
-            !answer_one(fd, task, identity, &request, bytes))
+            !answer_one(fd, task, signer, &request, bytes))
             break;
     }
 }
@@ -114,11 +115,17 @@ static void keep(int fd, const struct keeper_task *task)
 {
     static struct identity identity;
     const struct sandbox_needs needs = {.beside = task->files, .beside_count = task->file_count};
+    struct crypto_signer *signer = NULL;
     struct report report = {0};
     enum kith_error error;
 
     protect_secret(&identity, sizeof(identity));
+    crypto_keep_secrets();
     error = identity_read(&identity, task->identity, task->passphrase_file);
+    if (error == OK) {
+        signer = crypto_signer_new(identity.seed);
+        error = signer != NULL ? OK : ERR_MEMORY;
+    }
     if (error != OK)
         identity_complain(error, task->identity, errno);
     else
@@ -126,12 +133,13 @@ static void keep(int fd, const struct keeper_task *task)
     signals_ignore();
     report.error = (int32_t)error;
     memcpy(report.public_key, identity.public_key, KEY_SIZE);
+    identity_wipe(&identity); /* the signer has the key from here on */
     protect_close_all_but(fd);
     if (error == OK)
         sandbox_enter(SANDBOX_KEEPER, &needs);
     if (line_send(fd, &report, sizeof(report), -1) && error == OK)
-        serve(fd, task, &identity);
-    identity_wipe(&identity);
+        serve(fd, task, signer);
+    crypto_signer_free(signer);
 }
 
 /* One request and its answer; a descriptor that comes with it is stored in *opened. */

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "crypto.h"
+#include "key_file.h"
 
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 #define PEM_BEGIN "-----BEGIN "
@@ -154,4 +156,29 @@ enum kith_error pem_body(struct text tidy, struct text label, struct text *body)
         return tidy.len == 0 ? OK : ERR_KEY_FORMAT;
     }
     return ERR_KEY_DAMAGED;
+}
+
+enum kith_error pem_decode(uint8_t *out, size_t size, size_t *len, struct text body)
+{
+    char digits[KEY_FILE_MAX];
+    const size_t most = (size - 3) / 3 * 4;
+    size_t count = 0;
+    int decoded = 0;
+    enum kith_error error = OK;
+
+    for (size_t i = 0; error == OK && i < body.len; i++) {
+        if (strchr(" \t\r\n", body.at[i]) != NULL)
+            continue;
+        if (count < most)
+            digits[count++] = body.at[i];
+        else
+            error = ERR_FILE_TOO_LARGE;
+    }
+    if (error == OK) {
+        decoded = crypto_base64_decode(out, digits, count);
+        error = decoded > 0 ? OK : ERR_KEY_DAMAGED;
+    }
+    *len = error == OK ? (size_t)decoded : 0;
+    crypto_wipe(digits, count);
+    return error;
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "error.h"
 
@@ -58,5 +59,15 @@ bool pem_label(struct text tidy, struct text *label);
  * missing, ERR_KEY_FORMAT if there is more behind it.
  */
 must_check enum kith_error pem_body(struct text tidy, struct text label, struct text *body);
+
+/* Room for what so many digits of base64 become, as pem_decode needs it. */
+#define PEM_DECODED_SIZE(digits) ((digits) / 4 * 3 + 3)
+
+/*
+ * Decode the base64 of a body into out: PEM_DECODED_SIZE of as many digits as are allowed, at most
+ * KEY_FILE_MAX. *len is what came out, never 0. ERR_FILE_TOO_LARGE for more digits,
+ * ERR_KEY_DAMAGED. What is left in out may be a secret.
+ */
+must_check enum kith_error pem_decode(uint8_t *out, size_t size, size_t *len, struct text body);
 
 #endif

@@ -164,22 +164,12 @@ static enum kith_error read_container(uint8_t seed[static KEY_SIZE], struct read
 
 enum kith_error openssh_private_key(uint8_t seed[static KEY_SIZE], struct text body)
 {
-    char base64[KEY_FILE_MAX];
-    uint8_t container[KEY_FILE_MAX / 4 * 3 + 3];
-    size_t used = 0;
-    int decoded = 0;
-    enum kith_error error = ERR_KEY_DAMAGED;
+    uint8_t container[PEM_DECODED_SIZE(KEY_FILE_MAX)];
+    size_t len = 0;
+    enum kith_error error = pem_decode(container, sizeof container, &len, body);
 
-    if (body.len > sizeof base64)
-        return ERR_FILE_TOO_LARGE;
-    for (size_t i = 0; i < body.len; i++) {
-        if (body.at[i] != '\n')
-            base64[used++] = body.at[i];
-    }
-    decoded = crypto_base64_decode(container, base64, used);
-    if (decoded >= 0)
-        error = read_container(seed, (struct reader){container, (size_t)decoded});
-    crypto_wipe(base64, used);
+    if (error == OK)
+        error = read_container(seed, (struct reader){container, len});
     crypto_wipe(container, sizeof container);
     return error;
 }

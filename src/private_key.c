@@ -7,26 +7,31 @@
 #include "key_file.h"
 #include "key_text.h"
 #include "openssh_key.h"
+#include "pkcs8.h"
 
-/* PEM, by its label. libcrypto's forms go to it whole, frame and all. */
+/* PEM, by its label. */
 static enum kith_error parse_pem(uint8_t seed[static KEY_SIZE], struct text tidy, struct text label,
                                  crypto_passphrase *ask, void *context)
 {
     bool openssh = text_equals(label, "OPENSSH PRIVATE KEY");
-    bool pkcs8 = text_equals(label, "PRIVATE KEY") || text_equals(label, "ENCRYPTED PRIVATE KEY");
+    bool plain = text_equals(label, "PRIVATE KEY");
+    bool encrypted = text_equals(label, "ENCRYPTED PRIVATE KEY");
     struct text body = {0};
     enum kith_error error = OK;
 
     if (text_ends(label, "PUBLIC KEY"))
         return ERR_KEY_PUBLIC;
-    if (!openssh && !pkcs8) /* RSA, EC, DSA PRIVATE KEY: the forms older than PKCS#8 */
+    if (!openssh && !plain &&
+        !encrypted) /* RSA, EC, DSA PRIVATE KEY: the forms older than PKCS#8 */
         return text_ends(label, " PRIVATE KEY") ? ERR_KEY_TYPE : ERR_KEY_FORMAT;
     error = pem_body(tidy, label, &body);
     if (error != OK)
         return error;
     if (openssh)
         return openssh_private_key(seed, body);
-    return crypto_pem_private(seed, tidy.at, tidy.len, ask, context);
+    if (encrypted)
+        return pkcs8_encrypted_key(seed, body, ask, context);
+    return pkcs8_private_key(seed, body);
 }
 
 /* A line of 64 hex digits; with a name behind it is what kith writes a public key as. */

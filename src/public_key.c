@@ -10,6 +10,7 @@
 #include "key_file.h"
 #include "key_text.h"
 #include "openssh_key.h"
+#include "pkcs8.h"
 
 /* Every blob begins with the length of a short string: three zero bytes. */
 #define BLOB_BEGIN "AAAA"
@@ -56,7 +57,7 @@ static enum kith_error parse_pem(uint8_t key[static KEY_SIZE], struct text tidy,
         return ERR_KEY_TYPE; /* RSA PUBLIC KEY: the form older than SubjectPublicKeyInfo */
     error = pem_body(tidy, label, &body);
     if (error == OK)
-        error = crypto_pem_public(key, tidy.at, tidy.len);
+        error = pkcs8_public_key(key, body);
     return error != OK ? error : crypto_ed25519_check_point(key);
 }
 

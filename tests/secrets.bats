@@ -16,7 +16,7 @@ keeper_of() {
 }
 
 in_memory() {
-    python3 "$tools/search_memory.py" "$1" "$2"
+    python3 "$tools/search_memory.py" "$@"
 }
 
 needs_memory() {
@@ -25,7 +25,8 @@ needs_memory() {
     [ -e "/proc/self/task/$$/children" ] || skip "no /proc that lists children"
 }
 
-# holds_no_key PID FILE: not this process but its keeper has the key, in no form.
+# holds_no_key PID FILE: not this process but its keeper has the key, once, in memory that is locked
+# and left out of core files.
 holds_no_key() {
     local seed base64 keeper
     seed=$(seed_of "$2")
@@ -33,7 +34,8 @@ holds_no_key() {
     keeper=$(keeper_of "$1")
     [ "$(in_memory "$1" "$seed")" = 0 ]
     [ "$(in_memory "$1" "$base64")" = 0 ]
-    [ "$(in_memory "$keeper" "$seed")" -ge 1 ]
+    [ "$(in_memory "$keeper" "$seed")" = 1 ]
+    [ "$(in_memory "$keeper" "$seed" lo dd)" = 1 ]
     [ "$(in_memory "$keeper" "$base64")" = 0 ]
 }
 

@@ -1,5 +1,5 @@
 /*
- * The two parties of a handshake in a test: an identity that signs with a seed in memory, and
+ * The two parties of a handshake in a test: an identity that signs with a key in memory, and
  * hellos made by hand, so that each field can be wrong.
  */
 #ifndef KITH_TEST_PARTY_H
@@ -14,7 +14,7 @@
 struct party {
     struct signer signer;
     struct handshake_params params;
-    uint8_t seed[KEY_SIZE];
+    struct crypto_signer *key;
     uint8_t secret[KEY_SIZE]; /* ephemeral */
 };
 
@@ -26,10 +26,10 @@ static inline enum kith_error party_sign(void *context, uint8_t signature[static
     size_t len = handshake_signed_bytes(message, party->params.namespace,
                                         party->params.namespace_len, info, info_len);
 
-    return crypto_ed25519_sign(signature, party->seed, message, len);
+    return crypto_signer_sign(party->key, signature, message, len);
 }
 
-/* *party is what its signer refers to, and stays where it is. */
+/* *party is what its signer refers to, and stays where it is; party_end if it does not for long. */
 static inline enum kith_error party_start(struct party *party, const uint8_t seed[static KEY_SIZE],
                                           const uint8_t secret[static KEY_SIZE],
                                           const uint8_t *namespace, size_t namespace_len)
@@ -42,9 +42,17 @@ static inline enum kith_error party_start(struct party *party, const uint8_t see
     };
     party->signer.sign = party_sign;
     party->signer.context = party;
-    memcpy(party->seed, seed, KEY_SIZE);
+    party->key = crypto_signer_new(seed);
+    if (party->key == NULL)
+        return ERR_MEMORY;
     memcpy(party->secret, secret, KEY_SIZE);
     return crypto_ed25519_public(party->signer.public_key, seed);
+}
+
+static inline void party_end(struct party *party)
+{
+    crypto_signer_free(party->key);
+    party->key = NULL;
 }
 
 /* Sign info as this party does, and write the hello that comes of it; *len is its length. */

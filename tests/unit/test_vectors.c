@@ -166,6 +166,8 @@ static void check_handshake(const char *vector, struct session_keys *dialed,
     check_frame(frame3, sizeof(frame3), vector, 2);
     error = listener_finish(&l, frame3 + FRAME_HEADER_SIZE, MESSAGE_3_SIZE, accepted);
     CHECK(error == OK, "%s: the listener is done", name);
+    party_end(&dialer);
+    party_end(&listener);
 }
 
 /*
