@@ -15,6 +15,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
 #include <openssl/pkcs12.h>
 #include <openssl/proverr.h>
 #include <openssl/rand.h>
@@ -24,7 +25,7 @@
 
 static struct {
     EVP_MD *sha256;
-    EVP_MAC *hmac;
+    EVP_KDF *hkdf;
     EVP_CIPHER *chacha20_poly1305;
 } fetched;
 
@@ -54,9 +55,9 @@ enum kith_error crypto_start(void)
     if (OPENSSL_init_crypto(options, NULL) != 1)
         return result(ERR_CRYPTO);
     fetched.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    fetched.hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    fetched.hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
     fetched.chacha20_poly1305 = EVP_CIPHER_fetch(NULL, "ChaCha20-Poly1305", NULL);
-    return result_of(fetched.sha256 && fetched.hmac && fetched.chacha20_poly1305);
+    return result_of(fetched.sha256 && fetched.hkdf && fetched.chacha20_poly1305);
 }
 
 /* ---- Memory and randomness ---- */
@@ -99,39 +100,41 @@ enum kith_error crypto_sha256(uint8_t out[static HASH_SIZE], const struct piece 
     return result_of(good);
 }
 
-/*
- * HMAC over the concatenation of count pieces. The first time, digest says which one to use; NULL
- * after that.
- */
-static bool hmac(EVP_MAC_CTX *context, uint8_t out[static HASH_SIZE], const OSSL_PARAM *digest,
-                 const uint8_t *key, size_t key_len, const struct piece *pieces, size_t count)
+/* OSSL_PARAM knows no const, though libcrypto only reads what is passed in by it. */
+static OSSL_PARAM octets(const char *name, const void *bytes, size_t len)
 {
-    size_t len = 0;
-    bool good = EVP_MAC_init(context, key, key_len, digest) == 1;
-    for (size_t i = 0; good && i < count; i++)
-        good = EVP_MAC_update(context, pieces[i].bytes, pieces[i].len) == 1;
-    return good && EVP_MAC_final(context, out, &len, HASH_SIZE) == 1;
+    return OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)bytes, len);
 }
 
-/* On top of HMAC: libcrypto's own HKDF looks every algorithm up again for every output. */
+/*
+ * One step of HKDF: its mode, and the two parameters that go with it. Each in a context of its own,
+ * since libcrypto 3.0 crashes when an info is followed by an empty one.
+ */
+static bool hkdf(int mode, OSSL_PARAM first, OSSL_PARAM second, uint8_t out[static HASH_SIZE])
+{
+    char digest[] = "SHA256";
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
+        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+        first,
+        second,
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_KDF_CTX *context = EVP_KDF_CTX_new(fetched.hkdf);
+    bool good = context && EVP_KDF_derive(context, out, HASH_SIZE, params) == 1;
+    EVP_KDF_CTX_free(context);
+    return good;
+}
+
 enum kith_error crypto_hkdf(const struct derived_key *keys, size_t count, const uint8_t *salt,
                             size_t salt_len, const uint8_t *secret, size_t secret_len)
 {
-    char name[] = "SHA256";
-    const OSSL_PARAM digest[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
-        OSSL_PARAM_construct_end(),
-    };
-    const struct piece input = {secret, secret_len};
     uint8_t prk[HASH_SIZE];
-    EVP_MAC_CTX *context = EVP_MAC_CTX_new(fetched.hmac);
-    bool good = context && hmac(context, prk, digest, salt, salt_len, &input, 1);
-    for (size_t i = 0; good && i < count; i++) {
-        /* A key is one block of output, the first: its number is behind the info. */
-        const struct piece block[] = {{keys[i].info, strlen(keys[i].info)}, {"\1", 1}};
-        good = hmac(context, keys[i].key, NULL, prk, sizeof(prk), block, 2);
-    }
-    EVP_MAC_CTX_free(context);
+    bool good = hkdf(EVP_KDF_HKDF_MODE_EXTRACT_ONLY, octets(OSSL_KDF_PARAM_KEY, secret, secret_len),
+                     octets(OSSL_KDF_PARAM_SALT, salt, salt_len), prk);
+    for (size_t i = 0; good && i < count; i++)
+        good = hkdf(EVP_KDF_HKDF_MODE_EXPAND_ONLY, octets(OSSL_KDF_PARAM_KEY, prk, sizeof(prk)),
+                    octets(OSSL_KDF_PARAM_INFO, keys[i].info, strlen(keys[i].info)), keys[i].key);
     crypto_wipe(prk, sizeof(prk));
     return result_of(good);
 }
@@ -172,16 +175,10 @@ static EVP_PKEY *make_key(struct key_type *type, int selection, OSSL_PARAM *part
     return key;
 }
 
-/* OSSL_PARAM knows no const, though libcrypto only reads what is passed in by it. */
-static OSSL_PARAM octets(const char *name, const uint8_t bytes[static KEY_SIZE])
-{
-    return OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)bytes, KEY_SIZE);
-}
-
 static EVP_PKEY *make_public(struct key_type *type, const uint8_t public_key[static KEY_SIZE])
 {
     OSSL_PARAM parts[] = {
-        octets(OSSL_PKEY_PARAM_PUB_KEY, public_key),
+        octets(OSSL_PKEY_PARAM_PUB_KEY, public_key, KEY_SIZE),
         OSSL_PARAM_construct_end(),
     };
     return make_key(type, EVP_PKEY_PUBLIC_KEY, parts);
@@ -197,8 +194,8 @@ static EVP_PKEY *x25519_secret(const uint8_t secret[static KEY_SIZE])
 {
     static const uint8_t unused[KEY_SIZE];
     OSSL_PARAM parts[] = {
-        octets(OSSL_PKEY_PARAM_PRIV_KEY, secret),
-        octets(OSSL_PKEY_PARAM_PUB_KEY, unused),
+        octets(OSSL_PKEY_PARAM_PRIV_KEY, secret, KEY_SIZE),
+        octets(OSSL_PKEY_PARAM_PUB_KEY, unused, KEY_SIZE),
         OSSL_PARAM_construct_end(),
     };
     return make_key(&x25519, EVP_PKEY_KEYPAIR, parts);
@@ -242,7 +239,7 @@ enum kith_error crypto_x25519_public(uint8_t public_key[static KEY_SIZE],
 static EVP_PKEY *ed25519_secret(const uint8_t seed[static KEY_SIZE])
 {
     OSSL_PARAM parts[] = {
-        octets(OSSL_PKEY_PARAM_PRIV_KEY, seed),
+        octets(OSSL_PKEY_PARAM_PRIV_KEY, seed, KEY_SIZE),
         OSSL_PARAM_construct_end(),
     };
     return make_key(&ed25519, EVP_PKEY_KEYPAIR, parts);
