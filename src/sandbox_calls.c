@@ -13,6 +13,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -116,7 +117,21 @@ static const int daemon_calls[] = {
 #endif
 };
 
-#define FILTER_MAX 512
+/* The calls of a role that are allowed whatever their arguments are. */
+#define CALLS_MAX 128 /* another one would be refused */
+
+struct calls {
+    unsigned numbers[CALLS_MAX];
+    size_t count;
+};
+
+static void allow(struct calls *calls, const int *list, size_t count)
+{
+    for (size_t i = 0; i < count && calls->count < CALLS_MAX; i++)
+        calls->numbers[calls->count++] = (unsigned)list[i];
+}
+
+#define FILTER_MAX 512 /* room for the search over CALLS_MAX, and for the rest */
 
 struct filter {
     struct sock_filter code[FILTER_MAX];
@@ -133,14 +148,6 @@ static void emit(struct filter *filter, struct sock_filter instruction)
 #define JUMP(code, value, yes, no)                                                                 \
     ((struct sock_filter)BPF_JUMP((unsigned short)(code), (value), (yes), (no)))
 
-static void allow(struct filter *filter, const int *calls, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        emit(filter, JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)calls[i], 0, 1));
-        emit(filter, STATEMENT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
-    }
-}
-
 /* Allow a call depending on the low half of an argument: compare is BPF_JEQ or BPF_JSET. */
 static void allow_if(struct filter *filter, int call, unsigned argument, unsigned short compare,
                      unsigned value, bool wanted)
@@ -155,23 +162,55 @@ static void allow_if(struct filter *filter, int call, unsigned argument, unsigne
     emit(filter, STATEMENT(BPF_RET | BPF_K, wanted ? refuse : SECCOMP_RET_ALLOW));
 }
 
+static int by_number(const void *a, const void *b)
+{
+    unsigned first = *(const unsigned *)a, second = *(const unsigned *)b;
+
+    return (first > second) - (first < second);
+}
+
+#define LEAF 4 /* so many are compared with one by one */
+
+/*
+ * Allow these, which are sorted, and refuse the rest, by halves: the kernel tries a new filter with
+ * every call there is, which takes longer than all else in the start of a confinement.
+ */
+static void emit_search(struct filter *filter, const unsigned *numbers, size_t count)
+{
+    size_t half = count / 2;
+    unsigned short branch = filter->len;
+
+    if (count > LEAF) {
+        emit(filter, JUMP(BPF_JMP | BPF_JGE | BPF_K, numbers[half], 0, 0));
+        emit_search(filter, numbers, half);
+        filter->code[branch].jt = (uint8_t)(filter->len - branch - 1);
+        emit_search(filter, numbers + half, count - half);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        emit(filter, JUMP(BPF_JMP | BPF_JEQ | BPF_K, numbers[i], (uint8_t)(count - i), 0));
+    emit(filter, STATEMENT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM));
+    emit(filter, STATEMENT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+}
+
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
-static void allow_role(struct filter *filter, enum sandbox_role role)
+/* What a role may call: some depending on an argument, the others gathered for the search. */
+static void allow_role(struct filter *filter, struct calls *calls, enum sandbox_role role)
 {
-    allow(filter, base_calls, COUNT(base_calls));
+    allow(calls, base_calls, COUNT(base_calls));
     allow_if(filter, SYS_tgkill, 0, BPF_JEQ, (unsigned)getpid(), true); /* raise */
     if (role == SANDBOX_KEEPER)
-        allow(filter, keeper_calls, COUNT(keeper_calls));
+        allow(calls, keeper_calls, COUNT(keeper_calls));
     if (role >= SANDBOX_PIPE) {
-        allow(filter, pipe_calls, COUNT(pipe_calls));
+        allow(calls, pipe_calls, COUNT(pipe_calls));
         allow_if(filter, SYS_ioctl, 1, BPF_JEQ, TCGETS, true); /* isatty */
     }
     if (role >= SANDBOX_LISTEN)
-        allow(filter, listen_calls, COUNT(listen_calls));
+        allow(calls, listen_calls, COUNT(listen_calls));
     if (role == SANDBOX_DAEMON) {
-        allow(filter, daemon_calls, COUNT(daemon_calls));
-        allow(filter, (const int[]){SYS_mmap, SYS_mprotect}, 2); /* the resolver's libraries */
+        allow(calls, daemon_calls, COUNT(daemon_calls));
+        allow(calls, (const int[]){SYS_mmap, SYS_mprotect}, 2); /* the resolver's libraries */
         allow_if(filter, SYS_clone, 0, BPF_JSET, CLONE_THREAD, true);
     } else {
         allow_if(filter, SYS_mmap, 2, BPF_JSET, PROT_EXEC, false);
@@ -181,6 +220,7 @@ static void allow_role(struct filter *filter, enum sandbox_role role)
 
 const char *sandbox_filter_calls(enum sandbox_role role)
 {
+    struct calls calls = {.count = 0};
     struct filter filter = {.len = 0};
     struct sock_fprog program = {.filter = filter.code};
 
@@ -188,13 +228,14 @@ const char *sandbox_filter_calls(enum sandbox_role role)
     emit(&filter, JUMP(BPF_JMP | BPF_JEQ | BPF_K, OUR_ARCH, 1, 0));
     emit(&filter, STATEMENT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
     emit(&filter, STATEMENT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
-    allow_role(&filter, role);
+    allow_role(&filter, &calls, role);
 #ifdef SYS_clone3
     /* Its flags are in memory, where a filter cannot look: the C library then takes clone. */
     emit(&filter, JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1));
     emit(&filter, STATEMENT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS));
 #endif
-    emit(&filter, STATEMENT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM));
+    qsort(calls.numbers, calls.count, sizeof(calls.numbers[0]), by_number);
+    emit_search(&filter, calls.numbers, calls.count);
     program.len = filter.len;
     if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) != 0)
         return strerror(errno);
