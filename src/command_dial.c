@@ -75,6 +75,7 @@ enum kith_error command_dial(const struct options *options)
 
         static const struct sandbox_needs nothing;
 
+        setup_dismiss_keeper(&setup);
         if (!setup.confines_calls)
             setup_confine(&setup, SANDBOX_PIPE, &nothing);
         who_format(who, callee.name, callee.key);
@@ -118,6 +119,7 @@ enum kith_error command_check(const struct options *options)
             call_complain(&call, error, &callee, "check", LOG_ERROR);
     }
     if (error == OK) {
+        setup_dismiss_keeper(&setup);
         setup_report_ready(options, call.greeting.peer.text);
         print_check(&callee, &call.greeting);
     }

@@ -108,6 +108,8 @@ enum kith_error command_keygen(const struct options *options)
     }
     error = path_of_identity(path, given);
     if (error == OK)
+        error = crypto_start_keys();
+    if (error == OK)
         error = make(pem, public_key);
     if (error != OK)
         return complain(error, "keygen", given != NULL ? given : "identity");
@@ -181,6 +183,8 @@ enum kith_error command_pubkey(const struct options *options)
     bool is_private = false;
     enum kith_error error = path_of_identity(path, given);
 
+    if (error == OK)
+        error = crypto_start_keys();
     if (error == OK)
         error = read_any(&file, path, &is_private);
     if (error == OK)

@@ -76,6 +76,7 @@ enum kith_error command_listen(const struct options *options)
     if (error == OK) {
         char who[WHO_TEXT_SIZE];
 
+        setup_dismiss_keeper(&setup);
         who_format(who, peers_find_key(&chosen, guest.key)->name, guest.key);
         log_event(LOG_SUMMARY, "listen", who, "connected", NULL);
         error = pipe_run(&ends, options, "listen", guest.fd, &guest.keys, who, &guest.from);

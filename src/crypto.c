@@ -42,22 +42,24 @@ static enum kith_error result_of(bool success)
     return result(success ? OK : ERR_CRYPTO);
 }
 
-enum kith_error crypto_start(void)
+enum kith_error crypto_start_keys(void)
 {
-    /*
-     * No configuration file, no tables of names and messages: they would double the time of a
-     * start, for nothing that is used here. No clean-up at exit, which would pull libcrypto from
-     * under threads that still run.
-     */
+    /* No configuration file, no tables of names: they would double the time of a start. No
+     * clean-up at exit, which would pull libcrypto from under threads that still run. */
     const uint64_t options = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
                              OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS |
                              OPENSSL_INIT_NO_ATEXIT;
-    if (OPENSSL_init_crypto(options, NULL) != 1)
-        return result(ERR_CRYPTO);
-    fetched.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    if (OPENSSL_init_crypto(options, NULL) == 1 && !fetched.sha256)
+        fetched.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    return result_of(fetched.sha256 != NULL);
+}
+
+enum kith_error crypto_start(void)
+{
+    bool started = crypto_start_keys() == OK;
     fetched.hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
     fetched.chacha20_poly1305 = EVP_CIPHER_fetch(NULL, "ChaCha20-Poly1305", NULL);
-    return result_of(fetched.sha256 && fetched.hkdf && fetched.chacha20_poly1305);
+    return result_of(started && fetched.hkdf && fetched.chacha20_poly1305);
 }
 
 /* ---- Memory and randomness ---- */

@@ -22,6 +22,12 @@
  */
 must_check enum kith_error crypto_start(void);
 
+/*
+ * The part of it that hashes, Ed25519, X25519 and key files need, for who does nothing else, or
+ * forks who does: it takes a third of the time. Fine twice, and before crypto_start.
+ */
+must_check enum kith_error crypto_start_keys(void);
+
 /* Overwrite a secret; never optimised away. */
 void crypto_wipe(void *secret, size_t len);
 

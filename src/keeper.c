@@ -184,10 +184,10 @@ int keeper_open(struct keeper *keeper, const char *path)
 
 enum kith_error keeper_start(struct keeper *keeper, const struct keeper_task *task)
 {
-    struct report report;
     int ends[2];
 
     keeper->fd = -1;
+    keeper->process = -1;
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) {
         log_event(LOG_ERROR, "keeper", NULL, strerror(errno), NULL);
         return ERR_SYSTEM;
@@ -200,15 +200,21 @@ enum kith_error keeper_start(struct keeper *keeper, const struct keeper_task *ta
     }
     (void)close(ends[1]);
     keeper->fd = ends[0];
-    if (keeper->process < 0)
-        report.error = ERR_SYSTEM;
-    else if (fcntl(ends[0], F_SETFD, FD_CLOEXEC) != 0 ||
-             !line_receive(ends[0], &report, sizeof(report), NULL))
-        report.error = ERR_KEEPER;
-    if (report.error == ERR_KEEPER)
+    if (keeper->process > 0 && fcntl(keeper->fd, F_SETFD, FD_CLOEXEC) == 0)
+        return OK;
+    log_event(LOG_ERROR, "keeper", NULL, strerror(errno), NULL);
+    keeper_stop(keeper);
+    return ERR_SYSTEM;
+}
+
+enum kith_error keeper_await(struct keeper *keeper)
+{
+    struct report report;
+
+    if (!line_receive(keeper->fd, &report, sizeof(report), NULL)) {
         log_event(LOG_ERROR, "keeper", NULL, "ended before it had the private key", NULL);
-    else if (keeper->process < 0)
-        log_event(LOG_ERROR, "keeper", NULL, strerror(errno), NULL);
+        report.error = ERR_KEEPER;
+    }
     if (report.error != OK) {
         keeper_stop(keeper);
         return (enum kith_error)report.error;
@@ -219,12 +225,17 @@ enum kith_error keeper_start(struct keeper *keeper, const struct keeper_task *ta
     return OK;
 }
 
+void keeper_dismiss(struct keeper *keeper)
+{
+    if (keeper->fd >= 0)
+        (void)close(keeper->fd);
+    keeper->fd = -1;
+}
+
 void keeper_stop(struct keeper *keeper)
 {
-    if (keeper->fd < 0)
-        return;
-    (void)close(keeper->fd);
-    keeper->fd = -1;
+    keeper_dismiss(keeper);
     while (keeper->process > 0 && waitpid(keeper->process, NULL, 0) < 0 && errno == EINTR)
         continue;
+    keeper->process = -1;
 }

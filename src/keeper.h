@@ -23,17 +23,23 @@ struct keeper_task {
 };
 
 struct keeper {
-    int fd; /* our end of the line to it; -1 when there is none */
-    pid_t process;
+    int fd;               /* our end of the line to it; -1 when there is none */
+    pid_t process;        /* or -1: none to wait for */
     struct signer signer; /* asks it: safe for threads */
 };
 
 /*
  * Fork the keeper, which reads the identity and signs handshakes under this namespace and nothing
- * else, until the line is closed. Before any thread starts. What is wrong with the identity it
- * says itself; its error is returned. The struct must not move.
+ * else, until the line is closed. Before any thread starts, and after crypto_start_keys.
+ * keeper_await has to follow. A failure is logged.
  */
 must_check enum kith_error keeper_start(struct keeper *keeper, const struct keeper_task *task);
+
+/*
+ * Wait until it has the key; then the signer can be used. What is wrong with the identity it says
+ * itself, so nothing else is logged before; its error is returned. The struct must not move.
+ */
+must_check enum kith_error keeper_await(struct keeper *keeper);
 
 /*
  * Open one of the task's files, by the path it has there: a confined process cannot, since the
@@ -41,7 +47,10 @@ must_check enum kith_error keeper_start(struct keeper *keeper, const struct keep
  */
 int keeper_open(struct keeper *keeper, const char *path);
 
-/* Close the line, at which the keeper ends, and wait for that. Fine twice. */
+/* Close the line, at which the keeper ends in its own time. Fine twice. */
+void keeper_dismiss(struct keeper *keeper);
+
+/* The same, and wait for its end. Fine twice. */
 void keeper_stop(struct keeper *keeper);
 
 #endif

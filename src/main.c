@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "commands.h"
-#include "crypto.h"
 #include "log.h"
 #include "options.h"
 #include "protect.h"
@@ -95,12 +94,7 @@ static enum exit_status run(const struct command *command, int argc, char **argv
         return EXIT_WHOLE;
     }
     log_configure(level_of(&options), options.json);
-    error = crypto_start();
-    if (error != OK)
-        log_event(LOG_ERROR, command->name, NULL, error_text(error), error_hint(error));
-    else
-        error = command->run(&options);
-    return error_exit_status(error);
+    return error_exit_status(command->run(&options));
 }
 
 int main(int argc, char **argv)

@@ -4,6 +4,7 @@
  */
 #include "setup.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,6 +43,25 @@ static void set_rules(struct setup *setup)
     setup->rules.signer = &setup->keeper.signer;
 }
 
+/*
+ * Start the keeper, and while it reads the key the rest of libcrypto, which it needs not. Whatever
+ * is wrong here as well, a complaint about the identity comes first, and alone.
+ */
+static enum kith_error start(struct setup *setup, const struct keeper_task *task)
+{
+    enum kith_error started = crypto_start_keys();
+    enum kith_error error = keeper_start(&setup->keeper, task);
+
+    if (error != OK)
+        return error;
+    if (started == OK)
+        started = crypto_start();
+    error = keeper_await(&setup->keeper);
+    if (error == OK && started != OK)
+        return setup_complain(started, "libcrypto", NULL, NULL);
+    return error;
+}
+
 enum kith_error setup_begin(struct setup *setup, const struct options *options, const char *peer)
 {
     struct keeper_task task;
@@ -50,6 +70,7 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options, 
     memset(setup, 0, sizeof(*setup));
     setup->options = options;
     setup->keeper.fd = -1;
+    setup->keeper.process = -1;
     setup->net = (struct net_options){
         .family = options->family, .source = options->source, .first_with_syn = true};
     set_rules(setup);
@@ -71,7 +92,7 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options, 
     };
     setup->who.peers_path = setup->peers_path;
     setup->who.own_key = setup->keeper.signer.public_key;
-    return keeper_start(&setup->keeper, &task);
+    return start(setup, &task);
 }
 
 static int open_by_keeper(void *keeper, const char *path)
@@ -151,6 +172,12 @@ void setup_announce(const struct setup *setup, const char *what,
     hex_encode(key, setup->keeper.signer.public_key, KEY_SIZE);
     (void)snprintf(line, sizeof(line), "to call, type there: kith dial %s@%s", key, at);
     log_event(LOG_NOTE, what, listeners->text, line, NULL);
+}
+
+void setup_dismiss_keeper(struct setup *setup)
+{
+    (void)signal(SIGCHLD, SIG_IGN); /* so that it leaves no zombie */
+    keeper_dismiss(&setup->keeper);
 }
 
 void setup_end(struct setup *setup)

@@ -58,6 +58,12 @@ enum kith_error setup_complain(enum kith_error error, const char *what, const ch
 void setup_announce(const struct setup *setup, const char *what,
                     const struct net_listeners *listeners, const struct address *asked);
 
+/*
+ * No handshake follows, and there are no other children: let the keeper go, and the key with it,
+ * while we go on. setup_end then has little to wait for.
+ */
+void setup_dismiss_keeper(struct setup *setup);
+
 /* Let the keeper go and free; fine twice. */
 void setup_end(struct setup *setup);
 

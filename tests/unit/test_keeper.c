@@ -61,6 +61,13 @@ static bool raw(const struct keeper *keeper, uint16_t kind, const void *bytes, s
            line_receive(keeper->fd, answer, sizeof(*answer), NULL);
 }
 
+static enum kith_error start(struct keeper *keeper)
+{
+    enum kith_error error = keeper_start(keeper, &task);
+
+    return error == OK ? keeper_await(keeper) : error;
+}
+
 static void test_signing(struct keeper *keeper)
 {
     struct info info = {.timestamp_ms = 1757500000000, .has_tag = true};
@@ -115,19 +122,20 @@ static void test_end(void)
     pid_t process;
     int status = 0;
 
-    CHECK(keeper_start(&keeper, &task) == OK, "another keeper");
+    CHECK(start(&keeper) == OK, "another keeper");
     CHECK(!raw(&keeper, 7, "x", 1, &answer), "an unknown request ends it");
     keeper_stop(&keeper);
-    CHECK(keeper_start(&keeper, &task) == OK, "and another");
+    CHECK(start(&keeper) == OK, "and another");
     process = keeper.process;
     CHECK(kill(process, SIGTERM) == 0 && kill(process, SIGINT) == 0 && kill(process, SIGHUP) == 0,
           "signals");
     test_signing(&keeper);
-    (void)close(keeper.fd);
+    keeper_dismiss(&keeper);
     CHECK(waitpid(process, &status, 0) == process && WIFEXITED(status) && WEXITSTATUS(status) == 0,
           "it ends with the line, not by signals that its parent gets as well");
-    keeper.fd = -1;
+    keeper_dismiss(&keeper);
     keeper_stop(&keeper);
+    CHECK(keeper.process < 0, "and there is nothing more to wait for");
 }
 
 int main(void)
@@ -147,7 +155,7 @@ int main(void)
     put_file(identity, seed); /* RFC 8032, 7.1, TEST 1 */
     put_file(peers, "who");
     put_file(other, "other");
-    CHECK(keeper_start(&keeper, &task) == OK, "the keeper starts");
+    CHECK(start(&keeper) == OK, "the keeper starts");
     hex_encode(hex, keeper.signer.public_key, KEY_SIZE);
     CHECK(strcmp(hex, public) == 0, "it says its public key: %s", hex);
     test_signing(&keeper);
@@ -155,7 +163,7 @@ int main(void)
     keeper_stop(&keeper);
     test_end();
     (void)unlink(identity);
-    CHECK(keeper_start(&keeper, &task) == ERR_FILE_MISSING, "no keeper without an identity");
+    CHECK(start(&keeper) == ERR_FILE_MISSING, "no keeper without an identity");
     CHECK(rmdir(folder) == 0, "nothing is left");
     return tap_done();
 }
