@@ -52,10 +52,39 @@ holds_no_key() {
     mkfifo alice.in
     exec 8<>alice.in
     start_listener
+    start_dialer --retry 1m --ready-fd 7 7>up
+    eventually [ -s up ]
+    [ "$(in_memory "$dialer" "$(seed_of alice/identity)")" = 0 ]
+    exec 8>&-
+}
+
+has_no_child() {
+    [ -z "$(keeper_of "$1")" ]
+}
+
+@test "no process has the key any more, once the one channel is up" {
+    [ -e "/proc/self/task/$$/children" ] || skip "no /proc that lists children"
+    mkfifo alice.in
+    exec 8<>alice.in
+    start_listener
+    [ -n "$(keeper_of "$listener")" ]
     start_dialer --ready-fd 7 7>up
     eventually [ -s up ]
-    holds_no_key "$dialer" alice/identity
+    eventually has_no_child "$dialer"
+    eventually has_no_child "$listener"
+    echo whole >&8
     exec 8>&-
+    ends "$dialer" 0
+    ends "$listener" 0
+    [ "$(cat bob.out)" = whole ]
+}
+
+@test "a process that calls again has its keeper meanwhile" {
+    [ -e "/proc/self/task/$$/children" ] || skip "no /proc that lists children"
+    address=127.0.0.1:1
+    start_dialer -v --retry 1m
+    eventually grep -q refused alice.err
+    [ -n "$(keeper_of "$dialer")" ]
 }
 
 @test "serve and forward never have the private key, not after a reload either" {
@@ -88,7 +117,7 @@ holds_no_key() {
     grep -q '^Seccomp:' /proc/self/status || skip "this kernel has no seccomp"
     ! sanitized || skip "the sanitizers make system calls of their own"
     start_listener
-    grep -q '^Seccomp:.*2' "/proc/$listener/status"
+    eventually grep -q '^Seccomp:.*2' "/proc/$listener/status" # just after it is ready
     grep -q '^NoNewPrivs:.*1' "/proc/$listener/status"
     grep -q '^Seccomp:.*2' "/proc/$(keeper_of "$listener")/status"
 }

@@ -10,6 +10,17 @@ misused() {
     refused 2 "$1" -- as alice "${@:2}"
 }
 
+@test "a complaint about the identity comes alone, whatever else is wrong" {
+    echo nonsense >alice/peers
+    rm alice/identity
+    refused 3 identity "no such file" -- as alice dial bob
+    refused 3 identity "no such file" -- as alice check nobody
+    refused 3 identity "no such file" -- as alice forward 0 bob
+    refused 3 identity "no such file" -- as alice serve 127.0.0.1:0 1
+    echo broken >alice/identity && chmod 600 alice/identity
+    refused 3 identity -- as alice listen 127.0.0.1:0
+}
+
 @test "--help and --version are on stdout, and right" {
     for arguments in --help --version {keygen,pubkey,listen,dial,check}' --help'; do
         # shellcheck disable=SC2086 # a command and its option are two words
