@@ -16,6 +16,7 @@
 struct pipe_ends {
     int in;
     bool in_is_terminal;
+    bool in_never_waits; /* a file */
     struct outlet outlet;
 };
 

@@ -318,6 +318,7 @@ enum kith_error pump_run(struct pump *pump)
     enum kith_error error;
 
     error = sender_start(&run.sender, &pump->channel, pump->in, pump->net);
+    run.sender.in_never_waits = pump->in_never_waits;
     if (error == OK)
         error = receiver_start(&run.receiver, &pump->channel, pump->net, pump->outlet);
     if (error == OK) {

@@ -30,6 +30,7 @@ struct pump {
     struct channel channel; /* started; the caller's to wipe */
     int net;                /* connected and non-blocking */
     int in;                 /* read when it polls as ready; -1 for nothing to say */
+    bool in_never_waits;    /* it is a file, which gives at once all that it has */
     struct outlet outlet;
     bool in_ends_with_peer; /* the input is a terminal, where nobody may end what we say */
     pump_gate *gate;        /* or NULL: our receipt is ours to give */

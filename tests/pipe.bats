@@ -90,6 +90,34 @@ start_both() {
     [ "$(cat bob.out)" = $'a\nstream\nin\npieces' ]
 }
 
+# pipe_size DESCRIPTOR [SIZE]: what this pipe holds, once it is asked to hold so much.
+pipe_size() {
+    python3 -c 'import fcntl, sys
+fd, size = int(sys.argv[1]), sys.argv[2:]
+print(fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, int(size[0])) if size else fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ))' "$@"
+}
+
+@test "pipes are made larger, but never smaller" {
+    [ "$(uname)" = Linux ] || skip "other systems size their pipes themselves"
+    mkfifo out
+    exec 6<>out
+    [ "$(pipe_size 6 $((1 << 20)))" -eq $((1 << 20)) ]
+    hold_open alice.in
+    pipe_size 8 4096
+    listen_to=out start_listener --recv-only
+    start_dialer --send-only --ready-fd 7 7>up
+    eventually [ -s up ]
+    [ "$(pipe_size 8)" -eq $((256 << 10)) ]
+    [ "$(pipe_size 6)" -eq $((1 << 20)) ]
+    echo content >&8
+    exec 8>&-
+    ends "$dialer" 0
+    ends "$listener" 0
+    read -r -t "$limit" line <&6
+    exec 6>&-
+    [ "$line" = content ]
+}
+
 @test "what was written is there before the end is" {
     start_both
     echo first >&8
@@ -283,7 +311,7 @@ starts_full() {
 }
 
 @test "a peer that dies while nobody reads our stdout" {
-    starts_full 150000 # so little that the end of the connection gets through
+    starts_full 350000 # more than the pipe holds, and so little that the end of the connection gets through
     kill -KILL "$dialer"
     ends "$listener" 8
     one_line "$(cat bob.err)" alice 'cut short'
