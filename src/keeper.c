@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -29,15 +30,18 @@ struct report {
     uint8_t public_key[KEY_SIZE];
 };
 
-/* A request is one of these, then len bytes: an encoded Info, or a path. */
 enum request_kind { REQUEST_SIGN = 1, REQUEST_OPEN = 2 };
 
 #define REQUEST_MAX 4096
 
+/* A request, of which only len of the bytes are sent: an encoded Info, or a path. */
 struct request {
     uint16_t kind;
     uint16_t len;
+    uint8_t bytes[REQUEST_MAX + 1]; /* one more than is ever sent: room for a NUL */
 };
+
+#define REQUEST_HEAD offsetof(struct request, bytes)
 
 /* The answer to both: a signature; or, with a descriptor beside it, nothing. */
 struct answer {
@@ -74,17 +78,17 @@ static int open_again(const struct keeper_task *task, const char *path)
 }
 
 static bool answer_one(int fd, const struct keeper_task *task, struct crypto_signer *signer,
-                       const struct request *request, uint8_t *bytes)
+                       struct request *request)
 {
     struct answer answer = {0};
     int opened = -1;
     bool sent;
 
     if (request->kind == REQUEST_SIGN) {
-        answer.error = (int32_t)sign(task, signer, bytes, request->len, answer.signature);
+        answer.error = (int32_t)sign(task, signer, request->bytes, request->len, answer.signature);
     } else {
-        bytes[request->len] = '\0';
-        opened = open_again(task, (const char *)bytes);
+        request->bytes[request->len] = '\0';
+        opened = open_again(task, (const char *)request->bytes);
         answer.error = opened < 0 ? errno : 0;
     }
     sent = line_send(fd, &answer, sizeof(answer), opened);
@@ -93,16 +97,28 @@ static bool answer_one(int fd, const struct keeper_task *task, struct crypto_sig
     return sent;
 }
 
+/* Receive one that can be answered; it mostly comes whole at once. */
+static bool receive_request(int fd, struct request *request)
+{
+    uint8_t *at = (uint8_t *)request;
+    size_t here = line_receive(fd, at, REQUEST_HEAD, REQUEST_HEAD + REQUEST_MAX, NULL);
+    size_t whole;
+
+    if (here == 0 || (request->kind != REQUEST_SIGN && request->kind != REQUEST_OPEN))
+        return false;
+    whole = REQUEST_HEAD + request->len;
+    if (request->len > REQUEST_MAX || here > whole)
+        return false;
+    return here == whole || line_receive(fd, at + here, whole - here, whole - here, NULL) > 0;
+}
+
 /* The keeper's whole life, once it has the key. A request that is none ends it. */
 static void serve(int fd, const struct keeper_task *task, struct crypto_signer *signer)
 {
-    uint8_t bytes[REQUEST_MAX + 1];
     struct request request;
 
-    while (line_receive(fd, &request, sizeof(request), NULL)) {
-        if ((request.kind != REQUEST_SIGN && request.kind != REQUEST_OPEN) ||
-            request.len > REQUEST_MAX || !line_receive(fd, bytes, request.len, NULL) ||
-            !answer_one(fd, task, signer, &request, bytes))
+    while (receive_request(fd, &request)) {
+        if (!answer_one(fd, task, signer, &request))
             break;
     }
 }
@@ -146,15 +162,17 @@ static void keep(int fd, const struct keeper_task *task)
 static bool ask(const struct keeper *keeper, enum request_kind kind, const void *bytes, size_t len,
                 struct answer *answer, int *opened)
 {
-    struct request request = {(uint16_t)kind, (uint16_t)len};
+    struct request request;
     bool answered;
 
     if (len > REQUEST_MAX)
         return false;
+    request.kind = (uint16_t)kind;
+    request.len = (uint16_t)len;
+    memcpy(request.bytes, bytes, len);
     (void)pthread_mutex_lock(&line_lock);
-    answered = line_send(keeper->fd, &request, sizeof(request), -1) &&
-               line_send(keeper->fd, bytes, len, -1) &&
-               line_receive(keeper->fd, answer, sizeof(*answer), opened);
+    answered = line_send(keeper->fd, &request, REQUEST_HEAD + len, -1) &&
+               line_receive(keeper->fd, answer, sizeof(*answer), sizeof(*answer), opened) > 0;
     (void)pthread_mutex_unlock(&line_lock);
     return answered;
 }
@@ -211,7 +229,7 @@ enum kith_error keeper_await(struct keeper *keeper)
 {
     struct report report;
 
-    if (!line_receive(keeper->fd, &report, sizeof(report), NULL)) {
+    if (line_receive(keeper->fd, &report, sizeof(report), sizeof(report), NULL) == 0) {
         log_event(LOG_ERROR, "keeper", NULL, "ended before it had the private key", NULL);
         report.error = ERR_KEEPER;
     }

@@ -74,12 +74,12 @@ static void detach(struct msghdr *message, int *passed)
     *passed = fd;
 }
 
-bool line_receive(int fd, void *bytes, size_t len, int *passed)
+size_t line_receive(int fd, void *bytes, size_t least, size_t most, int *passed)
 {
-    uint8_t *at = bytes;
+    size_t here = 0;
 
-    while (len > 0) {
-        struct iovec piece = {at, len};
+    while (here < least) {
+        struct iovec piece = {(uint8_t *)bytes + here, most - here};
         union control control;
         struct msghdr message = {
             .msg_iov = &piece,
@@ -92,10 +92,9 @@ bool line_receive(int fd, void *bytes, size_t len, int *passed)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return false;
+            return 0;
         detach(&message, passed);
-        at += n;
-        len -= (size_t)n;
+        here += (size_t)n;
     }
-    return true;
+    return here;
 }

@@ -12,9 +12,10 @@
 bool line_send(int fd, const void *bytes, size_t len, int passed);
 
 /*
- * Receive exactly len bytes; a descriptor that comes with them is stored in *passed (closed on
- * exec), or closed if that is NULL. False when the line is closed.
+ * Receive at least and at most so many bytes; a descriptor that comes with them is stored in
+ * *passed (closed on exec), or closed if that is NULL. Returns how many came, or 0 when the line is
+ * closed before it were enough.
  */
-bool line_receive(int fd, void *bytes, size_t len, int *passed);
+size_t line_receive(int fd, void *bytes, size_t least, size_t most, int *passed);
 
 #endif

@@ -117,14 +117,17 @@ static bool take_turn(struct workers *workers)
 
 static void leave_turn(struct workers *workers)
 {
+    bool stopped;
+
     (void)pthread_mutex_lock(&workers->lock);
     workers->turn_taken = false;
     workers->idle--;
-    if (workers->stopped)
+    stopped = workers->stopped;
+    (void)pthread_mutex_unlock(&workers->lock);
+    if (stopped)
         (void)pthread_cond_broadcast(&workers->turn_free);
     else
         (void)pthread_cond_signal(&workers->turn_free);
-    (void)pthread_mutex_unlock(&workers->lock);
 }
 
 /* For who has the turn: whether to go on waiting for calls, and how many could do so instead. */

@@ -58,7 +58,7 @@ static bool raw(const struct keeper *keeper, uint16_t kind, const void *bytes, s
 
     return line_send(keeper->fd, &header, sizeof(header), -1) &&
            (len == 0 || line_send(keeper->fd, bytes, len, -1)) &&
-           line_receive(keeper->fd, answer, sizeof(*answer), NULL);
+           line_receive(keeper->fd, answer, sizeof(*answer), sizeof(*answer), NULL) > 0;
 }
 
 static enum kith_error start(struct keeper *keeper)
