@@ -56,11 +56,11 @@ enum kith_error call_peer(struct call *call, const struct setup *setup, const st
                         &call->why);
     if (error != OK)
         return error;
-    if (setup->confines_calls)
-        sandbox_enter(SANDBOX_PIPE, &nothing);
     greeting_dial(&call->greeting, &setup->rules, call->fd, &call->reached, callee->key,
                   deadline_ms);
     call->greeting.check_only = check_only;
+    if (setup->confines_calls) /* before the first byte from outside, and while that is awaited */
+        sandbox_enter(SANDBOX_PIPE, &nothing);
     return greeting_finish(&call->greeting);
 }
 

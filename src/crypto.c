@@ -27,6 +27,8 @@ static struct {
     EVP_MD *sha256;
     EVP_KDF *hkdf;
     EVP_CIPHER *chacha20_poly1305;
+    EVP_KEYEXCH *x25519; /* and this and the next only so that libcrypto finds them soon */
+    EVP_SIGNATURE *ed25519;
 } fetched;
 
 /* The result of a call to this file: a failure takes libcrypto's own account of it away. */
@@ -59,7 +61,10 @@ enum kith_error crypto_start(void)
     bool started = crypto_start_keys() == OK;
     fetched.hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
     fetched.chacha20_poly1305 = EVP_CIPHER_fetch(NULL, "ChaCha20-Poly1305", NULL);
-    return result_of(started && fetched.hkdf && fetched.chacha20_poly1305);
+    fetched.x25519 = EVP_KEYEXCH_fetch(NULL, "X25519", NULL);
+    fetched.ed25519 = EVP_SIGNATURE_fetch(NULL, "ED25519", NULL);
+    return result_of(started && fetched.hkdf && fetched.chacha20_poly1305 && fetched.x25519 &&
+                     fetched.ed25519);
 }
 
 /* ---- Memory and randomness ---- */

@@ -36,26 +36,6 @@ void greeting_wipe(struct greeting *greeting)
     session_keys_wipe(&greeting->keys);
 }
 
-void greeting_dial(struct greeting *greeting, const struct greeting_rules *rules, int fd,
-                   const struct net_peer *to, const uint8_t peer_key[static KEY_SIZE],
-                   int64_t deadline_ms)
-{
-    uint8_t ephemeral_secret[KEY_SIZE];
-    enum kith_error error;
-
-    begin(greeting, rules, GREETING_DIALS, fd, to, deadline_ms);
-    error = crypto_random(ephemeral_secret, sizeof(ephemeral_secret));
-    if (error == OK)
-        error =
-            dialer_hello(&greeting->handshake, &rules->params, rules->signer, peer_key,
-                         ephemeral_secret, clock_wall_ms(), greeting->frame, &greeting->frame_len);
-    crypto_wipe(ephemeral_secret, sizeof(ephemeral_secret));
-    if (error != OK)
-        (void)fail(greeting, error);
-    else
-        greeting->state = GREETING_WRITES;
-}
-
 void greeting_listen(struct greeting *greeting, const struct greeting_rules *rules, int fd,
                      const struct net_peer *from, int64_t deadline_ms)
 {
@@ -200,7 +180,7 @@ static enum greeting_state transmit(struct greeting *greeting)
         if (n >= 0)
             greeting->frame_sent += (size_t)n;
         else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINPROGRESS)
-            return GREETING_WRITES;
+            return greeting->state = GREETING_WRITES;
         else if (errno != EINTR)
             return fail_connection(greeting, errno);
     }
@@ -210,6 +190,26 @@ static enum greeting_state transmit(struct greeting *greeting)
     greeting->message++;
     greeting->frame_len = 0;
     return greeting->state;
+}
+
+void greeting_dial(struct greeting *greeting, const struct greeting_rules *rules, int fd,
+                   const struct net_peer *to, const uint8_t peer_key[static KEY_SIZE],
+                   int64_t deadline_ms)
+{
+    uint8_t ephemeral_secret[KEY_SIZE];
+    enum kith_error error;
+
+    begin(greeting, rules, GREETING_DIALS, fd, to, deadline_ms);
+    error = crypto_random(ephemeral_secret, sizeof(ephemeral_secret));
+    if (error == OK)
+        error =
+            dialer_hello(&greeting->handshake, &rules->params, rules->signer, peer_key,
+                         ephemeral_secret, clock_wall_ms(), greeting->frame, &greeting->frame_len);
+    crypto_wipe(ephemeral_secret, sizeof(ephemeral_secret));
+    if (error != OK)
+        (void)fail(greeting, error);
+    else
+        (void)transmit(greeting);
 }
 
 enum greeting_state greeting_step(struct greeting *greeting)

@@ -65,8 +65,8 @@ struct greeting {
 };
 
 /*
- * Start to call the holder of peer_key, or to hear who calls, over a connected socket. What
- * fails at once is found in state and error.
+ * Start to call the holder of peer_key, which says message 1 and reads nothing yet, or to hear who
+ * calls, over a connected socket. What fails at once is found in state and error.
  */
 void greeting_dial(struct greeting *greeting, const struct greeting_rules *rules, int fd,
                    const struct net_peer *to, const uint8_t peer_key[static KEY_SIZE],

@@ -113,14 +113,17 @@ static bool receive_request(int fd, struct request *request)
 }
 
 /* The keeper's whole life, once it has the key. A request that is none ends it. */
-static void serve(int fd, const struct keeper_task *task, struct crypto_signer *signer)
+static void serve(int fd, const struct keeper_task *task, struct identity *identity)
 {
+    struct crypto_signer *signer = crypto_signer_new(identity->seed);
     struct request request;
 
-    while (receive_request(fd, &request)) {
+    identity_wipe(identity); /* the signer has the key from here on */
+    while (signer != NULL && receive_request(fd, &request)) {
         if (!answer_one(fd, task, signer, &request))
             break;
     }
+    crypto_signer_free(signer);
 }
 
 /*
@@ -131,17 +134,12 @@ static void keep(int fd, const struct keeper_task *task)
 {
     static struct identity identity;
     const struct sandbox_needs needs = {.beside = task->files, .beside_count = task->file_count};
-    struct crypto_signer *signer = NULL;
     struct report report = {0};
     enum kith_error error;
 
     protect_secret(&identity, sizeof(identity));
     crypto_keep_secrets();
     error = identity_read(&identity, task->identity, task->passphrase_file);
-    if (error == OK) {
-        signer = crypto_signer_new(identity.seed);
-        error = signer != NULL ? OK : ERR_MEMORY;
-    }
     if (error != OK)
         identity_complain(error, task->identity, errno);
     else
@@ -149,13 +147,13 @@ static void keep(int fd, const struct keeper_task *task)
     signals_ignore();
     report.error = (int32_t)error;
     memcpy(report.public_key, identity.public_key, KEY_SIZE);
-    identity_wipe(&identity); /* the signer has the key from here on */
     protect_close_all_but(fd);
-    if (error == OK)
+    /* What is left to be done before the first request, our parent need not wait for. */
+    if (line_send(fd, &report, sizeof(report), -1) && error == OK) {
         sandbox_enter(SANDBOX_KEEPER, &needs);
-    if (line_send(fd, &report, sizeof(report), -1) && error == OK)
-        serve(fd, task, signer);
-    crypto_signer_free(signer);
+        serve(fd, task, &identity);
+    }
+    identity_wipe(&identity);
 }
 
 /* One request and its answer; a descriptor that comes with it is stored in *opened. */

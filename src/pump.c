@@ -196,6 +196,9 @@ static enum kith_error move(struct run *run)
     bool outlet_idle = !receiver_wants_outlet(receiver);
     enum kith_error error = OK;
 
+    /* Once nobody can write to a pipe any more, it gives at once what it has, and its end. */
+    if ((run->fds[IN].revents & POLLHUP) != 0)
+        run->sender.in_never_waits = true;
     if (run->fds[IN].revents != 0)
         error = sender_read(&run->sender);
     if (error == OK && run->fds[NET].revents != 0) {

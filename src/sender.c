@@ -48,15 +48,14 @@ bool sender_wants_net(const struct sender *sender)
     return sender->sealed.end > sender->sealed.start && !sender->broken;
 }
 
-/* Read and seal one message; *filled if it is as long as a message can be. */
-static enum kith_error read_message(struct sender *sender, bool *filled)
+/* Read and seal one message, if there is something. */
+static enum kith_error read_message(struct sender *sender)
 {
     struct buffer *sealed = &sender->sealed;
     uint8_t *frame = sealed->bytes + sealed->end;
     ssize_t n = read(sender->in, frame + FRAME_HEADER_SIZE, sender->channel->max_message_size);
     enum kith_error error;
 
-    *filled = false;
     if (n < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? OK : ERR_STDIN;
     if (n == 0) {
@@ -70,18 +69,19 @@ static enum kith_error read_message(struct sender *sender, bool *filled)
     }
     buffer_extend(sealed, (size_t)n + FRAME_OVERHEAD);
     sender->total += (uint64_t)n;
-    *filled = (size_t)n == sender->channel->max_message_size;
     return OK;
 }
 
 enum kith_error sender_read(struct sender *sender)
 {
     enum kith_error error;
-    bool filled;
+    uint64_t before;
 
     do {
-        error = read_message(sender, &filled);
-    } while (error == OK && filled && sender->in_never_waits && sender_wants_input(sender));
+        before = sender->total;
+        error = read_message(sender);
+    } while (error == OK && sender->total > before && sender->in_never_waits &&
+             sender_wants_input(sender));
     return error;
 }
 

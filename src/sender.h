@@ -14,7 +14,7 @@
 struct sender {
     struct channel *channel;
     int in;              /* -1 once it has ended */
-    bool in_never_waits; /* a file: to read it again takes no new poll */
+    bool in_never_waits; /* to read it again takes no new poll: a file, or nobody writes any more */
     int net;
     bool broken;          /* the connection takes no more */
     struct buffer sealed; /* frames that wait to be sent */
@@ -35,7 +35,7 @@ bool sender_wants_net(const struct sender *sender);
 
 /*
  * Read once from the input, which is ready, and seal what came; an input that never waits is read
- * for as long as it fills messages and there is room. The input's end sets in to -1. ERR_STDIN with
+ * for as long as there is room. The input's end sets in to -1. ERR_STDIN with
  * errno; ERR_NONCES_USED_UP.
  */
 must_check enum kith_error sender_read(struct sender *sender);
