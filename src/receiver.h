@@ -13,7 +13,7 @@
 #include "error.h"
 #include "outlet.h"
 
-#define PIECES_MAX 64 /* messages opened before any of them is written */
+#define PIECES_MAX 32 /* messages opened before any of them is written */
 
 struct receiver {
     struct channel *channel;
