@@ -14,6 +14,10 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool flood replayed_hello
 }
 
+@test "more than a hello at a time is refused" {
+    tool flood more_than_hello
+}
+
 @test "--max-connections of serve" {
     tool flood max_connections
 }
@@ -44,4 +48,8 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
 
 @test "500 connections in a row leak nothing" {
     tool load in_a_row
+}
+
+@test "an idle connection costs less than 19 KiB at each end" {
+    tool load idle
 }

@@ -75,6 +75,18 @@ def replayed_hello():
         far.logged("alice.*refused: a hello that was seen before", 3 * times)
 
 
+def more_than_hello():
+    """A caller has nothing to say behind its hello before that is answered."""
+    far = daemons.serve(["cat"])
+    hello, = _recorded_hellos(1)
+    with daemons.connect(far.address) as stranger:
+        stranger.sendall(hello + b"x")
+        answer, how = daemons.read_to_end(stranger)
+        check(answer == b"" and how in ("end", "reset"), "it was answered, or left open")
+    far.logged("malformed handshake message")
+    far.stop()
+
+
 def storm(address, kind, count):
     """A process of its own: so many strangers of a kind, who come again whenever they are sent
     away, until it is killed. The hellos that it may say are on its standard input."""
@@ -275,5 +287,5 @@ def no_descriptors():
 
 if __name__ == "__main__":
     daemons.run_subject([
-        replayed_hello, storm, strangers, max_connections, max_connections_forward, max_per_peer,
-        max_pending, pending_deadline, no_descriptors])
+        replayed_hello, more_than_hello, storm, strangers, max_connections,
+        max_connections_forward, max_per_peer, max_pending, pending_deadline, no_descriptors])

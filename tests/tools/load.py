@@ -21,6 +21,8 @@ SLOW = 4           # readers that do not read
 SIZE = 256 << 10   # bytes each way of one connection
 EACH_KIB = 1024    # memory that one connection may cost each end
 GROWTH_KIB = 2048  # what may be left of it when they are gone
+IDLE = 200
+IDLE_KIB = 19      # memory that one may cost each end while nothing moves in it
 
 
 def _bytes_of(number):
@@ -173,5 +175,35 @@ def in_a_row():
     far.stop()
 
 
+def idle():
+    """Once nothing has moved for a while, a connection costs little; and then it goes on."""
+    target = daemons.Target(handle=daemons.echo)
+    far = daemons.serve(target.address)
+    near = daemons.forward(far)
+
+    def ask(sock, said):
+        sock.sendall(said)
+        check(daemons.read_exactly(sock, len(said)) == said, "something else came back")
+
+    def open_some(count):
+        socks = [daemons.connect(near.address) for _ in range(count)]
+        for number, sock in enumerate(socks):
+            ask(sock, b"%d" % number)
+        return socks
+
+    socks = open_some(10)
+    before = [(end, end.rss_kib()) for end in (far, near)]
+    socks += open_some(IDLE)
+    for end, rss in before:
+        if "KITH_SANITIZED" not in os.environ:
+            daemons.eventually(lambda: end.rss_kib() - rss <= IDLE * IDLE_KIB,
+                               f"{end.log_name}: {(end.rss_kib() - rss) / IDLE} KiB each")
+    for number, sock in enumerate(socks):
+        ask(sock, random.Random(number).randbytes(10000))
+        sock.close()
+    near.stop()
+    far.stop()
+
+
 if __name__ == "__main__":
-    daemons.run_subject([at_once, in_a_row])
+    daemons.run_subject([at_once, in_a_row, idle])
