@@ -61,6 +61,7 @@ static bool await_call(struct daemon *daemon, struct connection *connection)
     struct workers *workers = &daemon->workers;
     struct pollfd fds[NET_LISTENERS_MAX + 1];
     size_t count = listeners->count;
+    int ready;
 
     if (!registry_has_place(&daemon->registry)) {
         pause_for(workers, PLACE_PAUSE_MS);
@@ -69,7 +70,10 @@ static bool await_call(struct daemon *daemon, struct connection *connection)
     for (size_t i = 0; i < count; i++)
         fds[i] = (struct pollfd){.fd = listeners->fds[i], .events = POLLIN};
     fds[count] = (struct pollfd){.fd = workers->stop[0], .events = POLLIN};
-    if (poll(fds, (nfds_t)count + 1, -1) <= 0 || fds[count].revents != 0)
+    ready = poll(fds, (nfds_t)count + 1, -1);
+    if (ready < 0 && errno != EINTR)
+        lack_room(daemon, errno);
+    if (ready <= 0 || fds[count].revents != 0)
         return false;
     for (size_t i = 1; i <= count; i++) { /* in turns, lest one of them keep out the others */
         size_t at = (workers->last_listener + i) % count;
