@@ -116,7 +116,7 @@ static bool receive_request(int fd, struct request *request)
 static void serve(int fd, const struct keeper_task *task, struct identity *identity)
 {
     struct crypto_signer *signer = crypto_signer_new(identity->seed);
-    struct request request;
+    struct request request = {.len = 0};
 
     identity_wipe(identity); /* the signer has the key from here on */
     while (signer != NULL && receive_request(fd, &request)) {
