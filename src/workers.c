@@ -134,16 +134,26 @@ static void leave_turn(struct workers *workers)
         (void)pthread_cond_signal(&workers->turn_free);
 }
 
-/* For who has the turn: whether to go on waiting for calls, and how many could do so instead. */
-static bool may_wait(struct workers *workers, size_t *others)
+/* Whether no more calls are to be taken. */
+static bool is_stopped(struct workers *workers)
 {
-    bool may;
+    bool stopped;
 
     (void)pthread_mutex_lock(&workers->lock);
-    may = !workers->stopped;
-    *others = workers->idle - 1;
+    stopped = workers->stopped;
     (void)pthread_mutex_unlock(&workers->lock);
-    return may;
+    return stopped;
+}
+
+/* For who has the turn: whether somebody waits for it. The last one that does so stays. */
+static bool is_awaited(struct workers *workers)
+{
+    bool awaited;
+
+    (void)pthread_mutex_lock(&workers->lock);
+    awaited = workers->idle > 1;
+    (void)pthread_mutex_unlock(&workers->lock);
+    return awaited;
 }
 
 /* The turn cannot be left to anybody, so this call cannot be served. */
@@ -159,13 +169,12 @@ static bool take_call(struct daemon *daemon, struct connection *connection)
 {
     struct workers *workers = &daemon->workers;
     bool taken = false;
-    size_t others;
 
     if (!take_turn(workers))
         return false;
-    while (!taken && may_wait(workers, &others)) {
+    while (!taken && !is_stopped(workers)) {
         taken = await_call(daemon, connection);
-        if (taken && others == 0 && !add_thread(daemon)) {
+        if (taken && !is_awaited(workers) && !add_thread(daemon)) {
             turn_away(daemon, connection);
             taken = false;
         }
