@@ -4,11 +4,18 @@
  * caller. It must never leave a secret behind in memory or an entry in libcrypto's error queue, and
  * it must never say what went wrong otherwise than by its return value.
  */
+#define _DEFAULT_SOURCE /* getentropy */
+
 #include "crypto.h"
 
 #include <limits.h>
 #include <pthread.h>
 #include <string.h>
+#ifdef __APPLE__
+#include <sys/random.h>
+#else
+#include <unistd.h>
+#endif
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -18,8 +25,9 @@
 #include <openssl/kdf.h>
 #include <openssl/pkcs12.h>
 #include <openssl/proverr.h>
-#include <openssl/rand.h>
 #include <openssl/x509.h>
+
+#include "crypto_cipher.h"
 
 /* ---- Start, and the end of every call ---- */
 
@@ -27,8 +35,10 @@ static struct {
     EVP_MD *sha256;
     EVP_KDF *hkdf;
     EVP_CIPHER *chacha20_poly1305;
-    EVP_KEYEXCH *x25519; /* and this and the next only so that libcrypto finds them soon */
-    EVP_SIGNATURE *ed25519;
+    EVP_SIGNATURE *ed25519; /* this and the next only so that libcrypto finds them soon */
+    EVP_KEYEXCH *x25519;
+    EVP_PKEY_CTX *ed25519_maker; /* makes keys: else each would be looked up by its type's name */
+    EVP_PKEY_CTX *x25519_maker;
 } fetched;
 
 /* The result of a call to this file: a failure takes libcrypto's own account of it away. */
@@ -44,6 +54,15 @@ static enum kith_error result_of(bool success)
     return result(success ? OK : ERR_CRYPTO);
 }
 
+static EVP_PKEY_CTX *new_maker(const char *name)
+{
+    EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(NULL, name, NULL);
+    if (maker && EVP_PKEY_fromdata_init(maker) == 1)
+        return maker;
+    EVP_PKEY_CTX_free(maker);
+    return NULL;
+}
+
 enum kith_error crypto_start_keys(void)
 {
     /* No configuration file, no tables of names: they would double the time of a start. No
@@ -51,20 +70,23 @@ enum kith_error crypto_start_keys(void)
     const uint64_t options = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
                              OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS |
                              OPENSSL_INIT_NO_ATEXIT;
-    if (OPENSSL_init_crypto(options, NULL) == 1 && !fetched.sha256)
+    if (OPENSSL_init_crypto(options, NULL) == 1 && !fetched.sha256) {
         fetched.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    return result_of(fetched.sha256 != NULL);
+        fetched.ed25519 = EVP_SIGNATURE_fetch(NULL, "ED25519", NULL);
+        fetched.ed25519_maker = new_maker("ED25519");
+    }
+    return result_of(fetched.sha256 && fetched.ed25519 && fetched.ed25519_maker);
 }
 
 enum kith_error crypto_start(void)
 {
     bool started = crypto_start_keys() == OK;
     fetched.hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
-    fetched.chacha20_poly1305 = EVP_CIPHER_fetch(NULL, "ChaCha20-Poly1305", NULL);
+    fetched.chacha20_poly1305 = crypto_cipher_fetch("ChaCha20-Poly1305");
     fetched.x25519 = EVP_KEYEXCH_fetch(NULL, "X25519", NULL);
-    fetched.ed25519 = EVP_SIGNATURE_fetch(NULL, "ED25519", NULL);
+    fetched.x25519_maker = new_maker("X25519");
     return result_of(started && fetched.hkdf && fetched.chacha20_poly1305 && fetched.x25519 &&
-                     fetched.ed25519);
+                     fetched.x25519_maker);
 }
 
 /* ---- Memory and randomness ---- */
@@ -79,11 +101,13 @@ bool crypto_equal(const void *a, const void *b, size_t len)
     return CRYPTO_memcmp(a, b, len) == 0;
 }
 
-/* libcrypto locks its primary generator. RAND_bytes would make one more for every thread. */
+/*
+ * libcrypto's generators are for who needs many random bytes: to set one up takes as long as three
+ * handshakes' key agreements, and there would be one for every thread.
+ */
 enum kith_error crypto_random(void *out, size_t len)
 {
-    EVP_RAND_CTX *generator = RAND_get0_primary(NULL);
-    return result_of(generator && EVP_RAND_generate(generator, out, len, 0, 0, NULL, 0) == 1);
+    return result_of(getentropy(out, len) == 0);
 }
 
 void crypto_keep_secrets(void)
@@ -148,47 +172,27 @@ enum kith_error crypto_hkdf(const struct derived_key *keys, size_t count, const 
 
 /* ---- Keys of X25519 and Ed25519 as libcrypto's objects ---- */
 
-/* A type of key, and the context that makes keys of it, once there is one. */
-struct key_type {
-    const char *name;
-    EVP_PKEY_CTX *maker;
-};
-
-static struct key_type x25519 = {"X25519", NULL};
-static struct key_type ed25519 = {"ED25519", NULL};
-
-/* Guards the makers. libcrypto only reads them, but does not promise that. */
+/* Guards the makers of keys. libcrypto only reads them, but does not promise that. */
 static pthread_mutex_t makers_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/*
- * Make a key of its parts; NULL on failure. A maker stays, since to make one is to look through
- * all names that libcrypto knows; and it is made when first needed, since most of a start of the
- * program would else go by with that.
- */
-static EVP_PKEY *make_key(struct key_type *type, int selection, OSSL_PARAM *parts)
+/* Make a key of its parts; NULL on failure. */
+static EVP_PKEY *make_key(EVP_PKEY_CTX *maker, int selection, OSSL_PARAM *parts)
 {
     EVP_PKEY *key = NULL;
     (void)pthread_mutex_lock(&makers_lock);
-    if (!type->maker) {
-        type->maker = EVP_PKEY_CTX_new_from_name(NULL, type->name, NULL);
-        if (type->maker && EVP_PKEY_fromdata_init(type->maker) != 1) {
-            EVP_PKEY_CTX_free(type->maker);
-            type->maker = NULL;
-        }
-    }
-    if (type->maker && EVP_PKEY_fromdata(type->maker, &key, selection, parts) != 1)
+    if (EVP_PKEY_fromdata(maker, &key, selection, parts) != 1)
         key = NULL;
     (void)pthread_mutex_unlock(&makers_lock);
     return key;
 }
 
-static EVP_PKEY *make_public(struct key_type *type, const uint8_t public_key[static KEY_SIZE])
+static EVP_PKEY *make_public(EVP_PKEY_CTX *maker, const uint8_t public_key[static KEY_SIZE])
 {
     OSSL_PARAM parts[] = {
         octets(OSSL_PKEY_PARAM_PUB_KEY, public_key, KEY_SIZE),
         OSSL_PARAM_construct_end(),
     };
-    return make_key(type, EVP_PKEY_PUBLIC_KEY, parts);
+    return make_key(maker, EVP_PKEY_PUBLIC_KEY, parts);
 }
 
 /* ---- X25519 ---- */
@@ -205,7 +209,7 @@ static EVP_PKEY *x25519_secret(const uint8_t secret[static KEY_SIZE])
         octets(OSSL_PKEY_PARAM_PUB_KEY, unused, KEY_SIZE),
         OSSL_PARAM_construct_end(),
     };
-    return make_key(&x25519, EVP_PKEY_KEYPAIR, parts);
+    return make_key(fetched.x25519_maker, EVP_PKEY_KEYPAIR, parts);
 }
 
 enum kith_error crypto_x25519(uint8_t shared[static KEY_SIZE],
@@ -214,7 +218,7 @@ enum kith_error crypto_x25519(uint8_t shared[static KEY_SIZE],
 {
     static const uint8_t zero[KEY_SIZE];
     EVP_PKEY *own = x25519_secret(secret);
-    EVP_PKEY *peer = make_public(&x25519, peer_public);
+    EVP_PKEY *peer = make_public(fetched.x25519_maker, peer_public);
     EVP_PKEY_CTX *context = own ? EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL) : NULL;
     size_t len = KEY_SIZE;
     enum kith_error error = ERR_CRYPTO;
@@ -249,7 +253,7 @@ static EVP_PKEY *ed25519_secret(const uint8_t seed[static KEY_SIZE])
         octets(OSSL_PKEY_PARAM_PRIV_KEY, seed, KEY_SIZE),
         OSSL_PARAM_construct_end(),
     };
-    return make_key(&ed25519, EVP_PKEY_KEYPAIR, parts);
+    return make_key(fetched.ed25519_maker, EVP_PKEY_KEYPAIR, parts);
 }
 
 enum kith_error crypto_ed25519_public(uint8_t public_key[static KEY_SIZE],
@@ -299,7 +303,7 @@ enum kith_error crypto_ed25519_verify(const uint8_t signature[static SIGNATURE_S
                                       const uint8_t key[static KEY_SIZE], const uint8_t *message,
                                       size_t len)
 {
-    EVP_PKEY *signer = make_public(&ed25519, key);
+    EVP_PKEY *signer = make_public(fetched.ed25519_maker, key);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     bool ready = signer && context &&
                  EVP_DigestVerifyInit_ex(context, NULL, NULL, NULL, NULL, signer, NULL) == 1;

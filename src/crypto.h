@@ -23,8 +23,8 @@
 must_check enum kith_error crypto_start(void);
 
 /*
- * The part of it that hashes, Ed25519, X25519 and key files need, for who does nothing else, or
- * forks who does: it takes a third of the time. Fine twice, and before crypto_start.
+ * The part of it that hashes, Ed25519 and key files need, for who does nothing else, or forks who
+ * does. Fine twice, and before crypto_start.
  */
 must_check enum kith_error crypto_start_keys(void);
 
@@ -35,8 +35,8 @@ void crypto_wipe(void *secret, size_t len);
 bool crypto_equal(const void *a, const void *b, size_t len);
 
 /*
- * Fill out from libcrypto's generator, which the operating system seeds; safe for threads and after
- * a fork.
+ * Fill out with up to 256 bytes from the operating system's generator; safe for threads and after a
+ * fork.
  */
 must_check enum kith_error crypto_random(void *out, size_t len);
 

@@ -5,8 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/evp.h>
+#include <openssl/provider.h>
+
 #include "bytes.h"
 #include "crypto.h"
+#include "crypto_cipher.h"
 #include "tap.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -40,7 +44,7 @@ static bool all_zero(const uint8_t *bytes, size_t len)
 
 static void test_memory(void)
 {
-    uint8_t a[64] = "abcdefg", b[64] = "abcdefg";
+    uint8_t a[64] = "abcdefg", b[64] = "abcdefg", many[257];
     CHECK(crypto_equal(a, b, sizeof(a)), "equal bytes are equal");
     CHECK(crypto_equal(a, b, 0), "nothing equals nothing");
     b[63] = 1;
@@ -51,6 +55,26 @@ static void test_memory(void)
               !crypto_equal(a, b, sizeof(a)),
           "two random strings differ");
     CHECK(crypto_random(a, 0) == OK, "no random bytes at all can be had");
+    CHECK(crypto_random(many, sizeof(many)) == ERR_CRYPTO, "257 random bytes are too many");
+}
+
+/* The name of this cipher's provider, or "none". */
+static const char *provider_of(const char *cipher_name)
+{
+    static EVP_CIPHER *kept[8]; /* as long as crypto.c keeps its own: until the end */
+    static size_t count;
+    EVP_CIPHER **cipher = &kept[count++];
+    *cipher = crypto_cipher_fetch(cipher_name);
+    return *cipher ? OSSL_PROVIDER_get0_name(EVP_CIPHER_get0_provider(*cipher)) : "none";
+}
+
+static void test_cipher(void)
+{
+    CHECK(strcmp(provider_of("ChaCha20-Poly1305"), "one") == 0, "a cipher comes without others");
+    CHECK(strcmp(provider_of("id-aes256-GCM"), "default") == 0,
+          "a second name is found where all ciphers are");
+    CHECK(strcmp(provider_of("ChaCha20-Poly"), "none") == 0, "the beginning of a name is no name");
+    CHECK(strcmp(provider_of("no such"), "none") == 0, "what does not exist is not found");
 }
 
 static void test_sha256(void)
@@ -448,6 +472,7 @@ int main(void)
     if (crypto_start() != OK)
         return 1;
     test_memory();
+    test_cipher();
     test_sha256();
     test_hkdf();
     test_x25519();
