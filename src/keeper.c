@@ -246,12 +246,14 @@ void keeper_dismiss(struct keeper *keeper)
     if (keeper->fd >= 0)
         (void)close(keeper->fd);
     keeper->fd = -1;
+    keeper->process = -1;
 }
 
 void keeper_stop(struct keeper *keeper)
 {
+    pid_t process = keeper->process;
+
     keeper_dismiss(keeper);
-    while (keeper->process > 0 && waitpid(keeper->process, NULL, 0) < 0 && errno == EINTR)
+    while (process > 0 && waitpid(process, NULL, 0) < 0 && errno == EINTR)
         continue;
-    keeper->process = -1;
 }

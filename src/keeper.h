@@ -47,10 +47,10 @@ must_check enum kith_error keeper_await(struct keeper *keeper);
  */
 int keeper_open(struct keeper *keeper, const char *path);
 
-/* Close the line, at which the keeper ends in its own time. Fine twice. */
+/* Close the line, at which the keeper ends in its own time; nobody waits for that. Fine twice. */
 void keeper_dismiss(struct keeper *keeper);
 
-/* The same, and wait for its end. Fine twice. */
+/* Close the line, and wait for the keeper's end. Fine twice. */
 void keeper_stop(struct keeper *keeper);
 
 #endif

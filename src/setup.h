@@ -60,7 +60,7 @@ void setup_announce(const struct setup *setup, const char *what,
 
 /*
  * No handshake follows, and there are no other children: let the keeper go, and the key with it,
- * while we go on. setup_end then has little to wait for.
+ * while we go on. Whether it is gone by our own end is left open.
  */
 void setup_dismiss_keeper(struct setup *setup);
 
