@@ -26,7 +26,7 @@ class Pipes:
             file.write(b"x")
 
     def run(self, peer, name, both_ways=False):
-        """Seconds, and processor seconds of the server and of the client."""
+        """Seconds, processor seconds of the server and of the client, seconds that this lived."""
         peer = peer.two_way() if both_ways else peer
         port = processes.free_port()
         server_in = os.open(self.place.path(name), os.O_RDONLY) if both_ways else self.null
@@ -42,7 +42,7 @@ class Pipes:
             start = time.monotonic()
             client = Process(peer.pipe_client(port), client_in, self.null).wait()
             self._end_of(peer, server, target)
-            return time.monotonic() - start, server.stop().cpu, client.cpu
+            return time.monotonic() - start, server.stop().cpu, client.cpu, client.lived
         finally:
             for process in (client, server, target):
                 if process:
@@ -53,7 +53,7 @@ class Pipes:
 
     def life_of_client(self, peer):
         """Seconds from the start to the end of a client with one byte to carry."""
-        return self.run(peer, "byte")[0]
+        return self.run(peer, "byte")[3]
 
     @staticmethod
     def _end_of(peer, server, target):
@@ -71,5 +71,5 @@ class Pipes:
         whole = self.run(peer, "input", both_ways)
         start = self.run(peer, "byte", both_ways)
         amount = size * (2 if both_ways else 1) / GB
-        seconds, server, client = (max(a - b, 1e-6) for a, b in zip(whole, start))
+        seconds, server, client = (max(a - b, 1e-6) for a, b in zip(whole[:3], start))
         return amount / seconds, server / amount, client / amount

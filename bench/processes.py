@@ -36,11 +36,14 @@ class Process:
         self.command = command
         self.status = None
         self.cpu = 0.0  # seconds, of it and of all its children that have ended
+        self.lived = 0.0  # seconds, once it has ended
         self.errors = os.memfd_create("stderr")
         self.said = ""
+        self.started = time.monotonic()
+        # Without a function to run in the child, Python starts it in a third of the time.
         self.popen = subprocess.Popen(
             command, stdin=stdin, stdout=stdout, stderr=self.errors, start_new_session=True,
-            preexec_fn=_take_priority)
+            preexec_fn=_take_priority if os.nice(0) != 0 else None)
         self.pid = self.popen.pid
         _running.append(self)
 
@@ -49,6 +52,7 @@ class Process:
             pid, status, usage = os.wait4(self.pid, 0 if block else os.WNOHANG)
             if pid != 0:
                 self.status = self.popen.returncode = os.waitstatus_to_exitcode(status)
+                self.lived = time.monotonic() - self.started
                 self.cpu = usage.ru_utime + usage.ru_stime
                 _running.remove(self)
         return self.status is not None
