@@ -29,7 +29,7 @@ class Bench:
         self.place = place
         self.out = out
         self.quick = quick
-        self.rounds = rounds or (2 if quick else 5)
+        self.rounds = rounds or (1 if quick else 5)
         self.size = (256 if quick else 1024) * MIB
         everyone = peers.all_peers(place)
         self.peers = [peer for peer in everyone
