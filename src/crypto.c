@@ -102,8 +102,8 @@ bool crypto_equal(const void *a, const void *b, size_t len)
 }
 
 /*
- * libcrypto's generators are for who needs many random bytes: to set one up takes as long as three
- * handshakes' key agreements, and there would be one for every thread.
+ * Not libcrypto's generator: that needs a cipher of its own, so all of them (crypto_cipher.c), and
+ * each thread would keep one, for 32 bytes a handshake.
  */
 enum kith_error crypto_random(void *out, size_t len)
 {

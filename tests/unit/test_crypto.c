@@ -61,11 +61,11 @@ static void test_memory(void)
 /* The name of this cipher's provider, or "none". */
 static const char *provider_of(const char *cipher_name)
 {
-    static EVP_CIPHER *kept[8]; /* as long as crypto.c keeps its own: until the end */
+    /* Until the end, as crypto.c keeps its own; volatile so that they are kept in memory. */
+    static EVP_CIPHER *volatile kept[8];
     static size_t count;
-    EVP_CIPHER **cipher = &kept[count++];
-    *cipher = crypto_cipher_fetch(cipher_name);
-    return *cipher ? OSSL_PROVIDER_get0_name(EVP_CIPHER_get0_provider(*cipher)) : "none";
+    EVP_CIPHER *cipher = kept[count++] = crypto_cipher_fetch(cipher_name);
+    return cipher ? OSSL_PROVIDER_get0_name(EVP_CIPHER_get0_provider(cipher)) : "none";
 }
 
 static void test_cipher(void)
