@@ -46,8 +46,9 @@ class Peer:
     def forward_client(self, local, port):
         """Listens at local and carries each connection to port."""
 
-    def two_way(self):
-        """The same peer, as it is started when both sides have something to say."""
+    def two_way(self, answer):
+        """The same peer, as it is started when both sides have something to say: the server reads
+        the file named answer, from its stdin unless it opens it by itself."""
         return self
 
 
@@ -122,7 +123,7 @@ class Kith(Peer):
         return [self.place.kith, "forward", *self.options(), "-i", self.place.path("alice"),
                 str(local), f"{self.place.path('bob.pub')}@{HOST}:{port}"]
 
-    def two_way(self):
+    def two_way(self, answer):
         other = type(self)(self.place)
         other.size, other.one_way = self.size, False
         return other
@@ -207,7 +208,7 @@ class Socat(Peer):
         return ["socat", *self.buffer,
                 f"TCP-LISTEN:{local},fork,reuseaddr,bind={HOST},backlog=4096", self.ends(port)[1]]
 
-    def two_way(self):
+    def two_way(self, answer):
         other = Socat(self.place, self.name, self.cipher)
         other.buffer, other.one_way = self.buffer, False
         return other
@@ -283,10 +284,10 @@ class Ssh(Peer):
         return [*self.ssh(port), "-N", "-o", "ExitOnForwardFailure=yes",
                 "-L", f"{HOST}:{local}:{HOST}:{self.target}", f"{self.place.user}@{HOST}"]
 
-    def two_way(self):
+    def two_way(self, answer):
         other = Ssh(self.place, self.name)
         other.options = self.options
-        other.remote = f"cat {self.place.path('input')} & {SINK}; wait"
+        other.remote = f"cat {self.place.path(answer)} & {SINK}; wait"
         return other
 
 

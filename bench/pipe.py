@@ -27,7 +27,7 @@ class Pipes:
 
     def run(self, peer, name, both_ways=False):
         """Seconds, processor seconds of the server and of the client, seconds that this lived."""
-        peer = peer.two_way() if both_ways else peer
+        peer = peer.two_way(name) if both_ways else peer
         port = processes.free_port()
         server_in = os.open(self.place.path(name), os.O_RDONLY) if both_ways else self.null
         client_in = os.open(self.place.path(name), os.O_RDONLY)
