@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "daemon.h"
 #include "log.h"
+#include "net_socket.h"
 #include "setup.h"
 #include "signals.h"
 
@@ -138,7 +139,7 @@ static void confine(struct daemon *daemon)
         .connects = true,
         .port = may_move ? 0 : (uint16_t)strtoul(forward->callee.address.port, NULL, 10),
         .binds = daemon->options->source != NULL,
-        .removes = daemon->listeners.inode != 0 ? daemon->listeners.text : NULL,
+        .removes = daemon->listeners.local.path[0] != '\0' ? daemon->listeners.local.path : NULL,
     };
 
     setup_confine(&forward->setup, SANDBOX_DAEMON, &needs);

@@ -13,6 +13,7 @@
 #include "commands.h"
 #include "daemon.h"
 #include "log.h"
+#include "net_socket.h"
 #include "program.h"
 #include "proxy_protocol.h"
 #include "refusal.h"

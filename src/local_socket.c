@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "net_socket.h"
+
 #define BACKLOG 1024
 #define OTHERS_MASK 0177
 
@@ -61,41 +63,37 @@ static bool bind_closed(int fd, const struct sockaddr_un *at)
     return bound;
 }
 
-enum kith_error local_listen(struct net_listeners *listeners, const struct address *address,
+enum kith_error local_listen(struct local_socket *local, const char path[static PATH_SIZE], int *fd,
                              const char **why)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     struct stat status;
-    int fd;
 
-    memcpy(at.sun_path, address->path, sizeof(at.sun_path));
+    *fd = -1;
+    memcpy(at.sun_path, path, sizeof(at.sun_path));
     if (!clear(&at, why))
         return ERR_BIND;
-    fd = net_socket(AF_UNIX);
-    if (fd < 0 || !bind_closed(fd, &at) || listen(fd, BACKLOG) != 0) {
+    *fd = net_socket(AF_UNIX);
+    if (*fd < 0 || !bind_closed(*fd, &at) || listen(*fd, BACKLOG) != 0) {
         *why = strerror(errno);
-        if (fd >= 0)
-            (void)close(fd);
+        if (*fd >= 0)
+            (void)close(*fd);
         return ERR_BIND;
     }
-    listeners->fds[0] = fd;
-    listeners->count = 1;
-    address_format(listeners->text, address);
-    if (lstat(address->path, &status) == 0) {
-        listeners->device = status.st_dev;
-        listeners->inode = status.st_ino;
+    if (lstat(path, &status) == 0) {
+        memcpy(local->path, path, PATH_SIZE);
+        local->device = status.st_dev;
+        local->inode = status.st_ino;
     }
     return OK;
 }
 
-void local_remove(struct net_listeners *listeners)
+void local_remove(struct local_socket *local)
 {
     struct stat status;
 
-    if (listeners->inode == 0)
-        return;
-    if (lstat(listeners->text, &status) == 0 && status.st_dev == listeners->device &&
-        status.st_ino == listeners->inode)
-        (void)unlink(listeners->text);
-    listeners->inode = 0;
+    if (local->path[0] != '\0' && lstat(local->path, &status) == 0 &&
+        status.st_dev == local->device && status.st_ino == local->inode)
+        (void)unlink(local->path);
+    local->path[0] = '\0';
 }

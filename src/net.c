@@ -1,125 +1,26 @@
 /*
- * Owns the making of sockets for calls in both directions. Must never leave a descriptor open
+ * Owns the sockets that wait for calls, and the taking of one. Must never leave a descriptor open
  * that it does not hand out, nor block.
  */
-#define _GNU_SOURCE /* accept4, pipe2, struct tcp_info */
 #include "net.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "local_socket.h"
+#include "net_socket.h"
 #include "resolve.h"
 
 #define BACKLOG 1024
-
-/* A vanished peer that owes us nothing: probed after 30 s, each 10 s, given up after 3 probes. */
-#define KEEPALIVE_IDLE_S 30
-#define KEEPALIVE_INTERVAL_S 10
-#define KEEPALIVE_COUNT 3
-
-/* One that owes us an acknowledgement: given up after so long without any. */
-#define SILENCE_MS 60000
-#define PROBES_UNANSWERED 3 /* of a window that is shut: one may be under way to a live peer */
-
-bool net_set_nonblocking(int fd)
-{
-    int flags = fcntl(fd, F_GETFL);
-
-    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
-           fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
-}
-
-/*
- * Where the system can, a descriptor is closed on exec from the start: another thread may start a
- * program at any time.
- */
-#ifdef SOCK_CLOEXEC
-#define NEW_SOCKET (SOCK_CLOEXEC | SOCK_NONBLOCK)
-#define accept_new(listener, address, len) accept4((listener), (address), (len), NEW_SOCKET)
-#define pipe_new(ends) pipe2((ends), O_CLOEXEC)
-#else
-#define NEW_SOCKET 0
-#define accept_new(listener, address, len) accept((listener), (address), (len))
-#define pipe_new(ends) pipe(ends)
-#endif
-
-int net_socket(int family)
-{
-    int fd = socket(family, SOCK_STREAM | NEW_SOCKET, 0);
-    int saved;
-
-    if (fd < 0 || NEW_SOCKET != 0 || net_set_nonblocking(fd))
-        return fd;
-    saved = errno;
-    (void)close(fd);
-    errno = saved;
-    return -1;
-}
-
-bool net_pipe(int ends[static 2])
-{
-    return pipe_new(ends) == 0 && fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0 &&
-           fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0;
-}
-
-/* What a system's accepted sockets inherit from the one that listens is set there, once. */
-#ifdef __linux__
-#define INHERITED true
-#else
-#define INHERITED false
-#endif
-
-static void set_option(int fd, int level, int name, int value)
-{
-    (void)setsockopt(fd, level, name, &value, sizeof(value));
-}
-
-void net_tune(int fd)
-{
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-#ifdef TCP_KEEPIDLE
-    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
-#endif
-#ifdef TCP_KEEPINTVL
-    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
-#endif
-}
-
-bool net_peer_is_silent(int fd)
-{
-#ifdef __linux__
-    struct tcp_info info = {0};
-    socklen_t len = sizeof(info);
-
-    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
-           info.tcpi_last_ack_recv > SILENCE_MS &&
-           (info.tcpi_unacked > 0 || info.tcpi_probes >= PROBES_UNANSWERED);
-#else
-    (void)fd;
-    return false; /* the system's own patience, then */
-#endif
-}
-
-void net_reset_on_close(int fd, bool reset)
-{
-    struct linger linger = {.l_onoff = reset, .l_linger = 0};
-
-    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-}
 
 void net_listeners_close(struct net_listeners *listeners)
 {
     for (size_t i = 0; i < listeners->count; i++)
         (void)close(listeners->fds[i]);
     listeners->count = 0;
-    local_remove(listeners);
+    local_remove(&listeners->local);
 }
 
 static void set_port(struct sockaddr *address, in_port_t port)
@@ -147,11 +48,11 @@ static int listen_on(const struct addrinfo *info, bool dual)
 
     if (fd < 0)
         return -1;
-    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    net_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (info->ai_family == AF_INET6)
-        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, dual ? 0 : 1);
+        net_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, dual ? 0 : 1);
 #ifdef TCP_FASTOPEN
-    set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, BACKLOG);
+    net_set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, BACKLOG);
 #endif
     net_tune(fd);
     if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
@@ -222,8 +123,12 @@ enum kith_error net_listen(struct net_listeners *listeners, const struct address
     enum kith_error error;
 
     memset(listeners, 0, sizeof(*listeners));
-    if (address->path[0] != '\0')
-        return local_listen(listeners, address, why);
+    if (address->path[0] != '\0') {
+        address_format(listeners->text, address);
+        error = local_listen(&listeners->local, address->path, &listeners->fds[0], why);
+        listeners->count = error == OK ? 1 : 0;
+        return error;
+    }
     error = resolve(address, options->family, everywhere, INT64_MAX, &list, why);
     if (error != OK)
         return error;
@@ -266,18 +171,10 @@ void net_local_address(int fd, struct net_peer *local)
 
 bool net_accept(int listener, int *fd, struct net_peer *peer)
 {
-    do {
-        peer->len = sizeof(peer->address);
-        *fd = accept_new(listener, (struct sockaddr *)&peer->address, &peer->len);
-    } while (*fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+    peer->len = sizeof(peer->address);
+    *fd = net_take_call(listener, (struct sockaddr *)&peer->address, &peer->len);
     if (*fd < 0)
         return false;
-    if (NEW_SOCKET == 0 && !net_set_nonblocking(*fd)) {
-        (void)close(*fd);
-        return false;
-    }
-    if (!INHERITED)
-        net_tune(*fd);
     unmap(peer);
     address_of_socket(peer->text, (struct sockaddr *)&peer->address, peer->len);
     return true;

@@ -1,5 +1,5 @@
 /*
- * TCP and UNIX sockets: calling an address, listening on one, and how each socket is set up.
+ * TCP and UNIX sockets: calling an address, and listening on one.
  */
 #ifndef KITH_NET_H
 #define KITH_NET_H
@@ -8,10 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
-#include <sys/types.h>
 
 #include "address.h"
 #include "error.h"
+#include "local_socket.h"
 
 /* How to reach the network; what -4, -6 and --source say. */
 struct net_options {
@@ -45,8 +45,7 @@ struct net_listeners {
     int fds[NET_LISTENERS_MAX];
     size_t count;
     char text[ADDRESS_TEXT_SIZE]; /* the first one's address in use */
-    dev_t device;                 /* of a UNIX socket that is ours to remove */
-    ino_t inode;
+    struct local_socket local;    /* that is ours to remove, if it is a UNIX socket */
 };
 
 /* What an address without a host stands for. */
@@ -76,34 +75,5 @@ bool net_accept(int listener, int *fd, struct net_peer *peer);
 
 /* Our own address of a connection. */
 void net_local_address(int fd, struct net_peer *local);
-
-/*
- * Set up a connection, or a listener for those that it will accept: every write is sent at once,
- * and a peer that has vanished while nothing is under way is noticed in about a minute. What a
- * system lacks of it is left out.
- */
-void net_tune(int fd);
-
-/*
- * Whether a peer that has to acknowledge something has said nothing for a minute. Linux has
- * TCP_USER_TIMEOUT for that, but it also ends connections to a peer that is alive and just does
- * not read, as one does whose output is looked at in a pager.
- */
-bool net_peer_is_silent(int fd);
-
-/* A stream socket, non-blocking and closed on exec; -1 with errno. */
-int net_socket(int family);
-
-/* A pipe, closed on exec. False with errno. */
-bool net_pipe(int ends[static 2]);
-
-/* Make a descriptor non-blocking and closed on exec. False with errno. */
-bool net_set_nonblocking(int fd);
-
-/*
- * Decide what the other side sees when the descriptor is closed, by us or because we were killed:
- * a reset, so that it does not take a part for the whole, or an end.
- */
-void net_reset_on_close(int fd, bool reset);
 
 #endif

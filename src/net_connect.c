@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "net.h"
+#include "net_socket.h"
 #include "resolve.h"
 
 #define STAGGER_MS 250 /* RFC 8305, section 5 */
@@ -51,9 +52,7 @@ static bool bind_source(int fd, const struct addrinfo *to, const char *source)
 static void send_with_syn(int fd)
 {
 #ifdef TCP_FASTOPEN_CONNECT
-    int yes = 1;
-
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &yes, sizeof(yes));
+    net_set_option(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
 #else
     (void)fd;
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "net_socket.h"
 
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
 

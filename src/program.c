@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "net_socket.h"
+
 #define GRACE_MS 2000 /* between SIGTERM and SIGKILL */
 
 extern char **environ;

@@ -9,7 +9,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "net.h"
+#include "net_socket.h"
 #include "receiver.h"
 #include "sender.h"
 

@@ -15,9 +15,7 @@
 
 #define PLACES 128
 #define SILENT_MS 200 /* within which an honest caller's hello is here: a round trip and more */
-#define PAUSE_MS                                                                                   \
-    20 /* before the next try to accept when there is no place or no descriptor left               \
-        */
+#define PAUSE_MS 20   /* before the next accept when no place or no descriptor is left */
 
 struct reception {
     const struct net_listeners *listeners;

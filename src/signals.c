@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "net.h"
+#include "net_socket.h"
 
 #define LEAVING_S 2
 

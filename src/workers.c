@@ -13,6 +13,7 @@
 #include "daemon.h"
 #include "log.h"
 #include "memory.h"
+#include "net_socket.h"
 
 #define STACK_SIZE ((size_t)256 << 10) /* address space; only what is touched costs memory */
 #define IDLE_LEAST 2                   /* threads kept with nothing to do: the next call is near */

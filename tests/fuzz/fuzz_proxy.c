@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "net_socket.h"
 #include "proxy_protocol.h"
 
 #define INPUT_MAX 4096 /* a socket pair takes this much without blocking */

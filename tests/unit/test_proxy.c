@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "net_socket.h"
 #include "proxy_protocol.h"
 #include "tap.h"
 

@@ -1,0 +1,127 @@
+/*
+ * Owns the making of descriptors, and the options of sockets. Must never make one that blocks, or
+ * that a program which is started meanwhile inherits.
+ */
+#define _GNU_SOURCE /* accept4, pipe2, struct tcp_info */
+#include "net_socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+/* A vanished peer that owes us nothing: probed after 30 s, each 10 s, given up after 3 probes. */
+#define KEEPALIVE_IDLE_S 30
+#define KEEPALIVE_INTERVAL_S 10
+#define KEEPALIVE_COUNT 3
+
+/* One that owes us an acknowledgement: given up after so long without any. */
+#define SILENCE_MS 60000
+#define PROBES_UNANSWERED 3 /* of a window that is shut: one may be under way to a live peer */
+
+/* What a system's accepted sockets inherit from the one that listens is set there, once. */
+#ifdef __linux__
+#define INHERITED true
+#else
+#define INHERITED false
+#endif
+
+bool net_set_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
+           fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+/*
+ * Where the system can, a descriptor is closed on exec from the start: another thread may start a
+ * program at any time.
+ */
+#ifdef SOCK_CLOEXEC
+#define NEW_SOCKET (SOCK_CLOEXEC | SOCK_NONBLOCK)
+#define accept_new(listener, address, len) accept4((listener), (address), (len), NEW_SOCKET)
+#define pipe_new(ends) pipe2((ends), O_CLOEXEC)
+#else
+#define NEW_SOCKET 0
+#define accept_new(listener, address, len) accept((listener), (address), (len))
+#define pipe_new(ends) pipe(ends)
+#endif
+
+int net_socket(int family)
+{
+    int fd = socket(family, SOCK_STREAM | NEW_SOCKET, 0);
+    int saved;
+
+    if (fd < 0 || NEW_SOCKET != 0 || net_set_nonblocking(fd))
+        return fd;
+    saved = errno;
+    (void)close(fd);
+    errno = saved;
+    return -1;
+}
+
+int net_take_call(int listener, struct sockaddr *from, socklen_t *len)
+{
+    socklen_t size = *len;
+    int fd;
+
+    do {
+        *len = size;
+        fd = accept_new(listener, from, len);
+    } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+    if (fd >= 0 && NEW_SOCKET == 0 && !net_set_nonblocking(fd)) {
+        (void)close(fd);
+        return -1;
+    }
+    if (fd >= 0 && !INHERITED)
+        net_tune(fd);
+    return fd;
+}
+
+bool net_pipe(int ends[static 2])
+{
+    return pipe_new(ends) == 0 && fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0 &&
+           fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0;
+}
+
+void net_set_option(int fd, int level, int name, int value)
+{
+    (void)setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+void net_tune(int fd)
+{
+    net_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    net_set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+#ifdef TCP_KEEPIDLE
+    net_set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+#endif
+#ifdef TCP_KEEPINTVL
+    net_set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+    net_set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
+#endif
+}
+
+bool net_peer_is_silent(int fd)
+{
+#ifdef __linux__
+    struct tcp_info info = {0};
+    socklen_t len = sizeof(info);
+
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+           info.tcpi_last_ack_recv > SILENCE_MS &&
+           (info.tcpi_unacked > 0 || info.tcpi_probes >= PROBES_UNANSWERED);
+#else
+    (void)fd;
+    return false; /* the system's own patience, then */
+#endif
+}
+
+void net_reset_on_close(int fd, bool reset)
+{
+    struct linger linger = {.l_onoff = reset, .l_linger = 0};
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}

@@ -1,0 +1,45 @@
+/*
+ * Sockets and pipes as descriptors: how each is made, and how a connection is set up.
+ */
+#ifndef KITH_NET_SOCKET_H
+#define KITH_NET_SOCKET_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+/* A stream socket, non-blocking and closed on exec; -1 with errno. */
+int net_socket(int family);
+
+/* Take a call that waits at a listener, as a socket like the above, and tuned; -1 with errno. */
+int net_take_call(int listener, struct sockaddr *from, socklen_t *len);
+
+/* A pipe, closed on exec. False with errno. */
+bool net_pipe(int ends[static 2]);
+
+/* Make a descriptor non-blocking and closed on exec. False with errno. */
+bool net_set_nonblocking(int fd);
+
+/* Set an option of a socket, if the system can. */
+void net_set_option(int fd, int level, int name, int value);
+
+/*
+ * Set up a connection, or a listener for those that it will accept: every write is sent at once,
+ * and a peer that has vanished while nothing is under way is noticed in about a minute. What a
+ * system lacks of it is left out.
+ */
+void net_tune(int fd);
+
+/*
+ * Whether a peer that has to acknowledge something has said nothing for a minute. Linux has
+ * TCP_USER_TIMEOUT for that, but it also ends connections to a peer that is alive and just does
+ * not read, as one does whose output is looked at in a pager.
+ */
+bool net_peer_is_silent(int fd);
+
+/*
+ * Decide what the other side sees when the descriptor is closed, by us or because we were killed:
+ * a reset, so that it does not take a part for the whole, or an end.
+ */
+void net_reset_on_close(int fd, bool reset);
+
+#endif
