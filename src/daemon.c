@@ -92,7 +92,7 @@ static void begin_drain(struct loop *loop, int number)
         return;
     }
     notify("STOPPING=1\nSTATUS=no new calls; waiting for the channels that are open");
-    workers_stop(daemon);
+    workers_stop(&daemon->workers);
     net_listeners_close(&daemon->listeners);
     log_event(LOG_NOTE, daemon->hooks->what, daemon->listeners.text,
               "no new calls; waiting for the channels that are open", "a second signal quits");
@@ -208,6 +208,27 @@ static void set_limits(struct daemon *daemon)
     registry_init(&daemon->registry, &limits);
 }
 
+static void serve_call(void *context, struct connection *connection)
+{
+    struct daemon *daemon = context;
+
+    daemon->hooks->run(daemon, connection);
+}
+
+static enum kith_error prepare_workers(struct daemon *daemon)
+{
+    const struct workers_task task = {
+        .what = daemon->hooks->what,
+        .faces_network = daemon->hooks->faces_network,
+        .listeners = &daemon->listeners,
+        .registry = &daemon->registry,
+        .run = serve_call,
+        .context = daemon,
+    };
+
+    return workers_prepare(&daemon->workers, &task);
+}
+
 enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hooks,
                            const struct options *options, int *number)
 {
@@ -220,17 +241,17 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
     set_limits(daemon);
     memory_be_modest();
     loop.signal_fd = signals_start();
-    if (loop.signal_fd < 0 || workers_prepare(&daemon->workers) != OK)
+    if (loop.signal_fd < 0 || prepare_workers(daemon) != OK)
         return ERR_SYSTEM;
     hooks->confine(daemon);
-    error = workers_start(daemon);
+    error = workers_start(&daemon->workers);
     if (error != OK)
         return error;
     setup_report_ready(options, daemon->listeners.text);
     notify_ready(daemon->listeners.text);
     while (error == OK && !is_over(&loop))
         error = attend(&loop);
-    workers_stop(daemon);
+    workers_stop(&daemon->workers);
     *number = loop.ending;
     registry_count(&daemon->registry, &totals);
     if (totals.count > 0) {

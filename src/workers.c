@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "daemon.h"
 #include "log.h"
 #include "memory.h"
 #include "net_socket.h"
@@ -31,40 +30,37 @@ static void pause_for(const struct workers *workers, int pause_ms)
 }
 
 /* No call could be taken, though one was there. */
-static void lack_room(struct daemon *daemon, int system_errno)
+static void lack_room(struct workers *workers, int system_errno)
 {
-    struct workers *workers = &daemon->workers;
-
     if (clock_now_ms() >= workers->quiet_until_ms) {
         workers->quiet_until_ms = clock_deadline_ms(QUIET_MS);
-        log_event(LOG_NOTE, daemon->hooks->what, NULL, "cannot accept", strerror(system_errno));
+        log_event(LOG_NOTE, workers->task.what, NULL, "cannot accept", strerror(system_errno));
     }
     pause_for(workers, PAUSE_MS);
 }
 
 /* A new caller, who has a place or is sent away. */
-static bool admit(struct daemon *daemon, struct connection *connection)
+static bool admit(struct workers *workers, struct connection *connection)
 {
-    connection->channel_fd = daemon->hooks->faces_network ? connection->fd : -1;
+    connection->channel_fd = workers->task.faces_network ? connection->fd : -1;
     connection->program_pipe = -1;
-    if (registry_enter(&daemon->registry, connection))
+    if (registry_enter(workers->task.registry, connection))
         return true;
-    log_event(LOG_NOTE, daemon->hooks->what, connection->from.text, error_text(ERR_TOO_MANY),
+    log_event(LOG_NOTE, workers->task.what, connection->from.text, error_text(ERR_TOO_MANY),
               error_hint(ERR_TOO_MANY));
     (void)close(connection->fd);
     return false;
 }
 
 /* Wait once, for a call or for what keeps us from taking one to pass. */
-static bool await_call(struct daemon *daemon, struct connection *connection)
+static bool await_call(struct workers *workers, struct connection *connection)
 {
-    const struct net_listeners *listeners = &daemon->listeners;
-    struct workers *workers = &daemon->workers;
+    const struct net_listeners *listeners = workers->task.listeners;
     struct pollfd fds[NET_LISTENERS_MAX + 1];
     size_t count = listeners->count;
     int ready;
 
-    if (!registry_has_place(&daemon->registry)) {
+    if (!registry_has_place(workers->task.registry)) {
         pause_for(workers, PLACE_PAUSE_MS);
         return false;
     }
@@ -73,7 +69,7 @@ static bool await_call(struct daemon *daemon, struct connection *connection)
     fds[count] = (struct pollfd){.fd = workers->stop[0], .events = POLLIN};
     ready = poll(fds, (nfds_t)count + 1, -1);
     if (ready < 0 && errno != EINTR)
-        lack_room(daemon, errno);
+        lack_room(workers, errno);
     if (ready <= 0 || fds[count].revents != 0)
         return false;
     for (size_t i = 1; i <= count; i++) { /* in turns, lest one of them keep out the others */
@@ -84,15 +80,15 @@ static bool await_call(struct daemon *daemon, struct connection *connection)
         workers->last_listener = at;
         memset(connection, 0, sizeof(*connection));
         if (net_accept(listeners->fds[at], &connection->fd, &connection->from))
-            return admit(daemon, connection);
+            return admit(workers, connection);
         if (errno != EAGAIN && errno != EWOULDBLOCK)
-            lack_room(daemon, errno);
+            lack_room(workers, errno);
         break;
     }
     return false;
 }
 
-static bool add_thread(struct daemon *daemon);
+static bool add_thread(struct workers *workers);
 
 /* Wait for the turn; false if this thread is not needed. */
 static bool take_turn(struct workers *workers)
@@ -158,25 +154,24 @@ static bool is_awaited(struct workers *workers)
 }
 
 /* The turn cannot be left to anybody, so this call cannot be served. */
-static void turn_away(struct daemon *daemon, struct connection *connection)
+static void turn_away(struct workers *workers, struct connection *connection)
 {
-    log_event(LOG_NOTE, daemon->hooks->what, connection->from.text, "no thread to be had", NULL);
-    (void)registry_leave(&daemon->registry, connection);
+    log_event(LOG_NOTE, workers->task.what, connection->from.text, "no thread to be had", NULL);
+    (void)registry_leave(workers->task.registry, connection);
     (void)close(connection->fd);
 }
 
 /* Wait for the turn, and then for a call; false if this thread is not needed. */
-static bool take_call(struct daemon *daemon, struct connection *connection)
+static bool take_call(struct workers *workers, struct connection *connection)
 {
-    struct workers *workers = &daemon->workers;
     bool taken = false;
 
     if (!take_turn(workers))
         return false;
     while (!taken && !is_stopped(workers)) {
-        taken = await_call(daemon, connection);
-        if (taken && !is_awaited(workers) && !add_thread(daemon)) {
-            turn_away(daemon, connection);
+        taken = await_call(workers, connection);
+        if (taken && !is_awaited(workers) && !add_thread(workers)) {
+            turn_away(workers, connection);
             taken = false;
         }
     }
@@ -187,14 +182,14 @@ static bool take_call(struct daemon *daemon, struct connection *connection)
 /* A thread's whole life. */
 static void *work(void *context)
 {
-    struct daemon *daemon = context;
+    struct workers *workers = context;
     struct connection connection;
 
-    while (take_call(daemon, &connection)) {
+    while (take_call(workers, &connection)) {
         bool last;
 
-        daemon->hooks->run(daemon, &connection);
-        last = registry_leave(&daemon->registry, &connection);
+        workers->task.run(workers->task.context, &connection);
+        last = registry_leave(workers->task.registry, &connection);
         (void)close(connection.fd);
         if (last)
             memory_give_back();
@@ -202,15 +197,16 @@ static void *work(void *context)
     return NULL;
 }
 
-static bool add_thread(struct daemon *daemon)
+static bool add_thread(struct workers *workers)
 {
     pthread_t thread;
 
-    return pthread_create(&thread, &daemon->workers.attributes, work, daemon) == 0;
+    return pthread_create(&thread, &workers->attributes, work, workers) == 0;
 }
 
-enum kith_error workers_prepare(struct workers *workers)
+enum kith_error workers_prepare(struct workers *workers, const struct workers_task *task)
 {
+    workers->task = *task;
     if (!net_pipe(workers->stop) || pthread_mutex_init(&workers->lock, NULL) != 0 ||
         pthread_cond_init(&workers->turn_free, NULL) != 0 ||
         pthread_attr_init(&workers->attributes) != 0)
@@ -220,19 +216,17 @@ enum kith_error workers_prepare(struct workers *workers)
     return OK;
 }
 
-enum kith_error workers_start(struct daemon *daemon)
+enum kith_error workers_start(struct workers *workers)
 {
     for (int i = 0; i < IDLE_LEAST; i++) {
-        if (!add_thread(daemon))
+        if (!add_thread(workers))
             return ERR_SYSTEM;
     }
     return OK;
 }
 
-void workers_stop(struct daemon *daemon)
+void workers_stop(struct workers *workers)
 {
-    struct workers *workers = &daemon->workers;
-
     (void)pthread_mutex_lock(&workers->lock);
     if (!workers->stopped) {
         workers->stopped = true;

@@ -12,10 +12,23 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "net.h"
+#include "registry.h"
 
-struct daemon;
+/* What they do. */
+struct workers_task {
+    const char *what;   /* its name in logs */
+    bool faces_network; /* what is accepted comes from peers */
+    const struct net_listeners *listeners;
+    struct registry *registry;
+
+    /* The whole life of a connection. Its descriptor is closed after. */
+    void (*run)(void *context, struct connection *connection);
+    void *context;
+};
 
 struct workers {
+    struct workers_task task;
     pthread_attr_t attributes; /* of new threads */
     int stop[2];               /* a pipe: its writing end is closed to wake who waits */
 
@@ -31,12 +44,13 @@ struct workers {
 };
 
 /* Make what has to be made before the process is confined. ERR_SYSTEM, with errno. */
-must_check enum kith_error workers_prepare(struct workers *workers);
+must_check enum kith_error workers_prepare(struct workers *workers,
+                                           const struct workers_task *task);
 
-/* Begin to take calls for a daemon whose hooks, limits and listeners are set. ERR_SYSTEM. */
-must_check enum kith_error workers_start(struct daemon *daemon);
+/* Begin to take calls; the listeners and the registry's limits are set. ERR_SYSTEM. */
+must_check enum kith_error workers_start(struct workers *workers);
 
 /* Take no more calls. When this returns, nobody looks at the listeners. Fine twice. */
-void workers_stop(struct daemon *daemon);
+void workers_stop(struct workers *workers);
 
 #endif
