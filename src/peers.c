@@ -1,7 +1,7 @@
 /*
  * Owns the sets of known peers: reading them from a peers file, all or nothing, and answering who
- * a key or a name is and what it may. It must never let a line pass that is not certainly
- * understood, nor one key or name stand for two peers.
+ * a key or a name is. It must never let a line pass that is not certainly understood, nor one key
+ * or name stand for two peers.
  */
 #include "peers.h"
 
@@ -11,7 +11,6 @@
 
 #include "key_text.h"
 #include "peers_options.h"
-#include "source_list.h"
 
 /* A peer while the file is read, with the line it came from. */
 struct entry {
@@ -24,14 +23,6 @@ struct entries {
     size_t count;
     size_t room;
 };
-
-static void peer_free(struct peer *peer)
-{
-    free(peer->address);
-    free(peer->from);
-    free(peer->permit_target);
-    *peer = (struct peer){0};
-}
 
 static void entries_free(struct entries *entries)
 {
@@ -274,23 +265,15 @@ enum kith_error peers_add(struct peers *peers, const uint8_t key[static KEY_SIZE
     return insert(peers, &peer);
 }
 
-/* A copy of text, or NULL of NULL. False if there is no memory. */
-static bool copy_text(char **out, const char *text)
-{
-    *out = text != NULL ? strdup(text) : NULL;
-    return text == NULL || *out != NULL;
-}
-
 enum kith_error peers_add_copy(struct peers *peers, const struct peer *peer)
 {
-    struct peer copy = *peer;
-    enum kith_error error = ERR_MEMORY;
+    struct peer copy;
+    enum kith_error error;
 
     if (peers_find_key(peers, peer->key) != NULL)
         return OK;
-    copy.address = copy.from = copy.permit_target = NULL;
-    if (copy_text(&copy.address, peer->address) && copy_text(&copy.from, peer->from) &&
-        copy_text(&copy.permit_target, peer->permit_target))
+    error = peer_copy(&copy, peer);
+    if (error == OK)
         error = insert(peers, &copy);
     if (error != OK)
         peer_free(&copy);
@@ -313,31 +296,6 @@ const struct peer *peers_find_name(const struct peers *peers, const char *name)
             return &peers->list[i];
     }
     return NULL;
-}
-
-enum kith_error peer_may_call(const struct peer *peer, const struct sockaddr *from,
-                              uint64_t wall_ms)
-{
-    if (wall_ms >= peer->expires_ms)
-        return ERR_PEER_EXPIRED;
-    if (peer->from != NULL && !source_list_holds(peer->from, from))
-        return ERR_PEER_SOURCE;
-    return OK;
-}
-
-bool peer_permits_target(const struct peer *peer, const char *target)
-{
-    struct text rest = {0};
-    struct text permitted = {0};
-
-    if (peer->permit_target == NULL)
-        return true;
-    rest = (struct text){peer->permit_target, strlen(peer->permit_target)};
-    while (text_next_part(&rest, ',', &permitted)) {
-        if (text_equals(permitted, target))
-            return true;
-    }
-    return false;
 }
 
 void peers_free(struct peers *peers)

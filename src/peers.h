@@ -4,36 +4,19 @@
 #ifndef KITH_PEERS_H
 #define KITH_PEERS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
-#include "bytes.h"
 #include "error.h"
-#include "public_key.h"
+#include "peer.h"
+#include "peers_problem.h"
 
 #define PEERS_FILE_MAX (4u << 20) /* bytes in a peers file */
-
-struct peer {
-    uint8_t key[KEY_SIZE];
-    char name[NAME_SIZE]; /* empty for a key that was given by itself */
-    char *address;        /* addr="HOST:PORT", or NULL */
-    char *from;           /* from="ADDR/BITS,...", checked when read, or NULL */
-    char *permit_target;  /* permit-target="...,...", or NULL for every target */
-    uint64_t expires_ms;  /* expiry-time, since the epoch; UINT64_MAX for never */
-};
 
 /* A set of peers; nothing in it changes once it is read. */
 struct peers {
     struct peer *list; /* count of them, sorted by key */
     size_t count;
-};
-
-/* Where and why a peers file was refused or a line of it skipped. */
-struct peers_problem {
-    size_t line;   /* from 1 */
-    char why[160]; /* raw: log.h escapes it */
 };
 
 /* Called for each line that is skipped with a warning (a key of another type). */
@@ -58,16 +41,6 @@ must_check enum kith_error peers_add_copy(struct peers *peers, const struct peer
 /* The peer of this key or name, or NULL. Lookups take logarithmic and linear time. */
 const struct peer *peers_find_key(const struct peers *peers, const uint8_t key[static KEY_SIZE]);
 const struct peer *peers_find_name(const struct peers *peers, const char *name);
-
-/* Whether the peer may call from this address: OK, ERR_PEER_EXPIRED or ERR_PEER_SOURCE. */
-must_check enum kith_error peer_may_call(const struct peer *peer, const struct sockaddr *from,
-                                         uint64_t wall_ms);
-
-/*
- * Whether the peer may be joined to this target of serve, compared as text with each of the parts
- * of permit-target between commas.
- */
-bool peer_permits_target(const struct peer *peer, const char *target);
 
 /* Free what the set holds; fine on an empty one, and twice. */
 void peers_free(struct peers *peers);

@@ -6,7 +6,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,23 +13,6 @@
 #include <time.h>
 
 #include "source_list.h"
-
-#define SHOWN_MAX 48
-
-enum kith_error peers_refuse(struct peers_problem *problem, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(problem->why, sizeof problem->why, format, args);
-    va_end(args);
-    return ERR_PEERS_LINE;
-}
-
-int peers_shown(struct text text)
-{
-    return text.len < SHOWN_MAX ? (int)text.len : SHOWN_MAX;
-}
 
 static bool is_digit(char c)
 {
@@ -106,7 +88,7 @@ static enum kith_error set_address(struct peer *peer, const char *value,
             why = "the port is a number from 1 to 65535";
     }
     if (why != NULL)
-        return peers_refuse(problem, "addr=\"%.*s\": %s", SHOWN_MAX, value, why);
+        return peers_refuse(problem, "addr=\"%.*s\": %s", PEERS_SHOWN_MAX, value, why);
     return store(&peer->address, value);
 }
 
@@ -201,7 +183,7 @@ static enum kith_error set_expiry(struct peer *peer, const char *value,
         return peers_refuse(problem,
                             "expiry-time=\"%.*s\": it is YYYYMMDD or YYYYMMDDHHMM, a day and time "
                             "that exist",
-                            SHOWN_MAX, value);
+                            PEERS_SHOWN_MAX, value);
     return OK;
 }
 

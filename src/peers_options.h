@@ -7,7 +7,8 @@
 
 #include "error.h"
 #include "key_text.h"
-#include "peers.h"
+#include "peer.h"
+#include "peers_problem.h"
 
 /*
  * Take the options and the blanks behind them off the front of a line, into a peer that has none
@@ -16,12 +17,5 @@
  */
 must_check enum kith_error peers_options_parse(struct peer *peer, struct text *line,
                                                struct peers_problem *problem);
-
-/* Say why a line is refused, as for printf. Always ERR_PEERS_LINE. */
-enum kith_error peers_refuse(struct peers_problem *problem, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-/* How much of a text fits into a reason, as the precision of a %.*s. */
-int peers_shown(struct text text);
 
 #endif
