@@ -11,7 +11,8 @@
 
 #include "crypto.h"
 
-#define PAGE ((size_t)4096) /* a multiple of it is as good where pages are larger */
+#define HELD ((size_t)512 << 10) /* plaintext, measured best (bench/README) */
+#define PAGE ((size_t)4096)      /* a multiple of it is as good where pages are larger */
 
 /*
  * Short connections come and go by the hundred: for them, a few buffers that little has been
@@ -68,6 +69,14 @@ enum kith_error buffer_make(struct buffer *buffer, size_t size)
     buffer->bytes = bytes;
     buffer->size = size;
     return OK;
+}
+
+size_t buffer_size_for(size_t frame_size)
+{
+    size_t least = 2 * frame_size;
+    size_t best = HELD + PAGE; /* a page for what is around the plaintext */
+
+    return least > best ? least : best;
 }
 
 void buffer_free(struct buffer *buffer)

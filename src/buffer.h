@@ -21,6 +21,12 @@ struct buffer {
 /* Make one of size bytes or a little more, empty and all zero. ERR_MEMORY. */
 must_check enum kith_error buffer_make(struct buffer *buffer, size_t size);
 
+/*
+ * The size of one for frames of up to so many bytes: of two, since one is filled while the other
+ * waits, or of as many as there are in half a MiB, which are then one system call.
+ */
+size_t buffer_size_for(size_t frame_size);
+
 /* Wipe it and give it away; fine on zeroed memory, and twice. */
 void buffer_free(struct buffer *buffer);
 

@@ -7,14 +7,12 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#define FRAMES_HELD 2 /* a whole one and what has come of the next, at least */
-
 enum kith_error receiver_start(struct receiver *receiver, struct channel *channel, int net,
                                struct outlet outlet)
 {
     *receiver = (struct receiver){.channel = channel, .net = net, .outlet = outlet};
     return buffer_make(&receiver->arrived,
-                       FRAMES_HELD * (channel->max_message_size + FRAME_OVERHEAD));
+                       buffer_size_for(channel->max_message_size + FRAME_OVERHEAD));
 }
 
 void receiver_free(struct receiver *receiver)

@@ -6,9 +6,9 @@
 
 #include <errno.h>
 #include <sys/socket.h>
-#include <unistd.h>
+#include <sys/uio.h>
 
-#define FRAMES_HELD 2 /* one is filled while the other waits for the connection */
+#define MESSAGES_MAX 32 /* that one read fills */
 
 /*
  * Where the first frame begins, so that its plaintext is at a multiple of 64: some processors copy
@@ -22,7 +22,7 @@ enum kith_error sender_start(struct sender *sender, struct channel *channel, int
 
     *sender = (struct sender){.channel = channel, .in = in, .net = net};
     error = buffer_make(&sender->sealed,
-                        FIRST_FRAME + FRAMES_HELD * (channel->max_message_size + FRAME_OVERHEAD));
+                        FIRST_FRAME + buffer_size_for(channel->max_message_size + FRAME_OVERHEAD));
     sender->sealed.start = sender->sealed.end = FIRST_FRAME;
     return error;
 }
@@ -48,28 +48,55 @@ bool sender_wants_net(const struct sender *sender)
     return sender->sealed.end > sender->sealed.start && !sender->broken;
 }
 
-/* Read and seal one message, if there is something. */
-static enum kith_error read_message(struct sender *sender)
+/* Room for messages, each where its frame will be. Returns how many there are. */
+static int lay_out(const struct sender *sender, struct iovec slots[static MESSAGES_MAX])
 {
-    struct buffer *sealed = &sender->sealed;
-    uint8_t *frame = sealed->bytes + sealed->end;
-    ssize_t n = read(sender->in, frame + FRAME_HEADER_SIZE, sender->channel->max_message_size);
-    enum kith_error error;
+    size_t message = sender->channel->max_message_size;
+    size_t frame = message + FRAME_OVERHEAD;
+    size_t fit = room(sender) / frame;
+    int count = fit < MESSAGES_MAX ? (int)fit : MESSAGES_MAX;
+    uint8_t *at = sender->sealed.bytes + sender->sealed.end + FRAME_HEADER_SIZE;
+
+    for (int i = 0; i < count; i++)
+        slots[i] = (struct iovec){at + (size_t)i * frame, message};
+    return count;
+}
+
+/* Seal what was read into the slots, n bytes of it. */
+static enum kith_error seal_all(struct sender *sender, const struct iovec *slots, int count,
+                                size_t n)
+{
+    enum kith_error error = OK;
+
+    for (int i = 0; i < count && n > 0; i++) {
+        size_t len = n < slots[i].iov_len ? n : slots[i].iov_len;
+        uint8_t *message = slots[i].iov_base;
+
+        if (error == OK)
+            error = channel_seal(sender->channel, message, len, message - FRAME_HEADER_SIZE);
+        if (error == OK) {
+            buffer_extend(&sender->sealed, len + FRAME_OVERHEAD);
+            sender->total += len;
+        } else {
+            crypto_wipe(message, len);
+        }
+        n -= len;
+    }
+    return error;
+}
+
+/* Read once, and seal what came. */
+static enum kith_error read_messages(struct sender *sender)
+{
+    struct iovec slots[MESSAGES_MAX];
+    int count = lay_out(sender, slots);
+    ssize_t n = readv(sender->in, slots, count);
 
     if (n < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? OK : ERR_STDIN;
-    if (n == 0) {
+    if (n == 0)
         sender->in = -1;
-        return OK;
-    }
-    error = channel_seal(sender->channel, frame + FRAME_HEADER_SIZE, (size_t)n, frame);
-    if (error != OK) {
-        crypto_wipe(frame, FRAME_HEADER_SIZE + (size_t)n);
-        return error;
-    }
-    buffer_extend(sealed, (size_t)n + FRAME_OVERHEAD);
-    sender->total += (uint64_t)n;
-    return OK;
+    return seal_all(sender, slots, count, (size_t)n);
 }
 
 enum kith_error sender_read(struct sender *sender)
@@ -79,7 +106,7 @@ enum kith_error sender_read(struct sender *sender)
 
     do {
         before = sender->total;
-        error = read_message(sender);
+        error = read_messages(sender);
     } while (error == OK && sender->total > before && sender->in_never_waits &&
              sender_wants_input(sender));
     return error;
