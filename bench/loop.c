@@ -25,9 +25,7 @@
 #define HEADER 4
 #define FRAMES_MAX 64
 #define PAGE 4096
-#define OFFSET                                                                                     \
-    64 /* of the first plaintext in its page: copies to 1 to 31 are slow on some CPUs              \
-        */
+#define OFFSET 64 /* of the first plaintext in its page: 1 to 31 are slow on some processors */
 
 static EVP_CIPHER_CTX *cipher;
 static uint8_t nonce[12];

@@ -394,6 +394,6 @@ def loops(place):
     loop = Loop(place)
     return [
         loop,
-        loop.with_arguments("bare loop, 128K", "131072"),
+        loop.with_arguments("bare loop, 8 a write", "65536", "8"),
         loop.with_arguments("bare loop, mapped, 2 x 64K a write", "65536", "2", "map"),
     ]

@@ -68,7 +68,7 @@ static const struct spec specs[] = {
      FIELD(max_handshake_age_ms)},
     {'w', "handshake-timeout", "T", "deadline for connect and handshake together (10s)",
      FOR_CONNECTING, DURATION, FIELD(handshake_timeout_ms)},
-    {0, "max-message-size", "N", "bytes in one message, equal on both sides (128K)", FOR_CONNECTING,
+    {0, "max-message-size", "N", "bytes in one message, equal on both sides (64K)", FOR_CONNECTING,
      SIZE, FIELD(max_message_size)},
     {0, "idle-timeout", "T", "end a channel on which nothing moved for so long (none)",
      FOR_CONNECTING, DURATION, FIELD(idle_timeout_ms)},

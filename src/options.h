@@ -12,7 +12,7 @@
 
 #define PEERS_NAMED_MAX 256 /* uses of --peer */
 #define LIMIT_MAX 1000000
-#define MESSAGE_SIZE_DEFAULT (128u << 10)
+#define MESSAGE_SIZE_DEFAULT (64u << 10)
 #define MESSAGE_SIZE_MAX (16u << 20)
 
 /* Which commands an option belongs to: a command is a bit, or several options' groups share it. */

@@ -19,7 +19,7 @@
 #include "pump.h"
 #include "signals.h"
 
-#define PIPE_SIZE (256 << 10) /* what was measured best (bench/README) */
+#define PIPE_SIZE (512 << 10) /* what was measured best (bench/README) */
 
 static void summarise(const struct pump *pump, enum kith_error error, const char *who,
                       const struct net_peer *peer, int64_t begun_us)

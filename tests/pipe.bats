@@ -45,11 +45,13 @@ start_both() {
 }
 
 @test "sizes around the edge of a message" {
-    carries_around $((128 * 1024))
+    carries_around $((64 * 1024))
+    carries_around $((512 * 1024)) # as much as one read takes
 }
 
 @test "sizes around the edge of a small message" {
     carries_around 1024 --max-message-size 1K
+    carries_around $((32 * 1024)) --max-message-size 1K # as many as one read fills
     carries_around 1 --max-message-size 1
 }
 
@@ -107,7 +109,7 @@ print(fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, int(size[0])) if size else fcntl.fcntl
     listen_to=out start_listener --recv-only
     start_dialer --send-only --ready-fd 7 7>up
     eventually [ -s up ]
-    [ "$(pipe_size 8)" -eq $((256 << 10)) ]
+    [ "$(pipe_size 8)" -eq $((512 << 10)) ]
     [ "$(pipe_size 6)" -eq $((1 << 20)) ]
     echo content >&8
     exec 8>&-
@@ -311,7 +313,7 @@ starts_full() {
 }
 
 @test "a peer that dies while nobody reads our stdout" {
-    starts_full 350000 # more than the pipe holds, and so little that the end of the connection gets through
+    starts_full 700000 # more than the pipe holds, and so little that the end of the connection gets through
     kill -KILL "$dialer"
     ends "$listener" 8
     one_line "$(cat bob.err)" alice 'cut short'

@@ -115,7 +115,7 @@ struct Call {
 
 impl Call {
     fn new(options: &Options) -> Result<Self, Failure> {
-        let max_message_size = options.get("--max-message-size")?.unwrap_or(128 * 1024);
+        let max_message_size = options.get("--max-message-size")?.unwrap_or(64 * 1024);
         let data = match options.get::<String>("--send")? {
             Some(path) => std::fs::read(&path).map_err(|e| usage(format!("{path}: {e}")))?,
             None => Vec::new(),
