@@ -144,7 +144,7 @@ def first_byte(bench, results):
     bench.pipes.make_input(0)
 
     def once(peer):
-        for _ in range(1 if bench.quick else 5):
+        for _ in range(3 if bench.quick else 5):
             results.add(peer.name, "", "ms", bench.pipes.life_of_client(peer) * 1e3)
 
     bench.in_turns(bench.peers, once)
