@@ -20,6 +20,11 @@ enum kith_error channel_start(struct channel *channel, const struct session_keys
     return OK;
 }
 
+size_t channel_frame_max(const struct channel *channel)
+{
+    return channel->max_message_size + FRAME_OVERHEAD;
+}
+
 void channel_wipe(struct channel *channel)
 {
     crypto_aead_free(channel->sending.aead);

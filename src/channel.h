@@ -45,6 +45,9 @@ enum channel_event { CHANNEL_DATA, CHANNEL_END, CHANNEL_RECEIPT };
 must_check enum kith_error channel_start(struct channel *channel, const struct session_keys *keys,
                                          size_t max_message_size);
 
+/* Bytes of the largest frame. */
+size_t channel_frame_max(const struct channel *channel);
+
 /* Wipe and free; fine on zeroed memory, and twice. */
 void channel_wipe(struct channel *channel);
 

@@ -12,7 +12,6 @@
 
 #include "net_socket.h"
 
-#define BACKLOG 1024
 #define OTHERS_MASK 0177
 
 /* Whether somebody answers there. */
@@ -74,7 +73,7 @@ enum kith_error local_listen(struct local_socket *local, const char path[static 
     if (!clear(&at, why))
         return ERR_BIND;
     *fd = net_socket(AF_UNIX);
-    if (*fd < 0 || !bind_closed(*fd, &at) || listen(*fd, BACKLOG) != 0) {
+    if (*fd < 0 || !bind_closed(*fd, &at) || listen(*fd, NET_BACKLOG) != 0) {
         *why = strerror(errno);
         if (*fd >= 0)
             (void)close(*fd);

@@ -13,8 +13,6 @@
 #include "net_socket.h"
 #include "resolve.h"
 
-#define BACKLOG 1024
-
 void net_listeners_close(struct net_listeners *listeners)
 {
     for (size_t i = 0; i < listeners->count; i++)
@@ -52,10 +50,10 @@ static int listen_on(const struct addrinfo *info, bool dual)
     if (info->ai_family == AF_INET6)
         net_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, dual ? 0 : 1);
 #ifdef TCP_FASTOPEN
-    net_set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, BACKLOG);
+    net_set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, NET_BACKLOG);
 #endif
     net_tune(fd);
-    if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+    if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, NET_BACKLOG) == 0)
         return fd;
     saved = errno;
     (void)close(fd);

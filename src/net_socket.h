@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
+#define NET_BACKLOG 1024 /* calls that may wait at a listener */
+
 /* A stream socket, non-blocking and closed on exec; -1 with errno. */
 int net_socket(int family);
 

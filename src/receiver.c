@@ -11,8 +11,7 @@ enum kith_error receiver_start(struct receiver *receiver, struct channel *channe
                                struct outlet outlet)
 {
     *receiver = (struct receiver){.channel = channel, .net = net, .outlet = outlet};
-    return buffer_make(&receiver->arrived,
-                       buffer_size_for(channel->max_message_size + FRAME_OVERHEAD));
+    return buffer_make(&receiver->arrived, buffer_size_for(channel_frame_max(channel)));
 }
 
 void receiver_free(struct receiver *receiver)
@@ -107,7 +106,7 @@ static void consume(struct receiver *receiver, size_t n)
 static void make_room(struct receiver *receiver)
 {
     struct buffer *arrived = &receiver->arrived;
-    size_t frame = receiver->channel->max_message_size + FRAME_OVERHEAD;
+    size_t frame = channel_frame_max(receiver->channel);
 
     if (arrived->start == arrived->end || arrived->size - arrived->start < frame)
         buffer_compact(arrived);

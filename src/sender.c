@@ -21,8 +21,7 @@ enum kith_error sender_start(struct sender *sender, struct channel *channel, int
     enum kith_error error;
 
     *sender = (struct sender){.channel = channel, .in = in, .net = net};
-    error = buffer_make(&sender->sealed,
-                        FIRST_FRAME + buffer_size_for(channel->max_message_size + FRAME_OVERHEAD));
+    error = buffer_make(&sender->sealed, FIRST_FRAME + buffer_size_for(channel_frame_max(channel)));
     sender->sealed.start = sender->sealed.end = FIRST_FRAME;
     return error;
 }
@@ -39,8 +38,7 @@ static size_t room(const struct sender *sender)
 
 bool sender_wants_input(const struct sender *sender)
 {
-    return sender->in >= 0 && !sender->broken &&
-           room(sender) >= sender->channel->max_message_size + FRAME_OVERHEAD;
+    return sender->in >= 0 && !sender->broken && room(sender) >= channel_frame_max(sender->channel);
 }
 
 bool sender_wants_net(const struct sender *sender)
@@ -52,7 +50,7 @@ bool sender_wants_net(const struct sender *sender)
 static int lay_out(const struct sender *sender, struct iovec slots[static MESSAGES_MAX])
 {
     size_t message = sender->channel->max_message_size;
-    size_t frame = message + FRAME_OVERHEAD;
+    size_t frame = channel_frame_max(sender->channel);
     size_t fit = room(sender) / frame;
     int count = fit < MESSAGES_MAX ? (int)fit : MESSAGES_MAX;
     uint8_t *at = sender->sealed.bytes + sender->sealed.end + FRAME_HEADER_SIZE;
