@@ -148,14 +148,23 @@ both_ways() {
     both_ways 0 3000 --sizes 1
 }
 
-@test "another maximum for messages" {
-    random_file alice.in 100000
-    random_file crate.in 100000
-    crate_listens --max-message-size 1024
-    dial --max-message-size 1K <alice.in >alice.out
+# with_maximum BYTES OPTION SIZE: both sides take messages of so many bytes, and the crate's are.
+with_maximum() {
+    random_file alice.in "$3"
+    random_file crate.in "$3"
+    crate_listens --max-message-size "$1" --sizes "$1"
+    dial --max-message-size "$2" <alice.in >alice.out
     ends "$crate" 0
     cmp crate.in alice.out
     cmp alice.in crate.out
+}
+
+@test "another maximum for messages" {
+    with_maximum 1024 1K 100000
+}
+
+@test "a larger maximum than the default" {
+    with_maximum 131072 128K 700000
 }
 
 @test "a message over our maximum ends the channel, and the one at it does not" {

@@ -60,10 +60,14 @@ static bool holds(size_t len, size_t *messages)
 static int file_of(size_t len)
 {
     FILE *file = tmpfile();
+    int in = -1;
 
-    if (file == NULL || fwrite(content, 1, len, file) != len || fflush(file) != 0)
+    if (file == NULL)
         return -1;
-    return lseek(fileno(file), 0, SEEK_SET) == 0 ? fileno(file) : -1;
+    if (fwrite(content, 1, len, file) == len && fflush(file) == 0)
+        in = dup(fileno(file));
+    (void)fclose(file);
+    return lseek(in, 0, SEEK_SET) == 0 ? in : -1;
 }
 
 /* One read from a file of len bytes: takes so many of them, in so many messages. */
