@@ -260,6 +260,7 @@ static void confine(struct daemon *daemon)
     const struct sandbox_needs needs = {
         .resolves = address_has_name(&serve->target),
         .connects = serve->target.path[0] == '\0',
+        .connects_locally = serve->target.path[0] != '\0',
         .port = (uint16_t)strtoul(serve->target.port, NULL, 10),
     };
 

@@ -243,6 +243,7 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
     loop.signal_fd = signals_start();
     if (loop.signal_fd < 0 || prepare_workers(daemon) != OK)
         return ERR_SYSTEM;
+    notify_open();
     hooks->confine(daemon);
     error = workers_start(&daemon->workers);
     if (error != OK)

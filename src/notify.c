@@ -17,24 +17,37 @@
 
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
 
-void notify(const char *state)
+static int supervisor = -1; /* a socket that is connected to it, once there is one */
+
+void notify_open(void)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
     const char *path = getenv("NOTIFY_SOCKET");
     size_t len = path == NULL ? 0 : strlen(path);
-    int fd;
 
+    if (supervisor >= 0)
+        (void)close(supervisor);
+    supervisor = -1;
     if (len == 0 || len >= sizeof(to.sun_path) || (path[0] != '/' && path[0] != '@'))
         return;
     memcpy(to.sun_path, path, len);
     if (path[0] == '@')
         to.sun_path[0] = '\0'; /* Linux's abstract names */
-    fd = socket(AF_UNIX, SOCK_DGRAM, 0);
-    if (fd < 0)
+    supervisor = socket(AF_UNIX, SOCK_DGRAM, 0);
+    if (supervisor < 0)
         return;
-    (void)sendto(fd, state, strlen(state), 0, (struct sockaddr *)&to,
-                 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
-    (void)close(fd);
+    if (net_set_nonblocking(supervisor) &&
+        connect(supervisor, (struct sockaddr *)&to,
+                (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) == 0)
+        return;
+    (void)close(supervisor);
+    supervisor = -1;
+}
+
+void notify(const char *state)
+{
+    if (supervisor >= 0)
+        (void)send(supervisor, state, strlen(state), 0);
 }
 
 void notify_ready(const char *address)

@@ -8,7 +8,13 @@
 #include "error.h"
 #include "net.h"
 
-/* Tell the state, "READY=1" and the like, to NOTIFY_SOCKET if there is one. */
+/*
+ * Connect to NOTIFY_SOCKET, if there is one: while this process is not confined, since it may not
+ * make such sockets after.
+ */
+void notify_open(void);
+
+/* Tell the state, "READY=1" and the like, to NOTIFY_SOCKET if it is open. */
 void notify(const char *state);
 
 /* READY=1, and where we listen as the status. */

@@ -20,11 +20,12 @@ enum sandbox_role {
 struct sandbox_needs {
     const char *const *beside; /* files that are opened again: their folders can be read */
     size_t beside_count;
-    const char *removes; /* a file that is removed at the end, or NULL */
-    bool resolves;       /* names, with all that the system's resolver reads */
-    bool binds;          /* local addresses to connect from */
-    bool connects;       /* by TCP: */
-    uint16_t port;       /* only to this port, or 0 for any */
+    const char *removes;   /* a file that is removed at the end, or NULL */
+    bool resolves;         /* names, with all that the system's resolver reads */
+    bool binds;            /* local addresses to connect from */
+    bool connects_locally; /* to a UNIX socket */
+    bool connects;         /* by TCP: */
+    uint16_t port;         /* only to this port, or 0 for any */
 };
 
 /* Confine this process for good. Before any thread. */

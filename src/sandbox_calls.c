@@ -11,6 +11,8 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
@@ -32,27 +35,23 @@
 
 #ifdef OUR_ARCH
 
+/* Which older headers do not name. */
+#ifndef TCP_ULP
+#define TCP_ULP 31
+#endif
+
 #define CALL(name) SYS_##name
 
 /* Memory, time, the end, and what is open: everybody's. */
 static const int base_calls[] = {
-    CALL(read),          CALL(write),
-    CALL(readv),         CALL(writev),
-    CALL(recvfrom),      CALL(sendto),
-    CALL(recvmsg),       CALL(sendmsg),
-    CALL(ppoll),         CALL(close),
-    CALL(shutdown),      CALL(munmap),
-    CALL(mremap),        CALL(brk),
-    CALL(madvise),       CALL(futex),
-    CALL(exit),          CALL(exit_group),
-    CALL(rt_sigaction),  CALL(rt_sigprocmask),
-    CALL(rt_sigreturn),  CALL(restart_syscall),
-    CALL(clock_gettime), CALL(clock_nanosleep),
-    CALL(nanosleep),     CALL(gettimeofday),
-    CALL(fstat),         CALL(newfstatat),
-    CALL(lseek),         CALL(getrandom),
-    CALL(getpid),        CALL(gettid),
-    CALL(wait4),         CALL(sched_yield),
+    CALL(read),          CALL(write),           CALL(readv),        CALL(writev),
+    CALL(recvfrom),      CALL(recvmsg),         CALL(ppoll),        CALL(close),
+    CALL(shutdown),      CALL(munmap),          CALL(mremap),       CALL(brk),
+    CALL(madvise),       CALL(futex),           CALL(exit),         CALL(exit_group),
+    CALL(rt_sigaction),  CALL(rt_sigprocmask),  CALL(rt_sigreturn), CALL(restart_syscall),
+    CALL(clock_gettime), CALL(clock_nanosleep), CALL(nanosleep),    CALL(gettimeofday),
+    CALL(fstat),         CALL(newfstatat),      CALL(lseek),        CALL(getrandom),
+    CALL(getpid),        CALL(gettid),          CALL(wait4),        CALL(sched_yield),
 #ifdef SYS_poll
     CALL(poll),
 #endif
@@ -82,11 +81,7 @@ static const int listen_calls[] = {
 
 /* A daemon makes connections and threads, and reads files (where Landlock lets it). */
 static const int daemon_calls[] = {
-    CALL(socket),
     CALL(connect),
-    CALL(bind),
-    CALL(sendmmsg),
-    CALL(recvmmsg),
     CALL(openat),
     CALL(readlinkat),
     CALL(faccessat),
@@ -115,6 +110,11 @@ static const int daemon_calls[] = {
     CALL(readlink),
     CALL(unlink),
 #endif
+};
+
+/* For the resolver, which asks by UDP. */
+static const int resolver_calls[] = {
+    CALL(recvmmsg),
 };
 
 /* The calls of a role that are allowed whatever their arguments are. */
@@ -148,18 +148,41 @@ static void emit(struct filter *filter, struct sock_filter instruction)
 #define JUMP(code, value, yes, no)                                                                 \
     ((struct sock_filter)BPF_JUMP((unsigned short)(code), (value), (yes), (no)))
 
-/* Allow a call depending on the low half of an argument: compare is BPF_JEQ or BPF_JSET. */
-static void allow_if(struct filter *filter, int call, unsigned argument, unsigned short compare,
-                     unsigned value, bool wanted)
-{
-    unsigned at = (unsigned)offsetof(struct seccomp_data, args) + 8 * argument;
-    unsigned refuse = SECCOMP_RET_ERRNO | EPERM;
+/* What an argument of a call has to be, in its low half and as far as the mask goes. */
+struct test {
+    unsigned argument;
+    unsigned mask;
+    unsigned value;
+};
 
-    emit(filter, JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)call, 0, 4));
-    emit(filter, STATEMENT(BPF_LD | BPF_W | BPF_ABS, at));
-    emit(filter, JUMP(BPF_JMP | compare | BPF_K, value, 0, 1));
-    emit(filter, STATEMENT(BPF_RET | BPF_K, wanted ? SECCOMP_RET_ALLOW : refuse));
-    emit(filter, STATEMENT(BPF_RET | BPF_K, wanted ? refuse : SECCOMP_RET_ALLOW));
+#define TESTS(...) (const struct test[]){__VA_ARGS__}, sizeof((const struct test[]){__VA_ARGS__})
+
+/*
+ * Answer a call if all its tests hold. If not, what follows decides: another such rule for the same
+ * call, or the search at the end, by which it is refused unless it is listed.
+ */
+static void answer_if(struct filter *filter, unsigned answer, int call, const struct test *tests,
+                      size_t size)
+{
+    size_t count = size / sizeof(*tests);
+    uint8_t end = (uint8_t)(3 * count + 1);
+
+    emit(filter, JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)call, 0, end));
+    for (size_t i = 0; i < count; i++) {
+        unsigned at = (unsigned)offsetof(struct seccomp_data, args) + 8 * tests[i].argument;
+
+        emit(filter, STATEMENT(BPF_LD | BPF_W | BPF_ABS, at));
+        emit(filter, STATEMENT(BPF_ALU | BPF_AND | BPF_K, tests[i].mask));
+        end = (uint8_t)(3 * (count - i) - 2);
+        emit(filter, JUMP(BPF_JMP | BPF_JEQ | BPF_K, tests[i].value, 0, end));
+    }
+    emit(filter, STATEMENT(BPF_RET | BPF_K, answer));
+    emit(filter, STATEMENT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
+}
+
+static void allow_if(struct filter *filter, int call, const struct test *tests, size_t size)
+{
+    answer_if(filter, SECCOMP_RET_ALLOW, call, tests, size);
 }
 
 static int by_number(const void *a, const void *b)
@@ -195,30 +218,93 @@ static void emit_search(struct filter *filter, const unsigned *numbers, size_t c
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
-/* What a role may call: some depending on an argument, the others gathered for the search. */
-static void allow_role(struct filter *filter, struct calls *calls, enum sandbox_role role)
+/* A number in full, and flags of which these have to be unset. */
+#define IS(argument, value)                                                                        \
+    {                                                                                              \
+        (argument), ~0U, (value)                                                                   \
+    }
+#define WITHOUT(argument, flags)                                                                   \
+    {                                                                                              \
+        (argument), (flags), 0                                                                     \
+    }
+
+/*
+ * Sockets that are made: TCP by its own name alone, since Landlock knows no other that connects by
+ * port (MPTCP for one); none to ask or tell the kernel and other programs anything.
+ */
+static void allow_socket(struct filter *filter, unsigned family, unsigned type, unsigned protocol)
 {
+    static const unsigned flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+
+    allow_if(filter, SYS_socket, TESTS(IS(0, family), {1, ~flags, type}, IS(2, protocol)));
+}
+
+static void allow_sockets(struct filter *filter, const struct sandbox_needs *needs)
+{
+    static const unsigned families[] = {AF_INET, AF_INET6};
+
+    for (size_t i = 0; i < COUNT(families); i++) {
+        if (needs->connects) {
+            allow_socket(filter, families[i], SOCK_STREAM, 0);
+            allow_socket(filter, families[i], SOCK_STREAM, IPPROTO_TCP);
+        }
+        if (needs->resolves) {
+            allow_socket(filter, families[i], SOCK_DGRAM, 0);
+            allow_socket(filter, families[i], SOCK_DGRAM, IPPROTO_UDP);
+        }
+    }
+    if (needs->connects_locally)
+        allow_socket(filter, AF_UNIX, SOCK_STREAM, 0);
+}
+
+/* What is open may be written to, but not be connected by it, which Landlock does not see. */
+static void allow_sending(struct filter *filter, const struct sandbox_needs *needs)
+{
+    allow_if(filter, SYS_sendto, TESTS(WITHOUT(3, MSG_FASTOPEN)));
+    allow_if(filter, SYS_sendmsg, TESTS(WITHOUT(2, MSG_FASTOPEN)));
+    if (needs->resolves)
+        allow_if(filter, SYS_sendmmsg, TESTS(WITHOUT(3, MSG_FASTOPEN)));
+}
+
+static void allow_daemon(struct filter *filter, struct calls *calls,
+                         const struct sandbox_needs *needs)
+{
+    allow(calls, daemon_calls, COUNT(daemon_calls));
+    allow_sockets(filter, needs);
+    if (needs->binds)
+        allow(calls, (const int[]){SYS_bind}, 1);
+    if (needs->resolves)
+        allow(calls, resolver_calls, COUNT(resolver_calls));
+    allow(calls, (const int[]){SYS_mmap, SYS_mprotect}, 2); /* the resolver's libraries */
+    allow_if(filter, SYS_clone, TESTS({0, CLONE_THREAD, CLONE_THREAD}));
+}
+
+/* What a role may call: some depending on an argument, the others gathered for the search. */
+static void allow_role(struct filter *filter, struct calls *calls, enum sandbox_role role,
+                       const struct sandbox_needs *needs)
+{
+    allow_sending(filter, needs);
     allow(calls, base_calls, COUNT(base_calls));
-    allow_if(filter, SYS_tgkill, 0, BPF_JEQ, (unsigned)getpid(), true); /* raise */
+    allow_if(filter, SYS_tgkill, TESTS(IS(0, (unsigned)getpid()))); /* raise */
     if (role == SANDBOX_KEEPER)
         allow(calls, keeper_calls, COUNT(keeper_calls));
     if (role >= SANDBOX_PIPE) {
+        answer_if(filter, SECCOMP_RET_ERRNO | EPERM, SYS_setsockopt,
+                  TESTS(IS(1, IPPROTO_TCP), IS(2, TCP_ULP))); /* it becomes one of another kind */
         allow(calls, pipe_calls, COUNT(pipe_calls));
-        allow_if(filter, SYS_ioctl, 1, BPF_JEQ, TCGETS, true); /* isatty */
+        allow_if(filter, SYS_ioctl, TESTS(IS(1, TCGETS))); /* isatty */
     }
     if (role >= SANDBOX_LISTEN)
         allow(calls, listen_calls, COUNT(listen_calls));
     if (role == SANDBOX_DAEMON) {
-        allow(calls, daemon_calls, COUNT(daemon_calls));
-        allow(calls, (const int[]){SYS_mmap, SYS_mprotect}, 2); /* the resolver's libraries */
-        allow_if(filter, SYS_clone, 0, BPF_JSET, CLONE_THREAD, true);
+        allow_daemon(filter, calls, needs);
     } else {
-        allow_if(filter, SYS_mmap, 2, BPF_JSET, PROT_EXEC, false);
-        allow_if(filter, SYS_mprotect, 2, BPF_JSET, PROT_EXEC, false);
+        allow_if(filter, SYS_mmap, TESTS(WITHOUT(2, PROT_EXEC)));
+        allow_if(filter, SYS_mprotect, TESTS(WITHOUT(2, PROT_EXEC)));
     }
 }
 
-const char *sandbox_filter_calls(enum sandbox_role role)
+const char *sandbox_filter_calls(enum sandbox_role role, const struct sandbox_needs *needs)
 {
     struct calls calls = {.count = 0};
     struct filter filter = {.len = 0};
@@ -228,7 +314,7 @@ const char *sandbox_filter_calls(enum sandbox_role role)
     emit(&filter, JUMP(BPF_JMP | BPF_JEQ | BPF_K, OUR_ARCH, 1, 0));
     emit(&filter, STATEMENT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
     emit(&filter, STATEMENT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
-    allow_role(&filter, &calls, role);
+    allow_role(&filter, &calls, role, needs);
 #ifdef SYS_clone3
     /* Its flags are in memory, where a filter cannot look: the C library then takes clone. */
     emit(&filter, JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1));
@@ -244,9 +330,10 @@ const char *sandbox_filter_calls(enum sandbox_role role)
 
 #else
 
-const char *sandbox_filter_calls(enum sandbox_role role)
+const char *sandbox_filter_calls(enum sandbox_role role, const struct sandbox_needs *needs)
 {
     (void)role;
+    (void)needs;
     return "not in this build: system calls are not confined";
 }
 

@@ -7,6 +7,6 @@
 #include "sandbox.h"
 
 /* Install the filter of a role. NULL, or why it cannot be. */
-const char *sandbox_filter_calls(enum sandbox_role role);
+const char *sandbox_filter_calls(enum sandbox_role role, const struct sandbox_needs *needs);
 
 #endif

@@ -34,6 +34,7 @@
 #define FS_EXECUTE (UINT64_C(1) << 0)
 #define NET_BIND (UINT64_C(1) << 0)
 #define NET_CONNECT (UINT64_C(1) << 1)
+#define SCOPE_ABSTRACT_SOCKET (UINT64_C(1) << 0)
 #define SCOPE_SIGNAL (UINT64_C(1) << 1)
 
 struct ruleset {
@@ -105,9 +106,9 @@ static void allow_path(int ruleset, const char *path, uint64_t access)
     (void)close(rule.parent_fd);
 }
 
-static void allow_port(int ruleset, uint16_t port)
+static void allow_port(int ruleset, uint16_t port, uint64_t access)
 {
-    struct port_rule rule = {NET_CONNECT, port};
+    struct port_rule rule = {access, port};
 
     if (syscall(LANDLOCK_ADD, ruleset, RULE_PORT, &rule, 0) != 0)
         tell("Landlock port", strerror(errno));
@@ -135,10 +136,12 @@ static void allow_needs(int ruleset, const struct sandbox_needs *needs, bool por
         allow_path(ruleset, resolver_paths[i], FS_READ_FILE | FS_READ_DIR | FS_EXECUTE);
     if (needs->removes != NULL)
         allow_folder_of(ruleset, needs->removes, FS_REMOVE_FILE);
+    if (ports && needs->binds)
+        allow_port(ruleset, 0, NET_BIND); /* whichever is free */
     if (ports && needs->connects && needs->port != 0) {
-        allow_port(ruleset, needs->port);
+        allow_port(ruleset, needs->port, NET_CONNECT);
         if (needs->resolves)
-            allow_port(ruleset, DNS_PORT); /* long answers come by TCP */
+            allow_port(ruleset, DNS_PORT, NET_CONNECT); /* long answers come by TCP */
     }
 }
 
@@ -154,9 +157,8 @@ static void enter_landlock(const struct sandbox_needs *needs)
         return;
     }
     rules.fs = all_fs_rights(version);
-    rules.scoped = SCOPE_SIGNAL;
-    if (!needs->binds)
-        rules.net |= NET_BIND;
+    rules.net = NET_BIND;
+    rules.scoped = SCOPE_SIGNAL | SCOPE_ABSTRACT_SOCKET;
     if (!needs->connects || needs->port != 0)
         rules.net |= NET_CONNECT;
     ruleset = (int)syscall(LANDLOCK_CREATE, &rules, size, 0);
@@ -170,6 +172,8 @@ static void enter_landlock(const struct sandbox_needs *needs)
     (void)close(ruleset);
     if (version < 4)
         tell("Landlock", "of a version that does not confine ports");
+    if (version < 6)
+        tell("Landlock", "of a version that does not confine signals and abstract sockets");
 }
 
 void sandbox_enter(enum sandbox_role role, const struct sandbox_needs *needs)
@@ -185,7 +189,7 @@ void sandbox_enter(enum sandbox_role role, const struct sandbox_needs *needs)
         return;
     }
     enter_landlock(needs);
-    problem = sandbox_filter_calls(role);
+    problem = sandbox_filter_calls(role, needs);
     if (problem != NULL)
         tell("seccomp", problem);
 }

@@ -81,6 +81,8 @@ finish_call() {
 @test "NOTIFY_SOCKET is told READY, RELOADING and STOPPING" {
     tool manners notifications path
     tool manners notifications abstract
+    tool manners notifications path 1
+    tool manners notifications abstract 1
 }
 
 @test "a NOTIFY_SOCKET where nobody listens is no trouble" {

@@ -42,9 +42,9 @@ def _fields(message):
     return dict(line.split("=", 1) for line in message.decode("ascii").splitlines())
 
 
-def notifications(kind):
-    """NOTIFY_SOCKET is told each state, in the words of sd_notify(3)."""
-    name = os.path.abspath("notify") if kind == "path" else f"\0kith-test-{os.getpid()}"
+def notifications(kind, *target):
+    """NOTIFY_SOCKET is told each state, in the words of sd_notify(3), from the sandbox as well."""
+    name = os.path.abspath(f"notify-{len(target)}") if kind == "path" else f"\0kith-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
         supervisor.bind(name)
         supervisor.settimeout(kith.LIMIT)
@@ -57,7 +57,7 @@ def notifications(kind):
                 if key in fields:
                     return fields
 
-        daemon = daemons.serve(["cat"])
+        daemon = daemons.serve(*(target or [["cat"]]))
         check(next_with("READY")["READY"] == "1", "no READY=1 at the start")
         before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         daemon.signal(signal.SIGHUP)

@@ -42,6 +42,14 @@ static const char *message(void)
     return text;
 }
 
+/* Tell something to the socket of this name, as a process does that has it in its environment. */
+static void tell_at(const char *name, const char *state)
+{
+    (void)setenv("NOTIFY_SOCKET", name, 1);
+    notify_open();
+    notify(state);
+}
+
 static void test_messages(void)
 {
     char directory[] = "/tmp/kith-notify-XXXXXX", path[64];
@@ -51,8 +59,7 @@ static void test_messages(void)
     CHECK(mkdtemp(directory) != NULL, "a directory of our own");
     (void)snprintf(path, sizeof(path), "%s/socket", directory);
     listen_at(path, strlen(path));
-    (void)setenv("NOTIFY_SOCKET", path, 1);
-    notify("READY=1");
+    tell_at(path, "READY=1");
     CHECK(strcmp(message(), "READY=1") == 0, "a state is told");
     notify_reloading();
     said = message();
@@ -60,18 +67,18 @@ static void test_messages(void)
     CHECK(strncmp(said, "RELOADING=1\nMONOTONIC_USEC=", 27) == 0, "a reload is told");
     CHECK(told >= before && told <= clock_now_us(), "with the time of it");
 
-    (void)setenv("NOTIFY_SOCKET", "relative", 1);
-    notify("READY=1");
-    (void)setenv("NOTIFY_SOCKET", "", 1);
-    notify("READY=1");
+    tell_at("relative", "READY=1");
+    tell_at("", "READY=1");
     (void)unsetenv("NOTIFY_SOCKET");
+    notify_open();
     notify("READY=1");
     CHECK(message()[0] == '\0', "nothing is told to an address that is none");
+    tell_at(path, "READY=1");
     (void)close(supervisor);
-    (void)setenv("NOTIFY_SOCKET", path, 1);
     notify("READY=1");
+    tell_at(path, "READY=1");
     (void)unlink(path);
-    notify("READY=1");
+    tell_at(path, "READY=1");
     CHECK(rmdir(directory) == 0, "nor to a socket where nobody is, which stays as it is");
 }
 
@@ -82,8 +89,7 @@ static void test_long_address(void)
     memset(path, 'x', sizeof(path) - 1);
     path[0] = '/';
     path[sizeof(path) - 1] = '\0';
-    (void)setenv("NOTIFY_SOCKET", path, 1);
-    notify("READY=1");
+    tell_at(path, "READY=1");
     CHECK(true, "an address that is too long does no harm");
 }
 
@@ -93,10 +99,10 @@ static void test_abstract(void)
     char name[64];
 
     (void)snprintf(name, sizeof(name), "@kith-test-notify-%ld", (long)getpid());
-    (void)setenv("NOTIFY_SOCKET", name, 1);
     name[0] = '\0';
     listen_at(name, 1 + strlen(name + 1));
-    notify("STOPPING=1");
+    name[0] = '@';
+    tell_at(name, "STOPPING=1");
     CHECK(strcmp(message(), "STOPPING=1") == 0, "an abstract address is one as well");
     (void)close(supervisor);
 }

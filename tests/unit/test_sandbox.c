@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,7 +24,22 @@
 
 static char folder[] = "/tmp/kith-sandbox-XXXXXX";
 static char kept[64], beside[64];
+static char abstract_name[64]; /* of a socket that our parent listens on, the NUL not said */
 static uint16_t allowed_port, other_port;
+static int spare; /* a TCP socket that was made before */
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+#ifndef TCP_ULP
+#define TCP_ULP 31
+#endif
+#ifndef AF_VSOCK
+#define AF_VSOCK 40
+#endif
+#ifndef AF_SMC
+#define AF_SMC 43
+#endif
 
 /* Whether an attempt was refused, as by seccomp or Landlock. */
 static bool refused(long result)
@@ -62,6 +79,56 @@ static long try_bind(void)
     return fd < 0 ? fd : bind(fd, (struct sockaddr *)&at, sizeof(at));
 }
 
+static long try_socket(int family, int type, int protocol)
+{
+    long fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+
+    if (fd >= 0)
+        (void)close((int)fd);
+    return fd;
+}
+
+/* Connect and send in one, which Landlock does not look at: by each call that has flags. */
+static bool fast_open_refused(void)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(other_port)};
+    struct iovec piece = {.iov_base = kept, .iov_len = 1};
+    struct mmsghdr message = {.msg_hdr = {.msg_iov = &piece, .msg_iovlen = 1}};
+    int flags = MSG_FASTOPEN | MSG_DONTWAIT | MSG_NOSIGNAL;
+
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    message.msg_hdr.msg_name = &to;
+    message.msg_hdr.msg_namelen = sizeof(to);
+    return refused(sendto(spare, kept, 1, flags, (struct sockaddr *)&to, sizeof(to))) &&
+           refused(sendmsg(spare, &message.msg_hdr, flags)) &&
+           refused(sendmmsg(spare, &message, 1, flags));
+}
+
+/* The end of a name that begins with a NUL is the end of its length. */
+static socklen_t abstract_address(struct sockaddr_un *address)
+{
+    size_t len = strlen(abstract_name);
+
+    memset(address, 0, sizeof(*address));
+    address->sun_family = AF_UNIX;
+    memcpy(address->sun_path + 1, abstract_name, len);
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len);
+}
+
+static long try_abstract(void)
+{
+    struct sockaddr_un to;
+    socklen_t len = abstract_address(&to);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    long result = fd < 0 ? fd : connect(fd, (struct sockaddr *)&to, len);
+    int saved = errno;
+
+    if (fd >= 0)
+        (void)close(fd);
+    errno = saved;
+    return result;
+}
+
 static long try_execute(void)
 {
     static char path[] = "/bin/true";
@@ -91,9 +158,47 @@ static bool thread_works(void)
     return pthread_create(&thread, NULL, nothing, NULL) == 0 && pthread_join(thread, NULL) == 0;
 }
 
+/* Ways to the network, and to other programs, that no role needs. */
+static void check_sockets(void)
+{
+    static const int types[] = {SOCK_DGRAM, SOCK_RAW, SOCK_RDM, SOCK_SEQPACKET, SOCK_PACKET};
+    static const int protocols[] = {IPPROTO_MPTCP, IPPROTO_SCTP, 256 /* SMC */};
+    static const int families[] = {AF_INET, AF_INET6};
+    int pair[2], level = 0;
+
+    for (size_t f = 0; f < 2; f++) {
+        bool all = true;
+
+        for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+            all = all && refused(try_socket(families[f], types[i], 0)) &&
+                  refused(try_socket(families[f], types[i], IPPROTO_ICMP));
+        CHECK(all, "no other type of socket is made, of family %d", families[f]);
+        for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
+            all = all && refused(try_socket(families[f], SOCK_STREAM, protocols[i]));
+        CHECK(all, "nor one of another protocol, of family %d", families[f]);
+    }
+    for (int family = 0; family < 64; family++) {
+        if (family != AF_INET && family != AF_INET6 && family != AF_UNIX &&
+            (!refused(try_socket(family, SOCK_STREAM, 0)) ||
+             !refused(try_socket(family, SOCK_DGRAM, 0)) ||
+             !refused(try_socket(family, SOCK_RAW, 0))))
+            level = family;
+    }
+    CHECK(level == 0, "no socket of another family is made (%d)", level);
+    CHECK(refused(try_socket(AF_UNIX, SOCK_DGRAM, 0)), "no UNIX socket for messages is made");
+    CHECK(refused(try_socket(AF_UNIX, SOCK_SEQPACKET, 0)), "nor one for records");
+    CHECK(refused(try_abstract()), "no abstract UNIX socket is connected to");
+    CHECK(refused(socketpair(AF_UNIX, SOCK_STREAM, 0, pair)), "no pair of them is made");
+    CHECK(fast_open_refused(), "nothing is sent with a SYN to where no connection may go");
+    CHECK(refused(listen(spare, 1)), "no socket is made to listen");
+    CHECK(refused(setsockopt(spare, IPPROTO_TCP, TCP_ULP, "smc", 3)),
+          "no socket is made one of another kind");
+}
+
 /* What no role may do. */
 static void check_everybody(void)
 {
+    check_sockets();
     CHECK(refused(try_execute()), "no program is executed");
     CHECK(refused(try_fork()), "no process is made");
     CHECK(refused(syscall(SYS_ptrace, 0, 0, 0, 0)), "no process is traced");
@@ -105,7 +210,11 @@ static void check_everybody(void)
     CHECK(refused(syscall(SYS_setuid, 0)), "no identity is taken");
     CHECK(refused(syscall(SYS_bpf, 0, NULL, 0)), "no program for the kernel is loaded");
     CHECK(refused(syscall(SYS_io_uring_setup, 1, NULL)), "no way around the filter is opened");
-    CHECK(refused(try_bind()), "no address is listened on");
+}
+
+static void check_unbound(void)
+{
+    CHECK(refused(try_bind()), "no address is taken");
 }
 
 static void check_keeper(void)
@@ -138,7 +247,28 @@ static void check_daemon(void)
     CHECK(refused(unlink(beside)), "nothing is removed");
     CHECK(refused(try_connect(other_port)), "no other port is connected to");
     CHECK(try_connect(allowed_port) < 0 && errno == ECONNREFUSED, "the target's port is");
+    CHECK(refused(try_socket(AF_UNIX, SOCK_STREAM, 0)), "no UNIX socket is made");
     CHECK(thread_works(), "threads are made");
+}
+
+/* A target that is a UNIX socket. */
+static void check_path(void)
+{
+    CHECK(try_socket(AF_UNIX, SOCK_STREAM, 0) >= 0, "a UNIX socket is made");
+    CHECK(refused(try_socket(AF_INET, SOCK_STREAM, 0)), "and none of TCP");
+    CHECK(refused(try_connect(allowed_port)), "no port is connected to");
+}
+
+/* An address of our own is taken, with whatever port is free. */
+static void check_source(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(allowed_port)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK(refused(bind(fd, (struct sockaddr *)&at, sizeof(at))), "no port is taken by number");
+    CHECK(try_bind() == 0, "an address is");
+    (void)close(fd);
 }
 
 static void check_forward(void)
@@ -146,6 +276,7 @@ static void check_forward(void)
     CHECK(try_connect(other_port) < 0 && errno == ECONNREFUSED, "any port is connected to");
     CHECK(unlink(beside) == 0, "its own socket is removed");
     CHECK(refused(try_open(kept, O_RDONLY)), "and nothing in its folder read");
+    CHECK(refused(try_socket(AF_UNIX, SOCK_STREAM, 0)), "no UNIX socket is made");
 }
 
 /* Do the checks of a role in a process that is confined to it; its results are ours. */
@@ -190,20 +321,39 @@ static uint16_t free_port(void)
     return ntohs(at.sin_port);
 }
 
+/* A socket of an abstract name that anybody could connect to. */
+static int listen_abstract(void)
+{
+    struct sockaddr_un at;
+    socklen_t len;
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    (void)snprintf(abstract_name, sizeof(abstract_name), "kith-sandbox-%ld", (long)getpid());
+    len = abstract_address(&at);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, len) != 0 || listen(fd, 8) != 0)
+        exit(1);
+    return fd;
+}
+
+#define CHECKS(...) ((void (*const[])(void)){check_everybody, __VA_ARGS__, NULL})
+
 static void run(void)
 {
     const char *files[] = {kept};
     const struct sandbox_needs none = {.beside = NULL};
     const struct sandbox_needs keeper = {.beside = files, .beside_count = 1};
     const struct sandbox_needs serve = {.connects = true, .port = allowed_port};
+    const struct sandbox_needs path = {.connects_locally = true};
     const struct sandbox_needs forward = {.connects = true, .removes = kept};
+    const struct sandbox_needs source = {.connects = true, .binds = true};
 
-    in_role(SANDBOX_KEEPER, &keeper, (void (*const[])(void)){check_everybody, check_keeper, NULL});
-    in_role(SANDBOX_PIPE, &none, (void (*const[])(void)){check_everybody, check_pipe, NULL});
-    in_role(SANDBOX_LISTEN, &none, (void (*const[])(void)){check_everybody, check_listen, NULL});
-    in_role(SANDBOX_DAEMON, &serve, (void (*const[])(void)){check_everybody, check_daemon, NULL});
-    in_role(SANDBOX_DAEMON, &forward,
-            (void (*const[])(void)){check_everybody, check_forward, NULL});
+    in_role(SANDBOX_KEEPER, &keeper, CHECKS(check_unbound, check_keeper));
+    in_role(SANDBOX_PIPE, &none, CHECKS(check_unbound, check_pipe));
+    in_role(SANDBOX_LISTEN, &none, CHECKS(check_unbound, check_listen));
+    in_role(SANDBOX_DAEMON, &serve, CHECKS(check_unbound, check_daemon));
+    in_role(SANDBOX_DAEMON, &path, CHECKS(check_unbound, check_path));
+    in_role(SANDBOX_DAEMON, &forward, CHECKS(check_unbound, check_forward));
+    in_role(SANDBOX_DAEMON, &source, CHECKS(check_source));
 }
 
 int main(void)
@@ -212,8 +362,8 @@ int main(void)
     printf("1..0 # SKIP this build is made without confinement\n");
     return 0;
 #endif
-    if (syscall(444, NULL, 0, 1u) < 4) { /* landlock_create_ruleset, its version */
-        printf("1..0 # SKIP this kernel has no Landlock that confines ports\n");
+    if (syscall(444, NULL, 0, 1u) < 6) { /* landlock_create_ruleset, its version */
+        printf("1..0 # SKIP this kernel has no Landlock that confines ports and abstract names\n");
         return 0;
     }
     if (mkdtemp(folder) == NULL)
@@ -224,6 +374,8 @@ int main(void)
         return 1;
     allowed_port = free_port();
     other_port = free_port();
+    spare = socket(AF_INET, SOCK_STREAM, 0);
+    (void)listen_abstract();
     run();
     (void)unlink(kept);
     (void)unlink(beside);
