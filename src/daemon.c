@@ -125,7 +125,7 @@ static void answer_signals(struct loop *loop)
     struct daemon *daemon = loop->daemon;
     int number;
 
-    while ((number = signals_next()) != 0) {
+    while (!loop->at_once && (number = signals_next()) != 0) {
         switch (number) {
         case SIGHUP:
             notify_reloading();

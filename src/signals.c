@@ -1,25 +1,45 @@
 /*
- * Owns the signal handlers of a daemon. A handler writes one byte to a pipe, and nothing else.
+ * Owns the signals: the state that they are in from the start, and the handlers of a daemon. A
+ * handler counts its signal and wakes who polls, and must never do anything else.
  */
 #include "signals.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
 #include <unistd.h>
 
 #include "net_socket.h"
 
 #define LEAVING_S 2
 
+/* What a daemon answers; those that end it first, so that no number of others holds them up. */
 static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD};
+#define HANDLED (sizeof(handled) / sizeof(handled[0]))
 
-static int ends[2] = {-1, -1};
+static atomic_uint came[HANDLED]; /* times, since it was last answered */
+static int ends[2] = {-1, -1};    /* a pipe with a byte in it when there is one to answer */
 
 static void set_handler(int number, void (*handler)(int))
 {
     struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
 
     (void)sigaction(number, &action, NULL);
+}
+
+static bool is_ignored(int number)
+{
+    struct sigaction now;
+
+    return sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
+/* Who started us may not want us to end by it: a shell's "&" has SIGINT ignored, nohup SIGHUP. */
+static void set_handler_unless_ignored(int number, void (*handler)(int))
+{
+    if (!is_ignored(number))
+        set_handler(number, handler);
 }
 
 static void end_by(int number)
@@ -29,12 +49,17 @@ static void end_by(int number)
 
 void signals_prepare(void)
 {
+    sigset_t none;
+
     set_handler(SIGPIPE, SIG_IGN);
+    set_handler(SIGCHLD, SIG_DFL); /* ignored, it would take the status of our children away */
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
     if (getpid() != 1)
         return;
-    set_handler(SIGINT, end_by);
-    set_handler(SIGTERM, end_by);
-    set_handler(SIGHUP, end_by);
+    set_handler_unless_ignored(SIGINT, end_by);
+    set_handler_unless_ignored(SIGTERM, end_by);
+    set_handler_unless_ignored(SIGHUP, end_by);
 }
 
 void signals_ignore(void)
@@ -67,15 +92,23 @@ void signals_linger_on_hangup(void)
         set_handler(SIGHUP, leave_soon);
 }
 
-static void note(int number)
+void signals_note(int number)
 {
     int saved = errno;
-    unsigned char byte = (unsigned char)number;
-    /* A full pipe has a thousand signals waiting: this one is among them. */
-    ssize_t n = write(ends[1], &byte, 1);
+    ssize_t n;
 
+    for (size_t i = 0; i < HANDLED; i++) {
+        if (handled[i] == number)
+            (void)atomic_fetch_add(&came[i], 1);
+    }
+    n = write(ends[1], "", 1); /* a pipe that is full wakes as well */
     (void)n;
     errno = saved;
+}
+
+static bool ends_us(int number)
+{
+    return number == SIGINT || number == SIGTERM;
 }
 
 int signals_start(void)
@@ -84,16 +117,32 @@ int signals_start(void)
         return -1;
     if (!net_set_nonblocking(ends[0]) || !net_set_nonblocking(ends[1]))
         return -1;
-    for (size_t i = 0; i < sizeof(handled) / sizeof(handled[0]); i++)
-        set_handler(handled[i], note);
+    for (size_t i = 0; i < HANDLED; i++) {
+        if (ends_us(handled[i]))
+            set_handler_unless_ignored(handled[i], signals_note);
+        else
+            set_handler(handled[i], signals_note);
+    }
     return ends[0];
 }
 
+/* The pipe is emptied first: what comes after that wakes again. */
 int signals_next(void)
 {
-    unsigned char byte;
+    char bytes[64];
 
-    return read(ends[0], &byte, 1) == 1 ? byte : 0;
+    while (read(ends[0], bytes, sizeof(bytes)) == (ssize_t)sizeof(bytes))
+        continue;
+    for (size_t i = 0; i < HANDLED; i++) {
+        if (atomic_load(&came[i]) == 0)
+            continue;
+        if (ends_us(handled[i])) /* a second one means more than the first */
+            (void)atomic_fetch_sub(&came[i], 1);
+        else
+            atomic_store(&came[i], 0);
+        return handled[i];
+    }
+    return 0;
 }
 
 _Noreturn void signals_end_by(int number)

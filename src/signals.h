@@ -7,8 +7,10 @@
 #include <stdbool.h>
 
 /*
- * For every command: a pipe that breaks is an error, not our end; and as the first process of a
- * container, whom signals do not end by themselves, we end by them all the same.
+ * For every command, whatever state it was started in: no signal is blocked, our children are ours
+ * to wait for, and a pipe that breaks is an error, not our end. As the first process of a
+ * container, whom signals do not end by themselves, we end by them all the same. Those that would
+ * end us and are ignored remain so, here and below.
  */
 void signals_prepare(void);
 
@@ -23,13 +25,19 @@ void signals_linger_on_hangup(void);
 void signals_ignore(void);
 
 /*
- * For daemons: from here on these signals are written to a pipe instead of doing what they do:
- * SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD. Returns the descriptor to poll, or -1 with errno.
+ * For daemons: from here on these signals are noted instead of doing what they do: SIGINT,
+ * SIGTERM, SIGHUP, SIGUSR1, SIGCHLD. Returns the descriptor to poll, or -1 with errno.
  */
 int signals_start(void);
 
-/* The next signal that has come, or 0. */
+/*
+ * A signal that has come, or 0: SIGINT and SIGTERM as often as they came, the others once, however
+ * often.
+ */
 int signals_next(void);
+
+/* Note one of them as if it had come. Fine in a handler, and in any thread. */
+void signals_note(int number);
 
 /* Give a signal its usual effect again, and end by it. */
 _Noreturn void signals_end_by(int number);

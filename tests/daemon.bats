@@ -91,6 +91,7 @@ finish_call() {
 }
 
 @test "SIGTERM when nobody is there ends it with 0" {
+    set -m # else a shell has its children ignore SIGINT
     start_serve --exec cat
     start_forward
     kill "$server" "$forwarder"
@@ -115,6 +116,7 @@ finish_call() {
 }
 
 @test "a second signal quits" {
+    set -m # else a shell has its children ignore SIGINT
     start_call
     kill "$server"
     says serve.err 'a second signal quits'
