@@ -149,8 +149,8 @@ static enum kith_error derive_public(const struct key_file *file, const char *pa
     uint8_t seed[KEY_SIZE];
     enum kith_error error = private_key_parse(seed, file->text, file->len, passphrase_ask, &source);
 
-    if (error == ERR_KEY_NO_PASSPHRASE && source.failed)
-        error = ERR_PASSPHRASE_FILE;
+    if (error == ERR_KEY_NO_PASSPHRASE)
+        error = source.error;
     if (error == OK)
         error = crypto_ed25519_public(public_key, seed);
     crypto_wipe(seed, sizeof(seed));

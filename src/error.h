@@ -47,6 +47,7 @@ enum kith_error {
 
     /* key and peers files */
     ERR_FILE_MISSING,
+    ERR_NO_HOME, /* a file whose place is not told, by nothing in the environment either */
     ERR_FILE_EXISTS,
     ERR_FILE_KIND, /* not a regular file, nor a pipe that was named as one */
     ERR_FILE_TOO_LARGE,
@@ -56,6 +57,7 @@ enum kith_error {
     ERR_FILE_OWNER,        /* a private key of another user */
     ERR_FILE_NUL,          /* a NUL byte in a text file */
     ERR_KEY_FORMAT,        /* none of the known forms */
+    ERR_KEY_FRAME,         /* PEM without a first line that is whole */
     ERR_KEY_TYPE,          /* a key, but not Ed25519 */
     ERR_KEY_PUBLIC,        /* a public key where a private one is needed */
     ERR_KEY_PRIVATE,       /* a private key where a public one is needed */
@@ -65,6 +67,9 @@ enum kith_error {
     ERR_KEY_NO_PASSPHRASE, /* encrypted, no terminal to ask on and no --passphrase-file */
     ERR_PASSPHRASE_FILE,   /* encrypted, and the file that should have the passphrase cannot be used
                             */
+    ERR_PASSPHRASE_ENDED,  /* the end of the terminal was typed in its place */
+    ERR_PASSPHRASE_LONG,
+    ERR_KEY_COSTLY, /* opening it would take minutes, or hours */
     ERR_KEY_OPENSSH_ENCRYPTED,
     ERR_PEERS_LINE, /* a malformed line: peers_error has the particulars */
 

@@ -46,8 +46,8 @@ enum kith_error identity_read(struct identity *identity, const char *path,
         identity->group_readable = file.group_readable;
         error = private_key_parse(identity->seed, file.text, file.len, passphrase_ask, &source);
     }
-    if (error == ERR_KEY_NO_PASSPHRASE && source.failed)
-        error = ERR_PASSPHRASE_FILE;
+    if (error == ERR_KEY_NO_PASSPHRASE)
+        error = source.error;
     if (error == OK)
         error = crypto_ed25519_public(identity->public_key, identity->seed);
     if (error == OK)

@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -126,6 +128,35 @@ static void serve(int fd, const struct keeper_task *task, struct identity *ident
     crypto_signer_free(signer);
 }
 
+static void leave(int number)
+{
+    (void)number;
+    _exit(0);
+}
+
+/*
+ * End with our parent, whatever we wait for, while it says nothing: its end of the line is closed
+ * then, at which we get a signal. Nobody else is to get what is typed for us.
+ */
+static void end_with_parent(int fd)
+{
+    const struct sigaction leaving = {.sa_handler = leave};
+    struct pollfd line = {.fd = fd, .events = POLLIN};
+
+    (void)sigaction(SIGIO, &leaving, NULL);
+    (void)fcntl(fd, F_SETOWN, getpid());
+    (void)fcntl(fd, F_SETFL, O_ASYNC);
+    if (poll(&line, 1, 0) > 0)
+        leave(SIGIO);
+}
+
+/* From here on it is read, and its end is seen. */
+static void read_from_parent(int fd)
+{
+    (void)fcntl(fd, F_SETFL, 0);
+    (void)signal(SIGIO, SIG_IGN);
+}
+
 /*
  * In the forked process. The signals of a terminal are for its parent, whose end it sees; and no
  * descriptor but the line stays open, or whoever reads our stdout would not see its end.
@@ -137,6 +168,7 @@ static void keep(int fd, const struct keeper_task *task)
     struct report report = {0};
     enum kith_error error;
 
+    end_with_parent(fd);
     protect_secret(&identity, sizeof(identity));
     crypto_keep_secrets();
     error = identity_read(&identity, task->identity, task->passphrase_file);
@@ -145,6 +177,7 @@ static void keep(int fd, const struct keeper_task *task)
     else
         identity_warn(&identity, task->identity);
     signals_ignore();
+    read_from_parent(fd);
     report.error = (int32_t)error;
     memcpy(report.public_key, identity.public_key, KEY_SIZE);
     protect_close_all_but(fd);

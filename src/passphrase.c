@@ -7,112 +7,165 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "crypto.h"
 #include "key_file.h"
 #include "log.h"
 
-static const int held_signals[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGTSTP};
+#define SHOWN_SIZE 1024 /* of what the passphrase is for */
+
+/* What ends or stops us; SIGIO, the keeper's way to learn that its parent is gone (keeper.c). */
+static const int held_signals[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGTSTP, SIGIO};
 #define HELD (sizeof(held_signals) / sizeof(held_signals[0]))
 
-static volatile sig_atomic_t came;
+/* What the handler needs, which is all there before it can be called. */
+static struct {
+    int fd;
+    struct termios before, silent;
+    char prompt[SHOWN_SIZE];
+    struct sigaction usual[HELD];
+    volatile sig_atomic_t over; /* the answer is here */
+} asking;
 
-static void hold(int number)
+static void show(const char *text)
 {
-    came = number;
+    ssize_t n = write(asking.fd, text, strlen(text));
+
+    (void)n; /* a terminal that takes no prompt may still give the answer */
 }
 
-/* One line from the terminal; -1 if it ends or fails before, or a signal comes. */
-static int read_line(int fd, char *out, int size)
+/* Who answers at once is heard: nothing is flushed once the prompt is there. */
+static void begin(void)
+{
+    (void)tcsetattr(asking.fd, TCSAFLUSH, &asking.silent);
+    show("passphrase for ");
+    show(asking.prompt);
+    show(": ");
+}
+
+/* In the background the terminal is somebody else's, who has set it up for himself. */
+static void finish(void)
+{
+    if (tcgetpgrp(asking.fd) != getpgrp())
+        return;
+    (void)tcsetattr(asking.fd, TCSAFLUSH, &asking.before);
+    show("\n");
+}
+
+static void give_way(int number);
+
+/* Take the signals, but for those that are ignored, or give them back to whoever had them. */
+static void hold(bool ours)
+{
+    const struct sigaction holding = {.sa_handler = give_way, .sa_flags = SA_RESTART | SA_NODEFER};
+
+    for (size_t i = 0; i < HELD; i++) {
+        if (asking.usual[i].sa_handler != SIG_IGN)
+            (void)sigaction(held_signals[i], ours ? &holding : &asking.usual[i], NULL);
+    }
+}
+
+/*
+ * Let a signal have its usual effect, with the terminal as it was. If we are still there, it has
+ * stopped us, and somebody has had us go on: ask again. All of it may be called in a handler, so
+ * that no signal comes too soon or too late to be seen.
+ */
+static void give_way(int number)
+{
+    int saved_errno = errno;
+
+    finish();
+    hold(false);
+    (void)raise(number);
+    hold(true);
+    if (!asking.over)
+        begin();
+    errno = saved_errno;
+}
+
+/* One line from the terminal; -1 if it ends or fails before, or is longer than size. */
+static int read_line(char *out, int size, enum kith_error *error)
 {
     int len = 0;
 
     for (;;) {
         char c;
-        ssize_t n = read(fd, &c, 1);
+        ssize_t n = read(asking.fd, &c, 1);
 
-        if (n < 0 && errno == EINTR && came == 0)
+        if (n < 0 && errno == EINTR)
             continue;
+        *error = n <= 0 ? ERR_PASSPHRASE_ENDED : ERR_PASSPHRASE_LONG;
         if (n <= 0)
             return -1;
         if (c == '\n' || c == '\r')
-            return len;
+            return len <= size ? len : -1;
         if (len < size)
-            out[len++] = c;
+            out[len] = c;
+        if (len <= size)
+            len++;
     }
 }
 
-static void show(int fd, const char *text)
+static int from_terminal(char *out, int size, const char *prompt, enum kith_error *error)
 {
-    ssize_t n = write(fd, text, strlen(text));
+    int len = -1;
 
-    (void)n; /* a terminal that takes no prompt may still give the answer */
-}
-
-/* With echo off, and back on before a signal that came meanwhile has its way. */
-static int ask_on(int fd, char *out, int size, const char *prompt)
-{
-    struct sigaction holding = {.sa_handler = hold}, old[HELD];
-    struct termios before, silent;
-    int len;
-
-    if (tcgetattr(fd, &before) != 0)
+    *error = ERR_KEY_NO_PASSPHRASE;
+    asking.fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (asking.fd < 0)
         return -1;
-    for (size_t i = 0; i < HELD; i++)
-        (void)sigaction(held_signals[i], &holding, &old[i]);
-    silent = before;
-    silent.c_lflag &= ~(tcflag_t)ECHO;
-    (void)tcsetattr(fd, TCSAFLUSH, &silent);
-    show(fd, "passphrase for "); /* who answers at once is heard: nothing is flushed from here on */
-    show(fd, prompt);
-    show(fd, ": ");
-    len = read_line(fd, out, size);
-    (void)tcsetattr(fd, TCSAFLUSH, &before);
-    show(fd, "\n");
-    for (size_t i = 0; i < HELD; i++)
-        (void)sigaction(held_signals[i], &old[i], NULL);
-    if (came != 0)
-        (void)raise(came);
+    if (tcgetattr(asking.fd, &asking.before) == 0) {
+        asking.silent = asking.before;
+        asking.silent.c_lflag &= ~(tcflag_t)ECHO;
+        (void)escape_text(asking.prompt, sizeof(asking.prompt), prompt, strlen(prompt));
+        asking.over = 0;
+        for (size_t i = 0; i < HELD; i++)
+            (void)sigaction(held_signals[i], NULL, &asking.usual[i]);
+        hold(true);
+        begin();
+        len = read_line(out, size, error);
+        asking.over = 1;
+        finish();
+        hold(false);
+    }
+    (void)close(asking.fd);
     return len;
 }
 
+/* The first line of a file. A part of it would be another passphrase, and is never taken. */
 static int from_file(char *out, int size, const char *path)
 {
     struct key_file file = {0};
     enum kith_error error = key_file_read(&file, path, KEY_FILE_MAX, KEY_FILE_SECRET);
     size_t len = error == OK ? strcspn(file.text, "\r\n") : 0;
 
-    if (error == OK && len == 0)
+    if (error == OK && memchr(file.text, '\0', file.len) != NULL)
+        error = ERR_FILE_NUL;
+    else if (error == OK && len == 0)
         error = ERR_FILE_EMPTY;
-    if (error != OK) {
+    else if (error == OK && len > (size_t)size)
+        error = ERR_PASSPHRASE_LONG;
+    if (error == OK)
+        memcpy(out, file.text, len);
+    else
         log_event(LOG_ERROR, "passphrase", path,
                   error == ERR_SYSTEM ? strerror(errno) : error_text(error), error_hint(error));
-        return -1;
-    }
-    if (len > (size_t)size)
-        len = (size_t)size;
-    memcpy(out, file.text, len);
     key_file_wipe(&file);
-    return (int)len;
+    return error == OK ? (int)len : -1;
 }
 
 int passphrase_ask(char *out, int size, void *source)
 {
     struct passphrase_source *from = source;
-    int fd, len;
 
-    if (from->file != NULL) {
-        len = from_file(out, size, from->file);
-        from->failed = len < 0;
-        return len;
-    }
-    fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    len = ask_on(fd, out, size, from->prompt);
-    (void)close(fd);
-    return len;
+    if (from->file == NULL)
+        return from_terminal(out, size, from->prompt, &from->error);
+    from->error = ERR_PASSPHRASE_FILE;
+    return from_file(out, size, from->file);
 }

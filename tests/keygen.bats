@@ -225,6 +225,20 @@ ssh_public() {
     refused 3 locked encrypted --passphrase-file -- setsid -w "$KITH" pubkey locked </dev/null
 }
 
+@test "a passphrase is taken whole or not at all" {
+    kith keygen key
+    printf "x%.0s" {1..1000} >right
+    { cat right && printf "%025d\n" 0; } >long
+    openssl pkcs8 -topk8 -in key -passout file:right -out locked 2>/dev/null
+    printf 'sesame\0and more\n' >nul
+    chmod 600 locked right long nul
+    has_public locked "$(kith pubkey key)" --passphrase-file right
+    refused 3 long 'more than 1024 bytes' -- kith pubkey --passphrase-file long locked
+    refused 3 nul 'NUL byte' -- kith pubkey --passphrase-file nul locked
+    run -3 python3 "$tools/terminal.py" -a 'passphrase for' "$(cat long)" "$KITH" pubkey locked
+    [[ $output == *'more than 1024 bytes'* ]]
+}
+
 @test "the passphrase is asked for at a terminal, and not shown" {
     kith keygen key
     hex=$(kith pubkey key)
