@@ -87,6 +87,42 @@ char *escape_text(char *out, size_t size, const char *text, size_t text_len)
     return out;
 }
 
+/* The bytes that the character of UTF-8 (RFC 3629) in front takes, which is not cut; 0 for none. */
+static size_t take_character(uint32_t *character, const char *text, size_t len)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    unsigned char first = (unsigned char)text[0];
+    size_t count = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    uint32_t value = count == 1 ? first : first & (0x7fu >> count);
+
+    if ((first >= 0x80 && first < 0xc0) || first >= 0xf8 || count > len)
+        return 0;
+    for (size_t i = 1; i < count; i++) {
+        if (((unsigned char)text[i] & 0xc0) != 0x80)
+            return 0;
+        value = value << 6 | ((unsigned char)text[i] & 0x3f);
+    }
+    if (value < least[count] || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
+        return 0;
+    *character = value;
+    return count;
+}
+
+enum text_fault text_fault(const char *text, size_t len)
+{
+    uint32_t character = 0;
+    size_t used;
+
+    for (size_t at = 0; at < len; at += used) {
+        used = take_character(&character, text + at, len - at);
+        if (used == 0)
+            return TEXT_NO_UTF8;
+        if (character < 0x20 || (character >= 0x7f && character < 0xa0))
+            return TEXT_CONTROL;
+    }
+    return TEXT_FINE;
+}
+
 bool is_blank(char c)
 {
     return c == ' ' || c == '\t';

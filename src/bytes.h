@@ -27,11 +27,22 @@ void hex_encode(char *out, const uint8_t *in, size_t len);
 bool hex_decode(uint8_t *out, size_t len, const char *in);
 
 /*
- * Copy text to out (size bytes, NUL included) fit for a terminal or a log: control characters,
- * backslashes and bytes over 0x7e become \xNN. Cut at a whole escape where it would not fit,
+ * The one rule for all that is shown, on stderr, stdout or a terminal: copy text to out (size
+ * bytes, NUL included) fit for a terminal or a log: control characters, backslashes and bytes over
+ * 0x7e become \xNN. Cut at a whole escape where it would not fit,
  * "..." then ends it. Returns out.
  */
 char *escape_text(char *out, size_t size, const char *text, size_t text_len);
+
+/* What makes a text unfit to be a name or a value. */
+enum text_fault {
+    TEXT_FINE,
+    TEXT_CONTROL, /* a control character: ASCII's, or U+0080 to U+009F */
+    TEXT_NO_UTF8
+};
+
+/* The first fault of len bytes. */
+enum text_fault text_fault(const char *text, size_t len);
 
 /* Whether c is a blank or tab; the C locale's isspace is not wanted for files. */
 bool is_blank(char c);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "call.h"
@@ -92,15 +93,18 @@ enum kith_error command_dial(const struct options *options)
 /* "NAME (01234567) 127.0.0.1:9000: round trip 0.4 ms, clock 0.002 s ahead of ours". */
 static void print_check(const struct callee *callee, const struct greeting *greeting)
 {
-    char who[WHO_TEXT_SIZE], skew[64];
+    char who[WHO_TEXT_SIZE], skew[64], at[4 * ADDRESS_TEXT_SIZE], shown[4 * WHO_TEXT_SIZE];
+    const char *address = greeting->peer.text;
     uint64_t trip_us = (uint64_t)(greeting->answered_us - greeting->called_us);
     /* Its timestamp was taken about half a round trip before its answer came. */
     uint64_t then_ms = greeting->answered_wall_ms - trip_us / 2000;
 
     who_format(who, callee->name, callee->key);
     clock_format_skew(skew, sizeof(skew), greeting->handshake.peer_timestamp_ms, then_ms);
-    (void)printf("%s at %s: round trip %" PRIu64 ".%03u ms, clock %s ours\n", who,
-                 greeting->peer.text, trip_us / 1000, (unsigned)(trip_us % 1000), skew);
+    (void)printf("%s at %s: round trip %" PRIu64 ".%03u ms, clock %s ours\n",
+                 escape_text(shown, sizeof(shown), who, strlen(who)),
+                 escape_text(at, sizeof(at), address, strlen(address)), trip_us / 1000,
+                 (unsigned)(trip_us % 1000), skew);
 }
 
 enum kith_error command_check(const struct options *options)

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "clock.h"
 #include "net_socket.h"
 
@@ -52,9 +53,11 @@ void notify(const char *state)
 
 void notify_ready(const char *address)
 {
-    char state[ADDRESS_TEXT_SIZE + 48];
+    char state[4 * ADDRESS_TEXT_SIZE + 48], shown[4 * ADDRESS_TEXT_SIZE];
 
-    (void)snprintf(state, sizeof(state), "READY=1\nSTATUS=listening on %s", address);
+    /* A path may have a newline in it, behind which another state would begin. */
+    (void)snprintf(state, sizeof(state), "READY=1\nSTATUS=listening on %s",
+                   escape_text(shown, sizeof(shown), address, strlen(address)));
     notify(state);
 }
 

@@ -271,8 +271,6 @@ static enum kith_error take_value(char **value, const char *name, struct text *l
     while (line->len > 0 && line->at[0] != '"') {
         if (text_starts(*line, "\\\""))
             text_skip(line, 1);
-        if ((unsigned char)line->at[0] < 0x20 || line->at[0] == 0x7f)
-            return peers_refuse(problem, "the value of %s has a control character in it", name);
         (*value)[used++] = line->at[0];
         text_skip(line, 1);
     }
@@ -280,6 +278,9 @@ static enum kith_error take_value(char **value, const char *name, struct text *l
     if (line->len == 0)
         return peers_refuse(problem, "the value of %s has no closing quote", name);
     text_skip(line, 1);
+    if (text_fault(*value, used) != TEXT_FINE)
+        return peers_refuse(problem, "the value of %s has a control character in it, or no UTF-8",
+                            name);
     return OK;
 }
 

@@ -118,11 +118,13 @@ const char *name_problem(const char *text, size_t len)
         return "the name is too long: 63 bytes at most";
     if (text[0] == '-')
         return "the name begins with \"-\"";
+    if (text_fault(text, len) == TEXT_CONTROL)
+        return "the name has a control character in it";
+    if (text_fault(text, len) == TEXT_NO_UTF8)
+        return "the name is not UTF-8";
     for (size_t i = 0; i < len; i++) {
         if (is_blank(text[i]))
             return "the name has a blank in it";
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-            return "the name has a control character in it";
         if (strchr("/@,#\"", text[i]) != NULL)
             return "the name has one of / @ , # \" in it";
     }

@@ -362,8 +362,6 @@ static const struct named_form {
      OPENSSH_PUBLIC, "nas"},
 };
 
-#define NAME_63 "n23456789012345678901234567890123456789012345678901234567890123"
-
 static const struct refusal public_refusals[] = {
     {"no text", "", ERR_FILE_EMPTY},
     {"comments alone", "# no key\n\n", ERR_FILE_EMPTY},
@@ -460,22 +458,6 @@ static void test_scan(void)
     CHECK(public_key_scan(key, OPENSSH_PUBLIC, 0, &used) == ERR_KEY_FORMAT, "no text, no key");
 }
 
-static void test_names(void)
-{
-    static const char *const good[] = {"a",       "nas",         "db.example:5",
-                                       "x-1_2+3", "b\xc3\xbcro", NAME_63};
-    static const char *const bad[] = {
-        "",    NAME_63 "4", "-a",  "a b", "a\tb", "a\x7f", "a\x1b[m", "a/b",
-        "a@b", "a,b",       "a#b", "#a",  "a\"b", "a.pub", ".pub",    OPENSSH_PUBLIC};
-
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
-        CHECK(name_problem(good[i], strlen(good[i])) == NULL, "a name: %s", good[i]);
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        CHECK(name_problem(bad[i], strlen(bad[i])) != NULL, "not a name: %s, number %zu",
-              name_problem(bad[i], strlen(bad[i])), i);
-    CHECK(name_problem("a\0b", 3) != NULL, "not a name: a NUL byte in it");
-}
-
 int main(void)
 {
     if (crypto_start() != OK)
@@ -488,6 +470,5 @@ int main(void)
     test_padding();
     test_public();
     test_scan();
-    test_names();
     return tap_done();
 }

@@ -61,6 +61,9 @@ static void test_messages(void)
     listen_at(path, strlen(path));
     tell_at(path, "READY=1");
     CHECK(strcmp(message(), "READY=1") == 0, "a state is told");
+    notify_ready("/run/a\nMAINPID=1");
+    CHECK(strcmp(message(), "READY=1\nSTATUS=listening on /run/a\\x0aMAINPID=1") == 0,
+          "what the address has in it tells nothing more");
     notify_reloading();
     said = message();
     told = strtoll(strrchr(said, '=') == NULL ? "0" : strrchr(said, '=') + 1, NULL, 10);

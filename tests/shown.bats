@@ -1,0 +1,66 @@
+#!/usr/bin/env bats
+# shellcheck shell=bats disable=SC2119
+# What is shown, on stderr, stdout or a terminal: no byte of it steers a terminal, whoever chose it.
+
+# shellcheck source-path=SCRIPTDIR
+source "$BATS_TEST_DIRNAME/helpers.bash"
+
+# Bytes that a terminal takes for commands: a C1 control in UTF-8, the same as a single byte, ESC, DEL.
+steering=($'red\xc2\x9b31m' $'red\x9b31m' $'red\e[31m' $'red\x7f')
+
+# is_plain TEXT: printable ASCII, and nothing else.
+is_plain() {
+    [ -n "$1" ] || fail "nothing is shown"
+    [ -z "$(printf %s "$1" | tr -d '\n' | LC_ALL=C tr -d ' -~')" ] || fail "shown as it came: $(printf %s "$1" | cat -v)"
+}
+
+@test "check shows a peer of a .pub file without a byte that steers a terminal" {
+    for name in "${steering[@]}" 'büro'; do
+        printf '%s %s\n' "$(as bob pubkey)" "$name" >bob.pub
+        start_listener
+        run -0 --separate-stderr as alice check "./bob.pub@$address"
+        is_plain "$output"
+        [[ $output == *"$(as bob pubkey | cut -c 1-8)"* ]]
+        kill "$listener"
+    done
+    [[ $output == *'b\xc3\xbcro ('* ]]
+}
+
+@test "a name with a control character, or that is not UTF-8, is refused where it is read" {
+    for name in "${steering[@]}" $'\xc3' $'a\xe2\x82' $'\xed\xa0\x80' $'\xc0\xaf' $'\xf4\x90\x80\x80'; do
+        printf '%s %s\n' "$(as bob pubkey)" "$name" >alice/peers
+        refused 3 'alice/peers, line 1' name -- as alice check bob@127.0.0.1:1
+        is_plain "$stderr"
+        refused 2 name -- as alice keygen -n "$name" key
+        is_plain "$stderr"
+    done
+    printf 'addr="\x9b:1" %s bob\n' "$(as bob pubkey)" >alice/peers
+    refused 3 'alice/peers, line 1' addr -- as alice check bob
+    is_plain "$stderr"
+}
+
+@test "names in other scripts are names" {
+    printf '%s %s\n' "$(as bob pubkey)" 'büro-東京-🖧' >alice/peers
+    start_listener
+    run -0 --separate-stderr as alice check "büro-東京-🖧@$address"
+    is_plain "$output"
+}
+
+@test "in JSON as well" {
+    for name in "${steering[@]}"; do
+        run -3 --separate-stderr as alice check --log-format json "$name@127.0.0.1:1"
+        is_plain "$stderr"
+        python3 -c 'import json, sys; json.loads(sys.argv[1])' "$stderr"
+    done
+}
+
+@test "the prompt for a passphrase shows the path without a byte that steers a terminal" {
+    for name in "${steering[@]}"; do
+        as alice keygen key
+        openssl pkey -in key -aes256 -passout pass:sesame -out "$name"
+        chmod 600 "$name"
+        python3 "$tools/terminal.py" -a 'passphrase for' sesame "$KITH" pubkey "$name" 2>shown >/dev/null
+        is_plain "$(tr -d '\r' <shown)"
+        rm -f key key.pub
+    done
+}

@@ -1,0 +1,56 @@
+/*
+ * Names: what can be one, and what is fit to be shown at all.
+ */
+#include <string.h>
+
+#include "public_key.h"
+#include "published_keys.h"
+#include "tap.h"
+
+#define NAME_63 "n23456789012345678901234567890123456789012345678901234567890123"
+
+static void test_names(void)
+{
+    static const char *const good[] = {"a",        "nas",         "db.example:5",
+                                       "x-1_2+3",  "b\xc3\xbcro", "\xf0\x9f\x96\xa7",
+                                       "\xc2\xa0", NAME_63};
+    static const char *const bad[] = {"",
+                                      NAME_63 "4",
+                                      "-a",
+                                      "a b",
+                                      "a\tb",
+                                      "a\x7f",
+                                      "a\x1b[m",
+                                      "a/b",
+                                      "a@b",
+                                      "a,b",
+                                      "a#b",
+                                      "#a",
+                                      "a\"b",
+                                      "a.pub",
+                                      ".pub",
+                                      OPENSSH_PUBLIC,
+                                      "a\xc2\x9b",
+                                      "\x9b",
+                                      "\xc3",
+                                      "a\xe2\x82",
+                                      "\xed\xa0\x80",
+                                      "\xc0\xaf",
+                                      "\xf4\x90\x80\x80"};
+
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        CHECK(name_problem(good[i], strlen(good[i])) == NULL, "a name: %s", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        CHECK(name_problem(bad[i], strlen(bad[i])) != NULL, "not a name: %s, number %zu",
+              name_problem(bad[i], strlen(bad[i])), i);
+    CHECK(strstr(name_problem("\xc2\x9b", 2), "control") != NULL &&
+              strstr(name_problem("\x9b", 1), "UTF-8") != NULL,
+          "a control character of C1, and a byte that is none of UTF-8");
+    CHECK(name_problem("a\0b", 3) != NULL, "not a name: a NUL byte in it");
+}
+
+int main(void)
+{
+    test_names();
+    return tap_done();
+}
