@@ -40,6 +40,9 @@
 #define TCP_ULP 31
 #endif
 
+/* TCGETS2, whose name needs a struct that does not go with termios.h. */
+#define TERMINAL_SETTINGS_2 _IOC(_IOC_READ, 'T', 0x2a, 44)
+
 #define CALL(name) SYS_##name
 
 /* Memory, time, the end, and what is open: everybody's. */
@@ -266,6 +269,15 @@ static void allow_sending(struct filter *filter, const struct sandbox_needs *nee
         allow_if(filter, SYS_sendmmsg, TESTS(WITHOUT(3, MSG_FASTOPEN)));
 }
 
+/* C libraries differ in what they ask: older ones for the settings, newer ones anew, musl the size.
+ */
+static void allow_isatty(struct filter *filter)
+{
+    allow_if(filter, SYS_ioctl, TESTS(IS(1, TCGETS)));
+    allow_if(filter, SYS_ioctl, TESTS(IS(1, TERMINAL_SETTINGS_2)));
+    allow_if(filter, SYS_ioctl, TESTS(IS(1, TIOCGWINSZ)));
+}
+
 static void allow_daemon(struct filter *filter, struct calls *calls,
                          const struct sandbox_needs *needs)
 {
@@ -292,7 +304,7 @@ static void allow_role(struct filter *filter, struct calls *calls, enum sandbox_
         answer_if(filter, SECCOMP_RET_ERRNO | EPERM, SYS_setsockopt,
                   TESTS(IS(1, IPPROTO_TCP), IS(2, TCP_ULP))); /* it becomes one of another kind */
         allow(calls, pipe_calls, COUNT(pipe_calls));
-        allow_if(filter, SYS_ioctl, TESTS(IS(1, TCGETS))); /* isatty */
+        allow_isatty(filter);
     }
     if (role >= SANDBOX_LISTEN)
         allow(calls, listen_calls, COUNT(listen_calls));

@@ -12,11 +12,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "sandbox.h"
@@ -227,12 +229,25 @@ static void check_keeper(void)
           "no memory is made executable");
 }
 
+/* C libraries ask whether something is a terminal in three ways. */
+static void check_terminal_questions(void)
+{
+    unsigned char answer[64];
+
+    CHECK(!refused(ioctl(0, TCGETS, answer)), "a terminal is asked for its settings");
+    CHECK(!refused(ioctl(0, _IOC(_IOC_READ, 'T', 0x2a, 44), answer)), "in the newer way, too");
+    CHECK(!refused(ioctl(0, TIOCGWINSZ, answer)), "and for its size");
+    CHECK(refused(ioctl(0, TIOCSTI, answer)), "but nothing is typed into it");
+    CHECK(refused(ioctl(0, TCSETS, answer)), "and it is not set");
+}
+
 static void check_pipe(void)
 {
     CHECK(refused(socket(AF_INET, SOCK_STREAM, 0)), "no socket is made");
     CHECK(refused(try_open(kept, O_RDONLY)), "no file of ours is read");
     CHECK(refused(accept(0, NULL, NULL)), "no call is accepted");
     CHECK(isatty(0) == 0 && errno != EPERM, "stdin is asked what it is");
+    check_terminal_questions();
 }
 
 static void check_listen(void)
