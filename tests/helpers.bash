@@ -12,6 +12,9 @@ limit=$KITH_TEST_LIMIT
 stderr='' # run --separate-stderr sets it
 started=()
 at_terminal=() # or the command that gives what it starts a terminal
+# Starts a program with SIGINT as it is at a terminal: a shell has what it starts with "&" ignore it,
+# and so has one that bats itself was started with.
+interruptible=(env --default-signal=INT)
 export PYTHONDONTWRITEBYTECODE=1
 
 # A build with sanitizers is slower and larger: what measures memory cannot be asked of it.

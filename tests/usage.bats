@@ -220,7 +220,7 @@ if len(sys.argv) > 1:
 }
 
 @test "SIGINT and SIGTERM end both ends with 128 and their number" {
-    set -m # else a shell has its children ignore SIGINT
+    at_terminal=("${interruptible[@]}")
     for signal in INT TERM; do
         mkfifo alice.in
         exec 8<>alice.in
