@@ -9,7 +9,12 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <linux/sockios.h>
+#endif
 
 /* A vanished peer that owes us nothing: probed after 30 s, each 10 s, given up after 3 probes. */
 #define KEEPALIVE_IDLE_S 30
@@ -116,6 +121,25 @@ bool net_peer_is_silent(int fd)
 #else
     (void)fd;
     return false; /* the system's own patience, then */
+#endif
+}
+
+bool net_has_gone(int fd)
+{
+    struct pollfd look = {.fd = fd};
+
+    return poll(&look, 1, 0) > 0;
+}
+
+int net_queued(int fd)
+{
+#ifdef SIOCOUTQ
+    int queued;
+
+    return ioctl(fd, SIOCOUTQ, &queued) == 0 ? queued : -1;
+#else
+    (void)fd;
+    return -1;
 #endif
 }
 

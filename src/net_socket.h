@@ -39,6 +39,15 @@ void net_tune(int fd);
 bool net_peer_is_silent(int fd);
 
 /*
+ * Whether the other side of a socket has gone altogether: it takes nothing any more, and says
+ * nothing beyond what is here.
+ */
+bool net_has_gone(int fd);
+
+/* Bytes that the other side has not taken yet; -1 where that cannot be known. */
+int net_queued(int fd);
+
+/*
  * Decide what the other side sees when the descriptor is closed, by us or because we were killed:
  * a reset, so that it does not take a part for the whole, or an end.
  */

@@ -99,6 +99,7 @@ ssize_t outlet_write(struct outlet *outlet, const struct iovec *pieces, int coun
     case OUTLET_SHARED:
         return write_cautiously(outlet->fd, pieces);
     case OUTLET_NONE:
+    case OUTLET_GONE:
         break;
     }
     errno = EBADF;
@@ -114,7 +115,7 @@ bool outlet_end(struct outlet *outlet)
     if (outlet->kind == OUTLET_SOCKET) {
         /* A socket that is gone has nothing to be told. */
         (void)shutdown(outlet->fd, SHUT_WR);
-    } else {
+    } else if (outlet->kind != OUTLET_GONE) {
         kept = close(outlet->fd) == 0 || errno == EBADF || errno == EINTR;
         if (outlet->original_fd >= 0 && close(outlet->original_fd) != 0 && errno != EINTR)
             kept = false;

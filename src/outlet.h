@@ -12,7 +12,8 @@ enum outlet_kind {
     OUTLET_NONE,    /* there is no place: whatever arrives is an error */
     OUTLET_SOCKET,  /* its end is passed on by shutting down its sending side */
     OUTLET_PRIVATE, /* a descriptor in non-blocking mode, or a file, which needs none */
-    OUTLET_SHARED   /* a pipe or terminal whose mode others rely on */
+    OUTLET_SHARED,  /* a pipe or terminal whose mode others rely on */
+    OUTLET_GONE     /* who read there has gone: whatever arrives is dropped */
 };
 
 struct outlet {

@@ -7,9 +7,10 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "net_socket.h"
+#include "parting.h"
 #include "receiver.h"
 #include "sender.h"
 
@@ -17,11 +18,9 @@
 #define POLLRDHUP 0
 #endif
 
-#define CLOSE_MS 5000        /* how long to wait for the peer's close, once all is confirmed */
 #define SILENCE_LOOK_MS 5000 /* between two looks at a peer that takes nothing */
 #define LEAVING_MS 100       /* between the ends of stdout and stdin when who uses us closes both */
 #define QUIET_MS 1000        /* without anything moving, after which memory is given back */
-#define DELIVERY_MS 2000     /* how long an outlet may take nothing, once the channel is broken */
 
 enum { NET, IN, OUT, GATE, POLLED };
 
@@ -36,6 +35,9 @@ struct run {
     int64_t idle_deadline_ms;
     int64_t silence_look_ms;  /* when to look at the peer next, while it takes nothing */
     int64_t outlet_broken_ms; /* when to give up on an outlet that nobody reads, or NEVER_MS */
+    bool outlet_closed;       /* the socket's other side has gone, and has read all until then */
+    enum kith_error failed; /* the local socket, with failed_errno; its last words are under way */
+    int failed_errno;
 };
 
 /*
@@ -51,7 +53,8 @@ static void arm(struct run *run)
     /* An outlet that breaks is noticed even when there is nothing to write. For a socket, its
      * input side tells while that is read; and nobody need read our stdout once stdin has ended,
      * unless there is something. */
-    bool watched = !outlet->may_break && run->outlet_broken_ms == NEVER_MS &&
+    bool watched = !outlet->may_break && run->outlet_broken_ms == NEVER_MS && !run->outlet_closed &&
+                   outlet->kind != OUTLET_GONE &&
                    (outlet->kind == OUTLET_SOCKET) == (sender->in < 0);
 
     run->fds[NET] = (struct pollfd){
@@ -137,34 +140,20 @@ static enum kith_error await(struct run *run, int timeout)
     return OK;
 }
 
-/* Open and write all that is here. */
-static enum kith_error take_arrived(struct run *run)
-{
-    struct receiver *receiver = &run->receiver;
-    enum kith_error opened, written;
-
-    do {
-        opened = receiver_open(receiver);
-        bool some = receiver_wants_outlet(receiver);
-
-        written = receiver_write(receiver);
-        if (!some)
-            break;
-    } while (opened == OK && written == OK && !receiver_wants_outlet(receiver));
-    return written != OK ? written : opened;
-}
-
 /*
- * Nobody reads at the outlet. A socket is done with that; a program that uses us, ssh say, may be
- * closing both its ends, of which we see one first.
+ * Nobody reads at the outlet. A socket whose other side has closed may have no need to, and only a
+ * failure is one; a program that uses us, ssh say, may be closing both its ends, of which we see
+ * one first.
  */
-static enum kith_error outlet_broke(struct run *run)
+static enum kith_error outlet_broke(struct run *run, short how)
 {
+    if (run->receiver.outlet.kind != OUTLET_SOCKET) {
+        run->outlet_broken_ms = clock_deadline_ms(LEAVING_MS);
+        return OK;
+    }
     errno = EPIPE;
-    if (run->receiver.outlet.kind == OUTLET_SOCKET)
-        return ERR_STDOUT_CLOSED;
-    run->outlet_broken_ms = clock_deadline_ms(LEAVING_MS);
-    return OK;
+    run->outlet_closed = (how & (POLLERR | POLLNVAL)) == 0;
+    return run->outlet_closed ? OK : ERR_STDOUT_CLOSED;
 }
 
 /* What only the clock tells, in front of every wait. */
@@ -208,9 +197,9 @@ static enum kith_error move(struct run *run)
             receiver->closed = true; /* before it has our receipt, so it is cut in any case */
     }
     if (error == OK)
-        error = take_arrived(run);
+        error = receiver_take(receiver);
     if (error == OK && outlet_idle && run->fds[OUT].revents != 0 && receiver->outlet.fd >= 0)
-        error = outlet_broke(run);
+        error = outlet_broke(run, run->fds[OUT].revents);
     if (error == OK && run->fds[GATE].revents != 0) {
         error = run->pump->gate(run->pump->gate_context);
         run->gate_open = error == OK;
@@ -220,23 +209,91 @@ static enum kith_error move(struct run *run)
     return error;
 }
 
+static bool is_same_file(int a, int b)
+{
+    struct stat first, second;
+
+    return fstat(a, &first) == 0 && fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+/*
+ * Whether a failure is that of a local socket whose other side has gone. What that has said before
+ * is here, or on the way to the peer.
+ */
+static bool is_departure(const struct run *run, enum kith_error error)
+{
+    const struct outlet *outlet = &run->receiver.outlet;
+    int in = run->sender.in;
+
+    if (outlet->kind != OUTLET_SOCKET)
+        return false;
+    if (error == ERR_STDIN)
+        return true;
+    return (error == ERR_STDOUT || error == ERR_STDOUT_CLOSED) &&
+           (in < 0 || is_same_file(in, outlet->fd)) && net_has_gone(outlet->fd);
+}
+
+/*
+ * Something has failed. The last words of a local socket are still sent, but not as whole; what
+ * arrives for it is dropped.
+ */
+static enum kith_error hear_out(struct run *run, enum kith_error error)
+{
+    if (error == ERR_STDIN && run->failed != OK) {
+        run->sender.in = -1;
+        return OK;
+    }
+    if (!is_departure(run, error))
+        return error;
+    run->failed = error;
+    run->failed_errno = errno;
+    run->receiver.outlet.kind = OUTLET_GONE;
+    if (error == ERR_STDIN)
+        run->sender.in = -1;
+    return OK;
+}
+
+/* Whether nothing is left to wait for; *error is then how the channel has ended. */
+static bool is_over(const struct run *run, enum kith_error *error)
+{
+    const struct sender *sender = &run->sender;
+    const struct receiver *receiver = &run->receiver;
+
+    *error = OK;
+    if (channel_whole(&run->pump->channel) && sender->sealed.start == sender->sealed.end)
+        return true;
+    if (receiver->closed || sender->broken)
+        *error = receiver_cut(receiver);
+    if (run->failed != OK && (*error != OK || (sender->in < 0 && !sender_wants_net(sender)))) {
+        *error = run->failed;
+        errno = run->failed_errno;
+    }
+    return *error != OK;
+}
+
+/* Say our end and our receipt when they are due, and send what waits. */
+static enum kith_error speak(struct run *run)
+{
+    enum kith_error error = OK;
+
+    if (run->failed == OK)
+        error = sender_mark(&run->sender, run->gate_open && receiver_delivered(&run->receiver));
+    if (error == OK)
+        sender_flush(&run->sender);
+    return error;
+}
+
 /* Until the channel is whole and all of it sent, or the first error. */
 static enum kith_error flow(struct run *run)
 {
-    struct sender *sender = &run->sender;
-    struct receiver *receiver = &run->receiver;
     enum kith_error error;
     int timeout;
 
     for (;;) {
-        error = sender_mark(sender, run->gate_open && receiver_delivered(receiver));
-        if (error != OK)
+        error = speak(run);
+        if (error != OK || is_over(run, &error))
             return error;
-        sender_flush(sender);
-        if (channel_whole(&run->pump->channel) && sender->sealed.start == sender->sealed.end)
-            return OK;
-        if (receiver->closed || sender->broken)
-            return receiver_cut(receiver);
         error = check_patience(run);
         if (error == OK)
             error = keep_time(run, &timeout);
@@ -245,64 +302,10 @@ static enum kith_error flow(struct run *run)
         if (error == OK)
             error = move(run);
         if (error != OK)
+            error = hear_out(run, error);
+        if (error != OK)
             return error;
     }
-}
-
-static bool outlet_failed(enum kith_error error)
-{
-    return error == ERR_STDOUT || error == ERR_STDOUT_CLOSED;
-}
-
-/*
- * The channel is broken. What has arrived is still opened and written, unless the outlet takes
- * nothing for a while: then the rest is given up, since the user has to be told.
- */
-static void deliver_rest(struct run *run)
-{
-    struct receiver *receiver = &run->receiver;
-
-    receiver->closed = false; /* what the kernel holds is still to be had */
-    for (;;) {
-        uint64_t before = receiver->net_total;
-        enum kith_error error = take_arrived(run);
-
-        if (outlet_failed(error) || (error != OK && !receiver_wants_outlet(receiver)))
-            return;
-        if (receiver_wants_outlet(receiver)) {
-            struct pollfd wait = {.fd = receiver->outlet.fd, .events = POLLOUT};
-
-            if (poll(&wait, 1, DELIVERY_MS) == 0)
-                return;
-            continue;
-        }
-        receiver_read(receiver);
-        if (receiver->net_total == before)
-            return;
-    }
-}
-
-/*
- * All is confirmed. Our side is shut down and the peer's close awaited, so that our receipt is
- * not lost to a reset. Whatever happens to the connection now changes nothing, but a peer that
- * goes on talking is not one that speaks the protocol.
- */
-static enum kith_error await_close(struct run *run)
-{
-    struct receiver *receiver = &run->receiver;
-    int64_t deadline_ms = clock_deadline_ms(CLOSE_MS);
-    enum kith_error error = OK;
-
-    (void)shutdown(run->pump->net, SHUT_WR);
-    while (error == OK && !receiver->closed && clock_now_ms() < deadline_ms) {
-        struct pollfd wait = {.fd = run->pump->net, .events = POLLIN};
-
-        if (poll(&wait, 1, clock_poll_timeout(deadline_ms)) > 0) {
-            receiver_read(receiver);
-            error = receiver_open(receiver);
-        }
-    }
-    return error;
 }
 
 static bool is_cut(enum kith_error error)
@@ -328,11 +331,11 @@ enum kith_error pump_run(struct pump *pump)
         error = flow(&run);
         pump->system_errno = errno;
         if (error == OK)
-            error = await_close(&run);
-        else if (error == ERR_PROGRAM)
-            (void)await_close(&run); /* the peer reads what was said, and misses our receipt */
-        else if (!outlet_failed(error))
-            deliver_rest(&run);
+            error = parting_await_close(&run.receiver);
+        else if (error == ERR_PROGRAM || run.failed != OK)
+            (void)parting_await_close(&run.receiver); /* the peer misses our receipt only */
+        else if (error != ERR_STDOUT && error != ERR_STDOUT_CLOSED)
+            parting_deliver(&run.receiver);
         pump->undelivered = receiver_wants_outlet(&run.receiver);
         if (is_cut(error)) {
             error = receiver_cut(&run.receiver);

@@ -65,7 +65,8 @@ static enum kith_error open_one(struct receiver *receiver, size_t body_len)
     return OK;
 }
 
-enum kith_error receiver_open(struct receiver *receiver)
+/* Open all messages that are here whole, up to the first bad one. */
+static enum kith_error open_arrived(struct receiver *receiver)
 {
     struct buffer *arrived = &receiver->arrived;
     enum kith_error error = OK;
@@ -112,8 +113,11 @@ static void make_room(struct receiver *receiver)
         buffer_compact(arrived);
 }
 
-enum kith_error receiver_write(struct receiver *receiver)
+/* Write what was opened, and once the peer's end is reached, pass it on. */
+static enum kith_error write_opened(struct receiver *receiver)
 {
+    if (receiver->outlet.kind == OUTLET_GONE)
+        receiver->first_piece = receiver->piece_count = 0;
     while (receiver->piece_count > 0) {
         ssize_t n = outlet_write(&receiver->outlet, receiver->pieces + receiver->first_piece,
                                  receiver->piece_count - receiver->first_piece);
@@ -129,6 +133,21 @@ enum kith_error receiver_write(struct receiver *receiver)
     if (receiver->channel->receiving.state != STREAM_OPEN && !outlet_end(&receiver->outlet))
         return ERR_STDOUT;
     return OK;
+}
+
+enum kith_error receiver_take(struct receiver *receiver)
+{
+    enum kith_error opened, written;
+
+    do {
+        opened = open_arrived(receiver);
+        bool some = receiver_wants_outlet(receiver);
+
+        written = write_opened(receiver);
+        if (!some)
+            break;
+    } while (opened == OK && written == OK && !receiver_wants_outlet(receiver));
+    return written != OK ? written : opened;
 }
 
 bool receiver_delivered(const struct receiver *receiver)

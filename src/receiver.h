@@ -44,17 +44,12 @@ bool receiver_wants_outlet(const struct receiver *receiver);
 void receiver_read(struct receiver *receiver);
 
 /*
- * Open all messages that are here whole, up to the first bad one. The errors are
- * those of channel_frame_length and channel_open, and ERR_NOT_WANTED for data without an outlet.
- * What was opened before an error is good, and still to be written.
+ * Open all that is here whole, up to the first bad message, and write it as far as the outlet takes
+ * it; once the peer's end is reached, pass that on. The errors are those of channel_frame_length
+ * and channel_open, ERR_NOT_WANTED for data without an outlet, and ERR_STDOUT or ERR_STDOUT_CLOSED
+ * with errno. What was opened before an error is good, and still to be written.
  */
-must_check enum kith_error receiver_open(struct receiver *receiver);
-
-/*
- * Write what was opened, as far as the outlet takes it; and once the peer's end is reached, pass
- * it on. ERR_STDOUT or ERR_STDOUT_CLOSED, with errno.
- */
-must_check enum kith_error receiver_write(struct receiver *receiver);
+must_check enum kith_error receiver_take(struct receiver *receiver);
 
 /* Whether all of the peer's stream, with its end, is where it belongs. */
 bool receiver_delivered(const struct receiver *receiver);

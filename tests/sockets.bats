@@ -1,0 +1,43 @@
+#!/usr/bin/env bats
+# shellcheck shell=bats
+# Sockets as the ends of a channel, of TCP and UNIX: tests/tools/sockets.py says what is expected.
+
+# shellcheck source-path=SCRIPTDIR
+source "$BATS_TEST_DIRNAME/helpers.bash"
+source "$BATS_TEST_DIRNAME/daemons.bash"
+
+# has_bytes FILE NUMBER
+has_bytes() {
+    [ "$(stat -c %s "$1")" -eq "$2" ]
+}
+
+@test "a target that answers and closes is heard to its end by who reads slowly" {
+    tool sockets target_closes tcp unix
+    tool sockets target_closes unix tcp
+}
+
+@test "a near program that speaks and closes is heard to its end by a target that reads slowly" {
+    tool sockets near_closes unix tcp
+    tool sockets near_closes tcp unix
+}
+
+@test "a target that answers and closes while its caller still has its stdin open: whole" {
+    bounded python3 -c '
+import socket
+with socket.socket(socket.AF_UNIX) as server:
+    server.bind("target")
+    server.listen()
+    connection = server.accept()[0]
+    connection.sendall(bytes(6000000))
+    connection.close()' 3>&- &
+    also_started $!
+    eventually [ -S target ]
+    start_serve "$PWD/target"
+    mkfifo alice.in
+    exec 8<>alice.in
+    start_dialer
+    eventually has_bytes alice.out 6000000
+    exec 8>&-
+    ends "$dialer" 0
+    says serve.err ': whole'
+}
