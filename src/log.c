@@ -1,11 +1,15 @@
 /*
- * Owns stderr. Must never show a byte of a peer's or a file's unescaped, and must never be given
- * a secret.
+ * Owns stderr. Must never show a byte of a peer's or a file's unescaped, must never be given a
+ * secret, and must never let who reads there, or does not, hold us up.
  */
 #include "log.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -13,24 +17,40 @@
 
 #include "bytes.h"
 #include "clock.h"
+#include "descriptor.h"
 
-#define LINE_SIZE                                                                                  \
-    2048                /* a longer line is cut: stderr may be a pipe, and takes this in one write \
-                         */
-#define VALUE_SIZE 1024 /* one escaped value */
-
-static enum log_level shown = LOG_NOTE;
-static bool as_json;
+/* A longer line is cut: a pipe takes this in one write, or not at all. */
+#define LINE_SIZE (PIPE_BUF < 2048 ? PIPE_BUF : 2048)
+#define VALUE_SIZE 1024  /* one escaped value */
+#define END_SIZE 2       /* a brace and a newline */
+#define JSON_CHARACTER 6 /* \u00NN */
+#define TURN_MS 100      /* until a line is given up since another one is being written */
+#define LAST_WAIT_MS 1000
 
 struct line {
     char text[LINE_SIZE];
     size_t len;
 };
 
+static enum log_level shown = LOG_NOTE;
+static bool as_json;
+static int own_fd = -1; /* stderr in a non-blocking mode of our own, where that can be had */
+
+/* Of threads that write to a stderr in a mode of others: one would take the room another has seen.
+ */
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+
+static atomic_uint_fast64_t lost_count; /* lines since the last one that was taken */
+static atomic_bool is_cut;              /* only a part of the last one was taken */
+
+static pthread_mutex_t last_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct line last_error; /* that was lost, for log_finish */
+
 void log_configure(enum log_level level, bool json)
 {
     shown = level;
     as_json = json;
+    own_fd = descriptor_open_anew(STDERR_FILENO);
 }
 
 bool log_enabled(enum log_level level)
@@ -38,10 +58,16 @@ bool log_enabled(enum log_level level)
     return level <= shown;
 }
 
-/* Append, leaving room for the newline; what does not fit is cut. */
+/* What can still be appended, leaving room for the end of the line. */
+static size_t room_in(const struct line *line)
+{
+    return sizeof(line->text) - END_SIZE - line->len;
+}
+
+/* Append; what does not fit is cut. */
 static void put(struct line *line, const char *text)
 {
-    size_t room = sizeof(line->text) - 1 - line->len;
+    size_t room = room_in(line);
     size_t len = strlen(text);
 
     if (len > room)
@@ -60,6 +86,7 @@ static void put_escaped(struct line *line, const char *value)
 /*
  * A JSON string. escape_text leaves printable ASCII alone, in which JSON minds only the quote and
  * the backslash; its own \xNN becomes \u00NN, and the escaped backslash (\x5c) comes out right.
+ * What does not fit is cut inside the quotes, so that the line remains JSON.
  */
 static void put_json_string(struct line *line, const char *value)
 {
@@ -68,7 +95,7 @@ static void put_json_string(struct line *line, const char *value)
 
     escape_text(escaped, sizeof(escaped), value, strlen(value));
     put(line, "\"");
-    for (const char *c = escaped; *c != '\0'; c++) {
+    for (const char *c = escaped; *c != '\0' && room_in(line) > JSON_CHARACTER; c++) {
         if (*c == '\\') {
             put(line, "\\u00");
             c++;
@@ -82,8 +109,11 @@ static void put_json_string(struct line *line, const char *value)
     put(line, "\"");
 }
 
+/* Left out if not even its name fits. */
 static void put_json_field(struct line *line, const char *name, const char *value)
 {
+    if (room_in(line) <= strlen(name) + strlen(",\"\":\"\"") + JSON_CHARACTER)
+        return;
     put(line, ",\"");
     put(line, name);
     put(line, "\":");
@@ -115,23 +145,39 @@ static void put_text_field(struct line *line, const char *before, const char *va
     }
 }
 
-/* One write, so that lines of several processes and threads do not mix. */
-static void emit(struct line *line)
+/* In a mode that is not ours, in turns; who has to wait for too long gives up. */
+static ssize_t write_in_turn(const char *text, size_t len)
 {
-    size_t done = 0;
-    int saved_errno = errno;
+    struct timespec until;
+    ssize_t n;
 
-    line->text[line->len++] = '\n';
-    while (done < line->len) {
-        ssize_t n = write(STDERR_FILENO, line->text + done, line->len - done);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            break;
-        done += (size_t)n;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += TURN_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    if (pthread_mutex_timedlock(&turn, &until) != 0) {
+        errno = EAGAIN;
+        return -1;
     }
+    n = descriptor_write(STDERR_FILENO, text, len);
+    (void)pthread_mutex_unlock(&turn);
+    return n;
+}
+
+/* One write, so that lines of several processes and threads do not mix. False if it is not taken.
+ */
+static bool offer(const char *text, size_t len)
+{
+    int saved_errno = errno;
+    ssize_t n;
+
+    do {
+        n = own_fd >= 0 ? descriptor_write(own_fd, text, len) : write_in_turn(text, len);
+    } while (n < 0 && errno == EINTR);
+    if (n >= 0)
+        atomic_store(&is_cut, (size_t)n < len);
     errno = saved_errno;
+    return n >= 0 && (size_t)n == len;
 }
 
 static void put_parts(struct line *line, enum log_level level, const char *what, const char *which,
@@ -152,6 +198,70 @@ static void put_parts(struct line *line, enum log_level level, const char *what,
     }
 }
 
+static void end_line(struct line *line)
+{
+    if (as_json)
+        put(line, "}");
+    line->text[line->len++] = '\n';
+}
+
+/* Before the next line: how many were lost. False if that is not taken either. */
+static bool say_lost(void)
+{
+    uint64_t count = atomic_exchange(&lost_count, 0);
+    struct line line;
+    char why[80];
+
+    if (count == 0)
+        return true;
+    (void)snprintf(why, sizeof(why), "%" PRIu64 " %s lost, since stderr took nothing", count,
+                   count == 1 ? "line was" : "lines were");
+    put_parts(&line, LOG_NOTE, "log", NULL, why);
+    end_line(&line);
+    if ((!atomic_load(&is_cut) || offer("\n", 1)) && offer(line.text, line.len))
+        return true;
+    (void)atomic_fetch_add(&lost_count, count);
+    return false;
+}
+
+/* Keep an error that was lost for log_finish; whatever is taken is the last word. */
+static void keep_last(const struct line *line, bool taken, enum log_level level)
+{
+    (void)pthread_mutex_lock(&last_lock);
+    if (taken)
+        last_error.len = 0;
+    else if (level == LOG_ERROR)
+        last_error = *line;
+    (void)pthread_mutex_unlock(&last_lock);
+}
+
+static void emit(struct line *line, enum log_level level)
+{
+    bool taken;
+
+    end_line(line);
+    taken = say_lost() && offer(line->text, line->len);
+    if (!taken)
+        (void)atomic_fetch_add(&lost_count, 1);
+    keep_last(line, taken, level);
+}
+
+void log_finish(void)
+{
+    struct pollfd wait = {.fd = own_fd >= 0 ? own_fd : STDERR_FILENO, .events = POLLOUT};
+
+    if (atomic_load(&lost_count) == 0 || poll(&wait, 1, LAST_WAIT_MS) <= 0)
+        return;
+    (void)atomic_fetch_sub(&lost_count, last_error.len > 0 ? 1 : 0);
+    if (say_lost())
+        (void)offer(last_error.text, last_error.len);
+}
+
+void log_show(const char *text, size_t len)
+{
+    (void)offer(text, len);
+}
+
 void log_event(enum log_level level, const char *what, const char *which, const char *why,
                const char *hint)
 {
@@ -160,14 +270,11 @@ void log_event(enum log_level level, const char *what, const char *which, const 
     if (!log_enabled(level))
         return;
     put_parts(&line, level, what, which, why);
-    if (as_json) {
-        if (hint != NULL)
-            put_json_field(&line, "hint", hint);
-        put(&line, "}");
-    } else {
+    if (as_json && hint != NULL)
+        put_json_field(&line, "hint", hint);
+    else if (!as_json)
         put_text_field(&line, "; ", hint);
-    }
-    emit(&line);
+    emit(&line, level);
 }
 
 void log_fields(enum log_level level, const char *what, const char *which, const char *why, ...)
@@ -192,7 +299,5 @@ void log_fields(enum log_level level, const char *what, const char *which, const
         }
     }
     va_end(args);
-    if (as_json)
-        put(&line, "}");
-    emit(&line);
+    emit(&line, level);
 }

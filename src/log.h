@@ -6,6 +6,7 @@
 #define KITH_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum log_level {
     LOG_ERROR,   /* always shown */
@@ -14,7 +15,10 @@ enum log_level {
     LOG_DEBUG    /* -vv */
 };
 
-/* Show what is at or below level, in this form. Before any thread starts. */
+/*
+ * Show what is at or below level, in this form. Before any thread starts, and before the process
+ * is confined.
+ */
 void log_configure(enum log_level level, bool json);
 
 /* Whether a line of this level would be shown. */
@@ -23,7 +27,8 @@ bool log_enabled(enum log_level level);
 /*
  * One event. what names the thing (identity, peers, dial, ...), which the particular one (a path,
  * a peer, an address), why what happened; hint what to do. which and hint may be NULL. No part
- * may hold a secret. Thread-safe: a line is one write.
+ * may hold a secret. Thread-safe: a line is one write. Nobody waits for a stderr that takes
+ * nothing: such a line is lost, and the next one that is taken says how many were.
  */
 void log_event(enum log_level level, const char *what, const char *which, const char *why,
                const char *hint);
@@ -34,5 +39,14 @@ void log_event(enum log_level level, const char *what, const char *which, const 
  */
 void log_fields(enum log_level level, const char *what, const char *which, const char *why, ...)
     __attribute__((sentinel));
+
+/* Show a line as it is, which is made here and no event: progress. Lost if stderr takes nothing. */
+void log_show(const char *line, size_t len);
+
+/*
+ * A command ends: if its last error was lost, stderr is given a moment to take it. Not for
+ * threads.
+ */
+void log_finish(void);
 
 #endif

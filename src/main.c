@@ -62,13 +62,15 @@ static void print_command_help(const struct command *command)
     options_print(command->bit);
 }
 
-/* What was printed has to arrive as well. */
-static enum exit_status finish_stdout(enum exit_status status)
+/* What was printed has to arrive as well, and so has our last word. */
+static enum exit_status finish(enum exit_status status)
 {
-    if (fflush(stdout) == 0 || status != EXIT_WHOLE)
-        return status;
-    log_event(LOG_ERROR, "stdout", NULL, error_text(ERR_STDOUT), NULL);
-    return EXIT_LOCAL;
+    if (fflush(stdout) != 0 && status == EXIT_WHOLE) {
+        log_event(LOG_ERROR, "stdout", NULL, error_text(ERR_STDOUT), NULL);
+        status = EXIT_LOCAL;
+    }
+    log_finish();
+    return status;
 }
 
 static enum log_level level_of(const struct options *options)
@@ -106,17 +108,17 @@ int main(int argc, char **argv)
     signals_prepare();
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_help();
-        return (int)finish_stdout(EXIT_WHOLE);
+        return (int)finish(EXIT_WHOLE);
     }
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
         (void)printf("kith %s\n", KITH_VERSION);
-        return (int)finish_stdout(EXIT_WHOLE);
+        return (int)finish(EXIT_WHOLE);
     }
     for (size_t i = 0; i < COMMANDS; i++) {
         if (strcmp(name, commands[i].name) == 0)
-            return (int)finish_stdout(run(&commands[i], argc - 1, argv + 1));
+            return (int)finish(run(&commands[i], argc - 1, argv + 1));
     }
     log_event(LOG_ERROR, name[0] != '\0' ? name : "usage", NULL,
               name[0] != '\0' ? "no such command" : "a command is missing", "see: kith --help");
-    return EXIT_USAGE;
+    return (int)finish(EXIT_USAGE);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "log.h"
 
 #define INTERVAL_MS 250
 
@@ -71,8 +72,8 @@ static void show(const struct progress *progress, uint64_t sent, uint64_t receiv
     len = snprintf(line, sizeof(line), "%ssent %s, received %s, %s/s, %s%s%s%s",
                    progress->on_terminal ? "\r" : "", out, in, speed, passed, left,
                    progress->on_terminal ? "\033[K" : "", last ? "\n" : "");
-    if (len > 0 && write(STDERR_FILENO, line, (size_t)len) < 0)
-        return; /* nobody watches */
+    if (len > 0)
+        log_show(line, (size_t)len);
 }
 
 int64_t progress_show(void *context, uint64_t sent, uint64_t received)

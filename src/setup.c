@@ -4,14 +4,19 @@
  */
 #include "setup.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "descriptor.h"
 #include "identity.h"
 #include "log.h"
 #include "notify.h"
+
+#define READY_WAIT_MS 1000 /* until a --ready-fd that takes nothing is given up */
 
 /* The files that a reload reads again: peers, and what --peer and PEER name. */
 static void list_files(struct setup *setup, const char *peer)
@@ -193,7 +198,9 @@ void setup_report_ready(const struct options *options, const char *address)
 
     if (options->ready_fd < 0)
         return;
-    if (write(options->ready_fd, line, (size_t)len) != len)
-        log_event(LOG_NOTE, "ready-fd", NULL, "cannot write to it", NULL);
+    if (!descriptor_write_by(options->ready_fd, line, (size_t)len,
+                             clock_deadline_ms(READY_WAIT_MS)))
+        log_event(LOG_NOTE, "ready-fd", NULL,
+                  errno == EAGAIN ? "nobody reads there" : "cannot write to it", NULL);
     (void)close(options->ready_fd);
 }

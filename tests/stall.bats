@@ -1,0 +1,35 @@
+#!/usr/bin/env bats
+# shellcheck shell=bats
+# Whatever stalls outside stalls no caller, and nobody's end: tests/tools/stall.py brings it.
+
+# shellcheck source-path=SCRIPTDIR
+source "$BATS_TEST_DIRNAME/helpers.bash"
+source "$BATS_TEST_DIRNAME/daemons.bash"
+
+@test "a stderr that nobody reads holds up nothing in serve, and what it missed is counted" {
+    tool stall stderr_of_serve
+}
+
+@test "nor in forward" {
+    tool stall stderr_of_forward
+}
+
+@test "nor in listen" {
+    tool stall stderr_of_listen
+}
+
+@test "nor in dial, whose last word waits a bounded time" {
+    tool stall stderr_of_dial
+}
+
+@test "a stopped terminal as stderr holds up nothing" {
+    tool stall terminal_stopped
+}
+
+@test "nor does a socket that nobody reads" {
+    tool stall socket_as_stderr
+}
+
+@test "a --ready-fd that nobody reads is given up in time" {
+    tool stall ready_fd
+}
