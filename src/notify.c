@@ -1,8 +1,10 @@
 /*
- * Owns the talk with the supervisor. Must never fail the daemon because nobody listens.
+ * Owns the talk with the supervisor. Must never fail the daemon because nobody listens, nor wait
+ * for who does.
  */
 #include "notify.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -17,8 +19,10 @@
 #include "net_socket.h"
 
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
+#define STATE_SIZE (4 * ADDRESS_TEXT_SIZE + 48)
 
-static int supervisor = -1; /* a socket that is connected to it, once there is one */
+static int supervisor = -1;     /* a socket that is connected to it, once there is one */
+static char untold[STATE_SIZE]; /* the state that it did not take yet, or "" */
 
 void notify_open(void)
 {
@@ -45,15 +49,31 @@ void notify_open(void)
     supervisor = -1;
 }
 
+/* False if its queue is full now. */
+static bool tell(const char *state)
+{
+    return supervisor < 0 || send(supervisor, state, strlen(state), 0) >= 0 ||
+           (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS);
+}
+
 void notify(const char *state)
 {
-    if (supervisor >= 0)
-        (void)send(supervisor, state, strlen(state), 0);
+    if (tell(state))
+        untold[0] = '\0';
+    else
+        (void)snprintf(untold, sizeof(untold), "%s", state);
+}
+
+bool notify_again(void)
+{
+    if (untold[0] != '\0' && tell(untold))
+        untold[0] = '\0';
+    return untold[0] != '\0';
 }
 
 void notify_ready(const char *address)
 {
-    char state[4 * ADDRESS_TEXT_SIZE + 48], shown[4 * ADDRESS_TEXT_SIZE];
+    char state[STATE_SIZE], shown[4 * ADDRESS_TEXT_SIZE];
 
     /* A path may have a newline in it, behind which another state would begin. */
     (void)snprintf(state, sizeof(state), "READY=1\nSTATUS=listening on %s",

@@ -5,6 +5,8 @@
 #ifndef KITH_NOTIFY_H
 #define KITH_NOTIFY_H
 
+#include <stdbool.h>
+
 #include "error.h"
 #include "net.h"
 
@@ -14,8 +16,14 @@
  */
 void notify_open(void);
 
-/* Tell the state, "READY=1" and the like, to NOTIFY_SOCKET if it is open. */
+/*
+ * Tell the state, "READY=1" and the like, to NOTIFY_SOCKET if it is open. What is not taken now is
+ * kept until the next state: see notify_again. For the main thread.
+ */
 void notify(const char *state);
+
+/* Try again what was not taken. Whether there still is such a thing. */
+bool notify_again(void);
 
 /* READY=1, and where we listen as the status. */
 void notify_ready(const char *address);

@@ -33,3 +33,7 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
 @test "a --ready-fd that nobody reads is given up in time" {
     tool stall ready_fd
 }
+@test "a NOTIFY_SOCKET that is full holds up nothing, and is told later" {
+    tool stall notify_socket
+}
+
