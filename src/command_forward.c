@@ -184,8 +184,9 @@ enum kith_error command_forward(const struct options *options)
     if (error == OK)
         error = daemon_run(&forward.daemon, &hooks, options, &number);
     net_listeners_close(&forward.daemon.listeners);
-    setup_end(&forward.setup);
     if (error == ERR_SIGNAL)
         signals_end_by(number);
+    if (!forward.daemon.is_in_use)
+        setup_end(&forward.setup);
     return error;
 }

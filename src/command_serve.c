@@ -319,9 +319,11 @@ enum kith_error command_serve(const struct options *options)
     if (error == OK)
         error = daemon_run(&serve.daemon, &hooks, options, &number);
     net_listeners_close(&serve.daemon.listeners);
-    setup_end(&serve.setup);
     if (error == ERR_SIGNAL)
         signals_end_by(number);
-    peers_free(&serve.chosen);
+    if (!serve.daemon.is_in_use) {
+        setup_end(&serve.setup);
+        peers_free(&serve.chosen);
+    }
     return error;
 }

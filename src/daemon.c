@@ -23,7 +23,9 @@
 #include "signals.h"
 #include "who.h"
 
-#define DRAIN_LOOK_MS 20 /* between two looks whether the last channel has ended */
+#define DRAIN_LOOK_MS 20   /* between two looks whether the last channel has ended */
+#define LEAVE_MS 1000      /* for those who were sent away to be gone */
+#define NOTIFY_AGAIN_MS 50 /* between two tries to tell a supervisor that takes nothing */
 
 #define DESCRIPTORS_SPARE 64 /* for listeners, pipes, files, resolvers */
 #define DESCRIPTORS_MOST (1 << 20)
@@ -83,6 +85,42 @@ static void report(struct daemon *daemon)
     notify(status);
 }
 
+static size_t count_channels(struct daemon *daemon)
+{
+    struct registry_totals totals;
+
+    registry_count(&daemon->registry, &totals);
+    return totals.count - totals.pending;
+}
+
+/* A visit: who has no channel yet is not waited for. */
+static void send_away(struct connection *connection, void *unused)
+{
+    (void)unused;
+    if (connection->state != CONNECTION_OPEN)
+        registry_end(connection, ERR_STOPPING);
+}
+
+static void format_channels(char *out, size_t size, size_t count)
+{
+    (void)snprintf(out, size, "%zu channel%s", count, count == 1 ? "" : "s");
+}
+
+static void say_drain(struct daemon *daemon)
+{
+    size_t count = count_channels(daemon);
+    char channels[40], why[128];
+
+    format_channels(channels, sizeof(channels), count);
+    if (count == 0)
+        (void)snprintf(why, sizeof(why), "no new calls; no channel is open");
+    else
+        (void)snprintf(why, sizeof(why), "no new calls; waiting for %s, at most %.6g s", channels,
+                       (double)daemon->options->drain_timeout_ms / 1e3);
+    log_event(LOG_NOTE, daemon->hooks->what, daemon->listeners.text, why,
+              count == 0 ? NULL : "a second signal quits");
+}
+
 static void begin_drain(struct loop *loop, int number)
 {
     struct daemon *daemon = loop->daemon;
@@ -91,13 +129,13 @@ static void begin_drain(struct loop *loop, int number)
         loop->at_once = true;
         return;
     }
+    loop->ending = number;
+    loop->drain_deadline_ms = clock_deadline_ms(daemon->options->drain_timeout_ms);
     notify("STOPPING=1\nSTATUS=no new calls; waiting for the channels that are open");
     workers_stop(&daemon->workers);
     net_listeners_close(&daemon->listeners);
-    log_event(LOG_NOTE, daemon->hooks->what, daemon->listeners.text,
-              "no new calls; waiting for the channels that are open", "a second signal quits");
-    loop->ending = number;
-    loop->drain_deadline_ms = clock_deadline_ms(daemon->options->drain_timeout_ms);
+    registry_each(&daemon->registry, send_away, NULL);
+    say_drain(daemon);
 }
 
 /*
@@ -148,23 +186,24 @@ static void answer_signals(struct loop *loop)
 static enum kith_error attend(struct loop *loop)
 {
     struct pollfd wait = {.fd = loop->signal_fd, .events = POLLIN};
+    int timeout = notify_again() ? NOTIFY_AGAIN_MS : -1;
 
-    if (poll(&wait, 1, loop->ending != 0 ? DRAIN_LOOK_MS : -1) < 0)
+    if (loop->ending != 0)
+        timeout = DRAIN_LOOK_MS;
+    if (poll(&wait, 1, timeout) < 0)
         return errno == EINTR ? OK : ERR_SYSTEM;
     if (wait.revents != 0)
         answer_signals(loop);
     return OK;
 }
 
-/* Whether the end has come: nothing is left, or nothing may be waited for any longer. */
-static bool is_over(struct loop *loop)
+/* Whether the end has come: no channel is left, or none may be waited for any longer. */
+static bool is_over(const struct loop *loop)
 {
-    struct registry_totals totals;
-
     if (loop->ending == 0)
         return false;
-    registry_count(&loop->daemon->registry, &totals);
-    return loop->at_once || totals.count == 0 || clock_now_ms() >= loop->drain_deadline_ms;
+    return loop->at_once || count_channels(loop->daemon) == 0 ||
+           clock_now_ms() >= loop->drain_deadline_ms;
 }
 
 /*
@@ -229,12 +268,79 @@ static enum kith_error prepare_workers(struct daemon *daemon)
     return workers_prepare(&daemon->workers, &task);
 }
 
+static void summarise(const struct daemon *daemon, const struct connection *connection,
+                      enum kith_error error)
+{
+    char who[WHO_TEXT_SIZE], sent[24], received[24], seconds[32];
+
+    who_format(who, connection->name, connection->key);
+    (void)snprintf(sent, sizeof(sent), "%" PRIu64, connection->sent);
+    (void)snprintf(received, sizeof(received), "%" PRIu64, connection->received);
+    (void)snprintf(seconds, sizeof(seconds), "%.3f",
+                   (double)(clock_now_ms() - connection->opened_ms) / 1e3);
+    log_fields(error == OK ? LOG_NOTE : LOG_ERROR, daemon->hooks->what, who, error_text(error),
+               "address", connection->from.text, "sent", sent, "received", received, "seconds",
+               seconds, (const char *)NULL);
+}
+
+/* A visit: say of a channel that is cut what its thread will not come to say. */
+static void summarise_cut(struct connection *connection, void *context)
+{
+    if (connection->state != CONNECTION_OPEN || connection->is_concluded)
+        return;
+    connection->is_concluded = true;
+    summarise(context, connection, ERR_CUT_AT_END);
+}
+
+/* Not all channels could be waited for. */
+static void cut_channels(const struct loop *loop, size_t count)
+{
+    struct daemon *daemon = loop->daemon;
+    char channels[40], why[128];
+
+    format_channels(channels, sizeof(channels), count);
+    (void)snprintf(why, sizeof(why), "%s: %s cut short",
+                   loop->at_once ? "a second signal" : "--drain-timeout is over", channels);
+    log_event(LOG_ERROR, daemon->hooks->what, daemon->listeners.text, why, NULL);
+    registry_each(&daemon->registry, summarise_cut, daemon);
+    registry_each(&daemon->registry, program_abandon, NULL);
+}
+
+/* Let those who were sent away be gone, within a bound: whether there are none left. */
+static bool await_leaving(struct daemon *daemon)
+{
+    int64_t deadline_ms = clock_deadline_ms(LEAVE_MS);
+    struct registry_totals totals;
+
+    registry_count(&daemon->registry, &totals);
+    while (totals.count > 0 && clock_now_ms() < deadline_ms) {
+        (void)poll(NULL, 0, DRAIN_LOOK_MS);
+        registry_count(&daemon->registry, &totals);
+    }
+    return totals.count == 0;
+}
+
+/* The end, by its own or by a signal. */
+static enum kith_error finish(struct loop *loop, enum kith_error error)
+{
+    struct daemon *daemon = loop->daemon;
+    size_t channels;
+
+    workers_stop(&daemon->workers);
+    channels = count_channels(daemon);
+    if (channels > 0)
+        cut_channels(loop, channels);
+    daemon->is_in_use = channels > 0 || !await_leaving(daemon);
+    if (loop->keeper_lost)
+        return ERR_KEEPER;
+    return channels > 0 && error == OK ? ERR_SIGNAL : error;
+}
+
 enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hooks,
                            const struct options *options, int *number)
 {
     struct loop loop = {.daemon = daemon};
     enum kith_error error = OK;
-    struct registry_totals totals;
 
     daemon->hooks = hooks;
     daemon->options = options;
@@ -252,16 +358,8 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
     notify_ready(daemon->listeners.text);
     while (error == OK && !is_over(&loop))
         error = attend(&loop);
-    workers_stop(&daemon->workers);
     *number = loop.ending;
-    registry_count(&daemon->registry, &totals);
-    if (totals.count > 0) {
-        registry_each(&daemon->registry, program_abandon, NULL);
-        error = error == OK ? ERR_SIGNAL : error;
-    }
-    if (loop.keeper_lost)
-        error = ERR_KEEPER;
-    return error;
+    return finish(&loop, error);
 }
 
 static int64_t count_bytes(void *context, uint64_t sent, uint64_t received)
@@ -273,25 +371,10 @@ static int64_t count_bytes(void *context, uint64_t sent, uint64_t received)
     return NEVER_MS;
 }
 
-static void summarise(const struct daemon *daemon, const struct connection *connection,
-                      const struct pump *pump, enum kith_error error)
-{
-    char who[WHO_TEXT_SIZE], sent[24], received[24], seconds[32];
-
-    who_format(who, connection->name, connection->key);
-    (void)snprintf(sent, sizeof(sent), "%" PRIu64, pump->sent);
-    (void)snprintf(received, sizeof(received), "%" PRIu64, pump->received);
-    (void)snprintf(seconds, sizeof(seconds), "%.3f",
-                   (double)(clock_now_ms() - connection->opened_ms) / 1e3);
-    log_fields(LOG_NOTE, daemon->hooks->what, who, error_text(error), "address",
-               connection->from.text, "sent", sent, "received", received, "seconds", seconds,
-               (const char *)NULL);
-}
-
 enum kith_error daemon_pump(struct daemon *daemon, struct connection *connection, struct pump *pump,
                             struct session_keys *keys)
 {
-    enum kith_error error, ending;
+    enum kith_error error;
 
     error = channel_start(&pump->channel, keys, daemon->options->max_message_size);
     session_keys_wipe(keys);
@@ -303,9 +386,7 @@ enum kith_error daemon_pump(struct daemon *daemon, struct connection *connection
         error = pump_run(pump);
     channel_wipe(&pump->channel);
     (void)count_bytes(connection, pump->sent, pump->received);
-    ending = registry_ending(&daemon->registry, connection);
-    if (error != OK && ending != OK)
-        error = ending;
-    summarise(daemon, connection, pump, error);
+    if (registry_conclude(&daemon->registry, connection, &error))
+        summarise(daemon, connection, error);
     return error;
 }

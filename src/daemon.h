@@ -43,11 +43,13 @@ struct daemon {
     struct net_listeners listeners;
     struct registry registry;
     struct workers workers;
+    bool is_in_use; /* at the end: threads are left, which use what there is */
 };
 
 /*
  * Serve the listeners, which are open, until a signal ends it. OK when all channels could finish
- * after SIGTERM or SIGINT; ERR_SIGNAL when they could not, and then *number is the signal.
+ * after SIGTERM or SIGINT; ERR_SIGNAL when they could not, and then *number is the signal. Where it
+ * is_in_use then, nothing may be freed.
  */
 must_check enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hooks,
                                       const struct options *options, int *number);

@@ -114,6 +114,7 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_TOO_MANY] = {EXIT_HANDSHAKE, "too many connections",
                       "see --max-connections and --max-per-peer"},
     [ERR_REMOVED] = {EXIT_STREAM, "ended: its key is no longer in the peers file", NULL},
+    [ERR_STOPPING] = {EXIT_LOCAL, "no new calls: this daemon ends", NULL},
 
     [ERR_FRAME_SHORT] = {EXIT_STREAM, "a message too short to be one", NULL},
     [ERR_MESSAGE_TOO_LONG] = {EXIT_STREAM, "a message longer than allowed",
@@ -130,6 +131,7 @@ static const struct entry entries[ERR_COUNT] = {
                          NULL},
     [ERR_CUT_OUR_RECEIPT] = {EXIT_STREAM,
                              "cut short: it closed before it had our word that all arrived", NULL},
+    [ERR_CUT_AT_END] = {EXIT_STREAM, "cut short: this daemon had to end before", NULL},
 };
 
 const char *error_text(enum kith_error error)

@@ -104,6 +104,7 @@ enum kith_error {
     ERR_EVICTED,  /* a stranger that gave way to another one */
     ERR_TOO_MANY, /* more channels than are allowed */
     ERR_REMOVED,  /* its key was taken out of the peers file */
+    ERR_STOPPING, /* no channel yet, and this daemon is to end */
 
     /* the stream */
     ERR_FRAME_SHORT,      /* a traffic frame without room for its tag */
@@ -116,6 +117,7 @@ enum kith_error {
     ERR_CUT_DATA,        /* closed before the peer's end had come */
     ERR_CUT_RECEIPT,     /* its end had come, but not its word that ours arrived */
     ERR_CUT_OUR_RECEIPT, /* it did not wait for our word that its data arrived */
+    ERR_CUT_AT_END,      /* this daemon had to end before its channel did */
 
     ERR_COUNT
 };

@@ -261,6 +261,20 @@ enum kith_error registry_ending(struct registry *registry, struct connection *co
     return reason;
 }
 
+bool registry_conclude(struct registry *registry, struct connection *connection,
+                       enum kith_error *error)
+{
+    bool unsaid;
+
+    (void)pthread_mutex_lock(&registry->lock);
+    unsaid = !connection->is_concluded;
+    connection->is_concluded = true;
+    if (*error != OK && connection->ending != OK)
+        *error = connection->ending;
+    (void)pthread_mutex_unlock(&registry->lock);
+    return unsaid;
+}
+
 void registry_each(struct registry *registry, registry_visit *visit, void *context)
 {
     (void)pthread_mutex_lock(&registry->lock);

@@ -48,6 +48,7 @@ struct connection {
     int64_t begun_ms;
     _Atomic bool spoken;    /* its hello is being looked at: how long that takes is our affair */
     enum kith_error ending; /* why somebody else ends it, or OK */
+    bool is_concluded;      /* how its channel ended is said */
     uint8_t key[KEY_SIZE];  /* of the peer, once it is open */
     char name[NAME_SIZE];
     int64_t opened_ms;
@@ -111,6 +112,13 @@ bool registry_leave(struct registry *registry, struct connection *connection);
 
 /* Why somebody else has ended it, or OK. */
 enum kith_error registry_ending(struct registry *registry, struct connection *connection);
+
+/*
+ * Its channel has ended: *error becomes why somebody else ended it, if that is why. False if its
+ * end was said already.
+ */
+bool registry_conclude(struct registry *registry, struct connection *connection,
+                       enum kith_error *error);
 
 /* Called for each connection that is there, under the lock. */
 typedef void registry_visit(struct connection *connection, void *context);

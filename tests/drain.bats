@@ -1,0 +1,147 @@
+#!/usr/bin/env bats
+# shellcheck shell=bats
+# The end of a daemon: whom it waits for, and what it says of those whom it cuts.
+
+# shellcheck source-path=SCRIPTDIR
+source "$BATS_TEST_DIRNAME/helpers.bash"
+source "$BATS_TEST_DIRNAME/daemons.bash"
+
+# stranger ADDRESS [TEXT]: somebody connects there, says this and stays. Sets stranger, a descriptor.
+stranger() {
+    exec {stranger}<>"/dev/tcp/${1%:*}/${1##*:}"
+    printf '%b' "${2-}" >&"$stranger"
+}
+
+# start_call WORD OPTION...: alice has called a server that runs cat, has said a word and had it back.
+start_call() {
+    start_serve "${@:2}" --exec cat
+    mkfifo alice.in
+    exec 8<>alice.in
+    start_dialer
+    echo "$1" >&8
+    eventually grep -q "$1" alice.out
+}
+
+# comes_to PID LOG PATTERN: what it says when it is asked for its state comes to match.
+comes_to() {
+    eventually asked "$@"
+}
+
+asked() {
+    kill -USR1 "$1"
+    sleep 0.05
+    tail -n 1 "$2" | grep -Eq "$3"
+}
+
+# start_silent: a peer that takes calls and says nothing. Sets address.
+start_silent() {
+    python3 -c 'import socket, time
+with socket.create_server(("127.0.0.1", 0)) as server:
+    print("127.0.0.1:%d" % server.getsockname()[1], flush=True)
+    time.sleep(1000)' >silent 3>&- &
+    also_started "$!"
+    eventually [ -s silent ]
+    address=$(cat silent)
+}
+
+@test "strangers, silent or in the middle of a word, are not waited for" {
+    start_serve -w 1h --drain-timeout 1h --exec cat
+    stranger "$address"
+    stranger "$address" '\0\0\0\xa7half'
+    comes_to "$server" serve.err pending=2
+    kill "$server"
+    ends "$server" 0
+    says serve.err 'no new calls; no channel is open'
+}
+
+@test "they do not make an end in order one by a signal" {
+    start_serve -w 1h --drain-timeout 1ms --exec cat
+    stranger "$address"
+    comes_to "$server" serve.err pending=1
+    kill "$server"
+    ends "$server" 0
+}
+
+@test "they are sent away at once though a channel is waited for" {
+    start_call one -w 1h
+    stranger "$address"
+    kill "$server"
+    says serve.err 'no new calls; waiting for 1 channel, at most 30 s; a second signal quits'
+    bounded cat <&"$stranger"
+    echo two >&8
+    exec 8>&-
+    ends "$dialer" 0
+    ends "$server" 0
+    [ "$(cat alice.out)" = $'one\ntwo' ]
+}
+
+@test "forward does not wait for a connection that has no channel yet" {
+    start_silent
+    start_forward -w 1h --drain-timeout 1h
+    stranger "$near" 'some'
+    comes_to "$forwarder" forward.err pending=1
+    kill "$forwarder"
+    ends "$forwarder" 0
+    run -1 bounded cat <&"$stranger"
+    [[ $output == *reset* ]]
+}
+
+@test "what --drain-timeout cuts is said, and how much of it there was" {
+    start_call one --drain-timeout 100ms
+    kill "$server"
+    ends "$server" 143
+    says serve.err 'waiting for 1 channel, at most 0\.1 s'
+    says serve.err 'drain-timeout is over: 1 channel cut short'
+    says serve.err 'alice .*cut short.* address=127\.0\.0\.1:[0-9]+ sent=4 received=4 '
+    ends "$dialer" 8
+    [ "$(grep -c 'alice .*address=' serve.err)" -eq 1 ]
+}
+
+@test "what a second signal cuts is said, with --quiet too" {
+    start_call one -q
+    kill "$server"
+    eventually closed
+    kill "$server"
+    ends "$server" 143
+    says serve.err 'a second signal: 1 channel cut short'
+    says serve.err 'alice .*cut short.* sent=4 received=4 '
+    ends "$dialer" 8
+}
+
+# closed: nobody listens there any longer.
+closed() {
+    ! (exec 6<>"/dev/tcp/${address%:*}/${address##*:}") 2>/dev/null
+}
+
+@test "what a forwarder cuts is said" {
+    start_serve --exec cat
+    start_forward --drain-timeout 100ms
+    stranger "$near" 'one'
+    says <(eventually timeout 1 head -c 3 <&"$stranger") one
+    kill "$forwarder"
+    ends "$forwarder" 143
+    says forward.err 'drain-timeout is over: 1 channel cut short'
+    says forward.err 'bob .*cut short.* sent=3 received=3 '
+}
+
+@test "--quiet shows a channel that broke, and not one that is whole" {
+    start_call one -q
+    start_forward -q
+    dial </dev/null
+    [ ! -s serve.err ]
+    stranger "$near" 'one'
+    says <(eventually timeout 1 head -c 3 <&"$stranger") one
+    kill -KILL "$dialer"
+    says serve.err 'alice .*cut short'
+    kill "$server"
+    kill -KILL "$server"
+    says forward.err 'bob .*cut short'
+}
+
+@test "as JSON a channel that broke is an error, and one that is whole is a note" {
+    start_call one --log-format json
+    dial </dev/null
+    kill -KILL "$dialer"
+    says serve.err '"level":"error","what":"serve","which":"alice [^"]*","why":"cut short'
+    says serve.err '"level":"note","what":"serve","which":"alice [^"]*","why":"whole"'
+}
