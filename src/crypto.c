@@ -23,9 +23,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
-#include <openssl/pkcs12.h>
 #include <openssl/proverr.h>
-#include <openssl/x509.h>
 
 #include "crypto_cipher.h"
 
@@ -443,50 +441,4 @@ int crypto_base64_decode(uint8_t *out, const char *text, size_t len)
 void crypto_base64_encode(char *out, const uint8_t *bytes, size_t len)
 {
     EVP_EncodeBlock((unsigned char *)out, bytes, (int)len);
-}
-
-/* ---- PKCS#8, as far as it takes an algorithm or the names of all ---- */
-
-#define PASSPHRASE_MAX 1024
-
-bool crypto_pkcs8_is_other(const uint8_t *der, size_t len)
-{
-    PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &der, (long)len);
-    const ASN1_OBJECT *algorithm = NULL;
-    bool other = info && PKCS8_pkey_get0(&algorithm, NULL, NULL, NULL, info) == 1 &&
-                 OBJ_obj2nid(algorithm) != NID_ED25519;
-    PKCS8_PRIV_KEY_INFO_free(info);
-    ERR_clear_error();
-    return other;
-}
-
-enum kith_error crypto_pkcs8_decrypt(uint8_t *plain, size_t *plain_len, const uint8_t *der,
-                                     size_t len, crypto_passphrase *ask, void *context)
-{
-    char passphrase[PASSPHRASE_MAX];
-    const X509_ALGOR *scheme = NULL;
-    const ASN1_OCTET_STRING *sealed = NULL;
-    unsigned char *opened = NULL;
-    int opened_len = 0;
-    X509_SIG *info = d2i_X509_SIG(NULL, &der, (long)len);
-    if (!info)
-        return result(ERR_KEY_DAMAGED);
-    X509_SIG_get0(info, &scheme, &sealed);
-    enum kith_error error = ERR_KEY_FORMAT; /* encrypted in a way that is not known here */
-    int count = ask(passphrase, sizeof(passphrase), context);
-    if (count < 0) {
-        error = ERR_KEY_NO_PASSPHRASE;
-    } else if (PKCS12_pbe_crypt(scheme, passphrase, count, ASN1_STRING_get0_data(sealed),
-                                ASN1_STRING_length(sealed), &opened, &opened_len, 0)) {
-        error = (size_t)opened_len <= len ? OK : ERR_KEY_FORMAT; /* no cipher adds to its input */
-    } else if (ERR_GET_REASON(ERR_peek_last_error()) == PKCS12_R_PKCS12_CIPHERFINAL_ERROR) {
-        error = ERR_KEY_PASSPHRASE;
-    }
-    *plain_len = error == OK ? (size_t)opened_len : 0;
-    if (*plain_len > 0)
-        memcpy(plain, opened, *plain_len);
-    OPENSSL_clear_free(opened, (size_t)opened_len);
-    crypto_wipe(passphrase, sizeof(passphrase));
-    X509_SIG_free(info);
-    return result(error);
 }

@@ -157,8 +157,9 @@ typedef int crypto_passphrase(char *out, int size, void *context);
 /*
  * Decrypt len bytes of DER, an encrypted PKCS#8 structure, into plain, which has room for as many;
  * the passphrase comes from ask, which gets the context. ERR_KEY_DAMAGED if it is no such
- * structure; ERR_KEY_NO_PASSPHRASE, ERR_KEY_PASSPHRASE; ERR_KEY_FORMAT if it is encrypted in a way
- * that libcrypto does not know. One in 256 wrong passphrases is not noticed: plain is noise then.
+ * structure; ERR_KEY_COSTLY, before it asks, if that would take longer than some seconds;
+ * ERR_KEY_NO_PASSPHRASE, ERR_KEY_PASSPHRASE; ERR_KEY_FORMAT if it is encrypted in a way that
+ * libcrypto does not know. One in 256 wrong passphrases is not noticed: plain is noise then.
  */
 must_check enum kith_error crypto_pkcs8_decrypt(uint8_t *plain, size_t *plain_len,
                                                 const uint8_t *der, size_t len,

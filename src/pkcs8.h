@@ -26,7 +26,8 @@ must_check enum kith_error pkcs8_private_key(uint8_t seed[static KEY_SIZE], stru
 
 /*
  * The same of an ENCRYPTED PRIVATE KEY, whose passphrase comes from ask. Also ERR_KEY_PASSPHRASE,
- * ERR_KEY_NO_PASSPHRASE, ERR_KEY_FORMAT if it is encrypted in a way that is not known here.
+ * ERR_KEY_NO_PASSPHRASE, ERR_KEY_COSTLY, ERR_KEY_FORMAT if it is encrypted in a way that is not
+ * known here.
  */
 must_check enum kith_error pkcs8_encrypted_key(uint8_t seed[static KEY_SIZE], struct text body,
                                                crypto_passphrase *ask, void *context);

@@ -152,6 +152,42 @@ static void test_pem_private(void)
     }
 }
 
+#define SEALED(body)                                                                               \
+    "-----BEGIN ENCRYPTED PRIVATE KEY-----\n" body "\n-----END ENCRYPTED PRIVATE KEY-----\n"
+
+/* What would be computed for minutes or hours, nobody is asked a passphrase for. */
+static void test_pem_costly(void)
+{
+    static const struct {
+        const char *what, *text;
+    } cases[] = {
+        {"PBKDF2, 2^31 - 1 rounds",
+         SEALED("MG0wWQYJKoZIhvcNAQUNMEwwKwYJKoZIhvcNAQUMMB4ECHNhbHRzYWx0AgR/////MAwGCCqGSIb3DQIJ"
+                "BQAwHQYJYIZIAWUDBAEqBBAAAAAAAAAAAAAAAAAAAAAABBAAAAAAAAAAAAAAAAAAAAAA")},
+        {"PBKDF2, 10,000,001 rounds",
+         SEALED("MG0wWQYJKoZIhvcNAQUNMEwwKwYJKoZIhvcNAQUMMB4ECHNhbHRzYWx0AgQAmJaBMAwGCCqGSIb3DQIJ"
+                "BQAwHQYJYIZIAWUDBAEqBBAAAAAAAAAAAAAAAAAAAAAABBAAAAAAAAAAAAAAAAAAAAAA")},
+        {"PBKDF2, 2^70 rounds",
+         SEALED("MHIwXgYJKoZIhvcNAQUNMFEwMAYJKoZIhvcNAQUMMCMECHNhbHRzYWx0AglAAAAAAAAAAAAwDAYIKoZI"
+                "hvcNAgkFADAdBglghkgBZQMEASoEEAAAAAAAAAAAAAAAAAAAAAAEEAAAAAAAAAAAAAAAAAAAAAA=")},
+        {"scrypt, 2^17 times 16 MiB",
+         SEALED("MGYwUgYJKoZIhvcNAQUNMEUwJAYJKwYBBAHaRwQLMBcECHNhbHRzYWx0AgMCAAACAQECAwIAADAdBglg"
+                "hkgBZQMEASoEEAAAAAAAAAAAAAAAAAAAAAAEEAAAAAAAAAAAAAAAAAAAAAA=")},
+        {"SHA-1 and 3DES, 2^31 - 1 rounds",
+         SEALED("MDIwHgYKKoZIhvcNAQwBAzAQBAhzYWx0c2FsdAIEf////wQQAAAAAAAAAAAAAAAAAAAAAA==")},
+        {"MD5 and DES, 2^31 - 1 rounds",
+         SEALED("MDEwHQYJKoZIhvcNAQUDMBAECHNhbHRzYWx0AgR/////BBAAAAAAAAAAAAAAAAAAAAAA")},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct answer given = {NULL, 0};
+        uint8_t seed[KEY_SIZE];
+        CHECK(private_key_parse(seed, cases[i].text, strlen(cases[i].text), answer, &given) ==
+                      ERR_KEY_COSTLY &&
+                  given.asked == 0,
+              "refused: %s", cases[i].what);
+    }
+}
+
 /* Every wrong passphrase is called that, also those that happen to get past the padding. */
 static void test_pem_passphrases(void)
 {
@@ -249,6 +285,7 @@ int main(void)
     if (crypto_start() != OK)
         return 1;
     test_pem_private();
+    test_pem_costly();
     test_pem_passphrases();
     test_pem_damage();
     test_pem_write();
