@@ -157,6 +157,8 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
     if (error == OK)
         error = who_callee(&forward->setup.who, options->arguments[1], &forward->callee);
     if (error == OK)
+        error = setup_take_listeners("forward", &forward->daemon.listeners);
+    if (error == OK)
         error = setup_listen(&forward->setup, "forward", &local, NET_LOOPBACK,
                              &forward->daemon.listeners);
     if (error == OK)

@@ -289,6 +289,8 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
     if (error == OK)
         error = replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
     if (error == OK)
+        error = setup_take_listeners("serve", &serve->daemon.listeners);
+    if (error == OK)
         error = setup_listen(&serve->setup, "serve", &address, NET_EVERYWHERE,
                              &serve->daemon.listeners);
     if (error == OK)

@@ -138,20 +138,27 @@ enum kith_error setup_complain(enum kith_error error, const char *what, const ch
     return error;
 }
 
+enum kith_error setup_take_listeners(const char *what, struct net_listeners *listeners)
+{
+    enum kith_error error = notify_take_listeners(listeners);
+
+    if (error == OK)
+        return OK;
+    return setup_complain(error, what, "LISTEN_FDS", "not sockets that listen");
+}
+
 enum kith_error setup_listen(struct setup *setup, const char *what, const struct address *address,
                              enum net_scope scope, struct net_listeners *listeners)
 {
     struct address here = *address;
     char text[ADDRESS_TEXT_SIZE];
     const char *why = NULL;
-    enum kith_error error = notify_take_listeners(listeners);
+    enum kith_error error = OK;
 
     if (here.host[0] == '\0' && here.path[0] == '\0' && scope == NET_EVERYWHERE &&
         setup->options->source != NULL)
         (void)snprintf(here.host, sizeof(here.host), "%s", setup->options->source);
     address_format(text, &here);
-    if (error != OK)
-        return setup_complain(error, what, "LISTEN_FDS", "not sockets that listen");
     if (listeners->count == 0)
         error = net_listen(listeners, &here, &setup->net, scope, &why);
     if (error != OK)

@@ -43,9 +43,12 @@ must_check enum kith_error setup_choose_peers(struct setup *setup, const char *w
                                               struct peers *chosen);
 
 /*
- * Listen for a command: on the sockets that a supervisor passes, or else at the address. What is
- * wrong is logged.
+ * For daemons: take the sockets that a supervisor passes, which are then listened on in the place
+ * of an address. None, if there is no such supervisor. What is wrong is logged.
  */
+must_check enum kith_error setup_take_listeners(const char *what, struct net_listeners *listeners);
+
+/* Listen for a command at the address, unless it has listeners. What is wrong is logged. */
 must_check enum kith_error setup_listen(struct setup *setup, const char *what,
                                         const struct address *address, enum net_scope scope,
                                         struct net_listeners *listeners);

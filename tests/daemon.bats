@@ -72,6 +72,15 @@ finish_call() {
     run ! grep '^LISTEN_' alice.out
 }
 
+@test "listen is no daemon, and listens where it is told" {
+    launcher=(python3 "$tools/listen_fds.py" 127.0.0.1:0)
+    start_daemon bob listen.err listen 127.0.0.1:0
+    address=$daemon_address
+    [ "$address" != "$(cat given)" ] || fail "it listens on the socket of LISTEN_FDS"
+    dial </dev/null
+    ends "$daemon" 0
+}
+
 @test "LISTEN_FDS of what does not listen is refused" {
     run -4 --separate-stderr env KITH_DIR=bob timeout "$limit" \
         python3 "$tools/listen_fds.py" --connected "$KITH" serve 0 --exec cat
