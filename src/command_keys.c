@@ -112,7 +112,7 @@ enum kith_error command_keygen(const struct options *options)
     if (error == OK)
         error = make(pem, public_key);
     if (error != OK)
-        return complain(error, "keygen", given != NULL ? given : "identity");
+        return complain(error, "keygen", given != NULL ? given : "~/.config/kith/identity");
     hex_encode(hex, public_key, KEY_SIZE);
     (void)snprintf(line, sizeof(line), "%s %s\n", hex, name);
     error = write_pair(options, path, pem, line);
@@ -183,8 +183,9 @@ enum kith_error command_pubkey(const struct options *options)
     bool is_private = false;
     enum kith_error error = path_of_identity(path, given);
 
-    if (error == OK)
-        error = crypto_start_keys();
+    if (error != OK)
+        return complain(error, "identity", "~/.config/kith/identity");
+    error = crypto_start_keys();
     if (error == OK)
         error = read_any(&file, path, &is_private);
     if (error == OK)

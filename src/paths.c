@@ -51,8 +51,8 @@ static enum kith_error find(char out[static FILE_PATH_SIZE], const char *given,
     else if ((folder = home()) != NULL)
         len = snprintf(out, FILE_PATH_SIZE, "%s/.config/kith/%s", folder, name);
     else
-        return ERR_FILE_MISSING;
-    return fits(len) ? OK : ERR_FILE_MISSING;
+        return ERR_NO_HOME;
+    return fits(len) ? OK : ERR_PATH_LONG;
 }
 
 enum kith_error path_of_identity(char out[static FILE_PATH_SIZE], const char *given)

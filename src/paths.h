@@ -13,7 +13,7 @@
 /*
  * The path of the identity or the peers file: given on the command line (or NULL), else by
  * KITH_IDENTITY or KITH_PEERS, else in the configuration folder: $KITH_DIR, $XDG_CONFIG_HOME/kith
- * or ~/.config/kith. ERR_FILE_MISSING if there is no home, or if the path does not fit.
+ * or ~/.config/kith. ERR_NO_HOME if there is none, ERR_PATH_LONG if the path does not fit.
  */
 must_check enum kith_error path_of_identity(char out[static FILE_PATH_SIZE], const char *given);
 must_check enum kith_error path_of_peers(char out[static FILE_PATH_SIZE], const char *given);

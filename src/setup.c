@@ -24,7 +24,8 @@ static void list_files(struct setup *setup, const char *peer)
     const struct options *options = setup->options;
     const char *at = peer == NULL ? NULL : strrchr(peer, '@');
 
-    setup->files[setup->file_count++] = setup->peers_path;
+    if (setup->who.peers_error == OK)
+        setup->files[setup->file_count++] = setup->peers_path;
     for (size_t i = 0; i < options->named_count; i++) {
         if (who_is_file(options->named[i]))
             setup->files[setup->file_count++] = options->named[i];
@@ -80,12 +81,11 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options, 
         .family = options->family, .source = options->source, .first_with_syn = true};
     set_rules(setup);
     error = path_of_identity(setup->identity_path, options->identity);
-    if (error == OK)
-        error = path_of_peers(setup->peers_path, options->peers);
     if (error != OK) {
-        identity_complain(error, "identity", 0);
+        identity_complain(error, "~/.config/kith/identity", 0);
         return error;
     }
+    setup->who.peers_error = path_of_peers(setup->peers_path, options->peers);
     list_files(setup, peer);
     task = (struct keeper_task){
         .identity = setup->identity_path,

@@ -80,6 +80,8 @@ enum kith_error who_read_file(struct who *who)
 
     if (who->read)
         return OK;
+    if (who->peers_error != OK)
+        return complain_file(who->peers_error, "~/.config/kith/peers");
     error = read_file(who, &file, path, PEERS_FILE_MAX, KEY_FILE_TRUSTED);
     if (error == ERR_FILE_EMPTY)
         error = OK; /* nobody is known yet */

@@ -16,7 +16,8 @@
 #define WHO_TEXT_SIZE (NAME_SIZE + 12)
 
 struct who {
-    const char *peers_path; /* where the peers file is */
+    const char *peers_path;      /* where the peers file is, unless: */
+    enum kith_error peers_error; /* what is wrong with that, once it is needed */
     const uint8_t *own_key;
     int (*open)(void *context, const char *path); /* for who may not open files; or NULL */
     void *open_context;

@@ -150,6 +150,35 @@ ssh_public() {
     refused 3 "$home/.config/kith" -- kith dial nobody
 }
 
+# homeless ARGUMENT...: kith as a user without HOME whom the password file does not have.
+homeless() {
+    bounded unshare --user --map-user=65533 --map-group=65533 env -i "$KITH" "$@" 3>&-
+}
+
+@test "without any home, what is not needed is not looked for" {
+    [ "$(unshare --user --map-user=65533 id -u)" = 65533 ] || skip "no user namespaces here"
+    refused 3 keygen HOME -- homeless keygen
+    run -0 homeless keygen key
+    run -0 homeless pubkey key
+    run -4 homeless dial -w 2s -i key "$nobody@127.0.0.1:1"
+    cp key.pub other.pub
+    refused 5 'our own key' -- homeless dial -w 2s -i key ./other.pub@127.0.0.1:1
+    run -4 homeless dial -w 2s -i key -a /dev/null/none "$nobody@127.0.0.1:1"
+    refused 3 identity HOME -- homeless dial "$nobody@127.0.0.1:1"
+    refused 3 identity HOME -- homeless pubkey
+    refused 3 peers HOME -- homeless dial -i key somebody@127.0.0.1:1
+    refused 3 peers HOME -- homeless serve -i key 127.0.0.1:0 1
+}
+
+@test "a path that is too long is called that" {
+    long=$(printf 'x%.0s' {1..4096})
+    kith keygen key
+    refused 3 identity 'too long' -- kith dial -i "$long" "$nobody@127.0.0.1:1"
+    refused 3 peers 'too long' -- kith dial -i key -a "$long" somebody@127.0.0.1:1
+    refused 3 'too long' -- kith keygen "$long"
+    refused 3 'too long' -- kith pubkey "$long"
+}
+
 @test "an identity is not made unasked" {
     refused 3 identity 'kith keygen' -- kith dial "$nobody@127.0.0.1:1"
     [ ! -e home/.config/kith/identity ]
