@@ -63,6 +63,26 @@ bool address_parse(struct address *address, const char *text, enum address_form 
            parse_port(address, colon + 1);
 }
 
+void address_problem(char out[static ADDRESS_PROBLEM_SIZE], const char *text,
+                     enum address_form form)
+{
+    static const char *const forms[] = {
+        [ADDRESS_HOST_PORT] = "not HOST:PORT",
+        [ADDRESS_PORT] = "not [HOST:]PORT",
+        [ADDRESS_PORT_OR_PATH] = "not PORT, HOST:PORT, or a path with a /",
+    };
+    const char *colon = strrchr(text, ':');
+
+    if (form == ADDRESS_PORT_OR_PATH && strchr(text, '/') != NULL)
+        (void)snprintf(out, ADDRESS_PROBLEM_SIZE,
+                       "too long: the path of a UNIX socket has %zu bytes at most", PATH_SIZE - 1);
+    else if (colon != NULL && colon - text >= HOST_SIZE)
+        (void)snprintf(out, ADDRESS_PROBLEM_SIZE, "too long: a host has %d bytes at most",
+                       HOST_SIZE - 1);
+    else
+        (void)snprintf(out, ADDRESS_PROBLEM_SIZE, "%s", forms[form]);
+}
+
 bool address_has_name(const struct address *address)
 {
     struct in_addr ipv4;

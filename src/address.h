@@ -36,6 +36,11 @@ enum address_form {
  */
 bool address_parse(struct address *address, const char *text, enum address_form form);
 
+/* What is wrong with a text that address_parse did not take. */
+#define ADDRESS_PROBLEM_SIZE 96
+void address_problem(char out[static ADDRESS_PROBLEM_SIZE], const char *text,
+                     enum address_form form);
+
 /* Whether its host is a name, which takes a resolver. */
 bool address_has_name(const struct address *address);
 

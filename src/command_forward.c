@@ -150,9 +150,9 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
     struct address local;
     enum kith_error error;
 
-    if (!address_parse(&local, options->arguments[0], ADDRESS_PORT_OR_PATH))
-        return setup_complain(ERR_USAGE, "forward", options->arguments[0],
-                              "not PORT, HOST:PORT, or a path with a /");
+    error = setup_parse_address(&local, "forward", options->arguments[0], ADDRESS_PORT_OR_PATH);
+    if (error != OK)
+        return error;
     error = setup_begin(&forward->setup, options, options->arguments[1]);
     if (error == OK)
         error = who_callee(&forward->setup.who, options->arguments[1], &forward->callee);

@@ -62,8 +62,9 @@ enum kith_error command_listen(const struct options *options)
     struct pipe_ends ends = pipe_open(options);
     enum kith_error error = OK;
 
-    if (!address_parse(&address, options->arguments[0], ADDRESS_PORT))
-        return setup_complain(ERR_USAGE, "listen", options->arguments[0], "not [HOST:]PORT");
+    error = setup_parse_address(&address, "listen", options->arguments[0], ADDRESS_PORT);
+    if (error != OK)
+        return error;
     error = setup_begin(&setup, options, NULL);
     if (error == OK)
         error = setup_choose_peers(&setup, "listen", &chosen);

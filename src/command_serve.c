@@ -277,12 +277,12 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
     enum kith_error error;
 
     serve->target_text = options->program != NULL ? options->program[0] : options->arguments[1];
-    if (!address_parse(&address, options->arguments[0], ADDRESS_PORT))
-        return setup_complain(ERR_USAGE, "serve", options->arguments[0], "not [HOST:]PORT");
-    if (options->program == NULL &&
-        !address_parse(&serve->target, serve->target_text, ADDRESS_PORT_OR_PATH))
-        return setup_complain(ERR_USAGE, "serve", serve->target_text,
-                              "not PORT, HOST:PORT, or a path with a /");
+    error = setup_parse_address(&address, "serve", options->arguments[0], ADDRESS_PORT);
+    if (error == OK && options->program == NULL)
+        error =
+            setup_parse_address(&serve->target, "serve", serve->target_text, ADDRESS_PORT_OR_PATH);
+    if (error != OK)
+        return error;
     error = setup_begin(&serve->setup, options, NULL);
     if (error == OK)
         error = setup_choose_peers(&serve->setup, "serve", &serve->chosen);

@@ -31,7 +31,7 @@ static const char *home(void)
     if (given != NULL)
         return given;
     entry = getpwuid(getuid());
-    return entry == NULL ? NULL : entry->pw_dir;
+    return entry == NULL || entry->pw_dir[0] == '\0' ? NULL : entry->pw_dir;
 }
 
 static enum kith_error find(char out[static FILE_PATH_SIZE], const char *given,

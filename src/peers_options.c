@@ -12,6 +12,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "address.h"
 #include "source_list.h"
 
 static bool is_digit(char c)
@@ -81,11 +82,17 @@ static enum kith_error set_address(struct peer *peer, const char *value,
     const char *colon = strrchr(value, ':');
     const char *bracket = strrchr(value, ']');
     const char *why = "it is HOST:PORT";
+    char unread[ADDRESS_PROBLEM_SIZE];
+    struct address address;
 
     if (colon != NULL && (bracket == NULL || bracket < colon)) {
         why = host_problem((struct text){value, (size_t)(colon - value)});
         if (why == NULL && !is_port((struct text){colon + 1, strlen(colon + 1)}))
             why = "the port is a number from 1 to 65535";
+    }
+    if (why == NULL && !address_parse(&address, value, ADDRESS_HOST_PORT)) {
+        address_problem(unread, value, ADDRESS_HOST_PORT); /* as whoever dials it reads it */
+        why = unread;
     }
     if (why != NULL)
         return peers_refuse(problem, "addr=\"%.*s\": %s", PEERS_SHOWN_MAX, value, why);

@@ -138,6 +138,17 @@ enum kith_error setup_complain(enum kith_error error, const char *what, const ch
     return error;
 }
 
+enum kith_error setup_parse_address(struct address *address, const char *what, const char *text,
+                                    enum address_form form)
+{
+    char problem[ADDRESS_PROBLEM_SIZE];
+
+    if (address_parse(address, text, form))
+        return OK;
+    address_problem(problem, text, form);
+    return setup_complain(ERR_USAGE, what, text, problem);
+}
+
 enum kith_error setup_take_listeners(const char *what, struct net_listeners *listeners)
 {
     enum kith_error error = notify_take_listeners(listeners);

@@ -57,6 +57,12 @@ must_check enum kith_error setup_listen(struct setup *setup, const char *what,
 enum kith_error setup_complain(enum kith_error error, const char *what, const char *which,
                                const char *why);
 
+/*
+ * Read an address that stands on the command line. ERR_USAGE, which is logged with what is wrong.
+ */
+must_check enum kith_error setup_parse_address(struct address *address, const char *what,
+                                               const char *text, enum address_form form);
+
 /* Say that we listen; and on a terminal the line that a peer types to call us. */
 void setup_announce(const struct setup *setup, const char *what,
                     const struct net_listeners *listeners, const struct address *asked);

@@ -223,9 +223,17 @@ static enum kith_error complain_peer(const char *text, const char *why)
     return ERR_USAGE;
 }
 
+static enum kith_error complain_address(const char *text, const char *problem)
+{
+    char why[ADDRESS_PROBLEM_SIZE + 32];
+
+    (void)snprintf(why, sizeof(why), "the address behind the @: %s", problem);
+    return complain_peer(text, why);
+}
+
 enum kith_error who_callee(struct who *who, const char *text, struct callee *callee)
 {
-    char before[FILE_PATH_SIZE];
+    char before[FILE_PATH_SIZE], problem[ADDRESS_PROBLEM_SIZE];
     const char *at = strrchr(text, '@');
     size_t len = at == NULL ? strlen(text) : (size_t)(at - text);
     const struct peer *entry;
@@ -233,8 +241,10 @@ enum kith_error who_callee(struct who *who, const char *text, struct callee *cal
 
     if (len == 0 || len >= sizeof(before))
         return complain_peer(text, "says not who is meant");
-    if (at != NULL && !address_parse(&callee->address, at + 1, ADDRESS_HOST_PORT))
-        return complain_peer(text, "malformed address behind the @");
+    if (at != NULL && !address_parse(&callee->address, at + 1, ADDRESS_HOST_PORT)) {
+        address_problem(problem, at + 1, ADDRESS_HOST_PORT);
+        return complain_address(text, problem);
+    }
     memcpy(before, text, len);
     before[len] = '\0';
     if (at == NULL && (is_hex_key(before) || who_is_file(before)))

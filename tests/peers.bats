@@ -96,6 +96,14 @@ reaches() {
     done
 }
 
+@test "an addr that nobody could dial is refused with its line" {
+    host=$(printf 'h%.0s' {1..300})
+    bad_line 2 'too long' "$key_1 one" "addr=\"$host:1\" $key_2 two"
+    bad_line 2 'too long' "$key_1 one" "addr=\"[fe80::1%$host]:1\" $key_2 two"
+    peers "addr=\"$(printf 'h%.0s' {1..255}):1\" $key_1 one"
+    run -4 as alice dial -w 2s one
+}
+
 @test "a name or a key that is there twice is refused, and so is our own" {
     bad_line 3 '' "$key_1 one" "$key_2 two" "$key_3 one"
     bad_line 3 '' "$key_1 one" "$key_2 two" "$key_1 three"

@@ -111,6 +111,28 @@ misused() {
     done
 }
 
+@test "addresses that are too long, and how long they may be" {
+    path=/tmp/$(printf 'x%.0s' {1..200})
+    host=$(printf 'h%.0s' {1..300})
+    name=$(printf 'h%.0s' {1..255})
+    refused 2 'too long' '107 bytes|103 bytes' -- as alice forward "$path" bob@127.0.0.1:1
+    refused 2 'too long' '107 bytes|103 bytes' -- as alice serve 127.0.0.1:0 "$path"
+    refused 2 'too long' '255 bytes' -- as alice forward "$host:1" bob@127.0.0.1:1
+    refused 2 'too long' '255 bytes' -- as alice serve "$host:1" 1
+    refused 2 'too long' '255 bytes' -- as alice listen "$host:1"
+    refused 2 'too long' '255 bytes' -- as alice dial "bob@$host:1"
+    refused 2 'HOST:PORT' -- as alice dial "bob@host"
+    refused 4 '' -- as alice dial -w 2s "bob@$name:1"
+    ln -s "$PWD" "/tmp/kith-test-$$"
+    path=/tmp/kith-test-$$/
+    path+=$(head -c $((107 - ${#path})) <<<"$host")
+    refused 2 'too long' -- as alice forward "${path}x" bob@127.0.0.1:1
+    KITH_DIR=alice "$KITH" forward "$path" bob@127.0.0.1:1 2>forward.err 3>&- &
+    also_started $!
+    eventually test -S "$path"
+    rm "/tmp/kith-test-$$"
+}
+
 @test "a missing identity or peers file, with the command or line that makes it" {
     mkdir nothing
     refused 3 nothing/identity 'kith keygen' -- as nothing dial bob@127.0.0.1:1
