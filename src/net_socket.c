@@ -96,8 +96,14 @@ void net_set_option(int fd, int level, int name, int value)
     (void)setsockopt(fd, level, name, &value, sizeof(value));
 }
 
+void net_inline_urgent(int fd)
+{
+    net_set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+}
+
 void net_tune(int fd)
 {
+    net_inline_urgent(fd);
     net_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     net_set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 #ifdef TCP_KEEPIDLE

@@ -25,9 +25,15 @@ bool net_set_nonblocking(int fd);
 void net_set_option(int fd, int level, int name, int value);
 
 /*
+ * What a program sends as urgent, by MSG_OOB, is a byte of its stream that its reader would miss.
+ * Let it be read in its place.
+ */
+void net_inline_urgent(int fd);
+
+/*
  * Set up a connection, or a listener for those that it will accept: every write is sent at once,
- * and a peer that has vanished while nothing is under way is noticed in about a minute. What a
- * system lacks of it is left out.
+ * and a peer that has vanished while nothing is under way is noticed in about a minute; no byte is
+ * left out as urgent. What a system lacks of it is left out.
  */
 void net_tune(int fd);
 

@@ -35,10 +35,22 @@ struct run {
     int64_t idle_deadline_ms;
     int64_t silence_look_ms;  /* when to look at the peer next, while it takes nothing */
     int64_t outlet_broken_ms; /* when to give up on an outlet that nobody reads, or NEVER_MS */
+    bool peer_says_no_more;   /* seen while what came before waits for the outlet */
     bool outlet_closed;       /* the socket's other side has gone, and has read all until then */
     enum kith_error failed; /* the local socket, with failed_errno; its last words are under way */
     int failed_errno;
 };
+
+static short net_events(const struct run *run)
+{
+    int events = sender_wants_net(&run->sender) ? POLLOUT : 0;
+
+    if (receiver_wants_net(&run->receiver))
+        events |= POLLIN;
+    else if (!run->receiver.closed && !run->peer_says_no_more)
+        events |= POLLRDHUP;
+    return (short)events;
+}
 
 /*
  * Poll for what can be used, and nothing else: a descriptor that is ready for something nobody
@@ -57,11 +69,7 @@ static void arm(struct run *run)
                    outlet->kind != OUTLET_GONE &&
                    (outlet->kind == OUTLET_SOCKET) == (sender->in < 0);
 
-    run->fds[NET] = (struct pollfd){
-        .fd = run->pump->net,
-        .events = (short)((receiver_wants_net(receiver) ? POLLIN : POLLRDHUP) |
-                          (sender_wants_net(sender) ? POLLOUT : 0)),
-    };
+    run->fds[NET] = (struct pollfd){.fd = run->pump->net, .events = net_events(run)};
     run->fds[IN] = (struct pollfd){
         .fd = sender_wants_input(sender) ? sender->in : -1,
         .events = POLLIN,
@@ -178,6 +186,24 @@ static enum kith_error check_patience(struct run *run)
     return OK;
 }
 
+/*
+ * Something has come from the connection, or become of it. A peer that has ended its side may have
+ * said its receipt before, which is then still to be read, or was; but not if our end has not gone.
+ */
+static void hear_net(struct run *run, short how)
+{
+    struct receiver *receiver = &run->receiver;
+
+    if (receiver_wants_net(receiver)) {
+        receiver_read(receiver);
+    } else if ((how & (POLLHUP | POLLERR | POLLNVAL)) != 0) {
+        run->sender.broken = true;
+    } else if ((how & POLLRDHUP) != 0) {
+        run->peer_says_no_more = true;
+        receiver->closed = !sender_has_ended(&run->sender);
+    }
+}
+
 /* One round of reading and writing, after poll. */
 static enum kith_error move(struct run *run)
 {
@@ -190,12 +216,8 @@ static enum kith_error move(struct run *run)
         run->sender.in_never_waits = true;
     if (run->fds[IN].revents != 0)
         error = sender_read(&run->sender);
-    if (error == OK && run->fds[NET].revents != 0) {
-        if (receiver_wants_net(receiver))
-            receiver_read(receiver);
-        else if ((run->fds[NET].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0)
-            receiver->closed = true; /* before it has our receipt, so it is cut in any case */
-    }
+    if (error == OK && run->fds[NET].revents != 0)
+        hear_net(run, run->fds[NET].revents);
     if (error == OK)
         error = receiver_take(receiver);
     if (error == OK && outlet_idle && run->fds[OUT].revents != 0 && receiver->outlet.fd >= 0)
@@ -263,7 +285,7 @@ static bool is_over(const struct run *run, enum kith_error *error)
     *error = OK;
     if (channel_whole(&run->pump->channel) && sender->sealed.start == sender->sealed.end)
         return true;
-    if (receiver->closed || sender->broken)
+    if (receiver_is_cut(receiver) || sender->broken)
         *error = receiver_cut(receiver);
     if (run->failed != OK && (*error != OK || (sender->in < 0 && !sender_wants_net(sender)))) {
         *error = run->failed;

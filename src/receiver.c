@@ -156,6 +156,12 @@ bool receiver_delivered(const struct receiver *receiver)
            receiver->outlet.fd < 0;
 }
 
+bool receiver_is_cut(const struct receiver *receiver)
+{
+    return receiver->closed &&
+           (receiver->closed_errno != 0 || receiver->channel->receiving.state != STREAM_RECEIPTED);
+}
+
 enum kith_error receiver_cut(const struct receiver *receiver)
 {
     switch (receiver->channel->receiving.state) {

@@ -54,6 +54,9 @@ must_check enum kith_error receiver_take(struct receiver *receiver);
 /* Whether all of the peer's stream, with its end, is where it belongs. */
 bool receiver_delivered(const struct receiver *receiver);
 
+/* Whether the connection has closed before it brought all: what follows a receipt is nothing. */
+bool receiver_is_cut(const struct receiver *receiver);
+
 /* How the stream was cut, when the connection closed before the channel was whole. */
 enum kith_error receiver_cut(const struct receiver *receiver);
 

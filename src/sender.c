@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "net_socket.h"
+
 #define MESSAGES_MAX 32 /* that one read fills */
 
 /*
@@ -21,6 +23,7 @@ enum kith_error sender_start(struct sender *sender, struct channel *channel, int
     enum kith_error error;
 
     *sender = (struct sender){.channel = channel, .in = in, .net = net};
+    net_inline_urgent(in); /* if it is a socket */
     error = buffer_make(&sender->sealed, FIRST_FRAME + buffer_size_for(channel_frame_max(channel)));
     sender->sealed.start = sender->sealed.end = FIRST_FRAME;
     return error;
@@ -108,6 +111,11 @@ enum kith_error sender_read(struct sender *sender)
     } while (error == OK && sender->total > before && sender->in_never_waits &&
              sender_wants_input(sender));
     return error;
+}
+
+bool sender_has_ended(const struct sender *sender)
+{
+    return sender->channel->sending.state != STREAM_OPEN && !sender_wants_net(sender);
 }
 
 enum kith_error sender_mark(struct sender *sender, bool receipt_due)

@@ -46,6 +46,9 @@ must_check enum kith_error sender_read(struct sender *sender);
  */
 must_check enum kith_error sender_mark(struct sender *sender, bool receipt_due);
 
+/* Whether our end is said, and the connection has taken it. */
+bool sender_has_ended(const struct sender *sender);
+
 /* Send what waits, as far as the connection takes it. A connection that fails sets broken. */
 void sender_flush(struct sender *sender);
 

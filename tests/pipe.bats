@@ -312,7 +312,9 @@ starts_full() {
     eventually [ -s up ]
 }
 
-@test "a peer that dies while nobody reads our stdout" {
+@test "a peer that dies while nobody reads our stdout, before it has our end" {
+    mkfifo bob.in
+    exec 6<>bob.in
     starts_full 700000 # more than the pipe holds, and so little that the end of the connection gets through
     kill -KILL "$dialer"
     ends "$listener" 8

@@ -41,3 +41,19 @@ with socket.socket(socket.AF_UNIX) as server:
     ends "$dialer" 0
     says serve.err ': whole'
 }
+
+@test "a peer that ends its side right behind its receipt has ours, however long our program runs" {
+    tool sockets leaves_program
+}
+
+@test "a peer that ends its side right behind its receipt has ours, however slow our target is" {
+    tool sockets leaves_slow_target tcp
+    tool sockets leaves_slow_target unix
+}
+
+@test "an urgent byte is carried in its place" {
+    tool sockets urgent tcp tcp
+    tool sockets urgent unix unix
+    tool sockets urgent_stdin tcp
+    tool sockets urgent_stdin unix
+}
