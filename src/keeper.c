@@ -25,6 +25,7 @@
 #include "sandbox.h"
 #include "signals.h"
 #include "wire.h"
+#include "zone.h"
 
 /* What the keeper says first: how reading the identity went. */
 struct report {
@@ -183,6 +184,7 @@ static void keep(int fd, const struct keeper_task *task)
     protect_close_all_but(fd);
     /* What is left to be done before the first request, our parent need not wait for. */
     if (line_send(fd, &report, sizeof(report), -1) && error == OK) {
+        zone_hold();
         sandbox_enter(SANDBOX_KEEPER, &needs);
         serve(fd, task, &identity);
     }

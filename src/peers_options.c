@@ -14,6 +14,7 @@
 
 #include "address.h"
 #include "source_list.h"
+#include "zone.h"
 
 static bool is_digit(char c)
 {
@@ -186,6 +187,11 @@ static bool read_time(uint64_t *out_ms, const char *value)
 static enum kith_error set_expiry(struct peer *peer, const char *value,
                                   struct peers_problem *problem)
 {
+    if (strchr(value, 'Z') == NULL && !zone_is_known())
+        return peers_refuse(problem,
+                            "expiry-time=\"%.*s\": local time is not known here, since the time "
+                            "zone is not installed; with a Z behind it, it is UTC",
+                            PEERS_SHOWN_MAX, value);
     if (!read_time(&peer->expires_ms, value))
         return peers_refuse(problem,
                             "expiry-time=\"%.*s\": it is YYYYMMDD or YYYYMMDDHHMM, a day and time "

@@ -15,6 +15,7 @@
 #include "identity.h"
 #include "log.h"
 #include "notify.h"
+#include "zone.h"
 
 #define READY_WAIT_MS 1000 /* until a --ready-fd that takes nothing is given up */
 
@@ -109,6 +110,7 @@ void setup_confine(struct setup *setup, enum sandbox_role role, const struct san
 {
     setup->who.open = open_by_keeper;
     setup->who.open_context = &setup->keeper;
+    zone_hold(); /* which the times of the peers file are in, also when it is read again */
     sandbox_enter(role, needs);
 }
 

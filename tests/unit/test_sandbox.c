@@ -19,10 +19,12 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sandbox.h"
 #include "tap.h"
+#include "zone.h"
 
 static char folder[] = "/tmp/kith-sandbox-XXXXXX";
 static char kept[64], beside[64];
@@ -148,6 +150,20 @@ static long try_fork(void)
     return child;
 }
 
+/* The hour of UTC at which it is noon here, on the first of a month. */
+static long noon_of(int month)
+{
+    struct tm when = {.tm_year = 130, .tm_mon = month, .tm_mday = 1, .tm_hour = 12, .tm_isdst = -1};
+
+    return (long)mktime(&when) % 86400 / 3600;
+}
+
+/* In either half of the year, while no file can be read that says so. */
+static void check_local_time(void)
+{
+    CHECK(noon_of(0) == 17 && noon_of(6) == 16, "local time keeps its rules");
+}
+
 static void *nothing(void *context)
 {
     return context;
@@ -201,6 +217,7 @@ static void check_sockets(void)
 static void check_everybody(void)
 {
     check_sockets();
+    check_local_time();
     CHECK(refused(try_execute()), "no program is executed");
     CHECK(refused(try_fork()), "no process is made");
     CHECK(refused(syscall(SYS_ptrace, 0, 0, 0, 0)), "no process is traced");
@@ -304,6 +321,7 @@ static void in_role(enum sandbox_role role, const struct sandbox_needs *needs,
     if (pipe(line) != 0 || (child = fork()) < 0)
         exit(1);
     if (child == 0) {
+        zone_hold();
         sandbox_enter(role, needs);
         for (size_t i = 0; checks[i] != NULL; i++)
             checks[i]();
@@ -381,6 +399,9 @@ int main(void)
         printf("1..0 # SKIP this kernel has no Landlock that confines ports and abstract names\n");
         return 0;
     }
+    (void)setenv("TZ", "America/New_York", 1);
+    if (!zone_is_known()) /* where none are installed */
+        (void)setenv("TZ", "EST5EDT,M3.2.0,M11.1.0", 1);
     if (mkdtemp(folder) == NULL)
         return 1;
     (void)snprintf(kept, sizeof(kept), "%s/kept", folder);
