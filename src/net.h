@@ -44,7 +44,7 @@ must_check enum kith_error net_connect(const struct address *address,
 struct net_listeners {
     int fds[NET_LISTENERS_MAX];
     size_t count;
-    char text[ADDRESS_TEXT_SIZE]; /* the first one's address in use */
+    char text[ADDRESS_TEXT_SIZE]; /* the first one's address in use; ":9000" for every address */
     struct local_socket local;    /* that is ours to remove, if it is a UNIX socket */
 };
 
@@ -52,9 +52,10 @@ struct net_listeners {
 enum net_scope { NET_EVERYWHERE, NET_LOOPBACK };
 
 /*
- * Listen, non-blocking. A path is listened on as a UNIX socket of mode 0600, in the place of one
- * that a dead process has left behind. ERR_RESOLVE, ERR_BIND; *why as above. On error nothing is
- * open.
+ * Listen, non-blocking, on every address that is meant, but for those of a family that the system
+ * has not. A path is listened on as a UNIX socket of mode 0600, in the place of one that a dead
+ * process has left behind. ERR_RESOLVE, ERR_BIND; *why as above, and the text is the address that
+ * would not do. On error nothing is open.
  */
 must_check enum kith_error net_listen(struct net_listeners *listeners,
                                       const struct address *address,

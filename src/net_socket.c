@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -83,6 +84,16 @@ int net_take_call(int listener, struct sockaddr *from, socklen_t *len)
     if (fd >= 0 && !INHERITED)
         net_tune(fd);
     return fd;
+}
+
+const char *net_reason(int system_errno, const struct sockaddr *address)
+{
+    const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)(const void *)address;
+
+    if (system_errno == EINVAL && address->sa_family == AF_INET6 && ipv6->sin6_scope_id == 0 &&
+        IN6_IS_ADDR_LINKLOCAL(&ipv6->sin6_addr))
+        return "a link-local address needs its zone, as in [fe80::1%eth0]:9000";
+    return strerror(system_errno);
 }
 
 bool net_pipe(int ends[static 2])

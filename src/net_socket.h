@@ -15,6 +15,9 @@ int net_socket(int family);
 /* Take a call that waits at a listener, as a socket like the above, and tuned; -1 with errno. */
 int net_take_call(int listener, struct sockaddr *from, socklen_t *len);
 
+/* Why an address could not be listened on or called: a constant, or what strerror gave. */
+const char *net_reason(int system_errno, const struct sockaddr *address);
+
 /* A pipe, closed on exec. False with errno. */
 bool net_pipe(int ends[static 2]);
 

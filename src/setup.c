@@ -160,22 +160,26 @@ enum kith_error setup_take_listeners(const char *what, struct net_listeners *lis
     return setup_complain(error, what, "LISTEN_FDS", "not sockets that listen");
 }
 
+/* Without a host, --source says which address of ours is meant. */
+static void take_source(struct address *address, const char *source)
+{
+    if (address->host[0] == '\0' && address->path[0] == '\0' && source != NULL)
+        (void)snprintf(address->host, sizeof(address->host), "%s", source);
+}
+
 enum kith_error setup_listen(struct setup *setup, const char *what, const struct address *address,
                              enum net_scope scope, struct net_listeners *listeners)
 {
     struct address here = *address;
-    char text[ADDRESS_TEXT_SIZE];
     const char *why = NULL;
     enum kith_error error = OK;
 
-    if (here.host[0] == '\0' && here.path[0] == '\0' && scope == NET_EVERYWHERE &&
-        setup->options->source != NULL)
-        (void)snprintf(here.host, sizeof(here.host), "%s", setup->options->source);
-    address_format(text, &here);
+    if (scope == NET_EVERYWHERE)
+        take_source(&here, setup->options->source);
     if (listeners->count == 0)
         error = net_listen(listeners, &here, &setup->net, scope, &why);
     if (error != OK)
-        return setup_complain(error, what, text, why);
+        return setup_complain(error, what, listeners->text, why);
     return OK;
 }
 
@@ -189,7 +193,9 @@ void setup_announce(const struct setup *setup, const char *what,
     log_event(LOG_SUMMARY, what, listeners->text, "waiting for calls", NULL);
     if (isatty(STDERR_FILENO) != 1)
         return;
-    if (address.host[0] == '\0')
+    take_source(&address, setup->options->source);
+    if (address.host[0] == '\0' || strcmp(address.host, "0.0.0.0") == 0 ||
+        strcmp(address.host, "::") == 0)
         (void)gethostname(address.host, sizeof(address.host) - 1);
     if (port != NULL)
         (void)snprintf(address.port, sizeof(address.port), "%s", port + 1);

@@ -1,0 +1,178 @@
+#!/usr/bin/env bats
+# shellcheck shell=bats
+# Where we listen, and how that is shown: every address that was asked for, or none of them; and
+# what is shown can be typed back.
+
+# shellcheck source-path=SCRIPTDIR
+source "$BATS_TEST_DIRNAME/helpers.bash"
+source "$BATS_TEST_DIRNAME/daemons.bash"
+
+# hold ADDRESS [v6only]: another process listens there (port 0: a free one). Sets held, its port.
+hold() {
+    rm -f holding
+    mkfifo holding
+    python3 -c '
+import socket, sys, time
+host, _, port = sys.argv[1].rpartition(":")
+family = socket.AF_INET6 if ":" in host else socket.AF_INET
+with socket.socket(family) as sock:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    sock.bind((host.strip("[]"), int(port)))
+    sock.listen()
+    print(sock.getsockname()[1], flush=True)
+    time.sleep(600)' "$1" >holding 3>&- &
+    started+=("$!")
+    read -r -t "$limit" held <holding || fail "nothing listens at $1"
+}
+
+# in_use COMMAND ARGUMENT...: it finds its address taken.
+in_use() {
+    refused 4 "$held" 'in use' -- as "$@"
+}
+
+# listening PID: the addresses on which this process listens, one a line, and whether IPv4 calls get through.
+listening() {
+    python3 - "$1" <<'END'
+import os, socket, sys
+inodes = set()
+for name in os.listdir(f"/proc/{sys.argv[1]}/fd"):
+    try:
+        target = os.readlink(f"/proc/{sys.argv[1]}/fd/{name}")
+    except OSError:
+        continue
+    if target.startswith("socket:["):
+        inodes.add(target[8:-1])
+for table, family in ("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6):
+    if not os.path.exists("/proc/net/" + table):
+        continue
+    with open("/proc/net/" + table, encoding="ascii") as lines:
+        for words in map(str.split, lines):
+            if len(words) > 9 and words[3] == "0A" and words[9] in inodes:
+                packed = bytes.fromhex(words[1].split(":")[0])
+                groups = [packed[i:i + 4][::-1] for i in range(0, len(packed), 4)]
+                port = int(words[1].split(":")[1], 16)
+                with socket.socket() as sock:
+                    called = "no" if sock.connect_ex(("127.0.0.1", port)) else "takes"
+                print(socket.inet_ntop(family, b"".join(groups)), called, "IPv4")
+END
+}
+
+# same_again FORM COMMAND...: what is shown when this listens, typed in the place of FORM, listens on the same.
+same_again() {
+    local form=$1 shown first
+    shift
+    start_daemon alice forms.err "$@" "$form" "${behind[@]}"
+    shown=$daemon_address
+    first=$(listening "$daemon" | sort)
+    [ -n "$first" ]
+    kill "$daemon"
+    ends "$daemon" 0 143
+    start_daemon alice forms.err "$@" "$shown" "${behind[@]}"
+    [ "$daemon_address" = "$shown" ] || fail "$shown is now $daemon_address"
+    [ "$(listening "$daemon" | sort)" = "$first" ] || fail "$form: $shown is something else"
+    kill "$daemon"
+    ends "$daemon" 0 143
+}
+
+@test "a bare port that another process has on one of the loopback addresses is in use" {
+    needs_ipv6
+    for at in 127.0.0.1:0 '[::1]:0'; do
+        hold "$at"
+        in_use alice forward "$held" bob@127.0.0.1:1
+        in_use bob listen "$held"
+        in_use bob serve "$held" 1
+        in_use bob serve ":$held" --exec cat
+    done
+}
+
+@test "a port that another process has on all addresses of one family is in use" {
+    needs_ipv6
+    for at in 0.0.0.0:0 '[::]:0'; do
+        hold "$at"
+        in_use alice forward "$held" bob@127.0.0.1:1
+        in_use bob listen "$held"
+        in_use bob serve "$held" 1
+    done
+}
+
+# with_hosts LINE... -- COMMAND...: with these lines as the hosts file. Root of a namespace can do that.
+with_hosts() {
+    local lines=()
+    while [ "$1" != -- ]; do
+        lines+=("$1")
+        shift
+    done
+    shift
+    printf '%s\n' "${lines[@]}" >hosts
+    unshare -m --propagation private true 2>/dev/null || skip "no mount namespace for a hosts file"
+    [ "$1" != as ] || set -- env KITH_DIR="$2" timeout "$limit" "$KITH" "${@:3}"
+    unshare -m --propagation private sh -c 'mount --bind hosts /etc/hosts && exec "$@"' sh "$@" 3>&-
+}
+
+@test "a name of which another process has one address is in use" {
+    needs_ipv6
+    hold '[::1]:0'
+    refused 4 "\[::1\]:$held" 'in use' -- \
+        with_hosts '127.0.0.1 both' '::1 both' -- as alice forward "both:$held" bob@127.0.0.1:1
+    refused 4 "\[::1\]:$held" 'in use' -- \
+        with_hosts '127.0.0.1 both' '::1 both' -- as bob listen "both:$held"
+}
+
+@test "a name of which one address is not ours is refused; one that is said twice is not" {
+    refused 4 '192\.0\.2\.77:' 'Cannot assign' -- \
+        with_hosts '127.0.0.1 mixed' '192.0.2.77 mixed' -- as alice forward mixed:0 bob@127.0.0.1:1
+    launcher=(with_hosts '127.0.0.1 twice' '127.0.0.1 twice' --)
+    start_daemon alice forward.err forward twice:0 bob@127.0.0.1:1
+    [[ $daemon_address =~ ^127\.0\.0\.1:[0-9]+$ ]] || fail "it is at $daemon_address"
+}
+
+@test "a family that the system has not is passed over" {
+    unshare -n true 2>/dev/null || skip "no network namespace"
+    launcher=(unshare -n sh -c 'ip link set lo up &&
+        echo 1 >/proc/sys/net/ipv6/conf/lo/disable_ipv6 && exec "$@"' sh)
+    "${launcher[@]}" true 2>/dev/null || skip "IPv6 cannot be taken away here"
+    start_daemon alice forward.err forward 0 bob@127.0.0.1:1
+    [[ $daemon_address =~ ^127\.0\.0\.1:[0-9]+$ ]] || fail "it is at $daemon_address"
+    launcher=()
+    refused 4 'cannot listen there' -- \
+        env KITH_DIR=alice timeout "$limit" unshare -n "$KITH" forward '[::1]:0' bob@127.0.0.1:1
+}
+
+@test "what is shown of a listener can be typed back, and means the same" {
+    behind=(1)
+    same_again 127.0.0.1:0 serve
+    same_again 0.0.0.0:0 serve
+    same_again 0 serve -4
+    same_again 0 serve
+    same_again :0 serve
+    needs_ipv6
+    same_again '[::1]:0' serve
+    same_again '[::]:0' serve
+    same_again 0 serve -6
+    behind=()
+    same_again 0 listen
+    same_again '[::]:0' listen
+}
+
+@test "--ipv6 is IPv6 only, for who listens too" {
+    needs_ipv6
+    start_daemon bob serve.err serve -6 0 --exec cat
+    [[ $daemon_address == '[::]:'* ]] || fail "it is at $daemon_address"
+    refused 4 'refused' -- as alice check "bob@127.0.0.1:${daemon_address##*:}"
+    as alice check "bob@[::1]:${daemon_address##*:}"
+}
+
+@test "a socket of LISTEN_FDS for both families is every address" {
+    needs_ipv6
+    launcher=(python3 -c '
+import os, socket, sys
+sock = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+given = os.dup2(sock.fileno(), 9 + 30)
+os.dup2(given, 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execvp(sys.argv[1], sys.argv[1:])')
+    start_daemon bob serve.err serve 1 --exec cat
+    [[ $daemon_address =~ ^:[0-9]+$ ]] || fail "it is at $daemon_address"
+}
