@@ -63,14 +63,16 @@ enum kith_error command_dial(const struct options *options)
     struct setup setup;
     struct callee callee;
     struct call call = {.fd = -1};
-    struct pipe_ends ends = pipe_open(options);
+    struct pipe_ends ends;
     enum kith_error error = setup_begin(&setup, options, options->arguments[0]);
 
     setup.confines_calls = options->retry_ms == 0;
     if (error == OK)
         error = who_callee(&setup.who, options->arguments[0], &callee);
-    if (error == OK)
+    if (error == OK) {
+        ends = pipe_open(options);
         error = call_with_retries(&call, &setup, &callee);
+    }
     if (error == OK) {
         char who[WHO_TEXT_SIZE];
 

@@ -59,7 +59,7 @@ enum kith_error command_listen(const struct options *options)
     struct net_listeners listeners = {0};
     struct address address;
     struct guest guest;
-    struct pipe_ends ends = pipe_open(options);
+    struct pipe_ends ends;
     enum kith_error error = OK;
 
     error = setup_parse_address(&address, "listen", options->arguments[0], ADDRESS_PORT);
@@ -72,6 +72,7 @@ enum kith_error command_listen(const struct options *options)
         error = setup_listen(&setup, "listen", &address, NET_EVERYWHERE, &listeners);
     if (error == OK) {
         setup_announce(&setup, "listen", &listeners, &address);
+        ends = pipe_open(options);
         error = take_one(&setup, &listeners, &chosen, &guest);
     }
     if (error == OK) {

@@ -181,7 +181,9 @@ static void keep(int fd, const struct keeper_task *task)
     read_from_parent(fd);
     report.error = (int32_t)error;
     memcpy(report.public_key, identity.public_key, KEY_SIZE);
-    protect_close_all_but(fd);
+    for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; standard++)
+        protect_vacate(standard);
+    protect_close_all_but(&fd, 1);
     /* What is left to be done before the first request, our parent need not wait for. */
     if (line_send(fd, &report, sizeof(report), -1) && error == OK) {
         zone_hold();

@@ -20,11 +20,7 @@
 
 #define TEMPORARY_NAME ".kith-XXXXXX"
 
-/*
- * The descriptor that a path names: 0 for "-", N for /dev/fd/N, or -1 for a path in the file
- * system.
- */
-static int named_descriptor(const char *path)
+int key_file_descriptor(const char *path)
 {
     static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
 
@@ -120,7 +116,7 @@ static enum kith_error read_all(struct key_file *file, int fd, size_t max)
 enum kith_error key_file_read(struct key_file *file, const char *path, size_t max,
                               enum key_file_secrecy secrecy)
 {
-    int named = named_descriptor(path);
+    int named = key_file_descriptor(path);
     int fd = -1;
     int saved_errno = 0;
     enum kith_error error = OK;

@@ -24,6 +24,9 @@ enum key_file_secrecy {
     KEY_FILE_SECRET
 };
 
+/* The descriptor that a path names: see below; -1 if it is one in the file system. */
+int key_file_descriptor(const char *path);
+
 /*
  * Read the file at path, at most max bytes (more is ERR_FILE_TOO_LARGE). "-" and /dev/stdin are
  * stdin, /dev/fd/N and /proc/self/fd/N a descriptor; there a pipe or socket is fine, and is read

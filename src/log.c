@@ -50,6 +50,10 @@ void log_configure(enum log_level level, bool json)
 {
     shown = level;
     as_json = json;
+}
+
+void log_open(void)
+{
     own_fd = descriptor_open_anew(STDERR_FILENO);
 }
 

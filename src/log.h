@@ -15,11 +15,14 @@ enum log_level {
     LOG_DEBUG    /* -vv */
 };
 
-/*
- * Show what is at or below level, in this form. Before any thread starts, and before the process
- * is confined.
- */
+/* Show what is at or below level, in this form. Before any thread starts. */
 void log_configure(enum log_level level, bool json);
+
+/*
+ * Be ready to write many lines without waiting. Before any thread starts and the process is
+ * confined, and once what was inherited is closed.
+ */
+void log_open(void);
 
 /* Whether a line of this level would be shown. */
 bool log_enabled(enum log_level level);

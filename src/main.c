@@ -2,6 +2,7 @@
  * kith: an encrypted pipe and port forwarder between machines whose people know each other's
  * public keys. This file owns the choice of the command and the exit status.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -103,7 +104,10 @@ int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
 
-    protect_standard_descriptors();
+    if (!protect_standard_descriptors()) {
+        log_event(LOG_ERROR, "descriptors", NULL, strerror(errno), "0 to 2 have to be open");
+        return EXIT_LOCAL;
+    }
     protect_process();
     signals_prepare();
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {

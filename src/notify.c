@@ -105,16 +105,31 @@ static long number(const char *name)
     return value == NULL ? 0 : strtol(value, NULL, 10);
 }
 
+size_t notify_passed(int fds[static NET_LISTENERS_MAX + 1])
+{
+    long passed = number("LISTEN_PID") == (long)getpid() ? number("LISTEN_FDS") : 0;
+    size_t count = 0;
+
+    while (count < NET_LISTENERS_MAX + 1 && (long)count < passed) {
+        fds[count] = FIRST_FD + (int)count;
+        count++;
+    }
+    return count;
+}
+
 enum kith_error notify_take_listeners(struct net_listeners *listeners)
 {
-    long count = number("LISTEN_FDS");
+    int fds[NET_LISTENERS_MAX + 1];
+    size_t count = notify_passed(fds);
 
     memset(listeners, 0, sizeof(*listeners));
-    if (number("LISTEN_PID") != (long)getpid() || count <= 0)
+    if (count == 0)
         return OK;
     if (count > NET_LISTENERS_MAX)
         return ERR_BIND;
-    for (int fd = FIRST_FD; fd < FIRST_FD + (int)count; fd++) {
+    for (size_t i = 0; i < count; i++) {
+        int fd = fds[i];
+
         if (!listens(fd) || !net_set_nonblocking(fd))
             return ERR_BIND;
         net_tune(fd);

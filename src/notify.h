@@ -31,6 +31,9 @@ void notify_ready(const char *address);
 /* RELOADING=1 with the time that the protocol wants. */
 void notify_reloading(void);
 
+/* The descriptors that LISTEN_FDS passes to this process; one more than we can take at most. */
+size_t notify_passed(int fds[static NET_LISTENERS_MAX + 1]);
+
 /*
  * Take the listening sockets of LISTEN_FDS, if they are for this process: listeners->count stays
  * 0 if there are none. ERR_BIND if one of them does not listen.

@@ -17,7 +17,6 @@
 #include "source_list.h"
 
 #define FOR_PIPES (FOR_LISTEN | FOR_DIAL)
-#define FOR_DAEMONS (FOR_SERVE | FOR_FORWARD)
 #define FOR_CONNECTING (FOR_PIPES | FOR_CHECK | FOR_DAEMONS)
 #define FOR_ALL (FOR_KEYGEN | FOR_PUBKEY | FOR_CONNECTING)
 
@@ -302,6 +301,7 @@ enum kith_error options_parse(struct options *options, const char *command, unsi
     int found;
 
     *options = (struct options){
+        .command = command_bit,
         .namespace = "kith",
         .synchrony_bound_ms = 5000,
         .max_handshake_age_ms = 10000,

@@ -25,8 +25,10 @@ enum command_bit {
     FOR_SERVE = 1 << 5,
     FOR_FORWARD = 1 << 6
 };
+#define FOR_DAEMONS (FOR_SERVE | FOR_FORWARD)
 
 struct options {
+    unsigned command;     /* its bit */
     const char *identity; /* -i, or NULL */
     const char *passphrase_file;
     const char *peers;                  /* -a, or NULL */

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "protect.h"
+
 #ifndef PIPE_BUF
 #define PIPE_BUF _POSIX_PIPE_BUF
 #endif
@@ -106,6 +108,16 @@ ssize_t outlet_write(struct outlet *outlet, const struct iovec *pieces, int coun
     return -1;
 }
 
+/* Its number stays taken if it is stdout's. False if the system says only now that it is bad. */
+static bool end_one(int fd)
+{
+    bool kept = close(fd) == 0 || errno == EINTR;
+
+    if (fd <= STDERR_FILENO)
+        protect_vacate(fd);
+    return kept;
+}
+
 bool outlet_end(struct outlet *outlet)
 {
     bool kept = true;
@@ -116,8 +128,8 @@ bool outlet_end(struct outlet *outlet)
         /* A socket that is gone has nothing to be told. */
         (void)shutdown(outlet->fd, SHUT_WR);
     } else if (outlet->kind != OUTLET_GONE) {
-        kept = close(outlet->fd) == 0 || errno == EBADF || errno == EINTR;
-        if (outlet->original_fd >= 0 && close(outlet->original_fd) != 0 && errno != EINTR)
+        kept = end_one(outlet->fd) || errno == EBADF;
+        if (outlet->original_fd >= 0 && !end_one(outlet->original_fd))
             kept = false;
     }
     outlet->fd = -1;

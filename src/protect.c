@@ -1,11 +1,14 @@
 /*
- * Owns what a process does to protect itself from outside. Each step is made as far as the system
- * lets us; none of them may fail the program.
+ * Owns what a process does to protect itself from outside: what may leave it, and which descriptors
+ * it has. Must never let a number under 3 be free: the next socket would take it, and what is meant
+ * for stdout or stderr would go to the network.
  */
 #define _GNU_SOURCE /* madvise, syscall */
 #include "protect.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -15,7 +18,11 @@
 #include <sys/syscall.h>
 #endif
 
+#define FIRST_OTHER (STDERR_FILENO + 1)
 #define DESCRIPTORS_MAX 65536 /* closed one by one where the system has no better way */
+
+/* Reads as empty, and cannot be written to: for the place of a standard descriptor. */
+static int nothing = -1;
 
 void protect_process(void)
 {
@@ -32,40 +39,82 @@ void protect_secret(void *memory, size_t len)
     (void)mlock(memory, len);
 }
 
-void protect_standard_descriptors(void)
+/* The lowest free descriptor becomes /dev/null, or where there is none a pipe that has ended. */
+static int open_nothing(int mode)
+{
+    int fd = open("/dev/null", mode);
+    int ends[2];
+
+    if (fd >= 0 || pipe(ends) != 0)
+        return fd;
+    (void)close(ends[1]);
+    return ends[0];
+}
+
+bool protect_standard_descriptors(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) < 0)
-            (void)open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+        if (fcntl(fd, F_GETFD) < 0 && open_nothing(fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return false;
     }
+    return true;
 }
 
-/* Close first to last, where the system has a call for it. */
-static int close_range_of(unsigned first, unsigned last)
+/* Close first to last, both included. */
+static void close_between(unsigned first, unsigned last)
 {
-#if defined(__linux__) && defined(SYS_close_range)
-    return first > last ? 0 : (int)syscall(SYS_close_range, first, last, 0);
-#else
-    (void)first;
-    (void)last;
-    return -1;
-#endif
-}
-
-void protect_close_all_but(int keep)
-{
-    int null = open("/dev/null", O_RDWR);
     long limit = sysconf(_SC_OPEN_MAX);
 
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO && null >= 0; fd++)
-        (void)dup2(null, fd);
-    if (keep > STDERR_FILENO && close_range_of(STDERR_FILENO + 1, (unsigned)keep - 1) == 0 &&
-        close_range_of((unsigned)keep + 1, ~0U) == 0)
+    if (first > last)
         return;
+#if defined(__linux__) && defined(SYS_close_range)
+    if (syscall(SYS_close_range, first, last, 0) == 0)
+        return;
+#endif
     if (limit < 0 || limit > DESCRIPTORS_MAX)
         limit = DESCRIPTORS_MAX;
-    for (int fd = STDERR_FILENO + 1; fd < limit; fd++) {
-        if (fd != keep)
-            (void)close(fd);
+    for (unsigned fd = first; fd <= last && fd < (unsigned)limit; fd++)
+        (void)close((int)fd);
+}
+
+/* The lowest of them that is not below from; UINT_MAX if there is none. */
+static unsigned next_of(const int *keep, size_t count, unsigned from)
+{
+    unsigned next = UINT_MAX;
+
+    for (size_t i = 0; i < count; i++) {
+        if (keep[i] >= 0 && (unsigned)keep[i] >= from && (unsigned)keep[i] < next)
+            next = (unsigned)keep[i];
     }
+    return next;
+}
+
+void protect_close_all_but(const int *keep, size_t count)
+{
+    unsigned from = FIRST_OTHER;
+    unsigned next;
+
+    while ((next = next_of(keep, count, from)) != UINT_MAX) {
+        close_between(from, next - 1);
+        from = next + 1;
+    }
+    close_between(from, UINT_MAX);
+}
+
+bool protect_keep(const int *keep, size_t count)
+{
+    protect_close_all_but(keep, count);
+    nothing = open_nothing(O_RDONLY);
+    return nothing >= 0 && fcntl(nothing, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+void protect_vacate(int fd)
+{
+    int saved = errno;
+
+    if (fd >= FIRST_OTHER)
+        (void)close(fd);
+    else if (fd >= 0)
+        (void)dup2(nothing, fd);
+    errno = saved;
 }

@@ -68,8 +68,12 @@ static const int keeper_calls[] = {
 #endif
 };
 
-/* A pipe sets its sockets up, and looks at stdin and stdout. */
+/* A pipe sets its sockets up, looks at stdin and stdout, and puts nothing where it closes them. */
 static const int pipe_calls[] = {
+    CALL(dup3),
+#ifdef SYS_dup2
+    CALL(dup2),
+#endif
 #ifdef SYS_alarm
     CALL(alarm),
 #endif

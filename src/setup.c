@@ -5,6 +5,7 @@
 #include "setup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,8 +14,10 @@
 #include "clock.h"
 #include "descriptor.h"
 #include "identity.h"
+#include "key_file.h"
 #include "log.h"
 #include "notify.h"
+#include "protect.h"
 #include "zone.h"
 
 #define READY_WAIT_MS 1000 /* until a --ready-fd that takes nothing is given up */
@@ -35,6 +38,46 @@ static void list_files(struct setup *setup, const char *peer)
         (void)snprintf(setup->peer_file, sizeof(setup->peer_file), "%.*s", (int)(at - peer), peer);
     if (who_is_file(setup->peer_file))
         setup->files[setup->file_count++] = setup->peer_file;
+}
+
+/*
+ * Of what we were started with we keep what an option names, until it was read, and the sockets of
+ * a supervisor: the rest is none of our business, and none of the programs' that we start. A path
+ * that names a descriptor which is not there would mean one of our own from here on.
+ */
+static enum kith_error close_inherited(const struct setup *setup)
+{
+    const struct options *options = setup->options;
+    const char *paths[PEERS_NAMED_MAX + 4] = {setup->identity_path, options->passphrase_file};
+    int keep[PEERS_NAMED_MAX + 4 + 1 + NET_LISTENERS_MAX + 1];
+    size_t path_count = 2, count = 0;
+
+    for (size_t i = 0; i < setup->file_count; i++)
+        paths[path_count++] = setup->files[i];
+    for (size_t i = 0; i < path_count; i++) {
+        int fd = paths[i] == NULL ? -1 : key_file_descriptor(paths[i]);
+
+        if (fd >= 0 && fcntl(fd, F_GETFD) < 0)
+            return setup_complain(ERR_FILE_MISSING, "descriptor", paths[i], "it is not open");
+        keep[count++] = fd;
+    }
+    keep[count++] = options->ready_fd;
+    count += notify_passed(keep + count);
+    if (!protect_keep(keep, count))
+        return setup_complain(ERR_SYSTEM, "descriptors", NULL, strerror(errno));
+    log_open();
+    return OK;
+}
+
+/* The keeper has its own: this process, which faces the network, holds no descriptor of a secret.
+ */
+static void close_secrets(const struct setup *setup)
+{
+    const char *passphrase_file = setup->options->passphrase_file;
+
+    protect_vacate(key_file_descriptor(setup->identity_path));
+    if (passphrase_file != NULL)
+        protect_vacate(key_file_descriptor(passphrase_file));
 }
 
 static void set_rules(struct setup *setup)
@@ -61,6 +104,7 @@ static enum kith_error start(struct setup *setup, const struct keeper_task *task
 
     if (error != OK)
         return error;
+    close_secrets(setup);
     if (started == OK)
         started = crypto_start();
     error = keeper_await(&setup->keeper);
@@ -88,6 +132,9 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options, 
     }
     setup->who.peers_error = path_of_peers(setup->peers_path, options->peers);
     list_files(setup, peer);
+    error = close_inherited(setup);
+    if (error != OK)
+        return error;
     task = (struct keeper_task){
         .identity = setup->identity_path,
         .passphrase_file = options->passphrase_file,
@@ -217,6 +264,14 @@ void setup_end(struct setup *setup)
     who_free(&setup->who);
 }
 
+/* Whether a descriptor has another use than --ready-fd. */
+static bool is_needed(const struct options *options, int fd)
+{
+    bool is_daemon = (options->command & FOR_DAEMONS) != 0;
+
+    return fd == STDERR_FILENO || (fd < STDERR_FILENO && !is_daemon);
+}
+
 void setup_report_ready(const struct options *options, const char *address)
 {
     char line[ADDRESS_TEXT_SIZE + 1];
@@ -228,5 +283,6 @@ void setup_report_ready(const struct options *options, const char *address)
                              clock_deadline_ms(READY_WAIT_MS)))
         log_event(LOG_NOTE, "ready-fd", NULL,
                   errno == EAGAIN ? "nobody reads there" : "cannot write to it", NULL);
-    (void)close(options->ready_fd);
+    if (!is_needed(options, options->ready_fd))
+        protect_vacate(options->ready_fd);
 }

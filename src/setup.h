@@ -76,7 +76,10 @@ void setup_dismiss_keeper(struct setup *setup);
 /* Let the keeper go and free; fine twice. */
 void setup_end(struct setup *setup);
 
-/* Write the line that --ready-fd asks for, and close the descriptor. Nothing without the option. */
+/*
+ * Write the line that --ready-fd asks for, and close the descriptor, unless it is stderr, or the
+ * stdin or stdout of a command that uses them. Nothing without the option.
+ */
 void setup_report_ready(const struct options *options, const char *address);
 
 #endif

@@ -47,3 +47,182 @@ answers_signals() {
     kill "$server"
     ends "$server" 0
 }
+
+# standard_are_ours PID...: descriptors 0 to 2 of these are there, and none of them is a socket.
+standard_are_ours() {
+    local pid fd link
+    for pid; do
+        for fd in 0 1 2; do
+            link=$(readlink "/proc/$pid/fd/$fd") ||
+                fail "$pid: descriptor $fd is closed, and the next socket takes its number" || return
+            [[ $link != socket:* ]] || fail "$pid: descriptor $fd is a socket" || return
+        done
+    done
+}
+
+# all_kinds: one of each command that stays. Sets kinds to their pids.
+all_kinds() {
+    start_listener
+    start_serve --exec sleep 1000
+    start_forward
+    start_dialer --ready-fd 7 7>up
+    eventually [ -s up ]
+    kinds=("$listener" "$server" "$forwarder" "$dialer")
+}
+
+@test "0 to 2 are taken, whichever of them were closed at the start" {
+    for closed in close=0 close=1 close=2 'close=0 close=1 close=2'; do
+        # shellcheck disable=SC2086
+        in_world $closed
+        all_kinds
+        standard_are_ours "${kinds[@]}"
+        rm up
+    done
+}
+
+@test "0 to 2 are taken where there is no /dev/null, too" {
+    unshare -m true 2>/dev/null || skip "no mounts of our own to be had here"
+    # shellcheck disable=SC2016
+    in_world close=0 close=1 close=2 \
+        unshare -m sh -c 'mount -t tmpfs none /dev && exec "$0" "$@"'
+    launcher+=(env)
+    start_listener
+    standard_are_ours "$listener"
+    [ "$(as alice check "bob@$address" 2>&1 | wc -l)" -eq 1 ]
+}
+
+@test "stdout is taken once its end was passed on" {
+    mkfifo bob.in
+    exec 8<>bob.in
+    rm -f ready
+    start_listener
+    start_dialer
+    eventually says_null "$listener" 1
+    standard_are_ours "$listener"
+    exec 8>&-
+    ends "$dialer" 0
+    ends "$listener" 0
+}
+
+# says_null PID FD
+says_null() {
+    [ "$(readlink "/proc/$1/fd/$2")" = /dev/null ]
+}
+
+# ready_on FD WHO COMMAND ARGUMENT...: kith says that it is ready on a descriptor under 3.
+ready_on() {
+    local words
+    rm -f ready
+    mkfifo ready
+    printf -v words '%q ' "$KITH" "$3" --ready-fd "$1" "${@:4}"
+    eval "KITH_DIR=$2 $words </dev/null >/dev/null 2>serve.err $1>ready 3>&- 8>&- &"
+    also_started "$!"
+}
+
+@test "--ready-fd 0, 1 or 2: daemons close all but stderr, and nothing takes the number" {
+    for fd in 0 1 2; do
+        ready_on "$fd" bob serve 127.0.0.1:0 --exec cat
+        server=$!
+        if [ "$fd" = 2 ]; then
+            read -r -t "$limit" address <ready
+        else
+            address=$(bounded cat ready) # to its end
+        fi
+        standard_are_ours "$server"
+        mkfifo alice.in
+        exec 8<>alice.in
+        start_dialer
+        echo secret >&8
+        eventually grep -q secret alice.out
+        standard_are_ours "$server"
+        exec 8>&-
+        ends "$dialer" 0
+        rm alice.in
+    done
+}
+
+@test "--ready-fd 1: listen and dial still write what arrives" {
+    start_serve --exec echo hello
+    [[ $(dial --recv-only --ready-fd 1) == "$address"$'\n'hello ]]
+    KITH_DIR=bob "$KITH" listen --ready-fd 1 127.0.0.1:0 </dev/null >out 2>bob.err 3>&- &
+    listener=$!
+    also_started "$listener"
+    eventually [ -s out ]
+    address=$(cat out)
+    dial <<<hello
+    ends "$listener" 0
+    [ "$(cat out)" = "$address"$'\n'hello ]
+}
+
+@test "--ready-fd 0 of a dialer that reads it is no end of its input" {
+    start_listener
+    echo hello >in
+    dial --ready-fd 0 <in
+    ends "$listener" 0
+    [ "$(cat bob.out)" = hello ]
+}
+
+# holds PID FILE: the process has an open descriptor of this file.
+holds() {
+    local fd
+    for fd in "/proc/$1"/fd/*; do
+        [ ! "$fd" -ef "$2" ] || return 0
+    done
+    return 1
+}
+
+# secrets_closed WHO PID: who faces the network holds no descriptor of the key or its passphrase, nor
+# of anything else that was open.
+secrets_closed() {
+    local file
+    for file in "$1/identity" "$1/passphrase" other; do
+        ! holds "$2" "$file" || fail "it holds $file: $(ls -l "/proc/$2/fd")" || return
+    done
+}
+
+# encrypt WHO: the identity, with a passphrase that is in a file.
+encrypt() {
+    echo sesame >"$1/passphrase"
+    openssl pkcs8 -topk8 -v2 aes-128-cbc -iter 1 -passout "file:$1/passphrase" \
+        -in "$1/identity" -out "$1/encrypted"
+    mv "$1/encrypted" "$1/identity"
+    chmod 600 "$1/identity" "$1/passphrase"
+}
+
+@test "an identity or passphrase that is a descriptor is closed where the network is" {
+    encrypt alice
+    encrypt bob
+    touch other
+    secret=(-i /dev/fd/4 --passphrase-file /dev/fd/5)
+    start_listener "${secret[@]}" 4<bob/identity 5<bob/passphrase 6<other 7<bob/identity
+    secrets_closed bob "$listener"
+    start_serve "${secret[@]}" --exec sleep 1000 4<bob/identity 5<bob/passphrase 6<other
+    secrets_closed bob "$server"
+    start_forward "${secret[@]}" 4<alice/identity 5<alice/passphrase 6<other 7<alice/identity
+    secrets_closed alice "$forwarder"
+    start_dialer "${secret[@]}" --ready-fd 7 4<alice/identity 5<alice/passphrase 6<other 7>up
+    eventually [ -s up ]
+    secrets_closed alice "$dialer"
+}
+
+@test "an identity from stdin is closed as well" {
+    start_serve --exec sleep 1000
+    KITH_DIR=alice "$KITH" dial -i - --ready-fd 7 "bob@$address" <alice/identity 7>up >/dev/null 3>&- &
+    dialer=$!
+    also_started "$dialer"
+    eventually [ -s up ]
+    secrets_closed alice "$dialer"
+    says_null "$dialer" 0
+}
+
+@test "a descriptor that is named but not open is missing, whatever we open ourselves" {
+    for fd in 3 4 5 6; do
+        refused 3 "/dev/fd/$fd" -- as alice dial -i "/dev/fd/$fd" bob@127.0.0.1:1
+    done
+}
+
+@test "nothing but 0 to 2 reaches a program" {
+    touch other
+    start_serve -i /dev/fd/4 --exec ls /proc/self/fd 4<bob/identity 6<other 20<bob/identity
+    [ "$(dial --recv-only | tr '\n' ' ')" = '0 1 2 3 ' ] # the last is what ls looks into
+}
