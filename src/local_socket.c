@@ -5,14 +5,21 @@
 #include "local_socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "net_socket.h"
 
 #define OTHERS_MASK 0177
+#define LOCK_WAIT_MS 5000
+#define LOCK_PAUSE_MS 5
 
 /* Whether somebody answers there. */
 static bool answers(const struct sockaddr_un *at)
@@ -62,29 +69,73 @@ static bool bind_closed(int fd, const struct sockaddr_un *at)
     return bound;
 }
 
+/*
+ * Between the look at what is there and the moment when we listen, nobody else of us may do the
+ * same: two would find the socket of a dead process, and one remove the new one of the other. The
+ * folder itself is locked, so that nothing is left behind, however we end. False if another
+ * process keeps it. Without a lock to be had (*fd is -1) we go on: it is one's own folder, mostly.
+ */
+static bool lock_folder(const char path[static PATH_SIZE], int *fd)
+{
+    int64_t deadline_ms = clock_deadline_ms(LOCK_WAIT_MS);
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_SIZE + 1];
+
+    (void)snprintf(folder, sizeof(folder), "%.*s", slash == NULL ? 0 : (int)(slash - path) + 1,
+                   path);
+    *fd = open(slash == NULL ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (*fd >= 0 && flock(*fd, LOCK_EX | LOCK_NB) != 0) {
+        bool busy = errno == EWOULDBLOCK || errno == EINTR;
+
+        if (busy && clock_now_ms() < deadline_ms) {
+            (void)poll(NULL, 0, LOCK_PAUSE_MS);
+            continue;
+        }
+        (void)close(*fd);
+        *fd = -1;
+        return !busy;
+    }
+    return true;
+}
+
+/* Make way, and listen; -1, and *why, if that cannot be. */
+static int take_path(const struct sockaddr_un *at, const char **why)
+{
+    int fd;
+
+    if (!clear(at, why))
+        return -1;
+    fd = net_socket(AF_UNIX);
+    if (fd >= 0 && bind_closed(fd, at) && listen(fd, NET_BACKLOG) == 0)
+        return fd;
+    *why = strerror(errno);
+    if (fd >= 0)
+        (void)close(fd);
+    return -1;
+}
+
 enum kith_error local_listen(struct local_socket *local, const char path[static PATH_SIZE], int *fd,
                              const char **why)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     struct stat status;
+    int lock;
 
     *fd = -1;
     memcpy(at.sun_path, path, sizeof(at.sun_path));
-    if (!clear(&at, why))
-        return ERR_BIND;
-    *fd = net_socket(AF_UNIX);
-    if (*fd < 0 || !bind_closed(*fd, &at) || listen(*fd, NET_BACKLOG) != 0) {
-        *why = strerror(errno);
-        if (*fd >= 0)
-            (void)close(*fd);
+    if (!lock_folder(path, &lock)) {
+        *why = "another process has locked its folder";
         return ERR_BIND;
     }
-    if (lstat(path, &status) == 0) {
+    *fd = take_path(&at, why);
+    if (*fd >= 0 && lstat(path, &status) == 0) {
         memcpy(local->path, path, PATH_SIZE);
         local->device = status.st_dev;
         local->inode = status.st_ino;
     }
-    return OK;
+    if (lock >= 0)
+        (void)close(lock);
+    return *fd >= 0 ? OK : ERR_BIND;
 }
 
 void local_remove(struct local_socket *local)

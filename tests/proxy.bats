@@ -35,6 +35,10 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool proxy_header silent
 }
 
+@test "--accept-proxy: callers are told apart by their headers while others come" {
+    tool proxy_header crowd
+}
+
 @test "--accept-proxy of what is no list of addresses is refused" {
     for list in '' somewhere 10.0.0.0/33 '127.0.0.1,' ::1/129; do
         refused 2 -- as bob serve --accept-proxy "$list" 127.0.0.1:0 1

@@ -8,6 +8,7 @@ here. Prints what went wrong; exits 1 if anything did."""
 import os
 import random
 import re
+import signal
 import socket
 import struct
 import threading
@@ -236,6 +237,21 @@ def silent():
     far.logged("no handshake in time", 5)
 
 
+def crowd():
+    """Addresses are learnt while others are counted: more callers than may be pending at a time."""
+    far = daemons.serve(["cat"], "--accept-proxy", "127.0.0.1/32", "--max-pending", "4", "-w", "500ms")
+    callers = []
+    for number in range(16):
+        sock = daemons.connect(far.address)
+        sock.sendall(_version_2(PROXY, TCP4, _addresses(f"192.0.2.{number % 8}", number)))
+        callers.append(sock)
+        if number % 4 == 0:
+            far.signal(signal.SIGUSR1)
+    for sock in callers:
+        daemons.read_to_end(sock)
+    far.stop()
+
+
 if __name__ == "__main__":
     daemons.run_subject([
-        sent, sent_ipv6, accepted, refused, conditions, not_believed, silent])
+        sent, sent_ipv6, accepted, refused, conditions, not_believed, silent, crowd])
