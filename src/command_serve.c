@@ -90,8 +90,8 @@ static enum kith_error greet(struct daemon *daemon, struct connection *connectio
     if (daemon->options->accept_proxy != NULL &&
         source_list_holds(daemon->options->accept_proxy,
                           (const struct sockaddr *)&connection->from.address)) {
-        error = proxy_read(connection->fd, deadline_ms, &connection->from);
-        greeting.peer = connection->from;
+        error = proxy_read(connection->fd, deadline_ms, &greeting.peer);
+        registry_locate(&daemon->registry, connection, &greeting.peer);
     }
     if (error == OK)
         error = greeting_finish(&greeting);

@@ -178,6 +178,14 @@ bool registry_enter(struct registry *registry, struct connection *connection)
     return room;
 }
 
+void registry_locate(struct registry *registry, struct connection *connection,
+                     const struct net_peer *from)
+{
+    (void)pthread_mutex_lock(&registry->lock);
+    connection->from = *from;
+    (void)pthread_mutex_unlock(&registry->lock);
+}
+
 void registry_heard(struct registry *registry, struct connection *connection,
                     const uint8_t key[static KEY_SIZE])
 {

@@ -86,6 +86,10 @@ bool registry_has_place(struct registry *registry);
  */
 bool registry_enter(struct registry *registry, struct connection *connection);
 
+/* Who has called is another than who has connected: a load balancer has said so. */
+void registry_locate(struct registry *registry, struct connection *connection,
+                     const struct net_peer *from);
+
 /*
  * Its hello is good. A peer that has too many such callers, who have proven nothing more yet,
  * loses the oldest of them.
