@@ -18,7 +18,7 @@
 #include "net_socket.h"
 
 #define OTHERS_MASK 0177
-#define LOCK_WAIT_MS 5000
+#define LOCK_WAIT_MS 2000
 #define LOCK_PAUSE_MS 5
 
 /* Whether somebody answers there. */

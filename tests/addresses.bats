@@ -176,3 +176,71 @@ os.execvp(sys.argv[1], sys.argv[1:])')
     start_daemon bob serve.err serve 1 --exec cat
     [[ $daemon_address =~ ^:[0-9]+$ ]] || fail "it is at $daemon_address"
 }
+
+# race_for PATH: six forwards start at once on this path, where a dead process has left its socket.
+race_for() {
+    bounded python3 - "$KITH" "$1" "$BATS_TEST_TMPDIR/alice" 3>&- <<'END'
+import os, select, signal, socket, subprocess, sys
+kith, path, folder = sys.argv[1:]
+dead = socket.socket(socket.AF_UNIX)
+dead.bind(path)
+dead.close()
+ends = []
+for _ in range(6):
+    ready, told = os.pipe()
+    process = subprocess.Popen([kith, "forward", "--ready-fd", str(told), path, "bob@127.0.0.1:1"],
+                               env={**os.environ, "KITH_DIR": folder}, pass_fds=[told],
+                               stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    os.close(told)
+    ends.append((process, ready))
+winners = [process for process, ready in ends if os.read(ready, 200)]
+problem = None
+if len(winners) != 1:
+    problem = f"{len(winners)} of them are ready"
+elif socket.socket(socket.AF_UNIX).connect_ex(path) != 0:
+    problem = "the one that is ready cannot be reached"
+for process, _ in ends:
+    if process in winners:
+        process.terminate()
+    status = process.wait()
+    if process not in winners and status != 4:
+        problem = f"one that is not ready ends with {status}"
+sys.exit(problem)
+END
+}
+
+@test "of forwards that start at once on a stale UNIX socket one is ready, and nothing is left behind" {
+    mkdir near
+    for _ in {1..6}; do
+        race_for "$PWD/near/local"
+        [ -z "$(ls -A near)" ] || fail "left behind: $(ls -A near)"
+    done
+}
+
+@test "a UNIX socket whose path is as long as it may be" {
+    local folder=$PWD/near
+    mkdir "$folder"
+    local longest=$folder/x
+    while [ ${#longest} -lt 107 ]; do
+        longest+=x
+    done
+    race_for "$longest"
+    cd near
+    race_for ./local
+}
+
+@test "a UNIX socket in a folder that another process has locked" {
+    mkdir near
+    flock near true || skip "folders cannot be locked here"
+    flock near sleep 600 3>&- &
+    started+=("$!")
+    eventually eval '! flock -n near true'
+    refused 4 "$PWD/near/local" 'locked its folder' -- as alice forward "$PWD/near/local" bob@127.0.0.1:1
+}
+
+@test "a UNIX socket in a folder that is not ours to write" {
+    [ "$(id -u)" != 0 ] || skip "root may write everywhere"
+    mkdir near
+    chmod 500 near
+    refused 4 "$PWD/near/local" 'Permission denied' -- as alice forward "$PWD/near/local" bob@127.0.0.1:1
+}
