@@ -202,11 +202,13 @@ static void join_program(struct serve *serve, struct connection *connection,
         };
 
         (void)daemon_pump(&serve->daemon, connection, &pump, keys);
-        program.in = pump.outlet.fd;
+        program.in = pump.outlet.fd >= 0 ? pump.outlet.fd : pump.outlet.left_fd;
     } else {
-        log_event(LOG_ERROR, "serve", argv[0], strerror(errno), "see --exec");
+        program.problem = errno;
     }
     program_stop(&program, registry, connection);
+    if (program.problem != 0)
+        log_event(LOG_ERROR, "serve", argv[0], strerror(program.problem), "see --exec");
 }
 
 static void run(struct daemon *daemon, struct connection *connection)

@@ -38,7 +38,8 @@ struct loop {
     int64_t drain_deadline_ms; /* once draining */
     int ending;                /* the signal that began it, or 0 */
     bool at_once;
-    bool keeper_lost;
+    bool keeper_reaped;
+    bool keeper_lost; /* before the end */
 };
 
 void daemon_describe(char out[static DAEMON_WHICH_SIZE], const struct connection *connection,
@@ -138,6 +139,16 @@ static void begin_drain(struct loop *loop, int number)
     say_drain(daemon);
 }
 
+/* Reap the keeper, or what else has ended and is nobody's. Its number, or 0. */
+static pid_t reap_one(struct loop *loop)
+{
+    pid_t keeper = loop->daemon->hooks->keeper->process;
+
+    if (!loop->keeper_reaped && waitpid(keeper, NULL, WNOHANG) == keeper)
+        return keeper;
+    return program_reap_other(&loop->daemon->registry);
+}
+
 /*
  * Reap what has ended. A program of --exec is waited for by its connection; without the keeper,
  * the channels that are open can still finish, but no other one can be made.
@@ -145,12 +156,14 @@ static void begin_drain(struct loop *loop, int number)
 static void reap(struct loop *loop)
 {
     struct daemon *daemon = loop->daemon;
-    int status;
     pid_t process;
 
-    while ((process = waitpid(-1, &status, WNOHANG)) > 0) {
-        program_ended(&daemon->registry, process, status);
-        if (process == daemon->hooks->keeper->process && loop->ending == 0) {
+    program_look(&daemon->registry);
+    while ((process = reap_one(loop)) > 0) {
+        if (loop->keeper_reaped || process != daemon->hooks->keeper->process)
+            continue;
+        loop->keeper_reaped = true;
+        if (loop->ending == 0) {
             log_event(LOG_ERROR, "keeper", NULL, error_text(ERR_KEEPER), "it has ended");
             loop->keeper_lost = true;
             begin_drain(loop, SIGTERM);

@@ -170,6 +170,7 @@ static void keep(int fd, const struct keeper_task *task)
     enum kith_error error;
 
     end_with_parent(fd);
+    protect_for_good();
     protect_secret(&identity, sizeof(identity));
     crypto_keep_secrets();
     error = identity_read(&identity, task->identity, task->passphrase_file);

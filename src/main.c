@@ -97,6 +97,8 @@ static enum exit_status run(const struct command *command, int argc, char **argv
         return EXIT_WHOLE;
     }
     log_configure(level_of(&options), options.json);
+    if (options.program == NULL)
+        protect_for_good();
     return error_exit_status(command->run(&options));
 }
 

@@ -21,22 +21,24 @@
 
 struct outlet outlet_none(void)
 {
-    return (struct outlet){.kind = OUTLET_NONE, .fd = -1, .original_fd = -1};
+    return (struct outlet){.kind = OUTLET_NONE, .fd = -1, .original_fd = -1, .left_fd = -1};
 }
 
 struct outlet outlet_socket(int fd)
 {
-    return (struct outlet){.kind = OUTLET_SOCKET, .fd = fd, .original_fd = -1};
+    return (struct outlet){.kind = OUTLET_SOCKET, .fd = fd, .original_fd = -1, .left_fd = -1};
 }
 
 struct outlet outlet_program(int fd)
 {
-    return (struct outlet){.kind = OUTLET_PRIVATE, .fd = fd, .original_fd = -1, .may_break = true};
+    return (struct outlet){
+        .kind = OUTLET_PRIVATE, .fd = fd, .original_fd = -1, .left_fd = -1, .may_break = true};
 }
 
 struct outlet outlet_stdout(void)
 {
-    struct outlet outlet = {.kind = OUTLET_SHARED, .fd = STDOUT_FILENO, .original_fd = -1};
+    struct outlet outlet = {
+        .kind = OUTLET_SHARED, .fd = STDOUT_FILENO, .original_fd = -1, .left_fd = -1};
     struct stat status;
     int own;
 
@@ -127,7 +129,9 @@ bool outlet_end(struct outlet *outlet)
     if (outlet->kind == OUTLET_SOCKET) {
         /* A socket that is gone has nothing to be told. */
         (void)shutdown(outlet->fd, SHUT_WR);
-    } else if (outlet->kind != OUTLET_GONE) {
+    } else if (outlet->kind == OUTLET_GONE) {
+        outlet->left_fd = outlet->fd; /* closed, it would be the end of what is not whole */
+    } else {
         kept = end_one(outlet->fd) || errno == EBADF;
         if (outlet->original_fd >= 0 && !end_one(outlet->original_fd))
             kept = false;

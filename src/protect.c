@@ -24,14 +24,30 @@
 /* Reads as empty, and cannot be written to: for the place of a standard descriptor. */
 static int nothing = -1;
 
+static struct rlimit usual_core; /* the limit on core files that we were started with */
+
 void protect_process(void)
 {
-    const struct rlimit none = {0, 0};
+    struct rlimit none = {0, 0};
 
+    if (getrlimit(RLIMIT_CORE, &usual_core) == 0)
+        none.rlim_max = usual_core.rlim_max;
     (void)setrlimit(RLIMIT_CORE, &none);
 #ifdef PR_SET_DUMPABLE
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
+}
+
+void protect_for_good(void)
+{
+    const struct rlimit none = {0, 0};
+
+    (void)setrlimit(RLIMIT_CORE, &none);
+}
+
+void protect_give_back(void)
+{
+    (void)setrlimit(RLIMIT_CORE, &usual_core);
 }
 
 void protect_secret(void *memory, size_t len)

@@ -10,8 +10,14 @@
 
 #include "error.h"
 
-/* No core file of this process and its children, and no tracing where the system can forbid it. */
+/* No core file of this process, and no tracing where the system can forbid it. */
 void protect_process(void);
+
+/* Nor of any child, ever: for who starts no programs. */
+void protect_for_good(void);
+
+/* For a child that becomes a program: what it could have without us. */
+void protect_give_back(void);
 
 /* Lock memory that will hold a secret, as far as the system lets us. */
 void protect_secret(void *memory, size_t len);

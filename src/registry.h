@@ -54,8 +54,8 @@ struct connection {
     int64_t opened_ms;
     _Atomic uint64_t sent; /* bytes of the stream so far, each way */
     _Atomic uint64_t received;
-    pid_t program;    /* of --exec, or 0 */
-    int program_pipe; /* where its end is reported to, or -1 */
+    pid_t program;    /* of --exec and not reaped yet, or 0 */
+    int program_pipe; /* where its end has to be reported to, or -1 */
 };
 
 struct registry {

@@ -13,6 +13,7 @@
 #include "net_socket.h"
 
 #define LEAVING_S 2
+#define SIGNALS 65 /* and more than there are elsewhere */
 
 /* What a daemon answers; those that end it first, so that no number of others holds them up. */
 static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD};
@@ -47,14 +48,25 @@ static void end_by(int number)
     _exit(128 + number);
 }
 
-void signals_prepare(void)
+void signals_unblock(void)
 {
     sigset_t none;
 
-    set_handler(SIGPIPE, SIG_IGN);
-    set_handler(SIGCHLD, SIG_DFL); /* ignored, it would take the status of our children away */
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void signals_reset(void)
+{
+    for (int number = 1; number < SIGNALS; number++)
+        set_handler(number, SIG_DFL); /* but for those that have no other, which is fine */
+}
+
+void signals_prepare(void)
+{
+    set_handler(SIGPIPE, SIG_IGN);
+    set_handler(SIGCHLD, SIG_DFL); /* ignored, it would take the status of our children away */
+    signals_unblock();
     if (getpid() != 1)
         return;
     set_handler_unless_ignored(SIGINT, end_by);

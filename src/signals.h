@@ -21,6 +21,10 @@ void signals_prepare(void);
  */
 void signals_linger_on_hangup(void);
 
+/* For a child that becomes a program: no signal is handled or ignored; and none is blocked. */
+void signals_reset(void);
+void signals_unblock(void);
+
 /* For the keeper: the signals of a terminal and of a supervisor are for its parent. */
 void signals_ignore(void);
 

@@ -66,6 +66,10 @@ finish_call() {
     launcher=(python3 "$tools/listen_fds.py" --pid 1 127.0.0.1:0)
     start_serve --exec cat
     [ "$address" != "$(cat given)" ]
+    dial <<<hello
+    start_serve --exec env
+    dial --recv-only >alice.out
+    run ! grep ^LISTEN_ alice.out
     launcher=(python3 "$tools/listen_fds.py" 127.0.0.1:0)
     start_serve --exec env
     dial --recv-only >alice.out

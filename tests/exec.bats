@@ -219,6 +219,128 @@ all_gone() {
     [ "$(cat alice.out)" = 'hello back' ]
 }
 
+@test "its limit on core files is the one that we were started with" {
+    ulimit -S -c "$(ulimit -H -c)"
+    # shellcheck disable=SC3045
+    start_serve --exec sh -c 'ulimit -S -c; ulimit -H -c'
+    [ "$(dial --recv-only)" = "$(ulimit -S -c && ulimit -H -c)" ]
+}
+
+@test "it has a session of its own, and no terminal of ours" {
+    # shellcheck disable=SC2016
+    start_serve --exec sh -c 'read -r _ _ _ _ group session terminal _ </proc/$$/stat
+        [ "$group $session $terminal" = "$$ $$ 0" ] && echo own'
+    [ "$(dial --recv-only)" = own ]
+}
+
+@test "one that asks on a terminal is told that there is none, and stops nobody" {
+    launcher=(python3 "$tools/terminal.py")
+    start_serve --exec sh -c 'read -r answer </dev/tty || echo none'
+    [ "$(dial --recv-only)" = none ]
+}
+
+# sees_no_end BEFORE: of a stream that breaks, a program that reads it to its end sees none: it
+# would go on with a part as if it were the whole.
+sees_no_end() {
+    # shellcheck disable=SC2016
+    start_waiting "$1"' echo $$ >>pids; cat >part && mv part whole'
+    echo part >&8
+    has_processes pids 1
+    eventually [ -s part ]
+    kill -KILL "$dialer"
+    all_gone
+    [ ! -e whole ] || fail "a part was taken for the whole"
+    exec 8>&-
+    rm alice.in up part pids
+}
+
+@test "of a stream that breaks it sees no end" {
+    for _ in 1 2 3 4 5 6 7 8; do
+        sees_no_end ''
+    done
+}
+
+@test "nor does one that does not mind SIGTERM" {
+    sees_no_end 'trap "" TERM;'
+}
+
+@test "nor what a program that has failed leaves behind" {
+    # shellcheck disable=SC2016
+    start_waiting 'exec 3<&0; { cat >part && mv part whole; } <&3 >/dev/null & echo $! >>pids
+        until [ -s part ]; do sleep 0.1; done; exit 1'
+    echo part >&8
+    has_processes pids 1
+    eventually [ -s part ]
+    kill -KILL "$dialer"
+    all_gone
+    [ ! -e whole ] || fail "a part was taken for the whole"
+}
+
+@test "the number of one that has ended is not used for another" {
+    can_contain
+    [ -w /proc/sys/kernel/ns_last_pid ] || skip "the next number of a process cannot be chosen here"
+    cat >script <<'END'
+KITH_DIR=bob "$KITH" serve --ready-fd 9 127.0.0.1:0 --exec sh -c 'echo $$ >ended' 9>ready 2>bob.err &
+read -r address <ready
+exec 8<>alice.in
+KITH_DIR=alice "$KITH" dial "bob@$address" <alice.in 8>&- &
+dialer=$!
+until [ -s ended ] && [ ! -s "/proc/$(cat ended)/cmdline" ]; do
+    sleep 0.05
+done
+for _ in 1 2 3 4 5; do # each time that number is the next one, if it is free
+    echo $(($(cat ended) - 1)) >/proc/sys/kernel/ns_last_pid
+    setsid sleep 1000 8>&- &
+    others+=($!)
+done
+exec 8>&-
+wait "$dialer" || exit 1
+for other in "${others[@]}"; do
+    kill -0 "$other" || exit 2
+done
+END
+    mkfifo ready alice.in
+    bounded "${in_container[@]}" bash script 3>&-
+}
+
+# what runs in a namespace of its own
+in_container=(unshare --pid --fork --kill-child --mount-proc)
+
+can_contain() {
+    "${in_container[@]}" true 2>/dev/null || skip "no container may be made here"
+}
+
+@test "one that fails while its caller still speaks leaves nothing open" {
+    random_file alice.in 3000000
+    start_serve --exec false
+    local before
+    before=$(find "/proc/$server/fd" -mindepth 1 | wc -l)
+    for _ in 1 2 3 4 5; do
+        run -8 dial <alice.in
+    done
+    eventually has_descriptors "$server" "$before"
+}
+
+# has_descriptors PID COUNT
+has_descriptors() {
+    [ "$(find "/proc/$1/fd" -mindepth 1 | wc -l)" -eq "$2" ]
+}
+
+@test "where a process is no descriptor, its end and its failure are noticed as well" {
+    launcher=(python3 "$tools/world.py" refuse=pidfd_open:ENOSYS)
+    start_serve --exec sh -c 'read -r line; echo "$line" back; [ "$line" = good ]'
+    [ "$(dial <<<good)" = 'good back' ]
+    run -8 --separate-stderr dial <<<bad
+    [ "$output" = 'bad back' ]
+    eventually no_zombie "$server"
+    kill "$server"
+    ends "$server" 0
+    start_serve --exec ./nowhere
+    run -8 dial --recv-only
+    says serve.err '\./nowhere: No such file'
+    sees_no_end ''
+}
+
 @test "no zombies are left" {
     start_serve --exec true
     for _ in 1 2 3 4 5; do

@@ -223,6 +223,16 @@ encrypt() {
 
 @test "nothing but 0 to 2 reaches a program" {
     touch other
-    start_serve -i /dev/fd/4 --exec ls /proc/self/fd 4<bob/identity 6<other 20<bob/identity
+    start_serve -i /dev/fd/4 -p /dev/fd/5 --exec ls /proc/self/fd \
+        4<bob/identity 5<alice/identity.pub 6<other 20<bob/identity
     [ "$(dial --recv-only | tr '\n' ' ')" = '0 1 2 3 ' ] # the last is what ls looks into
+}
+
+@test "they reach no program either where the system cannot close many at once" {
+    touch other
+    in_world refuse=close_range:ENOSYS
+    start_serve -i /dev/fd/4 --exec ls /proc/self/fd 4<bob/identity 6<other 20<bob/identity
+    [ "$(dial --recv-only | tr '\n' ' ')" = '0 1 2 3 ' ]
+    start_listener -i /dev/fd/4 4<bob/identity 6<other 7<bob/identity
+    secrets_closed bob "$listener"
 }
