@@ -165,7 +165,7 @@ static void read_from_parent(int fd)
 static void keep(int fd, const struct keeper_task *task)
 {
     static struct identity identity;
-    const struct sandbox_needs needs = {.beside = task->files, .beside_count = task->file_count};
+    const struct sandbox_needs needs = {.reads = true};
     struct report report = {0};
     enum kith_error error;
 

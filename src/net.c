@@ -256,7 +256,7 @@ enum kith_error net_listen(struct net_listeners *listeners, const struct address
                : listen_on_all(listeners, list, everywhere, dual);
     if (*why == NULL && listeners->count == 0)
         *why = strerror(errno); /* of a family that is not there, as the other one */
-    freeaddrinfo(list);
+    resolve_free(list);
     if (*why == NULL)
         net_describe_listener(listeners);
     else

@@ -193,7 +193,7 @@ enum kith_error net_connect(const struct address *address, const struct net_opti
         peer->len = list->ai_addrlen;
     }
     *fd = run(&race, deadline_ms, &error);
-    freeaddrinfo(list);
+    resolve_free(list);
     if (*fd < 0) {
         peer->len = 0;
         if (error == OK)

@@ -1,144 +1,259 @@
 /*
- * Owns the wait for the resolver. getaddrinfo takes as long as it likes, so it runs in a thread
- * of its own, which is left behind when the deadline passes. Must never wait beyond that.
+ * Owns the questions to the system's resolver. getaddrinfo takes as long as it likes and reads what
+ * it likes, so that a process of its own calls it for each name, and one that hangs hangs alone.
+ * Must never wait beyond the deadline.
  */
 #include "resolve.h"
 
 #include <errno.h>
-#include <pthread.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "clock.h"
+#include "line.h"
+#include "net_socket.h"
+#include "protect.h"
 
-/* Shared by the asker and the thread; whoever lets go last frees it. */
-struct question {
-    struct address address;
-    struct addrinfo hints;
-    pthread_mutex_t lock;
-    pthread_cond_t answered_cond;
-    bool answered;
-    bool given_up;
-    int result;
-    struct addrinfo *list;
+#define ADDRESSES_MAX 32 /* of one name that are of use */
+#define LATE_MS 1000     /* after which who answers gives up, when who asked has */
+
+/* An address, of which len bytes count. */
+struct found {
+    socklen_t len;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in6 longest;
+    } address;
 };
 
-static int ask(const struct address *address, const struct addrinfo *hints, struct addrinfo **list)
-{
-    const char *host = address->host[0] == '\0' ? NULL : address->host;
+struct answer {
+    int result; /* of getaddrinfo */
+    int system_errno;
+    size_t count;
+    struct found list[ADDRESSES_MAX];
+};
 
-    *list = NULL;
-    return getaddrinfo(host, address->port, hints, list);
+/* What is given out: the list and its addresses are one piece of memory. */
+struct entry {
+    struct addrinfo info;
+    struct found found;
+};
+
+static int helper = -1; /* the line to who answers, or none */
+
+void resolve_by(int line)
+{
+    helper = line;
 }
 
-static void question_free(struct question *question)
+/* Ask the system; flags are further ones of getaddrinfo's. */
+static void look_up(const struct resolve_question *question, int flags, struct answer *answer)
 {
-    if (question->list != NULL)
-        freeaddrinfo(question->list);
-    (void)pthread_cond_destroy(&question->answered_cond);
-    (void)pthread_mutex_destroy(&question->lock);
-    free(question);
+    const struct addrinfo hints = {
+        .ai_family = question->family,
+        .ai_socktype = SOCK_STREAM,
+        .ai_flags = AI_NUMERICSERV | flags | (question->passive ? AI_PASSIVE : 0),
+    };
+    const char *host = question->address.host;
+    struct addrinfo *list = NULL;
+
+    memset(answer, 0, sizeof(*answer));
+    answer->result =
+        getaddrinfo(host[0] == '\0' ? NULL : host, question->address.port, &hints, &list);
+    answer->system_errno = errno;
+    if (answer->result != 0)
+        return;
+    for (const struct addrinfo *at = list; at != NULL && answer->count < ADDRESSES_MAX;
+         at = at->ai_next) {
+        struct found *found = &answer->list[answer->count];
+
+        if (at->ai_addrlen > sizeof(found->address))
+            continue;
+        found->len = at->ai_addrlen;
+        memcpy(&found->address, at->ai_addr, at->ai_addrlen);
+        answer->count++;
+    }
+    freeaddrinfo(list);
 }
 
-static void *answer(void *context)
+void resolve_answer(struct resolve_question *question, int fd)
 {
-    struct question *question = context;
-    bool given_up;
-    struct addrinfo *list;
-    int result = ask(&question->address, &question->hints, &list);
+    struct answer answer;
+    const char *at = (const char *)&answer;
+    size_t left = sizeof(answer);
 
-    (void)pthread_mutex_lock(&question->lock);
-    question->result = result;
-    question->list = list;
-    question->answered = true;
-    given_up = question->given_up;
-    (void)pthread_cond_signal(&question->answered_cond);
-    (void)pthread_mutex_unlock(&question->lock);
-    if (given_up)
-        question_free(question);
-    return NULL;
-}
+    /* Who asks may be in somebody else's hands. */
+    question->address.host[HOST_SIZE - 1] = question->address.port[PORT_SIZE - 1] = '\0';
+    if (question->left_ms != NEVER_MS)
+        (void)alarm((unsigned)((question->left_ms + LATE_MS) / 1000 + 1));
+    look_up(question, 0, &answer);
+    while (left > 0) {
+        ssize_t n = write(fd, at, left);
 
-static struct question *question_new(const struct address *address, const struct addrinfo *hints)
-{
-    struct question *question = calloc(1, sizeof(*question));
-
-    if (question == NULL)
-        return NULL;
-    question->address = *address;
-    question->hints = *hints;
-    (void)pthread_mutex_init(&question->lock, NULL);
-    (void)pthread_cond_init(&question->answered_cond, NULL);
-    return question;
-}
-
-/*
- * pthread_cond_timedwait takes the wall clock, which may be set meanwhile; so it waits a short
- * time at once, and the monotonic clock decides. Called with the lock held.
- */
-static void wait_for_answer(struct question *question, int64_t deadline_ms)
-{
-    while (!question->answered && clock_now_ms() < deadline_ms) {
-        struct timespec until;
-
-        (void)clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += 100000000;
-        if (until.tv_nsec >= 1000000000) {
-            until.tv_nsec -= 1000000000;
-            until.tv_sec++;
-        }
-        (void)pthread_cond_timedwait(&question->answered_cond, &question->lock, &until);
+        if (n <= 0)
+            return; /* nobody waits for it */
+        at += n;
+        left -= (size_t)n;
     }
 }
 
-/* Ask in a thread. False when the deadline passed first. */
-static bool ask_until(struct question *question, int64_t deadline_ms, int *result,
-                      struct addrinfo **list)
+/* Wait until the descriptor is ready; false when the deadline comes first. */
+static bool await(int fd, short events, int64_t deadline_ms)
 {
-    bool answered;
+    struct pollfd wait = {.fd = fd, .events = events};
+    int ready;
 
-    (void)pthread_mutex_lock(&question->lock);
-    wait_for_answer(question, deadline_ms);
-    answered = question->answered;
-    question->given_up = !answered;
-    if (answered) {
-        *result = question->result;
-        *list = question->list;
-        question->list = NULL;
+    do {
+        ready = poll(&wait, 1, clock_poll_timeout(deadline_ms));
+    } while (ready < 0 && errno == EINTR);
+    return ready > 0;
+}
+
+/* Have the helper answer to a pipe. */
+static enum kith_error ask_helper(const struct resolve_question *question, int answer_fd,
+                                  int64_t deadline_ms)
+{
+    while (!line_send(helper, question, sizeof(*question), answer_fd)) {
+        if (errno != EAGAIN && errno != EWOULDBLOCK)
+            return ERR_SYSTEM;
+        if (!await(helper, POLLOUT, deadline_ms))
+            return ERR_HANDSHAKE_TIMEOUT;
     }
-    (void)pthread_mutex_unlock(&question->lock);
-    if (answered)
-        question_free(question);
-    return answered;
+    return OK;
+}
+
+/* Have a child of ours answer to it. It keeps nothing else open, our stdout least. */
+static enum kith_error ask_child(struct resolve_question *question, int answer_fd, pid_t *child)
+{
+    *child = fork();
+    if (*child != 0)
+        return *child > 0 ? OK : ERR_SYSTEM;
+    for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; standard++)
+        protect_vacate(standard);
+    protect_close_all_but(&answer_fd, 1);
+    resolve_answer(question, answer_fd);
+    _exit(0);
+}
+
+/* Whether it is an answer: who gave it may be in somebody else's hands. */
+static bool is_sound(const struct answer *answer)
+{
+    if (answer->count > ADDRESSES_MAX)
+        return false;
+    for (size_t i = 0; i < answer->count; i++) {
+        const struct found *found = &answer->list[i];
+        int family = found->address.any.sa_family;
+
+        if (!(family == AF_INET && found->len == sizeof(struct sockaddr_in)) &&
+            !(family == AF_INET6 && found->len == sizeof(struct sockaddr_in6)))
+            return false;
+    }
+    return true;
+}
+
+/* What comes out of the pipe by the deadline. ERR_SYSTEM: no answer. */
+static enum kith_error receive(int fd, struct answer *answer, int64_t deadline_ms)
+{
+    size_t here = 0;
+
+    while (here < sizeof(*answer)) {
+        ssize_t n;
+
+        if (!await(fd, POLLIN, deadline_ms))
+            return ERR_HANDSHAKE_TIMEOUT;
+        n = read(fd, (char *)answer + here, sizeof(*answer) - here);
+        if (n <= 0)
+            return ERR_SYSTEM;
+        here += (size_t)n;
+    }
+    return is_sound(answer) ? OK : ERR_SYSTEM;
+}
+
+/* Ask for a name. */
+static enum kith_error ask(struct resolve_question *question, int64_t deadline_ms,
+                           struct answer *answer)
+{
+    enum kith_error error;
+    pid_t child = 0;
+    int ends[2];
+
+    if (!net_pipe(ends))
+        return ERR_SYSTEM;
+    if (helper >= 0)
+        error = ask_helper(question, ends[1], deadline_ms);
+    else
+        error = ask_child(question, ends[1], &child);
+    (void)close(ends[1]);
+    if (error == OK)
+        error = receive(ends[0], answer, deadline_ms);
+    (void)close(ends[0]);
+    if (child > 0) {
+        (void)kill(child, SIGKILL);
+        /* One that has answered is at its end; another is not waited for. */
+        (void)waitpid(child, NULL, error == OK ? 0 : WNOHANG);
+    }
+    return error;
+}
+
+static struct addrinfo *make_list(const struct answer *answer)
+{
+    struct entry *entries = calloc(answer->count, sizeof(*entries));
+
+    for (size_t i = 0; entries != NULL && i < answer->count; i++) {
+        struct entry *entry = &entries[i];
+
+        entry->found = answer->list[i];
+        entry->info = (struct addrinfo){
+            .ai_family = entry->found.address.any.sa_family,
+            .ai_socktype = SOCK_STREAM,
+            .ai_addr = &entry->found.address.any,
+            .ai_addrlen = entry->found.len,
+            .ai_next = i + 1 < answer->count ? &entries[i + 1].info : NULL,
+        };
+    }
+    return entries == NULL ? NULL : &entries[0].info;
+}
+
+void resolve_free(struct addrinfo *list)
+{
+    free(list); /* the first entry's first member */
 }
 
 enum kith_error resolve(const struct address *address, int family, bool passive,
                         int64_t deadline_ms, struct addrinfo **list, const char **why)
 {
-    struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM};
-    struct question *question;
-    pthread_t thread;
-    int result;
+    struct resolve_question question = {
+        .address = *address,
+        .family = family,
+        .passive = passive,
+        .left_ms = NEVER_MS,
+    };
+    struct answer answer;
+    enum kith_error error = OK;
 
-    /* A number needs no resolver, and so no thread. */
-    hints.ai_flags = AI_NUMERICSERV | AI_NUMERICHOST | (passive ? AI_PASSIVE : 0);
-    result = ask(address, &hints, list);
-    if (result == EAI_NONAME) {
-        hints.ai_flags &= ~AI_NUMERICHOST;
-        question = question_new(address, &hints);
-        if (question == NULL)
-            return ERR_MEMORY;
-        if (pthread_create(&thread, NULL, answer, question) != 0) {
-            question_free(question);
-            return ERR_MEMORY;
-        }
-        (void)pthread_detach(thread);
-        if (!ask_until(question, deadline_ms, &result, list))
-            return ERR_HANDSHAKE_TIMEOUT;
+    *list = NULL;
+    if (deadline_ms != NEVER_MS)
+        question.left_ms = clock_poll_timeout(deadline_ms);
+    look_up(&question, AI_NUMERICHOST, &answer); /* a number needs nobody else */
+    if (answer.result == EAI_NONAME)
+        error = ask(&question, deadline_ms, &answer);
+    if (error == ERR_SYSTEM) {
+        *why = "nobody answers who resolves names";
+        return ERR_RESOLVE;
     }
-    if (result == 0)
-        return OK;
-    *why = result == EAI_SYSTEM ? strerror(errno) : gai_strerror(result);
-    return result == EAI_MEMORY ? ERR_MEMORY : ERR_RESOLVE;
+    if (error != OK)
+        return error;
+    if (answer.result == 0 && answer.count > 0) {
+        *list = make_list(&answer);
+        return *list != NULL ? OK : ERR_MEMORY;
+    }
+    *why = answer.result == EAI_SYSTEM
+               ? strerror(answer.system_errno)
+               : gai_strerror(answer.result != 0 ? answer.result : EAI_NONAME);
+    return answer.result == EAI_MEMORY ? ERR_MEMORY : ERR_RESOLVE;
 }

@@ -10,18 +10,18 @@
 #include <stdint.h>
 
 enum sandbox_role {
-    SANDBOX_KEEPER, /* answers on a line that is open, and opens the files below */
+    SANDBOX_KEEPER, /* answers on a line that is open, and opens files */
+    SANDBOX_LOOKUP, /* answers as well, and asks name servers in children of its own */
     SANDBOX_PIPE,   /* reads and writes what is open */
     SANDBOX_LISTEN, /* and accepts calls */
-    SANDBOX_DAEMON  /* and connects, resolves, and starts threads */
+    SANDBOX_DAEMON  /* and connects, and starts threads */
 };
 
 /* What a process still needs beyond what is open. */
 struct sandbox_needs {
-    const char *const *beside; /* files that are opened again: their folders can be read */
-    size_t beside_count;
+    bool reads;            /* files, by their names, as any program would find them */
     const char *removes;   /* a file that is removed at the end, or NULL */
-    bool resolves;         /* names, with all that the system's resolver reads */
+    bool resolves;         /* names, by asking another process of ours */
     bool binds;            /* local addresses to connect from */
     bool connects_locally; /* to a UNIX socket */
     bool connects;         /* by TCP: */

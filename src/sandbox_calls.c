@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -44,6 +45,10 @@
 #define TERMINAL_SETTINGS_2 _IOC(_IOC_READ, 'T', 0x2a, 44)
 
 #define CALL(name) SYS_##name
+
+#define NEW_NAMESPACES                                                                             \
+    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |  \
+     CLONE_NEWNET)
 
 /* Memory, time, the end, and what is open: everybody's. */
 static const int base_calls[] = {
@@ -86,16 +91,37 @@ static const int listen_calls[] = {
     CALL(accept4),
 };
 
-/* A daemon makes connections and threads, and reads files (where Landlock lets it). */
+/* A daemon makes connections and threads, and removes the socket that it listened on. */
 static const int daemon_calls[] = {
-    CALL(connect),
+    CALL(connect),   CALL(unlinkat),    CALL(set_robust_list), CALL(sched_getaffinity),
+    CALL(prlimit64), CALL(sigaltstack),
+#ifdef SYS_rseq
+    CALL(rseq),
+#endif
+#ifdef SYS_open
+    CALL(lstat),     CALL(unlink),
+#endif
+};
+
+/* What the resolver of a C library does, and the modules that it loads. */
+static const int lookup_calls[] = {
     CALL(openat),
     CALL(readlinkat),
     CALL(faccessat),
-    CALL(unlinkat),
     CALL(getdents64),
     CALL(pread64),
     CALL(statx),
+    CALL(statfs),
+    CALL(fcntl),
+    CALL(connect),
+    CALL(bind),
+    CALL(setsockopt),
+    CALL(getsockopt),
+    CALL(getsockname),
+    CALL(getpeername),
+    CALL(recvmmsg),
+    CALL(mmap),
+    CALL(mprotect),
     CALL(set_robust_list),
     CALL(sched_getaffinity),
     CALL(getuid),
@@ -104,10 +130,16 @@ static const int daemon_calls[] = {
     CALL(getegid),
     CALL(uname),
     CALL(prlimit64),
-    CALL(sigaltstack),
     CALL(sysinfo),
+    CALL(setitimer),
 #ifdef SYS_rseq
     CALL(rseq),
+#endif
+#ifdef SYS_alarm
+    CALL(alarm),
+#endif
+#ifdef SYS_fork
+    CALL(fork),
 #endif
 #ifdef SYS_open
     CALL(open),
@@ -115,13 +147,7 @@ static const int daemon_calls[] = {
     CALL(lstat),
     CALL(access),
     CALL(readlink),
-    CALL(unlink),
 #endif
-};
-
-/* For the resolver, which asks by UDP. */
-static const int resolver_calls[] = {
-    CALL(recvmmsg),
 };
 
 /* The calls of a role that are allowed whatever their arguments are. */
@@ -246,31 +272,33 @@ static void allow_socket(struct filter *filter, unsigned family, unsigned type, 
     allow_if(filter, SYS_socket, TESTS(IS(0, family), {1, ~flags, type}, IS(2, protocol)));
 }
 
-static void allow_sockets(struct filter *filter, const struct sandbox_needs *needs)
+static void allow_tcp(struct filter *filter)
 {
-    static const unsigned families[] = {AF_INET, AF_INET6};
+    allow_socket(filter, AF_INET, SOCK_STREAM, 0);
+    allow_socket(filter, AF_INET, SOCK_STREAM, IPPROTO_TCP);
+    allow_socket(filter, AF_INET6, SOCK_STREAM, 0);
+    allow_socket(filter, AF_INET6, SOCK_STREAM, IPPROTO_TCP);
+}
 
-    for (size_t i = 0; i < COUNT(families); i++) {
-        if (needs->connects) {
-            allow_socket(filter, families[i], SOCK_STREAM, 0);
-            allow_socket(filter, families[i], SOCK_STREAM, IPPROTO_TCP);
-        }
-        if (needs->resolves) {
-            allow_socket(filter, families[i], SOCK_DGRAM, 0);
-            allow_socket(filter, families[i], SOCK_DGRAM, IPPROTO_UDP);
-        }
-    }
-    if (needs->connects_locally)
-        allow_socket(filter, AF_UNIX, SOCK_STREAM, 0);
+/* The resolver asks by all that a system has, but for sockets of packets. */
+static void allow_asking(struct filter *filter)
+{
+    allow_tcp(filter);
+    allow_socket(filter, AF_INET, SOCK_DGRAM, 0);
+    allow_socket(filter, AF_INET, SOCK_DGRAM, IPPROTO_UDP);
+    allow_socket(filter, AF_INET6, SOCK_DGRAM, 0);
+    allow_socket(filter, AF_INET6, SOCK_DGRAM, IPPROTO_UDP);
+    allow_socket(filter, AF_UNIX, SOCK_STREAM, 0);
+    allow_socket(filter, AF_UNIX, SOCK_DGRAM, 0);
+    allow_socket(filter, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
 }
 
 /* What is open may be written to, but not be connected by it, which Landlock does not see. */
-static void allow_sending(struct filter *filter, const struct sandbox_needs *needs)
+static void allow_sending(struct filter *filter)
 {
     allow_if(filter, SYS_sendto, TESTS(WITHOUT(3, MSG_FASTOPEN)));
     allow_if(filter, SYS_sendmsg, TESTS(WITHOUT(2, MSG_FASTOPEN)));
-    if (needs->resolves)
-        allow_if(filter, SYS_sendmmsg, TESTS(WITHOUT(3, MSG_FASTOPEN)));
+    allow_if(filter, SYS_sendmmsg, TESTS(WITHOUT(3, MSG_FASTOPEN)));
 }
 
 /* C libraries differ in what they ask: older ones for the settings, newer ones anew, musl the size.
@@ -286,20 +314,31 @@ static void allow_daemon(struct filter *filter, struct calls *calls,
                          const struct sandbox_needs *needs)
 {
     allow(calls, daemon_calls, COUNT(daemon_calls));
-    allow_sockets(filter, needs);
+    if (needs->connects)
+        allow_tcp(filter);
+    if (needs->connects_locally)
+        allow_socket(filter, AF_UNIX, SOCK_STREAM, 0);
     if (needs->binds)
         allow(calls, (const int[]){SYS_bind}, 1);
     if (needs->resolves)
-        allow(calls, resolver_calls, COUNT(resolver_calls));
-    allow(calls, (const int[]){SYS_mmap, SYS_mprotect}, 2); /* the resolver's libraries */
+        allow(calls, (const int[]){SYS_pipe2}, 1); /* for an answer */
     allow_if(filter, SYS_clone, TESTS({0, CLONE_THREAD, CLONE_THREAD}));
+}
+
+static void allow_lookup(struct filter *filter, struct calls *calls)
+{
+    allow(calls, lookup_calls, COUNT(lookup_calls));
+    allow_asking(filter);
+    allow_if(filter, SYS_ioctl, TESTS(IS(1, SIOCGIFINDEX))); /* the zone of an address */
+    allow_if(filter, SYS_ioctl, TESTS(IS(1, FIONREAD)));     /* how long an answer is */
+    allow_if(filter, SYS_clone, TESTS(WITHOUT(0, NEW_NAMESPACES)));
 }
 
 /* What a role may call: some depending on an argument, the others gathered for the search. */
 static void allow_role(struct filter *filter, struct calls *calls, enum sandbox_role role,
                        const struct sandbox_needs *needs)
 {
-    allow_sending(filter, needs);
+    allow_sending(filter);
     allow(calls, base_calls, COUNT(base_calls));
     allow_if(filter, SYS_tgkill, TESTS(IS(0, (unsigned)getpid()))); /* raise */
     if (role == SANDBOX_KEEPER)
@@ -312,12 +351,14 @@ static void allow_role(struct filter *filter, struct calls *calls, enum sandbox_
     }
     if (role >= SANDBOX_LISTEN)
         allow(calls, listen_calls, COUNT(listen_calls));
-    if (role == SANDBOX_DAEMON) {
+    if (role == SANDBOX_DAEMON)
         allow_daemon(filter, calls, needs);
-    } else {
-        allow_if(filter, SYS_mmap, TESTS(WITHOUT(2, PROT_EXEC)));
-        allow_if(filter, SYS_mprotect, TESTS(WITHOUT(2, PROT_EXEC)));
+    if (role == SANDBOX_LOOKUP) {
+        allow_lookup(filter, calls);
+        return;
     }
+    allow_if(filter, SYS_mmap, TESTS(WITHOUT(2, PROT_EXEC)));
+    allow_if(filter, SYS_mprotect, TESTS(WITHOUT(2, PROT_EXEC)));
 }
 
 const char *sandbox_filter_calls(enum sandbox_role role, const struct sandbox_needs *needs)

@@ -56,26 +56,6 @@ struct port_rule {
 #define DNS_PORT 53
 #define FOLDER_SIZE 4096
 
-/* What the resolver and the clock read: libraries, configuration, zones. */
-static const char *const resolver_paths[] = {
-    "/etc/resolv.conf",
-    "/etc/hosts",
-    "/etc/nsswitch.conf",
-    "/etc/host.conf",
-    "/etc/gai.conf",
-    "/etc/services",
-    "/etc/ld.so.cache",
-    "/lib",
-    "/lib64",
-    "/usr/lib",
-    "/usr/lib64",
-    "/run/systemd/resolve",
-    "/run/resolvconf",
-    "/run/NetworkManager",
-    "/usr/share/zoneinfo",
-    "/etc/localtime",
-};
-
 static void tell(const char *which, const char *why)
 {
     log_event(LOG_SUMMARY, "sandbox", which, why, NULL);
@@ -114,7 +94,7 @@ static void allow_port(int ruleset, uint16_t port, uint64_t access)
         tell("Landlock port", strerror(errno));
 }
 
-/* Give rights on the folder of a file: another file may take its place by then. */
+/* Give rights on the folder of a file, in which it stands. */
 static void allow_folder_of(int ruleset, const char *path, uint64_t access)
 {
     const char *slash = strrchr(path, '/');
@@ -127,25 +107,23 @@ static void allow_folder_of(int ruleset, const char *path, uint64_t access)
     allow_path(ruleset, folder, access);
 }
 
-static void allow_needs(int ruleset, const struct sandbox_needs *needs, bool ports)
+static void allow_needs(int ruleset, enum sandbox_role role, const struct sandbox_needs *needs,
+                        bool ports)
 {
-    for (size_t i = 0; i < needs->beside_count; i++)
-        allow_folder_of(ruleset, needs->beside[i], FS_READ_FILE);
-    for (size_t i = 0; needs->resolves && i < sizeof(resolver_paths) / sizeof(resolver_paths[0]);
-         i++)
-        allow_path(ruleset, resolver_paths[i], FS_READ_FILE | FS_READ_DIR | FS_EXECUTE);
+    /* Not by their folders: a rule stays with what is there now, but others may take its place. */
+    if (needs->reads)
+        allow_path(ruleset, "/", FS_READ_FILE | FS_READ_DIR);
     if (needs->removes != NULL)
         allow_folder_of(ruleset, needs->removes, FS_REMOVE_FILE);
     if (ports && needs->binds)
         allow_port(ruleset, 0, NET_BIND); /* whichever is free */
-    if (ports && needs->connects && needs->port != 0) {
+    if (ports && needs->connects && needs->port != 0)
         allow_port(ruleset, needs->port, NET_CONNECT);
-        if (needs->resolves)
-            allow_port(ruleset, DNS_PORT, NET_CONNECT); /* long answers come by TCP */
-    }
+    if (ports && role == SANDBOX_LOOKUP)
+        allow_port(ruleset, DNS_PORT, NET_CONNECT); /* long answers come by TCP */
 }
 
-static void enter_landlock(const struct sandbox_needs *needs)
+static void enter_landlock(enum sandbox_role role, const struct sandbox_needs *needs)
 {
     long version = syscall(LANDLOCK_CREATE, NULL, 0, LANDLOCK_VERSION);
     struct ruleset rules = {0};
@@ -166,7 +144,7 @@ static void enter_landlock(const struct sandbox_needs *needs)
         tell("Landlock", strerror(errno));
         return;
     }
-    allow_needs(ruleset, needs, version >= 4);
+    allow_needs(ruleset, role, needs, version >= 4);
     if (syscall(LANDLOCK_RESTRICT, ruleset, 0) != 0)
         tell("Landlock", strerror(errno));
     (void)close(ruleset);
@@ -188,7 +166,7 @@ void sandbox_enter(enum sandbox_role role, const struct sandbox_needs *needs)
         tell("no_new_privs", strerror(errno));
         return;
     }
-    enter_landlock(needs);
+    enter_landlock(role, needs);
     problem = sandbox_filter_calls(role, needs);
     if (problem != NULL)
         tell("seccomp", problem);

@@ -16,15 +16,14 @@
 
 static const char *const promises[] = {
     [SANDBOX_KEEPER] = "stdio rpath sendfd",
+    [SANDBOX_LOOKUP] = "stdio rpath dns proc recvfd",
     [SANDBOX_PIPE] = "stdio proc",
     [SANDBOX_LISTEN] = "stdio inet proc",
-    [SANDBOX_DAEMON] = "stdio rpath cpath inet unix dns proc recvfd",
+    [SANDBOX_DAEMON] = "stdio rpath cpath inet unix proc sendfd recvfd",
 };
 
 void sandbox_enter(enum sandbox_role role, const struct sandbox_needs *needs)
 {
-    for (size_t i = 0; i < needs->beside_count; i++)
-        (void)unveil(needs->beside[i], "r"); /* by name: what takes its place can be read as well */
     if (needs->removes != NULL)
         (void)unveil(needs->removes, "c");
     if (pledge(promises[role], "") != 0)

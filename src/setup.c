@@ -16,6 +16,7 @@
 #include "identity.h"
 #include "key_file.h"
 #include "log.h"
+#include "lookup.h"
 #include "notify.h"
 #include "protect.h"
 #include "zone.h"
@@ -153,11 +154,20 @@ static int open_by_keeper(void *keeper, const char *path)
     return keeper_open(keeper, path);
 }
 
+/* Without it the process runs, and what needs it says so. */
+static void start_lookup(void)
+{
+    if (lookup_start() != OK)
+        log_event(LOG_ERROR, "lookup", NULL, strerror(errno), NULL);
+}
+
 void setup_confine(struct setup *setup, enum sandbox_role role, const struct sandbox_needs *needs)
 {
     setup->who.open = open_by_keeper;
     setup->who.open_context = &setup->keeper;
     zone_hold(); /* which the times of the peers file are in, also when it is read again */
+    if (needs->resolves)
+        start_lookup();
     sandbox_enter(role, needs);
 }
 

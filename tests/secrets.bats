@@ -107,6 +107,28 @@ has_no_child() {
     holds_no_key "$forward" alice/identity
 }
 
+@test "who resolves names for forward has no key and no connection, is confined, and ends with it" {
+    needs_memory
+    start_listener
+    mkfifo ready-too
+    KITH_DIR=alice "$KITH" forward --ready-fd 9 0 "bob@localhost:${address##*:}" 9>ready-too \
+        2>alice.err 3>&- &
+    also_started $!
+    local forward=$! lookup
+    read -r -t "$limit" _ <ready-too
+    lookup=$(tr ' ' '\n' <"/proc/$forward/task/$forward/children" | sed -n 2p)
+    [ "$(in_memory "$lookup" "$(seed_of alice/identity)")" = 0 ]
+    [ "$(find "/proc/$lookup/fd" -lname 'socket:*' | wc -l)" = 1 ]
+    [ -z "$(find "/proc/$lookup/fd" -type l ! -lname 'socket:*' ! -lname /dev/null)" ]
+    eventually grep -q '^Seccomp:.*2' "/proc/$lookup/status"
+    kill -KILL "$forward"
+    eventually has_ended "$lookup"
+}
+
+has_ended() {
+    ! kill -0 "$1" 2>/dev/null || grep -q '^State:.*Z' "/proc/$1/status"
+}
+
 @test "neither leaves a core file, nor can be traced by its user" {
     start_listener
     grep -q '^Max core file size  *0  *0 ' "/proc/$listener/limits"

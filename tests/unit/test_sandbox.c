@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,19 +217,27 @@ static void check_sockets(void)
 /* What no role may do. */
 static void check_everybody(void)
 {
-    check_sockets();
     check_local_time();
     CHECK(refused(try_execute()), "no program is executed");
-    CHECK(refused(try_fork()), "no process is made");
     CHECK(refused(syscall(SYS_ptrace, 0, 0, 0, 0)), "no process is traced");
     CHECK(refused(syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0)),
           "no other process's memory is read");
     CHECK(refused(kill(getppid(), 0)), "no other process is signalled");
-    CHECK(refused(try_open("/etc/passwd", O_RDONLY)), "no file of the system is read");
+    CHECK(refused(try_open(kept, O_WRONLY)), "no file is written");
     CHECK(refused(try_open("/tmp/kith-sandbox-new", O_WRONLY | O_CREAT)), "no file is made");
     CHECK(refused(syscall(SYS_setuid, 0)), "no identity is taken");
     CHECK(refused(syscall(SYS_bpf, 0, NULL, 0)), "no program for the kernel is loaded");
     CHECK(refused(syscall(SYS_io_uring_setup, 1, NULL)), "no way around the filter is opened");
+}
+
+/* What only who resolves names may do. */
+static void check_network(void)
+{
+    check_sockets();
+    CHECK(refused(try_fork()), "no process is made");
+    CHECK(refused(try_open("/etc/passwd", O_RDONLY)), "no file of the system is read");
+    CHECK(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED,
+          "no memory is made executable");
 }
 
 static void check_unbound(void)
@@ -238,12 +247,33 @@ static void check_unbound(void)
 
 static void check_keeper(void)
 {
+    check_sockets();
+    CHECK(refused(try_fork()), "no process is made");
     CHECK(refused(socket(AF_INET, SOCK_STREAM, 0)), "no socket is made");
     CHECK(refused(accept(0, NULL, NULL)), "no call is accepted");
-    CHECK(try_open(beside, O_RDONLY) >= 0, "what is in the folder of its file is read");
-    CHECK(refused(try_open(kept, O_WRONLY)), "but not written");
+    CHECK(try_open(beside, O_RDONLY) >= 0, "a file is read");
+    CHECK(refused(rename(beside, kept)), "and not renamed");
     CHECK(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED,
           "no memory is made executable");
+}
+
+/* Who resolves names reads files, and asks; and does nothing else. */
+static void check_lookup(void)
+{
+    CHECK(try_open(beside, O_RDONLY) >= 0, "a file is read");
+    CHECK(try_open("/etc/passwd", O_RDONLY) >= 0, "one of the system as well");
+    CHECK(try_socket(AF_INET, SOCK_DGRAM, 0) >= 0, "a name server is asked");
+    CHECK(try_socket(AF_NETLINK, SOCK_RAW, 0) >= 0, "and the kernel, for our addresses");
+    CHECK(refused(try_socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP)), "by no other protocol");
+    CHECK(refused(try_socket(AF_INET, SOCK_RAW, IPPROTO_ICMP)), "nor by packets");
+    CHECK(refused(try_socket(AF_PACKET, SOCK_RAW, 0)), "of no kind");
+    CHECK(refused(try_connect(other_port)), "no port is connected to");
+    CHECK(refused(try_abstract()), "no abstract UNIX socket is connected to");
+    CHECK(fast_open_refused(), "nor with a SYN that carries something");
+    CHECK(refused(accept(0, NULL, NULL)), "no call is accepted");
+    CHECK(refused(unlink(beside)), "nothing is removed");
+    CHECK(try_fork() > 0, "a child is made");
+    CHECK(refused(syscall(SYS_clone, SIGCHLD | CLONE_NEWUSER, 0, 0, 0, 0)), "of this world alone");
 }
 
 /* C libraries ask whether something is a terminal in three ways. */
@@ -372,21 +402,21 @@ static int listen_abstract(void)
 
 static void run(void)
 {
-    const char *files[] = {kept};
-    const struct sandbox_needs none = {.beside = NULL};
-    const struct sandbox_needs keeper = {.beside = files, .beside_count = 1};
+    const struct sandbox_needs none = {.reads = false};
+    const struct sandbox_needs reads = {.reads = true};
     const struct sandbox_needs serve = {.connects = true, .port = allowed_port};
     const struct sandbox_needs path = {.connects_locally = true};
     const struct sandbox_needs forward = {.connects = true, .removes = kept};
     const struct sandbox_needs source = {.connects = true, .binds = true};
 
-    in_role(SANDBOX_KEEPER, &keeper, CHECKS(check_unbound, check_keeper));
-    in_role(SANDBOX_PIPE, &none, CHECKS(check_unbound, check_pipe));
-    in_role(SANDBOX_LISTEN, &none, CHECKS(check_unbound, check_listen));
-    in_role(SANDBOX_DAEMON, &serve, CHECKS(check_unbound, check_daemon));
-    in_role(SANDBOX_DAEMON, &path, CHECKS(check_unbound, check_path));
-    in_role(SANDBOX_DAEMON, &forward, CHECKS(check_unbound, check_forward));
-    in_role(SANDBOX_DAEMON, &source, CHECKS(check_source));
+    in_role(SANDBOX_KEEPER, &reads, CHECKS(check_unbound, check_keeper));
+    in_role(SANDBOX_LOOKUP, &reads, CHECKS(check_lookup));
+    in_role(SANDBOX_PIPE, &none, CHECKS(check_network, check_unbound, check_pipe));
+    in_role(SANDBOX_LISTEN, &none, CHECKS(check_network, check_unbound, check_listen));
+    in_role(SANDBOX_DAEMON, &serve, CHECKS(check_network, check_unbound, check_daemon));
+    in_role(SANDBOX_DAEMON, &path, CHECKS(check_network, check_unbound, check_path));
+    in_role(SANDBOX_DAEMON, &forward, CHECKS(check_network, check_unbound, check_forward));
+    in_role(SANDBOX_DAEMON, &source, CHECKS(check_network, check_source));
 }
 
 int main(void)

@@ -1,0 +1,254 @@
+#!/usr/bin/env bats
+# shellcheck shell=bats
+# Files that are put in the place of others while serve and forward run: they are found again as
+# any program would find them, by their names.
+
+# shellcheck source-path=SCRIPTDIR
+source "$BATS_TEST_DIRNAME/helpers.bash"
+source "$BATS_TEST_DIRNAME/daemons.bash"
+
+needs_mounts() {
+    unshare -m true 2>/dev/null || skip "no mounts of our own to be had here"
+}
+
+# reads_again LOG PID: the daemon reads the peers file again, and says that it has.
+reads_again() {
+    local before
+    before=$(grep -c "read again" "$1") || true
+    kill -HUP "$2"
+    eventually has_more "$1" "$before"
+}
+
+has_more() {
+    [ "$(grep -c "read again" "$1")" -gt "$2" ]
+}
+
+# knows FOLDER WHO...: the peers file in this folder, made with what is above it.
+knows() {
+    mkdir -p "$1"
+    cat "${@:2}" >"$1/peers"
+}
+
+# alice_may, alice_may_not: a call of hers, after the peers were read again.
+alice_may() {
+    reads_again serve.err "$server"
+    as alice check "bob@$address"
+}
+
+alice_may_not() {
+    reads_again serve.err "$server"
+    run -5 as alice check "bob@$address"
+}
+
+@test "a peers file that is a link: to another file each time, in other folders" {
+    knows one alice/identity.pub
+    knows two carol/identity.pub
+    knows three alice/identity.pub
+    ln -sf ../one/peers bob/peers
+    start_serve 1
+    as alice check "bob@$address"
+    ln -s ../two/peers next && mv -T next bob/peers
+    rm -r one
+    alice_may_not
+    ln -s "$PWD/three/peers" next && mv -T next bob/peers
+    alice_may
+}
+
+# volume NUMBER WHO: a mounted volume of settings is renewed: a folder that a link names is swapped.
+volume() {
+    knows "volume/..$1" "$2/identity.pub"
+    ln -s "..$1" volume/..next
+    mv -T volume/..next volume/..data
+}
+
+@test "a peers file whose folder is swapped, as a mounted volume of settings does it" {
+    local path
+    for path in volume/peers volume/..data/peers; do
+        volume one alice
+        ln -sf ..data/peers volume/peers
+        start_serve -a "$path" 1
+        as alice check "bob@$address"
+        volume two carol
+        rm -r volume/..one
+        alice_may_not
+        volume one alice
+        rm -r volume/..two
+        alice_may
+    done
+}
+
+@test "a peers file whose folder was moved away, and another put in its place" {
+    knows here/etc alice/identity.pub
+    knows next/etc carol/identity.pub
+    start_serve -a "$PWD/here/etc/peers" 1
+    mv here before
+    mv next here
+    alice_may_not
+}
+
+@test "a key that --peer names, in a folder that is swapped" {
+    mkdir one two
+    cp alice/identity.pub one/it.pub
+    cp carol/identity.pub two/it.pub
+    ln -s one keys
+    start_serve -p keys/it.pub 1
+    as alice check "bob@$address"
+    ln -s two next && mv -T next keys
+    alice_may_not
+}
+
+# A folder that is /etc for the daemon, and that we can change under it.
+own_etc() {
+    needs_mounts
+    mkdir etc
+    cp -R /etc/ssl /etc/nsswitch.conf /etc/passwd etc 2>/dev/null || true
+    printf '%s\n' 'hosts: files' >etc/nsswitch.conf
+    launcher=(unshare -m sh -c 'mount --bind etc /etc && exec "$@"' launcher)
+}
+
+# carries: a connection to the forward reaches bob's cat.
+carries() {
+    [ "$(bounded python3 -c '
+import socket, sys
+with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as sock:
+    sock.sendall(b"hello")
+    sock.shutdown(socket.SHUT_WR)
+    print(sock.recv(99).decode())' "${near##*:}" 2>/dev/null)" = hello ]
+}
+
+# forward_by_name: alice forwards to bob, where a name says he is.
+forward_by_name() {
+    start_daemon alice forward.err forward 127.0.0.1:0 "bob@bob.test:${address##*:}"
+    near=$daemon_address
+}
+
+@test "/etc/hosts: made after the start, renamed over, removed" {
+    start_serve --exec cat
+    own_etc
+    forward_by_name
+    run ! carries
+    says forward.err "bob.test"
+    echo 127.0.0.1 bob.test >etc/hosts
+    carries
+    echo 127.0.0.9 bob.test >etc/next && mv etc/next etc/hosts
+    run ! carries
+    echo 127.0.0.1 bob.test >etc/next && mv etc/next etc/hosts
+    carries
+}
+
+@test "/etc/hosts and nsswitch.conf that are links, whose targets are replaced" {
+    start_serve --exec cat
+    own_etc
+    mkdir etc/one etc/two
+    echo 127.0.0.9 bob.test >etc/one/hosts
+    echo 127.0.0.1 bob.test >etc/two/hosts
+    echo 'hosts: files' >etc/one/nsswitch.conf
+    cp etc/one/nsswitch.conf etc/two
+    rm etc/nsswitch.conf
+    ln -s one etc/now
+    ln -s now/hosts now/nsswitch.conf etc
+    forward_by_name
+    run ! carries
+    ln -s two etc/next && mv -T etc/next etc/now
+    rm -r etc/one
+    carries
+}
+
+@test "a target's name is found again by serve" {
+    start_echo
+    own_etc
+    echo 127.0.0.9 target.test >etc/hosts
+    start_serve "target.test:$echo_port"
+    run -8 dial <<<hello
+    echo 127.0.0.1 target.test >etc/next && mv etc/next etc/hosts
+    [ "$(dial <<<hello)" = hello ]
+}
+
+# start_echo: something that says back what it is told, at $echo_port.
+start_echo() {
+    rm -f told && mkfifo told
+    python3 -c '
+import socket
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+while True:
+    sock = server.accept()[0]
+    while data := sock.recv(65536):
+        sock.sendall(data)
+    sock.close()' >told 3>&- 8>&- &
+    also_started $!
+    read -r -t "$limit" echo_port <told
+}
+
+@test "/etc/resolv.conf: made after the start, and renamed over" {
+    start_serve --exec cat
+    own_etc
+    echo 'hosts: dns' >etc/nsswitch.conf
+    needs_name_server
+    forward_by_name
+    run ! carries
+    echo "nameserver 127.0.0.77" >etc/next && mv etc/next etc/resolv.conf
+    carries
+}
+
+# needs_name_server: one that says of every name that it is 127.0.0.1.
+needs_name_server() {
+    rm -f told && mkfifo told
+    python3 "$tools/name_server.py" 127.0.0.77 >told 3>&- 8>&- &
+    also_started $!
+    read -r -t "$limit" _ <told || skip "no name server at port 53 to be had here"
+}
+
+@test "a name server that says nothing holds nobody up but who asks it" {
+    own_etc
+    echo 'hosts: files dns' >etc/nsswitch.conf
+    needs_name_server
+    echo "127.0.0.1 quick.test" >etc/hosts
+    printf '%s\n' "nameserver 127.0.0.77" "options timeout:30" >etc/resolv.conf
+    start_serve --exec cat
+    for name in silent quick; do
+        echo "addr=\"$name.test:${address##*:}\" $(cat bob/identity.pub)" >alice/peers
+        [ "$name" = quick ] || start_daemon alice forward.err forward -w 2s 127.0.0.1:0 bob
+    done
+    near=$daemon_address
+    bounded python3 -c 'import socket, sys, time
+for _ in range(8):
+    globals().setdefault("all", []).append(socket.create_connection(("127.0.0.1", int(sys.argv[1]))))
+time.sleep(60)' "${near##*:}" 3>&- 8>&- &
+    also_started $!
+    eventually asks_for_names
+    reads_again forward.err "$daemon"
+    carries
+    says forward.err "silent.test.*in time"
+    kill "$daemon"
+    ends "$daemon" 0
+}
+
+# The name server has been asked.
+asks_for_names() {
+    [ -e asked ]
+}
+
+@test "a link-local address with a zone is reached from the sandbox" {
+    unshare -n true 2>/dev/null || skip "no network of our own to be had here"
+    cat >script <<'END'
+ip link set lo up && ip addr add fe80::7/64 dev lo nodad || exit 77
+KITH_DIR=bob "$KITH" serve --ready-fd 9 '[fe80::7%lo]:0' --exec cat 9>ready 2>bob.err &
+read -r address <ready
+KITH_DIR=alice "$KITH" forward --ready-fd 9 127.0.0.1:0 "bob@[fe80::7%lo]:${address##*:}" 9>ready 2>alice.err &
+read -r near <ready
+echo hello | python3 -c '
+import socket, sys
+with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as sock:
+    sock.sendall(sys.stdin.buffer.read())
+    sock.shutdown(socket.SHUT_WR)
+    print(sock.recv(99).decode(), end="")' "${near##*:}" >got
+kill %1 %2
+wait
+END
+    mkfifo ready
+    local status=0
+    bounded unshare -n bash script 3>&- || status=$?
+    [ "$status" -ne 77 ] || skip "no link-local address to be had here"
+    [ "$(cat got)" = hello ]
+}
