@@ -5,10 +5,12 @@ VERSION = 0.1.0
 FLAVOUR = release
 CONFIG = config.mk
 FUZZ_SECONDS = 600
+# What is in the tarball; where configure was called from elsewhere, these are links to the source.
+SOURCES = .ci .clang-format .clang-tidy .gitignore CHANGELOG LICENSE Makefile README bench configure contrib keys man src tests
 GCOV = gcov
 
 # Only what needs no compiler does without config.mk.
-ifneq ($(if $(MAKECMDGOALS),$(filter-out help clean distclean dist,$(MAKECMDGOALS)),all),)
+ifneq ($(if $(MAKECMDGOALS),$(filter-out help clean distclean dist fresh,$(MAKECMDGOALS)),all),)
 include $(CONFIG)
 endif
 
@@ -45,7 +47,7 @@ SANITIZER_OPTIONS = ASAN_OPTIONS=detect_leaks=1:exitcode=99 \
 VALGRIND = valgrind -q --leak-check=full --error-exitcode=99
 
 .PHONY: all help programs fuzzers demo check unit asan tsan valgrind lint fuzz fuzz-quick cover \
-	bench install uninstall dist clean distclean
+	bench fresh install uninstall dist clean distclean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -62,6 +64,7 @@ help:
 	@echo 'make fuzz            every fuzzer for FUZZ_SECONDS=600 (make fuzz-quick: 20)'
 	@echo 'make cover           how much of each source file the tests run'
 	@echo 'make bench           measure'
+	@echo 'make fresh           what README says, on systems that were just installed (as root)'
 	@echo 'make install         DESTDIR= PREFIX= BINDIR= MANDIR= (make uninstall: the reverse)'
 	@echo 'make dist            the release tarball of the last commit, in dist/'
 	@echo 'make clean           (make distclean: and what configure wrote)'
@@ -151,10 +154,14 @@ uninstall:
 
 # git gives every file the time of the commit, and gzip -n adds none: the same commit makes the
 # same tarball.
+SOURCE = $(shell if [ -L configure ]; then dirname "$$(readlink configure)"; else pwd -P; fi)
 dist:
+	@cd '$(SOURCE)' && top=$$(git rev-parse --show-toplevel) && git rev-parse -q --verify HEAD \
+		>/dev/null && [ "$$top" = "$$(pwd -P)" ] || { echo 'make dist: the tarball is made of the last' \
+		'commit, and git knows of none here' >&2; exit 1; }
 	@mkdir -p dist
-	git -c tar.umask=0022 archive --format=tar --prefix=kith-$(VERSION)/ \
-		-o dist/kith-$(VERSION).tar HEAD
+	git -C '$(SOURCE)' -c tar.umask=0022 archive --format=tar --prefix=kith-$(VERSION)/ HEAD \
+		>dist/kith-$(VERSION).tar
 	gzip -9nf dist/kith-$(VERSION).tar
 
 clean:
@@ -162,5 +169,6 @@ clean:
 
 distclean: clean
 	rm -rf config.mk dist
+	@[ ! -L configure ] || rm -f $(SOURCES)
 
 -include $(wildcard $(B)/*.d $(B)/tests/unit/*.d $(B)/tests/fuzz/*.d)
