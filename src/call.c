@@ -30,14 +30,13 @@ void call_complain(const struct call *call, enum kith_error error, const struct 
     char which[WHICH_SIZE], why[256], skew[64];
 
     describe(which, callee, &call->reached);
-    if (call->why != NULL) {
-        (void)snprintf(why, sizeof(why), "%s: %s", error_text(error), call->why);
+    if (call->why != NULL) { /* before there was anybody to shake hands with */
+        (void)snprintf(why, sizeof(why), "%s: %s",
+                       error_text(error == ERR_HANDSHAKE_TIMEOUT ? ERR_CONNECT : error), call->why);
     } else if (error == ERR_CLOCK_AHEAD || error == ERR_CLOCK_BEHIND) {
         clock_format_skew(skew, sizeof(skew), call->greeting.handshake.peer_timestamp_ms,
                           call->greeting.answered_wall_ms);
         (void)snprintf(why, sizeof(why), "the clocks disagree: its clock is %s ours", skew);
-    } else if (error == ERR_HANDSHAKE_TIMEOUT && call->reached.len == 0) {
-        (void)snprintf(why, sizeof(why), "cannot be reached in time");
     } else {
         (void)snprintf(why, sizeof(why), "%s", error_text(error));
     }

@@ -117,23 +117,30 @@ static enum kith_error greet(struct daemon *daemon, struct connection *connectio
 
 /*
  * Connect to the target by the handshake's timeout. A port alone is on either loopback address:
- * tried as numbers, since the resolver would take longer than all the rest.
+ * tried as numbers, since the resolver would take longer than all the rest. tried is the address
+ * that *reason is about.
  */
-static enum kith_error connect_target(const struct serve *serve, int *fd, const char **reason)
+static enum kith_error connect_target(const struct serve *serve, int *fd,
+                                      char tried[static ADDRESS_TEXT_SIZE], const char **reason)
 {
-    static const char *const loopback[] = {"127.0.0.1", "::1"};
     static const struct net_options net = {.family = AF_UNSPEC};
     int64_t deadline_ms = clock_deadline_ms(serve->setup.options->handshake_timeout_ms);
     struct address target = serve->target;
     bool any = target.host[0] == '\0' && target.path[0] == '\0';
+    const char *other_reason;
     struct net_peer reached;
-    enum kith_error error = ERR_CONNECT;
+    enum kith_error error;
 
-    for (size_t i = 0; any && error == ERR_CONNECT && i < 2; i++) {
-        (void)snprintf(target.host, sizeof(target.host), "%s", loopback[i]);
-        error = net_connect(&target, &net, deadline_ms, fd, &reached, reason);
+    if (any)
+        memcpy(target.host, "127.0.0.1", sizeof("127.0.0.1"));
+    address_format(tried, &target);
+    error = net_connect(&target, &net, deadline_ms, fd, &reached, reason);
+    if (any && error == ERR_CONNECT) {
+        memcpy(target.host, "::1", sizeof("::1"));
+        if (net_connect(&target, &net, deadline_ms, fd, &reached, &other_reason) == OK)
+            error = OK;
     }
-    return any ? error : net_connect(&target, &net, deadline_ms, fd, &reached, reason);
+    return error;
 }
 
 /* Connect to the target and tell it who has called, if it is to know. -1 if that fails. */
@@ -142,13 +149,13 @@ static int reach_target(const struct serve *serve, const struct connection *conn
     const struct options *options = serve->setup.options;
     struct net_peer local;
     uint8_t header[PROXY_HEADER_MAX];
-    char which[DAEMON_WHICH_SIZE], why[256];
+    char which[DAEMON_WHICH_SIZE], tried[ADDRESS_TEXT_SIZE], why[ADDRESS_TEXT_SIZE + 128];
     const char *reason = NULL;
     enum kith_error error;
     size_t len;
     int fd;
 
-    error = connect_target(serve, &fd, &reason);
+    error = connect_target(serve, &fd, tried, &reason);
     if (error == OK && options->proxy_protocol) {
         net_local_address(connection->fd, &local);
         len = proxy_header(header, &connection->from, (struct sockaddr *)&local.address,
@@ -162,9 +169,10 @@ static int reach_target(const struct serve *serve, const struct connection *conn
     }
     if (fd < 0) {
         daemon_describe(which, connection, connection->from.text);
-        (void)snprintf(why, sizeof(why), "%s %s: %s", error_text(ERR_TARGET), serve->target_text,
+        (void)snprintf(why, sizeof(why), "%s %s: %s", error_text(ERR_TARGET), tried,
                        reason != NULL ? reason : error_text(error));
-        log_event(LOG_ERROR, "serve", which, why, NULL);
+        log_event(LOG_ERROR, "serve", which, why,
+                  error == ERR_HANDSHAKE_TIMEOUT ? error_hint(error) : NULL);
     }
     return fd;
 }

@@ -17,6 +17,8 @@
 
 #define STAGGER_MS 250 /* RFC 8305, section 5 */
 #define ATTEMPTS_MAX 32
+#define PAUSE_MOST_MS 20 /* between two tries at a full backlog */
+#define NO_ANSWER "no answer in time"
 
 struct race {
     const struct addrinfo *next; /* the first address not tried yet */
@@ -24,24 +26,24 @@ struct race {
     bool alone;                           /* there is one address only */
     struct pollfd attempts[ATTEMPTS_MAX]; /* under way */
     nfds_t count;
-    int last_errno; /* of the attempt that failed last */
+    const char *why; /* the attempt that failed last did */
 };
 
-/* Take the local address that --source gives, if it is of this family. */
-static bool bind_source(int fd, const struct addrinfo *to, const char *source)
+/* Take the local address that --source gives, if it is of this family. NULL, or why not. */
+static const char *bind_source(int fd, const struct addrinfo *to, const char *source)
 {
     struct addrinfo hints = {
         .ai_family = to->ai_family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
     struct addrinfo *from = NULL;
-    bool bound;
+    const char *why = NULL;
 
-    if (getaddrinfo(source, NULL, &hints, &from) != 0) {
-        errno = EADDRNOTAVAIL;
-        return false;
-    }
-    bound = bind(fd, from->ai_addr, from->ai_addrlen) == 0;
+    if (getaddrinfo(source, NULL, &hints, &from) != 0)
+        return "--source is no address of the same family";
+    if (bind(fd, from->ai_addr, from->ai_addrlen) != 0)
+        why = errno == EADDRNOTAVAIL ? "--source is no address of this machine"
+                                     : net_reason(errno, from->ai_addr);
     freeaddrinfo(from);
-    return bound;
+    return why;
 }
 
 /*
@@ -58,22 +60,27 @@ static void send_with_syn(int fd)
 #endif
 }
 
-/* Start on one address; -1 with errno if that fails at once. */
-static int start_attempt(const struct addrinfo *to, const struct net_options *options, bool alone)
+/* Start on one address; -1 if that fails at once. */
+static int start_attempt(struct race *race, const struct addrinfo *to)
 {
+    const struct net_options *options = race->options;
+    const char *why = NULL;
     int fd = net_socket(to->ai_family);
-    int saved;
 
-    if (fd < 0)
+    if (fd < 0) {
+        race->why = strerror(errno);
         return -1;
-    if (alone && options->first_with_syn)
+    }
+    if (race->alone && options->first_with_syn)
         send_with_syn(fd);
-    if ((options->source == NULL || bind_source(fd, to, options->source)) &&
-        (connect(fd, to->ai_addr, to->ai_addrlen) == 0 || errno == EINPROGRESS))
+    if (options->source != NULL)
+        why = bind_source(fd, to, options->source);
+    if (why == NULL && connect(fd, to->ai_addr, to->ai_addrlen) != 0 && errno != EINPROGRESS)
+        why = net_reason(errno, to->ai_addr);
+    if (why == NULL)
         return fd;
-    saved = errno;
+    race->why = why;
     (void)close(fd);
-    errno = saved;
     return -1;
 }
 
@@ -82,14 +89,13 @@ static void start_next(struct race *race)
 {
     while (race->next != NULL && race->count < ATTEMPTS_MAX) {
         const struct addrinfo *to = race->next;
-        int fd = start_attempt(to, race->options, race->alone);
+        int fd = start_attempt(race, to);
 
         race->next = to->ai_next;
         if (fd >= 0) {
             race->attempts[race->count++] = (struct pollfd){.fd = fd, .events = POLLOUT};
             return;
         }
-        race->last_errno = errno;
     }
 }
 
@@ -112,7 +118,7 @@ static int collect(struct race *race, bool *failed)
         race->attempts[i] = race->attempts[--race->count];
         if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &result, &len) == 0 && result == 0)
             return fd;
-        race->last_errno = result;
+        race->why = strerror(result);
         *failed = true;
         (void)close(fd);
     }
@@ -133,11 +139,12 @@ static int run(struct race *race, int64_t deadline_ms, enum kith_error *error)
         int ready = poll(race->attempts, race->count, clock_poll_timeout(until_ms));
 
         if (ready < 0 && errno != EINTR) {
-            race->last_errno = errno;
+            race->why = strerror(errno);
             break;
         }
         if (clock_now_ms() >= deadline_ms && ready <= 0) {
             *error = ERR_HANDSHAKE_TIMEOUT;
+            race->why = NO_ANSWER;
             break;
         }
         if (ready < 0)
@@ -153,20 +160,35 @@ static int run(struct race *race, int64_t deadline_ms, enum kith_error *error)
     return winner;
 }
 
-/* Connect to a UNIX socket: it answers at once or never. */
-static enum kith_error connect_path(const struct address *address, int *fd, const char **why)
+/*
+ * Connect to a UNIX socket. It answers at once, but for one whose backlog is full (EAGAIN): poll
+ * does not tell when there is a place in it again, so it is asked, at growing intervals.
+ */
+static enum kith_error connect_path(const struct address *address, int64_t deadline_ms, int *fd,
+                                    const char **why)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
+    int pause_ms = 1;
 
     memcpy(to.sun_path, address->path, sizeof(to.sun_path));
     *fd = net_socket(AF_UNIX);
-    if (*fd >= 0 && connect(*fd, (struct sockaddr *)&to, sizeof(to)) == 0)
-        return OK;
-    *why = strerror(errno);
-    if (*fd >= 0)
+    while (*fd >= 0 && connect(*fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
+        bool full = errno == EAGAIN;
+        int left_ms = clock_poll_timeout(deadline_ms);
+
+        if (full && left_ms > 0) {
+            (void)poll(NULL, 0, pause_ms < left_ms ? pause_ms : left_ms);
+            pause_ms = pause_ms * 2 < PAUSE_MOST_MS ? pause_ms * 2 : PAUSE_MOST_MS;
+            continue;
+        }
+        *why = full ? "its backlog is full" : strerror(errno);
         (void)close(*fd);
-    *fd = -1;
-    return ERR_CONNECT;
+        *fd = -1;
+        return full ? ERR_HANDSHAKE_TIMEOUT : ERR_CONNECT;
+    }
+    if (*fd < 0)
+        *why = strerror(errno);
+    return *fd >= 0 ? OK : ERR_CONNECT;
 }
 
 enum kith_error net_connect(const struct address *address, const struct net_options *options,
@@ -181,9 +203,11 @@ enum kith_error net_connect(const struct address *address, const struct net_opti
     memset(peer, 0, sizeof(*peer));
     if (address->path[0] != '\0') {
         address_format(peer->text, address);
-        return connect_path(address, fd, why);
+        return connect_path(address, deadline_ms, fd, why);
     }
     error = resolve(address, options->family, false, deadline_ms, &list, why);
+    if (error == ERR_HANDSHAKE_TIMEOUT)
+        *why = "its name was not resolved in time";
     if (error != OK)
         return error;
     race.next = list;
@@ -196,8 +220,7 @@ enum kith_error net_connect(const struct address *address, const struct net_opti
     resolve_free(list);
     if (*fd < 0) {
         peer->len = 0;
-        if (error == OK)
-            *why = strerror(race.last_errno);
+        *why = race.why;
         return error == OK ? ERR_CONNECT : error;
     }
     if (!race.alone) {
