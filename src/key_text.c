@@ -119,43 +119,71 @@ enum kith_error text_tidy(struct text *tidy, char *out, const char *bytes, size_
     return used > 0 ? OK : ERR_FILE_EMPTY;
 }
 
-bool pem_label(struct text tidy, struct text *label)
+bool text_is_pem(struct text text)
 {
-    if (!text_next_line(&tidy, label) || !text_starts(*label, PEM_BEGIN))
-        return false;
-    text_skip(label, strlen(PEM_BEGIN));
-    if (!text_ends(*label, PEM_DASHES))
-        return false;
-    label->len -= strlen(PEM_DASHES);
-    return true;
+    return text_starts(text, PEM_DASHES);
 }
 
-/* Whether a line is the END of this label. */
-static bool is_pem_end(struct text line, struct text label)
+/* Drop what was a line break: a real one, a blank, or a backslash and an n or r. */
+static bool skip_break(struct text *text)
 {
-    if (!text_starts(line, PEM_END))
-        return false;
-    text_skip(&line, strlen(PEM_END));
-    return line.len == label.len + strlen(PEM_DASHES) && text_ends(line, PEM_DASHES) &&
-           memcmp(line.at, label.at, label.len) == 0;
+    size_t count = 0;
+
+    if (text->len > 0 && memchr(" \t\r\n", text->at[0], 4) != NULL)
+        count = 1;
+    else if (text_starts(*text, "\\n") || text_starts(*text, "\\r"))
+        count = 2;
+    text_skip(text, count);
+    return count > 0;
 }
 
-enum kith_error pem_body(struct text tidy, struct text label, struct text *body)
+/* Move on to the first place where the text goes on with these words. */
+static bool find(struct text *text, const char *words)
 {
-    struct text line = {0};
+    while (text->len > 0 && !text_starts(*text, words))
+        text_skip(text, 1);
+    return text->len > 0;
+}
 
-    if (!text_next_line(&tidy, &line))
-        return ERR_KEY_DAMAGED;
-    *body = tidy;
-    while (text_next_line(&tidy, &line)) {
-        if (line.len > 0 && line.at[0] != '-')
-            continue;
-        if (!is_pem_end(line, label))
-            return ERR_KEY_DAMAGED;
-        body->len = (size_t)(line.at - body->at);
-        return tidy.len == 0 ? OK : ERR_KEY_FORMAT;
+/* A label has capitals, digits and blanks in it, and no line break. */
+static bool is_label(struct text text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.at[i];
+        if ((c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != ' ')
+            return false;
     }
-    return ERR_KEY_DAMAGED;
+    return text.len > 0;
+}
+
+enum kith_error pem_open(struct text *label, struct text *body, struct text tidy)
+{
+    struct text rest = tidy;
+
+    if (!text_starts(rest, PEM_BEGIN))
+        return ERR_KEY_FRAME;
+    text_skip(&rest, strlen(PEM_BEGIN));
+    label->at = rest.at;
+    if (!find(&rest, PEM_DASHES))
+        return ERR_KEY_FRAME;
+    label->len = (size_t)(rest.at - label->at);
+    if (!is_label(*label))
+        return ERR_KEY_FRAME;
+    text_skip(&rest, strlen(PEM_DASHES));
+    body->at = rest.at;
+    if (!find(&rest, PEM_END))
+        return ERR_KEY_DAMAGED;
+    body->len = (size_t)(rest.at - body->at);
+    text_skip(&rest, strlen(PEM_END));
+    if (rest.len < label->len || memcmp(rest.at, label->at, label->len) != 0)
+        return ERR_KEY_DAMAGED;
+    text_skip(&rest, label->len);
+    if (!text_starts(rest, PEM_DASHES))
+        return ERR_KEY_DAMAGED;
+    text_skip(&rest, strlen(PEM_DASHES));
+    while (skip_break(&rest))
+        continue;
+    return rest.len == 0 ? OK : ERR_KEY_FORMAT;
 }
 
 enum kith_error pem_decode(uint8_t *out, size_t size, size_t *len, struct text body)
@@ -166,13 +194,14 @@ enum kith_error pem_decode(uint8_t *out, size_t size, size_t *len, struct text b
     int decoded = 0;
     enum kith_error error = OK;
 
-    for (size_t i = 0; error == OK && i < body.len; i++) {
-        if (strchr(" \t\r\n", body.at[i]) != NULL)
+    while (error == OK && body.len > 0) {
+        if (skip_break(&body))
             continue;
         if (count < most)
-            digits[count++] = body.at[i];
+            digits[count++] = body.at[0];
         else
             error = ERR_FILE_TOO_LARGE;
+        text_skip(&body, 1);
     }
     if (error == OK) {
         decoded = crypto_base64_decode(out, digits, count);

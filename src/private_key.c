@@ -10,21 +10,23 @@
 #include "pkcs8.h"
 
 /* PEM, by its label. */
-static enum kith_error parse_pem(uint8_t seed[static KEY_SIZE], struct text tidy, struct text label,
+static enum kith_error parse_pem(uint8_t seed[static KEY_SIZE], struct text tidy,
                                  crypto_passphrase *ask, void *context)
 {
+    struct text label = {0};
+    struct text body = {0};
+    enum kith_error error = pem_open(&label, &body, tidy);
     bool openssh = text_equals(label, "OPENSSH PRIVATE KEY");
     bool plain = text_equals(label, "PRIVATE KEY");
     bool encrypted = text_equals(label, "ENCRYPTED PRIVATE KEY");
-    struct text body = {0};
-    enum kith_error error = OK;
 
+    if (error == ERR_KEY_FRAME)
+        return error;
     if (text_ends(label, "PUBLIC KEY"))
         return ERR_KEY_PUBLIC;
     if (!openssh && !plain &&
         !encrypted) /* RSA, EC, DSA PRIVATE KEY: the forms older than PKCS#8 */
         return text_ends(label, " PRIVATE KEY") ? ERR_KEY_TYPE : ERR_KEY_FORMAT;
-    error = pem_body(tidy, label, &body);
     if (error != OK)
         return error;
     if (openssh)
@@ -57,14 +59,13 @@ enum kith_error private_key_parse(uint8_t seed[static KEY_SIZE], const char *tex
 {
     char copy[KEY_FILE_MAX + 1];
     struct text tidy = {0};
-    struct text label = {0};
     enum kith_error error = OK;
 
     if (len > KEY_FILE_MAX)
         return ERR_FILE_TOO_LARGE;
     error = text_tidy(&tidy, copy, text, len, '\0');
-    if (error == OK && pem_label(tidy, &label))
-        error = parse_pem(seed, tidy, label, ask, context);
+    if (error == OK && text_is_pem(tidy))
+        error = parse_pem(seed, tidy, ask, context);
     else if (error == OK)
         error = parse_line(seed, tidy);
     if (error != OK)

@@ -44,18 +44,20 @@ enum kith_error public_key_scan(uint8_t key[static KEY_SIZE], const char *text, 
     return crypto_ed25519_check_point(key);
 }
 
-static enum kith_error parse_pem(uint8_t key[static KEY_SIZE], struct text tidy, struct text label)
+static enum kith_error parse_pem(uint8_t key[static KEY_SIZE], struct text tidy)
 {
+    struct text label = {0};
     struct text body = {0};
-    enum kith_error error = OK;
+    enum kith_error error = pem_open(&label, &body, tidy);
 
+    if (error == ERR_KEY_FRAME)
+        return error;
     if (text_ends(label, "PRIVATE KEY"))
         return ERR_KEY_PRIVATE;
     if (!text_ends(label, "PUBLIC KEY"))
         return ERR_KEY_FORMAT;
     if (!text_equals(label, "PUBLIC KEY"))
         return ERR_KEY_TYPE; /* RSA PUBLIC KEY: the form older than SubjectPublicKeyInfo */
-    error = pem_body(tidy, label, &body);
     if (error == OK)
         error = pkcs8_public_key(key, body);
     return error != OK ? error : crypto_ed25519_check_point(key);
@@ -89,15 +91,14 @@ enum kith_error public_key_parse(uint8_t key[static KEY_SIZE], char name[static 
 {
     char copy[KEY_FILE_MAX + 1];
     struct text tidy = {0};
-    struct text label = {0};
     enum kith_error error = OK;
 
     name[0] = '\0';
     if (len > KEY_FILE_MAX)
         return ERR_FILE_TOO_LARGE;
     error = text_tidy(&tidy, copy, text, len, '#');
-    if (error == OK && pem_label(tidy, &label))
-        error = parse_pem(key, tidy, label);
+    if (error == OK && text_is_pem(tidy))
+        error = parse_pem(key, tidy);
     else if (error == OK)
         error = parse_line(key, name, tidy);
     if (error == ERR_KEY_PRIVATE) /* what was copied is a secret after all */

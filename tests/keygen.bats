@@ -235,6 +235,42 @@ homeless() {
     done
 }
 
+# lost FILE WAY: what a secret store or a shell leaves of a key's lines, on stdout.
+lost() {
+    case $2 in
+    blanks) tr '\n' ' ' <"$1" && echo ;;
+    backslashes) awk '{ printf "%s\\n", $0 } END { print "" }' "$1" ;;
+    crlf) awk '{ printf "%s\\r\\n", $0 }' "$1" ;;
+    nothing) tr -d '\n' <"$1" ;;
+    esac
+}
+
+@test "a key whose line breaks were lost is read all the same" {
+    kith keygen pem
+    ssh-keygen -q -t ed25519 -N '' -f ssh
+    openssl pkey -in pem -aes256 -passout pass:sesame -out locked
+    openssl pkey -in pem -pubout -out public.pem
+    echo sesame >word
+    install -m 600 /dev/null key
+    chmod 600 locked word
+    for way in blanks backslashes crlf nothing; do
+        lost pem $way >key
+        is_key key "$(kith pubkey pem)"
+        has_public key "$(kith pubkey pem)"
+        lost ssh $way >key
+        is_key key "$(kith pubkey ssh)"
+        lost locked $way >key
+        is_key key "$(kith pubkey pem)" --passphrase-file word
+        lost public.pem $way >key.pub
+        has_public key.pub "$(kith pubkey pem)"
+        refused 5 'our own key' -- kith dial -w 2s -i pem ./key.pub@127.0.0.1:1
+    done
+    tr -d '[:space:]' <pem >key
+    refused 3 key 'line breaks lost' -- use key
+    { lost pem blanks && lost pem blanks; } >key
+    refused 3 key -- use key
+}
+
 @test "an encrypted PKCS#8 key opens with --passphrase-file, and with nothing else" {
     kith keygen key
     hex=$(kith pubkey key)

@@ -78,7 +78,19 @@ static const char openssh_crlf[] =
         "AAAECbV8TpJTM8KQfXfB8DKANevxPOmsfYMJoQXCPqBPewyuDt8Ju7YTD8G6k/E27YgPg7\r\n"
         "a0qvc8BJxiRfESK3msdcAAAAAAECAwQF\r\n-----END OPENSSH PRIVATE KEY-----  ";
 
+#define LOST "-----BEGIN PRIVATE KEY----- "
+#define LOST_END " -----END PRIVATE KEY-----"
+#define PKCS8_BODY "MC4CAQAwBQYDK2VwBCIEICnZ7NbWUiSe8HDqZ+agYUGwrOzUxSW3M+TI87elwNFo"
+
 static const struct form private_forms[] = {
+    {"PKCS#8 with blanks for line breaks", LOST PKCS8_BODY LOST_END "\n", PKCS8_SEED},
+    {"PKCS#8 with \\n for line breaks",
+     "-----BEGIN PRIVATE KEY-----\\n" PKCS8_BODY "\\n-----END PRIVATE KEY-----\\n\n", PKCS8_SEED},
+    {"PKCS#8 with \\r\\n for line breaks",
+     "-----BEGIN PRIVATE KEY-----\\r\\n" PKCS8_BODY "\\r\\n-----END PRIVATE KEY-----\\r\\n",
+     PKCS8_SEED},
+    {"PKCS#8 without any line break",
+     "-----BEGIN PRIVATE KEY-----" PKCS8_BODY "-----END PRIVATE KEY-----", PKCS8_SEED},
     {"OpenSSH", OPENSSH_PRIVATE, OPENSSH_SEED},
     {"OpenSSH with BOM, CRLF, blanks, no last newline", openssh_crlf, OPENSSH_SEED},
     {"PKCS#8", PKCS8_PRIVATE, PKCS8_SEED},
@@ -142,7 +154,13 @@ static const struct refusal private_refusals[] = {
     {"a legacy RSA key", "-----BEGIN RSA PRIVATE KEY-----\n", ERR_KEY_TYPE},
     {"a certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
      ERR_KEY_FORMAT},
-    {"a frame without its dashes", "-----BEGIN PRIVATE KEY--\n", ERR_KEY_FORMAT},
+    {"a frame without its dashes", "-----BEGIN PRIVATE KEY--\n", ERR_KEY_FRAME},
+    {"a frame without its blanks", "-----BEGINPRIVATEKEY-----MC4C-----ENDPRIVATEKEY-----",
+     ERR_KEY_FRAME},
+    {"two on one line", LOST PKCS8_BODY LOST_END " " LOST PKCS8_BODY LOST_END, ERR_KEY_FORMAT},
+    {"one line that is cut", LOST PKCS8_BODY " -----END PRIVATE KEY", ERR_KEY_DAMAGED},
+    {"a backslash before another letter",
+     "-----BEGIN PRIVATE KEY-----\\t" PKCS8_BODY "-----END PRIVATE KEY-----", ERR_KEY_DAMAGED},
 };
 
 static void test_private(void)

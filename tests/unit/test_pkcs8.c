@@ -226,7 +226,9 @@ static void test_pem_damage(void)
     static char large[8192];
     for (size_t len = 1; refused && len < strlen(pem_plain) - 1; len++) {
         enum kith_error error = private_key_parse(seed, pem_plain, len, answer, &given);
-        refused = error == (len < body - 1 ? ERR_KEY_FORMAT : ERR_KEY_DAMAGED);
+        refused = error == (len < strlen("-----") ? ERR_KEY_FORMAT
+                            : len < body - 1      ? ERR_KEY_FRAME
+                                                  : ERR_KEY_DAMAGED);
     }
     CHECK(refused, "a key cut short at any byte is refused");
     CHECK(private_key_parse(seed, pem_plain, strlen(pem_plain) - 1, answer, &given) == OK,
