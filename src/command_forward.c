@@ -126,7 +126,7 @@ static void reload(struct daemon *daemon)
         forward->callee = callee;
     (void)pthread_mutex_unlock(&forward->lock);
     registry_each(&daemon->registry, end_if_other, forward);
-    log_event(LOG_NOTE, "forward", peer, "the peers were read again", NULL);
+    setup_report_reload(&forward->setup, "forward", peer);
 }
 
 /* A peer by name may have another address after a reload. */

@@ -237,10 +237,13 @@ static void run(struct daemon *daemon, struct connection *connection)
 static void end_if_gone(struct connection *connection, void *context)
 {
     char name[NAME_SIZE];
+    enum kith_error error;
 
-    if (connection->state == CONNECTION_OPEN &&
-        look_up(context, connection->key, &connection->from, name) != OK)
-        registry_end(connection, ERR_REMOVED);
+    if (connection->state != CONNECTION_OPEN)
+        return;
+    error = look_up(context, connection->key, &connection->from, name);
+    if (error != OK)
+        registry_end(connection, error == ERR_PEER_UNKNOWN ? ERR_REMOVED : error);
 }
 
 static void reload(struct daemon *daemon)
@@ -260,7 +263,7 @@ static void reload(struct daemon *daemon)
     (void)pthread_mutex_unlock(&serve->lock);
     peers_free(&before);
     registry_each(&daemon->registry, end_if_gone, serve);
-    log_event(LOG_NOTE, "serve", daemon->listeners.text, "the peers were read again", NULL);
+    setup_report_reload(&serve->setup, "serve", daemon->listeners.text);
 }
 
 /* A program is not confined, since it would be for good; nor are we then, who start it. */

@@ -281,19 +281,27 @@ static enum kith_error prepare_workers(struct daemon *daemon)
     return workers_prepare(&daemon->workers, &task);
 }
 
+/* Whether a reload ended a channel that was open, for what would refuse a call. */
+static bool was_ended(enum kith_error error)
+{
+    return error == ERR_REMOVED || error == ERR_PEER_EXPIRED || error == ERR_PEER_SOURCE ||
+           error == ERR_PEER_TARGET;
+}
+
 static void summarise(const struct daemon *daemon, const struct connection *connection,
                       enum kith_error error)
 {
-    char who[WHO_TEXT_SIZE], sent[24], received[24], seconds[32];
+    char who[WHO_TEXT_SIZE], how[128], sent[24], received[24], seconds[32];
 
     who_format(who, connection->name, connection->key);
+    (void)snprintf(how, sizeof(how), "%s%s", was_ended(error) ? "ended: " : "", error_text(error));
     (void)snprintf(sent, sizeof(sent), "%" PRIu64, connection->sent);
     (void)snprintf(received, sizeof(received), "%" PRIu64, connection->received);
     (void)snprintf(seconds, sizeof(seconds), "%.3f",
                    (double)(clock_now_ms() - connection->opened_ms) / 1e3);
-    log_fields(error == OK ? LOG_NOTE : LOG_ERROR, daemon->hooks->what, who, error_text(error),
-               "address", connection->from.text, "sent", sent, "received", received, "seconds",
-               seconds, (const char *)NULL);
+    log_fields(error == OK ? LOG_NOTE : LOG_ERROR, daemon->hooks->what, who, how, "address",
+               connection->from.text, "sent", sent, "received", received, "seconds", seconds,
+               (const char *)NULL);
 }
 
 /* A visit: say of a channel that is cut what its thread will not come to say. */

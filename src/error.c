@@ -114,7 +114,7 @@ static const struct entry entries[ERR_COUNT] = {
                      NULL},
     [ERR_TOO_MANY] = {EXIT_HANDSHAKE, "too many connections",
                       "see --max-connections and --max-per-peer"},
-    [ERR_REMOVED] = {EXIT_STREAM, "ended: its key is no longer in the peers file", NULL},
+    [ERR_REMOVED] = {EXIT_STREAM, "its key is no longer in the peers file", NULL},
     [ERR_STOPPING] = {EXIT_LOCAL, "no new calls: this daemon ends", NULL},
 
     [ERR_FRAME_SHORT] = {EXIT_STREAM, "a message too short to be one", NULL},

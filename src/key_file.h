@@ -16,6 +16,7 @@ struct key_file {
     char *text; /* len bytes and a NUL; belongs to this struct */
     size_t len;
     bool group_readable; /* a secret file that the group can read: worth a warning */
+    bool group_writable; /* a trusted file that the group can write: the same */
 };
 
 enum key_file_secrecy {

@@ -67,27 +67,27 @@ static enum kith_error parse_name(struct peer *peer, struct text rest,
 }
 
 /*
- * [options] KEY NAME. ERR_KEY_TYPE for a line that is in order but for its type of key; problem
- * says which.
+ * Take [options] KEY and the blanks behind it off a line. ERR_KEY_TYPE for one that is in order but
+ * for its type of key; problem says which.
  */
-static enum kith_error parse_line(struct peer *peer, struct text line,
-                                  struct peers_problem *problem)
+static enum kith_error take_key(struct peer *peer, struct text *line, struct peers_problem *problem)
 {
     size_t used = 0;
     struct text key = {0};
-    enum kith_error error = public_key_scan(peer->key, line.at, line.len, &used);
+    enum kith_error error = public_key_scan(peer->key, line->at, line->len, &used);
 
     if (error == ERR_KEY_FORMAT) {
-        error = peers_options_parse(peer, &line, problem);
+        error = peers_options_parse(peer, line, problem);
         if (error != OK)
             return error;
-        error = public_key_scan(peer->key, line.at, line.len, &used);
+        error = public_key_scan(peer->key, line->at, line->len, &used);
     }
-    key = (struct text){line.at, used};
+    key = (struct text){line->at, used};
     switch (error) {
     case OK:
-        text_skip(&line, used);
-        return parse_name(peer, line, problem);
+        text_skip(line, used);
+        text_skip_blanks(line);
+        return OK;
     case ERR_KEY_TYPE:
         key = text_next_word(&key);
         peers_refuse(problem, "a key of type %.*s, where only ssh-ed25519 is of use",
@@ -104,6 +104,12 @@ static enum kith_error parse_line(struct peer *peer, struct text line,
     }
 }
 
+/* Whether a line says nothing. */
+static bool is_comment(struct text line)
+{
+    return line.len == 0 || line.at[0] == '#';
+}
+
 /* Parse a line, number problem->line, and add what it says. */
 static enum kith_error add_line(struct entries *entries, struct text line, const uint8_t *own_key,
                                 struct peers_problem *problem)
@@ -113,9 +119,11 @@ static enum kith_error add_line(struct entries *entries, struct text line, const
 
     if (memchr(line.at, '\0', line.len) != NULL)
         return peers_refuse(problem, "a NUL byte");
-    if (line.len == 0 || line.at[0] == '#')
+    if (is_comment(line))
         return OK;
-    error = parse_line(&peer, line, problem);
+    error = take_key(&peer, &line, problem);
+    if (error == OK)
+        error = parse_name(&peer, line, problem);
     if (error == OK && own_key != NULL && memcmp(peer.key, own_key, KEY_SIZE) == 0)
         error = peers_refuse(problem, "this is our own key");
     if (error == OK)
@@ -225,6 +233,89 @@ enum kith_error peers_parse(struct peers *peers, const char *text, size_t len,
     if (error == OK)
         error = hand_over(peers, &entries);
     entries_free(&entries);
+    return error;
+}
+
+/* ---- A file of keys ---- */
+
+/* Add the key of a line; a comment that can be a name is one. */
+static enum kith_error add_key_line(struct peers *peers, struct text line,
+                                    struct peers_problem *problem)
+{
+    struct peer peer = {.expires_ms = UINT64_MAX};
+    enum kith_error error = take_key(&peer, &line, problem);
+
+    if (error == OK && name_problem(line.at, line.len) == NULL)
+        memcpy(peer.name, line.at, line.len);
+    if (error == OK)
+        error = peers_add_copy(peers, &peer);
+    peer_free(&peer);
+    return error;
+}
+
+static enum kith_error add_key_lines(struct peers *peers, struct text rest,
+                                     struct peers_problem *problem, peers_warning *skipped,
+                                     void *context)
+{
+    struct text line = {0};
+    enum kith_error last = ERR_FILE_EMPTY; /* what a file without a key is */
+
+    while (text_next_line(&rest, &line)) {
+        enum kith_error error = OK;
+
+        problem->line++;
+        if (is_comment(line))
+            continue;
+        error = add_key_line(peers, line, problem);
+        if (error == ERR_KEY_TYPE)
+            skipped(problem, context);
+        else if (error != OK)
+            return error;
+        last = error;
+    }
+    problem->line = 0;
+    return peers->count > 0 ? OK : last;
+}
+
+/* Whether the first line that says something is meant to be PEM. */
+static bool is_pem_file(struct text rest)
+{
+    struct text line = {0};
+
+    while (text_next_line(&rest, &line)) {
+        if (!is_comment(line))
+            return text_is_pem(line);
+    }
+    return false;
+}
+
+/* A file of one key that is no line. */
+static enum kith_error add_single_key(struct peers *peers, const char *text, size_t len)
+{
+    uint8_t key[KEY_SIZE];
+    char name[NAME_SIZE];
+    enum kith_error error = public_key_parse(key, name, text, len);
+
+    return error == OK ? peers_add(peers, key, name) : error;
+}
+
+enum kith_error peers_parse_keys(struct peers *peers, const char *text, size_t len,
+                                 struct peers_problem *problem, peers_warning *skipped,
+                                 void *context)
+{
+    struct text rest = text_of(text, len);
+    enum kith_error error = OK;
+
+    *peers = (struct peers){0};
+    *problem = (struct peers_problem){0};
+    if (memchr(text, '\0', len) != NULL)
+        return ERR_FILE_NUL;
+    if (is_pem_file(rest))
+        error = add_single_key(peers, text, len);
+    else
+        error = add_key_lines(peers, rest, problem, skipped, context);
+    if (error != OK)
+        peers_free(peers);
     return error;
 }
 

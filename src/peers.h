@@ -31,6 +31,17 @@ must_check enum kith_error peers_parse(struct peers *peers, const char *text, si
                                        const uint8_t *own_key, struct peers_problem *problem,
                                        peers_warning *warn, void *context);
 
+/*
+ * Parse a file that holds nothing but public keys into an empty set: one key in any form, or a line
+ * for each, as authorized_keys and the pages of code hosts have them: [options] KEY [comment]. A
+ * comment that can be a name is one, and a key may be there twice. Lines that are skipped and bad
+ * ones are as for peers_parse; ERR_KEY_TYPE if there are none but skipped ones, ERR_FILE_EMPTY if
+ * there are none at all; also the errors of public_key_parse, with problem->line 0.
+ */
+must_check enum kith_error peers_parse_keys(struct peers *peers, const char *text, size_t len,
+                                            struct peers_problem *problem, peers_warning *skipped,
+                                            void *context);
+
 /* Add one key under a name ("" for none) to a set, unless it is there. ERR_MEMORY. */
 must_check enum kith_error peers_add(struct peers *peers, const uint8_t key[static KEY_SIZE],
                                      const char *name);

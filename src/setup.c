@@ -186,6 +186,15 @@ enum kith_error setup_choose_peers(struct setup *setup, const char *what, struct
     return error;
 }
 
+void setup_report_reload(const struct setup *setup, const char *what, const char *which)
+{
+    if (setup->who.from_files)
+        log_event(LOG_NOTE, what, which, "the peers were read again", NULL);
+    else
+        log_event(LOG_NOTE, what, which, "there is no file to read again: the peers are keys",
+                  NULL);
+}
+
 enum kith_error setup_complain(enum kith_error error, const char *what, const char *which,
                                const char *why)
 {

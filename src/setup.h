@@ -42,6 +42,9 @@ void setup_confine(struct setup *setup, enum sandbox_role role, const struct san
 must_check enum kith_error setup_choose_peers(struct setup *setup, const char *what,
                                               struct peers *chosen);
 
+/* Say that the files were read again, or that there are none. */
+void setup_report_reload(const struct setup *setup, const char *what, const char *which);
+
 /*
  * For daemons: take the sockets that a supervisor passes, which are then listened on in the place
  * of an address. None, if there is no such supervisor. What is wrong is logged.

@@ -41,22 +41,39 @@ static void warn_line(const struct peers_problem *problem, void *who)
     log_event(LOG_NOTE, "peers", location, problem->why, NULL);
 }
 
-/* Read a file, opened by somebody else if we may not. */
-static enum kith_error read_file(const struct who *who, struct key_file *file, const char *path,
-                                 size_t max, enum key_file_secrecy secrecy)
+static void tell_skipped(const struct peers_problem *problem, void *path)
+{
+    char location[LOCATION_SIZE];
+
+    locate(location, path, problem->line);
+    log_event(LOG_SUMMARY, "public key", location, problem->why, NULL);
+}
+
+/*
+ * Read a file of which who can write to it decides who is a peer, opened by somebody else if we
+ * may not.
+ */
+static enum kith_error read_file(struct who *who, struct key_file *file, const char *what,
+                                 const char *path)
 {
     enum kith_error error;
     char opened[32];
-    int fd;
+    int fd = -1;
 
-    if (who->open == NULL)
-        return key_file_read(file, path, max, secrecy);
-    fd = who->open(who->open_context, path);
-    if (fd < 0)
-        return errno == ENOENT ? ERR_FILE_MISSING : ERR_SYSTEM;
-    (void)snprintf(opened, sizeof(opened), "/dev/fd/%d", fd);
-    error = key_file_read(file, opened, max, secrecy);
-    (void)close(fd);
+    who->from_files = true;
+    if (who->open != NULL) {
+        fd = who->open(who->open_context, path);
+        if (fd < 0)
+            return errno == ENOENT ? ERR_FILE_MISSING : ERR_SYSTEM;
+        (void)snprintf(opened, sizeof(opened), "/dev/fd/%d", fd);
+    }
+    error = key_file_read(file, fd < 0 ? path : opened, PEERS_FILE_MAX, KEY_FILE_TRUSTED);
+    if (fd >= 0)
+        (void)close(fd);
+    if (error == OK && file->group_writable)
+        log_event(LOG_NOTE, what, path,
+                  "warning: its group can write to it, and so let themselves in",
+                  "chmod g-w it, unless that is meant");
     return error;
 }
 
@@ -82,7 +99,7 @@ enum kith_error who_read_file(struct who *who)
         return OK;
     if (who->peers_error != OK)
         return complain_file(who->peers_error, "~/.config/kith/peers");
-    error = read_file(who, &file, path, PEERS_FILE_MAX, KEY_FILE_TRUSTED);
+    error = read_file(who, &file, "peers", path);
     if (error == ERR_FILE_EMPTY)
         error = OK; /* nobody is known yet */
     if (error != OK)
@@ -103,7 +120,7 @@ enum kith_error who_read_file(struct who *who)
 void who_free(struct who *who)
 {
     peers_free(&who->file);
-    who->read = false;
+    who->read = who->from_files = false;
 }
 
 static bool is_hex_key(const char *text)
@@ -119,18 +136,47 @@ bool who_is_file(const char *text)
     return strchr(text, '/') != NULL || (len >= 4 && strcmp(text + len - 4, ".pub") == 0);
 }
 
-static enum kith_error read_key_file(const struct who *who, const char *path,
-                                     uint8_t key[static KEY_SIZE], char name[static NAME_SIZE])
+/* The keys that a file holds, which has one at least. */
+static enum kith_error read_keys(struct who *who, const char *path, struct peers *keys)
 {
+    char location[LOCATION_SIZE];
+    struct peers_problem problem = {0};
     struct key_file file = {0};
-    enum kith_error error = read_file(who, &file, path, KEY_FILE_MAX, KEY_FILE_PUBLIC);
+    enum kith_error error = read_file(who, &file, "public key", path);
+    const char *why;
 
     if (error == OK)
-        error = public_key_parse(key, name, file.text, file.len);
+        error = peers_parse_keys(keys, file.text, file.len, &problem, tell_skipped,
+                                 (void *)(uintptr_t)path);
+    why = error == ERR_SYSTEM ? strerror(errno) : error_text(error);
+    if (error == ERR_PEERS_LINE)
+        why = problem.why;
+    (void)snprintf(location, sizeof(location), "%s", path);
+    if (problem.line > 0)
+        locate(location, path, problem.line);
     if (error != OK)
-        log_event(LOG_ERROR, "public key", path,
-                  error == ERR_SYSTEM ? strerror(errno) : error_text(error), error_hint(error));
+        log_event(LOG_ERROR, "public key", location, why, error_hint(error));
     key_file_wipe(&file);
+    return error;
+}
+
+/* The one key that a file holds. */
+static enum kith_error read_key(struct who *who, const char *path, uint8_t key[static KEY_SIZE],
+                                char name[static NAME_SIZE])
+{
+    struct peers keys = {0};
+    enum kith_error error = read_keys(who, path, &keys);
+
+    if (error == OK && keys.count > 1) {
+        error = ERR_KEY_FORMAT;
+        log_event(LOG_ERROR, "public key", path, "has several keys: which of them is meant?",
+                  "put that one in a file of its own, or in the peers file under a name");
+    }
+    if (error == OK) {
+        memcpy(key, keys.list[0].key, KEY_SIZE);
+        memcpy(name, keys.list[0].name, NAME_SIZE);
+    }
+    peers_free(&keys);
     return error;
 }
 
@@ -150,7 +196,7 @@ static enum kith_error find(struct who *who, const char *text, uint8_t key[stati
         return error;
     }
     if (who_is_file(text))
-        return read_key_file(who, text, key, name);
+        return read_key(who, text, key, name);
     error = who_read_file(who);
     if (error != OK)
         return error;
@@ -183,21 +229,50 @@ static enum kith_error refuse_own(const struct who *who, const uint8_t key[stati
     return ERR_OWN_KEY;
 }
 
-enum kith_error who_add(struct who *who, const char *text, struct peers *set)
+/* Add one of those that WHO means. */
+static enum kith_error add(struct peers *set, const struct peer *peer, const char *text)
 {
-    uint8_t key[KEY_SIZE];
-    char name[NAME_SIZE];
-    const struct peer *entry;
-    enum kith_error error = find(who, text, key, name, &entry);
+    enum kith_error error;
 
-    if (error == OK)
-        error = refuse_own(who, key, text);
-    if (error != OK)
-        return error;
-    warn_published(key, text);
-    error = entry != NULL ? peers_add_copy(set, entry) : peers_add(set, key, name);
+    warn_published(peer->key, text);
+    error = peers_add_copy(set, peer);
     if (error != OK)
         log_event(LOG_ERROR, "peer", text, error_text(error), NULL);
+    return error;
+}
+
+/* Add the keys of a file. Our own is passed over where others are beside it: on a page of all ours.
+ */
+static enum kith_error add_file(struct who *who, const char *path, struct peers *set)
+{
+    struct peers keys = {0};
+    enum kith_error error = read_keys(who, path, &keys);
+
+    for (size_t i = 0; error == OK && i < keys.count; i++) {
+        const struct peer *peer = &keys.list[i];
+
+        if (keys.count == 1)
+            error = refuse_own(who, peer->key, path);
+        if (error == OK && memcmp(peer->key, who->own_key, KEY_SIZE) != 0)
+            error = add(set, peer, path);
+    }
+    peers_free(&keys);
+    return error;
+}
+
+enum kith_error who_add(struct who *who, const char *text, struct peers *set)
+{
+    struct peer peer = {.expires_ms = UINT64_MAX};
+    const struct peer *entry;
+    enum kith_error error;
+
+    if (who_is_file(text))
+        return add_file(who, text, set);
+    error = find(who, text, peer.key, peer.name, &entry);
+    if (error == OK)
+        error = refuse_own(who, peer.key, text);
+    if (error == OK)
+        error = add(set, entry != NULL ? entry : &peer, text);
     return error;
 }
 
@@ -205,14 +280,8 @@ enum kith_error who_add_all(struct who *who, struct peers *set)
 {
     enum kith_error error = who_read_file(who);
 
-    for (size_t i = 0; error == OK && i < who->file.count; i++) {
-        const struct peer *peer = &who->file.list[i];
-
-        warn_published(peer->key, peer->name);
-        error = peers_add_copy(set, peer);
-        if (error != OK)
-            log_event(LOG_ERROR, "peers", NULL, error_text(error), NULL);
-    }
+    for (size_t i = 0; error == OK && i < who->file.count; i++)
+        error = add(set, &who->file.list[i], who->file.list[i].name);
     return error;
 }
 

@@ -22,7 +22,8 @@ struct who {
     int (*open)(void *context, const char *path); /* for who may not open files; or NULL */
     void *open_context;
     struct peers file; /* the peers file, once it was needed */
-    bool read;
+    bool read;         /* that file */
+    bool from_files;   /* it or any other file was read since who_free */
 };
 
 /* A peer to be called. */
@@ -39,8 +40,8 @@ struct callee {
 must_check enum kith_error who_read_file(struct who *who);
 
 /*
- * Add who is meant by WHO (a name, a key in hex, a file with a public key) to a set: with all
- * that the peers file says of a name, and with nothing but the key otherwise.
+ * Add who is meant by WHO (a name, a key in hex, a file with public keys) to a set: with all that
+ * the peers file says of a name, or such a file of a key.
  */
 must_check enum kith_error who_add(struct who *who, const char *text, struct peers *set);
 

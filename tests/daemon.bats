@@ -162,6 +162,11 @@ finish_call() {
     tool reload peers_change
 }
 
+@test "SIGHUP: the files of --peer are read again, and it is said when there are none" {
+    mkdir some
+    tool reload peer_files
+}
+
 @test "SIGHUP: a broken or missing file leaves all as it was" {
     tool reload broken_file
 }

@@ -172,6 +172,79 @@ reaches() {
     ends "$listener" 0
 }
 
+@test "-p takes a file of several keys, and those that are of no use are said at -v" {
+    rm bob/peers
+    ssh-keygen -q -t rsa -b 1024 -N '' -C '' -f rsa
+    ssh-keygen -q -t ed25519 -N '' -C 'me@laptop' -f laptop
+    ssh-keygen -q -t ed25519 -N '' -C 'desk' -f desk
+    { cat rsa.pub laptop.pub && echo && cat desk.pub && as bob pubkey && cat desk.pub; } >me.keys
+    for identity in laptop desk; do
+        start_listener -v -p ./me.keys
+        run -0 as alice dial -i $identity "bob/identity.pub@$address" </dev/null
+        ends "$listener" 0
+    done
+    grep -q 'me.keys, line 1: .*ssh-rsa' bob.err
+    [ "$(grep -c 'me.keys' bob.err)" -eq 1 ]
+    start_listener -p ./me.keys
+    run -5 as alice dial "bob/identity.pub@$address" </dev/null
+    run -0 as alice dial -i desk "bob/identity.pub@$address" </dev/null
+    ends "$listener" 0
+    run ! grep -q 'me.keys' bob.err
+}
+
+@test "-p minds the conditions of an authorized_keys file, and refuses those that it does not know" {
+    key="ssh-ed25519 $(ssh-keygen -q -t ed25519 -N '' -C '' -f ssh && cut -d ' ' -f 2 ssh.pub) me@home"
+    echo "from=\"192.0.2.1\" $key" >keys
+    start_listener -p ./keys
+    run -5 as alice dial -i ssh "bob/identity.pub@$address" </dev/null
+    eventually grep -q 'may not call from this address' bob.err
+    echo "from=\"127.0.0.1\",expiry-time=\"20990101\" $key" >keys
+    start_listener -p ./keys
+    run -0 as alice dial -i ssh "bob/identity.pub@$address" </dev/null
+    ends "$listener" 0
+    for option in 'command="/bin/true"' no-pty cert-authority 'restrict,from="127.0.0.1"' 'from="nowhere"'; do
+        printf '# mine\n%s %s\n' "$option" "$key" >keys
+        refused 3 'keys, line 2' "${option%%[=,]*}" -- as bob listen -p ./keys 127.0.0.1:0
+    done
+}
+
+@test "-p of a file without a key that is of use is refused, and says why" {
+    ssh-keygen -q -t rsa -b 1024 -N '' -C '' -f rsa
+    refused 3 rsa.pub 'another type' -- as bob listen -p rsa.pub 127.0.0.1:0
+    cat rsa.pub rsa.pub >two
+    refused 3 two 'another type' -- as bob listen -p ./two 127.0.0.1:0
+    printf '# nobody\n\n' >none
+    refused 3 none empty -- as bob listen -p ./none 127.0.0.1:0
+    { cat alice/identity.pub && echo nonsense; } >bad
+    refused 3 'bad, line 2' nonsense -- as bob listen -p ./bad 127.0.0.1:0
+    printf '%s\0\n' "$key_1" >nul
+    refused 3 nul 'NUL' -- as bob listen -p ./nul 127.0.0.1:0
+    refused 3 alice/identity 'private key' -- as bob listen -p alice/identity 127.0.0.1:0
+    refused 5 'our own key' -- as bob listen -p bob/identity.pub 127.0.0.1:0
+}
+
+@test "who is called is one: of a file with several keys it is not clear which" {
+    ssh-keygen -q -t rsa -b 1024 -N '' -C '' -f rsa
+    cat rsa.pub bob/identity.pub >bob.pub
+    reaches bob.pub@ADDRESS
+    echo "$key_1" >>bob.pub
+    refused 3 bob.pub 'several keys' -- as alice dial bob.pub@127.0.0.1:1
+}
+
+@test "a file of peers that the group can write is warned about, and one that others can is refused" {
+    chmod 664 alice/peers bob/identity.pub
+    run -4 --separate-stderr as alice dial -w 2s bob@127.0.0.1:1
+    [[ $stderr == *'peers: alice/peers: warning: its group can write'*'chmod g-w'* ]]
+    run -4 --separate-stderr as alice dial -w 2s bob/identity.pub@127.0.0.1:1
+    [[ $stderr == *'bob/identity.pub: warning: its group can write'* ]]
+    chmod 644 alice/peers bob/identity.pub
+    run -4 --separate-stderr as alice dial -w 2s bob@127.0.0.1:1
+    [[ $stderr != *warning* ]]
+    chmod 646 alice/peers bob/identity.pub
+    refused 3 alice/peers 'others can write' -- as alice dial -w 2s bob@127.0.0.1:1
+    refused 3 bob/identity.pub 'others can write' -- as alice dial -w 2s bob/identity.pub@127.0.0.1:1
+}
+
 @test "-p of a name that is not known is refused" {
     refused 3 nobody -- as bob listen -p nobody 127.0.0.1:0
 }

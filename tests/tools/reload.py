@@ -67,20 +67,43 @@ def peers_change():
     check(_is_let_in(near["carol"]), "carol is not let in once she is known")
     check(_ask(running, b"two"), "a channel that may go on was ended")
 
-    for gone in ("", _line("alice", 'expiry-time="20200101"'),
-                 _line("alice", 'from="192.0.2.1"'), _line("alice", 'permit-target="other"')):
+    for gone, why in (("", "ended: its key is no longer in the peers file"),
+                      (_line("alice", 'expiry-time="20200101"'), "ended: its key has expired"),
+                      (_line("alice", 'from="192.0.2.1"'), "ended: may not call from this address"),
+                      (_line("alice", 'permit-target="other"'),
+                       "ended: may not be joined to this target")):
         _write_peers("bob", gone, _line("carol"))
         others = daemons.connect(near["carol"].address)
         check(_ask(others, b"one"), "no channel of carol's")
         _reload(far)
         check(daemons.read_to_end(running) == (b"", "reset"), "not ended:", gone)
+        far.logged(rf"alice \(.{{8}}\): {why} address=")
         check(not _is_let_in(near["alice"]), "still let in:", gone)
         check(_ask(others, b"two"), "carol's channel was ended as well")
         _write_peers("bob", _line("alice"), _line("carol"))
         _reload(far)
         running = daemons.connect(near["alice"].address)
         check(_ask(running, b"three"), "not let in again after:", gone)
-    far.logged("alice.*ended: its key is no longer in the peers file|alice.*expired", 4)
+
+
+def peer_files():
+    """With --peer FILE alone, the files are what is read again; with --peer KEY, there is none."""
+    target = daemons.Target(handle=daemons.echo)
+    _write_peers("some", _line("alice"), _line("carol"))
+    far = daemons.serve(target.address, "--peer", "some/peers")
+    near = {who: daemons.forward(far, who=who, log=f"{who}.err") for who in ("alice", "carol")}
+    running = daemons.connect(near["alice"].address)
+    check(_ask(running, b"one"), "no channel")
+    _write_peers("some", _line("carol"))
+    _reload(far)
+    check(daemons.read_to_end(running) == (b"", "reset"), "alice's channel goes on")
+    far.logged(r"alice \(.{8}\): ended: its key is no longer in the peers file address=")
+    check(not _is_let_in(near["alice"]) and _is_let_in(near["carol"]), "not as the file says")
+
+    key = _line("alice").split()[0]
+    far = daemons.serve(target.address, "--peer", key, log="key.err")
+    _reload(far, "no file to read again")
+    check(AGAIN not in far.log(), "it says that it has read something")
 
 
 def broken_file():
@@ -164,4 +187,4 @@ def _send_and_end(sock, content):
 
 
 if __name__ == "__main__":
-    daemons.run_subject([peers_change, broken_file, forward_removed, under_load])
+    daemons.run_subject([peers_change, peer_files, broken_file, forward_removed, under_load])
