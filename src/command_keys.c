@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "commands.h"
@@ -68,6 +69,55 @@ static enum kith_error make(char pem[static PKCS8_PEM_SIZE], uint8_t public_key[
     return error;
 }
 
+static int refuse_to_answer(char *out, int size, void *context)
+{
+    (void)out;
+    (void)size;
+    (void)context;
+    return -1;
+}
+
+/* Whether a file holds a private key, open or encrypted. */
+static bool is_identity(const char *path)
+{
+    struct key_file file = {0};
+    uint8_t seed[KEY_SIZE];
+    enum kith_error error = key_file_read(&file, path, KEY_FILE_MAX, KEY_FILE_PUBLIC);
+
+    if (error == OK)
+        error = private_key_parse(seed, file.text, file.len, refuse_to_answer, NULL);
+    crypto_wipe(seed, sizeof(seed));
+    key_file_wipe(&file);
+    return error == OK || error == ERR_KEY_NO_PASSPHRASE || error == ERR_KEY_OPENSSH_ENCRYPTED;
+}
+
+/* Something of that name is there, and stays: say what it is, and what -f would do. */
+static enum kith_error complain_of_existing(const char *path, const char *which, bool is_default)
+{
+    char why[64], hint[3 * FILE_PATH_SIZE + 256];
+    bool identity = which == path && is_identity(path);
+
+    (void)snprintf(why, sizeof(why), "%s%s", identity ? "an identity of that name " : "",
+                   error_text(ERR_FILE_EXISTS));
+    if (identity)
+        (void)snprintf(hint, sizeof(hint),
+                       "kith pubkey%s%s shows its public key; -f would replace both files, %s and "
+                       "%s.pub, and who knows the old key would not know the new one",
+                       is_default ? "" : " ", is_default ? "" : path, path, path);
+    else
+        (void)snprintf(hint, sizeof(hint), "name another file; -f would replace %s and %s.pub",
+                       path, path);
+    log_event(LOG_ERROR, "keygen", which, why, hint);
+    return ERR_FILE_EXISTS;
+}
+
+static bool is_there(const char *path)
+{
+    struct stat status;
+
+    return lstat(path, &status) == 0;
+}
+
 /*
  * The private file first: whatever happens between the two, kith pubkey makes the other one from
  * it, and no public key is left that nobody holds.
@@ -76,11 +126,12 @@ static enum kith_error write_pair(const struct options *options, const char *pat
                                   const char *line)
 {
     char public_path[FILE_PATH_SIZE + 4];
+    bool is_default = options->argument_count == 0;
     enum kith_error error;
 
     (void)snprintf(public_path, sizeof(public_path), "%s.pub", path);
-    if (!options->force && access(public_path, F_OK) == 0)
-        return complain(ERR_FILE_EXISTS, "keygen", public_path);
+    if (!options->force && (is_there(path) || is_there(public_path)))
+        return complain_of_existing(path, is_there(path) ? path : public_path, is_default);
     error = key_file_write(path, pem, strlen(pem), PRIVATE_MODE, options->force);
     if (error != OK)
         return complain(error, "keygen", path);

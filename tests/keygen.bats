@@ -97,6 +97,23 @@ ssh_public() {
     has_public key "$(cut -d ' ' -f 1 key.pub)"
 }
 
+@test "of an identity that exists it is said how to see it, and what -f would do" {
+    kith keygen
+    home=$PWD/home/.config/kith/identity
+    refused 3 "$home: an identity .*exists" 'kith pubkey shows' '-f would replace both' "$home and $home.pub" -- kith keygen
+    kith keygen key
+    openssl pkey -in key -aes256 -passout pass:x -out locked
+    ssh-keygen -q -t ed25519 -N x -f ssh
+    for file in key locked ssh; do
+        refused 3 "$file: an identity .*exists" "kith pubkey $file shows" '-f would replace both' -- kith keygen "$file"
+    done
+    echo text >notes
+    refused 3 'notes: exists' '-f would replace notes and notes.pub' -- kith keygen notes
+    [[ $stderr != *identity* ]]
+    echo mine >new.pub
+    refused 3 'new.pub: exists' '-f would replace new and new.pub' -- kith keygen new
+}
+
 @test "an existing public file is left alone as well, and no private key is made" {
     echo mine >key.pub
     refused 3 key.pub exists -- kith keygen key
