@@ -1,6 +1,6 @@
 /*
- * Owns the writing to what others share. Must never wait without a deadline, nor change the mode
- * of a descriptor that was given to us.
+ * Owns the use of what others share. Must never wait without a deadline, nor change the mode of a
+ * descriptor that was given to us.
  */
 #include "descriptor.h"
 
@@ -13,7 +13,38 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#ifdef __linux__
+#include <sys/epoll.h>
+#endif
+
 #include "clock.h"
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool is_same_pipe(int a, int b)
+{
+    struct stat first, second;
+
+    return fstat(a, &first) == 0 && fstat(b, &second) == 0 && S_ISFIFO(second.st_mode) &&
+           is_same_file(&first, &second);
+}
+
+/* By the device itself: /dev/tty and /dev/console are names for whichever terminal it is. */
+static bool is_same_terminal(int a, int b)
+{
+#ifdef TIOCGDEV
+    unsigned first, second;
+
+    return ioctl(a, TIOCGDEV, &first) == 0 && ioctl(b, TIOCGDEV, &second) == 0 && first == second;
+#else
+    (void)a;
+    (void)b;
+    return false;
+#endif
+}
 
 /* A terminal, and not the other side of one: opened anew, that would be another terminal. */
 static bool is_terminal(int fd)
@@ -27,30 +58,76 @@ static bool is_terminal(int fd)
     return isatty(fd) == 1;
 }
 
-int descriptor_open_anew(int fd)
+/* Open a name, if it leads to the same thing. */
+static int open_same(const char *name, int direction, int fd, bool (*is_same)(int a, int b))
+{
+    int own = open(name, direction | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+    if (own >= 0 && !is_same(own, fd)) {
+        (void)close(own);
+        own = -1;
+    }
+    return own;
+}
+
+int descriptor_open_anew(int fd, int direction)
+{
+    char name[32]; /* Linux's way, absent elsewhere */
+    struct stat status;
+    int own;
+
+    (void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    if (fstat(fd, &status) != 0)
+        return -1;
+    if (S_ISFIFO(status.st_mode))
+        return open_same(name, direction, fd, is_same_pipe);
+    if (!is_terminal(fd))
+        return -1;
+    own = open_same(name, direction, fd, is_same_terminal);
+    /* A terminal remains another user's after su; under this name it is everybody's. */
+    return own >= 0 ? own : open_same("/dev/tty", direction, fd, is_same_terminal);
+}
+
+bool descriptor_is_socket(int fd)
 {
     struct stat status;
-    char path[32];
 
-    if (fstat(fd, &status) != 0 || !(S_ISFIFO(status.st_mode) || is_terminal(fd)))
-        return -1;
-    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd); /* Linux's way, absent elsewhere */
-    return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
+bool descriptor_can_be_awaited(int fd)
+{
+#ifdef __linux__
+    struct epoll_event event = {.events = 0};
+    int set = epoll_create1(EPOLL_CLOEXEC);
+    bool can = set < 0 || epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) == 0 || errno != EPERM;
+
+    if (set >= 0)
+        (void)close(set);
+    return can;
+#else
+    struct stat status;
+
+    return fstat(fd, &status) != 0 || !(S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
+#endif
 }
 
 ssize_t descriptor_write(int fd, const void *bytes, size_t len)
 {
     struct pollfd wait = {.fd = fd, .events = POLLOUT};
     ssize_t n = send(fd, bytes, len, MSG_DONTWAIT);
+    size_t most;
 
     if (n >= 0 || errno != ENOTSOCK)
         return n;
-    /* What polls as writable takes PIPE_BUF bytes without blocking, and that is all it promises. */
+    /* What polls as writable takes PIPE_BUF bytes without blocking, and that is all it promises;
+     * a terminal promises nothing, and takes less. */
+    most = isatty(fd) == 1 ? _POSIX_PIPE_BUF : PIPE_BUF;
     if (poll(&wait, 1, 0) == 0) {
         errno = EAGAIN;
         return -1;
     }
-    return write(fd, bytes, len < PIPE_BUF ? len : PIPE_BUF);
+    return write(fd, bytes, len < most ? len : most);
 }
 
 bool descriptor_write_by(int fd, const void *bytes, size_t len, int64_t deadline_ms)

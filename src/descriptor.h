@@ -1,6 +1,6 @@
 /*
- * Writing to a descriptor that other programs have as well: without blocking, and without changing
- * its mode, on which they rely.
+ * A descriptor that other programs have as well: used without blocking, and without changing its
+ * mode, on which they rely.
  */
 #ifndef KITH_DESCRIPTOR_H
 #define KITH_DESCRIPTOR_H
@@ -16,15 +16,22 @@
 #endif
 
 /*
- * The same FIFO or terminal in a non-blocking mode of our own, for writing; closed on exec. -1
- * where the system has no way for it, and for anything else, which would not be the same.
+ * The same FIFO or terminal in a non-blocking mode of our own, closed on exec; direction is
+ * O_RDONLY or O_WRONLY. -1 where the system has no way for it, and for anything else, which might
+ * not be the same: a device can begin anew, the master of a pseudo terminal is another each time.
  */
-int descriptor_open_anew(int fd);
+int descriptor_open_anew(int fd, int direction);
+
+bool descriptor_is_socket(int fd);
+
+/* Whether poll tells when it is ready. Of a file, a disk or /dev/null it says that they always are.
+ */
+bool descriptor_can_be_awaited(int fd);
 
 /*
  * As write(2), but never waiting: -1 and EAGAIN if it takes nothing now. More than PIPE_BUF bytes
- * are not taken at a time. In a blocking mode that holds as long as nobody else fills a pipe in the
- * same moment.
+ * are not taken at a time, at a terminal fewer. In a blocking mode that holds as long as nobody
+ * else fills a pipe in the same moment.
  */
 ssize_t descriptor_write(int fd, const void *bytes, size_t len);
 

@@ -5,6 +5,7 @@
 #include "log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
@@ -54,7 +55,7 @@ void log_configure(enum log_level level, bool json)
 
 void log_open(void)
 {
-    own_fd = descriptor_open_anew(STDERR_FILENO);
+    own_fd = descriptor_open_anew(STDERR_FILENO, O_WRONLY);
 }
 
 bool log_enabled(enum log_level level)

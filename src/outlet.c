@@ -6,18 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <poll.h>
 #include <stdint.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "descriptor.h"
 #include "protect.h"
-
-#ifndef PIPE_BUF
-#define PIPE_BUF _POSIX_PIPE_BUF
-#endif
 
 struct outlet outlet_none(void)
 {
@@ -39,42 +33,22 @@ struct outlet outlet_stdout(void)
 {
     struct outlet outlet = {
         .kind = OUTLET_SHARED, .fd = STDOUT_FILENO, .original_fd = -1, .left_fd = -1};
-    struct stat status;
     int own;
 
-    if (fstat(STDOUT_FILENO, &status) != 0 ||
-        (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)
+    if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)
         return outlet; /* not to be written to, as the first write will say */
-    if (S_ISSOCK(status.st_mode)) {
+    if (descriptor_is_socket(STDOUT_FILENO)) {
         outlet.kind = OUTLET_SOCKET;
-    } else if (S_ISREG(status.st_mode)) {
+        return outlet;
+    }
+    own = descriptor_open_anew(STDOUT_FILENO, O_WRONLY);
+    if (own >= 0) {
+        outlet.fd = own;
+        outlet.original_fd = STDOUT_FILENO;
+    }
+    if (own >= 0 || !descriptor_can_be_awaited(STDOUT_FILENO))
         outlet.kind = OUTLET_PRIVATE;
-    } else {
-        /* The same pipe or device with a mode of our own: Linux's way, absent elsewhere. */
-        own = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-        if (own >= 0) {
-            outlet.kind = OUTLET_PRIVATE;
-            outlet.fd = own;
-            outlet.original_fd = STDOUT_FILENO;
-        }
-    }
     return outlet;
-}
-
-/*
- * In blocking mode, a pipe that polls as writable takes PIPE_BUF bytes without blocking, and that
- * is all it promises.
- */
-static ssize_t write_cautiously(int fd, const struct iovec *piece)
-{
-    struct pollfd wait = {.fd = fd, .events = POLLOUT};
-    size_t len = piece->iov_len < PIPE_BUF ? piece->iov_len : PIPE_BUF;
-
-    if (poll(&wait, 1, 0) == 0) {
-        errno = EAGAIN;
-        return -1;
-    }
-    return write(fd, piece->iov_base, len);
 }
 
 /* As if all of it had been written. */
@@ -101,7 +75,7 @@ ssize_t outlet_write(struct outlet *outlet, const struct iovec *pieces, int coun
         written = writev(outlet->fd, pieces, count);
         return written < 0 && errno == EPIPE && outlet->may_break ? drop(pieces, count) : written;
     case OUTLET_SHARED:
-        return write_cautiously(outlet->fd, pieces);
+        return descriptor_write(outlet->fd, pieces->iov_base, pieces->iov_len);
     case OUTLET_NONE:
     case OUTLET_GONE:
         break;

@@ -11,8 +11,8 @@
 enum outlet_kind {
     OUTLET_NONE,    /* there is no place: whatever arrives is an error */
     OUTLET_SOCKET,  /* its end is passed on by shutting down its sending side */
-    OUTLET_PRIVATE, /* a descriptor in non-blocking mode, or a file, which needs none */
-    OUTLET_SHARED,  /* a pipe or terminal whose mode others rely on */
+    OUTLET_PRIVATE, /* a descriptor in non-blocking mode, or a file or disk, which needs none */
+    OUTLET_SHARED,  /* a pipe, terminal or other device whose mode others rely on */
     OUTLET_GONE     /* who read there has gone: whatever arrives is dropped */
 };
 
@@ -38,7 +38,7 @@ struct outlet outlet_program(int fd);
 
 /*
  * stdout, whatever it is. Its mode is left as it is, since the shell and other programs share it:
- * where the system allows, it is opened anew in a mode of our own.
+ * where the system allows, a pipe or terminal is opened anew in a mode of our own.
  */
 struct outlet outlet_stdout(void);
 

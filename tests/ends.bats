@@ -1,0 +1,41 @@
+#!/usr/bin/env bats
+# shellcheck shell=bats
+# What stdin and stdout of a pipe may be: tests/tools/ends.py has the cases that need more than a
+# shell.
+
+# shellcheck source-path=SCRIPTDIR
+source "$BATS_TEST_DIRNAME/helpers.bash"
+
+# end SUBJECT: one of the tool, which may find that it cannot be tried here. What stands before
+# "end" runs it.
+end() {
+    local status=0
+    timeout -k 1 $((2 * limit)) "${launcher[@]}" python3 "$tools/ends.py" "$@" >said 3>&- || status=$?
+    [ "$status" -ne 77 ] || skip "$(cat said)"
+    [ "$status" -eq 0 ] || fail "$(cat said)"
+}
+launcher=()
+
+@test "a block device as stdout: what stood before and what comes after stays" {
+    end block_device
+}
+
+@test "the master of a pseudo terminal as stdin and stdout" {
+    end pty_master
+}
+
+@test "a stdout that nobody reads for a while does not hold up the other direction" {
+    end stuck_pipe
+    end stuck_terminal
+    end stuck_pty_master
+}
+
+@test "a tun device as stdout stays attached" {
+    unshare -n true 2>/dev/null || skip "no network of our own to be had here"
+    launcher=(unshare -n sh -c 'ip link set lo up && exec "$@"' sh)
+    end tun
+}
+
+@test "a stdout of another user's, as after su, does not hold up the other direction" {
+    end of_another_user
+}

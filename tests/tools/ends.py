@@ -1,0 +1,238 @@
+"""What the stdin and stdout of a pipe may be.
+
+usage: ends.py SUBJECT     run in a directory with alice and bob in it
+
+Each subject is a function here. Prints what went wrong; exits 1 if anything did, 77 with the reason
+if there is no such thing here."""
+
+import errno
+import fcntl
+import os
+import random
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+import tty
+
+import kith
+from kith import LIMIT
+
+F_SETPIPE_SZ = 1031
+CONTENT = random.Random(1).randbytes(300000)
+
+_failures = []
+
+
+def check(good, *words):
+    if not good:
+        _failures.append(" ".join(map(str, words)))
+
+
+def eventually(condition, *words):
+    """Wait for it; whether it came true."""
+    end = time.monotonic() + LIMIT
+    while not condition():
+        if time.monotonic() > end:
+            check(False, "it never came true:", *words)
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def read_to_end(fd, size=1 << 16):
+    """What comes until the end, which at a pseudo terminal is EIO."""
+    data = b""
+    while select.select([fd], [], [], LIMIT)[0]:
+        try:
+            chunk = os.read(fd, size)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return data
+        if not chunk:
+            return data
+        data += chunk
+    check(False, "no end within the limit, behind", len(data), "bytes")
+    return data
+
+
+def read_exactly(fd, count):
+    data = b""
+    while len(data) < count and select.select([fd], [], [], LIMIT)[0]:
+        chunk = os.read(fd, count - len(data))
+        if not chunk:
+            break
+        data += chunk
+    return data
+
+
+def file_of(content):
+    """A file to be read from its start."""
+    fd = os.open("content", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    os.write(fd, content)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def sends(address, content):
+    """Alice sends this and nothing else; her status."""
+    process = kith.dial(address, stdin=subprocess.PIPE)
+    process.stdin.write(content)
+    process.stdin.close()
+    return kith.status(process)
+
+
+def pseudo_terminal():
+    """The two sides of one that passes every byte as it is: (master, slave)."""
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    return master, slave
+
+
+def mode(fd):
+    return fcntl.fcntl(fd, fcntl.F_GETFL) & (os.O_NONBLOCK | os.O_APPEND)
+
+
+# --- stdout
+
+
+def block_device():
+    """What stood before and what comes after stays where it is."""
+    with open("image", "wb") as image:
+        image.truncate(1 << 20)
+    try:
+        device = subprocess.run(
+            ["losetup", "-f", "--show", "image"], capture_output=True, check=True, text=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        print("no loop device to be had here")
+        sys.exit(77)
+    try:
+        out = os.open(device, os.O_RDWR)
+        os.write(out, b"HEADER")
+        process, address = kith.listen(stdout=out)
+        check(sends(address, CONTENT) == 0, "the dialer failed")
+        check(kith.status(process) == 0, "the listener failed")
+        os.write(out, b"TRAILER")
+        wanted = b"HEADER" + CONTENT + b"TRAILER"
+        check(os.pread(out, len(wanted), 0) == wanted, "not what was written to the device")
+        os.close(out)
+    finally:
+        subprocess.run(["losetup", "-d", device], check=True)
+
+
+def pty_master():
+    """All that arrives comes out at the slave; its end is the end of stdin."""
+    master, slave = pseudo_terminal()
+    process, address = kith.listen(stdin=master, stdout=master, stderr=None)
+    dialer = kith.dial(address, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    dialer.stdin.write(CONTENT[:1000])
+    dialer.stdin.flush()
+    check(read_exactly(slave, 1000) == CONTENT[:1000], "not what was sent comes out at the slave")
+    os.write(slave, b"answer")
+    check(read_exactly(dialer.stdout.fileno(), 6) == b"answer", "what the slave says is lost")
+    reader = threading.Thread(target=lambda: got.append(read_exactly(slave, len(CONTENT) - 1000)))
+    got = []
+    reader.start()
+    dialer.stdin.write(CONTENT[1000:])
+    dialer.stdin.close()
+    reader.join()
+    check(got[0] == CONTENT[1000:], "something is lost on the way to the slave")
+    os.close(slave)
+    check(kith.status(dialer) == 0, "the dialer failed")
+    check(kith.status(process) == 0, "the listener failed")
+    check(mode(master) == 0, "the mode of the master was changed")
+
+
+def _carries_behind(process, address, drain):
+    """While stdout is stuck, what bob says gets through; once it is not, all is whole."""
+    dialer = kith.dial(address, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    sender = threading.Thread(target=lambda: (dialer.stdin.write(CONTENT), dialer.stdin.close()))
+    sender.start()
+    check(read_exactly(dialer.stdout.fileno(), len(CONTENT)) == CONTENT, "what bob says is held up")
+    drain()
+    sender.join()
+    check(kith.status(dialer) == 0, "the dialer failed")
+    check(kith.status(process) == 0, "the listener failed")
+
+
+def _stuck(out, far):
+    """Nobody reads there for a while; nor is its mode another one then."""
+    process, address = kith.listen(stdin=file_of(CONTENT), stdout=out)
+    modes = set()
+
+    def drain():
+        modes.add(mode(out))
+        check(read_exactly(far, len(CONTENT)) == CONTENT, "not what was sent comes out")
+
+    _carries_behind(process, address, drain)
+    check(modes == {0} and mode(out) == 0, "the mode of stdout was changed")
+
+
+def stuck_pty_master():
+    _stuck(*pseudo_terminal())
+
+
+def stuck_terminal():
+    _stuck(*reversed(pseudo_terminal()))
+
+
+def stuck_pipe():
+    _stuck(*reversed(os.pipe()))
+
+
+def of_another_user():
+    """The same for what belongs to somebody else, as after su: it cannot be opened anew."""
+    if os.getuid() != 0:
+        print("only root can be another user")
+        sys.exit(77)
+    with open("as-another", "w", encoding="ascii") as script:
+        script.write(f'#!/bin/sh\nexec setpriv --reuid 65534 --clear-groups {kith.KITH} "$@"\n')
+    os.chmod("as-another", 0o755)
+    os.chmod("..", 0o755)
+    os.chmod(".", 0o755)
+    for name in ("bob", "bob/identity", "bob/peers", "alice/identity", "alice/peers", "alice"):
+        os.chown(name, 65534, -1)
+    kith.KITH = os.path.abspath("as-another")
+    if subprocess.run([kith.KITH, "--version"], stdout=subprocess.DEVNULL, check=False).returncode:
+        print("another user cannot run this kith")
+        sys.exit(77)
+    stuck_pipe()
+    stuck_terminal()
+    stuck_pty_master()
+
+
+def tun():
+    """What is written reaches the interface that was attached, not a new one."""
+    try:
+        device = os.open("/dev/net/tun", os.O_RDWR)
+        fcntl.ioctl(device, 0x400454CA, struct.pack("16sH22x", b"kith0", 0x1001))
+        subprocess.run(["ip", "link", "set", "kith0", "up"], check=True)
+    except (OSError, subprocess.CalledProcessError):
+        print("no tun device to be had here")
+        sys.exit(77)
+    packet = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20, 0, 0, 64, 253, 0, b"\1\2\3\4", b"\4\3\2\1")
+    process, address = kith.listen(stdout=device)
+    check(sends(address, packet) == 0, "the dialer failed")
+    check(kith.status(process) == 0, "the listener failed")
+    with open("/proc/net/dev", encoding="ascii") as lines:
+        received = next(line.split()[1] for line in lines if "kith0:" in line)
+    check(int(received) == len(packet), "the packet did not reach the interface")
+
+
+def main():
+    subject = globals().get(sys.argv[1]) if not sys.argv[1].startswith("_") else None
+    subject(*sys.argv[2:])
+    for failure in _failures:
+        print(failure)
+    sys.exit(1 if _failures else 0)
+
+
+if __name__ == "__main__":
+    main()
