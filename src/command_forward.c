@@ -86,6 +86,7 @@ static void run(struct daemon *daemon, struct connection *connection)
         struct pump pump = {
             .net = fd,
             .in = connection->fd,
+            .in_never_blocks = true,
             .outlet = outlet_socket(connection->fd),
             .gate_fd = -1,
         };

@@ -181,7 +181,7 @@ static void join_target(struct serve *serve, struct connection *connection,
                         struct session_keys *keys)
 {
     int fd = reach_target(serve, connection);
-    struct pump pump = {.net = connection->fd, .in = fd, .gate_fd = -1};
+    struct pump pump = {.net = connection->fd, .in = fd, .in_never_blocks = true, .gate_fd = -1};
 
     if (fd < 0)
         return;
@@ -203,6 +203,7 @@ static void join_program(struct serve *serve, struct connection *connection,
         struct pump pump = {
             .net = connection->fd,
             .in = program.out,
+            .in_never_blocks = true,
             .outlet = outlet_program(program.in),
             .gate = program_result,
             .gate_context = &program,

@@ -14,6 +14,7 @@
 
 #include "channel.h"
 #include "clock.h"
+#include "descriptor.h"
 #include "log.h"
 #include "progress.h"
 #include "pump.h"
@@ -77,22 +78,32 @@ static bool never_waits(int fd)
     return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0;
 }
 
+/* Where it can be, in a mode of our own: somebody else may read there, too, and be faster. */
+static void open_stdin(struct pipe_ends *ends)
+{
+    int own = descriptor_open_anew(STDIN_FILENO, O_RDONLY);
+
+    ends->in = own >= 0 ? own : STDIN_FILENO;
+    ends->in_never_blocks = own >= 0;
+    ends->in_never_waits = never_waits(STDIN_FILENO);
+}
+
 struct pipe_ends pipe_open(const struct options *options)
 {
-    bool in_is_terminal = isatty(STDIN_FILENO) == 1;
+    struct pipe_ends ends = {.in = -1, .outlet = outlet_none()};
 
-    if (!in_is_terminal)
+    ends.in_is_terminal = isatty(STDIN_FILENO) == 1;
+    if (!ends.in_is_terminal)
         signals_linger_on_hangup();
-    if (!options->recv_only)
+    if (!options->recv_only) {
         enlarge_pipe(STDIN_FILENO);
-    if (!options->send_only)
+        open_stdin(&ends);
+    }
+    if (!options->send_only) {
         enlarge_pipe(STDOUT_FILENO);
-    return (struct pipe_ends){
-        .in = options->recv_only ? -1 : STDIN_FILENO,
-        .in_is_terminal = in_is_terminal,
-        .in_never_waits = never_waits(STDIN_FILENO),
-        .outlet = options->send_only ? outlet_none() : outlet_stdout(),
-    };
+        ends.outlet = outlet_stdout();
+    }
+    return ends;
 }
 
 enum kith_error pipe_run(const struct pipe_ends *ends, const struct options *options,
@@ -104,6 +115,7 @@ enum kith_error pipe_run(const struct pipe_ends *ends, const struct options *opt
         .net = fd,
         .in = ends->in,
         .in_never_waits = ends->in_never_waits,
+        .in_never_blocks = ends->in_never_blocks,
         .outlet = ends->outlet,
         .gate_fd = -1,
         .in_ends_with_peer = ends->in_is_terminal,

@@ -16,7 +16,8 @@
 struct pipe_ends {
     int in;
     bool in_is_terminal;
-    bool in_never_waits; /* a file */
+    bool in_never_waits;  /* a file */
+    bool in_never_blocks; /* opened anew */
     struct outlet outlet;
 };
 

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sys/stat.h>
 
+#include "descriptor.h"
 #include "net_socket.h"
 #include "parting.h"
 #include "receiver.h"
@@ -204,6 +205,23 @@ static void hear_net(struct run *run, short how)
     }
 }
 
+/*
+ * The input is ready. A pipe that nobody can write to gives at once what it has, and its end; but a
+ * FIFO may have a new writer by then, and a read wait for that one.
+ */
+static enum kith_error read_input(struct run *run, short ready)
+{
+    struct sender *sender = &run->sender;
+
+    if (ready == POLLHUP && !descriptor_is_socket(sender->in)) {
+        sender->in = -1; /* it is empty, too: that is its end, of a terminal as of a pipe */
+        return OK;
+    }
+    if ((ready & POLLHUP) != 0 && run->pump->in_never_blocks)
+        sender->in_never_waits = true;
+    return sender_read(sender);
+}
+
 /* One round of reading and writing, after poll. */
 static enum kith_error move(struct run *run)
 {
@@ -211,11 +229,8 @@ static enum kith_error move(struct run *run)
     bool outlet_idle = !receiver_wants_outlet(receiver);
     enum kith_error error = OK;
 
-    /* Once nobody can write to a pipe any more, it gives at once what it has, and its end. */
-    if ((run->fds[IN].revents & POLLHUP) != 0)
-        run->sender.in_never_waits = true;
     if (run->fds[IN].revents != 0)
-        error = sender_read(&run->sender);
+        error = read_input(run, run->fds[IN].revents);
     if (error == OK && run->fds[NET].revents != 0)
         hear_net(run, run->fds[NET].revents);
     if (error == OK)

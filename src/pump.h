@@ -31,6 +31,7 @@ struct pump {
     int net;                /* connected and non-blocking */
     int in;                 /* read when it polls as ready; -1 for nothing to say */
     bool in_never_waits;    /* it is a file, which gives at once all that it has */
+    bool in_never_blocks;   /* it is in a non-blocking mode of our own */
     struct outlet outlet;
     bool in_ends_with_peer; /* the input is a terminal, where nobody may end what we say */
     pump_gate *gate;        /* or NULL: our receipt is ours to give */

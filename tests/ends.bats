@@ -39,3 +39,11 @@ launcher=()
 @test "a stdout of another user's, as after su, does not hold up the other direction" {
     end of_another_user
 }
+
+@test "a FIFO as stdin that gets another writer does not hold up the other direction" {
+    end fifo_with_writers
+}
+
+@test "a FIFO as stdin where another reader is faster does not hold up the other direction" {
+    end fifo_with_readers
+}

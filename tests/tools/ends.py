@@ -226,6 +226,132 @@ def tun():
     check(int(received) == len(packet), "the packet did not reach the interface")
 
 
+# --- stdin
+
+
+class _Narrows:
+    """Between alice and bob, with little room: what bob says passes as far as we let it."""
+
+    def __init__(self, address):
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.address = self._server.getsockname()
+        self._far = socket.socket()
+        self._far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self._far.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)  # bob's buffer goes by it
+        self._far.connect(address)
+        self._near = None
+
+    def _pass_on(self, source, sink, size=4096):
+        data = source.recv(size)
+        if data:
+            sink.sendall(data)
+        else:
+            sink.shutdown(socket.SHUT_WR)
+        return data
+
+    def _carry(self, source, sink):
+        while self._pass_on(source, sink):
+            pass
+
+    def begin(self):
+        """Take alice's call and pass on what she says, and so much of bob's that they are joined."""
+        self._near = self._server.accept()[0]
+        self._near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        threading.Thread(target=self._carry, args=(self._near, self._far), daemon=True).start()
+        self._pass_on(self._far, self._near)
+
+    def step(self):
+        if select.select([self._far], [], [], 0.1)[0]:
+            self._pass_on(self._far, self._near)
+
+    def open(self):
+        threading.Thread(target=self._carry, args=(self._far, self._near), daemon=True).start()
+
+
+def _waiting(fd):
+    """Bytes that wait to be read there."""
+    return struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0" * 4))[0]
+
+
+def _fill(fd):
+    """Write until there has been no room for a while; how much that was."""
+    total = 0
+    while select.select([], [fd], [], 0.5)[1]:
+        total += os.write(fd, b"a" * 4096)
+    return total
+
+
+def fifo_with_writers():
+    """A writer that comes as another one has left, and stays, does not hold up the other direction."""
+    os.mkfifo("fifo")
+    watch = os.open("fifo", os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(watch, F_SETPIPE_SZ, 1 << 20)  # more than is read at once
+    first = os.open("fifo", os.O_WRONLY | os.O_NONBLOCK)
+    process, address = kith.listen(stdin=os.open("fifo", os.O_RDONLY), stdout=subprocess.PIPE)
+    between = _Narrows(address)
+    dialer = kith.dial(between.address, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    between.begin()
+    total = _fill(first)
+    os.close(first)
+    left = _waiting(watch)
+    while _waiting(watch) == left:
+        between.step()
+    if _waiting(watch) == 0:  # the system's buffers have grown and taken all of it: once more
+        os.unlink("fifo")
+        fifo_with_writers()
+        return
+    second = os.open("fifo", os.O_WRONLY)
+    os.write(second, b"b")
+    between.open()
+    wanted = b"a" * total + b"b"
+    check(read_exactly(dialer.stdout.fileno(), len(wanted)) == wanted, "not what was written")
+    dialer.stdin.write(b"word")
+    dialer.stdin.close()
+    check(read_exactly(process.stdout.fileno(), 4) == b"word", "the other direction is held up")
+    os.write(second, b"last")
+    os.close(second)
+    check(read_to_end(dialer.stdout.fileno()) == b"last", "what was written last is lost")
+    check(kith.status(dialer) == 0, "the dialer failed")
+    check(kith.status(process) == 0, "the listener failed")
+
+
+def fifo_with_readers():
+    """Another reader that is faster does not hold up the other direction."""
+    os.mkfifo("fifo")
+    thief = os.open("fifo", os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open("fifo", os.O_WRONLY)
+    process, address = kith.listen(stdin=os.open("fifo", os.O_RDONLY), stdout=subprocess.PIPE)
+    dialer = kith.dial(address, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    stolen = [0]
+
+    def steal():
+        while select.select([thief], [], [], LIMIT)[0]:
+            try:
+                taken = len(os.read(thief, 1))
+            except BlockingIOError:
+                continue
+            if not taken:
+                return
+            stolen[0] += taken
+
+    thread = threading.Thread(target=steal)
+    thread.start()
+    for _ in range(2000):
+        os.write(writer, b"a")
+        dialer.stdin.write(b"b")
+        dialer.stdin.flush()
+        if read_exactly(process.stdout.fileno(), 1) != b"b":
+            check(False, "the other direction is held up")
+            break
+    dialer.stdin.close()
+    os.close(writer)
+    thread.join()
+    check(stolen[0] > 0, "the other reader got nothing")
+    check(len(read_to_end(dialer.stdout.fileno())) == 2000 - stolen[0], "not what was left")
+    check(kith.status(dialer) == 0, "the dialer failed")
+    check(kith.status(process) == 0, "the listener failed")
+
+
 def main():
     subject = globals().get(sys.argv[1]) if not sys.argv[1].startswith("_") else None
     subject(*sys.argv[2:])
