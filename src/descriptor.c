@@ -112,6 +112,21 @@ bool descriptor_can_be_awaited(int fd)
 #endif
 }
 
+bool descriptor_is_parents(int socket)
+{
+    struct stat ours, its;
+    char name[64];
+
+    if (fstat(socket, &ours) != 0)
+        return false;
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        (void)snprintf(name, sizeof(name), "/proc/%ld/fd/%d", (long)getppid(), fd);
+        if (stat(name, &its) == 0 && is_same_file(&ours, &its))
+            return true;
+    }
+    return false;
+}
+
 ssize_t descriptor_write(int fd, const void *bytes, size_t len)
 {
     struct pollfd wait = {.fd = fd, .events = POLLOUT};

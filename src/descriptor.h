@@ -24,9 +24,11 @@ int descriptor_open_anew(int fd, int direction);
 
 bool descriptor_is_socket(int fd);
 
-/* Whether poll tells when it is ready. Of a file, a disk or /dev/null it says that they always are.
- */
+/* Whether poll tells when it is ready; of a file, a disk or /dev/null it says that without end. */
 bool descriptor_can_be_awaited(int fd);
+
+/* Whether the process that started us has this socket as one of its standard descriptors, too. */
+bool descriptor_is_parents(int socket);
 
 /*
  * As write(2), but never waiting: -1 and EAGAIN if it takes nothing now. More than PIPE_BUF bytes

@@ -39,6 +39,7 @@ struct outlet outlet_stdout(void)
         return outlet; /* not to be written to, as the first write will say */
     if (descriptor_is_socket(STDOUT_FILENO)) {
         outlet.kind = OUTLET_SOCKET;
+        outlet.others_end = descriptor_is_parents(STDOUT_FILENO);
         return outlet;
     }
     own = descriptor_open_anew(STDOUT_FILENO, O_WRONLY);
@@ -100,7 +101,7 @@ bool outlet_end(struct outlet *outlet)
 
     if (outlet->fd < 0)
         return true;
-    if (outlet->kind == OUTLET_SOCKET) {
+    if (outlet->kind == OUTLET_SOCKET && !outlet->others_end) {
         /* A socket that is gone has nothing to be told. */
         (void)shutdown(outlet->fd, SHUT_WR);
     } else if (outlet->kind == OUTLET_GONE) {

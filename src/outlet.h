@@ -22,6 +22,7 @@ struct outlet {
     int original_fd; /* the descriptor it was made from, if it is another one; else -1 */
     int left_fd;     /* the caller's to close: its end had no place to be passed on; else -1 */
     bool may_break;  /* who reads there need not read all: the rest is dropped */
+    bool others_end; /* a socket that others write to after us: its end is theirs to pass on */
 };
 
 /* Discards nothing: has no place for data. */

@@ -47,3 +47,11 @@ launcher=()
 @test "a FIFO as stdin where another reader is faster does not hold up the other direction" {
     end fifo_with_readers
 }
+
+@test "a socket as stdin and stdout gets the peer's end, and goes on in the other direction" {
+    end socket_half_close
+}
+
+@test "a socket as stdout that the shell writes to after us is not shut down" {
+    end shared_socket
+}

@@ -352,6 +352,57 @@ def fifo_with_readers():
     check(kith.status(process) == 0, "the listener failed")
 
 
+# --- sockets
+
+AND_AFTER = ("sh", "-c", '"$@"; echo after', "sh")
+
+
+def _pair(family):
+    """Two ends of a connection."""
+    if family == socket.AF_UNIX:
+        return socket.socketpair()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return socket.create_connection(server.getsockname()), server.accept()[0]
+
+
+def socket_half_close():
+    """Who has given us a socket sees the peer's end, and can go on saying something."""
+    for family in socket.AF_UNIX, socket.AF_INET:
+        process, address = kith.listen(stdin=file_of(CONTENT), stdout=subprocess.PIPE)
+        ours, its = _pair(family)
+        dialer = kith.dial(address, stdin=its, stdout=its)
+        its.close()
+        check(read_to_end(ours.fileno()) == CONTENT, "not what was sent")
+        ours.sendall(b"answer")
+        ours.shutdown(socket.SHUT_WR)
+        check(read_to_end(process.stdout.fileno()) == b"answer", "not what was answered")
+        check(kith.status(dialer) == 0, "the dialer failed")
+        check(kith.status(process) == 0, "the listener failed")
+
+
+def _shared(family, stdin, ends_first):
+    process, address = kith.listen(stdin=file_of(CONTENT), stdout=subprocess.PIPE)
+    ours, its = _pair(family)
+    dialer = kith.dial(address, launcher=AND_AFTER, stdin=its if stdin is None else stdin, stdout=its)
+    its.close()
+    if ends_first:
+        ours.shutdown(socket.SHUT_WR)
+    check(read_exactly(ours.fileno(), len(CONTENT)) == CONTENT, "not what was sent")
+    if not ends_first:
+        ours.shutdown(socket.SHUT_WR)
+    check(read_to_end(ours.fileno()) == b"after\n", "not what comes after")
+    check(kith.status(dialer) == 0, "the shell failed")
+    check(kith.status(process) == 0, "the listener failed")
+
+
+def shared_socket():
+    """A shell that goes on behind us has its say, whoever ends first."""
+    for family in socket.AF_UNIX, socket.AF_INET:
+        _shared(family, None, True)
+        _shared(family, None, False)
+        _shared(family, subprocess.DEVNULL, False)
+
+
 def main():
     subject = globals().get(sys.argv[1]) if not sys.argv[1].startswith("_") else None
     subject(*sys.argv[2:])

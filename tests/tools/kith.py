@@ -25,12 +25,13 @@ atexit.register(_end_all)
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
-def start(who, *arguments, **streams):
-    """Run kith with the folder of alice or bob; what is not said of its streams is empty."""
+def start(who, *arguments, launcher=(), **streams):
+    """Run kith with the folder of alice or bob; what is not said of its streams is empty. A
+    launcher is a command that runs what stands behind it."""
     for name in ("stdin", "stdout", "stderr"):
         streams.setdefault(name, subprocess.DEVNULL)
     process = subprocess.Popen(
-        [KITH, *arguments], env={**os.environ, "KITH_DIR": who}, **streams
+        [*launcher, KITH, *arguments], env={**os.environ, "KITH_DIR": who}, **streams
     )
     _started.append(process)
     return process
