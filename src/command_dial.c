@@ -68,7 +68,7 @@ enum kith_error command_dial(const struct options *options)
 
     setup.confines_calls = options->retry_ms == 0;
     if (error == OK)
-        error = who_callee(&setup.who, options->arguments[0], &callee);
+        error = setup_choose_callee(&setup, &callee);
     if (error == OK) {
         ends = pipe_open(options);
         error = call_with_retries(&call, &setup, &callee);
@@ -118,7 +118,7 @@ enum kith_error command_check(const struct options *options)
 
     setup.confines_calls = true;
     if (error == OK)
-        error = who_callee(&setup.who, options->arguments[0], &callee);
+        error = setup_choose_callee(&setup, &callee);
     if (error == OK) {
         error = call_peer(&call, &setup, &callee, true);
         if (error != OK)

@@ -113,17 +113,15 @@ static void reload(struct daemon *daemon)
     struct forward *forward = daemon->hooks->context;
     const char *peer = daemon->options->arguments[1];
     struct callee callee = {.name = ""};
-    enum kith_error error;
+    bool gone = false;
 
-    who_free(&forward->setup.who);
-    error = who_callee(&forward->setup.who, peer, &callee);
-    if (error != OK && !forward->setup.who.read) {
+    if (setup_reload_callee(&forward->setup, &callee, &gone) != OK) {
         log_event(LOG_ERROR, "forward", peer, "the peer stays as it was", NULL);
         return;
     }
     (void)pthread_mutex_lock(&forward->lock);
-    forward->gone = error != OK;
-    if (error == OK)
+    forward->gone = gone;
+    if (!gone)
         forward->callee = callee;
     (void)pthread_mutex_unlock(&forward->lock);
     registry_each(&daemon->registry, end_if_other, forward);
@@ -156,7 +154,7 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
         return error;
     error = setup_begin(&forward->setup, options, options->arguments[1]);
     if (error == OK)
-        error = who_callee(&forward->setup.who, options->arguments[1], &forward->callee);
+        error = setup_choose_callee(&forward->setup, &forward->callee);
     if (error == OK)
         error = setup_take_listeners("forward", &forward->daemon.listeners);
     if (error == OK)

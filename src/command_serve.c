@@ -252,8 +252,7 @@ static void reload(struct daemon *daemon)
     struct serve *serve = daemon->hooks->context;
     struct peers fresh = {0}, before;
 
-    who_free(&serve->setup.who);
-    if (setup_choose_peers(&serve->setup, "serve", &fresh) != OK) {
+    if (setup_reload_peers(&serve->setup, "serve", &fresh) != OK) {
         log_event(LOG_ERROR, "serve", daemon->listeners.text, "the peers stay as they were", NULL);
         peers_free(&fresh);
         return;

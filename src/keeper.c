@@ -1,7 +1,7 @@
 /*
  * Owns the private key's process and the line to it. The keeper must never send the key, nor sign
- * anything but an Info of ours under the namespace of this run: whoever takes over the process at
- * the other end gets handshakes out of it while it lives, and nothing else.
+ * anything but an Info of ours, of now, for a peer of this run, under its namespace: whoever takes
+ * over the process at the other end gets handshakes out of it while it lives, and nothing else.
  */
 #include "keeper.h"
 
@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "crypto.h"
 #include "identity.h"
 #include "line.h"
@@ -33,11 +34,17 @@ struct report {
     uint8_t public_key[KEY_SIZE];
 };
 
-enum request_kind { REQUEST_SIGN = 1, REQUEST_OPEN = 2 };
+enum request_kind {
+    REQUEST_SIGN = 1,  /* an encoded Info */
+    REQUEST_OPEN = 2,  /* a path */
+    REQUEST_PEERS = 3, /* keys of peers, one behind the other; none: that was all */
+    REQUEST_RELOAD = 4 /* nothing */
+};
 
 #define REQUEST_MAX 4096
+#define CLOCK_MS 2000 /* how far the time of an Info may be from ours: it was made a moment ago */
 
-/* A request, of which only len of the bytes are sent: an encoded Info, or a path. */
+/* A request, of which only len of the bytes are sent. */
 struct request {
     uint16_t kind;
     uint16_t len;
@@ -46,27 +53,71 @@ struct request {
 
 #define REQUEST_HEAD offsetof(struct request, bytes)
 
-/* The answer to both: a signature; or, with a descriptor beside it, nothing. */
+/* The answer to all: a signature; or, with a descriptor beside it, nothing. */
 struct answer {
-    int32_t error; /* of kith_error to sign, an errno to open */
+    int32_t error; /* an errno to open, of kith_error otherwise */
     uint8_t signature[SIGNATURE_SIZE];
 };
 
 /* One request and its answer at a time. */
 static pthread_mutex_t line_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Sign if these bytes are one Info and nothing but it. */
-static enum kith_error sign(const struct keeper_task *task, struct crypto_signer *signer,
-                            const uint8_t *bytes, size_t len,
+/* What the keeper keeps. */
+struct vault {
+    const struct keeper_task *task;
+    struct crypto_signer *signer;
+    uint8_t public_key[KEY_SIZE];
+    struct peers peers; /* of this run */
+    bool told;          /* all of them */
+};
+
+/* Whether we would make this Info ourselves, now. */
+static bool is_ours(const struct vault *vault, const struct info *info)
+{
+    uint64_t now_ms = clock_wall_ms();
+    uint64_t apart_ms =
+        now_ms > info->timestamp_ms ? now_ms - info->timestamp_ms : info->timestamp_ms - now_ms;
+
+    return apart_ms <= CLOCK_MS && info->has_tag == vault->task->listens && vault->told &&
+           peers_find_key(&vault->peers, info->recipient) != NULL;
+}
+
+/* Sign if these bytes are one Info of ours and nothing but it. */
+static enum kith_error sign(const struct vault *vault, const uint8_t *bytes, size_t len,
                             uint8_t signature[static SIGNATURE_SIZE])
 {
+    const struct keeper_task *task = vault->task;
     uint8_t message[SIGNED_MAX];
     struct info info;
 
-    if (!wire_get_info(&info, bytes, len))
+    if (!wire_get_info(&info, bytes, len) || !is_ours(vault, &info))
         return ERR_KEEPER;
     len = handshake_signed_bytes(message, task->namespace, task->namespace_len, bytes, len);
-    return crypto_signer_sign(signer, signature, message, len);
+    return crypto_signer_sign(vault->signer, signature, message, len);
+}
+
+static enum kith_error learn_peers(struct vault *vault, const uint8_t *keys, size_t len)
+{
+    enum kith_error error = vault->told || len % KEY_SIZE != 0 ? ERR_KEEPER : OK;
+
+    for (size_t at = 0; error == OK && at < len; at += KEY_SIZE)
+        error = peers_add(&vault->peers, keys + at, "");
+    vault->told = vault->told || len == 0;
+    return error;
+}
+
+static enum kith_error read_peers_again(struct vault *vault)
+{
+    const struct keeper_task *task = vault->task;
+    struct peers fresh = {0};
+    enum kith_error error = task->read_peers(task->context, vault->public_key, &fresh);
+
+    if (error != OK)
+        return error;
+    peers_free(&vault->peers);
+    vault->peers = fresh;
+    vault->told = true;
+    return OK;
 }
 
 /* Open if the path is one of the task's. */
@@ -80,19 +131,26 @@ static int open_again(const struct keeper_task *task, const char *path)
     return -1;
 }
 
-static bool answer_one(int fd, const struct keeper_task *task, struct crypto_signer *signer,
-                       struct request *request)
+static bool answer_one(int fd, struct vault *vault, struct request *request)
 {
     struct answer answer = {0};
     int opened = -1;
     bool sent;
 
-    if (request->kind == REQUEST_SIGN) {
-        answer.error = (int32_t)sign(task, signer, request->bytes, request->len, answer.signature);
-    } else {
+    switch (request->kind) {
+    case REQUEST_SIGN:
+        answer.error = (int32_t)sign(vault, request->bytes, request->len, answer.signature);
+        break;
+    case REQUEST_OPEN:
         request->bytes[request->len] = '\0';
-        opened = open_again(task, (const char *)request->bytes);
+        opened = open_again(vault->task, (const char *)request->bytes);
         answer.error = opened < 0 ? errno : 0;
+        break;
+    case REQUEST_PEERS:
+        answer.error = (int32_t)learn_peers(vault, request->bytes, request->len);
+        break;
+    default:
+        answer.error = (int32_t)read_peers_again(vault);
     }
     sent = line_send(fd, &answer, sizeof(answer), opened);
     if (opened >= 0)
@@ -107,7 +165,7 @@ static bool receive_request(int fd, struct request *request)
     size_t here = line_receive(fd, at, REQUEST_HEAD, REQUEST_HEAD + REQUEST_MAX, NULL);
     size_t whole;
 
-    if (here == 0 || (request->kind != REQUEST_SIGN && request->kind != REQUEST_OPEN))
+    if (here == 0 || request->kind < REQUEST_SIGN || request->kind > REQUEST_RELOAD)
         return false;
     whole = REQUEST_HEAD + request->len;
     if (request->len > REQUEST_MAX || here > whole)
@@ -118,15 +176,17 @@ static bool receive_request(int fd, struct request *request)
 /* The keeper's whole life, once it has the key. A request that is none ends it. */
 static void serve(int fd, const struct keeper_task *task, struct identity *identity)
 {
-    struct crypto_signer *signer = crypto_signer_new(identity->seed);
+    struct vault vault = {.task = task, .signer = crypto_signer_new(identity->seed)};
     struct request request = {.len = 0};
 
+    memcpy(vault.public_key, identity->public_key, KEY_SIZE);
     identity_wipe(identity); /* the signer has the key from here on */
-    while (signer != NULL && receive_request(fd, &request)) {
-        if (!answer_one(fd, task, signer, &request))
+    while (vault.signer != NULL && receive_request(fd, &request)) {
+        if (!answer_one(fd, &vault, &request))
             break;
     }
-    crypto_signer_free(signer);
+    crypto_signer_free(vault.signer);
+    peers_free(&vault.peers);
 }
 
 static void leave(int number)
@@ -222,6 +282,43 @@ static enum kith_error ask_to_sign(void *context, uint8_t signature[static SIGNA
         return ERR_KEEPER;
     memcpy(signature, answer.signature, SIGNATURE_SIZE);
     return OK;
+}
+
+/* Tell it some keys, or with none that these were all. */
+static bool tell_keys(struct keeper *keeper, const uint8_t *keys, size_t len)
+{
+    struct answer answer;
+
+    return ask(keeper, REQUEST_PEERS, keys, len, &answer, NULL) && answer.error == OK;
+}
+
+enum kith_error keeper_tell_peers(struct keeper *keeper, const struct peers *peers)
+{
+    uint8_t keys[REQUEST_MAX];
+    size_t len = 0;
+    bool told = true;
+
+    for (size_t i = 0; told && i < peers->count; i++) {
+        memcpy(keys + len, peers->list[i].key, KEY_SIZE);
+        len += KEY_SIZE;
+        if (len == sizeof(keys) || i + 1 == peers->count) {
+            told = tell_keys(keeper, keys, len);
+            len = 0;
+        }
+    }
+    if (told && tell_keys(keeper, keys, 0))
+        return OK;
+    log_event(LOG_ERROR, "keeper", NULL, "did not take the peers", NULL);
+    return ERR_KEEPER;
+}
+
+enum kith_error keeper_reload(struct keeper *keeper)
+{
+    struct answer answer;
+
+    if (!ask(keeper, REQUEST_RELOAD, "", 0, &answer, NULL))
+        return ERR_KEEPER;
+    return (enum kith_error)answer.error;
 }
 
 int keeper_open(struct keeper *keeper, const char *path)

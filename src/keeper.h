@@ -5,12 +5,14 @@
 #ifndef KITH_KEEPER_H
 #define KITH_KEEPER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "error.h"
 #include "handshake.h"
+#include "peers.h"
 
 /* What the keeper is told when it starts. */
 struct keeper_task {
@@ -18,8 +20,17 @@ struct keeper_task {
     const char *passphrase_file; /* or NULL */
     const uint8_t *namespace;
     size_t namespace_len;
+    bool listens;             /* answers calls: its Infos have a tag; or calls: they have none */
     const char *const *files; /* public ones that it opens again on request */
     size_t file_count;
+
+    /*
+     * Called in the keeper, to read the peers of this run again: into an empty set, which stays
+     * empty on error. own_key is that of the identity.
+     */
+    enum kith_error (*read_peers)(const void *context, const uint8_t own_key[static KEY_SIZE],
+                                  struct peers *peers);
+    const void *context;
 };
 
 struct keeper {
@@ -29,9 +40,9 @@ struct keeper {
 };
 
 /*
- * Fork the keeper, which reads the identity and signs handshakes under this namespace and nothing
- * else, until the line is closed. Before any thread starts, and after crypto_start_keys.
- * keeper_await has to follow. A failure is logged.
+ * Fork the keeper, which reads the identity and signs handshakes under this namespace, of this
+ * moment, with the peers of this run, and nothing else, until the line is closed. Before any thread
+ * starts, and after crypto_start_keys. keeper_await has to follow. A failure is logged.
  */
 must_check enum kith_error keeper_start(struct keeper *keeper, const struct keeper_task *task);
 
@@ -40,6 +51,19 @@ must_check enum kith_error keeper_start(struct keeper *keeper, const struct keep
  * itself, so nothing else is logged before; its error is returned. The struct must not move.
  */
 must_check enum kith_error keeper_await(struct keeper *keeper);
+
+/*
+ * Tell it the peers of this run: it signs for them, and for nobody else. Once, and before anything
+ * comes from outside: until then it signs for nobody, and after that it is not told again. A
+ * failure is logged.
+ */
+must_check enum kith_error keeper_tell_peers(struct keeper *keeper, const struct peers *peers);
+
+/*
+ * Have it read the peers again, by itself: whoever has taken us over cannot choose them. If they
+ * cannot be read, those that it has stay. Nothing is logged.
+ */
+must_check enum kith_error keeper_reload(struct keeper *keeper);
 
 /*
  * Open one of the task's files, by the path it has there: a confined process cannot, since the

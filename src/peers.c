@@ -328,17 +328,20 @@ static int compare_key(const void *key, const void *peer)
     return memcmp(key, other->key, KEY_SIZE);
 }
 
-/* Insert a peer, which then belongs to the set, where the order wants it. */
+/*
+ * Insert a peer, which then belongs to the set, where the order wants it; looked for from the end,
+ * since they mostly come in order.
+ */
 static enum kith_error insert(struct peers *peers, const struct peer *peer)
 {
-    size_t at = 0;
+    size_t at = peers->count;
     struct peer *list = realloc(peers->list, (peers->count + 1) * sizeof *list);
 
     if (list == NULL)
         return ERR_MEMORY;
     peers->list = list;
-    while (at < peers->count && memcmp(list[at].key, peer->key, KEY_SIZE) < 0)
-        at++;
+    while (at > 0 && memcmp(list[at - 1].key, peer->key, KEY_SIZE) > 0)
+        at--;
     memmove(list + at + 1, list + at, (peers->count - at) * sizeof *list);
     list[at] = *peer;
     peers->count++;

@@ -65,9 +65,10 @@ static const int base_calls[] = {
 #endif
 };
 
-/* The keeper opens files again for who may not (where Landlock lets it). */
+/* The keeper opens files again for who may not, and sorts peers (qsort asks how much memory is). */
 static const int keeper_calls[] = {
     CALL(openat),
+    CALL(sysinfo),
 #ifdef SYS_open
     CALL(open),
 #endif

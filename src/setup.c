@@ -94,6 +94,84 @@ static void set_rules(struct setup *setup)
     setup->rules.signer = &setup->keeper.signer;
 }
 
+static int open_by_keeper(void *keeper, const char *path)
+{
+    return keeper_open(keeper, path);
+}
+
+/* Without it the process runs, and what needs it says so. */
+static void start_lookup(void)
+{
+    if (lookup_start() != OK)
+        log_event(LOG_ERROR, "lookup", NULL, strerror(errno), NULL);
+}
+
+void setup_confine(struct setup *setup, enum sandbox_role role, const struct sandbox_needs *needs)
+{
+    setup->who.open = open_by_keeper;
+    setup->who.open_context = &setup->keeper;
+    zone_hold(); /* which the times of the peers file are in, also when it is read again */
+    if (needs->resolves)
+        start_lookup();
+    sandbox_enter(role, needs);
+}
+
+/* Those who may call, to a set. */
+static enum kith_error choose(struct who *who, const struct options *options, struct peers *chosen)
+{
+    enum kith_error error = OK;
+
+    if (options->named_count == 0)
+        error = who_add_all(who, chosen);
+    for (size_t i = 0; error == OK && i < options->named_count; i++)
+        error = who_add(who, options->named[i], chosen);
+    return error;
+}
+
+static void warn_of_nobody(const struct peers *chosen, const char *what)
+{
+    if (chosen->count == 0)
+        log_event(LOG_NOTE, what, NULL, "nobody is known, so nobody can call",
+                  "add a peer's line to the peers file, or name one with --peer");
+}
+
+/*
+ * Who is called. *gone is set if the peers file is in order, and does not name it: that is an
+ * answer, too, when the file is read again.
+ */
+static enum kith_error find_callee(struct who *who, const char *peer, struct callee *callee,
+                                   bool *gone)
+{
+    enum kith_error error = who_callee(who, peer, callee);
+
+    *gone = error != OK && who->read;
+    return error;
+}
+
+/* In the keeper, whose memory has this as it was when that was forked. */
+static enum kith_error read_peers(const void *context, const uint8_t own_key[static KEY_SIZE],
+                                  struct peers *peers)
+{
+    const struct setup *setup = context;
+    struct who who = {
+        .peers_path = setup->peers_path, .peers_error = setup->who.peers_error, .own_key = own_key};
+    struct callee callee;
+    bool gone = false;
+    enum kith_error error;
+
+    if (setup->peer == NULL) {
+        error = choose(&who, setup->options, peers);
+    } else {
+        error = find_callee(&who, setup->peer, &callee, &gone);
+        if (error == OK)
+            error = peers_add(peers, callee.key, callee.name);
+    }
+    who_free(&who);
+    if (error != OK)
+        peers_free(peers);
+    return gone ? OK : error;
+}
+
 /*
  * Start the keeper, and while it reads the key the rest of libcrypto, which it needs not. Whatever
  * is wrong here as well, a complaint about the identity comes first, and alone.
@@ -143,47 +221,72 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options, 
         .namespace_len = setup->rules.params.namespace_len,
         .files = setup->files,
         .file_count = setup->file_count,
+        .listens = peer == NULL,
+        .read_peers = read_peers,
+        .context = setup,
     };
+    setup->peer = peer;
     setup->who.peers_path = setup->peers_path;
     setup->who.own_key = setup->keeper.signer.public_key;
     return start(setup, &task);
 }
 
-static int open_by_keeper(void *keeper, const char *path)
-{
-    return keeper_open(keeper, path);
-}
-
-/* Without it the process runs, and what needs it says so. */
-static void start_lookup(void)
-{
-    if (lookup_start() != OK)
-        log_event(LOG_ERROR, "lookup", NULL, strerror(errno), NULL);
-}
-
-void setup_confine(struct setup *setup, enum sandbox_role role, const struct sandbox_needs *needs)
-{
-    setup->who.open = open_by_keeper;
-    setup->who.open_context = &setup->keeper;
-    zone_hold(); /* which the times of the peers file are in, also when it is read again */
-    if (needs->resolves)
-        start_lookup();
-    sandbox_enter(role, needs);
-}
-
 enum kith_error setup_choose_peers(struct setup *setup, const char *what, struct peers *chosen)
 {
-    const struct options *options = setup->options;
-    enum kith_error error = OK;
+    enum kith_error error = choose(&setup->who, setup->options, chosen);
 
-    if (options->named_count == 0)
-        error = who_add_all(&setup->who, chosen);
-    for (size_t i = 0; error == OK && i < options->named_count; i++)
-        error = who_add(&setup->who, options->named[i], chosen);
-    if (error == OK && chosen->count == 0)
-        log_event(LOG_NOTE, what, NULL, "nobody is known, so nobody can call",
-                  "add a peer's line to the peers file, or name one with --peer");
+    if (error != OK)
+        return error;
+    warn_of_nobody(chosen, what);
+    return keeper_tell_peers(&setup->keeper, chosen);
+}
+
+enum kith_error setup_choose_callee(struct setup *setup, struct callee *callee)
+{
+    struct peers chosen = {0};
+    enum kith_error error = who_callee(&setup->who, setup->peer, callee);
+
+    if (error != OK)
+        return error;
+    error = peers_add(&chosen, callee->key, callee->name);
+    if (error != OK)
+        error = setup_complain(error, "peer", setup->peer, NULL);
+    else
+        error = keeper_tell_peers(&setup->keeper, &chosen);
+    peers_free(&chosen);
     return error;
+}
+
+static enum kith_error reload_keeper(struct setup *setup)
+{
+    enum kith_error error = keeper_reload(&setup->keeper);
+
+    if (error != OK)
+        log_event(LOG_ERROR, "keeper", NULL, "could not read the peers again", error_text(error));
+    return error;
+}
+
+enum kith_error setup_reload_peers(struct setup *setup, const char *what, struct peers *chosen)
+{
+    enum kith_error error;
+
+    who_free(&setup->who);
+    error = choose(&setup->who, setup->options, chosen);
+    if (error != OK)
+        return error;
+    warn_of_nobody(chosen, what);
+    return reload_keeper(setup);
+}
+
+enum kith_error setup_reload_callee(struct setup *setup, struct callee *callee, bool *gone)
+{
+    enum kith_error error;
+
+    who_free(&setup->who);
+    error = find_callee(&setup->who, setup->peer, callee, gone);
+    if (error != OK && !*gone)
+        return error;
+    return reload_keeper(setup);
 }
 
 void setup_report_reload(const struct setup *setup, const char *what, const char *which)

@@ -23,6 +23,7 @@ struct setup {
     bool confines_calls; /* a call confines us once it is connected: no other one follows */
     char identity_path[FILE_PATH_SIZE];
     char peers_path[FILE_PATH_SIZE];
+    const char *peer;                       /* PEER, of a command that has one, or NULL */
     char peer_file[FILE_PATH_SIZE];         /* of PEER, if its WHO is a file; else empty */
     const char *files[PEERS_NAMED_MAX + 2]; /* that a reload reads again */
     size_t file_count;
@@ -38,9 +39,26 @@ must_check enum kith_error setup_begin(struct setup *setup, const struct options
 /* Confine this process; files are read by way of the keeper from here on. */
 void setup_confine(struct setup *setup, enum sandbox_role role, const struct sandbox_needs *needs);
 
-/* Fill a set with those who may call: everyone in the peers file, or whom --peer names. */
+/*
+ * Fill a set with those who may call, everyone in the peers file or whom --peer names, and tell the
+ * keeper that these are the peers of this run. What is wrong is logged, as in the next three.
+ */
 must_check enum kith_error setup_choose_peers(struct setup *setup, const char *what,
                                               struct peers *chosen);
+
+/* The same for who is called. */
+must_check enum kith_error setup_choose_callee(struct setup *setup, struct callee *callee);
+
+/* On SIGHUP: read again who may call, the keeper by itself as well. Both have to come through. */
+must_check enum kith_error setup_reload_peers(struct setup *setup, const char *what,
+                                              struct peers *chosen);
+
+/*
+ * The same for who is called; *gone is set if the peers file is in order, and has no such name, for
+ * which this returns OK, too.
+ */
+must_check enum kith_error setup_reload_callee(struct setup *setup, struct callee *callee,
+                                               bool *gone);
 
 /* Say that the files were read again, or that there are none. */
 void setup_report_reload(const struct setup *setup, const char *what, const char *which);

@@ -162,6 +162,15 @@ reaches() {
     ends "$listener" 0
 }
 
+@test "a key may come through a pipe, which is read once" {
+    start_listener -p /dev/fd/7 7< <(cat alice/identity.pub)
+    run -0 as alice dial "/dev/fd/7@$address" 7< <(cat bob/identity.pub) </dev/null
+    ends "$listener" 0
+    start_listener -a /dev/fd/7 7< <(cat bob/peers)
+    run -0 as alice dial -a - "bob@$address" < <(cat alice/peers)
+    ends "$listener" 0
+}
+
 @test "-p lets only those in that it names" {
     KITH_DIR=$PWD/carol bounded "$KITH" keygen -n carol
     cat carol/identity.pub >>bob/peers

@@ -1,6 +1,6 @@
 /*
- * The keeper: it signs an Info under its namespace, and nothing else; it opens its own files, and
- * no other; it ends with the line.
+ * The keeper: it signs an Info of now for its peers under its namespace, and nothing else; it opens
+ * its own files, and no other; it ends with the line.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "keeper.h"
 #include "line.h"
 #include "tap.h"
@@ -18,6 +19,8 @@
 
 #define SIGN 1 /* the requests of keeper.c, as they go over the line */
 #define OPEN 2
+#define PEERS 3
+#define RELOAD 4
 
 struct header {
     uint16_t kind;
@@ -34,12 +37,35 @@ static char folder[] = "/tmp/kith-keeper-XXXXXX";
 static char identity[64], peers[64], other[64];
 static const char *const files[] = {peers};
 
-static const struct keeper_task task = {
+/* Keys are what they are for the keeper: nobody holds these. */
+static const uint8_t known[KEY_SIZE] = "a peer of this run, 32 bytes lon";
+static const uint8_t fresh[KEY_SIZE] = "one that only a reload has read.";
+static const uint8_t nobody[KEY_SIZE] = "somebody who is no peer of ours.";
+
+/* What a reload reads: from the file of peers, whether it says "other" by then. */
+static enum kith_error read_peers(const void *context, const uint8_t own_key[static KEY_SIZE],
+                                  struct peers *set)
+{
+    char text[6] = "";
+    int fd = open(context, O_RDONLY);
+    bool there = fd >= 0 && read(fd, text, 5) == 5 && strcmp(text, "other") == 0;
+
+    if (fd >= 0)
+        (void)close(fd);
+    if (!there || own_key[0] != 0xd7)
+        return ERR_FILE_MISSING;
+    return peers_add(set, fresh, "");
+}
+
+static struct keeper_task task = {
     .identity = identity,
     .namespace = namespace,
     .namespace_len = sizeof(namespace) - 1,
     .files = files,
     .file_count = 1,
+    .listens = true,
+    .read_peers = read_peers,
+    .context = peers,
 };
 
 static void put_file(const char *path, const char *text)
@@ -68,14 +94,93 @@ static enum kith_error start(struct keeper *keeper)
     return error == OK ? keeper_await(keeper) : error;
 }
 
+static bool tell(struct keeper *keeper, const uint8_t key[static KEY_SIZE])
+{
+    struct peers told = {0};
+    bool done = peers_add(&told, key, "") == OK && keeper_tell_peers(keeper, &told) == OK;
+
+    peers_free(&told);
+    return done;
+}
+
+/* Whether an Info is signed: for somebody, so many milliseconds from now, with a tag or not. */
+static bool signs(struct keeper *keeper, const uint8_t recipient[static KEY_SIZE], int64_t off_ms,
+                  bool tag)
+{
+    struct info info = {.timestamp_ms = clock_wall_ms() + (uint64_t)off_ms, .has_tag = tag};
+    uint8_t bytes[INFO_MAX], signature[SIGNATURE_SIZE];
+
+    memcpy(info.recipient, recipient, KEY_SIZE);
+    return keeper->signer.sign(keeper->signer.context, signature, bytes,
+                               wire_put_info(bytes, &info)) == OK;
+}
+
+static void test_judging(struct keeper *keeper)
+{
+    struct info info = {.timestamp_ms = UINT64_MAX, .has_tag = true};
+    uint8_t bytes[INFO_MAX], signature[SIGNATURE_SIZE];
+
+    CHECK(signs(keeper, known, 0, true), "an Info of now for a peer is signed");
+    CHECK(signs(keeper, known, -1000, true) && signs(keeper, known, 1000, true),
+          "the time of it may be a second off");
+    CHECK(!signs(keeper, known, -4000, true) && !signs(keeper, known, 4000, true), "but not four");
+    CHECK(!signs(keeper, known, INT64_C(1) << 45, true), "nor in a thousand years");
+    memcpy(info.recipient, known, KEY_SIZE);
+    CHECK(keeper->signer.sign(keeper->signer.context, signature, bytes,
+                              wire_put_info(bytes, &info)) != OK,
+          "nor at the end of time");
+    CHECK(!signs(keeper, nobody, 0, true), "for somebody else nothing is signed");
+    CHECK(!signs(keeper, keeper->signer.public_key, 0, true), "nor for ourselves");
+    CHECK(!signs(keeper, known, 0, false), "without a tag nothing is signed for who listens");
+}
+
+static void test_telling(void)
+{
+    struct keeper keeper;
+    struct answer answer;
+
+    CHECK(start(&keeper) == OK, "a keeper that was told nothing");
+    CHECK(!signs(&keeper, known, 0, true), "signs nothing");
+    CHECK(raw(&keeper, PEERS, known, KEY_SIZE, &answer) && answer.error == OK &&
+              !signs(&keeper, known, 0, true),
+          "nor before it was told all");
+    CHECK(raw(&keeper, PEERS, NULL, 0, &answer) && answer.error == OK &&
+              signs(&keeper, known, 0, true),
+          "and then it does");
+    CHECK(raw(&keeper, PEERS, nobody, KEY_SIZE, &answer) && answer.error != OK &&
+              !signs(&keeper, nobody, 0, true),
+          "it is not told again");
+    keeper_stop(&keeper);
+    task.listens = false;
+    CHECK(start(&keeper) == OK && tell(&keeper, known), "the keeper of one that calls");
+    CHECK(signs(&keeper, known, 0, false) && !signs(&keeper, known, 0, true),
+          "signs what has no tag, and nothing with one");
+    keeper_stop(&keeper);
+    task.listens = true;
+}
+
+static void test_reload(struct keeper *keeper)
+{
+    CHECK(keeper_reload(keeper) == ERR_FILE_MISSING && signs(keeper, known, 0, true),
+          "peers that cannot be read again stay as they were");
+    put_file(peers, "other");
+    CHECK(!signs(keeper, fresh, 0, true), "what has changed counts once it is read again");
+    CHECK(keeper_reload(keeper) == OK && signs(keeper, fresh, 0, true),
+          "it reads them itself, and signs for one who is new");
+    CHECK(!signs(keeper, known, 0, true), "but for one who is gone not any longer");
+    put_file(peers, "who");
+}
+
 static void test_signing(struct keeper *keeper)
 {
-    struct info info = {.timestamp_ms = 1757500000000, .has_tag = true};
+    struct info info = {.timestamp_ms = clock_wall_ms(), .has_tag = true};
     uint8_t bytes[INFO_MAX + 1] = {0}, message[SIGNED_MAX], signature[SIGNATURE_SIZE];
-    size_t len = wire_put_info(bytes, &info), message_len;
+    size_t len, message_len;
     const struct signer *signer = &keeper->signer;
     struct answer answer;
 
+    memcpy(info.recipient, known, KEY_SIZE);
+    len = wire_put_info(bytes, &info);
     CHECK(signer->sign(signer->context, signature, bytes, len) == OK, "an Info is signed");
     message_len = handshake_signed_bytes(message, namespace, sizeof(namespace) - 1, bytes, len);
     CHECK(crypto_ed25519_verify(signature, signer->public_key, message, message_len) == OK,
@@ -125,7 +230,7 @@ static void test_end(void)
     CHECK(start(&keeper) == OK, "another keeper");
     CHECK(!raw(&keeper, 7, "x", 1, &answer), "an unknown request ends it");
     keeper_stop(&keeper);
-    CHECK(start(&keeper) == OK, "and another");
+    CHECK(start(&keeper) == OK && tell(&keeper, known), "and another");
     process = keeper.process;
     CHECK(kill(process, SIGTERM) == 0 && kill(process, SIGINT) == 0 && kill(process, SIGHUP) == 0,
           "signals");
@@ -161,9 +266,13 @@ int main(void)
     CHECK(start(&keeper) == OK, "the keeper starts");
     hex_encode(hex, keeper.signer.public_key, KEY_SIZE);
     CHECK(strcmp(hex, public) == 0, "it says its public key: %s", hex);
+    CHECK(tell(&keeper, known), "it is told who is known");
     test_signing(&keeper);
+    test_judging(&keeper);
+    test_reload(&keeper);
     test_opening(&keeper);
     keeper_stop(&keeper);
+    test_telling();
     test_end();
     (void)unlink(identity);
     CHECK(start(&keeper) == ERR_FILE_MISSING, "no keeper without an identity");
