@@ -1,6 +1,7 @@
 /*
  * Owns the listen command: who may call, and the one call that is taken.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,6 +40,7 @@ static enum kith_error take_one(struct setup *setup, struct net_listeners *liste
 {
     static const struct sandbox_needs nothing;
     enum kith_error error;
+    int problem;
 
     setup_report_ready(setup->options, listeners->text);
     setup_confine(setup, SANDBOX_LISTEN, &nothing);
@@ -46,9 +48,11 @@ static enum kith_error take_one(struct setup *setup, struct net_listeners *liste
     setup->rules.admit_context = chosen;
     error = reception_await(listeners, &setup->rules, setup->options->handshake_timeout_ms,
                             log_refusal, chosen, guest);
+    problem = errno;
     net_listeners_close(listeners);
     if (error != OK)
-        return setup_complain(error, "listen", listeners->text, NULL);
+        return setup_complain(error, "listen", listeners->text,
+                              error == ERR_SYSTEM ? strerror(problem) : NULL);
     return OK;
 }
 

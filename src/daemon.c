@@ -10,10 +10,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "capacity.h"
 #include "clock.h"
 #include "log.h"
 #include "memory.h"
@@ -26,10 +26,6 @@
 #define DRAIN_LOOK_MS 20   /* between two looks whether the last channel has ended */
 #define LEAVE_MS 1000      /* for those who were sent away to be gone */
 #define NOTIFY_AGAIN_MS 50 /* between two tries to tell a supervisor that takes nothing */
-
-#define DESCRIPTORS_SPARE 64 /* for listeners, pipes, files, resolvers */
-#define DESCRIPTORS_MOST (1 << 20)
-#define CONNECTIONS_LEAST 16
 
 /* The main thread's own. */
 struct loop {
@@ -219,38 +215,34 @@ static bool is_over(const struct loop *loop)
            clock_now_ms() >= loop->drain_deadline_ms;
 }
 
-/*
- * As many connections as descriptors allow; we may raise how many those are, but not for programs
- * that inherit it.
- */
-static size_t connections_possible(int descriptors_each, bool raise)
+/* --max-connections is more than can be had. */
+static void say_capacity(const struct daemon *daemon, size_t most)
 {
-    struct rlimit limit = {0};
+    char why[96];
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return CONNECTIONS_LEAST;
-    if (raise)
-        limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-    (void)getrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > DESCRIPTORS_MOST)
-        limit.rlim_cur = DESCRIPTORS_MOST;
-    if (limit.rlim_cur < DESCRIPTORS_SPARE + CONNECTIONS_LEAST)
-        return CONNECTIONS_LEAST;
-    return (size_t)(limit.rlim_cur - DESCRIPTORS_SPARE) / (size_t)descriptors_each;
+    (void)snprintf(why, sizeof(why), "there are descriptors for %zu connections only", most);
+    log_event(LOG_NOTE, daemon->hooks->what, "--max-connections", why, "see ulimit -n");
 }
 
-static void set_limits(struct daemon *daemon)
+/* The limit on descriptors is raised, but not for programs, which would inherit it. */
+static enum kith_error set_limits(struct daemon *daemon)
 {
     const struct options *options = daemon->options;
     struct registry_limits limits = {
-        .connections = connections_possible(daemon->hooks->descriptors, options->program == NULL),
+        .connections = capacity_find((size_t)daemon->hooks->descriptors, options->program == NULL),
         .per_peer = options->max_per_peer,
         .evicts = daemon->hooks->faces_network,
         .pending = options->max_pending != 0 ? options->max_pending : daemon->hooks->pending,
     };
 
-    if (options->max_connections != 0)
+    if (limits.connections == 0) {
+        log_event(LOG_ERROR, daemon->hooks->what, NULL, "too few descriptors for one connection",
+                  "see ulimit -n");
+        return ERR_SYSTEM;
+    }
+    if (options->max_connections > limits.connections)
+        say_capacity(daemon, limits.connections);
+    else if (options->max_connections != 0)
         limits.connections = options->max_connections;
     if (limits.per_peer == 0)
         limits.per_peer = limits.connections;
@@ -258,6 +250,7 @@ static void set_limits(struct daemon *daemon)
     limits.pending_per_source = (limits.pending + 1) / 2;
     limits.pending_per_peer = (limits.pending + 3) / 4;
     registry_init(&daemon->registry, &limits);
+    return OK;
 }
 
 static void serve_call(void *context, struct connection *connection)
@@ -357,28 +350,44 @@ static enum kith_error finish(struct loop *loop, enum kith_error error)
     return channels > 0 && error == OK ? ERR_SIGNAL : error;
 }
 
+/* Open all that stays open, and find the limits beside it. */
+static enum kith_error prepare(struct loop *loop)
+{
+    struct daemon *daemon = loop->daemon;
+
+    loop->signal_fd = signals_start();
+    if (loop->signal_fd < 0 || prepare_workers(daemon) != OK)
+        return setup_complain(ERR_SYSTEM, daemon->hooks->what, daemon->listeners.text,
+                              strerror(errno));
+    notify_open();
+    return set_limits(daemon);
+}
+
 enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hooks,
                            const struct options *options, int *number)
 {
     struct loop loop = {.daemon = daemon};
-    enum kith_error error = OK;
+    enum kith_error error;
 
     daemon->hooks = hooks;
     daemon->options = options;
-    set_limits(daemon);
     memory_be_modest();
-    loop.signal_fd = signals_start();
-    if (loop.signal_fd < 0 || prepare_workers(daemon) != OK)
-        return ERR_SYSTEM;
-    notify_open();
-    hooks->confine(daemon);
-    error = workers_start(&daemon->workers);
+    error = prepare(&loop);
     if (error != OK)
         return error;
+    hooks->confine(daemon);
+    error = workers_start(&daemon->workers);
+    if (error != OK) {
+        log_event(LOG_ERROR, hooks->what, daemon->listeners.text, "no thread to be had",
+                  strerror(errno));
+        return error;
+    }
     setup_report_ready(options, daemon->listeners.text);
     notify_ready(daemon->listeners.text);
     while (error == OK && !is_over(&loop))
         error = attend(&loop);
+    if (error != OK)
+        (void)setup_complain(error, hooks->what, daemon->listeners.text, strerror(errno));
     *number = loop.ending;
     return finish(&loop, error);
 }

@@ -185,31 +185,46 @@ static int give_birth(struct program *program, struct registry *registry,
     return result;
 }
 
+/* Make the pipes and the process, and keep our ends only. Returns an errno, or 0. */
+static int begin(struct program *program, struct registry *registry, struct connection *connection,
+                 struct child *child)
+{
+    int result = 0;
+
+    if (!make_pipe(&program->in, &child->in, 1) || !make_pipe(&program->out, &child->out, 0) ||
+        !make_pipe(&program->report_fd, &child->report, 0))
+        result = errno;
+    if (result == 0)
+        result = give_birth(program, registry, connection, child);
+    program->end_fd = program->process_fd;
+    if (program->process_fd < 0) {
+        program->end_fd = program->report_fd;
+        program->report_end = child->report;
+        child->report = -1;
+    }
+    close_one(&child->in);
+    close_one(&child->out);
+    close_one(&child->report);
+    return result;
+}
+
 enum kith_error program_start(struct program *program, struct registry *registry,
                               struct connection *connection, char *const argv[])
 {
+    /* The ends that are not ours take descriptors for a moment: of one program at a time. */
+    static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
     struct environment environment = {.list = NULL};
     struct child child = {.argv = argv, .in = -1, .out = -1, .report = -1};
-    int result = 0;
+    int result = ENOMEM;
 
     *program = (struct program){
         .in = -1, .out = -1, .process_fd = -1, .report_fd = -1, .report_end = -1, .end_fd = -1};
-    if (!make_pipe(&program->in, &child.in, 1) || !make_pipe(&program->out, &child.out, 0) ||
-        !make_pipe(&program->report_fd, &child.report, 0) ||
-        !make_environment(&environment, connection))
-        result = errno;
-    child.environment = environment.list;
-    if (result == 0)
-        result = give_birth(program, registry, connection, &child);
-    if (program->process_fd >= 0) {
-        program->end_fd = program->process_fd;
-        close_one(&child.report);
-    } else {
-        program->end_fd = program->report_fd;
-        program->report_end = child.report;
+    if (make_environment(&environment, connection)) {
+        child.environment = environment.list;
+        (void)pthread_mutex_lock(&turn);
+        result = begin(program, registry, connection, &child);
+        (void)pthread_mutex_unlock(&turn);
     }
-    close_one(&child.in);
-    close_one(&child.out);
     free(environment.list);
     errno = result;
     return result == 0 ? OK : ERR_PROGRAM;

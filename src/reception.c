@@ -12,10 +12,12 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "log.h"
 
 #define PLACES 128
 #define SILENT_MS 200 /* within which an honest caller's hello is here: a round trip and more */
-#define PAUSE_MS 20   /* before the next accept when no place or no descriptor is left */
+#define QUIET_MS 10000
+#define PAUSE_MS 20 /* before the next accept when no place or no descriptor is left */
 
 struct reception {
     const struct net_listeners *listeners;
@@ -24,6 +26,7 @@ struct reception {
     reception_refused *refused;
     void *context;
     int64_t paused_until_ms; /* no call is accepted before */
+    int64_t quiet_until_ms;  /* no complaint that none can be is made before */
     size_t count;            /* greetings under way; the oldest first */
     struct greeting *greetings[PLACES];
     struct pollfd fds[PLACES + NET_LISTENERS_MAX];
@@ -79,6 +82,26 @@ static enum kith_error welcome(struct reception *reception, int fd, const struct
     return OK;
 }
 
+/*
+ * A call may be there, and cannot be taken. Time has to pass, lest we try without end; where it
+ * changes nothing, the wait is over.
+ */
+static enum kith_error lack_call(struct reception *reception, int problem)
+{
+    if (problem == ENOSYS || problem == EBADF || problem == ENOTSOCK || problem == EINVAL)
+        return ERR_SYSTEM;
+    if (reception->count > 0 &&
+        (problem == EMFILE || problem == ENFILE || problem == ENOBUFS || problem == ENOMEM))
+        (void)evict(reception);
+    if (clock_now_ms() >= reception->quiet_until_ms) {
+        reception->quiet_until_ms = clock_deadline_ms(QUIET_MS);
+        log_event(LOG_NOTE, "listen", reception->listeners->text, "cannot accept",
+                  strerror(problem));
+    }
+    reception->paused_until_ms = clock_deadline_ms(PAUSE_MS);
+    return OK;
+}
+
 /* Accept the calls that wait, but no more at once than there are places. */
 static enum kith_error accept_calls(struct reception *reception, int listener)
 {
@@ -94,13 +117,11 @@ static enum kith_error accept_calls(struct reception *reception, int listener)
         }
         if (net_accept(listener, &fd, &from)) {
             error = welcome(reception, fd, &from);
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            if (reception->count > 0)
-                (void)evict(reception);
-            reception->paused_until_ms = clock_deadline_ms(PAUSE_MS);
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             break;
         } else {
-            break; /* none is waiting, or it has gone already */
+            error = lack_call(reception, errno);
+            break;
         }
     }
     return error;

@@ -88,6 +88,7 @@ static bool await_call(struct workers *workers, struct connection *connection)
     return false;
 }
 
+/* False with errno. */
 static bool add_thread(struct workers *workers);
 
 /* Wait for the turn; false if this thread is not needed. */
@@ -156,7 +157,8 @@ static bool is_awaited(struct workers *workers)
 /* The turn cannot be left to anybody, so this call cannot be served. */
 static void turn_away(struct workers *workers, struct connection *connection)
 {
-    log_event(LOG_NOTE, workers->task.what, connection->from.text, "no thread to be had", NULL);
+    log_event(LOG_NOTE, workers->task.what, connection->from.text, "no thread to be had",
+              strerror(errno));
     (void)registry_leave(workers->task.registry, connection);
     (void)close(connection->fd);
 }
@@ -201,7 +203,8 @@ static bool add_thread(struct workers *workers)
 {
     pthread_t thread;
 
-    return pthread_create(&thread, &workers->attributes, work, workers) == 0;
+    errno = pthread_create(&thread, &workers->attributes, work, workers);
+    return errno == 0;
 }
 
 enum kith_error workers_prepare(struct workers *workers, const struct workers_task *task)

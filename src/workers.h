@@ -47,7 +47,7 @@ struct workers {
 must_check enum kith_error workers_prepare(struct workers *workers,
                                            const struct workers_task *task);
 
-/* Begin to take calls; the listeners and the registry's limits are set. ERR_SYSTEM. */
+/* Begin to take calls; the listeners and the registry's limits are set. ERR_SYSTEM, with errno. */
 must_check enum kith_error workers_start(struct workers *workers);
 
 /* Take no more calls. When this returns, nobody looks at the listeners. Fine twice. */

@@ -236,3 +236,104 @@ encrypt() {
     start_listener -i /dev/fd/4 4<bob/identity 6<other 7<bob/identity
     secrets_closed bob "$listener"
 }
+
+# starts_or_says COMMAND ARGUMENT...: kith becomes ready, or ends with a status of its own and one line
+# that says why. In the end it is gone.
+starts_or_says() {
+    local line status=0 pid
+    rm -f ready
+    mkfifo ready
+    KITH_DIR=bob "${launcher[@]}" "$KITH" "$1" --ready-fd 9 "${@:2}" \
+        </dev/null >/dev/null 2>start.err 9>ready 3>&- &
+    pid=$!
+    also_started "$pid"
+    if read -r -t "$limit" line <ready; then
+        kill "$pid"
+        wait "$pid" || true
+        return
+    fi
+    wait "$pid" || status=$?
+    [[ $status = [1-7] ]] || fail "$* ended with $status" || return
+    one_line "$(cat start.err)"
+    cat start.err >>refusals
+}
+
+@test "with few descriptors or none a start says so, or is one" {
+    for number in 4 6 8 10 12; do
+        # shellcheck disable=SC2016
+        launcher=(bash -c 'ulimit -n "$0" && exec "$@"' "$number")
+        starts_or_says serve 127.0.0.1:0 1
+        starts_or_says serve 127.0.0.1:0 --exec cat
+        starts_or_says forward 127.0.0.1:0 "$(as alice pubkey)@127.0.0.1:1"
+        starts_or_says listen 127.0.0.1:0
+    done
+    grep -q 'too few descriptors' refusals
+}
+
+# calls COUNT: so many callers at once say something and hear it again, or are refused.
+calls() {
+    local pids=() pid status served=0
+    for ((i = 0; i < $1; i++)); do
+        dial <<<"hello $i" >"said.$i" 2>>alice.err &
+        pids+=($!)
+    done
+    for ((i = 0; i < $1; i++)); do
+        status=0
+        wait "${pids[i]}" || status=$?
+        [ "$status" -ne 0 ] || [ "$(cat "said.$i")" = "hello $i" ] || fail "call $i lost something" || return
+        [ "$status" -ne 0 ] || served=$((served + 1))
+    done
+    [ "$served" -gt 0 ]
+}
+
+@test "with few descriptors no more callers are taken than fit" {
+    for number in 24 40; do
+        in_world descriptors="$number"
+        start_serve --exec sh -c 'sleep 0.2; exec cat'
+        launcher=()
+        calls 16
+        run ! grep -E 'open files|cannot reach' serve.err
+    done
+    in_world descriptors=40
+    start_serve --max-connections 1000 --exec cat
+    says serve.err 'max-connections: there are descriptors for [0-9]+ connections only'
+}
+
+@test "where no thread is to be had a start says so" {
+    in_world refuse=clone3:EAGAIN # it is not confined yet, so the C library asks for that
+    starts_or_says serve 127.0.0.1:0 --exec cat
+    [ ! -e refusals ] || grep 'no thread to be had.*unavailable' refusals
+    [ "$(id -u)" = 0 ] || skip "only root can be another user"
+    in_world processes=100
+    "${launcher[@]}" "$KITH" --version >/dev/null 2>&1 || skip "that user cannot run kith from here"
+    rm -f refusals
+    for number in 1 2 3 4 5; do
+        in_world processes="$number"
+        starts_or_says serve -i /dev/fd/4 -p "$(as alice pubkey)" 127.0.0.1:0 1 4<bob/identity
+    done
+    grep 'no thread to be had' refusals
+}
+
+# How often a process is seen at work, of twenty looks.
+times_at_work() {
+    local count=0
+    for _ in {1..20}; do
+        [[ $(cut -d ' ' -f 3 "/proc/$1/stat") != R ]] || count=$((count + 1))
+        sleep 0.02
+    done
+    echo "$count"
+}
+
+@test "listen: calls that cannot be taken are said, and not tried for without end" {
+    in_world refuse=accept4:EPERM
+    start_listener
+    exec 7<>"/dev/tcp/127.0.0.1/${address##*:}"
+    eventually grep 'cannot accept.*not permitted' bob.err
+    [ "$(times_at_work "$listener")" -lt 10 ]
+    [ "$(wc -l <bob.err)" -eq 1 ]
+    in_world refuse=accept4:ENOSYS
+    start_listener
+    exec 7<>"/dev/tcp/127.0.0.1/${address##*:}"
+    ends "$listener" 1
+    one_line "$(cat bob.err)" 'not implemented'
+}
