@@ -5,6 +5,7 @@ VERSION = 0.1.0
 FLAVOUR = release
 CONFIG = config.mk
 FUZZ_SECONDS = 600
+SUITE = unit bats
 # What is in the tarball; where configure was called from elsewhere, these are links to the source.
 SOURCES = .ci .clang-format .clang-tidy .gitignore CHANGELOG LICENSE Makefile README bench configure contrib keys man src tests
 GCOV = gcov
@@ -43,7 +44,7 @@ SHOW = $(if $(V),,@echo '  $@' &&)
 WITH_DEPENDENCIES = -MMD -MP -MT $@ -MF $@.d
 
 SANITIZER_OPTIONS = ASAN_OPTIONS=detect_leaks=1:exitcode=99 \
-	UBSAN_OPTIONS=print_stacktrace=1:exitcode=99 TSAN_OPTIONS=exitcode=99
+	UBSAN_OPTIONS=print_stacktrace=1:exitcode=99 TSAN_OPTIONS=halt_on_error=1:exitcode=99
 VALGRIND = valgrind -q --leak-check=full --error-exitcode=99
 
 .PHONY: all help programs fuzzers demo check unit asan tsan valgrind lint fuzz fuzz-quick cover \
@@ -58,7 +59,7 @@ help:
 	@echo 'make demo            see it work'
 	@echo 'make check           all tests but those below'
 	@echo 'make unit            the unit tests alone'
-	@echo 'make asan, tsan      all tests under AddressSanitizer and UBSan, ThreadSanitizer'
+	@echo 'make asan, tsan      all tests (or SUITE) under AddressSanitizer and UBSan, ThreadSanitizer'
 	@echo 'make valgrind        the unit tests under valgrind'
 	@echo 'make lint            the source under every linter'
 	@echo 'make fuzz            every fuzzer for FUZZ_SECONDS=600 (make fuzz-quick: 20)'
@@ -109,7 +110,7 @@ unit: $(UNIT_PROGRAMS)
 
 asan tsan:
 	@$(MAKE) FLAVOUR=$@ programs
-	@KITH=build/$@/kith KITH_BUILD=build/$@ $(SANITIZER_OPTIONS) tests/run unit bats
+	@KITH=build/$@/kith KITH_BUILD=build/$@ $(SANITIZER_OPTIONS) tests/run $(SUITE)
 
 valgrind:
 	@$(MAKE) FLAVOUR=valgrind programs

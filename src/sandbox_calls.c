@@ -94,13 +94,13 @@ static const int listen_calls[] = {
 
 /* A daemon makes connections and threads, and removes the socket that it listened on. */
 static const int daemon_calls[] = {
-    CALL(connect),   CALL(unlinkat),    CALL(set_robust_list), CALL(sched_getaffinity),
-    CALL(prlimit64), CALL(sigaltstack),
+    CALL(connect),     CALL(unlinkat), CALL(set_robust_list), CALL(sched_getaffinity),
+    CALL(sigaltstack),
 #ifdef SYS_rseq
     CALL(rseq),
 #endif
 #ifdef SYS_open
-    CALL(lstat),     CALL(unlink),
+    CALL(lstat),       CALL(unlink),
 #endif
 };
 
@@ -130,7 +130,6 @@ static const int lookup_calls[] = {
     CALL(getgid),
     CALL(getegid),
     CALL(uname),
-    CALL(prlimit64),
     CALL(sysinfo),
     CALL(setitimer),
 #ifdef SYS_rseq
@@ -323,7 +322,8 @@ static void allow_daemon(struct filter *filter, struct calls *calls,
         allow(calls, (const int[]){SYS_bind}, 1);
     if (needs->resolves)
         allow(calls, (const int[]){SYS_pipe2}, 1); /* for an answer */
-    allow_if(filter, SYS_clone, TESTS({0, CLONE_THREAD, CLONE_THREAD}));
+    allow_if(filter, SYS_clone, TESTS({0, CLONE_THREAD | NEW_NAMESPACES, CLONE_THREAD}));
+    allow_if(filter, SYS_prlimit64, TESTS(IS(0, 0))); /* for the stack of a thread */
 }
 
 static void allow_lookup(struct filter *filter, struct calls *calls)
@@ -333,6 +333,7 @@ static void allow_lookup(struct filter *filter, struct calls *calls)
     allow_if(filter, SYS_ioctl, TESTS(IS(1, SIOCGIFINDEX))); /* the zone of an address */
     allow_if(filter, SYS_ioctl, TESTS(IS(1, FIONREAD)));     /* how long an answer is */
     allow_if(filter, SYS_clone, TESTS(WITHOUT(0, NEW_NAMESPACES)));
+    allow_if(filter, SYS_prlimit64, TESTS(IS(0, 0)));
 }
 
 /* What a role may call: some depending on an argument, the others gathered for the search. */

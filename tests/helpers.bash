@@ -19,7 +19,7 @@ export PYTHONDONTWRITEBYTECODE=1
 
 # A build with sanitizers is slower and larger: what measures memory cannot be asked of it.
 sanitized() {
-    [ -n "${KITH_SANITIZED:-}" ] || grep -q __asan_init "$KITH"
+    [ -n "${KITH_SANITIZED:-}" ] || grep -qE "__(asan|tsan)_init" "$KITH"
 }
 
 needs_ipv6() {

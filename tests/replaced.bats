@@ -187,14 +187,15 @@ while True:
     needs_name_server
     forward_by_name
     run ! carries
-    echo "nameserver 127.0.0.77" >etc/next && mv etc/next etc/resolv.conf
+    echo "nameserver $name_server" >etc/next && mv etc/next etc/resolv.conf
     carries
 }
 
-# needs_name_server: one that says of every name that it is 127.0.0.1.
+# needs_name_server: one at $name_server that says of every name that it is 127.0.0.1.
 needs_name_server() {
+    name_server=127.53.$((BASHPID / 250 % 250)).$((BASHPID % 250 + 1))
     rm -f told && mkfifo told
-    python3 "$tools/name_server.py" 127.0.0.77 >told 3>&- 8>&- &
+    python3 "$tools/name_server.py" "$name_server" >told 3>&- 8>&- &
     also_started $!
     read -r -t "$limit" _ <told || skip "no name server at port 53 to be had here"
 }
@@ -204,7 +205,7 @@ needs_name_server() {
     echo 'hosts: files dns' >etc/nsswitch.conf
     needs_name_server
     echo "127.0.0.1 quick.test" >etc/hosts
-    printf '%s\n' "nameserver 127.0.0.77" "options timeout:30" >etc/resolv.conf
+    printf '%s\n' "nameserver $name_server" "options timeout:30" >etc/resolv.conf
     start_serve --exec cat
     for name in silent quick; do
         echo "addr=\"$name.test:${address##*:}\" $(cat bob/identity.pub)" >alice/peers

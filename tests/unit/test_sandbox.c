@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -223,6 +224,8 @@ static void check_everybody(void)
     CHECK(refused(syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0)),
           "no other process's memory is read");
     CHECK(refused(kill(getppid(), 0)), "no other process is signalled");
+    CHECK(refused(syscall(SYS_prlimit64, getppid(), RLIMIT_NOFILE, NULL, NULL)),
+          "nor its limits touched");
     CHECK(refused(try_open(kept, O_WRONLY)), "no file is written");
     CHECK(refused(try_open("/tmp/kith-sandbox-new", O_WRONLY | O_CREAT)), "no file is made");
     CHECK(refused(syscall(SYS_setuid, 0)), "no identity is taken");
