@@ -160,6 +160,18 @@ int net_queued(int fd)
 #endif
 }
 
+int net_unacknowledged(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof(address);
+    int queued;
+
+    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0 || address.ss_family == AF_UNIX)
+        return 0;
+    queued = net_queued(fd);
+    return queued > 0 ? queued : 0;
+}
+
 void net_reset_on_close(int fd, bool reset)
 {
     struct linger linger = {.l_onoff = reset, .l_linger = 0};

@@ -57,6 +57,12 @@ bool net_has_gone(int fd);
 int net_queued(int fd);
 
 /*
+ * The same for TCP, where they are lost if the other side resets the connection, or we do; 0 for
+ * other sockets, where nothing is. Our end counts as one.
+ */
+int net_unacknowledged(int fd);
+
+/*
  * Decide what the other side sees when the descriptor is closed, by us or because we were killed:
  * a reset, so that it does not take a part for the whole, or an end.
  */

@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "descriptor.h"
+#include "net_socket.h"
 #include "protect.h"
 
 struct outlet outlet_none(void)
@@ -95,16 +97,44 @@ static bool end_one(int fd)
     return kept;
 }
 
+int outlet_queued(const struct outlet *outlet)
+{
+    int queued = net_queued(outlet->fd); /* a terminal answers this as well */
+
+    return queued < 0 && ioctl(outlet->fd, FIONREAD, &queued) != 0 ? -1 : queued;
+}
+
+/*
+ * What a socket is given is safe once the other side's system has it, but for our end, which is one
+ * more. A socket that is gone, and so fails to be shut down, is no matter then.
+ */
+static bool end_socket(struct outlet *outlet)
+{
+    bool there =
+        outlet->others_end ? !net_has_gone(outlet->fd) : shutdown(outlet->fd, SHUT_WR) == 0;
+    int end;
+
+    outlet->told = outlet->told || there;
+    end = outlet->told && !outlet->others_end ? 1 : 0;
+    if (net_unacknowledged(outlet->fd) > end) {
+        errno = there ? EAGAIN : EPIPE;
+        return false;
+    }
+    if (outlet->others_end)
+        (void)end_one(outlet->fd);
+    outlet->fd = -1;
+    return true;
+}
+
 bool outlet_end(struct outlet *outlet)
 {
     bool kept = true;
 
     if (outlet->fd < 0)
         return true;
-    if (outlet->kind == OUTLET_SOCKET && !outlet->others_end) {
-        /* A socket that is gone has nothing to be told. */
-        (void)shutdown(outlet->fd, SHUT_WR);
-    } else if (outlet->kind == OUTLET_GONE) {
+    if (outlet->kind == OUTLET_SOCKET)
+        return end_socket(outlet);
+    if (outlet->kind == OUTLET_GONE) {
         outlet->left_fd = outlet->fd; /* closed, it would be the end of what is not whole */
     } else {
         kept = end_one(outlet->fd) || errno == EBADF;

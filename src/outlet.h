@@ -21,6 +21,7 @@ struct outlet {
     int fd;          /* to write to and to poll; -1 once its end was passed on */
     int original_fd; /* the descriptor it was made from, if it is another one; else -1 */
     int left_fd;     /* the caller's to close: its end had no place to be passed on; else -1 */
+    bool told;       /* a socket's end was passed on, and may not have been taken yet */
     bool may_break;  /* who reads there need not read all: the rest is dropped */
     bool others_end; /* a socket that others write to after us: its end is theirs to pass on */
 };
@@ -47,8 +48,16 @@ struct outlet outlet_stdout(void);
 ssize_t outlet_write(struct outlet *outlet, const struct iovec *pieces, int count);
 
 /*
+ * Bytes that were written and that who reads there has not taken yet: none of them, or fewer than
+ * before, tells that it gets on. -1 where that cannot be known.
+ */
+int outlet_queued(const struct outlet *outlet);
+
+/*
  * Pass the end on, so that who reads there sees it. False with errno if the system says only now
- * that what was written could not be kept. Fine twice.
+ * that what was written could not be kept, and EAGAIN if that is still to be seen: a TCP
+ * connection's other side may reset it before its system has taken all. Then it has to be called
+ * again a little later. Fine twice.
  */
 bool outlet_end(struct outlet *outlet);
 

@@ -21,7 +21,8 @@
 
 #define SILENCE_LOOK_MS 5000 /* between two looks at a peer that takes nothing */
 #define LEAVING_MS 100       /* between the ends of stdout and stdin when who uses us closes both */
-#define QUIET_MS 1000        /* without anything moving, after which memory is given back */
+#define TAKING_PAUSE_MAX_MS 100
+#define QUIET_MS 1000 /* without anything moving, after which memory is given back */
 
 enum { NET, IN, OUT, GATE, POLLED };
 
@@ -34,6 +35,8 @@ struct run {
     bool resting;   /* memory was given back, and nothing has moved since */
     uint64_t moved; /* bytes by all of our reads and writes, when last looked at */
     int64_t idle_deadline_ms;
+    int64_t taking_look_ms;   /* when to look next at what the outlet has taken, at the end ... */
+    int64_t taking_pause_ms;  /* ... and how long after the look before */
     int64_t silence_look_ms;  /* when to look at the peer next, while it takes nothing */
     int64_t outlet_broken_ms; /* when to give up on an outlet that nobody reads, or NEVER_MS */
     bool peer_says_no_more;   /* seen while what came before waits for the outlet */
@@ -93,6 +96,17 @@ static uint64_t bytes_moved(const struct run *run)
            run->receiver.net_total;
 }
 
+/* When to look next at what an outlet has taken that may still lose it: soon, and then less often.
+ */
+static int64_t next_taking_look_ms(struct run *run)
+{
+    run->taking_pause_ms = run->taking_pause_ms == 0 ? 1 : 2 * run->taking_pause_ms;
+    if (run->taking_pause_ms > TAKING_PAUSE_MAX_MS)
+        run->taking_pause_ms = TAKING_PAUSE_MAX_MS;
+    run->taking_look_ms = clock_deadline_ms(run->taking_pause_ms);
+    return run->taking_look_ms;
+}
+
 /* Look at the clock for those who asked; *timeout is for poll. */
 static enum kith_error keep_time(struct run *run, int *timeout)
 {
@@ -119,6 +133,8 @@ static enum kith_error keep_time(struct run *run, int *timeout)
     }
     if (run->outlet_broken_ms < until_ms)
         until_ms = run->outlet_broken_ms;
+    if (receiver_awaits_taking(&run->receiver) && next_taking_look_ms(run) < until_ms)
+        until_ms = run->taking_look_ms;
     if (!sender_wants_net(&run->sender))
         run->silence_look_ms = clock_deadline_ms(SILENCE_LOOK_MS);
     else if (run->silence_look_ms < until_ms)
@@ -133,12 +149,15 @@ static enum kith_error keep_time(struct run *run, int *timeout)
 /* Wait for something to do; when nothing comes for a while, give back what memory we can. */
 static enum kith_error await(struct run *run, int timeout)
 {
+    bool brief = receiver_awaits_taking(&run->receiver) && timeout < TAKING_PAUSE_MAX_MS;
     int ready;
 
     arm(run);
     ready = poll(run->fds, POLLED, timeout);
     if (ready < 0)
         return errno == EINTR ? OK : ERR_SYSTEM;
+    if (ready == 0 && brief)
+        return OK;
     if (ready == 0 && !run->resting) {
         sender_rest(&run->sender);
         receiver_rest(&run->receiver);

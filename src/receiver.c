@@ -130,9 +130,10 @@ static enum kith_error write_opened(struct receiver *receiver)
             return errno == EPIPE ? ERR_STDOUT_CLOSED : ERR_STDOUT;
     }
     make_room(receiver);
-    if (receiver->channel->receiving.state != STREAM_OPEN && !outlet_end(&receiver->outlet))
-        return ERR_STDOUT;
-    return OK;
+    if (receiver->channel->receiving.state == STREAM_OPEN || outlet_end(&receiver->outlet) ||
+        errno == EAGAIN)
+        return OK;
+    return errno == EPIPE ? ERR_STDOUT_CLOSED : ERR_STDOUT;
 }
 
 enum kith_error receiver_take(struct receiver *receiver)
@@ -148,6 +149,11 @@ enum kith_error receiver_take(struct receiver *receiver)
             break;
     } while (opened == OK && written == OK && !receiver_wants_outlet(receiver));
     return written != OK ? written : opened;
+}
+
+bool receiver_awaits_taking(const struct receiver *receiver)
+{
+    return receiver->outlet.told && receiver->outlet.fd >= 0;
 }
 
 bool receiver_delivered(const struct receiver *receiver)

@@ -51,6 +51,9 @@ void receiver_read(struct receiver *receiver);
  */
 must_check enum kith_error receiver_take(struct receiver *receiver);
 
+/* Whether the outlet has all but may still lose it, so that it has to be asked again. */
+bool receiver_awaits_taking(const struct receiver *receiver);
+
 /* Whether all of the peer's stream, with its end, is where it belongs. */
 bool receiver_delivered(const struct receiver *receiver);
 

@@ -310,6 +310,13 @@ static void allow_isatty(struct filter *filter)
     allow_if(filter, SYS_ioctl, TESTS(IS(1, TIOCGWINSZ)));
 }
 
+/* How much waits in a socket or terminal, and in a pipe, that was written to. */
+static void allow_queue_looks(struct filter *filter)
+{
+    allow_if(filter, SYS_ioctl, TESTS(IS(1, TIOCOUTQ))); /* SIOCOUTQ is the same */
+    allow_if(filter, SYS_ioctl, TESTS(IS(1, FIONREAD)));
+}
+
 static void allow_daemon(struct filter *filter, struct calls *calls,
                          const struct sandbox_needs *needs)
 {
@@ -350,6 +357,7 @@ static void allow_role(struct filter *filter, struct calls *calls, enum sandbox_
                   TESTS(IS(1, IPPROTO_TCP), IS(2, TCP_ULP))); /* it becomes one of another kind */
         allow(calls, pipe_calls, COUNT(pipe_calls));
         allow_isatty(filter);
+        allow_queue_looks(filter);
     }
     if (role >= SANDBOX_LISTEN)
         allow(calls, listen_calls, COUNT(listen_calls));

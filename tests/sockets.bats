@@ -57,3 +57,29 @@ with socket.socket(socket.AF_UNIX) as server:
     tool sockets urgent_stdin tcp
     tool sockets urgent_stdin unix
 }
+
+@test "once a channel is broken, who reads steadily still has all that arrived" {
+    tool sockets slow_stdout unix
+    tool sockets slow_stdout pipe
+}
+
+@test "a local program is reset once it has what had arrived" {
+    tool sockets slow_near
+}
+
+@test "a target that closes before it has read all is heard to its end, and its caller knows" {
+    tool sockets last_words tcp
+}
+
+@test "a near program that closes and is still spoken to is heard to its end, and reset is the target" {
+    tool sockets last_words_of_near
+}
+
+@test "who has taken nothing, and resets, has not got all" {
+    tool sockets untaken_by_target
+    tool sockets untaken_by_near
+}
+
+@test "who takes late makes it whole" {
+    tool sockets taken_late tcp tcp
+}

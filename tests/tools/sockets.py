@@ -7,7 +7,10 @@ Each subject is a function here. Prints what went wrong; exits 1 if anything did
 
 import os
 import random
+import re
+import signal
 import socket
+import subprocess
 import tempfile
 import threading
 import time
@@ -181,6 +184,155 @@ def urgent_stdin(kind):
         check(cuts.contents(out) == URGENT, "it is heard as", cuts.contents(out))
 
 
+def _verified(passed):
+    """How many bytes of the stream are in the messages that have passed whole, to the dialer."""
+    return sum(length - cuts.TAG for length in proxy.frames(passed[cuts.HANDSHAKE["l2d"]:]))
+
+
+def _dawdle(fd, size, pause, seconds=3.5):
+    """All that comes: at a steady pace, but after so long as fast as it comes."""
+    data, end = bytearray(), time.monotonic() + seconds
+    while chunk := os.read(fd, size):
+        data += chunk
+        if time.monotonic() < end:
+            time.sleep(pause)
+    return bytes(data)
+
+
+def slow_stdout(kind):
+    """The connection breaks, and who reads our stdout is slow but steady: all that had arrived is
+    delivered."""
+    if kind == "pipe":
+        ours, its = os.pipe()
+        size, pause = 512, 0.4  # a part of a page
+    else:
+        ours, its = (sock.detach() for sock in _socket_pair(kind))
+        size, pause = 2048, 0.033
+    content = _content(5, 1 << 20)
+    with cuts.stream_of(content) as l_in, tempfile.TemporaryFile() as said:
+        listener, address = kith.listen(stdin=l_in)
+        through = proxy.Proxy(address, l2d=proxy.Cut(700000))
+        dialer = kith.dial(through.address, stdin=subprocess.PIPE, stdout=its, stderr=said)
+        os.close(its)
+        got = _dawdle(ours, size, pause)
+        check((kith.status(dialer), kith.status(listener)) == (8, 8), "not cut short")
+        arrived = _verified(through.l2d.passed)
+        check(got == content[:arrived], "of", arrived, "bytes that arrived it has", len(got))
+        check(b"lost" not in cuts.contents(said), cuts.contents(said))
+
+
+def slow_near():
+    """The same for a local program: the reset comes when it has what had arrived."""
+    content = _content(6)
+    target = daemons.Target()
+    far = daemons.serve(target.address)
+    through = proxy.Proxy(daemons.host_and_port(far.address), l2d=proxy.Cut(SIZE // 2))
+    near_side = daemons.Daemon(
+        "alice", "forward", (), ["127.0.0.1:0", "bob@%s:%d" % through.address], "forward.err")
+    near = daemons.connect(near_side.address)
+    sock = target.accept()
+    sender = _in_background(sock.sendall, content)
+    got, how = _read_slowly(near)
+    arrived = _verified(through.l2d.passed)
+    check(got == content[:arrived] and how == "reset",
+          "of", arrived, "bytes that arrived it has", len(got), "and sees", how)
+    sender.join(kith.LIMIT)
+
+
+def last_words(local):
+    """A target that has not read all when it closes: the near program has what it said, and knows."""
+    chain = _chain(local, "unix")
+    answer = _content(7)
+    near, far = chain.connection()
+
+    def answer_and_close():
+        far.sendall(answer)
+        far.close()
+
+    near.sendall(b"a question that nobody reads")
+    _in_background(answer_and_close)
+    got, how = _read_slowly(near)
+    check(got == answer and how == "reset", f"the slow reader has {len(got)} bytes and sees {how}")
+    chain.serve.logged("cannot read: Connection reset|cannot read")
+    chain.stop()
+
+
+def last_words_of_near():
+    """A near program that has closed, and a target that still speaks: it hears all, and is reset."""
+    chain = _chain("unix", "tcp")
+    words = _content(8)
+    near, far = chain.connection()
+
+    def speak_and_close():
+        near.sendall(words)
+        near.close()
+
+    speaker = _in_background(speak_and_close)
+    far.sendall(b"what nobody reads")
+    got, how = _read_slowly(far)
+    check(got == words and how == "reset", f"the slow target has {len(got)} bytes and sees {how}")
+    speaker.join(kith.LIMIT)
+    chain.stop()
+
+
+def _has_counted(daemon, count):
+    """The daemon has written so many bytes to its end."""
+    def has():
+        daemon.signal(signal.SIGUSR1)
+        return re.search(f"channel .*received={count}$", daemon.log(), re.MULTILINE)
+
+    return daemons.eventually(has, f"{daemon.log_name} counts {count} bytes")
+
+
+def untaken_by_target():
+    """A target that has taken nothing, and resets: its caller is not told that all arrived."""
+    target = daemons.Target()
+    far = daemons.serve(target.address)
+    with cuts.stream_of(_content(9, 300000)) as d_in:
+        dialer = kith.dial(daemons.host_and_port(far.address), stdin=d_in)
+        sock = target.accept()
+        sock.shutdown(socket.SHUT_WR)
+        _has_counted(far, 300000)
+        daemons.reset(sock)
+        status = kith.status(dialer)
+        check(status == 8, "the caller ends with", status)
+    far.stop()
+
+
+def untaken_by_near():
+    """The same for the local program of forward."""
+    chain = daemons.Chain()
+    near, far = chain.connection()
+    near.shutdown(socket.SHUT_WR)
+    far.sendall(bytes(300000))
+    far.close()
+    _has_counted(chain.forward, 300000)
+    daemons.reset(near)
+    chain.serve.logged("did not confirm ours")
+    chain.stop()
+
+
+def taken_late(local, target):
+    """What is not taken at once is waited for, and then whole."""
+    chain = _chain(local, target)
+    for first in ("near", "far"):
+        near, far = chain.connection()
+        speaker, hearer = (near, far) if first == "near" else (far, near)
+        hearer.shutdown(socket.SHUT_WR)
+        speaker.sendall(_content(10, 300000))
+        speaker.shutdown(socket.SHUT_WR)
+        _has_counted(chain.serve if first == "near" else chain.forward, 300000)
+        got = daemons.read_to_end(hearer)
+        check(got == (_content(10, 300000), "end"), first, "speaks: heard", len(got[0]), got[1])
+        near.close()
+        far.close()
+    chain.serve.logged(": whole", 2)
+    chain.forward.logged(": whole", 2)
+    chain.stop()
+
+
 if __name__ == "__main__":
     daemons.run_subject([
-        target_closes, near_closes, leaves_program, leaves_slow_target, urgent, urgent_stdin])
+        target_closes, near_closes, leaves_program, leaves_slow_target, urgent, urgent_stdin,
+        slow_stdout, slow_near, last_words, last_words_of_near, untaken_by_target,
+        untaken_by_near, taken_late])
