@@ -97,6 +97,10 @@ same_again() {
     done
 }
 
+needs_own_hosts() {
+    unshare -m --propagation private true 2>/dev/null || skip "no mount namespace for a hosts file"
+}
+
 # with_hosts LINE... -- COMMAND...: with these lines as the hosts file. Root of a namespace can do that.
 with_hosts() {
     local lines=()
@@ -106,13 +110,13 @@ with_hosts() {
     done
     shift
     printf '%s\n' "${lines[@]}" >hosts
-    unshare -m --propagation private true 2>/dev/null || skip "no mount namespace for a hosts file"
     [ "$1" != as ] || set -- env KITH_DIR="$2" timeout "$limit" "$KITH" "${@:3}"
     unshare -m --propagation private sh -c 'mount --bind hosts /etc/hosts && exec "$@"' sh "$@" 3>&-
 }
 
 @test "a name of which another process has one address is in use" {
     needs_ipv6
+    needs_own_hosts
     hold '[::1]:0'
     refused 4 "\[::1\]:$held" 'in use' -- \
         with_hosts '127.0.0.1 both' '::1 both' -- as alice forward "both:$held" bob@127.0.0.1:1
@@ -121,6 +125,7 @@ with_hosts() {
 }
 
 @test "a name of which one address is not ours is refused; one that is said twice is not" {
+    needs_own_hosts
     refused 4 '192\.0\.2\.77:' 'Cannot assign' -- \
         with_hosts '127.0.0.1 mixed' '192.0.2.77 mixed' -- as alice forward mixed:0 bob@127.0.0.1:1
     launcher=(with_hosts '127.0.0.1 twice' '127.0.0.1 twice' --)
