@@ -137,6 +137,9 @@ bench: all
 	@test -x bench/run || { echo 'make bench: bench/run is not here' >&2; exit 1; }
 	@KITH=./kith KITH_BUILD=$(B) bench/run
 
+fresh:
+	@tests/fresh
+
 install: all
 	install -d '$(DESTDIR)$(BINDIR)'
 	install -m 0755 $(BINARY) '$(DESTDIR)$(BINDIR)/kith'
