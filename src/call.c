@@ -24,6 +24,14 @@ static void describe(char out[static WHICH_SIZE], const struct callee *callee,
     (void)snprintf(out, WHICH_SIZE, "%s at %s", who, reached->len > 0 ? reached->text : given);
 }
 
+/* The hint that fits who calls: the usual one for this error is for who is called. */
+static const char *hint_for_caller(enum kith_error error)
+{
+    if (error == ERR_NOT_FOR_US)
+        return "something between the two sides mixes up their connections";
+    return error_hint(error);
+}
+
 void call_complain(const struct call *call, enum kith_error error, const struct callee *callee,
                    const char *what, enum log_level level)
 {
@@ -40,7 +48,7 @@ void call_complain(const struct call *call, enum kith_error error, const struct 
     } else {
         (void)snprintf(why, sizeof(why), "%s", error_text(error));
     }
-    log_event(level, what, which, why, error_hint(error));
+    log_event(level, what, which, why, hint_for_caller(error));
 }
 
 enum kith_error call_peer(struct call *call, const struct setup *setup, const struct callee *callee,

@@ -20,7 +20,7 @@ struct forward {
     struct setup setup;
     pthread_mutex_t lock;
     struct callee callee; /* under the lock: a reload changes it */
-    bool gone;            /* the peers file no longer names it */
+    bool gone;            /* the peers file no longer says who and where it is */
     struct daemon daemon;
 };
 
@@ -51,10 +51,13 @@ static enum kith_error call_for(struct forward *forward, struct connection *conn
 {
     struct call call = {.fd = -1};
     struct callee callee;
+    char most[REGISTRY_MOST_SIZE];
     enum kith_error error;
 
     if (!current_callee(forward, &callee)) {
-        log_event(LOG_ERROR, "forward", callee.name, error_text(ERR_REMOVED), NULL);
+        log_event(LOG_ERROR, "forward", forward->setup.options->arguments[1],
+                  "not called: the peers file no longer says who and where it is",
+                  "once it does, send SIGHUP");
         return ERR_REMOVED;
     }
     error = call_peer(&call, &forward->setup, &callee, false);
@@ -68,6 +71,10 @@ static enum kith_error call_for(struct forward *forward, struct connection *conn
         *fd = call.fd;
         call.fd = -1;
     } else {
+        if (error == ERR_TOO_MANY) {
+            registry_say_most(most, forward->daemon.registry.limits.per_peer);
+            call.why = most;
+        }
         call_complain(&call, error, &callee, "forward", LOG_ERROR);
         registry_detach(&forward->daemon.registry, connection);
     }
@@ -98,13 +105,13 @@ static void run(struct daemon *daemon, struct connection *connection)
     }
 }
 
-/* A visit: end what goes to a key that is no longer the peer's. */
+/* A visit: end what goes to a key that is no longer the peer's. An address may go or change. */
 static void end_if_other(struct connection *connection, void *context)
 {
     const struct forward *forward = context;
 
     if (connection->state == CONNECTION_OPEN &&
-        (forward->gone || memcmp(connection->key, forward->callee.key, KEY_SIZE) != 0))
+        memcmp(connection->key, forward->callee.key, KEY_SIZE) != 0)
         registry_end(connection, ERR_REMOVED);
 }
 
@@ -121,11 +128,12 @@ static void reload(struct daemon *daemon)
     }
     (void)pthread_mutex_lock(&forward->lock);
     forward->gone = gone;
-    if (!gone)
-        forward->callee = callee;
+    forward->callee = callee;
     (void)pthread_mutex_unlock(&forward->lock);
     registry_each(&daemon->registry, end_if_other, forward);
     setup_report_reload(&forward->setup, "forward", peer);
+    if (gone)
+        log_event(LOG_NOTE, "forward", peer, "called no longer", NULL);
 }
 
 /* A peer by name may have another address after a reload. */

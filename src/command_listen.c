@@ -31,7 +31,7 @@ static void log_refusal(void *context, const struct greeting *greeting)
     const struct peers *chosen = context;
     const struct peer *peer = peers_find_key(chosen, greeting->handshake.peer);
 
-    refusal_log("listen", greeting, peer != NULL ? peer->name : "");
+    refusal_log("listen", greeting, peer != NULL ? peer->name : "", NULL);
 }
 
 /* Wait for the guest on an open listener, which is closed once there is one. */

@@ -74,6 +74,21 @@ static enum kith_error heard(void *caller, const uint8_t signer[static KEY_SIZE]
     return OK;
 }
 
+/* Log why a caller is not let in; the reason of somebody else who has ended it comes first. */
+static void say_refusal(struct serve *serve, struct connection *connection,
+                        struct greeting *greeting)
+{
+    struct registry *registry = &serve->daemon.registry;
+    enum kith_error ending = registry_ending(registry, connection);
+    char name[NAME_SIZE], most[REGISTRY_MOST_SIZE];
+
+    if (ending != OK)
+        greeting->error = ending;
+    registry_say_most(most, registry->limits.per_peer);
+    (void)look_up(serve, greeting->handshake.peer, &connection->from, name);
+    refusal_log("serve", greeting, name, greeting->error == ERR_TOO_MANY ? most : NULL);
+}
+
 /* From here on the caller is a known peer, or there is none. */
 static enum kith_error greet(struct daemon *daemon, struct connection *connection,
                              struct session_keys *keys)
@@ -105,11 +120,8 @@ static enum kith_error greet(struct daemon *daemon, struct connection *connectio
     if (error == OK) {
         *keys = greeting.keys;
     } else {
-        enum kith_error ending = registry_ending(&daemon->registry, connection);
-
-        greeting.error = ending != OK ? ending : error;
-        (void)look_up(serve, greeting.handshake.peer, &connection->from, name);
-        refusal_log("serve", &greeting, name);
+        greeting.error = error;
+        say_refusal(serve, connection, &greeting);
     }
     greeting_wipe(&greeting);
     return error;

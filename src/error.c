@@ -20,6 +20,8 @@ static const struct entry entries[ERR_COUNT] = {
     [OK] = {EXIT_WHOLE, "whole", NULL},
 
     [ERR_MEMORY] = {EXIT_LOCAL, "out of memory", NULL},
+    [ERR_PROCESS] = {EXIT_LOCAL, "no process can be started",
+                     "see the limit on processes: ulimit -u"},
     [ERR_CRYPTO] = {EXIT_LOCAL, "libcrypto failed", "is it OpenSSL 3.0 or later, and whole?"},
     [ERR_SYSTEM] = {EXIT_LOCAL, "system call failed", NULL},
     [ERR_STDIN] = {EXIT_LOCAL, "cannot read", NULL},
@@ -111,9 +113,10 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_HANDSHAKE_TIMEOUT] = {EXIT_DEADLINE, "no handshake in time", "see --handshake-timeout"},
     [ERR_IDLE_TIMEOUT] = {EXIT_DEADLINE, "nothing moved for the idle timeout", NULL},
     [ERR_EVICTED] = {EXIT_DEADLINE, "gave way to newer callers before its handshake was done",
-                     NULL},
-    [ERR_TOO_MANY] = {EXIT_HANDSHAKE, "too many connections",
-                      "see --max-connections and --max-per-peer"},
+                     "see --max-pending and --max-connections"},
+    [ERR_NO_PLACE] = {EXIT_HANDSHAKE, "too many connections",
+                      "see --max-connections; without it the limit on descriptors counts"},
+    [ERR_TOO_MANY] = {EXIT_HANDSHAKE, "too many connections of this peer", "see --max-per-peer"},
     [ERR_REMOVED] = {EXIT_STREAM, "its key is no longer in the peers file", NULL},
     [ERR_STOPPING] = {EXIT_LOCAL, "no new calls: this daemon ends", NULL},
 

@@ -31,6 +31,7 @@ enum kith_error {
 
     /* the machine */
     ERR_MEMORY,
+    ERR_PROCESS,       /* the system has no room for one more */
     ERR_CRYPTO,        /* libcrypto failed where it cannot: out of memory, no such algorithm */
     ERR_SYSTEM,        /* a system call failed; errno says which way */
     ERR_STDIN,         /* reading what is to be sent failed */
@@ -103,7 +104,8 @@ enum kith_error {
     ERR_HANDSHAKE_TIMEOUT,
     ERR_IDLE_TIMEOUT,
     ERR_EVICTED,  /* a stranger that gave way to another one */
-    ERR_TOO_MANY, /* more channels than are allowed */
+    ERR_NO_PLACE, /* more connections than are allowed */
+    ERR_TOO_MANY, /* more channels than one peer may have */
     ERR_REMOVED,  /* its key was taken out of the peers file */
     ERR_STOPPING, /* no channel yet, and this daemon is to end */
 

@@ -8,8 +8,9 @@
 
 /*
  * Log a greeting that has failed, as of command what; name is of the peer that claims to call, or
- * "".
+ * ""; detail goes with the reason, or is NULL.
  */
-void refusal_log(const char *what, const struct greeting *greeting, const char *name);
+void refusal_log(const char *what, const struct greeting *greeting, const char *name,
+                 const char *detail);
 
 #endif

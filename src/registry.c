@@ -5,6 +5,7 @@
 #include "registry.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -14,6 +15,11 @@
 #define HEARD_MS 5000  /* within which its confirmation is, that of a busy machine too */
 #define MANY 64
 #define CROWD_MS 2000 /* the same for a peer with more such callers than others may have */
+
+void registry_say_most(char out[static REGISTRY_MOST_SIZE], size_t most)
+{
+    (void)snprintf(out, REGISTRY_MOST_SIZE, "%zu at once are the most", most);
+}
 
 void registry_init(struct registry *registry, const struct registry_limits *limits)
 {

@@ -71,6 +71,10 @@ struct registry {
     uint64_t received;
 };
 
+/* How a limit that was met is said. */
+#define REGISTRY_MOST_SIZE 48
+void registry_say_most(char out[static REGISTRY_MOST_SIZE], size_t most);
+
 void registry_init(struct registry *registry, const struct registry_limits *limits);
 
 /*

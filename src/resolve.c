@@ -132,7 +132,7 @@ static enum kith_error ask_child(struct resolve_question *question, int answer_f
 {
     *child = fork();
     if (*child != 0)
-        return *child > 0 ? OK : ERR_SYSTEM;
+        return *child > 0 ? OK : ERR_PROCESS;
     for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; standard++)
         protect_vacate(standard);
     protect_close_all_but(&answer_fd, 1);
@@ -240,6 +240,10 @@ enum kith_error resolve(const struct address *address, int family, bool passive,
     if (deadline_ms != NEVER_MS)
         question.left_ms = clock_poll_timeout(deadline_ms);
     look_up(&question, AI_NUMERICHOST, &answer); /* a number needs nobody else */
+    if (answer.result == EAI_NONAME && strchr(address->host, ':') != NULL) {
+        *why = "no IPv6 address, or no such zone";
+        return ERR_RESOLVE;
+    }
     if (answer.result == EAI_NONAME)
         error = ask(&question, deadline_ms, &answer);
     if (error == ERR_SYSTEM) {

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,12 +43,15 @@ static void lack_room(struct workers *workers, int system_errno)
 /* A new caller, who has a place or is sent away. */
 static bool admit(struct workers *workers, struct connection *connection)
 {
+    char most[REGISTRY_MOST_SIZE], why[REGISTRY_MOST_SIZE + 32];
+
     connection->channel_fd = workers->task.faces_network ? connection->fd : -1;
     connection->program_pipe = -1;
     if (registry_enter(workers->task.registry, connection))
         return true;
-    log_event(LOG_NOTE, workers->task.what, connection->from.text, error_text(ERR_TOO_MANY),
-              error_hint(ERR_TOO_MANY));
+    registry_say_most(most, workers->task.registry->limits.connections);
+    (void)snprintf(why, sizeof(why), "%s: %s", error_text(ERR_NO_PLACE), most);
+    log_event(LOG_NOTE, workers->task.what, connection->from.text, why, error_hint(ERR_NO_PLACE));
     (void)close(connection->fd);
     return false;
 }

@@ -1,0 +1,148 @@
+#!/usr/bin/env bats
+# shellcheck shell=bats
+# What is said names the cause, the right side's, and what can be done there.
+
+# shellcheck source-path=SCRIPTDIR
+source "$BATS_TEST_DIRNAME/helpers.bash"
+source "$BATS_TEST_DIRNAME/daemons.bash"
+
+# finds_us_late: alice takes our answer for too old; it takes a millisecond to be that.
+finds_us_late() {
+    run as alice dial --max-handshake-age 0s --synchrony-bound 0s "bob@$address" </dev/null
+    [ "$status" = 6 ]
+}
+
+@test "who leaves with our answer is not said to be a check: it may have refused it" {
+    start_serve --max-handshake-age 1h --exec cat
+    eventually finds_us_late
+    says serve.err 'left once it had our answer; .*(refuse|clock)'
+    ! grep 'as a check does' serve.err
+}
+
+# say_another_answer: at $address, what bob has answered to carol is said to whoever calls.
+say_another_answer() {
+    local far=$address
+    mkfifo relay
+    python3 -c '
+import socket, sys
+host, port = sys.argv[1].split(":")
+def frame(sock):
+    head = sock.recv(4, socket.MSG_WAITALL)
+    return head + sock.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL)
+relay = socket.create_server(("127.0.0.1", 0))
+print("127.0.0.1:%d" % relay.getsockname()[1], flush=True)
+carol, _ = relay.accept()
+bob = socket.create_connection((host, int(port)))
+bob.sendall(frame(carol))
+answer = frame(bob)
+carol.close()
+alice, _ = relay.accept()
+frame(alice)
+alice.sendall(answer)
+alice.recv(1)' "$far" >relay 3>&- &
+    started+=("$!")
+    read -r -t "$limit" address <relay
+}
+
+@test "an answer that is meant for another key: the caller is not told about the caller" {
+    start_serve --exec cat
+    say_another_answer
+    as carol check "bob@$address" 2>/dev/null || true
+    run -5 as alice check "bob@$address"
+    [[ $output == *'meant for another key'* ]] || fail "$output"
+    [[ $output != *'the caller'* ]] || fail "$output"
+}
+
+@test "no process to resolve a name is not said to be memory" {
+    [ "$(id -u)" = 0 ] || skip "only root can be a user without other processes"
+    chmod -R a+rX . && chmod 755 "$BATS_TEST_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_RUN_TMPDIR"
+    chmod 600 alice/identity
+    chown -R 65531 alice
+    refused 1 'no process can be started' -- env KITH_DIR=alice timeout "$limit" \
+        setpriv --reuid 65531 --clear-groups prlimit --nproc=2 "$KITH" check bob@localhost:1
+}
+
+@test "a link-local address without its zone" {
+    needs_ipv6
+    refused 4 'zone' 'fe80::1%' -- as alice check 'bob@[fe80::1]:9000'
+    refused 4 'zone' 'fe80::1%' -- as bob listen '[fe80::1]:9000'
+    refused 4 'zone' 'fe80::1%' -- as alice forward '[fe80::1]:9000' bob@127.0.0.1:1
+    refused 4 'zone' 'fe80::1%' -- as alice check -s fe80::1 'bob@[::1]:9000'
+    refused 4 'zone' -- as alice check 'bob@[fe80::1%nowhere]:9000'
+}
+
+@test "a --source that is none of ours" {
+    refused 4 '--source' -- as alice check -s 192.0.2.1 bob@127.0.0.1:1
+    refused 4 '--source' -- as alice check -s ::1 bob@127.0.0.1:1
+}
+
+@test "a peer whose name is gone is called no longer, and nothing is said to have ended" {
+    start_serve --exec cat
+    echo "addr=\"$address\" $(cat bob/identity.pub)" >alice/peers
+    start_daemon alice forward.err forward 0 bob
+    cat carol/identity.pub >alice/peers
+    kill -HUP "$daemon"
+    says forward.err 'bob: called no longer'
+    python3 -c '
+import sys; sys.path.insert(0, sys.argv[1])
+import daemons
+daemons.connect(sys.argv[2]).recv(1)' "$tools" "$daemon_address" 2>&1 | grep reset
+    says forward.err 'bob: not called: the peers file no longer says who and where it is'
+    ! grep -E '[^y] ended|: ended' forward.err
+}
+
+@test "a peer whose address alone is gone: its channels go on" {
+    start_serve --exec cat
+    echo "addr=\"$address\" $(cat bob/identity.pub)" >alice/peers
+    start_daemon alice forward.err forward 0 bob
+    python3 -c '
+import os, signal, sys; sys.path.insert(0, sys.argv[1])
+import daemons
+sock = daemons.connect(sys.argv[2])
+sock.sendall(b"one")
+assert daemons.read_exactly(sock, 3) == b"one"
+with open("bob/identity.pub") as key, open("alice/peers", "w") as peers:
+    peers.write(key.read())
+os.kill(int(sys.argv[3]), signal.SIGHUP)
+daemons.eventually(lambda: "called no longer" in open("forward.err").read(), "it is read again")
+sock.sendall(b"two")
+assert daemons.read_exactly(sock, 3) == b"two"
+daemons.finish()' "$tools" "$daemon_address" "$daemon"
+}
+
+# hold_one: a connection to the forwarder that has its channel, until the end of the test.
+hold_one() {
+    rm -f held
+    mkfifo held
+    python3 -c '
+import sys, time; sys.path.insert(0, sys.argv[1])
+import daemons
+sock = daemons.connect(sys.argv[2])
+sock.sendall(b"x")
+assert daemons.read_exactly(sock, 1) == b"x"
+print("held", flush=True)
+time.sleep(600)' "$tools" "$1" >held 3>&- &
+    started+=("$!")
+    read -r -t "$limit" <held
+}
+
+@test "too many connections: which limit, and its number" {
+    start_serve --max-connections 1 --exec cat
+    start_forward
+    hold_one "$near"
+    dial </dev/null 2>/dev/null || true
+    says serve.err 'too many connections: 1 at once.*--max-connections'
+}
+
+@test "too many connections of one peer: which limit, and its number" {
+    start_serve --max-per-peer 1 --exec cat
+    start_forward
+    hold_one "$near"
+    dial </dev/null 2>/dev/null || true
+    says serve.err 'alice.*too many connections of this peer: 1 at once.*--max-per-peer'
+    start_serve --exec cat
+    start_forward --max-per-peer 1
+    hold_one "$near"
+    ! hold_one "$near" 2>/dev/null || fail "a second one is let in"
+    says forward.err 'bob.*too many connections of this peer: 1 at once.*--max-per-peer'
+}
