@@ -162,6 +162,10 @@ finish_call() {
     tool reload peers_change
 }
 
+@test "the channel of a key that expires goes on until SIGHUP" {
+    tool reload expiry_passes
+}
+
 @test "SIGHUP: the files of --peer are read again, and it is said when there are none" {
     mkdir some
     tool reload peer_files

@@ -1,6 +1,7 @@
 /*
  * Peers files of any text: no byte outside it is read; a set that is made is sorted, without one
- * key or name twice, and answers for each peer; a refusal names a line and a reason.
+ * key or name twice, and answers for each peer; a refusal names a line and a reason. The same text
+ * as a file of keys alone.
  */
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -36,6 +37,23 @@ static void ask(const struct peer *peer)
     require(peer_permits_target(peer, "5432") || peer->permit_target != NULL);
 }
 
+static void read_as_keys(const char *text, size_t len)
+{
+    struct peers peers;
+    struct peers_problem problem;
+    enum kith_error error = peers_parse_keys(&peers, text, len, &problem, check_problem, NULL);
+
+    require((error == OK) == (peers.count > 0));
+    if (error == ERR_PEERS_LINE)
+        check_problem(&problem, NULL);
+    for (size_t i = 0; i < peers.count; i++) {
+        const struct peer *peer = &peers.list[i];
+        require(i == 0 || memcmp(peer[-1].key, peer->key, KEY_SIZE) < 0);
+        require(peer->name[0] == '\0' || name_problem(peer->name, strlen(peer->name)) == NULL);
+    }
+    peers_free(&peers);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool started;
@@ -47,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     require(started || crypto_start() == OK);
     started = true;
+    read_as_keys((const char *)data, size);
     error = peers_parse(&peers, (const char *)data, size, own_key, &problem, check_problem, NULL);
     if (error != OK) {
         require(error == ERR_PEERS_LINE && peers.count == 0 && peers.list == NULL);

@@ -8,6 +8,7 @@ import random
 import signal
 import socket
 import threading
+import time
 
 import daemons
 from daemons import check
@@ -84,6 +85,24 @@ def peers_change():
         _reload(far)
         running = daemons.connect(near["alice"].address)
         check(_ask(running, b"three"), "not let in again after:", gone)
+
+
+def expiry_passes():
+    """A key that expires may not call any more; its channel goes on until the peers are read again."""
+    target = daemons.Target(handle=daemons.echo)
+    _write_peers("bob", _line("alice"))
+    far = daemons.serve(target.address)
+    near = daemons.forward(far)
+    running = daemons.connect(near.address)
+    check(_ask(running, b"one"), "no channel")
+    end = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + 5))
+    _write_peers("bob", _line("alice", f'expiry-time="{end}"'))
+    _reload(far)
+    daemons.eventually(lambda: not _is_let_in(near), "the key expires")
+    check(_ask(running, b"two"), "the channel was ended by the time alone")
+    _reload(far)
+    check(daemons.read_to_end(running) == (b"", "reset"), "the channel goes on after a reload")
+    far.logged(r"alice \(.{8}\): ended: its key has expired address=")
 
 
 def peer_files():
@@ -187,4 +206,4 @@ def _send_and_end(sock, content):
 
 
 if __name__ == "__main__":
-    daemons.run_subject([peers_change, peer_files, broken_file, forward_removed, under_load])
+    daemons.run_subject([peers_change, expiry_passes, peer_files, broken_file, forward_removed, under_load])
