@@ -70,7 +70,7 @@ enum kith_error command_dial(const struct options *options)
     if (error == OK)
         error = setup_choose_callee(&setup, &callee);
     if (error == OK) {
-        ends = pipe_open(options);
+        ends = pipe_open(options, true);
         error = call_with_retries(&call, &setup, &callee);
     }
     if (error == OK) {

@@ -76,7 +76,7 @@ enum kith_error command_listen(const struct options *options)
         error = setup_listen(&setup, "listen", &address, NET_EVERYWHERE, &listeners);
     if (error == OK) {
         setup_announce(&setup, "listen", &listeners, &address);
-        ends = pipe_open(options);
+        ends = pipe_open(options, false);
         error = take_one(&setup, &listeners, &chosen, &guest);
     }
     if (error == OK) {

@@ -46,8 +46,7 @@ static bool is_same_terminal(int a, int b)
 #endif
 }
 
-/* A terminal, and not the other side of one: opened anew, that would be another terminal. */
-static bool is_terminal(int fd)
+bool descriptor_is_terminal(int fd)
 {
 #ifdef TIOCGPTN
     unsigned number;
@@ -81,7 +80,7 @@ int descriptor_open_anew(int fd, int direction)
         return -1;
     if (S_ISFIFO(status.st_mode))
         return open_same(name, direction, fd, is_same_pipe);
-    if (!is_terminal(fd))
+    if (!descriptor_is_terminal(fd))
         return -1;
     own = open_same(name, direction, fd, is_same_terminal);
     /* A terminal remains another user's after su; under this name it is everybody's. */

@@ -24,6 +24,9 @@ int descriptor_open_anew(int fd, int direction);
 
 bool descriptor_is_socket(int fd);
 
+/* A terminal, at which somebody sits; not the master of a pseudo terminal, where a program does. */
+bool descriptor_is_terminal(int fd);
+
 /* Whether poll tells when it is ready; of a file, a disk or /dev/null it says that without end. */
 bool descriptor_can_be_awaited(int fd);
 

@@ -88,12 +88,30 @@ static void open_stdin(struct pipe_ends *ends)
     ends->in_never_waits = never_waits(STDIN_FILENO);
 }
 
-struct pipe_ends pipe_open(const struct options *options)
+/*
+ * With a terminal as stdin. Who only sends has come to type. Else a peer that has said something,
+ * and ended, has had what it came for, and so have we; one that has said nothing may be there for
+ * what we type. But who listens with stdout elsewhere is there for what comes.
+ */
+static enum pump_patience patience(const struct options *options, bool calls)
+{
+    if (!descriptor_is_terminal(STDIN_FILENO) || options->send_only)
+        return PUMP_WAITS_FOR_INPUT;
+    return calls || isatty(STDOUT_FILENO) == 1 ? PUMP_WAITS_IF_PEER_SILENT : PUMP_ENDS_WITH_PEER;
+}
+
+static void say_input_awaited(void)
+{
+    log_event(LOG_NOTE, "stdin", NULL, "the peer has nothing to say, and hears what is typed here",
+              "a line that is ^D alone ends it");
+}
+
+struct pipe_ends pipe_open(const struct options *options, bool calls)
 {
     struct pipe_ends ends = {.in = -1, .outlet = outlet_none()};
 
-    ends.in_is_terminal = isatty(STDIN_FILENO) == 1;
-    if (!ends.in_is_terminal)
+    ends.patience = patience(options, calls);
+    if (!descriptor_is_terminal(STDIN_FILENO))
         signals_linger_on_hangup();
     if (!options->recv_only) {
         enlarge_pipe(STDIN_FILENO);
@@ -118,13 +136,15 @@ enum kith_error pipe_run(const struct pipe_ends *ends, const struct options *opt
         .in_never_blocks = ends->in_never_blocks,
         .outlet = ends->outlet,
         .gate_fd = -1,
-        .in_ends_with_peer = ends->in_is_terminal,
+        .patience = ends->patience,
         .idle_timeout_ms = options->idle_timeout_ms,
     };
     int64_t begun_us = clock_now_us();
     enum kith_error error = channel_start(&pump.channel, keys, options->max_message_size);
 
     session_keys_wipe(keys);
+    if (ends->patience == PUMP_WAITS_IF_PEER_SILENT)
+        pump.input_awaited = say_input_awaited;
     if (options->progress) {
         progress_begin(&progress, pump.in);
         pump.progress = progress_show;

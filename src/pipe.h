@@ -11,18 +11,19 @@
 #include "net.h"
 #include "options.h"
 #include "outlet.h"
+#include "pump.h"
 
 /* What a channel is joined to. */
 struct pipe_ends {
     int in;
-    bool in_is_terminal;
     bool in_never_waits;  /* a file */
     bool in_never_blocks; /* opened anew */
+    enum pump_patience patience;
     struct outlet outlet;
 };
 
-/* Open stdin and stdout as the options say; before the process is confined. */
-struct pipe_ends pipe_open(const struct options *options);
+/* Open stdin and stdout as the options say, to call or be called; before we are confined. */
+struct pipe_ends pipe_open(const struct options *options, bool calls);
 
 /*
  * Pump until the channel is whole or fails, and say how it went: as of command what, with the

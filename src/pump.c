@@ -31,9 +31,10 @@ struct run {
     struct sender sender;
     struct receiver receiver;
     struct pollfd fds[POLLED];
-    bool gate_open; /* our receipt may be given */
-    bool resting;   /* memory was given back, and nothing has moved since */
-    uint64_t moved; /* bytes by all of our reads and writes, when last looked at */
+    bool input_awaited; /* the peer has ended, and what that means for our input is decided */
+    bool gate_open;     /* our receipt may be given */
+    bool resting;       /* memory was given back, and nothing has moved since */
+    uint64_t moved;     /* bytes by all of our reads and writes, when last looked at */
     int64_t idle_deadline_ms;
     int64_t taking_look_ms;   /* when to look next at what the outlet has taken, at the end ... */
     int64_t taking_pause_ms;  /* ... and how long after the look before */
@@ -241,6 +242,19 @@ static enum kith_error read_input(struct run *run, short ready)
     return sender_read(sender);
 }
 
+/* The peer has come to its end. */
+static void consider_input(struct run *run)
+{
+    struct pump *pump = run->pump;
+
+    if (pump->patience == PUMP_ENDS_WITH_PEER ||
+        (pump->patience == PUMP_WAITS_IF_PEER_SILENT && run->receiver.total > 0))
+        run->sender.in = -1;
+    else if (run->sender.in >= 0 && pump->input_awaited != NULL && !run->input_awaited)
+        pump->input_awaited();
+    run->input_awaited = true;
+}
+
 /* One round of reading and writing, after poll. */
 static enum kith_error move(struct run *run)
 {
@@ -260,8 +274,8 @@ static enum kith_error move(struct run *run)
         error = run->pump->gate(run->pump->gate_context);
         run->gate_open = error == OK;
     }
-    if (run->pump->in_ends_with_peer && receiver_delivered(receiver))
-        run->sender.in = -1;
+    if (receiver_delivered(receiver))
+        consider_input(run);
     return error;
 }
 

@@ -25,6 +25,13 @@ typedef int64_t pump_progress(void *context, uint64_t sent, uint64_t received);
  */
 typedef enum kith_error pump_gate(void *context);
 
+/* Whether the peer's end is our input's, too: at a terminal, nobody else may come to end it. */
+enum pump_patience {
+    PUMP_WAITS_FOR_INPUT,      /* no: what the input says is wanted, whenever it comes */
+    PUMP_WAITS_IF_PEER_SILENT, /* if it has said something: else we are here for our input */
+    PUMP_ENDS_WITH_PEER
+};
+
 struct pump {
     /* what to join; the caller keeps and closes the descriptors */
     struct channel channel; /* started; the caller's to wipe */
@@ -33,14 +40,15 @@ struct pump {
     bool in_never_waits;    /* it is a file, which gives at once all that it has */
     bool in_never_blocks;   /* it is in a non-blocking mode of our own */
     struct outlet outlet;
-    bool in_ends_with_peer; /* the input is a terminal, where nobody may end what we say */
-    pump_gate *gate;        /* or NULL: our receipt is ours to give */
+    enum pump_patience patience; /* with an input that does not end */
+    pump_gate *gate;             /* or NULL: our receipt is ours to give */
     void *gate_context;
     int gate_fd;             /* ready to be read once the gate can tell; -1 without one */
     int64_t idle_timeout_ms; /* NEVER_MS for none */
     pump_progress *progress; /* or NULL */
     void *progress_context;
-    void (*quiet)(void); /* or NULL: told once nothing has moved for a while */
+    void (*input_awaited)(void); /* or NULL: told when a silent peer's end has left us waiting */
+    void (*quiet)(void);         /* or NULL: told once nothing has moved for a while */
 
     /* how it went */
     uint64_t sent; /* bytes of the stream, each way */

@@ -55,3 +55,15 @@ launcher=()
 @test "a socket as stdout that the shell writes to after us is not shut down" {
     end shared_socket
 }
+
+@test "dial at a terminal waits for what is typed, unless the peer has said something and ended" {
+    end typing
+}
+
+@test "listen at a terminal waits for what is typed, to send only or if nothing came" {
+    end typing_to_a_caller
+}
+
+@test "a program at a pseudo terminal goes on when the peer has ended" {
+    end master_goes_on
+}

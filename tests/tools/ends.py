@@ -403,6 +403,65 @@ def shared_socket():
         _shared(family, subprocess.DEVNULL, False)
 
 
+# --- a terminal
+
+
+def _typed(process, terminal, receiver, ended):
+    """What is typed once the peer has ended arrives, and ^D ends it."""
+    ended()
+    check(process.poll() is None, "it did not wait for what is typed")
+    os.write(terminal, b"typed\n")
+    os.write(terminal, b"\4")
+    check(read_to_end(receiver.stdout.fileno()) == b"typed\n", "what was typed did not arrive")
+    check(kith.status(process) == 0, "who typed failed")
+    check(kith.status(receiver) == 0, "who received failed")
+
+
+def typing():
+    """A terminal is waited for by who sends only, and while the peer has said nothing."""
+    for options, receives in (["--send-only"], ["--recv-only"]), ([], ["--recv-only"]), ([], []):
+        master, slave = os.openpty()
+        receiver, address = kith.listen(*receives, stdout=subprocess.PIPE)
+        dialer = kith.dial(address, *options, stdin=slave, stdout=subprocess.PIPE)
+        out = dialer.stdout.fileno()
+        if options:  # nothing shows that the peer's end is here: an instant is enough for that
+            ended = lambda out=out: select.select([out], [], [], 0.5)
+        else:
+            ended = lambda out=out: read_to_end(out)
+        _typed(dialer, master, receiver, ended)
+        os.close(slave)
+
+
+def typing_to_a_caller():
+    """The same where we were called, at a terminal that shows what arrives, or to send only."""
+    for options in [], ["--send-only"]:
+        master, slave = os.openpty()
+        process, address = kith.listen(*options, stdin=slave, stdout=slave, stderr=slave)
+        dialer = kith.dial(address, "--recv-only", stdout=subprocess.PIPE)
+        if options:
+            ended = lambda: select.select([], [], [], 0.5)
+        else:
+            ended = lambda master=master: eventually(lambda: b"typed here" in os.read(master, 4096))
+        _typed(process, master, dialer, ended)
+        os.close(slave)
+
+
+def master_goes_on():
+    """A program at the slave is no terminal: it goes on when the peer has ended."""
+    master, slave = pseudo_terminal()
+    process, address = kith.listen(stdin=master, stdout=master)
+    dialer = kith.dial(address, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    dialer.stdin.write(b"question")
+    dialer.stdin.close()
+    check(read_exactly(slave, 8) == b"question", "not what was asked")
+    check(not select.select([dialer.stdout], [], [], 0.5)[0], "its direction has ended")
+    os.write(slave, b"answer")
+    check(read_exactly(dialer.stdout.fileno(), 6) == b"answer", "the answer is lost")
+    os.close(slave)
+    check(kith.status(dialer) == 0, "the dialer failed")
+    check(kith.status(process) == 0, "the listener failed")
+
+
 def main():
     subject = globals().get(sys.argv[1]) if not sys.argv[1].startswith("_") else None
     subject(*sys.argv[2:])
