@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +14,8 @@
 #include "log.h"
 
 #define INTERVAL_MS 250
+#define USUAL_WIDTH 80 /* of a terminal that does not tell */
+#define LINE_SIZE 256
 
 void progress_begin(struct progress *progress, int in)
 {
@@ -51,29 +54,88 @@ static void format_time(char *out, size_t size, double seconds)
     (void)snprintf(out, size, "%lu:%02lu:%02lu", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
-static void show(const struct progress *progress, uint64_t sent, uint64_t received, bool last)
+/* What the line is made of, in its order. */
+enum { SENT, RECEIVED, RATE, PASSED, SHARE, LEFT, PARTS };
+
+struct parts {
+    char text[PARTS][40]; /* empty: left out */
+};
+
+static void fill(struct parts *parts, const struct progress *progress, uint64_t sent,
+                 uint64_t received, bool last)
 {
     double seconds = (double)(clock_now_us() - progress->begun_us) / 1e6;
-    double rate = seconds > 0 ? (double)(sent + received) / seconds : 0;
-    char out[32], in[32], speed[32], passed[32], left[64] = "", line[256];
+    char text[24];
+
+    memset(parts, 0, sizeof(*parts));
+    format_amount(text, sizeof(text), (double)sent);
+    (void)snprintf(parts->text[SENT], sizeof(parts->text[SENT]), "sent %s", text);
+    format_amount(text, sizeof(text), (double)received);
+    (void)snprintf(parts->text[RECEIVED], sizeof(parts->text[RECEIVED]), "received %s", text);
+    format_amount(text, sizeof(text), seconds > 0 ? (double)(sent + received) / seconds : 0);
+    (void)snprintf(parts->text[RATE], sizeof(parts->text[RATE]), "%s/s", text);
+    format_time(parts->text[PASSED], sizeof(parts->text[PASSED]), seconds);
+    if (last || progress->size <= sent || sent == 0)
+        return;
+    (void)snprintf(parts->text[SHARE], sizeof(parts->text[SHARE]), "%d%%",
+                   (int)((double)sent * 100 / (double)progress->size));
+    format_time(text, sizeof(text), (double)(progress->size - sent) * seconds / (double)sent);
+    (void)snprintf(parts->text[LEFT], sizeof(parts->text[LEFT]), "%s left", text);
+}
+
+/* Put the parts together. Returns the length. */
+static size_t join(char out[static LINE_SIZE], const struct parts *parts)
+{
+    size_t len = 0;
+
+    out[0] = '\0';
+    for (int i = 0; i < PARTS; i++) {
+        if (parts->text[i][0] != '\0')
+            len += (size_t)snprintf(out + len, LINE_SIZE - len, "%s%s", len > 0 ? ", " : "",
+                                    parts->text[i]);
+    }
+    return len;
+}
+
+/* Leave out what is missed least until it fits; in the end it is cut. */
+static void fit(char out[static LINE_SIZE], struct parts *parts, size_t width, bool sends)
+{
+    const int order[] = {PASSED, RATE, sends ? RECEIVED : SENT, LEFT, SHARE};
+    size_t len = join(out, parts);
+
+    for (size_t i = 0; len > width && i < sizeof(order) / sizeof(order[0]); i++) {
+        parts->text[order[i]][0] = '\0';
+        len = join(out, parts);
+    }
+    if (len > width)
+        out[width] = '\0';
+}
+
+/*
+ * What a line may take without wrapping. Asked each time, so that a terminal that is made narrower
+ * has the next line fit, without a handler for its signal.
+ */
+static size_t width_of_terminal(void)
+{
+    struct winsize size;
+
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+        return USUAL_WIDTH - 1;
+    return size.ws_col - 1u < LINE_SIZE - 1 ? size.ws_col - 1u : LINE_SIZE - 1;
+}
+
+static void show(const struct progress *progress, uint64_t sent, uint64_t received, bool last)
+{
+    bool terminal = progress->on_terminal;
+    struct parts parts;
+    char text[LINE_SIZE], line[LINE_SIZE + 8];
     int len;
 
-    format_amount(out, sizeof(out), (double)sent);
-    format_amount(in, sizeof(in), (double)received);
-    format_amount(speed, sizeof(speed), rate);
-    format_time(passed, sizeof(passed), seconds);
-    if (!last && progress->size > sent && sent > 0) {
-        char time[32];
-
-        format_time(time, sizeof(time), (double)(progress->size - sent) * seconds / (double)sent);
-        (void)snprintf(left, sizeof(left), ", %d%%, %s left",
-                       (int)((double)sent * 100 / (double)progress->size), time);
-    }
-    len = snprintf(line, sizeof(line), "%ssent %s, received %s, %s/s, %s%s%s%s",
-                   progress->on_terminal ? "\r" : "", out, in, speed, passed, left,
-                   progress->on_terminal ? "\033[K" : "", last ? "\n" : "");
-    if (len > 0)
-        log_show(line, (size_t)len);
+    fill(&parts, progress, sent, received, last);
+    fit(text, &parts, terminal ? width_of_terminal() : LINE_SIZE - 1, sent >= received);
+    len = snprintf(line, sizeof(line), "%s%s%s%s", terminal ? "\r" : "", text,
+                   terminal ? "\033[K" : "", last ? "\n" : "");
+    log_show(line, (size_t)len);
 }
 
 int64_t progress_show(void *context, uint64_t sent, uint64_t received)

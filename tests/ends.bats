@@ -67,3 +67,7 @@ launcher=()
 @test "a program at a pseudo terminal goes on when the peer has ended" {
     end master_goes_on
 }
+
+@test "--progress does not wrap on a narrow terminal, nor when it is made narrower" {
+    end narrow
+}

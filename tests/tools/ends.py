@@ -462,6 +462,39 @@ def master_goes_on():
     check(kith.status(process) == 0, "the listener failed")
 
 
+def _set_width(terminal, columns):
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+
+
+def _lines_of(terminal, count):
+    """So many whole lines as --progress shows them, without what clears the rest of the row."""
+    data = b""
+    while data.count(b"\r") <= count + 1 and select.select([terminal], [], [], LIMIT)[0]:
+        data += os.read(terminal, 4096)
+    return [line.replace(b"\x1b[K", b"") for line in data.split(b"\r")[1:-1]]
+
+
+def narrow():
+    """The line of --progress fits, also when the terminal is made narrower."""
+    master, slave = os.openpty()
+    reading, writing = os.pipe()
+    process, address = kith.listen()
+    _set_width(master, 200)
+    dialer = kith.dial(address, "--progress", stdin=reading, stderr=slave)
+    os.write(writing, b"some")
+    wide = _lines_of(master, 2)
+    check(b"received" in wide[-1] and b"0:00:0" in wide[-1], "not all is shown:", wide)
+    for columns in 80, 40, 20, 12, 2, 1:
+        _set_width(master, columns)
+        longest = max(len(line) for line in _lines_of(master, 2)[1:])
+        check(longest < columns, "a line of", longest, "where", columns, "columns are")
+        check(columns < 12 or longest > 7, "next to nothing is shown in", columns, "columns")
+    os.close(reading)
+    os.close(writing)
+    check(kith.status(dialer) == 0, "the dialer failed")
+    check(kith.status(process) == 0, "the listener failed")
+
+
 def main():
     subject = globals().get(sys.argv[1]) if not sys.argv[1].startswith("_") else None
     subject(*sys.argv[2:])
