@@ -311,8 +311,11 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
     error = setup_begin(&serve->setup, options, NULL);
     if (error == OK)
         error = setup_choose_peers(&serve->setup, "serve", &serve->chosen);
-    if (error == OK)
+    if (error == OK) {
         error = replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
+        if (error != OK)
+            (void)setup_complain(error, "serve", NULL, NULL);
+    }
     if (error == OK)
         error = setup_take_listeners("serve", &serve->daemon.listeners);
     if (error == OK)

@@ -380,6 +380,7 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
     if (error != OK) {
         log_event(LOG_ERROR, hooks->what, daemon->listeners.text, "no thread to be had",
                   strerror(errno));
+        workers_stop(&daemon->workers); /* those that there are look at the listeners */
         return error;
     }
     setup_report_ready(options, daemon->listeners.text);

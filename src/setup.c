@@ -62,8 +62,12 @@ static enum kith_error close_inherited(const struct setup *setup)
             return setup_complain(ERR_FILE_MISSING, "descriptor", paths[i], "it is not open");
         keep[count++] = fd;
     }
-    keep[count++] = options->ready_fd;
     count += notify_passed(keep + count);
+    for (size_t i = 0; i < count; i++) { /* who closes it first leaves the other somebody else's */
+        if (keep[i] >= 0 && keep[i] == options->ready_fd)
+            return setup_complain(ERR_USAGE, "--ready-fd", NULL, "it has another use");
+    }
+    keep[count++] = options->ready_fd;
     if (!protect_keep(keep, count))
         return setup_complain(ERR_SYSTEM, "descriptors", NULL, strerror(errno));
     log_open();

@@ -65,6 +65,7 @@ void signals_reset(void)
 void signals_prepare(void)
 {
     set_handler(SIGPIPE, SIG_IGN);
+    set_handler(SIGXFSZ, SIG_IGN);
     set_handler(SIGCHLD, SIG_DFL); /* ignored, it would take the status of our children away */
     signals_unblock();
     if (getpid() != 1)

@@ -8,9 +8,9 @@
 
 /*
  * For every command, whatever state it was started in: no signal is blocked, our children are ours
- * to wait for, and a pipe that breaks is an error, not our end. As the first process of a
- * container, whom signals do not end by themselves, we end by them all the same. Those that would
- * end us and are ignored remain so, here and below.
+ * to wait for, and a pipe that breaks or a file that grows too large is an error, not our end. As
+ * the first process of a container, whom signals do not end by themselves, we end by them all the
+ * same. Those that would end us and are ignored remain so, here and below.
  */
 void signals_prepare(void);
 

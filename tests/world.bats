@@ -48,6 +48,16 @@ answers_signals() {
     ends "$server" 0
 }
 
+@test "a file that may not grow any further is an error, and one line" {
+    random_file bob.in 100000
+    start_listener
+    status=0
+    (ulimit -f 1 && dial >out 2>said) || status=$?
+    [ "$status" -eq 1 ]
+    one_line "$(cat said)" 'stdout: cannot write: File too large'
+    ends "$listener" 8
+}
+
 # standard_are_ours PID...: descriptors 0 to 2 of these are there, and none of them is a socket.
 standard_are_ours() {
     local pid fd link
@@ -219,6 +229,13 @@ encrypt() {
     for fd in 3 4 5 6; do
         refused 3 "/dev/fd/$fd" -- as alice dial -i "/dev/fd/$fd" bob@127.0.0.1:1
     done
+}
+
+@test "--ready-fd of a descriptor that has another use is refused" {
+    refused 2 'ready-fd.*another use' -- \
+        as bob serve -i /dev/fd/4 --ready-fd 4 127.0.0.1:0 1 4<bob/identity
+    refused 2 'ready-fd.*another use' -- env KITH_DIR=bob timeout "$limit" \
+        python3 "$tools/listen_fds.py" 127.0.0.1:0 "$KITH" serve --ready-fd 3 0 --exec cat
 }
 
 @test "nothing but 0 to 2 reaches a program" {
