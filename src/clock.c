@@ -40,6 +40,18 @@ uint64_t clock_wall_ms(void)
     return now.tv_sec < 0 ? 0 : (uint64_t)now.tv_sec * MS_PER_S + (uint64_t)now.tv_nsec / 1000000;
 }
 
+struct timespec clock_wall_in(int64_t ms)
+{
+    struct timespec at;
+
+    (void)clock_gettime(CLOCK_REALTIME, &at);
+    at.tv_sec += (time_t)(ms / 1000);
+    at.tv_nsec += (long)(ms % 1000) * 1000000;
+    at.tv_sec += at.tv_nsec / 1000000000;
+    at.tv_nsec %= 1000000000;
+    return at;
+}
+
 int64_t clock_deadline_ms(int64_t ms)
 {
     return ms == NEVER_MS ? NEVER_MS : clock_now_ms() + ms;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #define NEVER_MS INT64_MAX /* a deadline that does not come */
 
@@ -19,6 +20,9 @@ int64_t clock_now_us(void);
 
 /* Milliseconds since the Unix epoch. */
 uint64_t clock_wall_ms(void);
+
+/* The wall clock's time that lies ms from now, for what waits until a struct timespec. */
+struct timespec clock_wall_in(int64_t ms);
 
 /* The deadline that lies ms from now; NEVER_MS for ms = NEVER_MS. */
 int64_t clock_deadline_ms(int64_t ms);

@@ -59,8 +59,12 @@ struct answer {
     uint8_t signature[SIGNATURE_SIZE];
 };
 
+#define ANSWER_MS 3000 /* until an answer is given up, and the call with it */
+#define LEAVE_MS 1000  /* for the keeper to end */
+
 /* One request and its answer at a time. */
 static pthread_mutex_t line_lock = PTHREAD_MUTEX_INITIALIZER;
+static size_t overdue; /* answers that were given up and are still to come; under the lock */
 
 /* What the keeper keeps. */
 struct vault {
@@ -152,7 +156,7 @@ static bool answer_one(int fd, struct vault *vault, struct request *request)
     default:
         answer.error = (int32_t)read_peers_again(vault);
     }
-    sent = line_send(fd, &answer, sizeof(answer), opened);
+    sent = line_send(fd, &answer, sizeof(answer), opened, NEVER_MS);
     if (opened >= 0)
         (void)close(opened);
     return sent;
@@ -162,7 +166,7 @@ static bool answer_one(int fd, struct vault *vault, struct request *request)
 static bool receive_request(int fd, struct request *request)
 {
     uint8_t *at = (uint8_t *)request;
-    size_t here = line_receive(fd, at, REQUEST_HEAD, REQUEST_HEAD + REQUEST_MAX, NULL);
+    size_t here = line_receive(fd, at, REQUEST_HEAD, REQUEST_HEAD + REQUEST_MAX, NULL, NEVER_MS);
     size_t whole;
 
     if (here == 0 || request->kind < REQUEST_SIGN || request->kind > REQUEST_RELOAD)
@@ -170,7 +174,8 @@ static bool receive_request(int fd, struct request *request)
     whole = REQUEST_HEAD + request->len;
     if (request->len > REQUEST_MAX || here > whole)
         return false;
-    return here == whole || line_receive(fd, at + here, whole - here, whole - here, NULL) > 0;
+    return here == whole ||
+           line_receive(fd, at + here, whole - here, whole - here, NULL, NEVER_MS) > 0;
 }
 
 /* The keeper's whole life, once it has the key. A request that is none ends it. */
@@ -246,7 +251,7 @@ static void keep(int fd, const struct keeper_task *task)
         protect_vacate(standard);
     protect_close_all_but(&fd, 1);
     /* What is left to be done before the first request, our parent need not wait for. */
-    if (line_send(fd, &report, sizeof(report), -1) && error == OK) {
+    if (line_send(fd, &report, sizeof(report), -1, NEVER_MS) && error == OK) {
         zone_hold();
         sandbox_enter(SANDBOX_KEEPER, &needs);
         serve(fd, task, &identity);
@@ -254,10 +259,32 @@ static void keep(int fd, const struct keeper_task *task)
     identity_wipe(&identity);
 }
 
-/* One request and its answer; a descriptor that comes with it is stored in *opened. */
+/* Receive an answer; those that nobody waits for any longer come before it. */
+static bool receive_answer(const struct keeper *keeper, struct answer *answer, int *opened,
+                           int64_t deadline_ms)
+{
+    return line_receive(keeper->fd, answer, sizeof(*answer), sizeof(*answer), opened, deadline_ms) >
+           0;
+}
+
+static bool drop_overdue(const struct keeper *keeper, int64_t deadline_ms)
+{
+    struct answer late;
+
+    while (overdue > 0 && receive_answer(keeper, &late, NULL, deadline_ms))
+        overdue--;
+    return overdue == 0;
+}
+
+/*
+ * One request and its answer; a descriptor that comes with it is stored in *opened. A keeper that
+ * was stopped is not waited for any longer than one that works hard.
+ */
 static bool ask(const struct keeper *keeper, enum request_kind kind, const void *bytes, size_t len,
                 struct answer *answer, int *opened)
 {
+    const struct timespec until = clock_wall_in(ANSWER_MS);
+    int64_t deadline_ms = clock_deadline_ms(ANSWER_MS);
     struct request request;
     bool answered;
 
@@ -266,9 +293,14 @@ static bool ask(const struct keeper *keeper, enum request_kind kind, const void 
     request.kind = (uint16_t)kind;
     request.len = (uint16_t)len;
     memcpy(request.bytes, bytes, len);
-    (void)pthread_mutex_lock(&line_lock);
-    answered = line_send(keeper->fd, &request, REQUEST_HEAD + len, -1) &&
-               line_receive(keeper->fd, answer, sizeof(*answer), sizeof(*answer), opened) > 0;
+    if (pthread_mutex_timedlock(&line_lock, &until) != 0)
+        return false;
+    answered = drop_overdue(keeper, deadline_ms) &&
+               line_send(keeper->fd, &request, REQUEST_HEAD + len, -1, deadline_ms);
+    if (answered && !receive_answer(keeper, answer, opened, deadline_ms)) {
+        overdue++;
+        answered = false;
+    }
     (void)pthread_mutex_unlock(&line_lock);
     return answered;
 }
@@ -362,7 +394,7 @@ enum kith_error keeper_await(struct keeper *keeper)
 {
     struct report report;
 
-    if (line_receive(keeper->fd, &report, sizeof(report), sizeof(report), NULL) == 0) {
+    if (line_receive(keeper->fd, &report, sizeof(report), sizeof(report), NULL, NEVER_MS) == 0) {
         log_event(LOG_ERROR, "keeper", NULL, "ended before it had the private key", NULL);
         report.error = ERR_KEEPER;
     }
@@ -384,11 +416,25 @@ void keeper_dismiss(struct keeper *keeper)
     keeper->process = -1;
 }
 
+/* Whether it has left the line, which it does when we do: then its end is near. */
+static bool has_left(const struct keeper *keeper)
+{
+    int64_t deadline_ms = clock_deadline_ms(LEAVE_MS);
+    char rest;
+
+    if (keeper->fd < 0 || shutdown(keeper->fd, SHUT_WR) != 0)
+        return true;
+    while (line_receive(keeper->fd, &rest, 1, 1, NULL, deadline_ms) > 0)
+        continue;
+    return clock_now_ms() < deadline_ms;
+}
+
 void keeper_stop(struct keeper *keeper)
 {
     pid_t process = keeper->process;
+    bool ends = process > 0 && has_left(keeper);
 
     keeper_dismiss(keeper);
-    while (process > 0 && waitpid(process, NULL, 0) < 0 && errno == EINTR)
+    while (ends && waitpid(process, NULL, 0) < 0 && errno == EINTR)
         continue;
 }

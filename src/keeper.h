@@ -74,7 +74,7 @@ int keeper_open(struct keeper *keeper, const char *path);
 /* Close the line, at which the keeper ends in its own time; nobody waits for that. Fine twice. */
 void keeper_dismiss(struct keeper *keeper);
 
-/* Close the line, and wait for the keeper's end. Fine twice. */
+/* Close the line, and wait for the keeper's end, unless it was stopped. Fine twice. */
 void keeper_stop(struct keeper *keeper);
 
 #endif

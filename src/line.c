@@ -7,10 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 /* Room for the one descriptor that goes with a message, aligned as the macros want it. */
 union control {
@@ -32,7 +35,23 @@ static void attach(struct msghdr *message, union control *control, int passed)
     memcpy(CMSG_DATA(header), &passed, sizeof(passed));
 }
 
-bool line_send(int fd, const void *bytes, size_t len, int passed)
+/*
+ * After a call that failed: whether it is worth another one. What cannot be done now is waited for
+ * until the deadline.
+ */
+static bool may_go_on(int fd, short events, int64_t deadline_ms)
+{
+    struct pollfd wait = {.fd = fd, .events = events};
+
+    if (errno == EINTR)
+        return true;
+    if (errno != EAGAIN && errno != EWOULDBLOCK)
+        return false;
+    (void)poll(&wait, 1, clock_poll_timeout(deadline_ms));
+    return clock_now_ms() < deadline_ms;
+}
+
+bool line_send(int fd, const void *bytes, size_t len, int passed, int64_t deadline_ms)
 {
     const uint8_t *at = bytes;
 
@@ -44,8 +63,8 @@ bool line_send(int fd, const void *bytes, size_t len, int passed)
 
         if (passed >= 0)
             attach(&message, &control, passed);
-        n = sendmsg(fd, &message, 0);
-        if (n < 0 && errno == EINTR)
+        n = sendmsg(fd, &message, MSG_DONTWAIT);
+        if (n < 0 && may_go_on(fd, POLLOUT, deadline_ms))
             continue;
         if (n <= 0)
             return false;
@@ -74,7 +93,8 @@ static void detach(struct msghdr *message, int *passed)
     *passed = fd;
 }
 
-size_t line_receive(int fd, void *bytes, size_t least, size_t most, int *passed)
+size_t line_receive(int fd, void *bytes, size_t least, size_t most, int *passed,
+                    int64_t deadline_ms)
 {
     size_t here = 0;
 
@@ -87,9 +107,9 @@ size_t line_receive(int fd, void *bytes, size_t least, size_t most, int *passed)
             .msg_control = control.bytes,
             .msg_controllen = sizeof(control.bytes),
         };
-        ssize_t n = recvmsg(fd, &message, 0);
+        ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT);
 
-        if (n < 0 && errno == EINTR)
+        if (n < 0 && may_go_on(fd, POLLIN, deadline_ms))
             continue;
         if (n <= 0)
             return 0;

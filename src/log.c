@@ -153,13 +153,9 @@ static void put_text_field(struct line *line, const char *before, const char *va
 /* In a mode that is not ours, in turns; who has to wait for too long gives up. */
 static ssize_t write_in_turn(const char *text, size_t len)
 {
-    struct timespec until;
+    struct timespec until = clock_wall_in(TURN_MS);
     ssize_t n;
 
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += TURN_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
     if (pthread_mutex_timedlock(&turn, &until) != 0) {
         errno = EAGAIN;
         return -1;

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "line.h"
 #include "net_socket.h"
 #include "protect.h"
@@ -54,7 +55,8 @@ static void serve(int line)
         reap(&children);
         if (ready <= 0)
             continue;
-        if (line_receive(line, &question, sizeof(question), sizeof(question), &answer_fd) == 0)
+        if (line_receive(line, &question, sizeof(question), sizeof(question), &answer_fd,
+                         NEVER_MS) == 0)
             return;
         if (answer_fd < 0)
             continue;

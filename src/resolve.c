@@ -118,13 +118,9 @@ static bool await(int fd, short events, int64_t deadline_ms)
 static enum kith_error ask_helper(const struct resolve_question *question, int answer_fd,
                                   int64_t deadline_ms)
 {
-    while (!line_send(helper, question, sizeof(*question), answer_fd)) {
-        if (errno != EAGAIN && errno != EWOULDBLOCK)
-            return ERR_SYSTEM;
-        if (!await(helper, POLLOUT, deadline_ms))
-            return ERR_HANDSHAKE_TIMEOUT;
-    }
-    return OK;
+    if (line_send(helper, question, sizeof(*question), answer_fd, deadline_ms))
+        return OK;
+    return errno == EAGAIN || errno == EWOULDBLOCK ? ERR_HANDSHAKE_TIMEOUT : ERR_SYSTEM;
 }
 
 /* Have a child of ours answer to it. It keeps nothing else open, our stdout least. */

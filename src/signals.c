@@ -13,6 +13,7 @@
 #include "net_socket.h"
 
 #define LEAVING_S 2
+#define INSISTING_S 3
 #define SIGNALS 65 /* and more than there are elsewhere */
 
 /* What a daemon answers; those that end it first, so that no number of others holds them up. */
@@ -20,6 +21,8 @@ static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD};
 #define HANDLED (sizeof(handled) / sizeof(handled[0]))
 
 static atomic_uint came[HANDLED]; /* times, since it was last answered */
+static atomic_uint told_to_end;   /* times, in all */
+static atomic_int insisting;      /* the last of these */
 static int ends[2] = {-1, -1};    /* a pipe with a byte in it when there is one to answer */
 
 static void set_handler(int number, void (*handler)(int))
@@ -105,10 +108,35 @@ void signals_linger_on_hangup(void)
         set_handler(SIGHUP, leave_soon);
 }
 
+static bool ends_us(int number)
+{
+    return number == SIGINT || number == SIGTERM;
+}
+
+static void end_at_once(int unused)
+{
+    (void)unused;
+    signals_end_by(atomic_load(&insisting));
+}
+
+/*
+ * A second one has its way within a moment, even if who should answer it hangs in something that
+ * never ends.
+ */
+static void insist(int number)
+{
+    atomic_store(&insisting, number);
+    set_handler(SIGALRM, end_at_once);
+    (void)alarm(INSISTING_S);
+}
+
 void signals_note(int number)
 {
     int saved = errno;
     ssize_t n;
+
+    if (ends_us(number) && atomic_fetch_add(&told_to_end, 1) > 0)
+        insist(number);
 
     for (size_t i = 0; i < HANDLED; i++) {
         if (handled[i] == number)
@@ -117,11 +145,6 @@ void signals_note(int number)
     n = write(ends[1], "", 1); /* a pipe that is full wakes as well */
     (void)n;
     errno = saved;
-}
-
-static bool ends_us(int number)
-{
-    return number == SIGINT || number == SIGTERM;
 }
 
 int signals_start(void)

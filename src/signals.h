@@ -30,7 +30,8 @@ void signals_ignore(void);
 
 /*
  * For daemons: from here on these signals are noted instead of doing what they do: SIGINT,
- * SIGTERM, SIGHUP, SIGUSR1, SIGCHLD. Returns the descriptor to poll, or -1 with errno.
+ * SIGTERM, SIGHUP, SIGUSR1, SIGCHLD. Returns the descriptor to poll, or -1 with errno. A second
+ * SIGINT or SIGTERM ends us three seconds later, whether it is answered or not.
  */
 int signals_start(void);
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "identity.h"
@@ -49,6 +50,14 @@ static void tell_skipped(const struct peers_problem *problem, void *path)
     log_event(LOG_SUMMARY, "public key", location, problem->why, NULL);
 }
 
+/* A pipe that is opened by its path is none that was named as one. */
+static bool is_regular(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 /*
  * Read a file of which who can write to it decides who is a peer, opened by somebody else if we
  * may not.
@@ -56,7 +65,7 @@ static void tell_skipped(const struct peers_problem *problem, void *path)
 static enum kith_error read_file(struct who *who, struct key_file *file, const char *what,
                                  const char *path)
 {
-    enum kith_error error;
+    enum kith_error error = ERR_FILE_KIND;
     char opened[32];
     int fd = -1;
 
@@ -67,7 +76,8 @@ static enum kith_error read_file(struct who *who, struct key_file *file, const c
             return errno == ENOENT ? ERR_FILE_MISSING : ERR_SYSTEM;
         (void)snprintf(opened, sizeof(opened), "/dev/fd/%d", fd);
     }
-    error = key_file_read(file, fd < 0 ? path : opened, PEERS_FILE_MAX, KEY_FILE_TRUSTED);
+    if (fd < 0 || is_regular(fd))
+        error = key_file_read(file, fd < 0 ? path : opened, PEERS_FILE_MAX, KEY_FILE_TRUSTED);
     if (fd >= 0)
         (void)close(fd);
     if (error == OK && file->group_writable)

@@ -17,7 +17,7 @@
 
 #define STACK_SIZE ((size_t)256 << 10) /* address space; only what is touched costs memory */
 #define IDLE_LEAST 2                   /* threads kept with nothing to do: the next call is near */
-#define IDLE_S 2                       /* how long the others wait for something */
+#define IDLE_MS 2000                   /* how long the others wait for something */
 #define PAUSE_MS 50                    /* before the next accept when the system has no room */
 #define PLACE_PAUSE_MS 20 /* when all places are taken by callers who may still prove honest */
 #define QUIET_MS 10000    /* between two complaints about that room */
@@ -98,12 +98,10 @@ static bool add_thread(struct workers *workers);
 /* Wait for the turn; false if this thread is not needed. */
 static bool take_turn(struct workers *workers)
 {
-    struct timespec until;
+    struct timespec until = clock_wall_in(IDLE_MS);
     bool patient = true;
     bool taken;
 
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += IDLE_S;
     (void)pthread_mutex_lock(&workers->lock);
     workers->idle++;
     while (workers->turn_taken && !workers->stopped && (patient || workers->idle <= IDLE_LEAST)) {

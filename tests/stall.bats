@@ -37,3 +37,33 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool stall notify_socket
 }
 
+@test "SIGHUP: a FIFO in the place of the peers file leaves all as it was" {
+    tool stall fifo_as_peers
+    rm -rf alice bob
+    cp -R "$BATS_FILE_TMPDIR"/{alice,bob} .
+    tool stall fifo_as_peers confined
+}
+
+@test "who holds the key is stopped: serve goes on, and ends" {
+    tool stall keeper_stopped serve
+}
+
+@test "who holds the key is stopped: forward goes on, and ends" {
+    tool stall keeper_stopped forward
+}
+
+@test "who holds the key is stopped: listen goes on" {
+    tool stall keeper_stopped_listen
+}
+
+# delaying BEFORE AFTER: a library whose posix_spawnp takes so many seconds, before and after.
+delaying() {
+    ! sanitized || skip "a sanitizer's library has to come first"
+    "${CC:-cc}" -shared -fPIC -o delaying.so -DBEFORE="$1" -DAFTER="$2" "$tools/delaying.c" -ldl ||
+        skip "no compiler"
+}
+
+@test "whatever it hangs in, a second SIGTERM ends it" {
+    delaying 0 0
+    tool stall second_signal "$PWD/delaying.so"
+}

@@ -360,8 +360,24 @@ def slow_start_ends(delaying):
     _ends(server, 0, "serve")
 
 
+def second_signal(delaying):
+    """Whatever the daemon hangs in, and be it for ever: a second SIGTERM ends it."""
+    os.environ["LD_PRELOAD"] = delaying
+    server, _ = _start("bob", "serve", "127.0.0.1:0", "--exec", "cat")
+    del os.environ["LD_PRELOAD"]
+    open("hang", "wb").close()
+    server.send_signal(signal.SIGHUP)
+    daemons.eventually(lambda: os.path.exists("hangs"), "it hangs")
+    server.send_signal(signal.SIGTERM)
+    time.sleep(0.1)
+    check(server.poll() is None, "it does not hang")
+    server.send_signal(signal.SIGTERM)
+    _ends(server, -signal.SIGTERM, "serve")
+
+
 if __name__ == "__main__":
     daemons.run_subject([
         stderr_of_serve, stderr_of_forward, stderr_of_listen, stderr_of_dial, terminal_stopped,
         socket_as_stderr, notify_socket, ready_fd, fifo_as_peers, keeper_stopped,
-        keeper_stopped_listen, slow_start, slow_start_ends])
+        keeper_stopped_listen, slow_start, slow_start_ends,
+        second_signal])

@@ -82,9 +82,9 @@ static bool raw(const struct keeper *keeper, uint16_t kind, const void *bytes, s
 {
     struct header header = {kind, (uint16_t)len};
 
-    return line_send(keeper->fd, &header, sizeof(header), -1) &&
-           (len == 0 || line_send(keeper->fd, bytes, len, -1)) &&
-           line_receive(keeper->fd, answer, sizeof(*answer), sizeof(*answer), NULL) > 0;
+    return line_send(keeper->fd, &header, sizeof(header), -1, NEVER_MS) &&
+           (len == 0 || line_send(keeper->fd, bytes, len, -1, NEVER_MS)) &&
+           line_receive(keeper->fd, answer, sizeof(*answer), sizeof(*answer), NULL, NEVER_MS) > 0;
 }
 
 static enum kith_error start(struct keeper *keeper)
