@@ -11,7 +11,7 @@
 #include "log.h"
 #include "pipe.h"
 #include "reception.h"
-#include "refusal.h"
+#include "refusals.h"
 #include "setup.h"
 
 static enum kith_error admit(void *context, void *caller, const uint8_t signer[static KEY_SIZE],
@@ -26,12 +26,11 @@ static enum kith_error admit(void *context, void *caller, const uint8_t signer[s
     return peer_may_call(peer, (const struct sockaddr *)&from->address, clock_wall_ms());
 }
 
-static void log_refusal(void *context, const struct greeting *greeting)
+static const char *name_of(void *context, const uint8_t key[static KEY_SIZE])
 {
-    const struct peers *chosen = context;
-    const struct peer *peer = peers_find_key(chosen, greeting->handshake.peer);
+    const struct peer *peer = peers_find_key(context, key);
 
-    refusal_log("listen", greeting, peer != NULL ? peer->name : "", NULL);
+    return peer != NULL ? peer->name : "";
 }
 
 /* Wait for the guest on an open listener, which is closed once there is one. */
@@ -39,15 +38,17 @@ static enum kith_error take_one(struct setup *setup, struct net_listeners *liste
                                 struct peers *chosen, struct guest *guest)
 {
     static const struct sandbox_needs nothing;
+    static struct refusals refusals;
     enum kith_error error;
     int problem;
 
     setup_report_ready(setup->options, listeners->text);
     setup_confine(setup, SANDBOX_LISTEN, &nothing);
+    refusals_init(&refusals, "listen", listeners->text, NULL);
     setup->rules.admit = admit;
     setup->rules.admit_context = chosen;
     error = reception_await(listeners, &setup->rules, setup->options->handshake_timeout_ms,
-                            log_refusal, chosen, guest);
+                            &refusals, name_of, chosen, guest);
     problem = errno;
     net_listeners_close(listeners);
     if (error != OK)

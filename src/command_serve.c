@@ -16,7 +16,6 @@
 #include "net_socket.h"
 #include "program.h"
 #include "proxy_protocol.h"
-#include "refusal.h"
 #include "replay.h"
 #include "setup.h"
 #include "signals.h"
@@ -86,7 +85,8 @@ static void say_refusal(struct serve *serve, struct connection *connection,
         greeting->error = ending;
     registry_say_most(most, registry->limits.per_peer);
     (void)look_up(serve, greeting->handshake.peer, &connection->from, name);
-    refusal_log("serve", greeting, name, greeting->error == ERR_TOO_MANY ? most : NULL);
+    refusals_add(&serve->daemon.refusals, greeting, name,
+                 greeting->error == ERR_TOO_MANY ? most : NULL);
 }
 
 /* From here on the caller is a known peer, or there is none. */

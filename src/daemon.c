@@ -195,14 +195,18 @@ static void answer_signals(struct loop *loop)
 static enum kith_error attend(struct loop *loop)
 {
     struct pollfd wait = {.fd = loop->signal_fd, .events = POLLIN};
-    int timeout = notify_again() ? NOTIFY_AGAIN_MS : -1;
+    struct refusals *refusals = &loop->daemon->refusals;
+    int timeout = clock_poll_timeout(refusals_due_ms(refusals));
 
+    if (notify_again())
+        timeout = NOTIFY_AGAIN_MS;
     if (loop->ending != 0)
         timeout = DRAIN_LOOK_MS;
     if (poll(&wait, 1, timeout) < 0)
         return errno == EINTR ? OK : ERR_SYSTEM;
     if (wait.revents != 0)
         answer_signals(loop);
+    refusals_sum_up(refusals, false);
     return OK;
 }
 
@@ -260,6 +264,12 @@ static void serve_call(void *context, struct connection *connection)
     daemon->hooks->run(daemon, connection);
 }
 
+/* Have the main thread look again. */
+static void wake(void)
+{
+    signals_note(0);
+}
+
 static enum kith_error prepare_workers(struct daemon *daemon)
 {
     const struct workers_task task = {
@@ -267,6 +277,7 @@ static enum kith_error prepare_workers(struct daemon *daemon)
         .faces_network = daemon->hooks->faces_network,
         .listeners = &daemon->listeners,
         .registry = &daemon->registry,
+        .refusals = &daemon->refusals,
         .run = serve_call,
         .context = daemon,
     };
@@ -345,6 +356,7 @@ static enum kith_error finish(struct loop *loop, enum kith_error error)
     if (channels > 0)
         cut_channels(loop, channels);
     daemon->is_in_use = channels > 0 || !await_leaving(daemon);
+    refusals_sum_up(&daemon->refusals, true);
     if (loop->keeper_lost)
         return ERR_KEEPER;
     return channels > 0 && error == OK ? ERR_SIGNAL : error;
@@ -371,6 +383,7 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
 
     daemon->hooks = hooks;
     daemon->options = options;
+    refusals_init(&daemon->refusals, hooks->what, daemon->listeners.text, wake);
     memory_be_modest();
     error = prepare(&loop);
     if (error != OK)

@@ -13,6 +13,7 @@
 #include "net.h"
 #include "options.h"
 #include "pump.h"
+#include "refusals.h"
 #include "registry.h"
 #include "workers.h"
 
@@ -43,6 +44,7 @@ struct daemon {
     struct net_listeners listeners;
     struct registry registry;
     struct workers workers;
+    struct refusals refusals;
     bool is_in_use; /* at the end: threads are left, which use what there is */
 };
 

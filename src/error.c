@@ -32,6 +32,8 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_SIGNAL] = {EXIT_LOCAL, "ended by a signal", NULL},
     [ERR_PROGRAM] = {EXIT_LOCAL, "the program failed", NULL},
     [ERR_TARGET] = {EXIT_ADDRESS, "cannot reach the target", NULL},
+    [ERR_NO_THREAD] = {EXIT_LOCAL, "no thread to be had",
+                       "see the limit on processes: ulimit -u, or TasksMax= of systemd"},
     [ERR_KEEPER] = {EXIT_LOCAL, "the process that holds the private key did not sign", NULL},
 
     [ERR_USAGE] = {EXIT_USAGE, "wrong usage", NULL},

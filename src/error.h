@@ -41,6 +41,7 @@ enum kith_error {
     ERR_SIGNAL,        /* a signal asked us to end */
     ERR_PROGRAM,       /* a program of --exec failed */
     ERR_TARGET,        /* the target of serve cannot be reached */
+    ERR_NO_THREAD,     /* the system has none left for us */
     ERR_KEEPER,        /* the process that holds the private key is gone or refused */
 
     /* usage */

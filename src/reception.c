@@ -23,7 +23,8 @@ struct reception {
     const struct net_listeners *listeners;
     const struct greeting_rules *rules;
     int64_t timeout_ms;
-    reception_refused *refused;
+    struct refusals *refusals;
+    reception_name *name;
     void *context;
     int64_t paused_until_ms; /* no call is accepted before */
     int64_t quiet_until_ms;  /* no complaint that none can be is made before */
@@ -44,8 +45,11 @@ static void take_out(struct reception *reception, size_t i)
 
 static void turn_away(struct reception *reception, size_t i)
 {
-    reception->refused(reception->context, reception->greetings[i]);
-    (void)close(reception->greetings[i]->fd);
+    const struct greeting *greeting = reception->greetings[i];
+
+    refusals_add(reception->refusals, greeting,
+                 reception->name(reception->context, greeting->handshake.peer), NULL);
+    (void)close(greeting->fd);
     take_out(reception, i);
 }
 
@@ -131,8 +135,10 @@ static enum kith_error accept_calls(struct reception *reception, int listener)
 static int arm(struct reception *reception)
 {
     bool paused = clock_now_ms() < reception->paused_until_ms;
-    int64_t until_ms = paused ? reception->paused_until_ms : NEVER_MS;
+    int64_t until_ms = refusals_due_ms(reception->refusals);
 
+    if (paused && reception->paused_until_ms < until_ms)
+        until_ms = reception->paused_until_ms;
     for (size_t i = 0; i < reception->count; i++) {
         const struct greeting *greeting = reception->greetings[i];
 
@@ -196,20 +202,24 @@ static enum kith_error attend(struct reception *reception, struct guest *guest, 
 
 enum kith_error reception_await(const struct net_listeners *listeners,
                                 const struct greeting_rules *rules, int64_t timeout_ms,
-                                reception_refused *refused, void *context, struct guest *guest)
+                                struct refusals *refusals, reception_name *name, void *context,
+                                struct guest *guest)
 {
     struct reception reception = {
         .listeners = listeners,
         .rules = rules,
         .timeout_ms = timeout_ms,
-        .refused = refused,
+        .refusals = refusals,
+        .name = name,
         .context = context,
     };
     enum kith_error error = OK;
     bool found = false;
 
-    while (error == OK && !found)
+    while (error == OK && !found) {
         error = attend(&reception, guest, &found);
+        refusals_sum_up(refusals, found);
+    }
     while (reception.count > 0) {
         (void)close(reception.greetings[0]->fd);
         take_out(&reception, 0);

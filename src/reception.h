@@ -9,6 +9,7 @@
 #include "error.h"
 #include "greeting.h"
 #include "net.h"
+#include "refusals.h"
 
 /* A peer that has been let in. */
 struct guest {
@@ -18,17 +19,18 @@ struct guest {
     struct net_peer from;
 };
 
-/* Called for each caller that was turned away, and why. */
-typedef void reception_refused(void *context, const struct greeting *greeting);
+/* What a peer that claims to call is called, or "". */
+typedef const char *reception_name(void *context, const uint8_t key[static KEY_SIZE]);
 
 /*
- * Wait for calls until one handshake is done, however long that takes. Strangers are held to
+ * Wait for calls until one handshake is done, however long that takes. Who is turned away is
+ * logged. Strangers are held to
  * timeout_ms each, to a fixed number at once (the newest take the places of the oldest), and to
  * the memory of a greeting each. OK, or ERR_MEMORY or ERR_SYSTEM with errno.
  */
 must_check enum kith_error reception_await(const struct net_listeners *listeners,
                                            const struct greeting_rules *rules, int64_t timeout_ms,
-                                           reception_refused *refused, void *context,
-                                           struct guest *guest);
+                                           struct refusals *refusals, reception_name *name,
+                                           void *context, struct guest *guest);
 
 #endif

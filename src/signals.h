@@ -41,7 +41,10 @@ int signals_start(void);
  */
 int signals_next(void);
 
-/* Note one of them as if it had come. Fine in a handler, and in any thread. */
+/*
+ * Note one of them as if it had come; 0 only wakes who polls. Fine in a handler, and in any
+ * thread.
+ */
 void signals_note(int number);
 
 /* Give a signal its usual effect again, and end by it. */

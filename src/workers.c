@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -43,15 +42,14 @@ static void lack_room(struct workers *workers, int system_errno)
 /* A new caller, who has a place or is sent away. */
 static bool admit(struct workers *workers, struct connection *connection)
 {
-    char most[REGISTRY_MOST_SIZE], why[REGISTRY_MOST_SIZE + 32];
+    char most[REGISTRY_MOST_SIZE];
 
     connection->channel_fd = workers->task.faces_network ? connection->fd : -1;
     connection->program_pipe = -1;
     if (registry_enter(workers->task.registry, connection))
         return true;
     registry_say_most(most, workers->task.registry->limits.connections);
-    (void)snprintf(why, sizeof(why), "%s: %s", error_text(ERR_NO_PLACE), most);
-    log_event(LOG_NOTE, workers->task.what, connection->from.text, why, error_hint(ERR_NO_PLACE));
+    refusals_add_unheard(workers->task.refusals, &connection->from, ERR_NO_PLACE, most);
     (void)close(connection->fd);
     return false;
 }
@@ -159,8 +157,7 @@ static bool is_awaited(struct workers *workers)
 /* The turn cannot be left to anybody, so this call cannot be served. */
 static void turn_away(struct workers *workers, struct connection *connection)
 {
-    log_event(LOG_NOTE, workers->task.what, connection->from.text, "no thread to be had",
-              strerror(errno));
+    refusals_add_unheard(workers->task.refusals, &connection->from, ERR_NO_THREAD, strerror(errno));
     (void)registry_leave(workers->task.registry, connection);
     (void)close(connection->fd);
 }

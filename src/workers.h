@@ -13,6 +13,7 @@
 
 #include "error.h"
 #include "net.h"
+#include "refusals.h"
 #include "registry.h"
 
 /* What they do. */
@@ -21,6 +22,7 @@ struct workers_task {
     bool faces_network; /* what is accepted comes from peers */
     const struct net_listeners *listeners;
     struct registry *registry;
+    struct refusals *refusals;
 
     /* The whole life of a connection. Its descriptor is closed after. */
     void (*run)(void *context, struct connection *connection);

@@ -72,7 +72,7 @@ def replayed_hello():
                     pass
                 answer, how = daemons.read_to_end(stranger)
                 check(answer == b"" and how != "nothing", "a recording was answered, or left open")
-        far.logged("alice.*refused: a hello that was seen before", 3 * times)
+        far.logged("alice.*refused: a hello that was seen before", 2 * times)
 
 
 def more_than_hello():
@@ -152,7 +152,7 @@ def strangers():
     had, ran, memory = far.descriptors(), far.threads(), far.rss_kib()
     storms = [_start_storm(far, kind, b"".join(hellos))
               for kind in ("silent", "garbage", "hellos")]
-    far.logged("gave way to newer callers|not our protocol|seen before", STRANGERS)
+    far.logged("[0-9]{3,} more refused in ")
     for number in range(HONEST_CALLS):
         _check_served(near, number)
     growth = far.rss_kib() - memory

@@ -1,0 +1,106 @@
+/*
+ * Which refused callers are shown, and which are only counted; what counts as one source.
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "clock.h"
+#include "refusals.h"
+#include "source.h"
+#include "tap.h"
+
+#define START_MS 1000000 /* some time */
+
+static struct refusals refusals;
+
+/* How many of so many of a kind are shown, one a millisecond from then on. */
+static size_t shown_of(size_t count, enum kith_error kind, int64_t from_ms)
+{
+    size_t shown = 0;
+
+    for (size_t i = 0; i < count; i++)
+        shown += refusals_count(&refusals, kind, 1 + i, from_ms + (int64_t)i) ? 1 : 0;
+    return shown;
+}
+
+static void test_few(void)
+{
+    refusals_init(&refusals, "serve", "here", NULL);
+    CHECK(refusals_due_ms(&refusals) == NEVER_MS, "nothing is due at first");
+    CHECK(shown_of(REFUSALS_SHOWN, ERR_SIGNATURE, START_MS) == REFUSALS_SHOWN, "a few are shown");
+    CHECK(refusals_due_ms(&refusals) == NEVER_MS, "and there is nothing to sum up");
+    CHECK(shown_of(100, ERR_SIGNATURE, START_MS + 100) == 0, "more are not");
+    CHECK(refusals_due_ms(&refusals) == START_MS + 100 + REFUSALS_PERIOD_MS,
+          "they are summed up a period after the first of them");
+    CHECK(refusals.counted == 100 && refusals.source_count == 100, "each of them is counted");
+    CHECK(shown_of(REFUSALS_SHOWN + 1, ERR_REPLAY, START_MS + 200) == REFUSALS_SHOWN,
+          "another kind has a few of its own");
+    CHECK(shown_of(1, ERR_SIGNATURE, START_MS + 10 * REFUSALS_PERIOD_MS) == 0,
+          "what is counted and not said yet is counted on");
+}
+
+static void test_slow(void)
+{
+    size_t shown = 0;
+
+    refusals_init(&refusals, "serve", "here", NULL);
+    for (int64_t i = 0; i < 20; i++)
+        shown += shown_of(1, ERR_SIGNATURE, START_MS + i * REFUSALS_PERIOD_MS / 4);
+    CHECK(shown == 20, "one now and then is always shown");
+}
+
+static void test_sources(void)
+{
+    refusals_init(&refusals, "serve", "here", NULL);
+    (void)shown_of(REFUSALS_SHOWN, ERR_SIGNATURE, START_MS);
+    for (uint64_t i = 0; i < 3000; i++)
+        (void)refusals_count(&refusals, ERR_SIGNATURE, 7 + i % 3, START_MS + 1);
+    CHECK(refusals.source_count == 3, "a source counts once");
+    for (uint64_t i = 0; i < 3000; i++)
+        (void)refusals_count(&refusals, ERR_SIGNATURE, 7 + (i << 40), START_MS + 1);
+    CHECK(refusals.source_count < REFUSALS_SOURCES, "there is an end to telling them apart");
+    CHECK(refusals.counted == 6000, "and none to counting");
+}
+
+static struct net_peer peer_at(const char *text)
+{
+    struct net_peer peer = {.text = ""};
+    struct sockaddr_in *in = (struct sockaddr_in *)&peer.address;
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&peer.address;
+
+    if (inet_pton(AF_INET, text, &in->sin_addr) == 1)
+        in->sin_family = AF_INET;
+    else if (inet_pton(AF_INET6, text, &in6->sin6_addr) == 1)
+        in6->sin6_family = AF_INET6;
+    return peer;
+}
+
+static bool are_one(const char *a, const char *b)
+{
+    struct net_peer first = peer_at(a), second = peer_at(b);
+
+    return source_of(&first) == source_of(&second);
+}
+
+static void test_source_of(void)
+{
+    struct net_peer nowhere = {.text = ""};
+
+    CHECK(are_one("192.0.2.1", "192.0.2.1"), "an IPv4 address is one source");
+    CHECK(!are_one("192.0.2.1", "192.0.2.2"), "the next is another");
+    CHECK(are_one("2001:db8::1", "2001:db8::ffff:1"), "an IPv6 network of 64 bits is one source");
+    CHECK(!are_one("2001:db8::1", "2001:db8:0:1::1"), "the next network is another");
+    CHECK(are_one("::ffff:192.0.2.1", "192.0.2.1"), "IPv4 in IPv6 is IPv4");
+    CHECK(!are_one("::1", "127.0.0.1"), "the two loopback addresses are two");
+    CHECK(source_of(&nowhere) == 0, "no address is no source");
+}
+
+int main(void)
+{
+    test_few();
+    test_slow();
+    test_sources();
+    test_source_of();
+    return tap_done();
+}
