@@ -225,6 +225,26 @@ time.sleep(60)' "${near##*:}" 3>&- 8>&- &
     ends "$daemon" 0
 }
 
+@test "who resolves names is stopped, or has ended: a call fails in time and says why" {
+    [ -e "/proc/self/task/$$/children" ] || skip "no /proc that lists children"
+    start_serve --exec cat
+    start_daemon alice forward.err forward -w 500ms 127.0.0.1:0 "bob@localhost:${address##*:}"
+    near=$daemon_address
+    carries
+    local lookup
+    lookup=$(tr ' ' '\n' <"/proc/$daemon/task/$daemon/children" | sed -n 2p)
+    kill -STOP "$lookup"
+    run ! carries
+    says forward.err "localhost.*in time"
+    kill -CONT "$lookup"
+    carries
+    kill -KILL "$lookup"
+    run ! carries
+    says forward.err "localhost.*nobody answers"
+    kill "$daemon"
+    ends "$daemon" 0
+}
+
 # The name server has been asked.
 asks_for_names() {
     [ -e asked ]
