@@ -236,10 +236,6 @@ enum kith_error resolve(const struct address *address, int family, bool passive,
     if (deadline_ms != NEVER_MS)
         question.left_ms = clock_poll_timeout(deadline_ms);
     look_up(&question, AI_NUMERICHOST, &answer); /* a number needs nobody else */
-    if (answer.result == EAI_NONAME && strchr(address->host, ':') != NULL) {
-        *why = "no IPv6 address, or no such zone";
-        return ERR_RESOLVE;
-    }
     if (answer.result == EAI_NONAME)
         error = ask(&question, deadline_ms, &answer);
     if (error == ERR_SYSTEM) {
@@ -248,6 +244,10 @@ enum kith_error resolve(const struct address *address, int family, bool passive,
     }
     if (error != OK)
         return error;
+    if (answer.result == EAI_NONAME && strchr(address->host, ':') != NULL) {
+        *why = "no IPv6 address, or no such zone";
+        return ERR_RESOLVE;
+    }
     if (answer.result == 0 && answer.count > 0) {
         *list = make_list(&answer);
         return *list != NULL ? OK : ERR_MEMORY;
