@@ -343,6 +343,30 @@ has_descriptors() {
     sees_no_end ''
 }
 
+# The server answers SIGUSR1, and has a channel.
+counts_channel() {
+    kill -USR1 "$server"
+    grep -q 'totals open=1' serve.err
+}
+
+@test "one that is slow to start holds up nobody else" {
+    cp "$(command -v cat)" slow
+    mkfifo hold
+    python3 "$tools/slow_exec.py" slow <hold >held 2>&1 3>&- &
+    also_started "$!"
+    exec 6>hold
+    eventually [ -s held ]
+    grep -qx held held || skip "the start of a program cannot be made slow here"
+    start_serve --exec ./slow
+    echo hello >alice.in
+    start_dialer
+    eventually counts_channel
+    as alice check "bob@$address"
+    exec 6>&-
+    ends "$dialer" 0
+    [ "$(cat alice.out)" = hello ]
+}
+
 @test "no zombies are left" {
     start_serve --exec true
     for _ in 1 2 3 4 5; do
