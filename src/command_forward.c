@@ -168,9 +168,11 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
     if (error == OK)
         error = setup_listen(&forward->setup, "forward", &local, NET_LOOPBACK,
                              &forward->daemon.listeners);
-    if (error == OK)
+    if (error == OK) {
         log_event(LOG_SUMMARY, "forward", forward->daemon.listeners.text, "waiting for connections",
                   NULL);
+        setup_warn_of_path("forward", forward->daemon.listeners.text);
+    }
     return error;
 }
 
@@ -179,7 +181,7 @@ enum kith_error command_forward(const struct options *options)
     static struct forward forward = {.lock = PTHREAD_MUTEX_INITIALIZER};
     const struct daemon_hooks hooks = {
         .what = "forward",
-        .descriptors = 2,
+        .descriptors = strchr(options->arguments[0], '/') != NULL ? 3 : 2, /* see hold.h */
         .pending = 128,
         .keeper = &forward.setup.keeper,
         .context = &forward,

@@ -321,18 +321,23 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
     if (error == OK)
         error = setup_listen(&serve->setup, "serve", &address, NET_EVERYWHERE,
                              &serve->daemon.listeners);
-    if (error == OK)
+    if (error == OK) {
         setup_announce(&serve->setup, "serve", &serve->daemon.listeners, &address);
+        setup_warn_of_path("serve", serve->target.path);
+    }
     return error;
 }
 
 enum kith_error command_serve(const struct options *options)
 {
     static struct serve serve = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    bool local = options->program == NULL && strchr(options->arguments[1], '/') != NULL;
     const struct daemon_hooks hooks = {
         .what = "serve",
         .faces_network = true,
-        .descriptors = options->program != NULL ? 5 : 2,
+        .descriptors = options->program != NULL ? 5
+                       : local                  ? 3
+                                                : 2, /* see hold.h */
         .pending = 512,
         .keeper = &serve.setup.keeper,
         .context = &serve,

@@ -76,7 +76,7 @@ static void arm(struct run *run)
 
     run->fds[NET] = (struct pollfd){.fd = run->pump->net, .events = net_events(run)};
     run->fds[IN] = (struct pollfd){
-        .fd = sender_wants_input(sender) ? sender->in : -1,
+        .fd = sender_wants_input(sender) ? sender_input_fd(sender) : -1,
         .events = POLLIN,
     };
     run->fds[OUT] = (struct pollfd){
@@ -395,11 +395,15 @@ enum kith_error pump_run(struct pump *pump)
 
     error = sender_start(&run.sender, &pump->channel, pump->in, pump->net);
     run.sender.in_never_waits = pump->in_never_waits;
+    if (pump->in >= 0 && pump->in == pump->outlet.fd)
+        sender_hold(&run.sender);
     if (error == OK)
         error = receiver_start(&run.receiver, &pump->channel, pump->net, pump->outlet);
     if (error == OK) {
         error = flow(&run);
         pump->system_errno = errno;
+        if (error == OK)
+            hold_let_go(&run.sender.hold);
         if (error == OK)
             error = parting_await_close(&run.receiver);
         else if (error == ERR_PROGRAM || run.failed != OK)

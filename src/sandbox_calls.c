@@ -92,15 +92,22 @@ static const int listen_calls[] = {
     CALL(accept4),
 };
 
-/* A daemon makes connections and threads, and removes the socket that it listened on. */
+/*
+ * A daemon makes connections and threads, waits for news of UNIX sockets, and removes the one that
+ * it listened on.
+ */
 static const int daemon_calls[] = {
-    CALL(connect),     CALL(unlinkat), CALL(set_robust_list), CALL(sched_getaffinity),
+    CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_pwait),
+#ifdef SYS_epoll_wait
+    CALL(epoll_wait),
+#endif
+    CALL(connect),       CALL(unlinkat),  CALL(set_robust_list), CALL(sched_getaffinity),
     CALL(sigaltstack),
 #ifdef SYS_rseq
     CALL(rseq),
 #endif
 #ifdef SYS_open
-    CALL(lstat),       CALL(unlink),
+    CALL(lstat),         CALL(unlink),
 #endif
 };
 

@@ -22,15 +22,26 @@ enum kith_error sender_start(struct sender *sender, struct channel *channel, int
 {
     enum kith_error error;
 
-    *sender = (struct sender){.channel = channel, .in = in, .net = net};
+    *sender = (struct sender){.channel = channel, .in = in, .net = net, .hold = HOLD_NONE};
     net_inline_urgent(in); /* if it is a socket */
     error = buffer_make(&sender->sealed, FIRST_FRAME + buffer_size_for(channel_frame_max(channel)));
     sender->sealed.start = sender->sealed.end = FIRST_FRAME;
     return error;
 }
 
+void sender_hold(struct sender *sender)
+{
+    sender->hold = hold_begin(sender->in);
+}
+
+int sender_input_fd(const struct sender *sender)
+{
+    return hold_is_on(&sender->hold) ? hold_poll_fd(&sender->hold) : sender->in;
+}
+
 void sender_free(struct sender *sender)
 {
+    hold_end(&sender->hold);
     buffer_free(&sender->sealed);
 }
 
@@ -91,7 +102,8 @@ static enum kith_error read_messages(struct sender *sender)
 {
     struct iovec slots[MESSAGES_MAX];
     int count = lay_out(sender, slots);
-    ssize_t n = readv(sender->in, slots, count);
+    bool holds = hold_is_on(&sender->hold);
+    ssize_t n = holds ? hold_read(&sender->hold, slots, count) : readv(sender->in, slots, count);
 
     if (n < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? OK : ERR_STDIN;
@@ -108,8 +120,8 @@ enum kith_error sender_read(struct sender *sender)
     do {
         before = sender->total;
         error = read_messages(sender);
-    } while (error == OK && sender->total > before && sender->in_never_waits &&
-             sender_wants_input(sender));
+    } while (error == OK && sender->total > before && sender_wants_input(sender) &&
+             (sender->in_never_waits || hold_is_on(&sender->hold)));
     return error;
 }
 

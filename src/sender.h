@@ -10,11 +10,13 @@
 #include "buffer.h"
 #include "channel.h"
 #include "error.h"
+#include "hold.h"
 
 struct sender {
     struct channel *channel;
     int in;              /* -1 once it has ended */
     bool in_never_waits; /* to read it again takes no new poll: a file, or nobody writes any more */
+    struct hold hold;    /* of in, if it is to be reset unless all is well */
     int net;
     bool broken;          /* the connection takes no more */
     struct buffer sealed; /* frames that wait to be sent */
@@ -26,6 +28,12 @@ struct sender {
 must_check enum kith_error sender_start(struct sender *sender, struct channel *channel, int in,
                                         int net);
 void sender_free(struct sender *sender);
+
+/* Have the input, a local socket, see a reset when it is closed, unless it is let go before. */
+void sender_hold(struct sender *sender);
+
+/* What to poll for the input. */
+int sender_input_fd(const struct sender *sender);
 
 /* Whether the input should be read: it is open, and there is room for a message. */
 bool sender_wants_input(const struct sender *sender);

@@ -378,6 +378,15 @@ void setup_announce(const struct setup *setup, const char *what,
     log_event(LOG_NOTE, what, listeners->text, line, NULL);
 }
 
+void setup_warn_of_path(const char *what, const char *address)
+{
+    if (strchr(address, '/') != NULL)
+        log_event(
+            LOG_NOTE, what, address,
+            "at a UNIX socket, a program that has said nothing sees a broken channel as an end",
+            "if it would take a part for the whole, use a port: there it is always reset");
+}
+
 void setup_dismiss_keeper(struct setup *setup)
 {
     (void)signal(SIGCHLD, SIG_IGN); /* so that it leaves no zombie */

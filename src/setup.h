@@ -88,6 +88,9 @@ must_check enum kith_error setup_parse_address(struct address *address, const ch
 void setup_announce(const struct setup *setup, const char *what,
                     const struct net_listeners *listeners, const struct address *asked);
 
+/* Say what a UNIX socket as an end of channels cannot do, if the address is one (see hold.h). */
+void setup_warn_of_path(const char *what, const char *address);
+
 /*
  * No handshake follows, and there are no other children: let the keeper go, and the key with it,
  * while we go on. Whether it is gone by our own end is left open.

@@ -83,3 +83,23 @@ with socket.socket(socket.AF_UNIX) as server:
 @test "who takes late makes it whole" {
     tool sockets taken_late tcp tcp
 }
+
+@test "kith is killed: a program at a UNIX socket that has said something sees a reset" {
+    tool sockets broken unix tcp forward
+    tool sockets broken tcp unix serve
+}
+
+@test "a channel that breaks is a reset at a UNIX socket where something was said" {
+    tool sockets cut_between unix unix
+}
+
+@test "words of every size through UNIX sockets" {
+    tool sockets many_words unix unix
+}
+
+@test "what a UNIX socket cannot do is said at the start" {
+    start_serve "$PWD/target"
+    says serve.err 'target: at a UNIX socket, a program that has said nothing sees'
+    forward_on=$PWD/local start_forward
+    says forward.err 'local: at a UNIX socket, a program that has said nothing sees'
+}

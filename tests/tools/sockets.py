@@ -331,8 +331,95 @@ def taken_late(local, target):
     chain.stop()
 
 
+def broken(local, target, which):
+    """Either kith is killed: what has said something sees a reset, whether it goes on or is done."""
+    for done in (False, True):
+        for near_says, far_says in ((b"question", b"answer"), (bytes(300000), bytes(300000))):
+            chain = _chain(local, target)
+            near, far = chain.connection()
+            near.sendall(near_says)
+            check(daemons.read_exactly(far, len(near_says)) == near_says, "the question is lost")
+            far.sendall(far_says)
+            check(daemons.read_exactly(near, len(far_says)) == far_says, "the answer is lost")
+            if done:
+                near.shutdown(socket.SHUT_WR)
+                check(daemons.read_to_end(far) == (b"", "end"), "the end is lost")
+            getattr(chain, which).signal(signal.SIGKILL)
+            saw = [daemons.read_to_end(near)] + ([] if done else [daemons.read_to_end(far)])
+            check(all(outcome == (b"", "reset") for outcome in saw),
+                  done, len(near_says), which, "is killed, and they see", saw)
+            near.close()
+            far.close()
+            for daemon in (chain.forward, chain.serve):
+                daemon.signal(signal.SIGKILL)
+                kith.status(daemon.process)
+            if target == "unix":
+                os.unlink("target")
+
+
+def cut_between(local, target):
+    """The connection between the two breaks: the same."""
+    chain_target = daemons.Target(_path(target, "target"))
+    far_side = daemons.serve(chain_target.address)
+    for size in (1, 1000, 200000):
+        through = proxy.Proxy(daemons.host_and_port(far_side.address), l2d=proxy.Cut(250000))
+        near_side = daemons.Daemon(
+            "alice", "forward", (),
+            [_path(local, "local") or "127.0.0.1:0", "bob@%s:%d" % through.address], "forward.err")
+        near = daemons.connect(near_side.address)
+        far = chain_target.accept()
+        near.sendall(bytes(size))
+        check(len(daemons.read_exactly(far, size)) == size, "the question is lost")
+        sender = _in_background(far.sendall, bytes(300000))
+        data, how = daemons.read_to_end(near)
+        check(how == "reset" and len(data) == _verified(through.l2d.passed),
+              "near sees", how, "after", len(data))
+        sender.join(kith.LIMIT)
+        check(daemons.read_to_end(far) == (b"", "reset"), "the target sees no reset")
+        near.close()
+        near_side.stop()
+    far_side.stop()
+
+
+def many_words(local, target):
+    """Words of every size, one by one and many at a time, both ways at once: all of them, in order,
+    and the end."""
+    chain = _chain(local, target)
+    near, far = chain.connection()
+    contents = {near: _content(11, 900000), far: _content(12, 900000)}
+
+    def speak(sock):
+        pick, at = random.Random(13), 0
+        while at < len(contents[sock]):
+            size = pick.choice((1, 2, 17, 1000, 4096, 65536, 131072))
+            sock.sendall(contents[sock][at:at + size])
+            at += size
+        sock.shutdown(socket.SHUT_WR)
+
+    heard = {}
+
+    def hear(sock):
+        heard[sock] = daemons.read_to_end(sock)
+
+    threads = [_in_background(act, sock) for act in (speak, hear) for sock in contents]
+    for thread in threads:
+        thread.join(kith.LIMIT)
+    check(heard.get(near) == (contents[far], "end"), "near heard something else")
+    check(heard.get(far) == (contents[near], "end"), "far heard something else")
+    chain.serve.logged(": whole")
+    chain.forward.logged(": whole")
+    near, far = chain.connection()
+    for word in range(3000):
+        near.sendall(b"%d\n" % word)
+        line = daemons.read_exactly(far, len(b"%d\n" % word))
+        check(line == b"%d\n" % word, "word", word, "is heard as", line)
+    near.close()
+    far.close()
+    chain.stop()
+
+
 if __name__ == "__main__":
     daemons.run_subject([
         target_closes, near_closes, leaves_program, leaves_slow_target, urgent, urgent_stdin,
         slow_stdout, slow_near, last_words, last_words_of_near, untaken_by_target,
-        untaken_by_near, taken_late])
+        untaken_by_near, taken_late, broken, cut_between, many_words])
