@@ -169,6 +169,13 @@ with_hosts() {
     as alice check "bob@[::1]:${daemon_address##*:}"
 }
 
+@test "--source is the address to listen on, where no other is given" {
+    start_daemon bob serve.err serve -s 127.0.0.1 0 --exec cat
+    [[ $daemon_address =~ ^127\.0\.0\.1:[0-9]+$ ]] || fail "it is at $daemon_address"
+    start_daemon bob listen.err listen -s 127.0.0.1 0
+    [[ $daemon_address =~ ^127\.0\.0\.1:[0-9]+$ ]] || fail "it is at $daemon_address"
+}
+
 @test "a socket of LISTEN_FDS for both families is every address" {
     needs_ipv6
     launcher=(python3 -c '
