@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -63,7 +64,7 @@ static void give_way(int number);
 /* Take the signals, but for those that are ignored, or give them back to whoever had them. */
 static void hold(bool ours)
 {
-    const struct sigaction holding = {.sa_handler = give_way, .sa_flags = SA_RESTART | SA_NODEFER};
+    const struct sigaction holding = {.sa_handler = give_way, .sa_flags = SA_RESTART};
 
     for (size_t i = 0; i < HELD; i++) {
         if (asking.usual[i].sa_handler != SIG_IGN)
@@ -79,10 +80,15 @@ static void hold(bool ours)
 static void give_way(int number)
 {
     int saved_errno = errno;
+    sigset_t only, before;
 
     finish();
     hold(false);
+    (void)sigemptyset(&only);
+    (void)sigaddset(&only, number);
+    (void)pthread_sigmask(SIG_UNBLOCK, &only, &before);
     (void)raise(number);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     hold(true);
     if (!asking.over)
         begin();
@@ -92,12 +98,15 @@ static void give_way(int number)
 /* One line from the terminal; -1 if it ends or fails before, or is longer than size. */
 static int read_line(char *out, int size, enum kith_error *error)
 {
+    struct pollfd ready = {.fd = asking.fd, .events = POLLIN};
     int len = 0;
 
     for (;;) {
         char c;
-        ssize_t n = read(asking.fd, &c, 1);
+        ssize_t n = -1;
 
+        if (poll(&ready, 1, -1) >= 0)
+            n = read(asking.fd, &c, 1);
         if (n < 0 && errno == EINTR)
             continue;
         *error = n <= 0 ? ERR_PASSPHRASE_ENDED : ERR_PASSPHRASE_LONG;
