@@ -238,6 +238,7 @@ all_gone() {
 @test "one that asks on a terminal is told that there is none, and stops nobody" {
     launcher=(python3 "$tools/terminal.py")
     start_serve --exec sh -c 'read -r answer </dev/tty || echo none'
+    also_started "$(pgrep -P "$server")" # which the end of its terminal does not end
     [ "$(dial --recv-only)" = none ]
 }
 
