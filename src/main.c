@@ -11,6 +11,7 @@
 #include "options.h"
 #include "protect.h"
 #include "signals.h"
+#include "spelling.h"
 
 struct command {
     const char *name;
@@ -102,6 +103,52 @@ static enum exit_status run(const struct command *command, int argc, char **argv
     return error_exit_status(command->run(&options));
 }
 
+/* The command that is spelt nearly like this, or NULL. */
+static const char *guess(const char *name)
+{
+    const char *nearest = NULL;
+    size_t far = strlen(name) < 4 ? 2 : 3; /* and all of it is no guess any more */
+
+    for (size_t i = 0; i < COMMANDS; i++) {
+        size_t distance = spelling_distance(name, commands[i].name);
+
+        if (distance < far) {
+            far = distance;
+            nearest = commands[i].name;
+        }
+    }
+    return nearest;
+}
+
+/* The first word that is a command, behind options that stand before it; or NULL. */
+static const char *command_behind(int argc, char **argv)
+{
+    for (int i = 2; i < argc; i++) {
+        for (size_t j = 0; j < COMMANDS; j++) {
+            if (strcmp(argv[i], commands[j].name) == 0)
+                return argv[i];
+        }
+    }
+    return NULL;
+}
+
+static void complain(const char *name, int argc, char **argv)
+{
+    const char *meant = name[0] == '-' ? command_behind(argc, argv) : guess(name);
+    char hint[128] = "see: kith --help";
+
+    if (name[0] == '\0') {
+        log_event(LOG_ERROR, "usage", NULL, "a command is missing", hint);
+        return;
+    }
+    if (meant != NULL && name[0] == '-')
+        (void)snprintf(hint, sizeof(hint), "options come behind the command: kith %s %.32s", meant,
+                       name);
+    else if (meant != NULL)
+        (void)snprintf(hint, sizeof(hint), "did you mean: kith %s", meant);
+    log_event(LOG_ERROR, name, NULL, "no such command", hint);
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
@@ -124,7 +171,6 @@ int main(int argc, char **argv)
         if (strcmp(name, commands[i].name) == 0)
             return (int)finish(run(&commands[i], argc - 1, argv + 1));
     }
-    log_event(LOG_ERROR, name[0] != '\0' ? name : "usage", NULL,
-              name[0] != '\0' ? "no such command" : "a command is missing", "see: kith --help");
+    complain(name, argc, argv);
     return (int)finish(EXIT_USAGE);
 }

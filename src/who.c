@@ -326,6 +326,8 @@ enum kith_error who_callee(struct who *who, const char *text, struct callee *cal
     }
     memcpy(before, text, len);
     before[len] = '\0';
+    if (at == NULL && address_parse(&callee->address, text, ADDRESS_HOST_PORT))
+        return complain_peer(text, "says where to call, but not who is meant there");
     if (at == NULL && (is_hex_key(before) || who_is_file(before)))
         return complain_peer(text, "says not where to call");
     error = find(who, before, callee->key, callee->name, &entry);

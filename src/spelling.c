@@ -1,0 +1,36 @@
+/*
+ * Owns the distance of two words (optimal string alignment). Pure.
+ */
+#include "spelling.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+size_t spelling_distance(const char *a, const char *b)
+{
+    size_t far[SPELLING_MAX + 1][SPELLING_MAX + 1]; /* of so many letters of a and of b */
+    size_t a_len = strlen(a), b_len = strlen(b);
+
+    if (a_len > SPELLING_MAX || b_len > SPELLING_MAX)
+        return SPELLING_MAX + 1;
+    for (size_t i = 0; i <= a_len; i++) {
+        for (size_t j = 0; j <= b_len; j++) {
+            if (i == 0 || j == 0) {
+                far[i][j] = i + j;
+                continue;
+            }
+            bool same = a[i - 1] == b[j - 1];
+            bool exchanged = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+
+            far[i][j] = least(least(far[i - 1][j], far[i][j - 1]) + 1, far[i - 1][j - 1] + !same);
+            if (exchanged)
+                far[i][j] = least(far[i][j], far[i - 2][j - 2] + 1);
+        }
+    }
+    return far[a_len][b_len];
+}

@@ -1,0 +1,17 @@
+/*
+ * How far two words are apart, to guess what was meant by one that is not known.
+ */
+#ifndef KITH_SPELLING_H
+#define KITH_SPELLING_H
+
+#include <stddef.h>
+
+#define SPELLING_MAX 16 /* letters of a word that is looked at */
+
+/*
+ * How many letters have to be added, left out, replaced, or exchanged with the next one to make
+ * one word of the other; more than SPELLING_MAX for a word that is longer.
+ */
+size_t spelling_distance(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * How far words are apart.
+ */
+#include "spelling.h"
+
+#include "tap.h"
+
+static void test_distance(const char *a, const char *b, size_t expected)
+{
+    CHECK(spelling_distance(a, b) == expected && spelling_distance(b, a) == expected,
+          "%zu from \"%s\" to \"%s\"", expected, a, b);
+}
+
+int main(void)
+{
+    test_distance("", "", 0);
+    test_distance("dial", "dial", 0);
+    test_distance("", "dial", 4);
+    test_distance("dail", "dial", 1);
+    test_distance("dia", "dial", 1);
+    test_distance("diall", "dial", 1);
+    test_distance("dual", "dial", 1);
+    test_distance("idal", "dial", 1);
+    test_distance("ab", "ba", 1);
+    test_distance("laid", "dial", 3);
+    test_distance("forwrad", "forward", 1);
+    test_distance("abcdefghijklmnop", "", 16);
+    test_distance("abcdefghijklmnopq", "", SPELLING_MAX + 1);
+    return tap_done();
+}
