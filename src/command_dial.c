@@ -41,7 +41,7 @@ static enum kith_error call_with_retries(struct call *call, const struct setup *
     int64_t give_up_ms = clock_deadline_ms(setup->options->retry_ms);
     int64_t pause_ms = FIRST_WAIT_MS;
 
-    for (;;) {
+    for (bool first = true;; first = false) {
         enum kith_error error = call_peer(call, setup, callee, false);
         int64_t left_ms = give_up_ms - clock_now_ms();
 
@@ -51,7 +51,10 @@ static enum kith_error call_with_retries(struct call *call, const struct setup *
             call_complain(call, error, callee, "dial", LOG_ERROR);
             return error;
         }
-        call_complain(call, error, callee, "dial", LOG_SUMMARY);
+        call_complain(call, error, callee, "dial", first ? LOG_NOTE : LOG_SUMMARY);
+        if (first)
+            log_event(LOG_NOTE, "dial", setup->options->arguments[0],
+                      "is called again until --retry is over", NULL);
         call_end(call);
         wait_ms(pause_ms < left_ms ? pause_ms : left_ms);
         pause_ms = pause_ms * 2 < LONGEST_WAIT_MS ? pause_ms * 2 : LONGEST_WAIT_MS;

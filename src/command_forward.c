@@ -152,6 +152,16 @@ static void confine(struct daemon *daemon)
     setup_confine(&forward->setup, SANDBOX_DAEMON, &needs);
 }
 
+static void announce(const struct forward *forward)
+{
+    char who[WHO_TEXT_SIZE], at[ADDRESS_TEXT_SIZE], line[WHO_TEXT_SIZE + ADDRESS_TEXT_SIZE + 64];
+
+    who_format(who, forward->callee.name, forward->callee.key);
+    address_format(at, &forward->callee.address);
+    (void)snprintf(line, sizeof(line), "each connection is carried to %s at %s", who, at);
+    log_event(LOG_NOTE, "forward", forward->daemon.listeners.text, line, NULL);
+}
+
 static enum kith_error prepare(struct forward *forward, const struct options *options)
 {
     struct address local;
@@ -169,8 +179,7 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
         error = setup_listen(&forward->setup, "forward", &local, NET_LOOPBACK,
                              &forward->daemon.listeners);
     if (error == OK) {
-        log_event(LOG_SUMMARY, "forward", forward->daemon.listeners.text, "waiting for connections",
-                  NULL);
+        announce(forward);
         setup_warn_of_path("forward", forward->daemon.listeners.text);
     }
     return error;

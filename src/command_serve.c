@@ -295,6 +295,20 @@ static void confine(struct daemon *daemon)
         setup_confine(&serve->setup, SANDBOX_DAEMON, &needs);
 }
 
+/*
+ * What stands at a port is reached through a port there: the same one, unless only root may have
+ * it; then the one that is free.
+ */
+static void announce(const struct serve *serve, const struct address *asked)
+{
+    unsigned long port = strtoul(serve->target.port, NULL, 10);
+    char words[32] = "dial";
+
+    if (serve->setup.options->program == NULL && serve->target.path[0] == '\0')
+        (void)snprintf(words, sizeof(words), "forward %lu", port < 1024 ? 0 : port);
+    setup_announce(&serve->setup, "serve", &serve->daemon.listeners, asked, words);
+}
+
 /* Everything before the first call. */
 static enum kith_error prepare(struct serve *serve, const struct options *options)
 {
@@ -322,7 +336,7 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
         error = setup_listen(&serve->setup, "serve", &address, NET_EVERYWHERE,
                              &serve->daemon.listeners);
     if (error == OK) {
-        setup_announce(&serve->setup, "serve", &serve->daemon.listeners, &address);
+        announce(serve, &address);
         setup_warn_of_path("serve", serve->target.path);
     }
     return error;

@@ -16,6 +16,10 @@ struct entry {
     "the other side's log says which it is: our key is not known there, it is not the key that "   \
     "we call, the namespaces or the clocks differ, or it has no free place"
 
+/* Where to look, when it was not our side that failed. */
+#define CUT_HINT                                                                                   \
+    "its side failed, was stopped, or lost its way here: what it said there tells which"
+
 static const struct entry entries[ERR_COUNT] = {
     [OK] = {EXIT_WHOLE, "whole", NULL},
 
@@ -131,12 +135,14 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_AFTER_END] = {EXIT_STREAM, "the peer sent data after its end", NULL},
     [ERR_AFTER_RECEIPT] = {EXIT_STREAM, "the peer sent more after its receipt", NULL},
     [ERR_EARLY_RECEIPT] = {EXIT_STREAM, "the peer confirmed what it cannot have", NULL},
-    [ERR_CUT_DATA] = {EXIT_STREAM, "cut short: what arrived is not all", NULL},
+    [ERR_CUT_DATA] = {EXIT_STREAM, "cut short: what arrived is not all",
+                      CUT_HINT "; what is here is a part, so have it sent again"},
     [ERR_CUT_RECEIPT] = {EXIT_STREAM,
                          "cut short: all of the peer's data arrived, but it did not confirm ours",
-                         NULL},
+                         CUT_HINT "; part of ours may be missing there, so send it again"},
     [ERR_CUT_OUR_RECEIPT] = {EXIT_STREAM,
-                             "cut short: it closed before it had our word that all arrived", NULL},
+                             "cut short: it closed before it had our word that all arrived",
+                             "it has all of ours, but will call this cut short, too"},
     [ERR_CUT_AT_END] = {EXIT_STREAM, "cut short: this daemon had to end before", NULL},
 };
 

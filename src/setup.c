@@ -357,7 +357,8 @@ enum kith_error setup_listen(struct setup *setup, const char *what, const struct
 }
 
 void setup_announce(const struct setup *setup, const char *what,
-                    const struct net_listeners *listeners, const struct address *asked)
+                    const struct net_listeners *listeners, const struct address *asked,
+                    const char *words)
 {
     char key[KEY_HEX_SIZE], at[ADDRESS_TEXT_SIZE], line[512];
     struct address address = *asked;
@@ -374,7 +375,7 @@ void setup_announce(const struct setup *setup, const char *what,
         (void)snprintf(address.port, sizeof(address.port), "%s", port + 1);
     address_format(at, &address);
     hex_encode(key, setup->keeper.signer.public_key, KEY_SIZE);
-    (void)snprintf(line, sizeof(line), "to call, type there: kith dial %s@%s", key, at);
+    (void)snprintf(line, sizeof(line), "to call, type there: kith %s %s@%s", words, key, at);
     log_event(LOG_NOTE, what, listeners->text, line, NULL);
 }
 

@@ -84,9 +84,13 @@ enum kith_error setup_complain(enum kith_error error, const char *what, const ch
 must_check enum kith_error setup_parse_address(struct address *address, const char *what,
                                                const char *text, enum address_form form);
 
-/* Say that we listen; and on a terminal the line that a peer types to call us. */
+/*
+ * Say that we listen; and on a terminal the line that a peer types to call us: kith, these words
+ * (dial, say), and who and where we are.
+ */
 void setup_announce(const struct setup *setup, const char *what,
-                    const struct net_listeners *listeners, const struct address *asked);
+                    const struct net_listeners *listeners, const struct address *asked,
+                    const char *words);
 
 /* Say what a UNIX socket as an end of channels cannot do, if the address is one (see hold.h). */
 void setup_warn_of_path(const char *what, const char *address);

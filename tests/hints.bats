@@ -23,3 +23,59 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
         refused 2 'not who' 'WHO@HOST:PORT' -- as alice forward 0 "$where"
     done
 }
+
+@test "a sender without a receipt is told whose side failed, where to look, and what to do" {
+    random_file alice.in 100000
+    listen_to=/dev/full start_listener --recv-only
+    refused 8 'cut short' 'its side' 'there tells' 'send it again' -- dial <alice.in
+    ends "$listener" 1
+}
+
+@test "a receiver of a part is told the same" {
+    mkfifo bob.in
+    exec 8<>bob.in
+    start_listener
+    start_dialer
+    echo part >&8
+    eventually grep -q part alice.out
+    kill -KILL "$listener"
+    ends "$dialer" 8
+    exec 8>&-
+    one_line "$(cat alice.err)" 'cut short' 'its side' 'there tells' 'sent again'
+}
+
+@test "dial --retry says once that it waits" {
+    start_listener
+    kill -KILL "$listener"
+    ends "$listener" 137
+    run -4 --separate-stderr dial --retry 900ms </dev/null
+    [ "$(grep -c 'until --retry is over' <<<"$stderr")" = 1 ]
+    [ "$(grep -c 'refused' <<<"$stderr")" = 2 ] # at first, and in the end
+    run -4 --separate-stderr dial -q --retry 300ms </dev/null
+    [[ $stderr != *--retry* ]]
+}
+
+@test "forward says what it carries, and where to" {
+    address=127.0.0.1:1
+    start_forward
+    says forward.err "$near: each connection is carried to bob \\([0-9a-f]{8}\\) at $address"
+}
+
+# shows ARGUMENT...: serve with these, at a terminal, shows this line: the words in $words, and who
+# and where it is.
+shows() {
+    local pid
+    launcher=(python3 "$tools/terminal.py")
+    start_serve "$@"
+    says serve.err "kith $words $(as bob pubkey)@$address"
+    read -r pid <"/proc/$server/task/$server/children" || true # no newline at its end
+    kill -TERM "$pid"
+    ends "$server" 0
+}
+
+@test "serve at a terminal shows the line that reaches the port" {
+    words='forward 5432' shows 127.0.0.1:5432
+    words='forward 0' shows 80
+    words=dial shows "$PWD/socket"
+    words=dial shows --exec cat
+}
