@@ -73,7 +73,7 @@ standard_are_ours() {
 # all_kinds: one of each command that stays. Sets kinds to their pids.
 all_kinds() {
     start_listener
-    start_serve --exec sleep 1000
+    start_serve --exec sleep 60
     start_forward
     start_dialer --ready-fd 7 7>up
     eventually [ -s up ]
@@ -206,7 +206,7 @@ encrypt() {
     secret=(-i /dev/fd/4 --passphrase-file /dev/fd/5)
     start_listener "${secret[@]}" 4<bob/identity 5<bob/passphrase 6<other 7<bob/identity
     secrets_closed bob "$listener"
-    start_serve "${secret[@]}" --exec sleep 1000 4<bob/identity 5<bob/passphrase 6<other
+    start_serve "${secret[@]}" --exec sleep 60 4<bob/identity 5<bob/passphrase 6<other
     secrets_closed bob "$server"
     start_forward "${secret[@]}" 4<alice/identity 5<alice/passphrase 6<other 7<alice/identity
     secrets_closed alice "$forwarder"
@@ -216,7 +216,7 @@ encrypt() {
 }
 
 @test "an identity from stdin is closed as well" {
-    start_serve --exec sleep 1000
+    start_serve --exec sleep 60
     KITH_DIR=alice "$KITH" dial -i - --ready-fd 7 "bob@$address" <alice/identity 7>up >/dev/null 3>&- &
     dialer=$!
     also_started "$dialer"
