@@ -128,7 +128,8 @@ with_hosts() {
     needs_own_hosts
     refused 4 '192\.0\.2\.77:' 'Cannot assign' -- \
         with_hosts '127.0.0.1 mixed' '192.0.2.77 mixed' -- as alice forward mixed:0 bob@127.0.0.1:1
-    launcher=(with_hosts '127.0.0.1 twice' '127.0.0.1 twice' --)
+    printf '127.0.0.1 twice\n%.0s' 1 2 >hosts
+    launcher=(unshare -m --propagation private sh -c 'mount --bind hosts /etc/hosts && exec "$@"' sh)
     start_daemon alice forward.err forward twice:0 bob@127.0.0.1:1
     [[ $daemon_address =~ ^127\.0\.0\.1:[0-9]+$ ]] || fail "it is at $daemon_address"
 }
