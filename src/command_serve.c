@@ -69,8 +69,7 @@ static enum kith_error heard(void *caller, const uint8_t signer[static KEY_SIZE]
 
     if (!replay_enter(hello_digest))
         return ERR_REPLAY;
-    registry_heard(&serve->daemon.registry, connection, signer);
-    return OK;
+    return registry_heard(&serve->daemon.registry, connection, signer);
 }
 
 /* Log why a caller is not let in; the reason of somebody else who has ended it comes first. */

@@ -228,6 +228,21 @@ static void say_capacity(const struct daemon *daemon, size_t most)
     log_event(LOG_NOTE, daemon->hooks->what, "--max-connections", why, "see ulimit -n");
 }
 
+/*
+ * Callers whose handshake is not done have places of their own, never more than half of what there
+ * is, with one descriptor each: they do not take those of channels.
+ */
+static void set_apart_callers(struct registry_limits *limits, size_t descriptors)
+{
+    size_t taken;
+
+    if (limits->pending > limits->connections / 2)
+        limits->pending = limits->connections < 2 ? 1 : limits->connections / 2;
+    taken = (limits->pending + descriptors - 1) / descriptors;
+    if (taken < limits->connections)
+        limits->connections -= taken;
+}
+
 /* The limit on descriptors is raised, but not for programs, which would inherit it. */
 static enum kith_error set_limits(struct daemon *daemon)
 {
@@ -244,6 +259,8 @@ static enum kith_error set_limits(struct daemon *daemon)
                   "see ulimit -n");
         return ERR_SYSTEM;
     }
+    if (daemon->hooks->faces_network)
+        set_apart_callers(&limits, (size_t)daemon->hooks->descriptors);
     if (options->max_connections > limits.connections)
         say_capacity(daemon, limits.connections);
     else if (options->max_connections != 0)

@@ -106,6 +106,7 @@ enum kith_error {
     ERR_IDLE_TIMEOUT,
     ERR_EVICTED,  /* a stranger that gave way to another one */
     ERR_NO_PLACE, /* more connections than are allowed */
+    ERR_CROWDED,  /* more callers of one source or key than may be pending */
     ERR_TOO_MANY, /* more channels than one peer may have */
     ERR_REMOVED,  /* its key was taken out of the peers file */
     ERR_STOPPING, /* no channel yet, and this daemon is to end */

@@ -49,14 +49,17 @@ static enum kith_error answer(struct greeting *greeting, const uint8_t *body, si
     const struct greeting_rules *rules = greeting->rules;
     struct handshake *handshake = &greeting->handshake;
     uint8_t ephemeral_secret[KEY_SIZE];
-    enum kith_error error;
+    enum kith_error error, admitted = OK;
 
     error = listener_hear(handshake, &rules->params, rules->signer, body, len, clock_wall_ms());
     if (error == OK)
-        error =
+        admitted =
             rules->admit(rules->admit_context, greeting->caller, handshake->peer, &greeting->peer);
+    /* Of everybody: when a refusal comes is not to tell which keys are known. */
     if (error == OK)
         error = listener_verify(handshake);
+    if (error == OK)
+        error = admitted;
     if (error == OK && rules->heard != NULL)
         error = rules->heard(greeting->caller, handshake->peer, handshake->hello_digest);
     if (error == OK)

@@ -14,8 +14,8 @@
 #include "net.h"
 
 /*
- * Asked by a listener once a hello names a signer, before its signature is verified: whether that
- * key may call from there. caller is what the greeting was given.
+ * Asked by a listener once a hello names a signer: whether that key may call from there. What it
+ * says counts only once the signature is verified. caller is what the greeting was given.
  */
 typedef enum kith_error greeting_admit(void *context, void *caller,
                                        const uint8_t signer[static KEY_SIZE],

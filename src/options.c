@@ -83,7 +83,7 @@ static const struct spec specs[] = {
     {0, "progress", NULL, "show amount, rate and time on stderr", FOR_PIPES, FLAG, FIELD(progress)},
     {0, "retry", "T", "try again, with growing waits, for so long", FOR_DIAL, DURATION,
      FIELD(retry_ms)},
-    {0, "max-connections", "N", "connections at once (as many as there are descriptors for)",
+    {0, "max-connections", "N", "channels at once (as many as there are descriptors for)",
      FOR_DAEMONS, LIMIT, FIELD(max_connections)},
     {0, "max-per-peer", "N", "channels of one peer at once (no limit but the above)", FOR_DAEMONS,
      LIMIT, FIELD(max_per_peer)},

@@ -4,15 +4,22 @@
  */
 #include "registry.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "clock.h"
+#include "source.h"
 
-#define SILENT_MS 1000 /* within which an honest caller says its hello, from a busy machine too */
-#define HEARD_MS 5000  /* within which its confirmation is, that of a busy machine too */
+/*
+ * Within which an honest caller says its hello, from a busy machine too; less where there are few
+ * places, so that as many strangers a second as with PLACES do not fill them.
+ */
+#define SILENT_MS 1000
+#define SILENT_LEAST_MS 200
+#define PLACES 512
+
+#define HEARD_MS 5000 /* within which its confirmation is, that of a busy machine too */
 #define MANY 64
 #define CROWD_MS 2000 /* the same for a peer with more such callers than others may have */
 
@@ -25,26 +32,17 @@ void registry_init(struct registry *registry, const struct registry_limits *limi
 {
     memset(registry, 0, sizeof(*registry));
     registry->limits = *limits;
+    registry->silent_ms = SILENT_MS;
+    if (limits->pending < PLACES)
+        registry->silent_ms = (int64_t)limits->pending * SILENT_MS / PLACES;
+    if (registry->silent_ms < SILENT_LEAST_MS)
+        registry->silent_ms = SILENT_LEAST_MS;
     (void)pthread_mutex_init(&registry->lock, NULL);
 }
 
 static bool same_source(const struct net_peer *a, const struct net_peer *b)
 {
-    if (a->address.ss_family != b->address.ss_family)
-        return false;
-    if (a->address.ss_family == AF_INET) {
-        const struct sockaddr_in *x = (const struct sockaddr_in *)&a->address;
-        const struct sockaddr_in *y = (const struct sockaddr_in *)&b->address;
-
-        return x->sin_addr.s_addr == y->sin_addr.s_addr;
-    }
-    if (a->address.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *x = (const struct sockaddr_in6 *)&a->address;
-        const struct sockaddr_in6 *y = (const struct sockaddr_in6 *)&b->address;
-
-        return memcmp(&x->sin6_addr, &y->sin6_addr, sizeof(x->sin6_addr)) == 0;
-    }
-    return true;
+    return source_of(a) == source_of(b);
 }
 
 void registry_end(struct connection *connection, enum kith_error reason)
@@ -88,7 +86,8 @@ static struct connection *oldest(const struct registry *registry, enum connectio
 
 /*
  * The one that has to give way: the oldest that has said nothing, since an honest caller says its
- * hello at once; or else that has gone no further. NULL if all are new.
+ * hello at once; or else that has gone no further. NULL if all are new; but the silent ones of a
+ * source that has its share already are never too new.
  */
 static struct connection *find_victim(const struct registry *registry,
                                       const struct net_peer *source)
@@ -97,8 +96,11 @@ static struct connection *find_victim(const struct registry *registry,
 
     if (!registry->limits.evicts)
         return NULL;
-    victim = oldest(registry, CONNECTION_SILENT, SILENT_MS, source, NULL);
-    return victim != NULL ? victim : oldest(registry, CONNECTION_HEARD, HEARD_MS, source, NULL);
+    victim =
+        oldest(registry, CONNECTION_SILENT, source != NULL ? 0 : registry->silent_ms, source, NULL);
+    return victim != NULL ? victim
+                          : oldest(registry, CONNECTION_HEARD, source != NULL ? CROWD_MS : HEARD_MS,
+                                   source, NULL);
 }
 
 static bool evict(const struct registry *registry, const struct net_peer *source)
@@ -161,27 +163,46 @@ bool registry_has_place(struct registry *registry)
     return place;
 }
 
+/* Whether this source has its share of the places, and none of them can be freed. */
+static bool is_crowded(const struct registry *registry, const struct net_peer *source)
+{
+    size_t share = registry->limits.pending_per_source;
+
+    return registry->limits.evicts && registry->pending >= share &&
+           count_pending(registry, source) >= share && !evict(registry, source);
+}
+
+/*
+ * Who faces the network has places for callers beside those for channels; the connections of local
+ * programs wait for channels that are theirs.
+ */
+static bool is_full(const struct registry *registry)
+{
+    size_t callers = registry->limits.evicts ? registry->pending : 0;
+
+    return registry->count - callers >= registry->limits.connections;
+}
+
 /* The counts are made only near a limit: they walk the list. */
-bool registry_enter(struct registry *registry, struct connection *connection)
+enum kith_error registry_enter(struct registry *registry, struct connection *connection)
 {
     const struct registry_limits *limits = &registry->limits;
-    bool room = true;
+    enum kith_error error = OK;
 
     connection->state = CONNECTION_SILENT;
     connection->begun_ms = clock_now_ms();
     (void)pthread_mutex_lock(&registry->lock);
-    if (registry->pending >= limits->pending_per_source &&
-        count_pending(registry, &connection->from) >= limits->pending_per_source)
-        (void)evict(registry, &connection->from);
+    if (is_full(registry))
+        error = ERR_NO_PLACE;
+    else if (is_crowded(registry, &connection->from))
+        error = ERR_CROWDED;
     else if (registry->pending >= limits->pending &&
              count_pending(registry, NULL) >= limits->pending)
         (void)evict(registry, NULL);
-    if (registry->count >= limits->connections)
-        room = evict(registry, NULL);
-    if (room)
+    if (error == OK)
         append(registry, connection);
     (void)pthread_mutex_unlock(&registry->lock);
-    return room;
+    return error;
 }
 
 void registry_locate(struct registry *registry, struct connection *connection,
@@ -192,20 +213,28 @@ void registry_locate(struct registry *registry, struct connection *connection,
     (void)pthread_mutex_unlock(&registry->lock);
 }
 
-void registry_heard(struct registry *registry, struct connection *connection,
-                    const uint8_t key[static KEY_SIZE])
+enum kith_error registry_heard(struct registry *registry, struct connection *connection,
+                               const uint8_t key[static KEY_SIZE])
 {
+    const struct registry_limits *limits = &registry->limits;
     struct connection *victim = NULL;
+    enum kith_error error = OK;
 
     (void)pthread_mutex_lock(&registry->lock);
-    if (registry->pending > registry->limits.pending_per_peer &&
-        count_of(registry, CONNECTION_HEARD, key) >= registry->limits.pending_per_peer)
+    if (registry->pending > limits->pending_per_peer &&
+        count_of(registry, CONNECTION_HEARD, key) >= limits->pending_per_peer) {
         victim = oldest(registry, CONNECTION_HEARD, CROWD_MS, NULL, key);
+        if (victim == NULL && registry->pending >= limits->pending - limits->pending / 8)
+            error = ERR_CROWDED; /* the last places are for others */
+    }
     if (victim != NULL)
         registry_end(victim, ERR_EVICTED);
-    connection->state = CONNECTION_HEARD;
-    memcpy(connection->key, key, KEY_SIZE);
+    if (error == OK) {
+        connection->state = CONNECTION_HEARD;
+        memcpy(connection->key, key, KEY_SIZE);
+    }
     (void)pthread_mutex_unlock(&registry->lock);
+    return error;
 }
 
 enum kith_error registry_open(struct registry *registry, struct connection *connection,
@@ -215,6 +244,8 @@ enum kith_error registry_open(struct registry *registry, struct connection *conn
 
     (void)pthread_mutex_lock(&registry->lock);
     error = connection->ending;
+    if (error == OK && is_full(registry) && registry->limits.evicts)
+        error = ERR_NO_PLACE;
     if (error == OK && registry->limits.per_peer < registry->count &&
         count_of(registry, CONNECTION_OPEN, key) >= registry->limits.per_peer)
         error = ERR_TOO_MANY;

@@ -19,7 +19,7 @@
 
 /* What --max-connections, --max-per-peer and --max-pending say. */
 struct registry_limits {
-    size_t connections;        /* in all, pending or not */
+    size_t connections;        /* channels; where none evicts, pending ones count as such */
     size_t per_peer;           /* channels of one key */
     size_t pending;            /* callers that have not proven who they are */
     size_t pending_per_source; /* of one address */
@@ -65,9 +65,10 @@ struct registry {
     struct connection *last;
     size_t count;
     size_t pending;
-    size_t most;    /* that there were at once since it was empty */
-    uint64_t total; /* ever admitted to a channel */
-    uint64_t sent;  /* bytes of channels that have ended */
+    int64_t silent_ms; /* after which a caller that has said nothing may have to give way */
+    size_t most;       /* that there were at once since it was empty */
+    uint64_t total;    /* ever admitted to a channel */
+    uint64_t sent;     /* bytes of channels that have ended */
     uint64_t received;
 };
 
@@ -85,10 +86,10 @@ bool registry_has_place(struct registry *registry);
 
 /*
  * Put a new caller in; its channel_fd is set if it faces the network. Where the pending ones are
- * too many, of its source or in all, one that has been silent for a while is ended; false if the
- * connections are too many and there is none such.
+ * too many, of its source or in all, one that has been silent is ended. ERR_NO_PLACE if there are
+ * too many channels, ERR_CROWDED if its source has its share and none of them can be ended.
  */
-bool registry_enter(struct registry *registry, struct connection *connection);
+must_check enum kith_error registry_enter(struct registry *registry, struct connection *connection);
 
 /* Who has called is another than who has connected: a load balancer has said so. */
 void registry_locate(struct registry *registry, struct connection *connection,
@@ -96,10 +97,10 @@ void registry_locate(struct registry *registry, struct connection *connection,
 
 /*
  * Its hello is good. A peer that has too many such callers, who have proven nothing more yet,
- * loses the oldest of them.
+ * loses the oldest of them; ERR_CROWDED if all of them are new, and only the last places are free.
  */
-void registry_heard(struct registry *registry, struct connection *connection,
-                    const uint8_t key[static KEY_SIZE]);
+must_check enum kith_error registry_heard(struct registry *registry, struct connection *connection,
+                                          const uint8_t key[static KEY_SIZE]);
 
 /*
  * Its peer has proven who it is: channel_fd is what to shut down to end it. ERR_TOO_MANY if that

@@ -42,14 +42,18 @@ static void lack_room(struct workers *workers, int system_errno)
 /* A new caller, who has a place or is sent away. */
 static bool admit(struct workers *workers, struct connection *connection)
 {
+    const struct registry_limits *limits = &workers->task.registry->limits;
     char most[REGISTRY_MOST_SIZE];
+    enum kith_error error;
 
     connection->channel_fd = workers->task.faces_network ? connection->fd : -1;
     connection->program_pipe = -1;
-    if (registry_enter(workers->task.registry, connection))
+    error = registry_enter(workers->task.registry, connection);
+    if (error == OK)
         return true;
-    registry_say_most(most, workers->task.registry->limits.connections);
-    refusals_add_unheard(workers->task.refusals, &connection->from, ERR_NO_PLACE, most);
+    registry_say_most(most,
+                      error == ERR_CROWDED ? limits->pending_per_source : limits->connections);
+    refusals_add_unheard(workers->task.refusals, &connection->from, error, most);
     (void)close(connection->fd);
     return false;
 }

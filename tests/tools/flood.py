@@ -30,7 +30,7 @@ def _more_descriptors():
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _recorded_hellos(count):
+def recorded_hellos(count):
     """Hellos of alice's to bob that he has not seen: a false bob has taken them."""
     with socket.create_server(("127.0.0.1", 0), backlog=count) as false_bob:
         false_bob.settimeout(kith.LIMIT)
@@ -57,7 +57,7 @@ def replayed_hello():
     dialer = kith.dial(wire.address)
     check(kith.status(dialer) == 0, "the call that is recorded failed")
     wire.join()
-    hellos = [bytes(wire.d2l.passed), *_recorded_hellos(1)]
+    hellos = [bytes(wire.d2l.passed), *recorded_hellos(1)]
     for times, recorded in enumerate(hellos, 1):
         hello = recorded[:MESSAGE_1]
         if times == 2:
@@ -78,7 +78,7 @@ def replayed_hello():
 def more_than_hello():
     """A caller has nothing to say behind its hello before that is answered."""
     far = daemons.serve(["cat"])
-    hello, = _recorded_hellos(1)
+    hello, = recorded_hellos(1)
     with daemons.connect(far.address) as stranger:
         stranger.sendall(hello + b"x")
         answer, how = daemons.read_to_end(stranger)
@@ -144,7 +144,7 @@ def _check_served(near, number):
 def strangers():
     """Silent ones, garbage and hellos at once, and an honest peer among them: it is served."""
     _more_descriptors()
-    hellos = _recorded_hellos(STRANGERS)
+    hellos = recorded_hellos(STRANGERS)
     target = daemons.Target(handle=daemons.tell_back)
     far = daemons.serve(target.address)
     near = daemons.forward(far, who="carol")
@@ -252,7 +252,7 @@ def max_pending():
 def pending_deadline():
     """Who says nothing, or not enough, is sent away in time."""
     far = daemons.serve(["cat"], "-w", "500ms")
-    hello, = _recorded_hellos(1)
+    hello, = recorded_hellos(1)
     for said in (b"", hello[:100], hello):
         stranger = daemons.connect(far.address)
         stranger.sendall(said)

@@ -53,7 +53,7 @@ static struct caller *call(struct registry *registry, uint32_t from)
     caller->connection.fd = ends[0];
     caller->connection.channel_fd = ends[0];
     caller->other = ends[1];
-    if (registry_enter(registry, &caller->connection))
+    if (registry_enter(registry, &caller->connection) == OK)
         return caller;
     (void)close(ends[0]);
     (void)close(ends[1]);
@@ -108,7 +108,7 @@ static void test_counts(void)
     struct registry_totals totals;
     size_t counts[3] = {0};
 
-    registry_heard(&registry, &second->connection, alice);
+    CHECK(registry_heard(&registry, &second->connection, alice) == OK, "one is heard");
     CHECK(open_as(&registry, third, bob, "bob") == OK, "a channel is opened");
     CHECK(there_are(&registry, 3, 1), "three are there, one is open");
     registry_each(&registry, count_one, counts);
@@ -191,12 +191,60 @@ static void test_pending(void)
     CHECK(third != NULL && ended(&registry, first, OK), "and keeps its place");
     CHECK(ended(&registry, second, ERR_EVICTED), "it is the next that gives way");
     leave(&registry, second);
-    registry_heard(&registry, &third->connection, alice);
+    CHECK(registry_heard(&registry, &third->connection, alice) == OK, "the newcomer is heard");
     CHECK(!registry_has_place(&registry), "one whose hello is good has longer");
     first->connection.begun_ms -= 6000; /* the list is in their order */
     third->connection.begun_ms -= 6000;
     CHECK(registry_has_place(&registry), "but not for ever");
     leave(&registry, first);
+    leave(&registry, third);
+}
+
+/* Neither a source nor a key takes the places of all, however young its callers are. */
+static void test_shares(void)
+{
+    struct registry registry = make(10, 10, 8);
+    struct caller *callers[8];
+
+    registry.limits.pending_per_source = 4;
+    registry.limits.pending_per_peer = 2;
+    for (size_t i = 0; i < 4; i++)
+        callers[i] = call(&registry, ADDRESS_A);
+    callers[4] = call(&registry, ADDRESS_A);
+    CHECK(callers[4] != NULL && ended(&registry, callers[0], ERR_EVICTED),
+          "one more of a source takes the place of one that says nothing, however new that is");
+    leave(&registry, callers[0]);
+    for (size_t i = 1; i < 5; i++)
+        CHECK(write(callers[i]->other, "x", 1) == 1, "they speak");
+    CHECK(call(&registry, ADDRESS_A) == NULL, "one more is turned away when all have spoken");
+    callers[0] = call(&registry, ADDRESS_B);
+    CHECK(callers[0] != NULL, "another source has places");
+    callers[5] = call(&registry, ADDRESS_B);
+    callers[6] = call(&registry, ADDRESS_B);
+    CHECK(registry_heard(&registry, &callers[0]->connection, alice) == OK &&
+              registry_heard(&registry, &callers[1]->connection, alice) == OK,
+          "two of one key");
+    CHECK(registry_heard(&registry, &callers[2]->connection, alice) == ERR_CROWDED,
+          "a third does not take the last places");
+    CHECK(registry_heard(&registry, &callers[3]->connection, bob) == OK, "another key may");
+    for (size_t i = 0; i < 7; i++)
+        leave(&registry, callers[i]);
+}
+
+/* Callers whose handshake is not done have no place of a channel. */
+static void test_apart(void)
+{
+    struct registry registry = make(1, 10, 4);
+    struct caller *first = call(&registry, ADDRESS_A), *second = call(&registry, ADDRESS_A);
+    struct caller *third = call(&registry, ADDRESS_B);
+
+    CHECK(first != NULL && second != NULL && third != NULL, "they do not count as channels");
+    CHECK(open_as(&registry, first, alice, "") == OK, "one of them has the only channel");
+    CHECK(open_as(&registry, second, bob, "") == ERR_NO_PLACE, "and no other one");
+    CHECK(call(&registry, ADDRESS_B) == NULL, "nor is another caller taken for nothing");
+    leave(&registry, first);
+    CHECK(open_as(&registry, second, bob, "") == OK, "until it has ended");
+    leave(&registry, second);
     leave(&registry, third);
 }
 
@@ -249,6 +297,8 @@ int main(void)
     test_ended_elsewhere();
     test_channel_fd();
     test_pending();
+    test_shares();
+    test_apart();
     test_local();
     return tap_done();
 }

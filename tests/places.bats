@@ -1,0 +1,32 @@
+#!/usr/bin/env bats
+# shellcheck shell=bats
+# Who has which of the places of serve: tests/tools/places.py wants them all.
+
+# shellcheck source-path=SCRIPTDIR
+source "$BATS_TEST_DIRNAME/helpers.bash"
+source "$BATS_TEST_DIRNAME/daemons.bash"
+
+@test "silent strangers do not keep honest callers out where descriptors are few" {
+    ! sanitized || skip "too slow for so many strangers"
+    tool places few_descriptors
+}
+
+@test "one address has half of the places at most" {
+    tool places one_address
+}
+
+@test "the addresses of one IPv6 network are one" {
+    unshare --net true 2>/dev/null || skip "no network may be made here"
+    unshare --net bash -c '
+        ip link set lo up
+        for n in {1..10}; do
+            ip addr add 2001:db8::$n/64 dev lo nodad || exit 77
+        done
+        exec timeout "$1" python3 "$2/places.py" one_network' - "$((4 * limit))" "$tools" 3>&- ||
+        { [ "$?" -eq 77 ] && skip "no IPv6 here"; }
+}
+
+@test "a forged hello is refused alike whether its key is known or not" {
+    tool places forged
+}
+

@@ -1,0 +1,109 @@
+"""Strangers who want all the places of serve for themselves.
+
+usage: places.py SUBJECT     run in a directory with alice, bob and carol in it
+
+Each subject is a function here. Prints what went wrong; exits 1 if anything did."""
+
+import contextlib
+import resource
+import select
+import socket
+import threading
+import time
+
+import daemons
+import flood
+import kith
+from daemons import check
+
+RATE = 250  # silent strangers a second
+WATCHED_S = 4
+
+
+def _connect(address, source):
+    family = socket.AF_INET6 if ":" in source else socket.AF_INET
+    sock = socket.socket(family)
+    sock.settimeout(kith.LIMIT)
+    sock.bind((source, 0))
+    sock.connect(daemons.host_and_port(address))
+    return sock
+
+
+def _still_there(socks):
+    """How many of them nobody has hung up on."""
+    gone = set()
+    for sock in select.select(socks, [], [], 0)[0]:
+        gone.add(sock)
+    return len(socks) - len(gone)
+
+
+def few_descriptors():
+    """Under a usual limit on descriptors strangers keep no honest caller out of --exec."""
+    far = daemons.serve(["cat"], preexec_fn=lambda: resource.setrlimit(
+        resource.RLIMIT_NOFILE, (1024, 1024)))
+    done = threading.Event()
+    strangers = []
+
+    def come():
+        while not done.wait(1 / RATE):
+            with contextlib.suppress(OSError):
+                strangers.append(_connect(far.address, f"127.0.0.{2 + len(strangers) % 8}"))
+
+    thread = threading.Thread(target=come)
+    thread.start()
+    daemons.eventually(lambda: len(strangers) >= 1.5 * RATE, "the strangers are there")
+    refused = served = 0
+    end = time.monotonic() + WATCHED_S
+    while time.monotonic() < end:
+        status = kith.status(kith.dial(daemons.host_and_port(far.address)))
+        served += status == 0
+        refused += status != 0
+    done.set()
+    thread.join()
+    check(served > 0 and refused == 0, served, "were served and", refused, "refused")
+    for stranger in strangers:
+        stranger.close()
+
+
+def _share_of(far, sources, share):
+    socks = [_connect(far.address, source) for source in sources]
+    if not daemons.eventually(lambda: _still_there(socks) <= share, "they have", share, "places"):
+        check(False, _still_there(socks), "of", len(socks), "are there")
+    time.sleep(0.2)
+    check(_still_there(socks) == share, _still_there(socks), "are there")
+    return socks
+
+
+def one_address():
+    """One address has half of the places, however fast it calls; another one has the others."""
+    far = daemons.serve(["cat"], "--max-pending", "32", "-w", "1h")
+    first = _share_of(far, ["127.0.0.1"] * 100, 16)
+    second = _share_of(far, ["127.0.0.2"] * 100, 16)
+    check(_still_there(first) + _still_there(second) == 32, "there are others now")
+    for sock in first + second:
+        sock.close()
+    far.stop()
+
+
+def one_network():
+    """All addresses of an IPv6 network of 64 bits are one source."""
+    far = daemons.serve(["cat"], "--max-pending", "8", "-w", "1h", listen="[2001:db8::1]:0")
+    _share_of(far, [f"2001:db8::{n}" for n in range(1, 11)], 4)
+    far.stop()
+
+
+def forged():
+    """Of a hello whose signature is wrong the same is said, whether its key is known or not."""
+    hello, = flood.recorded_hellos(1)
+    forged_hello = hello[:-1] + bytes([hello[-1] ^ 1])
+    for known in ("alice", "carol"):
+        far = daemons.serve(["cat"], "-p", known, log=f"{known}.err")
+        with daemons.connect(far.address) as sock:
+            sock.sendall(forged_hello)
+            daemons.read_to_end(sock)
+        far.logged("refused: wrong namespace or signature")
+        far.stop()
+
+
+if __name__ == "__main__":
+    daemons.run_subject([few_descriptors, one_address, one_network, forged])
