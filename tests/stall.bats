@@ -56,14 +56,19 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool stall keeper_stopped_listen
 }
 
-# delaying BEFORE AFTER: a library whose posix_spawnp takes so many seconds, before and after.
+# delaying SECONDS: a library with which a program takes so long to be started.
 delaying() {
     ! sanitized || skip "a sanitizer's library has to come first"
-    "${CC:-cc}" -shared -fPIC -o delaying.so -DBEFORE="$1" -DAFTER="$2" "$tools/delaying.c" -ldl ||
+    "${CC:-cc}" -shared -fPIC -o delaying.so -DBEFORE="$1" "$tools/delaying.c" -ldl ||
         skip "no compiler"
 }
 
 @test "whatever it hangs in, a second SIGTERM ends it" {
-    delaying 0 0
+    delaying 0
     tool stall second_signal "$PWD/delaying.so"
+}
+
+@test "a program that takes long to start holds up no other caller, and no signal" {
+    delaying 20
+    tool stall slow_start "$PWD/delaying.so"
 }

@@ -135,8 +135,12 @@ def quiet():
     far = daemons.serve(["cat"], log="other.err")
     for _ in range(SHOWN * 2):
         daemons.connect(far.address).close()
-    far.signal(signal.SIGUSR1)
-    far.logged("pending=0")
+
+    def nobody_is_left():
+        far.signal(signal.SIGUSR1)
+        return "pending=0" in far.log()
+
+    daemons.eventually(nobody_is_left, "they are gone")
     far.stop()
     check("refused" not in far.log(), "it says:", far.log())
 

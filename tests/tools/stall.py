@@ -350,16 +350,6 @@ def slow_start(delaying):
     check(kith.status(first) == 8, "its caller ended with", first.returncode)
 
 
-def slow_start_ends(delaying):
-    """One that ends before its start is known to be done is known to have ended, all the same."""
-    os.environ["LD_PRELOAD"] = delaying
-    server, address = _start("bob", "serve", "127.0.0.1:0", "--exec", "true")
-    del os.environ["LD_PRELOAD"]
-    check(kith.status(kith.dial(daemons.host_and_port(address), "--recv-only")) == 0, "a call")
-    server.send_signal(signal.SIGTERM)
-    _ends(server, 0, "serve")
-
-
 def second_signal(delaying):
     """Whatever the daemon hangs in, and be it for ever: a second SIGTERM ends it."""
     os.environ["LD_PRELOAD"] = delaying
@@ -379,5 +369,4 @@ if __name__ == "__main__":
     daemons.run_subject([
         stderr_of_serve, stderr_of_forward, stderr_of_listen, stderr_of_dial, terminal_stopped,
         socket_as_stderr, notify_socket, ready_fd, fifo_as_peers, keeper_stopped,
-        keeper_stopped_listen, slow_start, slow_start_ends,
-        second_signal])
+        keeper_stopped_listen, slow_start, second_signal])
