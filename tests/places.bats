@@ -30,3 +30,6 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool places forged
 }
 
+@test "one known key that only says hellos leaves places to the others" {
+    tool places one_key
+}

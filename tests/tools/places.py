@@ -105,5 +105,22 @@ def forged():
         far.stop()
 
 
+def one_key():
+    """A known key that says hellos, and never a third message, leaves places to the others."""
+    hellos = flood.recorded_hellos(120)
+    far = daemons.serve(["cat"], "--max-pending", "16")
+    callers = []
+    for number, hello in enumerate(hellos):
+        callers.append(_connect(far.address, f"127.0.0.{2 + number % 3}"))
+        with contextlib.suppress(ConnectionError):
+            callers[-1].sendall(hello)
+        if number % 40 == 39:
+            near = kith.start("carol", "check", "-w", "2s", "bob@" + far.address)
+            check(kith.status(near) == 0, "another peer is kept out:", near.returncode)
+    for caller in callers:
+        caller.close()
+    far.stop()
+
+
 if __name__ == "__main__":
-    daemons.run_subject([few_descriptors, one_address, one_network, forged])
+    daemons.run_subject([few_descriptors, one_address, one_network, forged, one_key])
