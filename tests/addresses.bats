@@ -147,6 +147,7 @@ with_hosts() {
 }
 
 @test "what is shown of a listener can be typed back, and means the same" {
+    needs_to_see_descriptors
     behind=(1)
     same_again 127.0.0.1:0 serve
     same_again 0.0.0.0:0 serve

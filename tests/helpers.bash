@@ -27,6 +27,11 @@ needs_ipv6() {
         skip "no IPv6 here"
 }
 
+# A process that is not dumpable shows only to root what it has open.
+needs_to_see_descriptors() {
+    [ "$(id -u)" = 0 ] || skip "only root sees what kith has open"
+}
+
 # Say why a test fails.
 fail() {
     printf '%s\n' "$@" >&2

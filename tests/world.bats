@@ -81,6 +81,7 @@ all_kinds() {
 }
 
 @test "0 to 2 are taken, whichever of them were closed at the start" {
+    needs_to_see_descriptors
     for closed in close=0 close=1 close=2 'close=0 close=1 close=2'; do
         # shellcheck disable=SC2086
         in_world $closed
@@ -91,6 +92,7 @@ all_kinds() {
 }
 
 @test "0 to 2 are taken where there is no /dev/null, too" {
+    needs_to_see_descriptors
     unshare -m true 2>/dev/null || skip "no mounts of our own to be had here"
     # shellcheck disable=SC2016
     in_world close=0 close=1 close=2 \
@@ -102,6 +104,7 @@ all_kinds() {
 }
 
 @test "stdout is taken once its end was passed on" {
+    needs_to_see_descriptors
     mkfifo bob.in
     exec 8<>bob.in
     rm -f ready
@@ -130,6 +133,7 @@ ready_on() {
 }
 
 @test "--ready-fd 0, 1 or 2: daemons close all but stderr, and nothing takes the number" {
+    needs_to_see_descriptors
     for fd in 0 1 2; do
         ready_on "$fd" bob serve 127.0.0.1:0 --exec cat
         server=$!
@@ -200,6 +204,7 @@ encrypt() {
 }
 
 @test "an identity or passphrase that is a descriptor is closed where the network is" {
+    needs_to_see_descriptors
     encrypt alice
     encrypt bob
     touch other
@@ -216,6 +221,7 @@ encrypt() {
 }
 
 @test "an identity from stdin is closed as well" {
+    needs_to_see_descriptors
     start_serve --exec sleep 60
     KITH_DIR=alice "$KITH" dial -i - --ready-fd 7 "bob@$address" <alice/identity 7>up >/dev/null 3>&- &
     dialer=$!
@@ -246,6 +252,7 @@ encrypt() {
 }
 
 @test "they reach no program either where the system cannot close many at once" {
+    needs_to_see_descriptors
     touch other
     in_world refuse=close_range:ENOSYS
     start_serve -i /dev/fd/4 --exec ls /proc/self/fd 4<bob/identity 6<other 20<bob/identity
