@@ -96,10 +96,11 @@ void resolve_answer(struct resolve_question *question, int fd)
         ssize_t n = write(fd, at, left);
 
         if (n <= 0)
-            return; /* nobody waits for it */
+            break; /* nobody waits for it */
         at += n;
         left -= (size_t)n;
     }
+    (void)alarm(0);
 }
 
 /* Wait until the descriptor is ready; false when the deadline comes first. */

@@ -231,18 +231,42 @@ time.sleep(60)' "${near##*:}" 3>&- 8>&- &
     start_daemon alice forward.err forward -w 500ms 127.0.0.1:0 "bob@localhost:${address##*:}"
     near=$daemon_address
     carries
-    local lookup
+    local lookup all
     lookup=$(tr ' ' '\n' <"/proc/$daemon/task/$daemon/children" | sed -n 2p)
-    kill -STOP "$lookup"
+    all=("$lookup" $(cat "/proc/$lookup/task/$lookup/children"))
+    kill -STOP "${all[@]}"
     run ! carries
     says forward.err "localhost.*in time"
-    kill -CONT "$lookup"
+    kill -CONT "${all[@]}"
     carries
-    kill -KILL "$lookup"
+    kill -KILL "${all[@]}"
     run ! carries
     says forward.err "localhost.*nobody answers"
     kill "$daemon"
     ends "$daemon" 0
+}
+
+@test "a child of who resolves names that was killed has a successor" {
+    [ -e "/proc/self/task/$$/children" ] || skip "no /proc that lists children"
+    start_serve --exec cat
+    start_daemon alice forward.err forward 127.0.0.1:0 "bob@localhost:${address##*:}"
+    near=$daemon_address
+    local lookup child
+    lookup=$(tr ' ' '\n' <"/proc/$daemon/task/$daemon/children" | sed -n 2p)
+    for _ in 1 2; do
+        carries
+        for child in $(cat "/proc/$lookup/task/$lookup/children"); do
+            kill -KILL "$child"
+        done
+    done
+    carries
+    kill "$daemon"
+    ends "$daemon" 0
+    eventually has_ended "$lookup"
+}
+
+has_ended() {
+    ! kill -0 "$1" 2>/dev/null
 }
 
 # The name server has been asked.

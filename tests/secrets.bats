@@ -119,7 +119,7 @@ has_no_child() {
     lookup=$(tr ' ' '\n' <"/proc/$forward/task/$forward/children" | sed -n 2p)
     [ "$(in_memory "$lookup" "$(seed_of alice/identity)")" = 0 ]
     [ "$(find "/proc/$lookup/fd" -lname 'socket:*' | wc -l)" = 1 ]
-    [ -z "$(find "/proc/$lookup/fd" -type l ! -lname 'socket:*' ! -lname /dev/null)" ]
+    [ -z "$(find "/proc/$lookup/fd" -type l ! -lname 'socket:*' ! -lname 'pipe:*' ! -lname /dev/null)" ]
     eventually grep -q '^Seccomp:.*2' "/proc/$lookup/status"
     kill -KILL "$forward"
     eventually has_ended "$lookup"
