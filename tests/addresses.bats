@@ -246,7 +246,7 @@ END
 @test "a UNIX socket in a folder that another process has locked" {
     mkdir near
     flock near true || skip "folders cannot be locked here"
-    flock near sleep 600 3>&- &
+    flock -F near sleep 600 3>&- 8>&- 9>&- &
     started+=("$!")
     eventually eval '! flock -n near true'
     refused 4 "$PWD/near/local" 'locked its folder' -- as alice forward "$PWD/near/local" bob@127.0.0.1:1
