@@ -13,16 +13,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net_socket.h"
+
 #define WASTE_SIZE 8192
 #define WASTE_PIECES 16
-
-static bool is_local(int fd)
-{
-    struct sockaddr_storage address;
-    socklen_t len = sizeof(address);
-
-    return getsockname(fd, (struct sockaddr *)&address, &len) == 0 && address.ss_family == AF_UNIX;
-}
 
 struct hold hold_begin(int fd)
 {
@@ -30,7 +24,7 @@ struct hold hold_begin(int fd)
     struct epoll_event wanted = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET};
     int from_start = 0;
 
-    if (!is_local(fd))
+    if (!net_is_unix(fd))
         return hold;
     hold.fd = fd;
     hold.news_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -72,6 +66,7 @@ static void take_out(struct hold *hold, size_t but)
         for (; left > 0 && count < WASTE_PIECES; count++) {
             size_t part = left < WASTE_SIZE ? left : WASTE_SIZE;
 
+            /* cppcheck-suppress legacyUninitvar ; it is only written to */
             pieces[count] = (struct iovec){waste, part};
             left -= part;
         }

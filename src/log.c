@@ -258,9 +258,9 @@ void log_finish(void)
         (void)offer(last_error.text, last_error.len);
 }
 
-void log_show(const char *text, size_t len)
+void log_show(const char *line, size_t len)
 {
-    (void)offer(text, len);
+    (void)offer(line, len);
 }
 
 void log_event(enum log_level level, const char *what, const char *which, const char *why,

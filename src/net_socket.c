@@ -160,15 +160,18 @@ int net_queued(int fd)
 #endif
 }
 
+bool net_is_unix(int fd)
+{
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    socklen_t len = sizeof(address);
+
+    return getsockname(fd, (struct sockaddr *)&address, &len) == 0 && address.ss_family == AF_UNIX;
+}
+
 int net_unacknowledged(int fd)
 {
-    struct sockaddr_storage address;
-    socklen_t len = sizeof(address);
-    int queued;
+    int queued = net_is_unix(fd) ? 0 : net_queued(fd);
 
-    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0 || address.ss_family == AF_UNIX)
-        return 0;
-    queued = net_queued(fd);
     return queued > 0 ? queued : 0;
 }
 

@@ -56,6 +56,9 @@ bool net_has_gone(int fd);
 /* Bytes that the other side has not taken yet; -1 where that cannot be known. */
 int net_queued(int fd);
 
+/* Whether it is a UNIX socket. */
+bool net_is_unix(int fd);
+
 /*
  * The same for TCP, where they are lost if the other side resets the connection, or we do; 0 for
  * other sockets, where nothing is. Our end counts as one.

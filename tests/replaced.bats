@@ -233,7 +233,8 @@ time.sleep(60)' "${near##*:}" 3>&- 8>&- &
     carries
     local lookup all
     lookup=$(tr ' ' '\n' <"/proc/$daemon/task/$daemon/children" | sed -n 2p)
-    all=("$lookup" $(cat "/proc/$lookup/task/$lookup/children"))
+    read -ra all <"/proc/$lookup/task/$lookup/children"
+    all+=("$lookup")
     kill -STOP "${all[@]}"
     run ! carries
     says forward.err "localhost.*in time"
