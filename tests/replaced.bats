@@ -233,7 +233,7 @@ time.sleep(60)' "${near##*:}" 3>&- 8>&- &
     carries
     local lookup all
     lookup=$(tr ' ' '\n' <"/proc/$daemon/task/$daemon/children" | sed -n 2p)
-    read -ra all <"/proc/$lookup/task/$lookup/children"
+    mapfile -td " " all <"/proc/$lookup/task/$lookup/children"
     all+=("$lookup")
     kill -STOP "${all[@]}"
     run ! carries
