@@ -13,9 +13,9 @@
 
 #include "greeting.h"
 
-#define REFUSALS_SHOWN 5         /* of a kind, before they are only counted */
-#define REFUSALS_PERIOD_MS 10000 /* from the first that is counted to the line that says so */
-#define REFUSALS_SOURCES ((size_t)512)    /* of which a few less can be told apart; a power of two */
+#define REFUSALS_SHOWN 5               /* of a kind, before they are only counted */
+#define REFUSALS_PERIOD_MS 10000       /* from the first that is counted to the line that says so */
+#define REFUSALS_SOURCES ((size_t)512) /* of which a few less can be told apart; a power of two */
 
 struct refusals {
     const char *what; /* the command's name, and where it listens */
