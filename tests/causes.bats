@@ -60,7 +60,7 @@ alice.recv(1)' "$far" >relay 3>&- &
     chmod 600 alice/identity
     chown -R 65531 alice
     local other=(setpriv --reuid 65531 --clear-groups)
-    "${other[@]}" "$KITH" --version >/dev/null 2>&1 || skip "that user cannot run kith from here"
+    "${other[@]}" env "$KITH" --version >/dev/null 2>&1 || skip "that user cannot run kith from here"
     refused 1 'no process can be started' -- env KITH_DIR=alice timeout "$limit" \
         "${other[@]}" prlimit --nproc=2 "$KITH" check bob@localhost:1
 }

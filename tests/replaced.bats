@@ -281,8 +281,8 @@ asks_for_names() {
 ip link set lo up && ip addr add fe80::7/64 dev lo nodad || exit 77
 KITH_DIR=bob "$KITH" serve --ready-fd 9 '[fe80::7%lo]:0' --exec cat 9>ready 2>bob.err &
 read -r address <ready
-KITH_DIR=alice "$KITH" forward --ready-fd 9 127.0.0.1:0 "bob@[fe80::7%lo]:${address##*:}" 9>ready 2>alice.err &
-read -r near <ready
+KITH_DIR=alice "$KITH" forward --ready-fd 9 127.0.0.1:0 "bob@[fe80::7%lo]:${address##*:}" 9>ready-too 2>alice.err &
+read -r near <ready-too
 echo hello | python3 -c '
 import socket, sys
 with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as sock:
@@ -292,7 +292,7 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as sock:
 kill %1 %2
 wait
 END
-    mkfifo ready
+    mkfifo ready ready-too # one that serve may still hold has an end that is not forward's
     local status=0
     bounded unshare -n bash script 3>&- || status=$?
     [ "$status" -ne 77 ] || skip "no link-local address to be had here"

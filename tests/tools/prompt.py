@@ -57,6 +57,7 @@ class Terminal:
             os.tcsetpgrp(self.side, os.getpgrp())
             signal.signal(signal.SIGTTOU, signal.SIG_DFL)
             signal.signal(signal.SIGHUP, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_DFL) # which bats may have been started without
             os.dup2(self.side, 0)
             os.dup2(self.side, 2)
             os.execvp(command[0], command)
