@@ -152,14 +152,16 @@ static void confine(struct daemon *daemon)
     setup_confine(&forward->setup, SANDBOX_DAEMON, &needs);
 }
 
-static void announce(const struct forward *forward)
+static void announce(struct daemon *daemon)
 {
+    struct forward *forward = daemon->hooks->context;
     char who[WHO_TEXT_SIZE], at[ADDRESS_TEXT_SIZE], line[WHO_TEXT_SIZE + ADDRESS_TEXT_SIZE + 64];
 
     who_format(who, forward->callee.name, forward->callee.key);
     address_format(at, &forward->callee.address);
     (void)snprintf(line, sizeof(line), "each connection is carried to %s at %s", who, at);
-    log_event(LOG_NOTE, "forward", forward->daemon.listeners.text, line, NULL);
+    log_event(LOG_NOTE, "forward", daemon->listeners.text, line, NULL);
+    setup_warn_of_path("forward", daemon->listeners.text);
 }
 
 static enum kith_error prepare(struct forward *forward, const struct options *options)
@@ -178,10 +180,6 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
     if (error == OK)
         error = setup_listen(&forward->setup, "forward", &local, NET_LOOPBACK,
                              &forward->daemon.listeners);
-    if (error == OK) {
-        announce(forward);
-        setup_warn_of_path("forward", forward->daemon.listeners.text);
-    }
     return error;
 }
 
@@ -195,6 +193,7 @@ enum kith_error command_forward(const struct options *options)
         .keeper = &forward.setup.keeper,
         .context = &forward,
         .confine = confine,
+        .announce = announce,
         .run = run,
         .reload = reload,
     };

@@ -23,6 +23,7 @@
 
 struct serve {
     struct setup setup;
+    struct address asked;    /* where we are to listen, as it was given */
     const char *target_text; /* as it was given, or the program's name: what permit-target names */
     struct address target;
     pthread_mutex_t lock;
@@ -298,24 +299,25 @@ static void confine(struct daemon *daemon)
  * What stands at a port is reached through a port there: the same one, unless only root may have
  * it; then the one that is free.
  */
-static void announce(const struct serve *serve, const struct address *asked)
+static void announce(struct daemon *daemon)
 {
+    struct serve *serve = daemon->hooks->context;
     unsigned long port = strtoul(serve->target.port, NULL, 10);
     char words[32] = "dial";
 
-    if (serve->setup.options->program == NULL && serve->target.path[0] == '\0')
+    if (daemon->options->program == NULL && serve->target.path[0] == '\0')
         (void)snprintf(words, sizeof(words), "forward %lu", port < 1024 ? 0 : port);
-    setup_announce(&serve->setup, "serve", &serve->daemon.listeners, asked, words);
+    setup_announce(&serve->setup, "serve", &daemon->listeners, &serve->asked, words);
+    setup_warn_of_path("serve", serve->target.path);
 }
 
 /* Everything before the first call. */
 static enum kith_error prepare(struct serve *serve, const struct options *options)
 {
-    struct address address;
     enum kith_error error;
 
     serve->target_text = options->program != NULL ? options->program[0] : options->arguments[1];
-    error = setup_parse_address(&address, "serve", options->arguments[0], ADDRESS_PORT);
+    error = setup_parse_address(&serve->asked, "serve", options->arguments[0], ADDRESS_PORT);
     if (error == OK && options->program == NULL)
         error =
             setup_parse_address(&serve->target, "serve", serve->target_text, ADDRESS_PORT_OR_PATH);
@@ -332,12 +334,8 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
     if (error == OK)
         error = setup_take_listeners("serve", &serve->daemon.listeners);
     if (error == OK)
-        error = setup_listen(&serve->setup, "serve", &address, NET_EVERYWHERE,
+        error = setup_listen(&serve->setup, "serve", &serve->asked, NET_EVERYWHERE,
                              &serve->daemon.listeners);
-    if (error == OK) {
-        announce(serve, &address);
-        setup_warn_of_path("serve", serve->target.path);
-    }
     return error;
 }
 
@@ -355,6 +353,7 @@ enum kith_error command_serve(const struct options *options)
         .keeper = &serve.setup.keeper,
         .context = &serve,
         .confine = confine,
+        .announce = announce,
         .run = run,
         .reload = reload,
     };

@@ -413,6 +413,7 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
         workers_stop(&daemon->workers); /* those that there are look at the listeners */
         return error;
     }
+    hooks->announce(daemon);
     setup_report_ready(options, daemon->listeners.text);
     notify_ready(daemon->listeners.text);
     while (error == OK && !is_over(&loop))

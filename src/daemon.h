@@ -31,6 +31,9 @@ struct daemon_hooks {
     /* Once all is open, and before the first call: confine the process. */
     void (*confine)(struct daemon *daemon);
 
+    /* Once nothing can keep it from the first call any more: say what is waited for. */
+    void (*announce)(struct daemon *daemon);
+
     /* In a thread of its own: the whole life of a connection. Its descriptor is closed after. */
     void (*run)(struct daemon *daemon, struct connection *connection);
 
