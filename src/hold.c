@@ -17,6 +17,10 @@
 
 #define WASTE_SIZE 8192
 #define WASTE_PIECES 16
+#define BURST_MOST 512     /* bytes in a piece that take little of any send buffer */
+#define BURST_PAUSE_MS 250 /* what comes later is another burst */
+#define RELENT_MS 1000     /* after a larger one */
+#define PROMPT_MS 100      /* in which who was waiting for room has used it */
 
 struct hold hold_begin(int fd)
 {
@@ -77,6 +81,24 @@ static void take_out(struct hold *hold, size_t but)
     }
 }
 
+/* Look at what has come: how much it is at once, and so how long its last byte may be held. */
+static void note_burst(struct hold *hold, size_t len)
+{
+    int64_t now_ms = clock_now_ms();
+
+    if (now_ms - hold->came_ms > BURST_PAUSE_MS)
+        hold->burst = 0;
+    hold->burst += len;
+    hold->came_ms = now_ms;
+    hold->let_go_due_ms = hold->burst > BURST_MOST ? now_ms + RELENT_MS : NEVER_MS;
+}
+
+/* Whether the program had waited for the byte to be let go. */
+static bool had_waited(const struct hold *hold)
+{
+    return hold->let_go_ms != NEVER_MS && clock_now_ms() - hold->let_go_ms <= PROMPT_MS;
+}
+
 /*
  * The news is heard first, so that what comes while we read is news again; but we may stop before
  * all of it is read.
@@ -87,15 +109,35 @@ ssize_t hold_read(struct hold *hold, struct iovec *pieces, int count)
     struct epoll_event news;
     ssize_t n;
 
+    if (had_waited(hold)) {
+        hold_end(hold);
+        return readv(hold->fd, pieces, count);
+    }
     if (!hold->is_more)
         (void)epoll_wait(hold->news_fd, &news, 1, 0);
     n = recvmsg(hold->fd, &message, MSG_PEEK | MSG_DONTWAIT);
     hold->is_more = n > 0;
     if (n > 0) {
         hold->held += (size_t)n;
+        hold->let_go_ms = NEVER_MS;
+        note_burst(hold, (size_t)n);
         take_out(hold, 1);
     }
     return n;
+}
+
+int64_t hold_due_ms(const struct hold *hold)
+{
+    return hold_is_on(hold) && !hold->is_more ? hold->let_go_due_ms : NEVER_MS;
+}
+
+void hold_relent(struct hold *hold)
+{
+    if (clock_now_ms() < hold_due_ms(hold))
+        return;
+    take_out(hold, 0);
+    hold->let_go_due_ms = NEVER_MS;
+    hold->let_go_ms = clock_now_ms();
 }
 
 void hold_let_go(struct hold *hold)
@@ -130,6 +172,17 @@ int hold_poll_fd(const struct hold *hold)
 ssize_t hold_read(struct hold *hold, struct iovec *pieces, int count)
 {
     return readv(hold->fd, pieces, count);
+}
+
+int64_t hold_due_ms(const struct hold *hold)
+{
+    (void)hold;
+    return NEVER_MS;
+}
+
+void hold_relent(struct hold *hold)
+{
+    (void)hold;
 }
 
 void hold_let_go(struct hold *hold)

@@ -134,6 +134,8 @@ static enum kith_error keep_time(struct run *run, int *timeout)
     }
     if (run->outlet_broken_ms < until_ms)
         until_ms = run->outlet_broken_ms;
+    if (sender_wants_input(&run->sender) && hold_due_ms(&run->sender.hold) < until_ms)
+        until_ms = hold_due_ms(&run->sender.hold);
     if (receiver_awaits_taking(&run->receiver) && next_taking_look_ms(run) < until_ms)
         until_ms = run->taking_look_ms;
     if (!sender_wants_net(&run->sender))
@@ -155,6 +157,8 @@ static enum kith_error await(struct run *run, int timeout)
 
     arm(run);
     ready = poll(run->fds, POLLED, timeout);
+    if (run->fds[IN].fd >= 0 && run->fds[IN].revents == 0)
+        hold_relent(&run->sender.hold);
     if (ready < 0)
         return errno == EINTR ? OK : ERR_SYSTEM;
     if (ready == 0 && brief)

@@ -97,6 +97,15 @@ with socket.socket(socket.AF_UNIX) as server:
     tool sockets many_words unix unix
 }
 
+@test "a program whose send buffer is small is not held up" {
+    for end in near far; do
+        rm -f local target
+        tool sockets small_buffer "$end" polls
+        rm -f local target
+        tool sockets small_buffer "$end" waits
+    done
+}
+
 @test "what a UNIX socket cannot do is said at the start" {
     start_serve "$PWD/target"
     says serve.err 'target: at a UNIX socket, a program that has said nothing sees'

@@ -9,6 +9,7 @@ import os
 import random
 import re
 import signal
+import select
 import socket
 import subprocess
 import tempfile
@@ -299,6 +300,32 @@ def untaken_by_target():
     far.stop()
 
 
+def small_buffer(end, polls):
+    """A program at a UNIX socket whose send buffer is small says all that it has, whether it polls
+    for room or not, and its system has nothing left of it after."""
+    chain = _chain(*(("unix", "tcp") if end == "near" else ("tcp", "unix")))
+    words = _content(9, 60000)
+    ends = chain.connection()
+    speaker, hearer = ends if end == "near" else reversed(ends)
+    speaker.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    got = _in_background(_hear, hearer, len(words))
+    speaker.settimeout(kith.LIMIT)
+    if polls == "polls":
+        speaker.setblocking(False)
+    at = 0
+    while at < len(words):
+        if polls == "polls":
+            check(select.select([], [speaker], [], kith.LIMIT)[1], "no room after", at)
+        at += speaker.send(words[at:at + 1000])
+    got.join(kith.LIMIT)
+    check(not got.is_alive(), "not all of it has come")
+
+
+def _hear(sock, size):
+    while size > 0:
+        size -= len(sock.recv(size))
+
+
 def untaken_by_near():
     """The same for the local program of forward."""
     chain = daemons.Chain()
@@ -422,4 +449,4 @@ if __name__ == "__main__":
     daemons.run_subject([
         target_closes, near_closes, leaves_program, leaves_slow_target, urgent, urgent_stdin,
         slow_stdout, slow_near, last_words, last_words_of_near, untaken_by_target,
-        untaken_by_near, taken_late, broken, cut_between, many_words])
+        untaken_by_near, small_buffer, taken_late, broken, cut_between, many_words])
