@@ -56,19 +56,21 @@ static bool tell(const char *state)
            (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS);
 }
 
-void notify(const char *state)
-{
-    if (tell(state))
-        untold[0] = '\0';
-    else
-        (void)snprintf(untold, sizeof(untold), "%s", state);
-}
-
 bool notify_again(void)
 {
     if (untold[0] != '\0' && tell(untold))
         untold[0] = '\0';
     return untold[0] != '\0';
+}
+
+/* A mere STATUS does not take the place of what is still untold: READY, say. */
+void notify(const char *state)
+{
+    bool is_status = strncmp(state, "STATUS=", strlen("STATUS=")) == 0;
+
+    if ((notify_again() && is_status) || tell(state))
+        return;
+    (void)snprintf(untold, sizeof(untold), "%s", state);
 }
 
 void notify_ready(const char *address)

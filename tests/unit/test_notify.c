@@ -85,6 +85,30 @@ static void test_messages(void)
     CHECK(rmdir(directory) == 0, "nor to a socket where nobody is, which stays as it is");
 }
 
+/* A queue that was full has READY first, once it takes something, and not a mere STATUS. */
+static void test_untold(void)
+{
+    char directory[] = "/tmp/kith-notify-XXXXXX", path[64];
+    const char *said;
+    int count = 0;
+
+    CHECK(mkdtemp(directory) != NULL, "a directory of our own");
+    (void)snprintf(path, sizeof(path), "%s/socket", directory);
+    listen_at(path, strlen(path));
+    tell_at(path, "STATUS=filling");
+    while (!notify_again() && count++ < 100000)
+        notify("STATUS=filling");
+    notify("READY=1");
+    notify("STATUS=later");
+    while (strcmp(said = message(), "STATUS=filling") == 0)
+        continue;
+    CHECK(said[0] == '\0' && !notify_again(), "what was untold is told again");
+    CHECK(strcmp(message(), "READY=1") == 0, "and it is the state that counts");
+    (void)unlink(path);
+    (void)rmdir(directory);
+    (void)close(supervisor);
+}
+
 static void test_long_address(void)
 {
     char path[2 * sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -192,6 +216,7 @@ static void test_listeners(void)
 int main(void)
 {
     test_messages();
+    test_untold();
     test_long_address();
     test_abstract();
     test_listeners();
