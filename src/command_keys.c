@@ -144,6 +144,14 @@ static enum kith_error write_pair(const struct options *options, const char *pat
     return error;
 }
 
+/* Whether a file of this name would be taken for something else than a private key. */
+static bool is_misleading(const char *path)
+{
+    size_t len = strlen(path);
+
+    return strcmp(path, "-") == 0 || (len >= 4 && strcmp(path + len - 4, ".pub") == 0);
+}
+
 enum kith_error command_keygen(const struct options *options)
 {
     const char *given = options->argument_count > 0 ? options->arguments[0] : NULL;
@@ -155,6 +163,11 @@ enum kith_error command_keygen(const struct options *options)
 
     if (problem != NULL) {
         log_event(LOG_ERROR, "keygen", options->name, problem, NULL);
+        return ERR_USAGE;
+    }
+    if (given != NULL && is_misleading(given)) {
+        log_event(LOG_ERROR, "keygen", given, "not a name for a private key's file",
+                  "one in .pub is taken for a public key, and - for standard input");
         return ERR_USAGE;
     }
     error = path_of_identity(path, given);

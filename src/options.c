@@ -192,6 +192,9 @@ static const char *set(struct options *options, const struct spec *spec, const c
         return *(bool *)field || strcmp(value, "text") == 0 ? NULL : "text or json";
     case IPV4:
     case IPV6:
+        if (*(int *)field != AF_UNSPEC &&
+            *(int *)field != (spec->kind == IPV4 ? AF_INET : AF_INET6))
+            return "-4 and -6 exclude each other";
         *(int *)field = spec->kind == IPV4 ? AF_INET : AF_INET6;
         return NULL;
     }

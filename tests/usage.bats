@@ -102,6 +102,17 @@ misused() {
     misused '' dial --send-only --recv-only bob@127.0.0.1:1
 }
 
+@test "a private key's file is not named as a public key's, nor as standard input" {
+    refused 2 'x\.pub' 'taken for a public key' -- as alice keygen x.pub
+    refused 2 'standard input' -- as alice keygen -
+    [ ! -e x.pub ] && [ ! -e x.pub.pub ] && [ ! -e ./- ]
+}
+
+@test "both address families alone" {
+    refused 2 'exclude each other' -- as alice dial -4 -6 bob
+    refused 2 'exclude each other' -- as alice listen -6 -4 0
+}
+
 @test "addresses that are none" {
     for where in '' : 127.0.0.1: 127.0.0.1:99999 127.0.0.1:-1 127.0.0.1:0x50 '[::1:80' '::1:80:'; do
         misused '' listen "$where"
