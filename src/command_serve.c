@@ -106,7 +106,8 @@ static enum kith_error greet(struct daemon *daemon, struct connection *connectio
         source_list_holds(daemon->options->accept_proxy,
                           (const struct sockaddr *)&connection->from.address)) {
         error = proxy_read(connection->fd, deadline_ms, &greeting.peer);
-        registry_locate(&daemon->registry, connection, &greeting.peer);
+        if (error == OK)
+            error = registry_locate(&daemon->registry, connection, &greeting.peer);
     }
     if (error == OK)
         error = greeting_finish(&greeting);

@@ -205,12 +205,18 @@ enum kith_error registry_enter(struct registry *registry, struct connection *con
     return error;
 }
 
-void registry_locate(struct registry *registry, struct connection *connection,
-                     const struct net_peer *from)
+enum kith_error registry_locate(struct registry *registry, struct connection *connection,
+                                const struct net_peer *from)
 {
+    size_t share = registry->limits.pending_per_source;
+    bool crowded;
+
     (void)pthread_mutex_lock(&registry->lock);
     connection->from = *from;
+    crowded = registry->limits.evicts && registry->pending > share &&
+              count_pending(registry, from) > share && !evict(registry, from);
     (void)pthread_mutex_unlock(&registry->lock);
+    return crowded ? ERR_CROWDED : OK;
 }
 
 enum kith_error registry_heard(struct registry *registry, struct connection *connection,

@@ -91,9 +91,12 @@ bool registry_has_place(struct registry *registry);
  */
 must_check enum kith_error registry_enter(struct registry *registry, struct connection *connection);
 
-/* Who has called is another than who has connected: a load balancer has said so. */
-void registry_locate(struct registry *registry, struct connection *connection,
-                     const struct net_peer *from);
+/*
+ * Who has called is another than who has connected: a load balancer has said so. ERR_CROWDED if
+ * that source has its share and none of its callers can be ended.
+ */
+must_check enum kith_error registry_locate(struct registry *registry, struct connection *connection,
+                                           const struct net_peer *from);
 
 /*
  * Its hello is good. A peer that has too many such callers, who have proven nothing more yet,

@@ -103,6 +103,14 @@ class Daemon:
         eventually(lambda: len(re.findall(pattern, self.log())) >= count,
                    f"{self.log_name} says {pattern!r} {count} times; it says: {self.log()}")
 
+    def refused(self, why, count):
+        """It says that so many were refused: some by themselves, the others summed up."""
+        def told():
+            log = self.log()
+            return (len(re.findall(r" refused: .*" + why, log)) +
+                    sum(int(n) for n in re.findall(why + r" \((\d+)\)", log)))
+        eventually(lambda: told() >= count, f"{why!r} {count} times, but: {self.log()}")
+
     def signal(self, number):
         """Send it a signal."""
         self.process.send_signal(number)
