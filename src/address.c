@@ -107,8 +107,10 @@ void address_of_socket(char out[static ADDRESS_TEXT_SIZE], const struct sockaddr
 {
     struct address address = {0};
 
-    if (from->sa_family == AF_UNIX && len <= offsetof(struct sockaddr_un, sun_path)) {
-        (void)snprintf(out, ADDRESS_TEXT_SIZE, "a local socket"); /* whose other end has no name */
+    if (from->sa_family == AF_UNIX &&
+        (len <= offsetof(struct sockaddr_un, sun_path) ||
+         ((const struct sockaddr_un *)(const void *)from)->sun_path[0] == '\0')) {
+        (void)snprintf(out, ADDRESS_TEXT_SIZE, "a local socket"); /* that has no path */
         return;
     }
     if (from->sa_family == AF_UNIX) {

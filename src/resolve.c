@@ -240,7 +240,7 @@ enum kith_error resolve(const struct address *address, int family, bool passive,
     if (answer.result == EAI_NONAME)
         error = ask(&question, deadline_ms, &answer);
     if (error == ERR_SYSTEM) {
-        *why = "nobody answers who resolves names";
+        *why = "nobody answers who resolves names; start kith again";
         return ERR_RESOLVE;
     }
     if (error != OK)

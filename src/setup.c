@@ -136,7 +136,7 @@ static void warn_of_nobody(const struct peers *chosen, const char *what)
 {
     if (chosen->count == 0)
         log_event(LOG_NOTE, what, NULL, "nobody is known, so nobody can call",
-                  "add a peer's line to the peers file, or name one with --peer");
+                  "add a peer's line to the peers file and start again, or name one with --peer");
 }
 
 /*

@@ -125,7 +125,10 @@ static void end_at_once(int unused)
  */
 static void insist(int number)
 {
-    atomic_store(&insisting, number);
+    int none = 0;
+
+    if (!atomic_compare_exchange_strong(&insisting, &none, number))
+        return; /* a third one does not put it off */
     set_handler(SIGALRM, end_at_once);
     (void)alarm(INSISTING_S);
 }
