@@ -44,3 +44,7 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
         refused 2 -- as bob serve --accept-proxy "$list" 127.0.0.1:0 1
     done
 }
+
+@test "a client behind a balancer has no more than its share" {
+    tool proxy_header share
+}

@@ -8,6 +8,7 @@ here. Prints what went wrong; exits 1 if anything did."""
 import os
 import random
 import re
+import select
 import signal
 import socket
 import struct
@@ -252,6 +253,20 @@ def crowd():
     far.stop()
 
 
+def share():
+    """One client behind the balancer has half of the places at most, however often it calls."""
+    far = daemons.serve(["cat"], "--accept-proxy", "127.0.0.9", "--max-pending", "32", "-w", "1h")
+    callers = []
+    for _ in range(100):
+        sock = socket.socket()
+        sock.bind(("127.0.0.9", 0))
+        sock.connect(daemons.host_and_port(far.address))
+        sock.sendall(b"PROXY TCP4 192.0.2.7 192.0.2.1 1234 9000\r\n")
+        callers.append(sock)
+    daemons.eventually(lambda: len(callers) - len(select.select(callers, [], [], 0)[0]) <= 16,
+                       "one client has more than its share")
+
+
 if __name__ == "__main__":
     daemons.run_subject([
-        sent, sent_ipv6, accepted, refused, conditions, not_believed, silent, crowd])
+        sent, sent_ipv6, accepted, refused, conditions, not_believed, silent, crowd, share])
