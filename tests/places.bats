@@ -15,6 +15,11 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool places one_address
 }
 
+@test "one address has half of the places of listen at most" {
+    known_fault "listen counts no sources; it shares its reception with serve one day"
+    tool places one_address_of_listen
+}
+
 @test "the addresses of one IPv6 network are one" {
     unshare --net true 2>/dev/null || skip "no network may be made here"
     unshare --net bash -c '

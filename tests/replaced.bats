@@ -247,6 +247,19 @@ time.sleep(60)' "${near##*:}" 3>&- 8>&- &
     ends "$daemon" 0
 }
 
+@test "who resolves names has ended: another one takes its place" {
+    known_fault "a process that is confined cannot start it anew"
+    start_serve --exec cat
+    start_daemon alice forward.err forward -w 500ms 127.0.0.1:0 "bob@localhost:${address##*:}"
+    near=$daemon_address
+    carries
+    local lookup all
+    lookup=$(tr ' ' '\n' <"/proc/$daemon/task/$daemon/children" | sed -n 2p)
+    mapfile -td " " all <"/proc/$lookup/task/$lookup/children"
+    kill -KILL "${all[@]}" "$lookup"
+    eventually carries
+}
+
 @test "a child of who resolves names that was killed has a successor" {
     [ -e "/proc/self/task/$$/children" ] || skip "no /proc that lists children"
     start_serve --exec cat

@@ -8,6 +8,7 @@ import contextlib
 import resource
 import select
 import socket
+import subprocess
 import threading
 import time
 
@@ -74,6 +75,15 @@ def _share_of(far, sources, share):
     return socks
 
 
+def one_address_of_listen():
+    """The same for a listener, who has 128 places."""
+    listener, address = kith.listen("-w", "1h", stdin=subprocess.DEVNULL)
+    socks = [_connect("%s:%d" % address, "127.0.0.1") for _ in range(128)]
+    daemons.eventually(lambda: _still_there(socks) <= 64, "they have half of the places")
+    listener.kill()
+    listener.wait()
+
+
 def one_address():
     """One address has half of the places, however fast it calls; another one has the others."""
     far = daemons.serve(["cat"], "--max-pending", "32", "-w", "1h")
@@ -123,4 +133,4 @@ def one_key():
 
 
 if __name__ == "__main__":
-    daemons.run_subject([few_descriptors, one_address, one_network, forged, one_key])
+    daemons.run_subject([few_descriptors, one_address, one_address_of_listen, one_network, forged, one_key])
