@@ -225,22 +225,29 @@ time.sleep(60)' "${near##*:}" 3>&- 8>&- &
     ends "$daemon" 0
 }
 
+# Stop who resolves names, who makes no more children then, and these. Sets lookup.
+stop_lookup() {
+    lookup=$(tr ' ' '\n' <"/proc/$daemon/task/$daemon/children" | sed -n 2p)
+    kill -STOP "$lookup"
+    eventually grep -q '^State:.T' "/proc/$lookup/status"
+    mapfile -td " " children <"/proc/$lookup/task/$lookup/children"
+    lookup=("$lookup" "${children[@]}")
+    kill -STOP "${lookup[@]}"
+}
+
 @test "who resolves names is stopped, or has ended: a call fails in time and says why" {
     [ -e "/proc/self/task/$$/children" ] || skip "no /proc that lists children"
     start_serve --exec cat
     start_daemon alice forward.err forward -w 500ms 127.0.0.1:0 "bob@localhost:${address##*:}"
     near=$daemon_address
     carries
-    local lookup all
-    lookup=$(tr ' ' '\n' <"/proc/$daemon/task/$daemon/children" | sed -n 2p)
-    mapfile -td " " all <"/proc/$lookup/task/$lookup/children"
-    all+=("$lookup")
-    kill -STOP "${all[@]}"
+    stop_lookup
     run ! carries
     says forward.err "localhost.*in time"
-    kill -CONT "${all[@]}"
+    kill -CONT "${lookup[@]}"
     carries
-    kill -KILL "${all[@]}"
+    stop_lookup
+    kill -KILL "${lookup[@]}"
     run ! carries
     says forward.err "localhost.*nobody answers"
     kill "$daemon"
@@ -253,10 +260,8 @@ time.sleep(60)' "${near##*:}" 3>&- 8>&- &
     start_daemon alice forward.err forward -w 500ms 127.0.0.1:0 "bob@localhost:${address##*:}"
     near=$daemon_address
     carries
-    local lookup all
-    lookup=$(tr ' ' '\n' <"/proc/$daemon/task/$daemon/children" | sed -n 2p)
-    mapfile -td " " all <"/proc/$lookup/task/$lookup/children"
-    kill -KILL "${all[@]}" "$lookup"
+    stop_lookup
+    kill -KILL "${lookup[@]}"
     eventually carries
 }
 
