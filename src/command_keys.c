@@ -147,9 +147,7 @@ static enum kith_error write_pair(const struct options *options, const char *pat
 /* Whether a file of this name would be taken for something else than a private key. */
 static bool is_misleading(const char *path)
 {
-    size_t len = strlen(path);
-
-    return strcmp(path, "-") == 0 || (len >= 4 && strcmp(path + len - 4, ".pub") == 0);
+    return strcmp(path, "-") == 0 || public_key_is_path(path);
 }
 
 enum kith_error command_keygen(const struct options *options)
@@ -197,9 +195,8 @@ enum kith_error command_keygen(const struct options *options)
 static enum kith_error read_any(struct key_file *file, const char *path, bool *is_private)
 {
     enum kith_error error = key_file_read(file, path, KEY_FILE_MAX, KEY_FILE_SECRET);
-    size_t len = strlen(path);
 
-    *is_private = error == OK && (len < 4 || strcmp(path + len - 4, ".pub") != 0);
+    *is_private = error == OK && !public_key_is_path(path);
     if (error == ERR_FILE_EXPOSED || error == ERR_FILE_OWNER)
         error = key_file_read(file, path, KEY_FILE_MAX, KEY_FILE_PUBLIC);
     return error;

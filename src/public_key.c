@@ -134,6 +134,11 @@ const char *name_problem(const char *text, size_t len)
     return NULL;
 }
 
+bool public_key_is_path(const char *path)
+{
+    return text_ends((struct text){path, strlen(path)}, ".pub");
+}
+
 void public_key_short(char out[static 9], const uint8_t key[static KEY_SIZE])
 {
     hex_encode(out, key, 4);

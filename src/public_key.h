@@ -38,6 +38,9 @@ must_check enum kith_error public_key_parse(uint8_t key[static KEY_SIZE],
  */
 const char *name_problem(const char *text, size_t len);
 
+/* Whether a path is named as the file of a public key: it ends in ".pub". */
+bool public_key_is_path(const char *path);
+
 /* The short form of a key for logs: its first 8 hex digits and a NUL. */
 void public_key_short(char out[static 9], const uint8_t key[static KEY_SIZE]);
 

@@ -141,9 +141,7 @@ static bool is_hex_key(const char *text)
 
 bool who_is_file(const char *text)
 {
-    size_t len = strlen(text);
-
-    return strchr(text, '/') != NULL || (len >= 4 && strcmp(text + len - 4, ".pub") == 0);
+    return strchr(text, '/') != NULL || public_key_is_path(text);
 }
 
 /* The keys that a file holds, which has one at least. */
