@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "sandbox.h"
 
 #define WHICH_SIZE (WHO_TEXT_SIZE + ADDRESS_TEXT_SIZE + 8)
 
@@ -51,22 +52,22 @@ void call_complain(const struct call *call, enum kith_error error, const struct 
     log_event(level, what, which, why, hint_for_caller(error));
 }
 
-enum kith_error call_peer(struct call *call, const struct setup *setup, const struct callee *callee,
-                          bool check_only)
+enum kith_error call_peer(struct call *call, const struct call_terms *terms,
+                          const struct callee *callee, bool check_only)
 {
     static const struct sandbox_needs nothing;
-    int64_t deadline_ms = clock_deadline_ms(setup->options->handshake_timeout_ms);
+    int64_t deadline_ms = clock_deadline_ms(terms->timeout_ms);
     enum kith_error error;
 
     memset(call, 0, sizeof(*call));
-    error = net_connect(&callee->address, &setup->net, deadline_ms, &call->fd, &call->reached,
+    error = net_connect(&callee->address, terms->net, deadline_ms, &call->fd, &call->reached,
                         &call->why);
     if (error != OK)
         return error;
-    greeting_dial(&call->greeting, &setup->rules, call->fd, &call->reached, callee->key,
+    greeting_dial(&call->greeting, terms->rules, call->fd, &call->reached, callee->key,
                   deadline_ms);
     call->greeting.check_only = check_only;
-    if (setup->confines_calls) /* before the first byte from outside, and while that is awaited */
+    if (terms->confines) /* before the first byte from outside, and while that is awaited */
         sandbox_enter(SANDBOX_PIPE, &nothing);
     return greeting_finish(&call->greeting);
 }

@@ -7,8 +7,16 @@
 #include "error.h"
 #include "greeting.h"
 #include "log.h"
-#include "setup.h"
+#include "net.h"
 #include "who.h"
+
+/* What holds for all calls of a run. */
+struct call_terms {
+    const struct net_options *net;
+    const struct greeting_rules *rules;
+    int64_t timeout_ms; /* to resolve, connect and shake hands, together */
+    bool confines;      /* the process, once connected: no other call follows */
+};
 
 /* A call: how far it came, and why no further. */
 struct call {
@@ -19,10 +27,10 @@ struct call {
 };
 
 /*
- * Connect and shake hands by the deadline that --handshake-timeout sets; with check_only, stop
- * once the peer is proven. In any case call_end has to follow.
+ * Connect and shake hands within the time that a call has; with check_only, stop once the peer is
+ * proven. In any case call_end has to follow.
  */
-must_check enum kith_error call_peer(struct call *call, const struct setup *setup,
+must_check enum kith_error call_peer(struct call *call, const struct call_terms *terms,
                                      const struct callee *callee, bool check_only);
 
 /* Say why a call failed, as of command what. */

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "log.h"
+#include "notify.h"
 #include "pipe.h"
 #include "setup.h"
 
@@ -42,7 +43,7 @@ static enum kith_error call_with_retries(struct call *call, const struct setup *
     int64_t pause_ms = FIRST_WAIT_MS;
 
     for (bool first = true;; first = false) {
-        enum kith_error error = call_peer(call, setup, callee, false);
+        enum kith_error error = call_peer(call, &setup->calls, callee, false);
         int64_t left_ms = give_up_ms - clock_now_ms();
 
         if (error == OK)
@@ -69,7 +70,7 @@ enum kith_error command_dial(const struct options *options)
     struct pipe_ends ends;
     enum kith_error error = setup_begin(&setup, options, options->arguments[0]);
 
-    setup.confines_calls = options->retry_ms == 0;
+    setup.calls.confines = options->retry_ms == 0;
     if (error == OK)
         error = setup_choose_callee(&setup, &callee);
     if (error == OK) {
@@ -82,11 +83,11 @@ enum kith_error command_dial(const struct options *options)
         static const struct sandbox_needs nothing;
 
         setup_dismiss_keeper(&setup);
-        if (!setup.confines_calls)
+        if (!setup.calls.confines)
             setup_confine(&setup, SANDBOX_PIPE, &nothing);
         who_format(who, callee.name, callee.key);
         log_event(LOG_SUMMARY, "dial", who, "connected", NULL);
-        setup_report_ready(options, call.greeting.peer.text);
+        notify_ready_fd(options->ready_fd, call.greeting.peer.text, true);
         error = pipe_run(&ends, options, "dial", call.fd, &call.greeting.keys, who,
                          &call.greeting.peer);
     }
@@ -119,17 +120,17 @@ enum kith_error command_check(const struct options *options)
     struct call call = {.fd = -1};
     enum kith_error error = setup_begin(&setup, options, options->arguments[0]);
 
-    setup.confines_calls = true;
+    setup.calls.confines = true;
     if (error == OK)
         error = setup_choose_callee(&setup, &callee);
     if (error == OK) {
-        error = call_peer(&call, &setup, &callee, true);
+        error = call_peer(&call, &setup.calls, &callee, true);
         if (error != OK)
             call_complain(&call, error, &callee, "check", LOG_ERROR);
     }
     if (error == OK) {
         setup_dismiss_keeper(&setup);
-        setup_report_ready(options, call.greeting.peer.text);
+        notify_ready_fd(options->ready_fd, call.greeting.peer.text, true);
         print_check(&callee, &call.greeting);
     }
     call_end(&call);

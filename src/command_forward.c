@@ -60,7 +60,7 @@ static enum kith_error call_for(struct forward *forward, struct connection *conn
                   "once it does, send SIGHUP");
         return ERR_REMOVED;
     }
-    error = call_peer(&call, &forward->setup, &callee, false);
+    error = call_peer(&call, &forward->setup.calls, &callee, false);
     if (error == OK)
         error =
             registry_open(&forward->daemon.registry, connection, callee.key, callee.name, call.fd);
@@ -118,7 +118,7 @@ static void end_if_other(struct connection *connection, void *context)
 static void reload(struct daemon *daemon)
 {
     struct forward *forward = daemon->hooks->context;
-    const char *peer = daemon->options->arguments[1];
+    const char *peer = forward->setup.options->arguments[1];
     struct callee callee = {.name = ""};
     bool gone = false;
 
@@ -145,7 +145,7 @@ static void confine(struct daemon *daemon)
         .resolves = may_move || address_has_name(&forward->callee.address),
         .connects = true,
         .port = may_move ? 0 : (uint16_t)strtoul(forward->callee.address.port, NULL, 10),
-        .binds = daemon->options->source != NULL,
+        .binds = forward->setup.options->source != NULL,
         .removes = daemon->listeners.local.path[0] != '\0' ? daemon->listeners.local.path : NULL,
     };
 
@@ -197,11 +197,12 @@ enum kith_error command_forward(const struct options *options)
         .run = run,
         .reload = reload,
     };
+    const struct daemon_terms terms = setup_daemon_terms(options);
     int number = 0;
     enum kith_error error = prepare(&forward, options);
 
     if (error == OK)
-        error = daemon_run(&forward.daemon, &hooks, options, &number);
+        error = daemon_run(&forward.daemon, &hooks, &terms, &number);
     net_listeners_close(&forward.daemon.listeners);
     if (error == ERR_SIGNAL)
         signals_end_by(number);

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "log.h"
+#include "notify.h"
 #include "pipe.h"
 #include "reception.h"
 #include "refusals.h"
@@ -42,7 +43,7 @@ static enum kith_error take_one(struct setup *setup, struct net_listeners *liste
     enum kith_error error;
     int problem;
 
-    setup_report_ready(setup->options, listeners->text);
+    notify_ready_fd(setup->options->ready_fd, listeners->text, true);
     setup_confine(setup, SANDBOX_LISTEN, &nothing);
     refusals_init(&refusals, "listen", listeners->text, NULL);
     setup->rules.admit = admit;

@@ -94,7 +94,7 @@ static enum kith_error greet(struct daemon *daemon, struct connection *connectio
                              struct session_keys *keys)
 {
     struct serve *serve = daemon->hooks->context;
-    int64_t deadline_ms = clock_deadline_ms(daemon->options->handshake_timeout_ms);
+    int64_t deadline_ms = clock_deadline_ms(serve->setup.options->handshake_timeout_ms);
     struct greeting greeting;
     char name[NAME_SIZE];
     enum kith_error error = OK;
@@ -102,8 +102,8 @@ static enum kith_error greet(struct daemon *daemon, struct connection *connectio
     greeting_listen(&greeting, &serve->setup.rules, connection->fd, &connection->from, deadline_ms);
     greeting.caller = connection;
     connection->owner = serve;
-    if (daemon->options->accept_proxy != NULL &&
-        source_list_holds(daemon->options->accept_proxy,
+    if (serve->setup.options->accept_proxy != NULL &&
+        source_list_holds(serve->setup.options->accept_proxy,
                           (const struct sockaddr *)&connection->from.address)) {
         error = proxy_read(connection->fd, deadline_ms, &greeting.peer);
         if (error == OK)
@@ -240,7 +240,7 @@ static void run(struct daemon *daemon, struct connection *connection)
 
     if (greet(daemon, connection, &keys) != OK)
         return;
-    if (daemon->options->program != NULL)
+    if (serve->setup.options->program != NULL)
         join_program(serve, connection, &keys);
     else
         join_target(serve, connection, &keys);
@@ -290,7 +290,7 @@ static void confine(struct daemon *daemon)
         .port = (uint16_t)strtoul(serve->target.port, NULL, 10),
     };
 
-    if (daemon->options->program != NULL)
+    if (serve->setup.options->program != NULL)
         log_event(LOG_SUMMARY, "sandbox", NULL, "none, since programs are started", NULL);
     else
         setup_confine(&serve->setup, SANDBOX_DAEMON, &needs);
@@ -306,7 +306,7 @@ static void announce(struct daemon *daemon)
     unsigned long port = strtoul(serve->target.port, NULL, 10);
     char words[32] = "dial";
 
-    if (daemon->options->program == NULL && serve->target.path[0] == '\0')
+    if (serve->setup.options->program == NULL && serve->target.path[0] == '\0')
         (void)snprintf(words, sizeof(words), "forward %lu", port < 1024 ? 0 : port);
     setup_announce(&serve->setup, "serve", &daemon->listeners, &serve->asked, words);
     setup_warn_of_path("serve", serve->target.path);
@@ -327,11 +327,7 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
     error = setup_begin(&serve->setup, options, NULL);
     if (error == OK)
         error = setup_choose_peers(&serve->setup, "serve", &serve->chosen);
-    if (error == OK) {
-        error = replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
-        if (error != OK)
-            (void)setup_complain(error, "serve", NULL, NULL);
-    }
+    replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
     if (error == OK)
         error = setup_take_listeners("serve", &serve->daemon.listeners);
     if (error == OK)
@@ -358,6 +354,7 @@ enum kith_error command_serve(const struct options *options)
         .run = run,
         .reload = reload,
     };
+    const struct daemon_terms terms = setup_daemon_terms(options);
     int number = 0;
     enum kith_error error = prepare(&serve, options);
 
@@ -365,7 +362,7 @@ enum kith_error command_serve(const struct options *options)
     serve.setup.rules.admit_context = &serve;
     serve.setup.rules.heard = heard;
     if (error == OK)
-        error = daemon_run(&serve.daemon, &hooks, options, &number);
+        error = daemon_run(&serve.daemon, &hooks, &terms, &number);
     net_listeners_close(&serve.daemon.listeners);
     if (error == ERR_SIGNAL)
         signals_end_by(number);

@@ -19,7 +19,6 @@
 #include "memory.h"
 #include "notify.h"
 #include "program.h"
-#include "setup.h"
 #include "signals.h"
 #include "who.h"
 
@@ -113,7 +112,7 @@ static void say_drain(struct daemon *daemon)
         (void)snprintf(why, sizeof(why), "no new calls; no channel is open");
     else
         (void)snprintf(why, sizeof(why), "no new calls; waiting for %s, at most %.6g s", channels,
-                       (double)daemon->options->drain_timeout_ms / 1e3);
+                       (double)daemon->terms->drain_timeout_ms / 1e3);
     log_event(LOG_NOTE, daemon->hooks->what, daemon->listeners.text, why,
               count == 0 ? NULL : "a second signal quits");
 }
@@ -127,7 +126,7 @@ static void begin_drain(struct loop *loop, int number)
         return;
     }
     loop->ending = number;
-    loop->drain_deadline_ms = clock_deadline_ms(daemon->options->drain_timeout_ms);
+    loop->drain_deadline_ms = clock_deadline_ms(daemon->terms->drain_timeout_ms);
     notify("STOPPING=1\nSTATUS=no new calls; waiting for the channels that are open");
     workers_stop(&daemon->workers);
     net_listeners_close(&daemon->listeners);
@@ -246,12 +245,12 @@ static void set_apart_callers(struct registry_limits *limits, size_t descriptors
 /* The limit on descriptors is raised, but not for programs, which would inherit it. */
 static enum kith_error set_limits(struct daemon *daemon)
 {
-    const struct options *options = daemon->options;
+    const struct daemon_terms *terms = daemon->terms;
     struct registry_limits limits = {
-        .connections = capacity_find((size_t)daemon->hooks->descriptors, options->program == NULL),
-        .per_peer = options->max_per_peer,
+        .connections = capacity_find((size_t)daemon->hooks->descriptors, !terms->starts_programs),
+        .per_peer = terms->max_per_peer,
         .evicts = daemon->hooks->faces_network,
-        .pending = options->max_pending != 0 ? options->max_pending : daemon->hooks->pending,
+        .pending = terms->max_pending != 0 ? terms->max_pending : daemon->hooks->pending,
     };
 
     if (limits.connections == 0) {
@@ -261,10 +260,10 @@ static enum kith_error set_limits(struct daemon *daemon)
     }
     if (daemon->hooks->faces_network)
         set_apart_callers(&limits, (size_t)daemon->hooks->descriptors);
-    if (options->max_connections > limits.connections)
+    if (terms->max_connections > limits.connections)
         say_capacity(daemon, limits.connections);
-    else if (options->max_connections != 0)
-        limits.connections = options->max_connections;
+    else if (terms->max_connections != 0)
+        limits.connections = terms->max_connections;
     if (limits.per_peer == 0)
         limits.per_peer = limits.connections;
     /* Neither one address nor one key takes the places of all. */
@@ -386,20 +385,20 @@ static enum kith_error prepare(struct loop *loop)
 
     loop->signal_fd = signals_start();
     if (loop->signal_fd < 0 || prepare_workers(daemon) != OK)
-        return setup_complain(ERR_SYSTEM, daemon->hooks->what, daemon->listeners.text,
-                              strerror(errno));
+        return log_failure(LOG_ERROR, daemon->hooks->what, daemon->listeners.text, ERR_SYSTEM,
+                           strerror(errno), NULL);
     notify_open();
     return set_limits(daemon);
 }
 
 enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hooks,
-                           const struct options *options, int *number)
+                           const struct daemon_terms *terms, int *number)
 {
     struct loop loop = {.daemon = daemon};
     enum kith_error error;
 
     daemon->hooks = hooks;
-    daemon->options = options;
+    daemon->terms = terms;
     refusals_init(&daemon->refusals, hooks->what, daemon->listeners.text, wake);
     memory_be_modest();
     error = prepare(&loop);
@@ -414,12 +413,13 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
         return error;
     }
     hooks->announce(daemon);
-    setup_report_ready(options, daemon->listeners.text);
+    notify_ready_fd(terms->ready_fd, daemon->listeners.text, false);
     notify_ready(daemon->listeners.text);
     while (error == OK && !is_over(&loop))
         error = attend(&loop);
     if (error != OK)
-        (void)setup_complain(error, hooks->what, daemon->listeners.text, strerror(errno));
+        (void)log_failure(LOG_ERROR, hooks->what, daemon->listeners.text, error, strerror(errno),
+                          NULL);
     *number = loop.ending;
     return finish(&loop, error);
 }
@@ -438,9 +438,9 @@ enum kith_error daemon_pump(struct daemon *daemon, struct connection *connection
 {
     enum kith_error error;
 
-    error = channel_start(&pump->channel, keys, daemon->options->max_message_size);
+    error = channel_start(&pump->channel, keys, daemon->terms->max_message_size);
     session_keys_wipe(keys);
-    pump->idle_timeout_ms = daemon->options->idle_timeout_ms;
+    pump->idle_timeout_ms = daemon->terms->idle_timeout_ms;
     pump->progress = count_bytes;
     pump->progress_context = connection;
     pump->quiet = memory_rest_stack;

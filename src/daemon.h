@@ -11,7 +11,6 @@
 #include "error.h"
 #include "keeper.h"
 #include "net.h"
-#include "options.h"
 #include "pump.h"
 #include "refusals.h"
 #include "registry.h"
@@ -41,9 +40,21 @@ struct daemon_hooks {
     void (*reload)(struct daemon *daemon);
 };
 
+/* What the user has set, of what serve and forward share. */
+struct daemon_terms {
+    size_t max_connections; /* 0: as many as there are descriptors for */
+    size_t max_per_peer;    /* 0: as many */
+    size_t max_pending;     /* 0: the daemon's default */
+    size_t max_message_size;
+    int64_t idle_timeout_ms;
+    int64_t drain_timeout_ms;
+    int ready_fd; /* -1 for none */
+    bool starts_programs;
+};
+
 struct daemon {
     const struct daemon_hooks *hooks;
-    const struct options *options;
+    const struct daemon_terms *terms;
     struct net_listeners listeners;
     struct registry registry;
     struct workers workers;
@@ -57,7 +68,7 @@ struct daemon {
  * is_in_use then, nothing may be freed.
  */
 must_check enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hooks,
-                                      const struct options *options, int *number);
+                                      const struct daemon_terms *terms, int *number);
 
 /*
  * For hooks: pump a channel that the connection has, count its bytes for all to see, and say how

@@ -1,7 +1,9 @@
 /*
- * Owns the use of what others share. Must never wait without a deadline, nor change the mode of a
- * descriptor that was given to us.
+ * Owns the making of pipes, and the use of what others share. Must never wait without a deadline,
+ * change the mode of a descriptor that was given to us, nor make one that a program inherits which
+ * another thread starts meanwhile.
  */
+#define _GNU_SOURCE /* pipe2 */
 #include "descriptor.h"
 
 #include <errno.h>
@@ -18,6 +20,26 @@
 #endif
 
 #include "clock.h"
+
+#ifdef SOCK_CLOEXEC /* whoever has that has pipe2 */
+#define pipe_new(ends) pipe2((ends), O_CLOEXEC)
+#else
+#define pipe_new(ends) pipe(ends)
+#endif
+
+bool descriptor_pipe(int ends[static 2])
+{
+    return pipe_new(ends) == 0 && fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0 &&
+           fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0;
+}
+
+bool descriptor_set_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
+           fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+}
 
 static bool is_same_file(const struct stat *a, const struct stat *b)
 {

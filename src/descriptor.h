@@ -1,6 +1,6 @@
 /*
- * A descriptor that other programs have as well: used without blocking, and without changing its
- * mode, on which they rely.
+ * Pipes and modes; and a descriptor that other programs have as well: used without blocking, and
+ * without changing its mode, on which they rely.
  */
 #ifndef KITH_DESCRIPTOR_H
 #define KITH_DESCRIPTOR_H
@@ -14,6 +14,12 @@
 #ifndef PIPE_BUF
 #define PIPE_BUF _POSIX_PIPE_BUF
 #endif
+
+/* A pipe, closed on exec. False with errno. */
+bool descriptor_pipe(int ends[static 2]);
+
+/* Make one that is ours alone non-blocking and closed on exec. False with errno. */
+bool descriptor_set_nonblocking(int fd);
 
 /*
  * The same FIFO or terminal in a non-blocking mode of our own, closed on exec; direction is

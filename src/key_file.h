@@ -10,7 +10,8 @@
 
 #include "error.h"
 
-#define KEY_FILE_MAX 16384 /* bytes in a key file */
+#define KEY_FILE_MAX 16384  /* bytes in a key file */
+#define FILE_PATH_SIZE 4096 /* room for the path of one, and its NUL */
 
 struct key_file {
     char *text; /* len bytes and a NUL; belongs to this struct */

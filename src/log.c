@@ -278,6 +278,17 @@ void log_event(enum log_level level, const char *what, const char *which, const 
     emit(&line, level);
 }
 
+enum kith_error log_failure(enum log_level level, const char *what, const char *which,
+                            enum kith_error error, const char *detail, const char *hint)
+{
+    char why[256];
+
+    (void)snprintf(why, sizeof(why), "%s%s%s", error_text(error), detail != NULL ? ": " : "",
+                   detail != NULL ? detail : "");
+    log_event(level, what, which, why, hint != NULL ? hint : error_hint(error));
+    return error;
+}
+
 void log_fields(enum log_level level, const char *what, const char *which, const char *why, ...)
 {
     struct line line;

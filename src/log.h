@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "error.h"
+
 enum log_level {
     LOG_ERROR,   /* always shown */
     LOG_NOTE,    /* warnings, and what a user should see: hidden by -q */
@@ -35,6 +37,13 @@ bool log_enabled(enum log_level level);
  */
 void log_event(enum log_level level, const char *what, const char *which, const char *why,
                const char *hint);
+
+/*
+ * A failure: what the error says, and detail (or NULL) after it; hint NULL is the error's own.
+ * Returns the error.
+ */
+enum kith_error log_failure(enum log_level level, const char *what, const char *which,
+                            enum kith_error error, const char *detail, const char *hint);
 
 /*
  * The same with more named values: pairs of (const char *name, const char *value), a NULL name

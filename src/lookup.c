@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "descriptor.h"
 #include "line.h"
-#include "net_socket.h"
 #include "protect.h"
 #include "resolve.h"
 #include "sandbox.h"
@@ -161,8 +161,8 @@ static void live(int line)
     for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; standard++)
         protect_vacate(standard);
     protect_close_all_but(&line, 1);
-    if (!net_pipe(children.news) || !net_set_nonblocking(children.news[0]) ||
-        !net_set_nonblocking(children.news[1]))
+    if (!descriptor_pipe(children.news) || !descriptor_set_nonblocking(children.news[0]) ||
+        !descriptor_set_nonblocking(children.news[1]))
         return;
     news_of_ends = children.news[1];
     (void)sigaction(SIGCHLD, &note, NULL);
@@ -184,7 +184,7 @@ enum kith_error lookup_start(void)
         _exit(0);
     }
     (void)close(ends[1]);
-    if (process > 0 && net_set_nonblocking(ends[0])) {
+    if (process > 0 && descriptor_set_nonblocking(ends[0])) {
         resolve_by(ends[0]);
         return OK;
     }

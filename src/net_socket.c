@@ -1,8 +1,8 @@
 /*
- * Owns the making of descriptors, and the options of sockets. Must never make one that blocks, or
+ * Owns the making of sockets, and their options. Must never make one that blocks, or
  * that a program which is started meanwhile inherits.
  */
-#define _GNU_SOURCE /* accept4, pipe2, struct tcp_info */
+#define _GNU_SOURCE /* accept4, struct tcp_info */
 #include "net_socket.h"
 
 #include <errno.h>
@@ -16,6 +16,8 @@
 #ifdef __linux__
 #include <linux/sockios.h>
 #endif
+
+#include "descriptor.h"
 
 /* A vanished peer that owes us nothing: probed after 30 s, each 10 s, given up after 3 probes. */
 #define KEEPALIVE_IDLE_S 30
@@ -33,14 +35,6 @@
 #define INHERITED false
 #endif
 
-bool net_set_nonblocking(int fd)
-{
-    int flags = fcntl(fd, F_GETFL);
-
-    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
-           fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
-}
-
 /*
  * Where the system can, a descriptor is closed on exec from the start: another thread may start a
  * program at any time.
@@ -48,11 +42,9 @@ bool net_set_nonblocking(int fd)
 #ifdef SOCK_CLOEXEC
 #define NEW_SOCKET (SOCK_CLOEXEC | SOCK_NONBLOCK)
 #define accept_new(listener, address, len) accept4((listener), (address), (len), NEW_SOCKET)
-#define pipe_new(ends) pipe2((ends), O_CLOEXEC)
 #else
 #define NEW_SOCKET 0
 #define accept_new(listener, address, len) accept((listener), (address), (len))
-#define pipe_new(ends) pipe(ends)
 #endif
 
 int net_socket(int family)
@@ -60,7 +52,7 @@ int net_socket(int family)
     int fd = socket(family, SOCK_STREAM | NEW_SOCKET, 0);
     int saved;
 
-    if (fd < 0 || NEW_SOCKET != 0 || net_set_nonblocking(fd))
+    if (fd < 0 || NEW_SOCKET != 0 || descriptor_set_nonblocking(fd))
         return fd;
     saved = errno;
     (void)close(fd);
@@ -77,7 +69,7 @@ int net_take_call(int listener, struct sockaddr *from, socklen_t *len)
         *len = size;
         fd = accept_new(listener, from, len);
     } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
-    if (fd >= 0 && NEW_SOCKET == 0 && !net_set_nonblocking(fd)) {
+    if (fd >= 0 && NEW_SOCKET == 0 && !descriptor_set_nonblocking(fd)) {
         (void)close(fd);
         return -1;
     }
@@ -94,12 +86,6 @@ const char *net_reason(int system_errno, const struct sockaddr *address)
         IN6_IS_ADDR_LINKLOCAL(&ipv6->sin6_addr))
         return "a link-local address needs its zone, as in [fe80::1%eth0]:9000";
     return strerror(system_errno);
-}
-
-bool net_pipe(int ends[static 2])
-{
-    return pipe_new(ends) == 0 && fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0 &&
-           fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0;
 }
 
 void net_set_option(int fd, int level, int name, int value)

@@ -1,5 +1,5 @@
 /*
- * Sockets and pipes as descriptors: how each is made, and how a connection is set up.
+ * Sockets as descriptors: how one is made, and how a connection is set up.
  */
 #ifndef KITH_NET_SOCKET_H
 #define KITH_NET_SOCKET_H
@@ -17,12 +17,6 @@ int net_take_call(int listener, struct sockaddr *from, socklen_t *len);
 
 /* Why an address could not be listened on or called: a constant, or what strerror gave. */
 const char *net_reason(int system_errno, const struct sockaddr *address);
-
-/* A pipe, closed on exec. False with errno. */
-bool net_pipe(int ends[static 2]);
-
-/* Make a descriptor non-blocking and closed on exec. False with errno. */
-bool net_set_nonblocking(int fd);
 
 /* Set an option of a socket, if the system can. */
 void net_set_option(int fd, int level, int name, int value);

@@ -16,10 +16,12 @@
 
 #include "bytes.h"
 #include "clock.h"
-#include "net_socket.h"
+#include "descriptor.h"
+#include "log.h"
+#include "protect.h"
 
-#define FIRST_FD 3 /* SD_LISTEN_FDS_START */
-#define STATE_SIZE (4 * ADDRESS_TEXT_SIZE + 48)
+#define STATE_SIZE 2048    /* the longest address, escaped, and some words */
+#define READY_WAIT_MS 1000 /* until a --ready-fd that takes nothing is given up */
 
 static int supervisor = -1;     /* a socket that is connected to it, once there is one */
 static char untold[STATE_SIZE]; /* the state that it did not take yet, or "" */
@@ -41,7 +43,7 @@ void notify_open(void)
     supervisor = socket(AF_UNIX, SOCK_DGRAM, 0);
     if (supervisor < 0)
         return;
-    if (net_set_nonblocking(supervisor) &&
+    if (descriptor_set_nonblocking(supervisor) &&
         connect(supervisor, (struct sockaddr *)&to,
                 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) == 0)
         return;
@@ -75,7 +77,7 @@ void notify(const char *state)
 
 void notify_ready(const char *address)
 {
-    char state[STATE_SIZE], shown[4 * ADDRESS_TEXT_SIZE];
+    char state[STATE_SIZE], shown[STATE_SIZE - 48];
 
     /* A path may have a newline in it, behind which another state would begin. */
     (void)snprintf(state, sizeof(state), "READY=1\nSTATUS=listening on %s",
@@ -91,55 +93,16 @@ void notify_reloading(void)
     notify(state);
 }
 
-static bool listens(int fd)
+void notify_ready_fd(int fd, const char *address, bool standard_in_use)
 {
-    int value = 0;
-    socklen_t len = sizeof(value);
+    char line[STATE_SIZE];
+    int len = snprintf(line, sizeof(line), "%s\n", address);
 
-    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) == 0 && value != 0;
-}
-
-/* A number of the environment, or 0. */
-static long number(const char *name)
-{
-    const char *value = getenv(name);
-
-    return value == NULL ? 0 : strtol(value, NULL, 10);
-}
-
-size_t notify_passed(int fds[static NET_LISTENERS_MAX + 1])
-{
-    long passed = number("LISTEN_PID") == (long)getpid() ? number("LISTEN_FDS") : 0;
-    size_t count = 0;
-
-    while (count < NET_LISTENERS_MAX + 1 && (long)count < passed) {
-        fds[count] = FIRST_FD + (int)count;
-        count++;
-    }
-    return count;
-}
-
-enum kith_error notify_take_listeners(struct net_listeners *listeners)
-{
-    int fds[NET_LISTENERS_MAX + 1];
-    size_t count = notify_passed(fds);
-
-    memset(listeners, 0, sizeof(*listeners));
-    if (count == 0)
-        return OK;
-    if (count > NET_LISTENERS_MAX)
-        return ERR_BIND;
-    for (size_t i = 0; i < count; i++) {
-        int fd = fds[i];
-
-        if (!listens(fd) || !net_set_nonblocking(fd))
-            return ERR_BIND;
-        net_tune(fd);
-        listeners->fds[listeners->count++] = fd;
-    }
-    net_describe_listener(listeners);
-    (void)unsetenv("LISTEN_PID");
-    (void)unsetenv("LISTEN_FDS");
-    (void)unsetenv("LISTEN_FDNAMES");
-    return OK;
+    if (fd < 0)
+        return;
+    if (!descriptor_write_by(fd, line, (size_t)len, clock_deadline_ms(READY_WAIT_MS)))
+        log_event(LOG_NOTE, "ready-fd", NULL,
+                  errno == EAGAIN ? "nobody reads there" : "cannot write to it", NULL);
+    if (fd != STDERR_FILENO && (fd > STDERR_FILENO || !standard_in_use))
+        protect_vacate(fd);
 }

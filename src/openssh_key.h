@@ -11,7 +11,7 @@
 
 #include "bytes.h"
 #include "error.h"
-#include "key_text.h"
+#include "pem.h"
 
 #define OPENSSH_ED25519 "ssh-ed25519"
 

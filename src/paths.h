@@ -7,8 +7,7 @@
 #include <stddef.h>
 
 #include "error.h"
-
-#define FILE_PATH_SIZE 4096
+#include "key_file.h"
 
 /*
  * The path of the identity or the peers file: given on the command line (or NULL), else by

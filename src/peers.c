@@ -11,6 +11,7 @@
 
 #include "key_text.h"
 #include "peers_options.h"
+#include "pem.h"
 
 /* A peer while the file is read, with the line it came from. */
 struct entry {

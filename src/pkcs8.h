@@ -10,7 +10,7 @@
 #include "bytes.h"
 #include "crypto.h"
 #include "error.h"
-#include "key_text.h"
+#include "pem.h"
 
 /* Room for a private key in PEM, its NUL included. */
 #define PKCS8_PEM_SIZE 128

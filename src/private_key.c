@@ -7,6 +7,7 @@
 #include "key_file.h"
 #include "key_text.h"
 #include "openssh_key.h"
+#include "pem.h"
 #include "pkcs8.h"
 
 /* PEM, by its label. */

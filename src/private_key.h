@@ -13,7 +13,7 @@
 
 /*
  * Find the seed in len bytes of text, whatever of the known forms it is in. Blanks, CRLF and a
- * missing last newline are forgiven, and PEM may have lost its line breaks (key_text.h). ask (with
+ * missing last newline are forgiven, and PEM may have lost its line breaks (pem.h). ask (with
  * context) is called for an encrypted PKCS#8 key. On error the seed is wiped: ERR_FILE_TOO_LARGE
  * over KEY_FILE_MAX, ERR_FILE_NUL, ERR_FILE_EMPTY, ERR_KEY_FORMAT (also for several keys),
  * ERR_KEY_FRAME, ERR_KEY_PUBLIC,

@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 #endif
 
+#include "descriptor.h"
 #include "net_socket.h"
 #include "protect.h"
 #include "signals.h"
@@ -104,11 +105,11 @@ static bool make_pipe(int *ours_fd, int *other_fd, int ours)
 {
     int ends[2];
 
-    if (!net_pipe(ends))
+    if (!descriptor_pipe(ends))
         return false;
     *ours_fd = ends[ours];
     *other_fd = ends[1 - ours];
-    return net_set_nonblocking(*ours_fd);
+    return descriptor_set_nonblocking(*ours_fd);
 }
 
 /* What the child needs to become the program. */

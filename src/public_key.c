@@ -10,6 +10,7 @@
 #include "key_file.h"
 #include "key_text.h"
 #include "openssh_key.h"
+#include "pem.h"
 #include "pkcs8.h"
 
 /* Every blob begins with the length of a short string: three zero bytes. */

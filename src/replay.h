@@ -9,10 +9,9 @@
 #include <stdint.h>
 
 #include "crypto.h"
-#include "error.h"
 
-/* Make the cache of this process; a hello is remembered for fresh_ms. ERR_MEMORY. */
-must_check enum kith_error replay_start(int64_t fresh_ms);
+/* Remember each hello for fresh_ms from here on. Before any thread. */
+void replay_start(int64_t fresh_ms);
 
 /*
  * Enter the digest of a hello that has been verified as a known peer's. False if it was entered

@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "descriptor.h"
 #include "line.h"
-#include "net_socket.h"
 #include "protect.h"
 
 #define ADDRESSES_MAX 32 /* of one name that are of use */
@@ -179,7 +179,7 @@ static enum kith_error ask(struct resolve_question *question, int64_t deadline_m
     pid_t child = 0;
     int ends[2];
 
-    if (!net_pipe(ends))
+    if (!descriptor_pipe(ends))
         return ERR_SYSTEM;
     if (helper >= 0)
         error = ask_helper(question, ends[1], deadline_ms);

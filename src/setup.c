@@ -17,11 +17,9 @@
 #include "key_file.h"
 #include "log.h"
 #include "lookup.h"
-#include "notify.h"
+#include "passed.h"
 #include "protect.h"
 #include "zone.h"
-
-#define READY_WAIT_MS 1000 /* until a --ready-fd that takes nothing is given up */
 
 /* The files that a reload reads again: peers, and what --peer and PEER name. */
 static void list_files(struct setup *setup, const char *peer)
@@ -62,7 +60,7 @@ static enum kith_error close_inherited(const struct setup *setup)
             return setup_complain(ERR_FILE_MISSING, "descriptor", paths[i], "it is not open");
         keep[count++] = fd;
     }
-    count += notify_passed(keep + count);
+    count += net_passed(keep + count);
     for (size_t i = 0; i < count; i++) { /* who closes it first leaves the other somebody else's */
         if (keep[i] >= 0 && keep[i] == options->ready_fd)
             return setup_complain(ERR_USAGE, "--ready-fd", NULL, "it has another use");
@@ -96,6 +94,11 @@ static void set_rules(struct setup *setup)
         .max_handshake_age_ms = (uint64_t)options->max_handshake_age_ms,
     };
     setup->rules.signer = &setup->keeper.signer;
+    setup->calls = (struct call_terms){
+        .net = &setup->net,
+        .rules = &setup->rules,
+        .timeout_ms = options->handshake_timeout_ms,
+    };
 }
 
 static int open_by_keeper(void *keeper, const char *path)
@@ -305,12 +308,7 @@ void setup_report_reload(const struct setup *setup, const char *what, const char
 enum kith_error setup_complain(enum kith_error error, const char *what, const char *which,
                                const char *why)
 {
-    char reason[256];
-
-    (void)snprintf(reason, sizeof(reason), "%s%s%s", error_text(error), why != NULL ? ": " : "",
-                   why != NULL ? why : "");
-    log_event(LOG_ERROR, what, which, reason, error_hint(error));
-    return error;
+    return log_failure(LOG_ERROR, what, which, error, why, NULL);
 }
 
 enum kith_error setup_parse_address(struct address *address, const char *what, const char *text,
@@ -326,7 +324,7 @@ enum kith_error setup_parse_address(struct address *address, const char *what, c
 
 enum kith_error setup_take_listeners(const char *what, struct net_listeners *listeners)
 {
-    enum kith_error error = notify_take_listeners(listeners);
+    enum kith_error error = net_take_passed(listeners);
 
     if (error == OK)
         return OK;
@@ -400,25 +398,16 @@ void setup_end(struct setup *setup)
     who_free(&setup->who);
 }
 
-/* Whether a descriptor has another use than --ready-fd. */
-static bool is_needed(const struct options *options, int fd)
+struct daemon_terms setup_daemon_terms(const struct options *options)
 {
-    bool is_daemon = (options->command & FOR_DAEMONS) != 0;
-
-    return fd == STDERR_FILENO || (fd < STDERR_FILENO && !is_daemon);
-}
-
-void setup_report_ready(const struct options *options, const char *address)
-{
-    char line[ADDRESS_TEXT_SIZE + 1];
-    int len = snprintf(line, sizeof(line), "%s\n", address);
-
-    if (options->ready_fd < 0)
-        return;
-    if (!descriptor_write_by(options->ready_fd, line, (size_t)len,
-                             clock_deadline_ms(READY_WAIT_MS)))
-        log_event(LOG_NOTE, "ready-fd", NULL,
-                  errno == EAGAIN ? "nobody reads there" : "cannot write to it", NULL);
-    if (!is_needed(options, options->ready_fd))
-        protect_vacate(options->ready_fd);
+    return (struct daemon_terms){
+        .max_connections = options->max_connections,
+        .max_per_peer = options->max_per_peer,
+        .max_pending = options->max_pending,
+        .max_message_size = options->max_message_size,
+        .idle_timeout_ms = options->idle_timeout_ms,
+        .drain_timeout_ms = options->drain_timeout_ms,
+        .ready_fd = options->ready_fd,
+        .starts_programs = options->program != NULL,
+    };
 }

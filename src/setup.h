@@ -5,6 +5,8 @@
 #ifndef KITH_SETUP_H
 #define KITH_SETUP_H
 
+#include "call.h"
+#include "daemon.h"
 #include "error.h"
 #include "greeting.h"
 #include "keeper.h"
@@ -20,7 +22,7 @@ struct setup {
     struct who who;
     struct net_options net;
     struct greeting_rules rules;
-    bool confines_calls; /* a call confines us once it is connected: no other one follows */
+    struct call_terms calls;
     char identity_path[FILE_PATH_SIZE];
     char peers_path[FILE_PATH_SIZE];
     const char *peer;                       /* PEER, of a command that has one, or NULL */
@@ -104,10 +106,7 @@ void setup_dismiss_keeper(struct setup *setup);
 /* Let the keeper go and free; fine twice. */
 void setup_end(struct setup *setup);
 
-/*
- * Write the line that --ready-fd asks for, and close the descriptor, unless it is stderr, or the
- * stdin or stdout of a command that uses them. Nothing without the option.
- */
-void setup_report_ready(const struct options *options, const char *address);
+/* What the options say to a daemon. */
+struct daemon_terms setup_daemon_terms(const struct options *options);
 
 #endif

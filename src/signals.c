@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
-#include "net_socket.h"
+#include "descriptor.h"
 
 #define LEAVING_S 2
 #define INSISTING_S 3
@@ -152,9 +152,9 @@ void signals_note(int number)
 
 int signals_start(void)
 {
-    if (!net_pipe(ends))
+    if (!descriptor_pipe(ends))
         return -1;
-    if (!net_set_nonblocking(ends[0]) || !net_set_nonblocking(ends[1]))
+    if (!descriptor_set_nonblocking(ends[0]) || !descriptor_set_nonblocking(ends[1]))
         return -1;
     for (size_t i = 0; i < HANDLED; i++) {
         if (ends_us(handled[i]))

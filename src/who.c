@@ -13,7 +13,6 @@
 #include "identity.h"
 #include "key_file.h"
 #include "log.h"
-#include "paths.h"
 
 #define LOCATION_SIZE (FILE_PATH_SIZE + 24)
 

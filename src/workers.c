@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "descriptor.h"
 #include "log.h"
 #include "memory.h"
 #include "net_socket.h"
@@ -213,7 +214,7 @@ static bool add_thread(struct workers *workers)
 enum kith_error workers_prepare(struct workers *workers, const struct workers_task *task)
 {
     workers->task = *task;
-    if (!net_pipe(workers->stop) || pthread_mutex_init(&workers->lock, NULL) != 0 ||
+    if (!descriptor_pipe(workers->stop) || pthread_mutex_init(&workers->lock, NULL) != 0 ||
         pthread_cond_init(&workers->turn_free, NULL) != 0 ||
         pthread_attr_init(&workers->attributes) != 0)
         return ERR_SYSTEM;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "descriptor.h"
 #include "net_socket.h"
 #include "proxy_protocol.h"
 
@@ -57,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > INPUT_MAX)
         return 0;
     require(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-    require(net_set_nonblocking(ends[0]) && net_set_nonblocking(ends[1]));
+    require(descriptor_set_nonblocking(ends[0]) && descriptor_set_nonblocking(ends[1]));
     require(send(ends[1], data, size, 0) == (ssize_t)size);
     require(shutdown(ends[1], SHUT_WR) == 0);
     error = proxy_read(ends[0], clock_deadline_ms(60000), &peer);

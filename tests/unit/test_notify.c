@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "notify.h"
+#include "passed.h"
 #include "tap.h"
 
 #define FIRST_FD 3
@@ -173,7 +174,7 @@ static int take(long pid_offset, long count, int listening, int streams)
         place(FIRST_FD + i, i < streams ? SOCK_STREAM : SOCK_DGRAM, i < listening);
     set_number("LISTEN_PID", (long)getpid() + pid_offset);
     set_number("LISTEN_FDS", count);
-    if (notify_take_listeners(&listeners) != OK)
+    if (net_take_passed(&listeners) != OK)
         return 9;
     for (taken = 0; taken < (int)listeners.count; taken++) {
         if (listeners.fds[taken] != FIRST_FD + taken ||

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "descriptor.h"
 #include "net_socket.h"
 #include "proxy_protocol.h"
 #include "tap.h"
@@ -87,7 +88,7 @@ static enum kith_error read_from(const char *said, size_t len, struct net_peer *
 
     *exact = false;
     *peer = address("127.0.0.1", 9);
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0 || !net_set_nonblocking(ends[0]))
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0 || !descriptor_set_nonblocking(ends[0]))
         return ERR_SYSTEM;
     if (send(ends[1], said, len, 0) != (ssize_t)len ||
         send(ends[1], BEHIND, sizeof(BEHIND), 0) != (ssize_t)sizeof(BEHIND))
@@ -200,7 +201,7 @@ static void test_cut(void)
     for (size_t len = 0; len < sizeof(whole) - 1; len++) {
         int ends[2];
 
-        if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0 || !net_set_nonblocking(ends[0]))
+        if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0 || !descriptor_set_nonblocking(ends[0]))
             break;
         if (send(ends[1], whole, len, 0) != (ssize_t)len)
             break;

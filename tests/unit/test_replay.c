@@ -101,7 +101,8 @@ static void test_stale(void)
 
     if (process == 0) {
         (void)alarm(30);
-        if (replay_start(20) != OK || !replay_enter(digest_at(1, somewhere)))
+        replay_start(20);
+        if (!replay_enter(digest_at(1, somewhere)))
             _exit(1);
         while (!replay_enter(digest_at(1, somewhere)))
             continue;
@@ -114,7 +115,7 @@ static void test_stale(void)
 int main(void)
 {
     test_stale();
-    CHECK(replay_start(3600 * 1000) == OK, "the memory can be had");
+    replay_start(3600 * 1000);
     test_once();
     test_full(elsewhere, "somewhere else");
     test_full(last, "at the end, which goes on at the start");
