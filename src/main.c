@@ -14,31 +14,33 @@
 #include "spelling.h"
 
 struct command {
-    const char *name;
-    const char *arguments;
+    struct command_form form;
     const char *summary;
-    unsigned bit;
-    int least; /* arguments */
-    int most;
     enum kith_error (*run)(const struct options *options);
 };
 
 static const struct command commands[] = {
-    {"keygen", "[FILE]", "make an identity: FILE (private) and FILE.pub", FOR_KEYGEN, 0, 1,
+    {{"keygen", "[FILE]", FOR_KEYGEN, 0, 1},
+     "make an identity: FILE (private) and FILE.pub",
      command_keygen},
-    {"pubkey", "[FILE]", "print the public key of a private or public key file", FOR_PUBKEY, 0, 1,
+    {{"pubkey", "[FILE]", FOR_PUBKEY, 0, 1},
+     "print the public key of a private or public key file",
      command_pubkey},
-    {"listen", "[HOST:]PORT", "wait for one known peer; stdin and stdout through the channel",
-     FOR_LISTEN, 1, 1, command_listen},
-    {"dial", "PEER", "call a known peer; stdin and stdout through the channel", FOR_DIAL, 1, 1,
+    {{"listen", "[HOST:]PORT", FOR_LISTEN, 1, 1},
+     "wait for one known peer; stdin and stdout through the channel",
+     command_listen},
+    {{"dial", "PEER", FOR_DIAL, 1, 1},
+     "call a known peer; stdin and stdout through the channel",
      command_dial},
-    {"serve", "[HOST:]PORT TARGET",
-     "each known peer that calls is joined to TARGET, or to a program", FOR_SERVE, 2, 2,
+    {{"serve", "[HOST:]PORT TARGET", FOR_SERVE, 2, 2},
+     "each known peer that calls is joined to TARGET, or to a program",
      command_serve},
-    {"forward", "LOCAL PEER", "each local connection to LOCAL is carried to PEER", FOR_FORWARD, 2,
-     2, command_forward},
-    {"check", "PEER", "is this peer there, and is it the one? Its handshake and nothing else",
-     FOR_CHECK, 1, 1, command_check},
+    {{"forward", "LOCAL PEER", FOR_FORWARD, 2, 2},
+     "each local connection to LOCAL is carried to PEER",
+     command_forward},
+    {{"check", "PEER", FOR_CHECK, 1, 1},
+     "is this peer there, and is it the one? Its handshake and nothing else",
+     command_check},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -48,7 +50,7 @@ static void print_help(void)
     (void)printf("kith: an encrypted pipe and port forwarder between peers who know each other's "
                  "keys\n\n");
     for (size_t i = 0; i < COMMANDS; i++)
-        (void)printf("  kith %-7s %-22s %s\n", commands[i].name, commands[i].arguments,
+        (void)printf("  kith %-7s %-22s %s\n", commands[i].form.name, commands[i].form.arguments,
                      commands[i].summary);
     (void)printf("\n  kith COMMAND --help, kith --version\n\n"
                  "PEER is WHO@HOST:PORT, or a name from the peers file whose line has addr.\n"
@@ -59,9 +61,9 @@ static void print_help(void)
 
 static void print_command_help(const struct command *command)
 {
-    (void)printf("usage: kith %s [options] %s\n%s\n\n", command->name, command->arguments,
+    (void)printf("usage: kith %s [options] %s\n%s\n\n", command->form.name, command->form.arguments,
                  command->summary);
-    options_print(command->bit);
+    options_print(command->form.bit);
 }
 
 /* What was printed has to arrive as well, and so has our last word. */
@@ -89,8 +91,7 @@ static enum exit_status run(const struct command *command, int argc, char **argv
     struct options options;
     enum kith_error error;
 
-    error = options_parse(&options, command->name, command->bit, command->least, command->most,
-                          argc, argv);
+    error = options_parse(&options, &command->form, argc, argv);
     if (error != OK)
         return error_exit_status(error);
     if (options.help) {
@@ -103,21 +104,34 @@ static enum exit_status run(const struct command *command, int argc, char **argv
     return error_exit_status(command->run(&options));
 }
 
-/* The command that is spelt nearly like this, or NULL. */
+/* What other programs call ours, and so who comes from them. */
+static const struct {
+    const char *word, *ours;
+} other_words[] = {
+    {"send", "dial PEER < FILE"},
+    {"put", "dial PEER < FILE"},
+    {"receive", "listen --recv-only PORT > FILE"},
+    {"recv", "listen --recv-only PORT > FILE"},
+    {"get", "listen --recv-only PORT > FILE"},
+    {"connect", "dial PEER"},
+    {"call", "dial PEER"},
+    {"ping", "check PEER"},
+    {"genkey", "keygen"},
+    {"tunnel", "forward LOCAL PEER"},
+};
+
+/* The command that is meant by a word which is none, or NULL. */
 static const char *guess(const char *name)
 {
-    const char *nearest = NULL;
-    size_t far = strlen(name) < 4 ? 2 : 3; /* and all of it is no guess any more */
+    struct spelling spelling = spelling_of(name);
 
-    for (size_t i = 0; i < COMMANDS; i++) {
-        size_t distance = spelling_distance(name, commands[i].name);
-
-        if (distance < far) {
-            far = distance;
-            nearest = commands[i].name;
-        }
+    for (size_t i = 0; i < sizeof(other_words) / sizeof(other_words[0]); i++) {
+        if (strcmp(name, other_words[i].word) == 0)
+            return other_words[i].ours;
     }
-    return nearest;
+    for (size_t i = 0; i < COMMANDS; i++)
+        spelling_try(&spelling, commands[i].form.name);
+    return spelling.nearest;
 }
 
 /* The first word that is a command, behind options that stand before it; or NULL. */
@@ -125,7 +139,7 @@ static const char *command_behind(int argc, char **argv)
 {
     for (int i = 2; i < argc; i++) {
         for (size_t j = 0; j < COMMANDS; j++) {
-            if (strcmp(argv[i], commands[j].name) == 0)
+            if (strcmp(argv[i], commands[j].form.name) == 0)
                 return argv[i];
         }
     }
@@ -149,28 +163,49 @@ static void complain(const char *name, int argc, char **argv)
     log_event(LOG_ERROR, name, NULL, "no such command", hint);
 }
 
-int main(int argc, char **argv)
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(name, commands[i].form.name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+static bool is_one_of(const char *word, const char *a, const char *b, const char *c)
+{
+    return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
+}
+
+/* The first word says what is to be done. */
+static enum exit_status do_as_told(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
+    bool help = is_one_of(name, "--help", "-h", "help");
+    const struct command *command = find(help && argc > 2 ? argv[2] : name);
 
+    if (help && argc < 3) {
+        print_help();
+    } else if (help && command != NULL) {
+        print_command_help(command);
+    } else if (is_one_of(name, "--version", "-V", "version")) {
+        (void)printf("kith %s\n", KITH_VERSION);
+    } else if (command != NULL) {
+        return run(command, argc - 1, argv + 1);
+    } else {
+        complain(help ? argv[2] : name, argc, argv);
+        return EXIT_USAGE;
+    }
+    return EXIT_WHOLE;
+}
+
+int main(int argc, char **argv)
+{
     if (!protect_standard_descriptors()) {
         log_event(LOG_ERROR, "descriptors", NULL, strerror(errno), "0 to 2 have to be open");
         return EXIT_LOCAL;
     }
     protect_process();
     signals_prepare();
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
-        print_help();
-        return (int)finish(EXIT_WHOLE);
-    }
-    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
-        (void)printf("kith %s\n", KITH_VERSION);
-        return (int)finish(EXIT_WHOLE);
-    }
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (strcmp(name, commands[i].name) == 0)
-            return (int)finish(run(&commands[i], argc - 1, argv + 1));
-    }
-    complain(name, argc, argv);
-    return (int)finish(EXIT_USAGE);
+    return (int)finish(do_as_told(argc, argv));
 }

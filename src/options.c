@@ -15,6 +15,7 @@
 #include "handshake.h"
 #include "log.h"
 #include "source_list.h"
+#include "spelling.h"
 
 #define FOR_PIPES (FOR_LISTEN | FOR_DIAL)
 #define FOR_CONNECTING (FOR_PIPES | FOR_CHECK | FOR_DAEMONS)
@@ -103,6 +104,8 @@ static const struct spec specs[] = {
     {0, "log-format", "FORMAT", "what goes to stderr: text or json", FOR_ALL, FORMAT, FIELD(json)},
     {'h', "help", NULL, "show this help", FOR_ALL, FLAG, FIELD(help)},
 };
+
+#define VERSION_HINT "see: kith --version"
 
 #define SPECS (sizeof(specs) / sizeof(specs[0]))
 #define LONG_BASE 256 /* getopt_long returns this and the index of a spec without a letter */
@@ -242,23 +245,68 @@ static const struct spec *find_spec(int found, unsigned command_bit)
     return NULL;
 }
 
-static enum kith_error complain(const char *command, const char *which, const char *why)
+static enum kith_error complain(const char *command, const char *which, const char *why,
+                                const char *hint)
 {
-    char hint[64];
+    char help[64];
 
-    (void)snprintf(hint, sizeof(hint), "see: kith %s --help", command);
-    log_event(LOG_ERROR, command, which, why, hint);
+    (void)snprintf(help, sizeof(help), "see: kith %s --help", command);
+    log_event(LOG_ERROR, command, which, why, hint != NULL ? hint : help);
     return ERR_USAGE;
 }
 
-/* What getopt did not understand: the word it stands in. */
-static enum kith_error complain_word(const char *command, int found, char **argv)
+/* An option of ours that getopt does not take, which has no value behind its name: why. */
+static const char *why_not(const struct spec *spec, unsigned command_bit)
+{
+    if ((spec->commands & command_bit) == 0)
+        return "not an option of this command";
+    return spec->value == NULL ? "takes no value" : "needs a value";
+}
+
+/* A long option that getopt did not understand, without its dashes; it may have a value. */
+static enum kith_error complain_long(const struct command_form *form, const char *word)
+{
+    size_t len = strcspn(word, "="), begun = 0;
+    char name[SPELLING_MAX + 1], shown[SPELLING_MAX + 3], hint[64];
+    struct spelling spelling;
+
+    (void)snprintf(name, sizeof(name), "%.*s", (int)len, word);
+    (void)snprintf(shown, sizeof(shown), "--%s", name);
+    spelling = spelling_of(name);
+    for (size_t i = 0; i < SPECS; i++) {
+        if (strcmp(specs[i].name, name) == 0)
+            return complain(form->name, shown, why_not(&specs[i], form->bit), NULL);
+        if ((specs[i].commands & form->bit) == 0)
+            continue;
+        begun += len > 0 && strncmp(specs[i].name, word, len) == 0;
+        spelling_try(&spelling, specs[i].name);
+    }
+    if (begun > 1)
+        return complain(form->name, shown, "the beginning of several options", NULL);
+    if (begun == 1)
+        return complain(form->name, shown, word[len] == '=' ? "takes no value" : "needs a value",
+                        NULL);
+    if (strcmp(name, "version") == 0)
+        return complain(form->name, shown, "not an option of this command", VERSION_HINT);
+    if (spelling.nearest == NULL)
+        return complain(form->name, shown, "no such option", NULL);
+    (void)snprintf(hint, sizeof(hint), "did you mean: --%.32s", spelling.nearest);
+    return complain(form->name, shown, "no such option", hint);
+}
+
+/* What getopt did not understand: a letter, or the word it stands in. */
+static enum kith_error complain_word(const struct command_form *form, int found, char **argv)
 {
     char letter[3] = {'-', (char)optopt, '\0'};
     bool is_letter = optopt > 0 && optopt < LONG_BASE;
 
-    return complain(command, is_letter ? letter : argv[optind - 1],
-                    found == ':' ? "needs a value" : "no such option");
+    if (!is_letter)
+        return complain_long(form, argv[optind - 1] + 2);
+    if (found == ':')
+        return complain(form->name, letter, "needs a value", NULL);
+    if (find_spec(optopt, ~0U) != NULL)
+        return complain(form->name, letter, "not an option of this command", NULL);
+    return complain(form->name, letter, "no such option", optopt == 'V' ? VERSION_HINT : NULL);
 }
 
 /*
@@ -278,33 +326,62 @@ static int cut_program(struct options *options, unsigned command_bit, int argc, 
     return argc;
 }
 
-/* What no single option can know. */
-static enum kith_error check_together(const struct options *options, const char *command, int least,
-                                      int most)
+/* The name of the argument of this number is the word of this number. */
+static enum kith_error complain_missing(const struct options *options,
+                                        const struct command_form *form)
 {
-    if (options->program != NULL) {
-        if (options->program[0] == NULL)
-            return complain(command, "--exec", "needs a program");
-        least--; /* it is in the place of the target */
-        most--;
-    }
-    if (options->argument_count < least)
-        return complain(command, NULL, "an argument is missing");
-    if (options->argument_count > most)
-        return complain(command, options->arguments[most], "one argument too many");
+    const char *name = form->arguments;
+    char why[64], usage[96];
+
+    for (int i = 0; i < options->argument_count; i++)
+        name += strcspn(name, " ") + 1;
+    (void)snprintf(why, sizeof(why), "%.*s is missing", (int)strcspn(name, " "), name);
+    (void)snprintf(usage, sizeof(usage), "usage: kith %s [options] %s%s", form->name,
+                   form->arguments,
+                   form->bit == FOR_SERVE ? ", or --exec CMD in the place of TARGET" : "");
+    return complain(form->name, NULL, why, usage);
+}
+
+static enum kith_error complain_excess(const struct options *options,
+                                       const struct command_form *form, const char *which)
+{
+    const char *hint = NULL;
+
+    if (options->program != NULL)
+        return complain(form->name, which,
+                        "one argument too many: --exec stands in the place of TARGET", NULL);
+    if (form->bit == FOR_DIAL)
+        hint = "what is sent is standard input: kith dial PEER < FILE";
+    if (form->bit == FOR_LISTEN)
+        hint = "what arrives goes to standard output: kith listen PORT > FILE";
+    return complain(form->name, which, "one argument too many", hint);
+}
+
+/* What no single option can know. */
+static enum kith_error check_together(const struct options *options,
+                                      const struct command_form *form)
+{
+    int replaced = options->program != NULL ? 1 : 0; /* it is in the place of the target */
+
+    if (options->program != NULL && options->program[0] == NULL)
+        return complain(form->name, "--exec", "needs a program", NULL);
+    if (options->argument_count < form->least - replaced)
+        return complain_missing(options, form);
+    if (options->argument_count > form->most - replaced)
+        return complain_excess(options, form, options->arguments[form->most - replaced]);
     if (options->send_only && options->recv_only)
-        return complain(command, "--send-only", "excludes --recv-only");
+        return complain(form->name, "--send-only", "excludes --recv-only", NULL);
     return OK;
 }
 
-enum kith_error options_parse(struct options *options, const char *command, unsigned command_bit,
-                              int least, int most, int argc, char **argv)
+enum kith_error options_parse(struct options *options, const struct command_form *form, int argc,
+                              char **argv)
 {
     struct tables tables;
     int found;
 
     *options = (struct options){
-        .command = command_bit,
+        .command = form->bit,
         .namespace = "kith",
         .synchrony_bound_ms = 5000,
         .max_handshake_age_ms = 10000,
@@ -315,26 +392,25 @@ enum kith_error options_parse(struct options *options, const char *command, unsi
         .family = AF_UNSPEC,
         .ready_fd = -1,
     };
-    argc = cut_program(options, command_bit, argc, argv);
-    make_tables(&tables, command_bit);
+    argc = cut_program(options, form->bit, argc, argv);
+    make_tables(&tables, form->bit);
     opterr = 0;
     while ((found = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1) {
-        const struct spec *spec =
-            found == '?' || found == ':' ? NULL : find_spec(found, command_bit);
+        const struct spec *spec = found == '?' || found == ':' ? NULL : find_spec(found, form->bit);
         const char *wanted;
         char name[32];
 
         if (spec == NULL)
-            return complain_word(command, found, argv);
+            return complain_word(form, found, argv);
         wanted = set(options, spec, optarg);
         if (wanted != NULL) {
             (void)snprintf(name, sizeof(name), "--%s", spec->name);
-            return complain(command, name, wanted);
+            return complain(form->name, name, wanted, NULL);
         }
     }
     options->arguments = argv + optind;
     options->argument_count = argc - optind;
-    return options->help ? OK : check_together(options, command, least, most);
+    return options->help ? OK : check_together(options, form);
 }
 
 void options_print(unsigned command_bit)

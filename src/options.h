@@ -64,13 +64,21 @@ struct options {
     int argument_count;
 };
 
+/* What the command line of a command is like. */
+struct command_form {
+    const char *name;
+    const char *arguments; /* their names, one word each */
+    unsigned bit;
+    int least; /* arguments */
+    int most;
+};
+
 /*
- * Read the options of one command (its bit and name) from argv, where argv[0] is the command. Of
- * the arguments there must be least to most. What is wrong is logged: ERR_USAGE.
+ * Read the options of one command from argv, where argv[0] is the command. What is wrong is logged:
+ * ERR_USAGE.
  */
-must_check enum kith_error options_parse(struct options *options, const char *command,
-                                         unsigned command_bit, int least, int most, int argc,
-                                         char **argv);
+must_check enum kith_error options_parse(struct options *options, const struct command_form *form,
+                                         int argc, char **argv);
 
 /* Print the options of a command, one a line, to stdout. */
 void options_print(unsigned command_bit);

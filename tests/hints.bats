@@ -79,3 +79,44 @@ shows() {
     words=dial shows "$PWD/socket"
     words=dial shows --exec cat
 }
+
+@test "an argument that is missing is named, and so is one too many" {
+    refused 2 'PEER is missing' 'kith dial \[options\] PEER$' -- as alice dial
+    refused 2 'PEER is missing' -- as alice check
+    refused 2 '\[HOST:\]PORT is missing' -- as alice listen
+    refused 2 'LOCAL is missing' 'kith forward \[options\] LOCAL PEER$' -- as alice forward
+    refused 2 'PEER is missing' -- as alice forward 9000
+    refused 2 '\[HOST:\]PORT is missing' -- as alice serve
+    refused 2 'TARGET is missing' '--exec' -- as alice serve 9000
+    refused 2 '\[HOST:\]PORT is missing' -- as alice serve --exec cat
+    refused 2 'one: one argument too many' -- as alice forward 9000 bob one
+    refused 2 '80: .*--exec stands in the place of TARGET' -- as alice serve 9000 80 --exec cat
+    refused 2 'file: .*< FILE' -- as alice dial bob file
+    refused 2 'file: .*> FILE' -- as alice listen 9000 file
+}
+
+@test "words of other programs for our commands" {
+    refused 2 'did you mean: kith dial PEER < FILE$' -- "$KITH" send file
+    refused 2 'did you mean: kith listen --recv-only PORT > FILE$' -- "$KITH" receive
+    refused 2 'did you mean: kith dial PEER$' -- "$KITH" connect bob
+    refused 2 'kith --version$' -- "$KITH" dial --version
+    refused 2 'kith --version$' -- "$KITH" serve -V
+}
+
+@test "kith version, and kith help COMMAND" {
+    [ "$("$KITH" version)" = "$("$KITH" --version)" ]
+    [ "$("$KITH" help serve)" = "$("$KITH" serve --help)" ]
+    refused 2 'did you mean: kith serve$' -- "$KITH" help srve
+}
+
+@test "an option that is misspelt, another command's, or given a value it does not take" {
+    refused 2 '--idle-timout: no such option; did you mean: --idle-timeout$' -- \
+        as alice dial --idle-timout 5s bob
+    refused 2 '--max: .*several options' -- as alice serve --max 5 9000 80
+    refused 2 '--retry: not an option of this command' 'kith serve --help$' -- \
+        as alice serve --retry 5s 9000 80
+    refused 2 '-i: not an option of this command' -- as alice keygen -i file
+    refused 2 '--send-only: takes no value' -- as alice dial --send-only=yes bob
+    refused 2 '--frobnicate: no such option' 'kith dial --help$' -- as alice dial --frobnicate bob
+    refused 2 '-X: no such option' -- as alice dial -X bob
+}

@@ -24,7 +24,9 @@ int main(void)
     test_distance("ab", "ba", 1);
     test_distance("laid", "dial", 3);
     test_distance("forwrad", "forward", 1);
-    test_distance("abcdefghijklmnop", "", 16);
-    test_distance("abcdefghijklmnopq", "", SPELLING_MAX + 1);
+    test_distance("abcdefghijklmnopabcdefghijklmnopabcdefghijklmnopabcdefghijklmno", "",
+                  SPELLING_MAX);
+    test_distance("abcdefghijklmnopabcdefghijklmnopabcdefghijklmnopabcdefghijklmnop", "",
+                  SPELLING_MAX + 1);
     return tap_done();
 }
