@@ -18,7 +18,8 @@ endif
 B = build/$(FLAVOUR)
 BINARY = $(if $(filter release,$(FLAVOUR)),kith,$(B)/kith)
 LIBRARY = $(B)/libkith.a
-LIBRARY_OBJECTS = $(patsubst src/%.c,$(B)/%.o,$(filter-out src/main.c,$(sort $(wildcard src/*.c))))
+MAIN = command/main
+LIBRARY_OBJECTS = $(patsubst src/%.c,$(B)/%.o,$(filter-out src/$(MAIN).c,$(sort $(wildcard src/*/*.c))))
 UNIT_SOURCES = $(sort $(wildcard tests/unit/test_*.c))
 UNIT_HELPERS = $(filter-out $(UNIT_SOURCES),$(sort $(wildcard tests/unit/*.c)))
 UNIT_PROGRAMS = $(UNIT_SOURCES:%.c=$(B)/%)
@@ -74,8 +75,8 @@ $(CONFIG): configure
 	@mkdir -p $(@D)
 	./configure --output=$@ $(CONFIGURE_ARGS)
 
-$(BINARY): $(B)/main.o $(LIBRARY)
-	$(SHOW)$(CC) $(COMPILE_FLAGS) -o $@ $(B)/main.o $(LIBRARY) $(LINK_FLAGS) $(LIBS)
+$(BINARY): $(B)/$(MAIN).o $(LIBRARY)
+	$(SHOW)$(CC) $(COMPILE_FLAGS) -o $@ $(B)/$(MAIN).o $(LIBRARY) $(LINK_FLAGS) $(LIBS)
 
 $(LIBRARY): $(LIBRARY_OBJECTS)
 	@rm -f $@
@@ -130,7 +131,7 @@ cover:
 	@$(MAKE) FLAVOUR=cover programs
 	@find build/cover -name '*.gcda' -exec rm -f {} +
 	@KITH=build/cover/kith KITH_BUILD=build/cover tests/run unit bats; status=$$?; \
-		for source in src/*.c; do $(GCOV) -n -o build/cover "$$source" 2>/dev/null; done | \
+		for source in src/*/*.c; do $(GCOV) -n -o build/cover "$$source" 2>/dev/null; done | \
 			awk -f tests/cover.awk && exit $$status
 
 bench: all

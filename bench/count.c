@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "channel.h"
 #include "party.h"
+#include "protocol/channel.h"
 
 #define NOW 1700000000000
 #define BYTES_MAX ((size_t)64 << 10)

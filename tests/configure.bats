@@ -111,7 +111,7 @@ header_says() {
     rm README
     "$root/configure"
     "$root/configure" # again
-    make -n all | grep -F 'src/main.c'
+    make -n all | grep -F 'src/command/main.c'
     cd ..
     run -1 "$root/configure" --output=/nowhere/config.mk
     [[ $output == *"cannot write /nowhere/config.mk"*"a folder of your own"* ]]

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "channel.h"
+#include "protocol/channel.h"
 
 #define MAX_SIZE 200
 

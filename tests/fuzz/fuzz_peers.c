@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crypto.h"
-#include "peers.h"
+#include "crypto/crypto.h"
+#include "peers/peers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

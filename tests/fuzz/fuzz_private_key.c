@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "private_key.h"
+#include "keys/private_key.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,10 +9,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "descriptor.h"
-#include "net_socket.h"
-#include "proxy_protocol.h"
+#include "base/clock.h"
+#include "base/descriptor.h"
+#include "calls/proxy_protocol.h"
+#include "net/net_socket.h"
 
 #define INPUT_MAX 4096 /* a socket pair takes this much without blocking */
 

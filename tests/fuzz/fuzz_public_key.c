@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crypto.h"
-#include "public_key.h"
+#include "crypto/crypto.h"
+#include "keys/public_key.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

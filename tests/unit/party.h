@@ -7,9 +7,9 @@
 
 #include <string.h>
 
-#include "crypto.h"
-#include "handshake.h"
-#include "wire.h"
+#include "crypto/crypto.h"
+#include "protocol/handshake.h"
+#include "protocol/wire.h"
 
 struct party {
     struct signer signer;

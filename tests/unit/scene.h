@@ -5,8 +5,8 @@
 #ifndef KITH_TEST_SCENE_H
 #define KITH_TEST_SCENE_H
 
-#include "handshake.h"
 #include "party.h"
+#include "protocol/handshake.h"
 
 #define NOW 1757500000000u
 #define HEADER FRAME_HEADER_SIZE

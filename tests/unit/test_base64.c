@@ -1,10 +1,10 @@
 /*
- * Base64 as crypto.h reads and writes it: RFC 4648, and what must be refused.
+ * Base64 as crypto/crypto.h reads and writes it: RFC 4648, and what must be refused.
  */
 #include <stdint.h>
 #include <string.h>
 
-#include "crypto.h"
+#include "crypto/crypto.h"
 #include "tap.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "buffer.h"
+#include "stream/buffer.h"
 #include "tap.h"
 
 #define SIZE ((size_t)300 << 10)

@@ -2,7 +2,7 @@
  * The channel: the order of its messages, the end of its nonces, and the stream's rules. That it
  * seals to the right bytes is test_vectors.c's.
  */
-#include "channel.h"
+#include "protocol/channel.h"
 
 #include <string.h>
 

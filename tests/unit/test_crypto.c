@@ -1,5 +1,5 @@
 /*
- * The primitives of crypto.h: published vectors, and what must be refused.
+ * The primitives of crypto/crypto.h: published vectors, and what must be refused.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,9 +8,9 @@
 #include <openssl/evp.h>
 #include <openssl/provider.h>
 
-#include "bytes.h"
-#include "crypto.h"
-#include "crypto_cipher.h"
+#include "base/bytes.h"
+#include "crypto/cipher.h"
+#include "crypto/crypto.h"
 #include "tap.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -61,7 +61,7 @@ static void test_memory(void)
 /* The name of this cipher's provider, or "none". */
 static const char *provider_of(const char *cipher_name)
 {
-    /* Until the end, as crypto.c keeps its own; volatile so that they are kept in memory. */
+    /* Until the end, as crypto/crypto.c keeps its own; volatile so that they are kept in memory. */
     static EVP_CIPHER *volatile kept[8];
     static size_t count;
     EVP_CIPHER *cipher = kept[count++] = crypto_cipher_fetch(cipher_name);

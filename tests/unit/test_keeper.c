@@ -11,13 +11,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "keeper.h"
-#include "line.h"
+#include "base/clock.h"
+#include "helpers/keeper.h"
+#include "protocol/wire.h"
+#include "system/line.h"
 #include "tap.h"
-#include "wire.h"
 
-#define SIGN 1 /* the requests of keeper.c, as they go over the line */
+#define SIGN 1 /* the requests of helpers/keeper.c, as they go over the line */
 #define OPEN 2
 #define PEERS 3
 #define RELOAD 4

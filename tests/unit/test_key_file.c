@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "key_file.h"
+#include "keys/key_file.h"
 #include "tap.h"
 
 #define NOBODY 65534

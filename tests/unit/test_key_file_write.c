@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "key_file.h"
+#include "keys/key_file.h"
 #include "tap.h"
 
 static bool holds(const char *path, const char *text)

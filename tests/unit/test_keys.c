@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "key_file.h"
-#include "key_text.h"
-#include "openssh_key.h"
-#include "private_key.h"
-#include "public_key.h"
+#include "base/text.h"
+#include "keys/key_file.h"
+#include "keys/openssh_key.h"
+#include "keys/private_key.h"
+#include "keys/public_key.h"
 #include "published_keys.h"
 #include "tap.h"
 

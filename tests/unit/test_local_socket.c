@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "local_socket.h"
-#include "net_socket.h"
+#include "net/local_socket.h"
+#include "net/net_socket.h"
 #include "tap.h"
 
 #define RACERS 6

@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "public_key.h"
+#include "keys/public_key.h"
 #include "published_keys.h"
 #include "tap.h"
 

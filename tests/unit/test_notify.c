@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "notify.h"
-#include "passed.h"
+#include "base/clock.h"
+#include "net/passed.h"
+#include "system/notify.h"
 #include "tap.h"
 
 #define FIRST_FD 3

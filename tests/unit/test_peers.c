@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crypto.h"
-#include "peers.h"
+#include "crypto/crypto.h"
+#include "peers/peers.h"
 #include "tap.h"
 
 #define MANY 1000

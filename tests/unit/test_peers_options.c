@@ -9,8 +9,8 @@
 #include <sys/un.h>
 #include <time.h>
 
-#include "crypto.h"
-#include "peers.h"
+#include "crypto/crypto.h"
+#include "peers/peers.h"
 #include "published_keys.h"
 #include "tap.h"
 

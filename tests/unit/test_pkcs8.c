@@ -4,10 +4,10 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "bytes.h"
-#include "pkcs8.h"
-#include "private_key.h"
-#include "public_key.h"
+#include "base/bytes.h"
+#include "keys/pkcs8.h"
+#include "keys/private_key.h"
+#include "keys/public_key.h"
 #include "tap.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

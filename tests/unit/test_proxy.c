@@ -6,10 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "descriptor.h"
-#include "net_socket.h"
-#include "proxy_protocol.h"
+#include "base/clock.h"
+#include "base/descriptor.h"
+#include "calls/proxy_protocol.h"
+#include "net/net_socket.h"
 #include "tap.h"
 
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"

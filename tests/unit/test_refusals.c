@@ -5,9 +5,9 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "clock.h"
-#include "refusals.h"
-#include "source.h"
+#include "base/clock.h"
+#include "calls/refusals.h"
+#include "calls/source.h"
 #include "tap.h"
 
 #define START_MS 1000000 /* some time */

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "registry.h"
+#include "daemon/registry.h"
 #include "tap.h"
 
 #define ADDRESS_A 0x7f000001

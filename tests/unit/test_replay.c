@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "replay.h"
+#include "calls/replay.h"
 #include "tap.h"
 
 #define WINDOW 16 /* digests that want the same place and are remembered */

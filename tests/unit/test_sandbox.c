@@ -24,9 +24,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "sandbox.h"
+#include "system/sandbox.h"
+#include "system/zone.h"
 #include "tap.h"
-#include "zone.h"
 
 static char folder[] = "/tmp/kith-sandbox-XXXXXX";
 static char kept[64], beside[64];

@@ -2,7 +2,7 @@
  * The sender: what one read takes, and how it is cut into messages. That what it sends arrives is
  * for tests/pipe.bats.
  */
-#include "sender.h"
+#include "stream/sender.h"
 
 #include <stdint.h>
 #include <string.h>

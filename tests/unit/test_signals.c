@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "signals.h"
+#include "system/signals.h"
 #include "tap.h"
 
 #define SIGNALS 65

@@ -1,7 +1,7 @@
 /*
  * How far words are apart.
  */
-#include "spelling.h"
+#include "base/spelling.h"
 
 #include "tap.h"
 

@@ -3,8 +3,8 @@
  * independent implementation's) and of recorded.json (the Rust crate's) is made again. Must never
  * take a value under test from the vector itself.
  */
-#include "channel.h"
 #include "party.h"
+#include "protocol/channel.h"
 #include "tap.h"
 #include "vectors.h"
 

@@ -3,8 +3,8 @@
  */
 #include <string.h>
 
+#include "protocol/wire.h"
 #include "tap.h"
-#include "wire.h"
 
 static void check_varint(uint64_t value, const char *encoded, size_t len)
 {

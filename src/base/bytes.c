@@ -1,0 +1,129 @@
+/*
+ * Owns the conversions between numbers, bytes and text. Must never allocate, and must never look
+ * beyond the lengths it is given.
+ */
+#include "base/bytes.h"
+
+#include <string.h>
+
+void store_u32be(uint8_t out[static 4], uint32_t value)
+{
+    out[0] = (uint8_t)(value >> 24);
+    out[1] = (uint8_t)(value >> 16);
+    out[2] = (uint8_t)(value >> 8);
+    out[3] = (uint8_t)value;
+}
+
+uint32_t load_u32be(const uint8_t in[static 4])
+{
+    return (uint32_t)in[0] << 24 | (uint32_t)in[1] << 16 | (uint32_t)in[2] << 8 | in[3];
+}
+
+void hex_encode(char *out, const uint8_t *in, size_t len)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < len; i++) {
+        out[2 * i] = digits[in[i] >> 4];
+        out[2 * i + 1] = digits[in[i] & 15];
+    }
+    out[2 * len] = '\0';
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+bool hex_decode(uint8_t *out, size_t len, const char *in)
+{
+    for (size_t i = 0; i < len; i++) {
+        int high = hex_digit(in[2 * i]);
+        int low = high < 0 ? -1 : hex_digit(in[2 * i + 1]);
+
+        if (low < 0)
+            return false;
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
+
+char *escape_text(char *out, size_t size, const char *text, size_t text_len)
+{
+    static const char digits[] = "0123456789abcdef";
+    static const char more[] = "...";
+    size_t at = 0;
+
+    for (size_t i = 0; i < text_len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        bool plain = c >= 0x20 && c <= 0x7e && c != '\\';
+        size_t width = plain ? 1 : 4;
+        size_t reserve = i + 1 < text_len ? sizeof(more) : 1;
+
+        if (at + width + reserve > size) {
+            if (at + sizeof(more) <= size) {
+                memcpy(out + at, more, sizeof(more));
+                return out;
+            }
+            break;
+        }
+        if (plain) {
+            out[at++] = (char)c;
+        } else {
+            out[at++] = '\\';
+            out[at++] = 'x';
+            out[at++] = digits[c >> 4];
+            out[at++] = digits[c & 15];
+        }
+    }
+    if (size > 0)
+        out[at] = '\0';
+    return out;
+}
+
+/* The bytes that the character of UTF-8 (RFC 3629) in front takes, which is not cut; 0 for none. */
+static size_t take_character(uint32_t *character, const char *text, size_t len)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    unsigned char first = (unsigned char)text[0];
+    size_t count = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    uint32_t value = count == 1 ? first : first & (0x7fu >> count);
+
+    if ((first >= 0x80 && first < 0xc0) || first >= 0xf8 || count > len)
+        return 0;
+    for (size_t i = 1; i < count; i++) {
+        if (((unsigned char)text[i] & 0xc0) != 0x80)
+            return 0;
+        value = value << 6 | ((unsigned char)text[i] & 0x3f);
+    }
+    if (value < least[count] || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
+        return 0;
+    *character = value;
+    return count;
+}
+
+enum text_fault text_fault(const char *text, size_t len)
+{
+    uint32_t character = 0;
+    size_t used;
+
+    for (size_t at = 0; at < len; at += used) {
+        used = take_character(&character, text + at, len - at);
+        if (used == 0)
+            return TEXT_NO_UTF8;
+        if (character < 0x20 || (character >= 0x7f && character < 0xa0))
+            return TEXT_CONTROL;
+    }
+    return TEXT_FINE;
+}
+
+bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}

@@ -1,0 +1,106 @@
+/*
+ * Owns the reading of the two clocks. Must never let the wall clock decide a deadline.
+ */
+#include "base/clock.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define MS_PER_S 1000
+#define MAX_DURATION_MS (INT64_C(366) * 24 * 3600 * MS_PER_S)
+
+/* Both clocks are mandatory in POSIX.1-2008: clock_gettime cannot fail on them. */
+static struct timespec read_clock(clockid_t id)
+{
+    struct timespec now = {0};
+
+    (void)clock_gettime(id, &now);
+    return now;
+}
+
+int64_t clock_now_ms(void)
+{
+    return clock_now_us() / 1000;
+}
+
+int64_t clock_now_us(void)
+{
+    struct timespec now = read_clock(CLOCK_MONOTONIC);
+
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+uint64_t clock_wall_ms(void)
+{
+    struct timespec now = read_clock(CLOCK_REALTIME);
+
+    return now.tv_sec < 0 ? 0 : (uint64_t)now.tv_sec * MS_PER_S + (uint64_t)now.tv_nsec / 1000000;
+}
+
+struct timespec clock_wall_in(int64_t ms)
+{
+    struct timespec at;
+
+    (void)clock_gettime(CLOCK_REALTIME, &at);
+    at.tv_sec += (time_t)(ms / 1000);
+    at.tv_nsec += (long)(ms % 1000) * 1000000;
+    at.tv_sec += at.tv_nsec / 1000000000;
+    at.tv_nsec %= 1000000000;
+    return at;
+}
+
+int64_t clock_deadline_ms(int64_t ms)
+{
+    return ms == NEVER_MS ? NEVER_MS : clock_now_ms() + ms;
+}
+
+int clock_poll_timeout(int64_t deadline_ms)
+{
+    int64_t left;
+
+    if (deadline_ms == NEVER_MS)
+        return -1;
+    left = deadline_ms - clock_now_ms();
+    if (left <= 0)
+        return 0;
+    return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+bool clock_parse_duration(const char *text, int64_t *out_ms)
+{
+    static const struct {
+        const char *suffix;
+        int64_t ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"", 1000}, {"m", 60000}, {"h", 3600000}};
+    int64_t value = 0;
+    const char *at = text;
+
+    for (; *at >= '0' && *at <= '9'; at++) {
+        value = value * 10 + (*at - '0');
+        if (value > MAX_DURATION_MS)
+            return false;
+    }
+    if (at == text)
+        return false;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (strcmp(at, units[i].suffix) == 0) {
+            if (value > MAX_DURATION_MS / units[i].ms)
+                return false;
+            *out_ms = value * units[i].ms;
+            return true;
+        }
+    }
+    return false;
+}
+
+void clock_format_skew(char *out, size_t size, uint64_t theirs_ms, uint64_t ours_ms)
+{
+    bool ahead = theirs_ms > ours_ms;
+    uint64_t apart_ms = ahead ? theirs_ms - ours_ms : ours_ms - theirs_ms;
+
+    (void)snprintf(out, size, "%" PRIu64 ".%03u s %s", apart_ms / MS_PER_S,
+                   (unsigned)(apart_ms % MS_PER_S), ahead ? "ahead of" : "behind");
+}

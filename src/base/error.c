@@ -1,0 +1,171 @@
+/*
+ * Owns the words of every error, its hint and its exit status. Must hold no state.
+ */
+#include "base/error.h"
+
+#include <stddef.h>
+
+struct entry {
+    enum exit_status status;
+    const char *text;
+    const char *hint;
+};
+
+/* What a dialer cannot be told by the wire, and what it can be. */
+#define REFUSAL_HINT                                                                               \
+    "the other side's log says which it is: our key is not known there, it is not the key that "   \
+    "we call, the namespaces or the clocks differ, or it has no free place"
+
+/* Where to look, when it was not our side that failed. */
+#define CUT_HINT                                                                                   \
+    "its side failed, was stopped, or lost its way here: what it said there tells which"
+
+static const struct entry entries[ERR_COUNT] = {
+    [OK] = {EXIT_WHOLE, "whole", NULL},
+
+    [ERR_MEMORY] = {EXIT_LOCAL, "out of memory", NULL},
+    [ERR_PROCESS] = {EXIT_LOCAL, "no process can be started",
+                     "see the limit on processes: ulimit -u"},
+    [ERR_CRYPTO] = {EXIT_LOCAL, "libcrypto failed", "is it OpenSSL 3.0 or later, and whole?"},
+    [ERR_SYSTEM] = {EXIT_LOCAL, "system call failed", NULL},
+    [ERR_STDIN] = {EXIT_LOCAL, "cannot read", NULL},
+    [ERR_STDOUT] = {EXIT_LOCAL, "cannot write", NULL},
+    [ERR_STDOUT_CLOSED] = {EXIT_LOCAL, "nobody reads what arrives", NULL},
+    [ERR_NOT_WANTED] = {EXIT_STREAM, "the peer sent data, and --send-only leaves it no place",
+                        NULL},
+    [ERR_SIGNAL] = {EXIT_LOCAL, "ended by a signal", NULL},
+    [ERR_PROGRAM] = {EXIT_LOCAL, "the program failed", NULL},
+    [ERR_TARGET] = {EXIT_ADDRESS, "cannot reach the target", NULL},
+    [ERR_NO_THREAD] = {EXIT_LOCAL, "no thread to be had",
+                       "see the limit on processes: ulimit -u, or TasksMax= of systemd"},
+    [ERR_KEEPER] = {EXIT_LOCAL, "the process that holds the private key did not sign", NULL},
+
+    [ERR_USAGE] = {EXIT_USAGE, "wrong usage", NULL},
+
+    [ERR_FILE_MISSING] = {EXIT_KEYS, "no such file", NULL},
+    [ERR_NO_HOME] = {EXIT_KEYS, "there is no folder to look for it in",
+                     "no HOME is set, and the password file has none: name the file, or set "
+                     "KITH_DIR"},
+    [ERR_PATH_LONG] = {EXIT_KEYS, "the path is too long: 4095 bytes at most", NULL},
+    [ERR_FILE_EXISTS] = {EXIT_KEYS, "exists already", "name another file, or -f to replace it"},
+    [ERR_FILE_KIND] = {EXIT_KEYS, "not a regular file", "a pipe can be named as - or /dev/fd/N"},
+    [ERR_FILE_TOO_LARGE] = {EXIT_KEYS, "too large", "is it the right file?"},
+    [ERR_FILE_EMPTY] = {EXIT_KEYS, "empty", NULL},
+    [ERR_FILE_EXPOSED] = {EXIT_KEYS, "a secret that others can read or change",
+                          "chmod 600 it, and consider whether it is known"},
+    [ERR_FILE_WRITABLE] = {EXIT_KEYS, "others can write to it, and so let themselves in",
+                           "chmod o-w it, and look at what it says"},
+    [ERR_FILE_OWNER] = {EXIT_KEYS, "belongs to another user", "copy it to a file of your own"},
+    [ERR_FILE_NUL] = {EXIT_KEYS, "has a NUL byte in it", "is it the right file?"},
+    [ERR_KEY_FORMAT] = {EXIT_KEYS, "no key in a form that is known", NULL},
+    [ERR_KEY_FRAME] = {EXIT_KEYS, "begins as a PEM key does, but that line is not whole",
+                       "were its blanks and line breaks lost? Copy the file as it is"},
+    [ERR_KEY_TYPE] = {EXIT_KEYS, "a key of another type than Ed25519",
+                      "make one with: kith keygen"},
+    [ERR_KEY_PUBLIC] = {EXIT_KEYS, "a public key, where a private one is needed", NULL},
+    [ERR_KEY_PRIVATE] = {EXIT_KEYS, "a private key, where a public one is needed",
+                         "its public key: kith pubkey FILE"},
+    [ERR_KEY_DAMAGED] = {EXIT_KEYS, "a damaged key", NULL},
+    [ERR_KEY_POINT] = {EXIT_KEYS, "not a valid public key", "was it copied whole?"},
+    [ERR_KEY_PASSPHRASE] = {EXIT_KEYS, "wrong passphrase", NULL},
+    [ERR_KEY_NO_PASSPHRASE] = {EXIT_KEYS, "encrypted, and there is no terminal to ask on",
+                               "name a file that holds the passphrase: --passphrase-file FILE"},
+    [ERR_PASSPHRASE_FILE] = {EXIT_KEYS,
+                             "the key is encrypted, and this passphrase file cannot be used",
+                             "is that there, a file of your own, and closed to others?"},
+    [ERR_PASSPHRASE_ENDED] = {EXIT_KEYS, "encrypted, and no passphrase was typed", NULL},
+    [ERR_PASSPHRASE_LONG] = {EXIT_KEYS, "a passphrase of more than 1024 bytes", NULL},
+    [ERR_KEY_COSTLY] = {EXIT_KEYS, "encrypted with more rounds than are taken: 10 million",
+                        "encrypt it anew: openssl pkcs8 -topk8"},
+    [ERR_KEY_OPENSSH_ENCRYPTED] = {EXIT_KEYS, "an encrypted OpenSSH key",
+                                   "decrypt a copy of it: ssh-keygen -p -N '' -f COPY"},
+    [ERR_PEERS_LINE] = {EXIT_KEYS, "malformed line", NULL},
+
+    [ERR_RESOLVE] = {EXIT_ADDRESS, "cannot be resolved", NULL},
+    [ERR_CONNECT] = {EXIT_ADDRESS, "cannot be reached", NULL},
+    [ERR_BIND] = {EXIT_ADDRESS, "cannot listen there", NULL},
+
+    [ERR_FRAME_EMPTY] = {EXIT_HANDSHAKE, "an empty frame: not our protocol", NULL},
+    [ERR_FRAME_TOO_LONG] = {EXIT_HANDSHAKE, "a frame longer than allowed: not our protocol", NULL},
+    [ERR_HELLO_MALFORMED] = {EXIT_HANDSHAKE, "malformed handshake message", NULL},
+    [ERR_NOT_FOR_US] = {EXIT_HANDSHAKE, "the hello is meant for another key",
+                        "the caller has an old or wrong public key of ours"},
+    [ERR_OWN_KEY] = {EXIT_HANDSHAKE, "the other side uses our own key",
+                     "each side needs an identity of its own: kith keygen"},
+    [ERR_CLOCK_BEHIND] = {EXIT_CLOCK, "its clock is behind ours",
+                          "set the clocks, or allow more with --max-handshake-age"},
+    [ERR_CLOCK_AHEAD] = {EXIT_CLOCK, "its clock is ahead of ours",
+                         "set the clocks, or allow more with --synchrony-bound"},
+    [ERR_PEER_UNKNOWN] = {EXIT_HANDSHAKE, "key not known, or not allowed here",
+                          "add its line to the peers file, or --peer, if it may call"},
+    [ERR_PEER_EXPIRED] = {EXIT_HANDSHAKE, "its key has expired",
+                          "see expiry-time in the peers file"},
+    [ERR_PEER_SOURCE] = {EXIT_HANDSHAKE, "may not call from this address",
+                         "see from in the peers file"},
+    [ERR_PEER_TARGET] = {EXIT_HANDSHAKE, "may not be joined to this target",
+                         "see permit-target in the peers file"},
+    [ERR_PROXY_HEADER] = {EXIT_HANDSHAKE, "no PROXY header, or a malformed one",
+                          "--accept-proxy names who sends them"},
+    [ERR_SIGNATURE] = {EXIT_HANDSHAKE, "wrong namespace or signature",
+                       "--namespace must be equal on both sides"},
+    [ERR_REPLAY] = {EXIT_HANDSHAKE, "a hello that was seen before", NULL},
+    [ERR_TAG] = {EXIT_HANDSHAKE, "an answer to another hello", NULL},
+    [ERR_WRONG_PEER] = {EXIT_HANDSHAKE, "somebody else answered",
+                        "is it the right address, and its public key up to date?"},
+    [ERR_LOW_ORDER] = {EXIT_HANDSHAKE, "a shared secret that is no secret", NULL},
+    [ERR_CONFIRMATION] = {EXIT_HANDSHAKE, "wrong confirmation: not the holder of the key", NULL},
+    [ERR_HANDSHAKE_CUT] = {EXIT_HANDSHAKE, "closed during the handshake", REFUSAL_HINT},
+    [ERR_OUT_OF_ORDER] = {EXIT_HANDSHAKE, "out of order", NULL},
+    [ERR_HANDSHAKE_TIMEOUT] = {EXIT_DEADLINE, "no handshake in time", "see --handshake-timeout"},
+    [ERR_IDLE_TIMEOUT] = {EXIT_DEADLINE, "nothing moved for the idle timeout", NULL},
+    [ERR_EVICTED] = {EXIT_DEADLINE, "gave way to newer callers before its handshake was done",
+                     "see --max-pending and --max-connections"},
+    [ERR_NO_PLACE] = {EXIT_HANDSHAKE, "too many connections",
+                      "see --max-connections; without it the limit on descriptors counts"},
+    [ERR_CROWDED] = {EXIT_HANDSHAKE,
+                     "too many callers of its address or key whose handshake is not done",
+                     "see --max-pending"},
+    [ERR_TOO_MANY] = {EXIT_HANDSHAKE, "too many connections of this peer", "see --max-per-peer"},
+    [ERR_REMOVED] = {EXIT_STREAM, "its key is no longer in the peers file", NULL},
+    [ERR_STOPPING] = {EXIT_LOCAL, "no new calls: this daemon ends", NULL},
+
+    [ERR_FRAME_SHORT] = {EXIT_STREAM, "a message too short to be one", NULL},
+    [ERR_MESSAGE_TOO_LONG] = {EXIT_STREAM, "a message longer than allowed",
+                              "--max-message-size must be equal on both sides"},
+    [ERR_TAMPERED] = {EXIT_STREAM, "a message was tampered with",
+                      "something between the two sides changes what passes"},
+    [ERR_NONCES_USED_UP] = {EXIT_STREAM, "the nonces are used up", NULL},
+    [ERR_AFTER_END] = {EXIT_STREAM, "the peer sent data after its end", NULL},
+    [ERR_AFTER_RECEIPT] = {EXIT_STREAM, "the peer sent more after its receipt", NULL},
+    [ERR_EARLY_RECEIPT] = {EXIT_STREAM, "the peer confirmed what it cannot have", NULL},
+    [ERR_CUT_DATA] = {EXIT_STREAM, "cut short: what arrived is not all",
+                      CUT_HINT "; what is here is a part, so have it sent again"},
+    [ERR_CUT_RECEIPT] = {EXIT_STREAM,
+                         "cut short: all of the peer's data arrived, but it did not confirm ours",
+                         CUT_HINT "; part of ours may be missing there, so send it again"},
+    [ERR_CUT_OUR_RECEIPT] = {EXIT_STREAM,
+                             "cut short: it closed before it had our word that all arrived",
+                             "it has all of ours, but will call this cut short, too"},
+    [ERR_CUT_AT_END] = {EXIT_STREAM, "cut short: this daemon had to end before", NULL},
+};
+
+const char *error_text(enum kith_error error)
+{
+    return entries[error].text;
+}
+
+const char *error_hint(enum kith_error error)
+{
+    return entries[error].hint;
+}
+
+enum exit_status error_exit_status(enum kith_error error)
+{
+    return entries[error].status;
+}
+
+bool error_is_system(enum kith_error error)
+{
+    return error == ERR_SYSTEM || error == ERR_STDIN || error == ERR_STDOUT ||
+           error == ERR_CUT_DATA || error == ERR_CUT_RECEIPT || error == ERR_CUT_OUR_RECEIPT;
+}

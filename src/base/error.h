@@ -1,0 +1,142 @@
+/*
+ * What can go wrong, as one enum for the whole program, and what each case means to a user:
+ * its words, the hint that goes with them, and the exit status it leads to.
+ */
+#ifndef KITH_ERROR_H
+#define KITH_ERROR_H
+
+#include <stdbool.h>
+
+#define must_check __attribute__((warn_unused_result))
+
+/* Exit statuses: a contract with scripts, in kith(1). Ended by signal N is 128 + N. */
+enum exit_status {
+    EXIT_WHOLE = 0, /* whole, both ways, confirmed */
+    EXIT_LOCAL = 1, /* stdin, stdout, memory, a program of --exec */
+    EXIT_USAGE = 2,
+    EXIT_KEYS = 3,      /* a key or peers file: missing, unsafe, malformed */
+    EXIT_ADDRESS = 4,   /* cannot be resolved, reached or bound */
+    EXIT_HANDSHAKE = 5, /* refused, not who was meant, malformed */
+    EXIT_CLOCK = 6,     /* the clocks disagree */
+    EXIT_DEADLINE = 7,  /* handshake or idle */
+    EXIT_STREAM = 8     /* cut short, tampered with, or not confirmed */
+};
+
+/*
+ * Every error of every layer. A function returns one and says nothing; the layer that knows the
+ * name of the file, peer or address logs it, once. 0 is success. base/error.c holds their words.
+ */
+enum kith_error {
+    OK = 0,
+
+    /* the machine */
+    ERR_MEMORY,
+    ERR_PROCESS,       /* the system has no room for one more */
+    ERR_CRYPTO,        /* libcrypto failed where it cannot: out of memory, no such algorithm */
+    ERR_SYSTEM,        /* a system call failed; errno says which way */
+    ERR_STDIN,         /* reading what is to be sent failed */
+    ERR_STDOUT,        /* writing what arrived failed */
+    ERR_STDOUT_CLOSED, /* nobody reads what arrives */
+    ERR_NOT_WANTED,    /* data arrived, and --send-only leaves it no place to go */
+    ERR_SIGNAL,        /* a signal asked us to end */
+    ERR_PROGRAM,       /* a program of --exec failed */
+    ERR_TARGET,        /* the target of serve cannot be reached */
+    ERR_NO_THREAD,     /* the system has none left for us */
+    ERR_KEEPER,        /* the process that holds the private key is gone or refused */
+
+    /* usage */
+    ERR_USAGE,
+
+    /* key and peers files */
+    ERR_FILE_MISSING,
+    ERR_NO_HOME, /* a file whose place is not told, by nothing in the environment either */
+    ERR_PATH_LONG,
+    ERR_FILE_EXISTS,
+    ERR_FILE_KIND, /* not a regular file, nor a pipe that was named as one */
+    ERR_FILE_TOO_LARGE,
+    ERR_FILE_EMPTY,
+    ERR_FILE_EXPOSED,      /* a private key that others can read or write */
+    ERR_FILE_WRITABLE,     /* a peers file that others can write */
+    ERR_FILE_OWNER,        /* a private key of another user */
+    ERR_FILE_NUL,          /* a NUL byte in a text file */
+    ERR_KEY_FORMAT,        /* none of the known forms */
+    ERR_KEY_FRAME,         /* PEM without a first line that is whole */
+    ERR_KEY_TYPE,          /* a key, but not Ed25519 */
+    ERR_KEY_PUBLIC,        /* a public key where a private one is needed */
+    ERR_KEY_PRIVATE,       /* a private key where a public one is needed */
+    ERR_KEY_DAMAGED,       /* the form is known, the content does not hold together */
+    ERR_KEY_POINT,         /* not a point of the curve, or of low order */
+    ERR_KEY_PASSPHRASE,    /* wrong passphrase */
+    ERR_KEY_NO_PASSPHRASE, /* encrypted, no terminal to ask on and no --passphrase-file */
+    ERR_PASSPHRASE_FILE,   /* encrypted, and the file that should have the passphrase cannot be used
+                            */
+    ERR_PASSPHRASE_ENDED,  /* the end of the terminal was typed in its place */
+    ERR_PASSPHRASE_LONG,
+    ERR_KEY_COSTLY, /* opening it would take minutes, or hours */
+    ERR_KEY_OPENSSH_ENCRYPTED,
+    ERR_PEERS_LINE, /* a malformed line: peers_error has the particulars */
+
+    /* addresses */
+    ERR_RESOLVE,
+    ERR_CONNECT,
+    ERR_BIND,
+
+    /* the handshake, in the order of its checks */
+    ERR_FRAME_EMPTY,
+    ERR_FRAME_TOO_LONG,
+    ERR_HELLO_MALFORMED,
+    ERR_NOT_FOR_US,   /* the hello names another recipient */
+    ERR_OWN_KEY,      /* the hello is signed by ourselves, or we dial ourselves */
+    ERR_CLOCK_BEHIND, /* the peer's timestamp is too old */
+    ERR_CLOCK_AHEAD,  /* the peer's timestamp is too far in the future */
+    ERR_PEER_UNKNOWN, /* the signer may not call us */
+    ERR_PEER_EXPIRED,
+    ERR_PEER_SOURCE,  /* known, but not from this address */
+    ERR_PEER_TARGET,  /* known, but not for this target */
+    ERR_PROXY_HEADER, /* a balancer that was named says no PROXY header */
+    ERR_SIGNATURE,
+    ERR_REPLAY,
+    ERR_TAG,        /* the answer is to another hello */
+    ERR_WRONG_PEER, /* somebody answered, but not whom we called */
+    ERR_LOW_ORDER,
+    ERR_CONFIRMATION,
+    ERR_HANDSHAKE_CUT, /* closed by the other side before the handshake was done */
+    ERR_OUT_OF_ORDER,  /* a function of the core called in the wrong state */
+    ERR_HANDSHAKE_TIMEOUT,
+    ERR_IDLE_TIMEOUT,
+    ERR_EVICTED,  /* a stranger that gave way to another one */
+    ERR_NO_PLACE, /* more connections than are allowed */
+    ERR_CROWDED,  /* more callers of one source or key than may be pending */
+    ERR_TOO_MANY, /* more channels than one peer may have */
+    ERR_REMOVED,  /* its key was taken out of the peers file */
+    ERR_STOPPING, /* no channel yet, and this daemon is to end */
+
+    /* the stream */
+    ERR_FRAME_SHORT,      /* a traffic frame without room for its tag */
+    ERR_MESSAGE_TOO_LONG, /* a traffic frame over the limit */
+    ERR_TAMPERED,         /* a message that does not open */
+    ERR_NONCES_USED_UP,
+    ERR_AFTER_END,
+    ERR_AFTER_RECEIPT,
+    ERR_EARLY_RECEIPT,   /* a receipt for an end that was not sent */
+    ERR_CUT_DATA,        /* closed before the peer's end had come */
+    ERR_CUT_RECEIPT,     /* its end had come, but not its word that ours arrived */
+    ERR_CUT_OUR_RECEIPT, /* it did not wait for our word that its data arrived */
+    ERR_CUT_AT_END,      /* this daemon had to end before its channel did */
+
+    ERR_COUNT
+};
+
+/* The case in a few words, lower case, no full stop. Never NULL. */
+const char *error_text(enum kith_error error);
+
+/* What the user can do about it, or NULL where there is nothing useful to say. */
+const char *error_hint(enum kith_error error);
+
+/* Whether errno says more about it. */
+bool error_is_system(enum kith_error error);
+
+/* The exit status it leads to. */
+enum exit_status error_exit_status(enum kith_error error);
+
+#endif

@@ -1,0 +1,315 @@
+/*
+ * Owns stderr. Must never show a byte of a peer's or a file's unescaped, must never be given a
+ * secret, and must never let who reads there, or does not, hold us up.
+ */
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/descriptor.h"
+
+/* A longer line is cut: a pipe takes this in one write, or not at all. */
+#define LINE_SIZE (PIPE_BUF < 2048 ? PIPE_BUF : 2048)
+#define VALUE_SIZE 1024  /* one escaped value */
+#define END_SIZE 2       /* a brace and a newline */
+#define JSON_CHARACTER 6 /* \u00NN */
+#define TURN_MS 100      /* until a line is given up since another one is being written */
+#define LAST_WAIT_MS 1000
+
+struct line {
+    char text[LINE_SIZE];
+    size_t len;
+};
+
+static enum log_level shown = LOG_NOTE;
+static bool as_json;
+static int own_fd = -1; /* stderr in a non-blocking mode of our own, where that can be had */
+
+/* Of threads that write to a stderr in a mode of others: one would take the room another has seen.
+ */
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+
+static atomic_uint_fast64_t lost_count; /* lines since the last one that was taken */
+static atomic_bool is_cut;              /* only a part of the last one was taken */
+
+static pthread_mutex_t last_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct line last_error; /* that was lost, for log_finish */
+
+void log_configure(enum log_level level, bool json)
+{
+    shown = level;
+    as_json = json;
+}
+
+void log_open(void)
+{
+    own_fd = descriptor_open_anew(STDERR_FILENO, O_WRONLY);
+}
+
+bool log_enabled(enum log_level level)
+{
+    return level <= shown;
+}
+
+/* What can still be appended, leaving room for the end of the line. */
+static size_t room_in(const struct line *line)
+{
+    return sizeof(line->text) - END_SIZE - line->len;
+}
+
+/* Append; what does not fit is cut. */
+static void put(struct line *line, const char *text)
+{
+    size_t room = room_in(line);
+    size_t len = strlen(text);
+
+    if (len > room)
+        len = room;
+    memcpy(line->text + line->len, text, len);
+    line->len += len;
+}
+
+static void put_escaped(struct line *line, const char *value)
+{
+    char escaped[VALUE_SIZE];
+
+    put(line, escape_text(escaped, sizeof(escaped), value, strlen(value)));
+}
+
+/*
+ * A JSON string. escape_text leaves printable ASCII alone, in which JSON minds only the quote and
+ * the backslash; its own \xNN becomes \u00NN, and the escaped backslash (\x5c) comes out right.
+ * What does not fit is cut inside the quotes, so that the line remains JSON.
+ */
+static void put_json_string(struct line *line, const char *value)
+{
+    char escaped[VALUE_SIZE];
+    char one[2] = {0};
+
+    escape_text(escaped, sizeof(escaped), value, strlen(value));
+    put(line, "\"");
+    for (const char *c = escaped; *c != '\0' && room_in(line) > JSON_CHARACTER; c++) {
+        if (*c == '\\') {
+            put(line, "\\u00");
+            c++;
+        } else if (*c == '"') {
+            put(line, "\\\"");
+        } else {
+            one[0] = *c;
+            put(line, one);
+        }
+    }
+    put(line, "\"");
+}
+
+/* Left out if not even its name fits. */
+static void put_json_field(struct line *line, const char *name, const char *value)
+{
+    if (room_in(line) <= strlen(name) + strlen(",\"\":\"\"") + JSON_CHARACTER)
+        return;
+    put(line, ",\"");
+    put(line, name);
+    put(line, "\":");
+    put_json_string(line, value);
+}
+
+static void put_json_head(struct line *line, enum log_level level)
+{
+    static const char *const names[] = {"error", "note", "summary", "debug"};
+    uint64_t now_ms = clock_wall_ms();
+    time_t seconds = (time_t)(now_ms / 1000);
+    struct tm utc = {0};
+    char stamp[64];
+    size_t len;
+
+    (void)gmtime_r(&seconds, &utc);
+    len = strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
+    (void)snprintf(stamp + len, sizeof(stamp) - len, ".%03uZ", (unsigned)(now_ms % 1000));
+    put(line, "{\"time\":");
+    put_json_string(line, stamp);
+    put_json_field(line, "level", names[level]);
+}
+
+static void put_text_field(struct line *line, const char *before, const char *value)
+{
+    if (value != NULL) {
+        put(line, before);
+        put_escaped(line, value);
+    }
+}
+
+/* In a mode that is not ours, in turns; who has to wait for too long gives up. */
+static ssize_t write_in_turn(const char *text, size_t len)
+{
+    struct timespec until = clock_wall_in(TURN_MS);
+    ssize_t n;
+
+    if (pthread_mutex_timedlock(&turn, &until) != 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    n = descriptor_write(STDERR_FILENO, text, len);
+    (void)pthread_mutex_unlock(&turn);
+    return n;
+}
+
+/* One write, so that lines of several processes and threads do not mix. False if it is not taken.
+ */
+static bool offer(const char *text, size_t len)
+{
+    int saved_errno = errno;
+    ssize_t n;
+
+    do {
+        n = own_fd >= 0 ? descriptor_write(own_fd, text, len) : write_in_turn(text, len);
+    } while (n < 0 && errno == EINTR);
+    if (n >= 0)
+        atomic_store(&is_cut, (size_t)n < len);
+    errno = saved_errno;
+    return n >= 0 && (size_t)n == len;
+}
+
+static void put_parts(struct line *line, enum log_level level, const char *what, const char *which,
+                      const char *why)
+{
+    line->len = 0;
+    if (as_json) {
+        put_json_head(line, level);
+        put_json_field(line, "what", what);
+        if (which != NULL)
+            put_json_field(line, "which", which);
+        put_json_field(line, "why", why);
+    } else {
+        put(line, "kith");
+        put_text_field(line, ": ", what);
+        put_text_field(line, ": ", which);
+        put_text_field(line, ": ", why);
+    }
+}
+
+static void end_line(struct line *line)
+{
+    if (as_json)
+        put(line, "}");
+    line->text[line->len++] = '\n';
+}
+
+/* Before the next line: how many were lost. False if that is not taken either. */
+static bool say_lost(void)
+{
+    uint64_t count = atomic_exchange(&lost_count, 0);
+    struct line line;
+    char why[80];
+
+    if (count == 0)
+        return true;
+    (void)snprintf(why, sizeof(why), "%" PRIu64 " %s lost, since stderr took nothing", count,
+                   count == 1 ? "line was" : "lines were");
+    put_parts(&line, LOG_NOTE, "log", NULL, why);
+    end_line(&line);
+    if ((!atomic_load(&is_cut) || offer("\n", 1)) && offer(line.text, line.len))
+        return true;
+    (void)atomic_fetch_add(&lost_count, count);
+    return false;
+}
+
+/* Keep an error that was lost for log_finish; whatever is taken is the last word. */
+static void keep_last(const struct line *line, bool taken, enum log_level level)
+{
+    (void)pthread_mutex_lock(&last_lock);
+    if (taken)
+        last_error.len = 0;
+    else if (level == LOG_ERROR)
+        last_error = *line;
+    (void)pthread_mutex_unlock(&last_lock);
+}
+
+static void emit(struct line *line, enum log_level level)
+{
+    bool taken;
+
+    end_line(line);
+    taken = say_lost() && offer(line->text, line->len);
+    if (!taken)
+        (void)atomic_fetch_add(&lost_count, 1);
+    keep_last(line, taken, level);
+}
+
+void log_finish(void)
+{
+    struct pollfd wait = {.fd = own_fd >= 0 ? own_fd : STDERR_FILENO, .events = POLLOUT};
+
+    if (atomic_load(&lost_count) == 0 || poll(&wait, 1, LAST_WAIT_MS) <= 0)
+        return;
+    (void)atomic_fetch_sub(&lost_count, last_error.len > 0 ? 1 : 0);
+    if (say_lost())
+        (void)offer(last_error.text, last_error.len);
+}
+
+void log_show(const char *line, size_t len)
+{
+    (void)offer(line, len);
+}
+
+void log_event(enum log_level level, const char *what, const char *which, const char *why,
+               const char *hint)
+{
+    struct line line;
+
+    if (!log_enabled(level))
+        return;
+    put_parts(&line, level, what, which, why);
+    if (as_json && hint != NULL)
+        put_json_field(&line, "hint", hint);
+    else if (!as_json)
+        put_text_field(&line, "; ", hint);
+    emit(&line, level);
+}
+
+enum kith_error log_failure(enum log_level level, const char *what, const char *which,
+                            enum kith_error error, const char *detail, const char *hint)
+{
+    char why[256];
+
+    (void)snprintf(why, sizeof(why), "%s%s%s", error_text(error), detail != NULL ? ": " : "",
+                   detail != NULL ? detail : "");
+    log_event(level, what, which, why, hint != NULL ? hint : error_hint(error));
+    return error;
+}
+
+void log_fields(enum log_level level, const char *what, const char *which, const char *why, ...)
+{
+    struct line line;
+    const char *name;
+    va_list args;
+
+    if (!log_enabled(level))
+        return;
+    put_parts(&line, level, what, which, why);
+    va_start(args, why);
+    while ((name = va_arg(args, const char *)) != NULL) {
+        const char *value = va_arg(args, const char *);
+
+        if (as_json) {
+            put_json_field(&line, name, value);
+        } else {
+            put(&line, " ");
+            put(&line, name);
+            put_text_field(&line, "=", value);
+        }
+    }
+    va_end(args);
+    emit(&line, level);
+}

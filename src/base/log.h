@@ -1,0 +1,64 @@
+/*
+ * What goes to stderr: one line an event, "kith: what: which: why; hint", or the same fields as
+ * one JSON object a line. Everything shown is escaped here, so callers pass it as it came.
+ */
+#ifndef KITH_LOG_H
+#define KITH_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+enum log_level {
+    LOG_ERROR,   /* always shown */
+    LOG_NOTE,    /* warnings, and what a user should see: hidden by -q */
+    LOG_SUMMARY, /* the line at a channel's end: -v, or a daemon */
+    LOG_DEBUG    /* -vv */
+};
+
+/* Show what is at or below level, in this form. Before any thread starts. */
+void log_configure(enum log_level level, bool json);
+
+/*
+ * Be ready to write many lines without waiting. Before any thread starts and the process is
+ * confined, and once what was inherited is closed.
+ */
+void log_open(void);
+
+/* Whether a line of this level would be shown. */
+bool log_enabled(enum log_level level);
+
+/*
+ * One event. what names the thing (identity, peers, dial, ...), which the particular one (a path,
+ * a peer, an address), why what happened; hint what to do. which and hint may be NULL. No part
+ * may hold a secret. Thread-safe: a line is one write. Nobody waits for a stderr that takes
+ * nothing: such a line is lost, and the next one that is taken says how many were.
+ */
+void log_event(enum log_level level, const char *what, const char *which, const char *why,
+               const char *hint);
+
+/*
+ * A failure: what the error says, and detail (or NULL) after it; hint NULL is the error's own.
+ * Returns the error.
+ */
+enum kith_error log_failure(enum log_level level, const char *what, const char *which,
+                            enum kith_error error, const char *detail, const char *hint);
+
+/*
+ * The same with more named values: pairs of (const char *name, const char *value), a NULL name
+ * ends them. Text shows them behind the reason as name=value.
+ */
+void log_fields(enum log_level level, const char *what, const char *which, const char *why, ...)
+    __attribute__((sentinel));
+
+/* Show a line as it is, which is made here and no event: progress. Lost if stderr takes nothing. */
+void log_show(const char *line, size_t len);
+
+/*
+ * A command ends: if its last error was lost, stderr is given a moment to take it. Not for
+ * threads.
+ */
+void log_finish(void);
+
+#endif

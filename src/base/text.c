@@ -1,0 +1,115 @@
+/*
+ * Owns the reading of text in lines and words. It must never look at a byte outside the text it
+ * was given, nor judge what a key is.
+ */
+#include "base/text.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
+struct text text_of(const char *bytes, size_t len)
+{
+    struct text text = {bytes, len};
+
+    if (text_starts(text, BYTE_ORDER_MARK))
+        text_skip(&text, strlen(BYTE_ORDER_MARK));
+    return text;
+}
+
+bool text_equals(struct text text, const char *other)
+{
+    return text.len == strlen(other) && memcmp(text.at, other, text.len) == 0;
+}
+
+bool text_starts(struct text text, const char *prefix)
+{
+    size_t len = strlen(prefix);
+
+    return text.len >= len && memcmp(text.at, prefix, len) == 0;
+}
+
+bool text_ends(struct text text, const char *suffix)
+{
+    size_t len = strlen(suffix);
+
+    return text.len >= len && memcmp(text.at + text.len - len, suffix, len) == 0;
+}
+
+void text_skip(struct text *text, size_t count)
+{
+    text->at += count;
+    text->len -= count;
+}
+
+void text_skip_blanks(struct text *text)
+{
+    while (text->len > 0 && is_blank(text->at[0]))
+        text_skip(text, 1);
+}
+
+bool text_next_line(struct text *text, struct text *line)
+{
+    const char *end = NULL;
+
+    if (text->len == 0)
+        return false;
+    end = memchr(text->at, '\n', text->len);
+    *line = (struct text){text->at, end != NULL ? (size_t)(end - text->at) : text->len};
+    text_skip(text, line->len + (end != NULL ? 1 : 0));
+    while (line->len > 0 && (is_blank(line->at[line->len - 1]) || line->at[line->len - 1] == '\r'))
+        line->len--;
+    text_skip_blanks(line);
+    return true;
+}
+
+struct text text_next_word(struct text *text)
+{
+    struct text word = {0};
+
+    text_skip_blanks(text);
+    word.at = text->at;
+    while (word.len < text->len && !is_blank(text->at[word.len]))
+        word.len++;
+    text_skip(text, word.len);
+    text_skip_blanks(text);
+    return word;
+}
+
+bool text_next_part(struct text *text, char separator, struct text *part)
+{
+    const char *end = NULL;
+
+    if (text->at == NULL)
+        return false;
+    end = text->len > 0 ? memchr(text->at, separator, text->len) : NULL;
+    if (end == NULL) {
+        *part = *text;
+        *text = (struct text){0};
+        return true;
+    }
+    *part = (struct text){text->at, (size_t)(end - text->at)};
+    text_skip(text, part->len + 1);
+    return true;
+}
+
+enum kith_error text_tidy(struct text *tidy, char *out, const char *bytes, size_t len, char comment)
+{
+    struct text rest = text_of(bytes, len);
+    struct text line = {0};
+    size_t used = 0;
+
+    if (len > 0 && memchr(bytes, '\0', len) != NULL)
+        return ERR_FILE_NUL;
+    while (text_next_line(&rest, &line)) {
+        if (line.len == 0 || line.at[0] == comment)
+            continue;
+        memcpy(out + used, line.at, line.len);
+        used += line.len;
+        out[used++] = '\n';
+    }
+    *tidy = (struct text){out, used};
+    return used > 0 ? OK : ERR_FILE_EMPTY;
+}

@@ -1,0 +1,81 @@
+/*
+ * Owns the way of a call: resolve, connect, shake hands, under one deadline. Must never go on
+ * with a peer that is not proven.
+ */
+#include "calls/call.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "system/sandbox.h"
+
+#define WHICH_SIZE (WHO_TEXT_SIZE + ADDRESS_TEXT_SIZE + 8)
+
+/* "NAME (01234567) at HOST:PORT", and the address that was reached when a name was given. */
+static void describe(char out[static WHICH_SIZE], const struct callee *callee,
+                     const struct net_peer *reached)
+{
+    char who[WHO_TEXT_SIZE], given[ADDRESS_TEXT_SIZE];
+
+    who_format(who, callee->name, callee->key);
+    address_format(given, &callee->address);
+    (void)snprintf(out, WHICH_SIZE, "%s at %s", who, reached->len > 0 ? reached->text : given);
+}
+
+/* The hint that fits who calls: the usual one for this error is for who is called. */
+static const char *hint_for_caller(enum kith_error error)
+{
+    if (error == ERR_NOT_FOR_US)
+        return "something between the two sides mixes up their connections";
+    return error_hint(error);
+}
+
+void call_complain(const struct call *call, enum kith_error error, const struct callee *callee,
+                   const char *what, enum log_level level)
+{
+    char which[WHICH_SIZE], why[256], skew[64];
+
+    describe(which, callee, &call->reached);
+    if (call->why != NULL) { /* before there was anybody to shake hands with */
+        (void)snprintf(why, sizeof(why), "%s: %s",
+                       error_text(error == ERR_HANDSHAKE_TIMEOUT ? ERR_CONNECT : error), call->why);
+    } else if (error == ERR_CLOCK_AHEAD || error == ERR_CLOCK_BEHIND) {
+        clock_format_skew(skew, sizeof(skew), call->greeting.handshake.peer_timestamp_ms,
+                          call->greeting.answered_wall_ms);
+        (void)snprintf(why, sizeof(why), "the clocks disagree: its clock is %s ours", skew);
+    } else {
+        (void)snprintf(why, sizeof(why), "%s", error_text(error));
+    }
+    log_event(level, what, which, why, hint_for_caller(error));
+}
+
+enum kith_error call_peer(struct call *call, const struct call_terms *terms,
+                          const struct callee *callee, bool check_only)
+{
+    static const struct sandbox_needs nothing;
+    int64_t deadline_ms = clock_deadline_ms(terms->timeout_ms);
+    enum kith_error error;
+
+    memset(call, 0, sizeof(*call));
+    error = net_connect(&callee->address, terms->net, deadline_ms, &call->fd, &call->reached,
+                        &call->why);
+    if (error != OK)
+        return error;
+    greeting_dial(&call->greeting, terms->rules, call->fd, &call->reached, callee->key,
+                  deadline_ms);
+    call->greeting.check_only = check_only;
+    if (terms->confines) /* before the first byte from outside, and while that is awaited */
+        sandbox_enter(SANDBOX_PIPE, &nothing);
+    return greeting_finish(&call->greeting);
+}
+
+void call_end(struct call *call)
+{
+    if (call->fd >= 0)
+        (void)close(call->fd);
+    call->fd = -1;
+    greeting_wipe(&call->greeting);
+}

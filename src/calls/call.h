@@ -1,0 +1,43 @@
+/*
+ * A call to a peer, from its address to a finished handshake.
+ */
+#ifndef KITH_CALL_H
+#define KITH_CALL_H
+
+#include "base/error.h"
+#include "base/log.h"
+#include "calls/greeting.h"
+#include "net/net.h"
+#include "peers/who.h"
+
+/* What holds for all calls of a run. */
+struct call_terms {
+    const struct net_options *net;
+    const struct greeting_rules *rules;
+    int64_t timeout_ms; /* to resolve, connect and shake hands, together */
+    bool confines;      /* the process, once connected: no other call follows */
+};
+
+/* A call: how far it came, and why no further. */
+struct call {
+    int fd; /* once connected */
+    struct net_peer reached;
+    const char *why; /* the system's reason for an error, or NULL */
+    struct greeting greeting;
+};
+
+/*
+ * Connect and shake hands within the time that a call has; with check_only, stop once the peer is
+ * proven. In any case call_end has to follow.
+ */
+must_check enum kith_error call_peer(struct call *call, const struct call_terms *terms,
+                                     const struct callee *callee, bool check_only);
+
+/* Say why a call failed, as of command what. */
+void call_complain(const struct call *call, enum kith_error error, const struct callee *callee,
+                   const char *what, enum log_level level);
+
+/* Close and wipe; fine twice. */
+void call_end(struct call *call);
+
+#endif

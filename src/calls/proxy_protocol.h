@@ -1,0 +1,37 @@
+/*
+ * The PROXY protocol of HAProxy (proxy-protocol.txt, versions 1 and 2): telling a target who has
+ * called, and being told by a load balancer.
+ */
+#ifndef KITH_PROXY_PROTOCOL_H
+#define KITH_PROXY_PROTOCOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/error.h"
+#include "keys/public_key.h"
+#include "net/net.h"
+
+/* Types of our own, from the range that the specification leaves to applications. */
+#define PROXY_TYPE_NAME 0xe0 /* the peer's name, as in the peers file */
+#define PROXY_TYPE_KEY 0xe1  /* its public key, 32 bytes */
+
+#define PROXY_HEADER_MAX 256
+
+/*
+ * Write a header of version 2 for a connection from the peer to local: its addresses, name and
+ * key. Returns its length.
+ */
+size_t proxy_header(uint8_t out[static PROXY_HEADER_MAX], const struct net_peer *peer,
+                    const struct sockaddr *local, const uint8_t key[static KEY_SIZE],
+                    const char *name);
+
+/*
+ * Read a header of either version from a non-blocking socket by the deadline, and not a byte
+ * more; *peer becomes the caller that it names (and stays for a LOCAL or UNKNOWN one).
+ * ERR_PROXY_HEADER, ERR_HANDSHAKE_TIMEOUT, ERR_HANDSHAKE_CUT.
+ */
+must_check enum kith_error proxy_read(int fd, int64_t deadline_ms, struct net_peer *peer);
+
+#endif

@@ -1,0 +1,192 @@
+/*
+ * Owns the words for callers that were turned away. Must never say that a peer was there: that it
+ * was is what it has not proven. Must never let callers fill the log.
+ */
+#include "calls/refusals.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "calls/source.h"
+#include "peers/who.h"
+
+#define SOURCES_TOLD (REFUSALS_SOURCES / 4 * 3)
+
+void refusals_init(struct refusals *refusals, const char *what, const char *which,
+                   void (*wake)(void))
+{
+    memset(refusals, 0, sizeof(*refusals));
+    refusals->what = what;
+    refusals->which = which;
+    refusals->wake = wake;
+    (void)pthread_mutex_init(&refusals->lock, NULL);
+}
+
+/* A place of the table is free if it is 0, which is no source of a caller that counts. */
+static void note_source(struct refusals *refusals, uint64_t source)
+{
+    size_t i = (size_t)(source * 0x9e3779b97f4a7c15U >> 32) % REFUSALS_SOURCES;
+
+    while (refusals->sources[i] != 0 && refusals->sources[i] != source)
+        i = (i + 1) % REFUSALS_SOURCES;
+    if (refusals->sources[i] == source || refusals->source_count >= SOURCES_TOLD)
+        return;
+    refusals->sources[i] = source;
+    refusals->source_count++;
+}
+
+bool refusals_count(struct refusals *refusals, enum kith_error kind, uint64_t source,
+                    int64_t now_ms)
+{
+    size_t *shown = &refusals->kinds[kind].shown;
+
+    if (refusals->kinds[kind].counted == 0 &&
+        now_ms - refusals->kinds[kind].since_ms >= REFUSALS_PERIOD_MS)
+        *shown = 0;
+    if (*shown == 0)
+        refusals->kinds[kind].since_ms = now_ms;
+    if (*shown < REFUSALS_SHOWN) {
+        (*shown)++;
+        return true;
+    }
+    if (refusals->counted == 0)
+        refusals->since_ms = now_ms;
+    refusals->counted++;
+    refusals->kinds[kind].counted++;
+    note_source(refusals, source);
+    return false;
+}
+
+/* Whether it is to be shown; who sums up is woken for the first that is not. */
+static bool is_shown(struct refusals *refusals, enum kith_error kind, const struct net_peer *from)
+{
+    bool shown, first;
+
+    (void)pthread_mutex_lock(&refusals->lock);
+    shown = refusals_count(refusals, kind, source_of(from), clock_now_ms());
+    first = !shown && refusals->counted == 1;
+    (void)pthread_mutex_unlock(&refusals->lock);
+    if (first && refusals->wake != NULL)
+        refusals->wake();
+    return shown;
+}
+
+static const char *kind_text(enum kith_error kind)
+{
+    return kind == OK ? "left once it had our answer" : error_text(kind);
+}
+
+static const char *kind_hint(enum kith_error kind)
+{
+    if (kind == OK)
+        return "a check does that, and who refuses the answer, for its clock, say: see what it "
+               "says there";
+    return kind == ERR_HANDSHAKE_CUT ? NULL : error_hint(kind);
+}
+
+static void show(const struct refusals *refusals, enum log_level level,
+                 const struct greeting *greeting, const char *name, enum kith_error kind,
+                 const char *detail)
+{
+    char who[WHO_TEXT_SIZE], which[WHO_TEXT_SIZE + ADDRESS_TEXT_SIZE + 24], why[256], skew[64];
+    bool claims = greeting->handshake.peer_timestamp_ms != 0;
+
+    who_format(who, name, greeting->handshake.peer);
+    (void)snprintf(which, sizeof(which), "%s%s%s", claims ? who : "", claims ? " at " : "",
+                   greeting->peer.text);
+    if (kind == ERR_CLOCK_AHEAD || kind == ERR_CLOCK_BEHIND) {
+        clock_format_skew(skew, sizeof(skew), greeting->handshake.peer_timestamp_ms,
+                          clock_wall_ms());
+        (void)snprintf(why, sizeof(why), "refused: the clocks disagree: its clock is %s ours",
+                       skew);
+    } else {
+        (void)snprintf(why, sizeof(why), "%s%s%s%s", kind == OK ? "" : "refused: ", kind_text(kind),
+                       detail != NULL ? ": " : "", detail != NULL ? detail : "");
+    }
+    log_event(level, refusals->what, which, why, kind_hint(kind));
+}
+
+void refusals_add(struct refusals *refusals, const struct greeting *greeting, const char *name,
+                  const char *detail)
+{
+    bool cut = greeting->error == ERR_HANDSHAKE_CUT;
+    enum kith_error kind = cut && greeting->message == 3 ? OK : greeting->error;
+    /* Who says nothing at all is mostly a balancer that looks whether we are there. */
+    bool silent = cut && greeting->message == 1 && greeting->frame_len == 0;
+    enum log_level level = silent ? LOG_SUMMARY : LOG_NOTE;
+
+    if (log_enabled(level) && is_shown(refusals, kind, &greeting->peer))
+        show(refusals, level, greeting, name, kind, detail);
+}
+
+void refusals_add_unheard(struct refusals *refusals, const struct net_peer *from,
+                          enum kith_error error, const char *detail)
+{
+    char why[256];
+
+    (void)snprintf(why, sizeof(why), "%s: %s", error_text(error), detail);
+    if (log_enabled(LOG_NOTE) && is_shown(refusals, error, from))
+        log_event(LOG_NOTE, refusals->what, from->text, why, error_hint(error));
+}
+
+int64_t refusals_due_ms(struct refusals *refusals)
+{
+    int64_t due_ms;
+
+    (void)pthread_mutex_lock(&refusals->lock);
+    due_ms = refusals->counted == 0 ? NEVER_MS : refusals->since_ms + REFUSALS_PERIOD_MS;
+    (void)pthread_mutex_unlock(&refusals->lock);
+    return due_ms;
+}
+
+/* "a malformed handshake message (12), ...", as far as there is room. */
+static void list_kinds(char *out, size_t size, const struct refusals *refusals)
+{
+    size_t len = 0;
+
+    out[0] = '\0';
+    for (size_t kind = 0; kind < ERR_COUNT && len < size; kind++) {
+        size_t counted = refusals->kinds[kind].counted;
+
+        if (counted > 0)
+            len += (size_t)snprintf(out + len, size - len, "%s%s (%zu)", len > 0 ? ", " : "",
+                                    kind_text((enum kith_error)kind), counted);
+    }
+}
+
+/* Put it into words, and begin anew. Of a kind that goes on coming none is shown meanwhile. */
+static void take_sum(char *why, size_t size, struct refusals *refusals, int64_t now_ms)
+{
+    char kinds[768];
+
+    list_kinds(kinds, sizeof(kinds), refusals);
+    (void)snprintf(why, size, "%zu more refused in %.1f s, from %s%zu address%s: %s",
+                   refusals->counted, (double)(now_ms - refusals->since_ms) / 1e3,
+                   refusals->source_count == SOURCES_TOLD ? "at least " : "",
+                   refusals->source_count, refusals->source_count == 1 ? "" : "es", kinds);
+    for (size_t kind = 0; kind < ERR_COUNT; kind++) {
+        if (refusals->kinds[kind].counted > 0)
+            refusals->kinds[kind].since_ms = now_ms;
+        refusals->kinds[kind].counted = 0;
+    }
+    refusals->counted = 0;
+    refusals->source_count = 0;
+    memset(refusals->sources, 0, sizeof(refusals->sources));
+}
+
+void refusals_sum_up(struct refusals *refusals, bool at_end)
+{
+    int64_t now_ms = clock_now_ms();
+    char why[1024];
+    bool due;
+
+    (void)pthread_mutex_lock(&refusals->lock);
+    due = refusals->counted > 0 && (at_end || now_ms - refusals->since_ms >= REFUSALS_PERIOD_MS);
+    if (due)
+        take_sum(why, sizeof(why), refusals, now_ms);
+    (void)pthread_mutex_unlock(&refusals->lock);
+    if (due)
+        log_event(LOG_NOTE, refusals->what, refusals->which, why, NULL);
+}

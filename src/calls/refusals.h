@@ -1,0 +1,64 @@
+/*
+ * What a listener says of callers that it turned away; they themselves are told nothing. Anybody
+ * can be such a caller, as often as he likes, so only the first few of a kind are shown: of the
+ * others, every ten seconds, how many there were. Safe for threads.
+ */
+#ifndef KITH_REFUSALS_H
+#define KITH_REFUSALS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "calls/greeting.h"
+
+#define REFUSALS_SHOWN 5               /* of a kind, before they are only counted */
+#define REFUSALS_PERIOD_MS 10000       /* from the first that is counted to the line that says so */
+#define REFUSALS_SOURCES ((size_t)512) /* of which a few less can be told apart; a power of two */
+
+struct refusals {
+    const char *what; /* the command's name, and where it listens */
+    const char *which;
+    void (*wake)(void); /* called once there is something to be summed up later; or NULL */
+
+    pthread_mutex_t lock;
+    struct {
+        int64_t since_ms; /* when the first of those that are shown came */
+        size_t shown;
+        size_t counted;
+    } kinds[ERR_COUNT]; /* by error; OK is one that had our answer and left */
+    size_t counted;     /* of all kinds, since they were summed up */
+    int64_t since_ms;   /* when the first of them came */
+    uint64_t sources[REFUSALS_SOURCES];
+    size_t source_count;
+};
+
+void refusals_init(struct refusals *refusals, const char *what, const char *which,
+                   void (*wake)(void));
+
+/*
+ * A greeting has failed. name is of the peer that claims to call, or ""; detail goes with the
+ * reason, or is NULL.
+ */
+void refusals_add(struct refusals *refusals, const struct greeting *greeting, const char *name,
+                  const char *detail);
+
+/* A caller was turned away before anything was heard of it. */
+void refusals_add_unheard(struct refusals *refusals, const struct net_peer *from,
+                          enum kith_error error, const char *detail);
+
+/* When the next summing up is due; NEVER_MS if nothing is counted. */
+int64_t refusals_due_ms(struct refusals *refusals);
+
+/* Say how many there were, if that is due; at the end, in any case. */
+void refusals_sum_up(struct refusals *refusals, bool at_end);
+
+/*
+ * The rule: whether one of this kind, that comes now from there, is to be shown. If not, it is
+ * counted. Not safe for threads.
+ */
+bool refusals_count(struct refusals *refusals, enum kith_error kind, uint64_t source,
+                    int64_t now_ms);
+
+#endif

@@ -1,0 +1,139 @@
+/*
+ * Owns the commands that call a peer: dial and check.
+ */
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "calls/call.h"
+#include "command/commands.h"
+#include "command/pipe.h"
+#include "command/setup.h"
+#include "system/notify.h"
+
+#define FIRST_WAIT_MS 200
+#define LONGEST_WAIT_MS 5000
+
+/*
+ * Whether a call that failed may get through later: an address that does not answer yet, or a
+ * listener that is being restarted. Who turned out to be somebody else remains so.
+ */
+static bool may_pass(enum kith_error error)
+{
+    return error == ERR_CONNECT || error == ERR_RESOLVE || error == ERR_HANDSHAKE_CUT ||
+           error == ERR_HANDSHAKE_TIMEOUT;
+}
+
+static void wait_ms(int64_t ms)
+{
+    struct timespec time = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+
+    (void)nanosleep(&time, NULL);
+}
+
+/* Call until it gets through, or --retry is over. */
+static enum kith_error call_with_retries(struct call *call, const struct setup *setup,
+                                         const struct callee *callee)
+{
+    int64_t give_up_ms = clock_deadline_ms(setup->options->retry_ms);
+    int64_t pause_ms = FIRST_WAIT_MS;
+
+    for (bool first = true;; first = false) {
+        enum kith_error error = call_peer(call, &setup->calls, callee, false);
+        int64_t left_ms = give_up_ms - clock_now_ms();
+
+        if (error == OK)
+            return error;
+        if (!may_pass(error) || left_ms <= 0) {
+            call_complain(call, error, callee, "dial", LOG_ERROR);
+            return error;
+        }
+        call_complain(call, error, callee, "dial", first ? LOG_NOTE : LOG_SUMMARY);
+        if (first)
+            log_event(LOG_NOTE, "dial", setup->options->arguments[0],
+                      "is called again until --retry is over", NULL);
+        call_end(call);
+        wait_ms(pause_ms < left_ms ? pause_ms : left_ms);
+        pause_ms = pause_ms * 2 < LONGEST_WAIT_MS ? pause_ms * 2 : LONGEST_WAIT_MS;
+    }
+}
+
+enum kith_error command_dial(const struct options *options)
+{
+    struct setup setup;
+    struct callee callee;
+    struct call call = {.fd = -1};
+    struct pipe_ends ends;
+    enum kith_error error = setup_begin(&setup, options, options->arguments[0]);
+
+    setup.calls.confines = options->retry_ms == 0;
+    if (error == OK)
+        error = setup_choose_callee(&setup, &callee);
+    if (error == OK) {
+        ends = pipe_open(options, true);
+        error = call_with_retries(&call, &setup, &callee);
+    }
+    if (error == OK) {
+        char who[WHO_TEXT_SIZE];
+
+        static const struct sandbox_needs nothing;
+
+        setup_dismiss_keeper(&setup);
+        if (!setup.calls.confines)
+            setup_confine(&setup, SANDBOX_PIPE, &nothing);
+        who_format(who, callee.name, callee.key);
+        log_event(LOG_SUMMARY, "dial", who, "connected", NULL);
+        notify_ready_fd(options->ready_fd, call.greeting.peer.text, true);
+        error = pipe_run(&ends, options, "dial", call.fd, &call.greeting.keys, who,
+                         &call.greeting.peer);
+    }
+    call_end(&call);
+    setup_end(&setup);
+    return error;
+}
+
+/* "NAME (01234567) 127.0.0.1:9000: round trip 0.4 ms, clock 0.002 s ahead of ours". */
+static void print_check(const struct callee *callee, const struct greeting *greeting)
+{
+    char who[WHO_TEXT_SIZE], skew[64], at[4 * ADDRESS_TEXT_SIZE], shown[4 * WHO_TEXT_SIZE];
+    const char *address = greeting->peer.text;
+    uint64_t trip_us = (uint64_t)(greeting->answered_us - greeting->called_us);
+    /* Its timestamp was taken about half a round trip before its answer came. */
+    uint64_t then_ms = greeting->answered_wall_ms - trip_us / 2000;
+
+    who_format(who, callee->name, callee->key);
+    clock_format_skew(skew, sizeof(skew), greeting->handshake.peer_timestamp_ms, then_ms);
+    (void)printf("%s at %s: round trip %" PRIu64 ".%03u ms, clock %s ours\n",
+                 escape_text(shown, sizeof(shown), who, strlen(who)),
+                 escape_text(at, sizeof(at), address, strlen(address)), trip_us / 1000,
+                 (unsigned)(trip_us % 1000), skew);
+}
+
+enum kith_error command_check(const struct options *options)
+{
+    struct setup setup;
+    struct callee callee;
+    struct call call = {.fd = -1};
+    enum kith_error error = setup_begin(&setup, options, options->arguments[0]);
+
+    setup.calls.confines = true;
+    if (error == OK)
+        error = setup_choose_callee(&setup, &callee);
+    if (error == OK) {
+        error = call_peer(&call, &setup.calls, &callee, true);
+        if (error != OK)
+            call_complain(&call, error, &callee, "check", LOG_ERROR);
+    }
+    if (error == OK) {
+        setup_dismiss_keeper(&setup);
+        notify_ready_fd(options->ready_fd, call.greeting.peer.text, true);
+        print_check(&callee, &call.greeting);
+    }
+    call_end(&call);
+    setup_end(&setup);
+    return error;
+}

@@ -1,0 +1,212 @@
+/*
+ * Owns the forward command: each local connection is carried to a peer through a channel of its
+ * own. Must never let a local program take a broken channel for an end.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "calls/call.h"
+#include "command/commands.h"
+#include "command/setup.h"
+#include "daemon/daemon.h"
+#include "net/net_socket.h"
+#include "system/signals.h"
+
+struct forward {
+    struct setup setup;
+    pthread_mutex_t lock;
+    struct callee callee; /* under the lock: a reload changes it */
+    bool gone;            /* the peers file no longer says who and where it is */
+    struct daemon daemon;
+};
+
+static bool current_callee(struct forward *forward, struct callee *callee)
+{
+    bool there;
+
+    (void)pthread_mutex_lock(&forward->lock);
+    *callee = forward->callee;
+    there = !forward->gone;
+    (void)pthread_mutex_unlock(&forward->lock);
+    return there;
+}
+
+static bool is_current(struct forward *forward, const uint8_t key[static KEY_SIZE])
+{
+    struct callee callee;
+
+    return current_callee(forward, &callee) && memcmp(callee.key, key, KEY_SIZE) == 0;
+}
+
+/*
+ * Call the peer for a connection; what goes wrong is logged. The call itself is over by the end,
+ * and does not take memory for as long as the channel is open.
+ */
+static enum kith_error call_for(struct forward *forward, struct connection *connection, int *fd,
+                                struct session_keys *keys)
+{
+    struct call call = {.fd = -1};
+    struct callee callee;
+    char most[REGISTRY_MOST_SIZE];
+    enum kith_error error;
+
+    if (!current_callee(forward, &callee)) {
+        log_event(LOG_ERROR, "forward", forward->setup.options->arguments[1],
+                  "not called: the peers file no longer says who and where it is",
+                  "once it does, send SIGHUP");
+        return ERR_REMOVED;
+    }
+    error = call_peer(&call, &forward->setup.calls, &callee, false);
+    if (error == OK)
+        error =
+            registry_open(&forward->daemon.registry, connection, callee.key, callee.name, call.fd);
+    if (error == OK && !is_current(forward, callee.key)) /* a reload did not see this channel */
+        error = ERR_REMOVED;
+    if (error == OK) {
+        *keys = call.greeting.keys;
+        *fd = call.fd;
+        call.fd = -1;
+    } else {
+        if (error == ERR_TOO_MANY) {
+            registry_say_most(most, forward->daemon.registry.limits.per_peer);
+            call.why = most;
+        }
+        call_complain(&call, error, &callee, "forward", LOG_ERROR);
+        registry_detach(&forward->daemon.registry, connection);
+    }
+    call_end(&call);
+    return error;
+}
+
+static void run(struct daemon *daemon, struct connection *connection)
+{
+    struct forward *forward = daemon->hooks->context;
+    struct session_keys keys;
+    int fd = -1;
+
+    net_reset_on_close(connection->fd, true);
+    if (call_for(forward, connection, &fd, &keys) == OK) {
+        struct pump pump = {
+            .net = fd,
+            .in = connection->fd,
+            .in_never_blocks = true,
+            .outlet = outlet_socket(connection->fd),
+            .gate_fd = -1,
+        };
+
+        if (daemon_pump(daemon, connection, &pump, &keys) == OK)
+            net_reset_on_close(connection->fd, false);
+        registry_detach(&daemon->registry, connection);
+        (void)close(fd);
+    }
+}
+
+/* A visit: end what goes to a key that is no longer the peer's. An address may go or change. */
+static void end_if_other(struct connection *connection, void *context)
+{
+    const struct forward *forward = context;
+
+    if (connection->state == CONNECTION_OPEN &&
+        memcmp(connection->key, forward->callee.key, KEY_SIZE) != 0)
+        registry_end(connection, ERR_REMOVED);
+}
+
+static void reload(struct daemon *daemon)
+{
+    struct forward *forward = daemon->hooks->context;
+    const char *peer = forward->setup.options->arguments[1];
+    struct callee callee = {.name = ""};
+    bool gone = false;
+
+    if (setup_reload_callee(&forward->setup, &callee, &gone) != OK) {
+        log_event(LOG_ERROR, "forward", peer, "the peer stays as it was", NULL);
+        return;
+    }
+    (void)pthread_mutex_lock(&forward->lock);
+    forward->gone = gone;
+    forward->callee = callee;
+    (void)pthread_mutex_unlock(&forward->lock);
+    registry_each(&daemon->registry, end_if_other, forward);
+    setup_report_reload(&forward->setup, "forward", peer);
+    if (gone)
+        log_event(LOG_NOTE, "forward", peer, "called no longer", NULL);
+}
+
+/* A peer by name may have another address after a reload. */
+static void confine(struct daemon *daemon)
+{
+    struct forward *forward = daemon->hooks->context;
+    bool may_move = forward->setup.who.read;
+    const struct sandbox_needs needs = {
+        .resolves = may_move || address_has_name(&forward->callee.address),
+        .connects = true,
+        .port = may_move ? 0 : (uint16_t)strtoul(forward->callee.address.port, NULL, 10),
+        .binds = forward->setup.options->source != NULL,
+        .removes = daemon->listeners.local.path[0] != '\0' ? daemon->listeners.local.path : NULL,
+    };
+
+    setup_confine(&forward->setup, SANDBOX_DAEMON, &needs);
+}
+
+static void announce(struct daemon *daemon)
+{
+    struct forward *forward = daemon->hooks->context;
+    char who[WHO_TEXT_SIZE], at[ADDRESS_TEXT_SIZE], line[WHO_TEXT_SIZE + ADDRESS_TEXT_SIZE + 64];
+
+    who_format(who, forward->callee.name, forward->callee.key);
+    address_format(at, &forward->callee.address);
+    (void)snprintf(line, sizeof(line), "each connection is carried to %s at %s", who, at);
+    log_event(LOG_NOTE, "forward", daemon->listeners.text, line, NULL);
+    setup_warn_of_path("forward", daemon->listeners.text);
+}
+
+static enum kith_error prepare(struct forward *forward, const struct options *options)
+{
+    struct address local;
+    enum kith_error error;
+
+    error = setup_parse_address(&local, "forward", options->arguments[0], ADDRESS_PORT_OR_PATH);
+    if (error != OK)
+        return error;
+    error = setup_begin(&forward->setup, options, options->arguments[1]);
+    if (error == OK)
+        error = setup_choose_callee(&forward->setup, &forward->callee);
+    if (error == OK)
+        error = setup_take_listeners("forward", &forward->daemon.listeners);
+    if (error == OK)
+        error = setup_listen(&forward->setup, "forward", &local, NET_LOOPBACK,
+                             &forward->daemon.listeners);
+    return error;
+}
+
+enum kith_error command_forward(const struct options *options)
+{
+    static struct forward forward = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    const struct daemon_hooks hooks = {
+        .what = "forward",
+        .descriptors = strchr(options->arguments[0], '/') != NULL ? 3 : 2, /* see stream/hold.h */
+        .pending = 128,
+        .keeper = &forward.setup.keeper,
+        .context = &forward,
+        .confine = confine,
+        .announce = announce,
+        .run = run,
+        .reload = reload,
+    };
+    const struct daemon_terms terms = setup_daemon_terms(options);
+    int number = 0;
+    enum kith_error error = prepare(&forward, options);
+
+    if (error == OK)
+        error = daemon_run(&forward.daemon, &hooks, &terms, &number);
+    net_listeners_close(&forward.daemon.listeners);
+    if (error == ERR_SIGNAL)
+        signals_end_by(number);
+    if (!forward.daemon.is_in_use)
+        setup_end(&forward.setup);
+    return error;
+}

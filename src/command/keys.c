@@ -1,0 +1,262 @@
+/*
+ * Owns the commands that make and show keys: keygen and pubkey. Must never write a private key
+ * where others can read it, nor over another one unasked.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "command/commands.h"
+#include "command/paths.h"
+#include "crypto/crypto.h"
+#include "keys/identity.h"
+#include "keys/key_file.h"
+#include "keys/passphrase.h"
+#include "keys/pkcs8.h"
+#include "keys/private_key.h"
+#include "keys/public_key.h"
+
+#define PRIVATE_MODE 0600
+#define PUBLIC_MODE 0644
+#define HOSTNAME_SIZE 256
+
+static enum kith_error complain(enum kith_error error, const char *what, const char *path)
+{
+    log_event(LOG_ERROR, what, path, error == ERR_SYSTEM ? strerror(errno) : error_text(error),
+              error_hint(error));
+    return error;
+}
+
+/*
+ * The name behind the public key: what -n says, else the host's as far as it is a good name.
+ * Returns what is wrong with -n, or NULL.
+ */
+static const char *choose_name(const struct options *options, char name[static NAME_SIZE])
+{
+    char host[HOSTNAME_SIZE] = "";
+    const char *problem;
+
+    name[0] = '\0';
+    if (options->name == NULL && gethostname(host, sizeof(host) - 1) == 0)
+        host[strcspn(host, ".")] = '\0';
+    if (options->name == NULL && name_problem(host, strlen(host)) == NULL)
+        (void)snprintf(name, NAME_SIZE, "%.*s", NAME_SIZE - 1, host);
+    if (options->name == NULL && name[0] == '\0')
+        (void)snprintf(name, NAME_SIZE, "unnamed"); /* without one, the line is a seed in form */
+    if (options->name == NULL)
+        return NULL;
+    problem = name_problem(options->name, strlen(options->name));
+    if (problem == NULL)
+        (void)snprintf(name, NAME_SIZE, "%s", options->name);
+    return problem;
+}
+
+/* Make a key: its PEM, and the line of its public key. */
+static enum kith_error make(char pem[static PKCS8_PEM_SIZE], uint8_t public_key[static KEY_SIZE])
+{
+    uint8_t seed[KEY_SIZE];
+    enum kith_error error = crypto_random(seed, sizeof(seed));
+
+    if (error == OK)
+        error = crypto_ed25519_public(public_key, seed);
+    if (error == OK)
+        pkcs8_write(pem, seed);
+    crypto_wipe(seed, sizeof(seed));
+    return error;
+}
+
+static int refuse_to_answer(char *out, int size, void *context)
+{
+    (void)out;
+    (void)size;
+    (void)context;
+    return -1;
+}
+
+/* Whether a file holds a private key, open or encrypted. */
+static bool is_identity(const char *path)
+{
+    struct key_file file = {0};
+    uint8_t seed[KEY_SIZE];
+    enum kith_error error = key_file_read(&file, path, KEY_FILE_MAX, KEY_FILE_PUBLIC);
+
+    if (error == OK)
+        error = private_key_parse(seed, file.text, file.len, refuse_to_answer, NULL);
+    crypto_wipe(seed, sizeof(seed));
+    key_file_wipe(&file);
+    return error == OK || error == ERR_KEY_NO_PASSPHRASE || error == ERR_KEY_OPENSSH_ENCRYPTED;
+}
+
+/* Something of that name is there, and stays: say what it is, and what -f would do. */
+static enum kith_error complain_of_existing(const char *path, const char *which, bool is_default)
+{
+    char why[64], hint[3 * FILE_PATH_SIZE + 256];
+    bool identity = which == path && is_identity(path);
+
+    (void)snprintf(why, sizeof(why), "%s%s", identity ? "an identity of that name " : "",
+                   error_text(ERR_FILE_EXISTS));
+    if (identity)
+        (void)snprintf(hint, sizeof(hint),
+                       "kith pubkey%s%s shows its public key; -f would replace both files, %s and "
+                       "%s.pub, and who knows the old key would not know the new one",
+                       is_default ? "" : " ", is_default ? "" : path, path, path);
+    else
+        (void)snprintf(hint, sizeof(hint), "name another file; -f would replace %s and %s.pub",
+                       path, path);
+    log_event(LOG_ERROR, "keygen", which, why, hint);
+    return ERR_FILE_EXISTS;
+}
+
+static bool is_there(const char *path)
+{
+    struct stat status;
+
+    return lstat(path, &status) == 0;
+}
+
+/*
+ * The private file first: whatever happens between the two, kith pubkey makes the other one from
+ * it, and no public key is left that nobody holds.
+ */
+static enum kith_error write_pair(const struct options *options, const char *path, const char *pem,
+                                  const char *line)
+{
+    char public_path[FILE_PATH_SIZE + 4];
+    bool is_default = options->argument_count == 0;
+    enum kith_error error;
+
+    (void)snprintf(public_path, sizeof(public_path), "%s.pub", path);
+    if (!options->force && (is_there(path) || is_there(public_path)))
+        return complain_of_existing(path, is_there(path) ? path : public_path, is_default);
+    error = key_file_write(path, pem, strlen(pem), PRIVATE_MODE, options->force);
+    if (error != OK)
+        return complain(error, "keygen", path);
+    error = key_file_write(public_path, line, strlen(line), PUBLIC_MODE, options->force);
+    if (error != OK) {
+        (void)complain(error, "keygen", public_path);
+        if (!options->force)
+            (void)unlink(path);
+    }
+    return error;
+}
+
+/* Whether a file of this name would be taken for something else than a private key. */
+static bool is_misleading(const char *path)
+{
+    return strcmp(path, "-") == 0 || public_key_is_path(path);
+}
+
+enum kith_error command_keygen(const struct options *options)
+{
+    const char *given = options->argument_count > 0 ? options->arguments[0] : NULL;
+    char path[FILE_PATH_SIZE], pem[PKCS8_PEM_SIZE], hex[KEY_HEX_SIZE], name[NAME_SIZE];
+    char line[KEY_HEX_SIZE + NAME_SIZE + 2];
+    uint8_t public_key[KEY_SIZE];
+    const char *problem = choose_name(options, name);
+    enum kith_error error;
+
+    if (problem != NULL) {
+        log_event(LOG_ERROR, "keygen", options->name, problem, NULL);
+        return ERR_USAGE;
+    }
+    if (given != NULL && is_misleading(given)) {
+        log_event(LOG_ERROR, "keygen", given, "not a name for a private key's file",
+                  "one in .pub is taken for a public key, and - for standard input");
+        return ERR_USAGE;
+    }
+    error = path_of_identity(path, given);
+    if (error == OK)
+        error = crypto_start_keys();
+    if (error == OK)
+        error = make(pem, public_key);
+    if (error != OK)
+        return complain(error, "keygen", given != NULL ? given : "~/.config/kith/identity");
+    hex_encode(hex, public_key, KEY_SIZE);
+    (void)snprintf(line, sizeof(line), "%s %s\n", hex, name);
+    error = write_pair(options, path, pem, line);
+    crypto_wipe(pem, sizeof(pem));
+    if (error == OK) {
+        log_event(LOG_NOTE, "keygen", path, "made; its public key is in the .pub file beside it",
+                  "give that to your peers");
+        (void)fputs(line, stdout);
+    }
+    return error;
+}
+
+/*
+ * Read a file of either kind. 64 bare hex digits are a seed or a public key: in a file that is kept
+ * as a private key has to be, and that is not named as a public one, they are a seed. To take
+ * them for a public key would print the private one.
+ */
+static enum kith_error read_any(struct key_file *file, const char *path, bool *is_private)
+{
+    enum kith_error error = key_file_read(file, path, KEY_FILE_MAX, KEY_FILE_SECRET);
+
+    *is_private = error == OK && !public_key_is_path(path);
+    if (error == ERR_FILE_EXPOSED || error == ERR_FILE_OWNER)
+        error = key_file_read(file, path, KEY_FILE_MAX, KEY_FILE_PUBLIC);
+    return error;
+}
+
+static enum kith_error derive_public(const struct key_file *file, const char *path,
+                                     const struct options *options,
+                                     uint8_t public_key[static KEY_SIZE])
+{
+    struct passphrase_source source = {.file = options->passphrase_file, .prompt = path};
+    uint8_t seed[KEY_SIZE];
+    enum kith_error error = private_key_parse(seed, file->text, file->len, passphrase_ask, &source);
+
+    if (error == ERR_KEY_NO_PASSPHRASE)
+        error = source.error;
+    if (error == OK)
+        error = crypto_ed25519_public(public_key, seed);
+    crypto_wipe(seed, sizeof(seed));
+    return error;
+}
+
+/* The public key of what a file holds, taken first for the kind that it looks like. */
+static enum kith_error show_public(const struct key_file *file, const char *path, bool is_private,
+                                   const struct options *options,
+                                   uint8_t public_key[static KEY_SIZE])
+{
+    char name[NAME_SIZE];
+    enum kith_error error = ERR_KEY_PUBLIC;
+
+    if (is_private)
+        error = derive_public(file, path, options, public_key);
+    if (error == ERR_KEY_PUBLIC)
+        error = public_key_parse(public_key, name, file->text, file->len);
+    if (error == ERR_KEY_PRIVATE)
+        error = derive_public(file, path, options, public_key);
+    return error;
+}
+
+enum kith_error command_pubkey(const struct options *options)
+{
+    const char *given = options->argument_count > 0 ? options->arguments[0] : NULL;
+    char path[FILE_PATH_SIZE], hex[KEY_HEX_SIZE];
+    uint8_t public_key[KEY_SIZE];
+    struct key_file file = {0};
+    bool is_private = false;
+    enum kith_error error = path_of_identity(path, given);
+
+    if (error != OK)
+        return complain(error, "identity", "~/.config/kith/identity");
+    error = crypto_start_keys();
+    if (error == OK)
+        error = read_any(&file, path, &is_private);
+    if (error == OK)
+        error = show_public(&file, path, is_private, options, public_key);
+    if (error != OK)
+        identity_complain(error, path, errno);
+    key_file_wipe(&file);
+    if (error == OK) {
+        hex_encode(hex, public_key, KEY_SIZE);
+        (void)printf("%s\n", hex);
+    }
+    return error;
+}

@@ -1,0 +1,211 @@
+/*
+ * kith: an encrypted pipe and port forwarder between machines whose people know each other's
+ * public keys. This file owns the choice of the command and the exit status.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/spelling.h"
+#include "command/commands.h"
+#include "command/options.h"
+#include "system/protect.h"
+#include "system/signals.h"
+
+struct command {
+    struct command_form form;
+    const char *summary;
+    enum kith_error (*run)(const struct options *options);
+};
+
+static const struct command commands[] = {
+    {{"keygen", "[FILE]", FOR_KEYGEN, 0, 1},
+     "make an identity: FILE (private) and FILE.pub",
+     command_keygen},
+    {{"pubkey", "[FILE]", FOR_PUBKEY, 0, 1},
+     "print the public key of a private or public key file",
+     command_pubkey},
+    {{"listen", "[HOST:]PORT", FOR_LISTEN, 1, 1},
+     "wait for one known peer; stdin and stdout through the channel",
+     command_listen},
+    {{"dial", "PEER", FOR_DIAL, 1, 1},
+     "call a known peer; stdin and stdout through the channel",
+     command_dial},
+    {{"serve", "[HOST:]PORT TARGET", FOR_SERVE, 2, 2},
+     "each known peer that calls is joined to TARGET, or to a program",
+     command_serve},
+    {{"forward", "LOCAL PEER", FOR_FORWARD, 2, 2},
+     "each local connection to LOCAL is carried to PEER",
+     command_forward},
+    {{"check", "PEER", FOR_CHECK, 1, 1},
+     "is this peer there, and is it the one? Its handshake and nothing else",
+     command_check},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_help(void)
+{
+    (void)printf("kith: an encrypted pipe and port forwarder between peers who know each other's "
+                 "keys\n\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        (void)printf("  kith %-7s %-22s %s\n", commands[i].form.name, commands[i].form.arguments,
+                     commands[i].summary);
+    (void)printf("\n  kith COMMAND --help, kith --version\n\n"
+                 "PEER is WHO@HOST:PORT, or a name from the peers file whose line has addr.\n"
+                 "WHO is a name, a public key in 64 hex digits, or a file with one (./x, x.pub).\n"
+                 "TARGET and LOCAL are PORT (loopback), HOST:PORT, [v6]:PORT, or a path with a /.\n"
+                 "The manual: kith(1), kith-peers(5), kith-protocol(7)\n");
+}
+
+static void print_command_help(const struct command *command)
+{
+    (void)printf("usage: kith %s [options] %s\n%s\n\n", command->form.name, command->form.arguments,
+                 command->summary);
+    options_print(command->form.bit);
+}
+
+/* What was printed has to arrive as well, and so has our last word. */
+static enum exit_status finish(enum exit_status status)
+{
+    if (fflush(stdout) != 0 && status == EXIT_WHOLE) {
+        log_event(LOG_ERROR, "stdout", NULL, error_text(ERR_STDOUT), NULL);
+        status = EXIT_LOCAL;
+    }
+    log_finish();
+    return status;
+}
+
+static enum log_level level_of(const struct options *options)
+{
+    if (options->quiet)
+        return LOG_ERROR;
+    if (options->verbosity == 0)
+        return LOG_NOTE;
+    return options->verbosity == 1 ? LOG_SUMMARY : LOG_DEBUG;
+}
+
+static enum exit_status run(const struct command *command, int argc, char **argv)
+{
+    struct options options;
+    enum kith_error error;
+
+    error = options_parse(&options, &command->form, argc, argv);
+    if (error != OK)
+        return error_exit_status(error);
+    if (options.help) {
+        print_command_help(command);
+        return EXIT_WHOLE;
+    }
+    log_configure(level_of(&options), options.json);
+    if (options.program == NULL)
+        protect_for_good();
+    return error_exit_status(command->run(&options));
+}
+
+/* What other programs call ours, and so who comes from them. */
+static const struct {
+    const char *word, *ours;
+} other_words[] = {
+    {"send", "dial PEER < FILE"},
+    {"put", "dial PEER < FILE"},
+    {"receive", "listen --recv-only PORT > FILE"},
+    {"recv", "listen --recv-only PORT > FILE"},
+    {"get", "listen --recv-only PORT > FILE"},
+    {"connect", "dial PEER"},
+    {"call", "dial PEER"},
+    {"ping", "check PEER"},
+    {"genkey", "keygen"},
+    {"tunnel", "forward LOCAL PEER"},
+};
+
+/* The command that is meant by a word which is none, or NULL. */
+static const char *guess(const char *name)
+{
+    struct spelling spelling = spelling_of(name);
+
+    for (size_t i = 0; i < sizeof(other_words) / sizeof(other_words[0]); i++) {
+        if (strcmp(name, other_words[i].word) == 0)
+            return other_words[i].ours;
+    }
+    for (size_t i = 0; i < COMMANDS; i++)
+        spelling_try(&spelling, commands[i].form.name);
+    return spelling.nearest;
+}
+
+/* The first word that is a command, behind options that stand before it; or NULL. */
+static const char *command_behind(int argc, char **argv)
+{
+    for (int i = 2; i < argc; i++) {
+        for (size_t j = 0; j < COMMANDS; j++) {
+            if (strcmp(argv[i], commands[j].form.name) == 0)
+                return argv[i];
+        }
+    }
+    return NULL;
+}
+
+static void complain(const char *name, int argc, char **argv)
+{
+    const char *meant = name[0] == '-' ? command_behind(argc, argv) : guess(name);
+    char hint[128] = "see: kith --help";
+
+    if (name[0] == '\0') {
+        log_event(LOG_ERROR, "usage", NULL, "a command is missing", hint);
+        return;
+    }
+    if (meant != NULL && name[0] == '-')
+        (void)snprintf(hint, sizeof(hint), "options come behind the command: kith %s %.32s", meant,
+                       name);
+    else if (meant != NULL)
+        (void)snprintf(hint, sizeof(hint), "did you mean: kith %s", meant);
+    log_event(LOG_ERROR, name, NULL, "no such command", hint);
+}
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(name, commands[i].form.name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+static bool is_one_of(const char *word, const char *a, const char *b, const char *c)
+{
+    return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
+}
+
+/* The first word says what is to be done. */
+static enum exit_status do_as_told(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    bool help = is_one_of(name, "--help", "-h", "help");
+    const struct command *command = find(help && argc > 2 ? argv[2] : name);
+
+    if (help && argc < 3) {
+        print_help();
+    } else if (help && command != NULL) {
+        print_command_help(command);
+    } else if (is_one_of(name, "--version", "-V", "version")) {
+        (void)printf("kith %s\n", KITH_VERSION);
+    } else if (command != NULL) {
+        return run(command, argc - 1, argv + 1);
+    } else {
+        complain(help ? argv[2] : name, argc, argv);
+        return EXIT_USAGE;
+    }
+    return EXIT_WHOLE;
+}
+
+int main(int argc, char **argv)
+{
+    if (!protect_standard_descriptors()) {
+        log_event(LOG_ERROR, "descriptors", NULL, strerror(errno), "0 to 2 have to be open");
+        return EXIT_LOCAL;
+    }
+    protect_process();
+    signals_prepare();
+    return (int)finish(do_as_told(argc, argv));
+}

@@ -1,0 +1,429 @@
+/*
+ * Owns the table of options. Must never act on one: commands do.
+ */
+#include "command/options.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/spelling.h"
+#include "net/source_list.h"
+#include "protocol/handshake.h"
+
+#define FOR_PIPES (FOR_LISTEN | FOR_DIAL)
+#define FOR_CONNECTING (FOR_PIPES | FOR_CHECK | FOR_DAEMONS)
+#define FOR_ALL (FOR_KEYGEN | FOR_PUBKEY | FOR_CONNECTING)
+
+/* How an option's value is read, and into what. */
+enum kind {
+    FLAG,
+    COUNT,
+    TEXT,
+    DURATION,
+    SIZE,
+    LIMIT,
+    SOURCES,
+    NAMED,
+    NAMESPACE,
+    DESCRIPTOR,
+    FORMAT,
+    IPV4,
+    IPV6,
+    PROGRAM
+};
+
+struct spec {
+    char letter; /* or 0 */
+    const char *name;
+    const char *value; /* what it takes, or NULL */
+    const char *help;
+    unsigned commands;
+    enum kind kind;
+    size_t offset; /* of the field in struct options that it sets */
+};
+
+#define FIELD(name) offsetof(struct options, name)
+
+static const struct spec specs[] = {
+    {'f', "force", NULL, "replace existing files", FOR_KEYGEN, FLAG, FIELD(force)},
+    {'n', "name", "NAME", "the name behind the public key", FOR_KEYGEN, TEXT, FIELD(name)},
+    {'i', "identity", "FILE", "our private key", FOR_CONNECTING, TEXT, FIELD(identity)},
+    {0, "passphrase-file", "FILE", "where the passphrase of an encrypted key is",
+     FOR_CONNECTING | FOR_PUBKEY, TEXT, FIELD(passphrase_file)},
+    {'a', "peers", "FILE", "who is known, by name", FOR_CONNECTING, TEXT, FIELD(peers)},
+    {'p', "peer", "WHO", "only these may call; again for more", FOR_LISTEN | FOR_SERVE, NAMED,
+     FIELD(named)},
+    {'n', "namespace", "TEXT", "the application's name, equal on both sides (kith)", FOR_CONNECTING,
+     NAMESPACE, FIELD(namespace)},
+    {0, "synchrony-bound", "T", "how far ahead a peer's clock may be (5s)", FOR_CONNECTING,
+     DURATION, FIELD(synchrony_bound_ms)},
+    {0, "max-handshake-age", "T", "how old a hello may be (10s)", FOR_CONNECTING, DURATION,
+     FIELD(max_handshake_age_ms)},
+    {'w', "handshake-timeout", "T", "deadline for connect and handshake together (10s)",
+     FOR_CONNECTING, DURATION, FIELD(handshake_timeout_ms)},
+    {0, "max-message-size", "N", "bytes in one message, equal on both sides (64K)", FOR_CONNECTING,
+     SIZE, FIELD(max_message_size)},
+    {0, "idle-timeout", "T", "end a channel on which nothing moved for so long (none)",
+     FOR_CONNECTING, DURATION, FIELD(idle_timeout_ms)},
+    {'4', "ipv4", NULL, "IPv4 only", FOR_CONNECTING, IPV4, FIELD(family)},
+    {'6', "ipv6", NULL, "IPv6 only", FOR_CONNECTING, IPV6, FIELD(family)},
+    {'s', "source", "ADDR", "our address, to call from or to listen on", FOR_CONNECTING, TEXT,
+     FIELD(source)},
+    {0, "ready-fd", "N", "write a line to descriptor N when listening or connected", FOR_CONNECTING,
+     DESCRIPTOR, FIELD(ready_fd)},
+    {0, "send-only", NULL, "send stdin, and refuse what the peer sends", FOR_PIPES, FLAG,
+     FIELD(send_only)},
+    {0, "recv-only", NULL, "do not read stdin", FOR_PIPES, FLAG, FIELD(recv_only)},
+    {0, "progress", NULL, "show amount, rate and time on stderr", FOR_PIPES, FLAG, FIELD(progress)},
+    {0, "retry", "T", "try again, with growing waits, for so long", FOR_DIAL, DURATION,
+     FIELD(retry_ms)},
+    {0, "max-connections", "N", "channels at once (as many as there are descriptors for)",
+     FOR_DAEMONS, LIMIT, FIELD(max_connections)},
+    {0, "max-per-peer", "N", "channels of one peer at once (no limit but the above)", FOR_DAEMONS,
+     LIMIT, FIELD(max_per_peer)},
+    {0, "max-pending", "N",
+     "callers at once whose handshake is not done (serve: 512, forward: 128)", FOR_DAEMONS, LIMIT,
+     FIELD(max_pending)},
+    {0, "drain-timeout", "T", "how long running channels may take to finish at the end (30s)",
+     FOR_DAEMONS, DURATION, FIELD(drain_timeout_ms)},
+    {0, "exec", "CMD [ARG...]", "start this for each peer, in the place of a TARGET", FOR_SERVE,
+     PROGRAM, FIELD(program)},
+    {0, "proxy-protocol", NULL, "tell the target who has called, by PROXY protocol v2", FOR_SERVE,
+     FLAG, FIELD(proxy_protocol)},
+    {0, "accept-proxy", "FROM", "expect PROXY headers from these addresses: ADDR/BITS,...",
+     FOR_SERVE, SOURCES, FIELD(accept_proxy)},
+    {'q', "quiet", NULL, "errors only", FOR_ALL, FLAG, FIELD(quiet)},
+    {'v', "verbose", NULL, "say more; again for still more", FOR_ALL, COUNT, FIELD(verbosity)},
+    {0, "log-format", "FORMAT", "what goes to stderr: text or json", FOR_ALL, FORMAT, FIELD(json)},
+    {'h', "help", NULL, "show this help", FOR_ALL, FLAG, FIELD(help)},
+};
+
+#define VERSION_HINT "see: kith --version"
+
+#define SPECS (sizeof(specs) / sizeof(specs[0]))
+#define LONG_BASE 256 /* getopt_long returns this and the index of a spec without a letter */
+
+/* A number and K, M or G (1024), from 1 to MESSAGE_SIZE_MAX. */
+static bool parse_size(const char *text, size_t *out)
+{
+    static const char units[] = "KMG";
+    char *end;
+    unsigned long long value;
+    const char *unit;
+
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    errno = 0;
+    value = strtoull(text, &end, 10);
+    if (errno != 0 || value > MESSAGE_SIZE_MAX)
+        return false;
+    unit = *end == '\0' ? NULL : strchr(units, *end);
+    if (*end != '\0' && (unit == NULL || end[1] != '\0'))
+        return false;
+    if (unit != NULL)
+        value <<= 10 * (unit - units + 1);
+    *out = (size_t)value;
+    return value >= 1 && value <= MESSAGE_SIZE_MAX;
+}
+
+static bool parse_limit(const char *text, size_t *out)
+{
+    size_t len = strlen(text);
+
+    if (len == 0 || len > 7 || strspn(text, "0123456789") != len)
+        return false;
+    *out = (size_t)strtoul(text, NULL, 10);
+    return *out >= 1 && *out <= LIMIT_MAX;
+}
+
+static bool parse_descriptor(const char *text, int *out)
+{
+    size_t len = strlen(text);
+
+    if (len == 0 || len > 6 || strspn(text, "0123456789") != len)
+        return false;
+    *out = (int)strtol(text, NULL, 10);
+    return fcntl(*out, F_GETFD) >= 0;
+}
+
+/* Read a value into its field; NULL, or what it should have been. */
+static const char *set(struct options *options, const struct spec *spec, const char *value)
+{
+    static char problem[SOURCE_PROBLEM_SIZE];
+    void *field = (char *)options + spec->offset;
+
+    switch (spec->kind) {
+    case FLAG:
+        *(bool *)field = true;
+        return NULL;
+    case COUNT:
+        ++*(int *)field;
+        return NULL;
+    case TEXT:
+        *(const char **)field = value;
+        return value[0] != '\0' ? NULL : "not empty";
+    case DURATION:
+        return clock_parse_duration(value, field) ? NULL : "a time: 500ms, 5s, 2m or 1h";
+    case SIZE:
+        return parse_size(value, field) ? NULL : "a size from 1 to 16M: 4096, 64K or 1M";
+    case LIMIT:
+        return parse_limit(value, field) ? NULL : "a number from 1 to 1000000";
+    case SOURCES:
+        *(const char **)field = value;
+        return source_list_check(value, problem) ? NULL : problem;
+    case PROGRAM: /* cut_program has taken it; here it has a value of its own, as in --exec=CMD */
+        return "a word of its own, with the program behind it";
+    case NAMED:
+        if (options->named_count == PEERS_NAMED_MAX)
+            return "given at most 256 times: use the peers file";
+        options->named[options->named_count++] = value;
+        return NULL;
+    case NAMESPACE:
+        options->namespace = value;
+        return value[0] != '\0' && strlen(value) <= NAMESPACE_MAX ? NULL : "1 to 1024 bytes";
+    case DESCRIPTOR:
+        return parse_descriptor(value, field) ? NULL : "the number of an open descriptor";
+    case FORMAT:
+        *(bool *)field = strcmp(value, "json") == 0;
+        return *(bool *)field || strcmp(value, "text") == 0 ? NULL : "text or json";
+    case IPV4:
+    case IPV6:
+        if (*(int *)field != AF_UNSPEC &&
+            *(int *)field != (spec->kind == IPV4 ? AF_INET : AF_INET6))
+            return "-4 and -6 exclude each other";
+        *(int *)field = spec->kind == IPV4 ? AF_INET : AF_INET6;
+        return NULL;
+    }
+    return NULL;
+}
+
+/* getopt's tables for one command. */
+struct tables {
+    char letters[3 * SPECS + 2];
+    struct option names[SPECS + 1];
+};
+
+static void make_tables(struct tables *tables, unsigned command_bit)
+{
+    size_t letters = 0, names = 0;
+
+    memset(tables, 0, sizeof(*tables));
+    tables->letters[letters++] = ':'; /* a missing value is told apart */
+    for (size_t i = 0; i < SPECS; i++) {
+        const struct spec *spec = &specs[i];
+
+        if ((spec->commands & command_bit) == 0)
+            continue;
+        tables->names[names++] = (struct option){
+            .name = spec->name,
+            .has_arg = spec->value != NULL ? required_argument : no_argument,
+            .val = LONG_BASE + (int)i,
+        };
+        if (spec->letter == 0)
+            continue;
+        tables->letters[letters++] = spec->letter;
+        if (spec->value != NULL)
+            tables->letters[letters++] = ':';
+    }
+}
+
+static const struct spec *find_spec(int found, unsigned command_bit)
+{
+    if (found >= LONG_BASE)
+        return &specs[found - LONG_BASE];
+    for (size_t i = 0; i < SPECS; i++) {
+        if (specs[i].letter == found && (specs[i].commands & command_bit) != 0)
+            return &specs[i];
+    }
+    return NULL;
+}
+
+static enum kith_error complain(const char *command, const char *which, const char *why,
+                                const char *hint)
+{
+    char help[64];
+
+    (void)snprintf(help, sizeof(help), "see: kith %s --help", command);
+    log_event(LOG_ERROR, command, which, why, hint != NULL ? hint : help);
+    return ERR_USAGE;
+}
+
+/* An option of ours that getopt does not take, which has no value behind its name: why. */
+static const char *why_not(const struct spec *spec, unsigned command_bit)
+{
+    if ((spec->commands & command_bit) == 0)
+        return "not an option of this command";
+    return spec->value == NULL ? "takes no value" : "needs a value";
+}
+
+/* A long option that getopt did not understand, without its dashes; it may have a value. */
+static enum kith_error complain_long(const struct command_form *form, const char *word)
+{
+    size_t len = strcspn(word, "="), begun = 0;
+    char name[SPELLING_MAX + 1], shown[SPELLING_MAX + 3], hint[64];
+    struct spelling spelling;
+
+    (void)snprintf(name, sizeof(name), "%.*s", (int)len, word);
+    (void)snprintf(shown, sizeof(shown), "--%s", name);
+    spelling = spelling_of(name);
+    for (size_t i = 0; i < SPECS; i++) {
+        if (strcmp(specs[i].name, name) == 0)
+            return complain(form->name, shown, why_not(&specs[i], form->bit), NULL);
+        if ((specs[i].commands & form->bit) == 0)
+            continue;
+        begun += len > 0 && strncmp(specs[i].name, word, len) == 0;
+        spelling_try(&spelling, specs[i].name);
+    }
+    if (begun > 1)
+        return complain(form->name, shown, "the beginning of several options", NULL);
+    if (begun == 1)
+        return complain(form->name, shown, word[len] == '=' ? "takes no value" : "needs a value",
+                        NULL);
+    if (strcmp(name, "version") == 0)
+        return complain(form->name, shown, "not an option of this command", VERSION_HINT);
+    if (spelling.nearest == NULL)
+        return complain(form->name, shown, "no such option", NULL);
+    (void)snprintf(hint, sizeof(hint), "did you mean: --%.32s", spelling.nearest);
+    return complain(form->name, shown, "no such option", hint);
+}
+
+/* What getopt did not understand: a letter, or the word it stands in. */
+static enum kith_error complain_word(const struct command_form *form, int found, char **argv)
+{
+    char letter[3] = {'-', (char)optopt, '\0'};
+    bool is_letter = optopt > 0 && optopt < LONG_BASE;
+
+    if (!is_letter)
+        return complain_long(form, argv[optind - 1] + 2);
+    if (found == ':')
+        return complain(form->name, letter, "needs a value", NULL);
+    if (find_spec(optopt, ~0U) != NULL)
+        return complain(form->name, letter, "not an option of this command", NULL);
+    return complain(form->name, letter, "no such option", optopt == 'V' ? VERSION_HINT : NULL);
+}
+
+/*
+ * Cut argv at --exec: what is behind it is the program's, dashes and all, and no option of ours.
+ * Returns the count of what is before.
+ */
+static int cut_program(struct options *options, unsigned command_bit, int argc, char **argv)
+{
+    for (int i = 1; (command_bit & FOR_SERVE) != 0 && i < argc; i++) {
+        if (strcmp(argv[i], "--") == 0)
+            break;
+        if (strcmp(argv[i], "--exec") == 0) {
+            options->program = argv + i + 1;
+            return i;
+        }
+    }
+    return argc;
+}
+
+/* The name of the argument of this number is the word of this number. */
+static enum kith_error complain_missing(const struct options *options,
+                                        const struct command_form *form)
+{
+    const char *name = form->arguments;
+    char why[64], usage[96];
+
+    for (int i = 0; i < options->argument_count; i++)
+        name += strcspn(name, " ") + 1;
+    (void)snprintf(why, sizeof(why), "%.*s is missing", (int)strcspn(name, " "), name);
+    (void)snprintf(usage, sizeof(usage), "usage: kith %s [options] %s%s", form->name,
+                   form->arguments,
+                   form->bit == FOR_SERVE ? ", or --exec CMD in the place of TARGET" : "");
+    return complain(form->name, NULL, why, usage);
+}
+
+static enum kith_error complain_excess(const struct options *options,
+                                       const struct command_form *form, const char *which)
+{
+    const char *hint = NULL;
+
+    if (options->program != NULL)
+        return complain(form->name, which,
+                        "one argument too many: --exec stands in the place of TARGET", NULL);
+    if (form->bit == FOR_DIAL)
+        hint = "what is sent is standard input: kith dial PEER < FILE";
+    if (form->bit == FOR_LISTEN)
+        hint = "what arrives goes to standard output: kith listen PORT > FILE";
+    return complain(form->name, which, "one argument too many", hint);
+}
+
+/* What no single option can know. */
+static enum kith_error check_together(const struct options *options,
+                                      const struct command_form *form)
+{
+    int replaced = options->program != NULL ? 1 : 0; /* it is in the place of the target */
+
+    if (options->program != NULL && options->program[0] == NULL)
+        return complain(form->name, "--exec", "needs a program", NULL);
+    if (options->argument_count < form->least - replaced)
+        return complain_missing(options, form);
+    if (options->argument_count > form->most - replaced)
+        return complain_excess(options, form, options->arguments[form->most - replaced]);
+    if (options->send_only && options->recv_only)
+        return complain(form->name, "--send-only", "excludes --recv-only", NULL);
+    return OK;
+}
+
+enum kith_error options_parse(struct options *options, const struct command_form *form, int argc,
+                              char **argv)
+{
+    struct tables tables;
+    int found;
+
+    *options = (struct options){
+        .command = form->bit,
+        .namespace = "kith",
+        .synchrony_bound_ms = 5000,
+        .max_handshake_age_ms = 10000,
+        .handshake_timeout_ms = 10000,
+        .idle_timeout_ms = NEVER_MS,
+        .max_message_size = MESSAGE_SIZE_DEFAULT,
+        .drain_timeout_ms = 30000,
+        .family = AF_UNSPEC,
+        .ready_fd = -1,
+    };
+    argc = cut_program(options, form->bit, argc, argv);
+    make_tables(&tables, form->bit);
+    opterr = 0;
+    while ((found = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1) {
+        const struct spec *spec = found == '?' || found == ':' ? NULL : find_spec(found, form->bit);
+        const char *wanted;
+        char name[32];
+
+        if (spec == NULL)
+            return complain_word(form, found, argv);
+        wanted = set(options, spec, optarg);
+        if (wanted != NULL) {
+            (void)snprintf(name, sizeof(name), "--%s", spec->name);
+            return complain(form->name, name, wanted, NULL);
+        }
+    }
+    options->arguments = argv + optind;
+    options->argument_count = argc - optind;
+    return options->help ? OK : check_together(options, form);
+}
+
+void options_print(unsigned command_bit)
+{
+    for (size_t i = 0; i < SPECS; i++) {
+        const struct spec *spec = &specs[i];
+        char left[48];
+
+        if ((spec->commands & command_bit) == 0)
+            continue;
+        (void)snprintf(left, sizeof(left), "%c%c%c --%s %s", spec->letter != 0 ? '-' : ' ',
+                       spec->letter != 0 ? spec->letter : ' ', spec->letter != 0 ? ',' : ' ',
+                       spec->name, spec->value != NULL ? spec->value : "");
+        (void)printf("  %-30s %s\n", left, spec->help);
+    }
+}

@@ -1,0 +1,86 @@
+/*
+ * The command line: every option stands once, in a table that getopt_long and --help are made of.
+ */
+#ifndef KITH_OPTIONS_H
+#define KITH_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#define PEERS_NAMED_MAX 256 /* uses of --peer */
+#define LIMIT_MAX 1000000
+#define MESSAGE_SIZE_DEFAULT (64u << 10)
+#define MESSAGE_SIZE_MAX (16u << 20)
+
+/* Which commands an option belongs to: a command is a bit, or several options' groups share it. */
+enum command_bit {
+    FOR_KEYGEN = 1 << 0,
+    FOR_PUBKEY = 1 << 1,
+    FOR_LISTEN = 1 << 2,
+    FOR_DIAL = 1 << 3,
+    FOR_CHECK = 1 << 4,
+    FOR_SERVE = 1 << 5,
+    FOR_FORWARD = 1 << 6
+};
+#define FOR_DAEMONS (FOR_SERVE | FOR_FORWARD)
+
+struct options {
+    unsigned command;     /* its bit */
+    const char *identity; /* -i, or NULL */
+    const char *passphrase_file;
+    const char *peers;                  /* -a, or NULL */
+    const char *named[PEERS_NAMED_MAX]; /* -p */
+    size_t named_count;
+    const char *namespace;
+    int64_t synchrony_bound_ms;
+    int64_t max_handshake_age_ms;
+    int64_t handshake_timeout_ms;
+    int64_t idle_timeout_ms;
+    int64_t retry_ms;
+    size_t max_message_size;
+    int family;
+    const char *source;
+    int ready_fd; /* -1 for none */
+    int verbosity;
+    bool quiet;
+    bool json;
+    bool send_only;
+    bool recv_only;
+    bool progress;
+    size_t max_connections; /* daemons; 0: as many as there are descriptors for */
+    size_t max_per_peer;
+    size_t max_pending;
+    int64_t drain_timeout_ms;
+    bool proxy_protocol;      /* serve */
+    const char *accept_proxy; /* serve: the sources of PROXY headers, or NULL */
+    char **program;           /* serve: what stands behind --exec, or NULL */
+    bool force;               /* keygen */
+    const char *name;         /* keygen */
+    bool help;
+    char **arguments; /* what is no option */
+    int argument_count;
+};
+
+/* What the command line of a command is like. */
+struct command_form {
+    const char *name;
+    const char *arguments; /* their names, one word each */
+    unsigned bit;
+    int least; /* arguments */
+    int most;
+};
+
+/*
+ * Read the options of one command from argv, where argv[0] is the command. What is wrong is logged:
+ * ERR_USAGE.
+ */
+must_check enum kith_error options_parse(struct options *options, const struct command_form *form,
+                                         int argc, char **argv);
+
+/* Print the options of a command, one a line, to stdout. */
+void options_print(unsigned command_bit);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * A channel joined to stdin and stdout: the end of listen and dial.
+ */
+#ifndef KITH_PIPE_H
+#define KITH_PIPE_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "command/options.h"
+#include "net/net.h"
+#include "protocol/handshake.h"
+#include "stream/outlet.h"
+#include "stream/pump.h"
+
+/* What a channel is joined to. */
+struct pipe_ends {
+    int in;
+    bool in_never_waits;  /* a file */
+    bool in_never_blocks; /* opened anew */
+    enum pump_patience patience;
+    struct outlet outlet;
+};
+
+/* Open stdin and stdout as the options say, to call or be called; before we are confined. */
+struct pipe_ends pipe_open(const struct options *options, bool calls);
+
+/*
+ * Pump until the channel is whole or fails, and say how it went: as of command what, with the
+ * peer as it is shown. The keys are wiped; fd remains the caller's.
+ */
+must_check enum kith_error pipe_run(const struct pipe_ends *ends, const struct options *options,
+                                    const char *what, int fd, struct session_keys *keys,
+                                    const char *who, const struct net_peer *peer);
+
+#endif

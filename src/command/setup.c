@@ -1,0 +1,413 @@
+/*
+ * Owns the order in which a command gets ready: the key is read, and its keeper forked, before
+ * anything that comes from outside is looked at.
+ */
+#include "command/setup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/descriptor.h"
+#include "base/log.h"
+#include "helpers/lookup.h"
+#include "keys/identity.h"
+#include "keys/key_file.h"
+#include "net/passed.h"
+#include "system/protect.h"
+#include "system/zone.h"
+
+/* The files that a reload reads again: peers, and what --peer and PEER name. */
+static void list_files(struct setup *setup, const char *peer)
+{
+    const struct options *options = setup->options;
+    const char *at = peer == NULL ? NULL : strrchr(peer, '@');
+
+    if (setup->who.peers_error == OK)
+        setup->files[setup->file_count++] = setup->peers_path;
+    for (size_t i = 0; i < options->named_count; i++) {
+        if (who_is_file(options->named[i]))
+            setup->files[setup->file_count++] = options->named[i];
+    }
+    if (at != NULL)
+        (void)snprintf(setup->peer_file, sizeof(setup->peer_file), "%.*s", (int)(at - peer), peer);
+    if (who_is_file(setup->peer_file))
+        setup->files[setup->file_count++] = setup->peer_file;
+}
+
+/*
+ * Of what we were started with we keep what an option names, until it was read, and the sockets of
+ * a supervisor: the rest is none of our business, and none of the programs' that we start. A path
+ * that names a descriptor which is not there would mean one of our own from here on.
+ */
+static enum kith_error close_inherited(const struct setup *setup)
+{
+    const struct options *options = setup->options;
+    const char *paths[PEERS_NAMED_MAX + 4] = {setup->identity_path, options->passphrase_file};
+    int keep[PEERS_NAMED_MAX + 4 + 1 + NET_LISTENERS_MAX + 1];
+    size_t path_count = 2, count = 0;
+
+    for (size_t i = 0; i < setup->file_count; i++)
+        paths[path_count++] = setup->files[i];
+    for (size_t i = 0; i < path_count; i++) {
+        int fd = paths[i] == NULL ? -1 : key_file_descriptor(paths[i]);
+
+        if (fd >= 0 && fcntl(fd, F_GETFD) < 0)
+            return setup_complain(ERR_FILE_MISSING, "descriptor", paths[i], "it is not open");
+        keep[count++] = fd;
+    }
+    count += net_passed(keep + count);
+    for (size_t i = 0; i < count; i++) { /* who closes it first leaves the other somebody else's */
+        if (keep[i] >= 0 && keep[i] == options->ready_fd)
+            return setup_complain(ERR_USAGE, "--ready-fd", NULL, "it has another use");
+    }
+    keep[count++] = options->ready_fd;
+    if (!protect_keep(keep, count))
+        return setup_complain(ERR_SYSTEM, "descriptors", NULL, strerror(errno));
+    log_open();
+    return OK;
+}
+
+/* The keeper has its own: this process, which faces the network, holds no descriptor of a secret.
+ */
+static void close_secrets(const struct setup *setup)
+{
+    const char *passphrase_file = setup->options->passphrase_file;
+
+    protect_vacate(key_file_descriptor(setup->identity_path));
+    if (passphrase_file != NULL)
+        protect_vacate(key_file_descriptor(passphrase_file));
+}
+
+static void set_rules(struct setup *setup)
+{
+    const struct options *options = setup->options;
+
+    setup->rules.params = (struct handshake_params){
+        .namespace = (const uint8_t *)options->namespace,
+        .namespace_len = strlen(options->namespace),
+        .synchrony_bound_ms = (uint64_t)options->synchrony_bound_ms,
+        .max_handshake_age_ms = (uint64_t)options->max_handshake_age_ms,
+    };
+    setup->rules.signer = &setup->keeper.signer;
+    setup->calls = (struct call_terms){
+        .net = &setup->net,
+        .rules = &setup->rules,
+        .timeout_ms = options->handshake_timeout_ms,
+    };
+}
+
+static int open_by_keeper(void *keeper, const char *path)
+{
+    return keeper_open(keeper, path);
+}
+
+/* Without it the process runs, and what needs it says so. */
+static void start_lookup(void)
+{
+    if (lookup_start() != OK)
+        log_event(LOG_ERROR, "lookup", NULL, strerror(errno), NULL);
+}
+
+void setup_confine(struct setup *setup, enum sandbox_role role, const struct sandbox_needs *needs)
+{
+    setup->who.open = open_by_keeper;
+    setup->who.open_context = &setup->keeper;
+    zone_hold(); /* which the times of the peers file are in, also when it is read again */
+    if (needs->resolves)
+        start_lookup();
+    sandbox_enter(role, needs);
+}
+
+/* Those who may call, to a set. */
+static enum kith_error choose(struct who *who, const struct options *options, struct peers *chosen)
+{
+    enum kith_error error = OK;
+
+    if (options->named_count == 0)
+        error = who_add_all(who, chosen);
+    for (size_t i = 0; error == OK && i < options->named_count; i++)
+        error = who_add(who, options->named[i], chosen);
+    return error;
+}
+
+static void warn_of_nobody(const struct peers *chosen, const char *what)
+{
+    if (chosen->count == 0)
+        log_event(LOG_NOTE, what, NULL, "nobody is known, so nobody can call",
+                  "add a peer's line to the peers file and start again, or name one with --peer");
+}
+
+/*
+ * Who is called. *gone is set if the peers file is in order, and does not name it: that is an
+ * answer, too, when the file is read again.
+ */
+static enum kith_error find_callee(struct who *who, const char *peer, struct callee *callee,
+                                   bool *gone)
+{
+    enum kith_error error = who_callee(who, peer, callee);
+
+    *gone = error != OK && who->read;
+    return error;
+}
+
+/* In the keeper, whose memory has this as it was when that was forked. */
+static enum kith_error read_peers(const void *context, const uint8_t own_key[static KEY_SIZE],
+                                  struct peers *peers)
+{
+    const struct setup *setup = context;
+    struct who who = {
+        .peers_path = setup->peers_path, .peers_error = setup->who.peers_error, .own_key = own_key};
+    struct callee callee;
+    bool gone = false;
+    enum kith_error error;
+
+    if (setup->peer == NULL) {
+        error = choose(&who, setup->options, peers);
+    } else {
+        error = find_callee(&who, setup->peer, &callee, &gone);
+        if (error == OK)
+            error = peers_add(peers, callee.key, callee.name);
+    }
+    who_free(&who);
+    if (error != OK)
+        peers_free(peers);
+    return gone ? OK : error;
+}
+
+/*
+ * Start the keeper, and while it reads the key the rest of libcrypto, which it needs not. Whatever
+ * is wrong here as well, a complaint about the identity comes first, and alone.
+ */
+static enum kith_error start(struct setup *setup, const struct keeper_task *task)
+{
+    enum kith_error started = crypto_start_keys();
+    enum kith_error error = keeper_start(&setup->keeper, task);
+
+    if (error != OK)
+        return error;
+    close_secrets(setup);
+    if (started == OK)
+        started = crypto_start();
+    error = keeper_await(&setup->keeper);
+    if (error == OK && started != OK)
+        return setup_complain(started, "libcrypto", NULL, NULL);
+    return error;
+}
+
+enum kith_error setup_begin(struct setup *setup, const struct options *options, const char *peer)
+{
+    struct keeper_task task;
+    enum kith_error error;
+
+    memset(setup, 0, sizeof(*setup));
+    setup->options = options;
+    setup->keeper.fd = -1;
+    setup->keeper.process = -1;
+    setup->net = (struct net_options){
+        .family = options->family, .source = options->source, .first_with_syn = true};
+    set_rules(setup);
+    error = path_of_identity(setup->identity_path, options->identity);
+    if (error != OK) {
+        identity_complain(error, "~/.config/kith/identity", 0);
+        return error;
+    }
+    setup->who.peers_error = path_of_peers(setup->peers_path, options->peers);
+    list_files(setup, peer);
+    error = close_inherited(setup);
+    if (error != OK)
+        return error;
+    task = (struct keeper_task){
+        .identity = setup->identity_path,
+        .passphrase_file = options->passphrase_file,
+        .namespace = setup->rules.params.namespace,
+        .namespace_len = setup->rules.params.namespace_len,
+        .files = setup->files,
+        .file_count = setup->file_count,
+        .listens = peer == NULL,
+        .read_peers = read_peers,
+        .context = setup,
+    };
+    setup->peer = peer;
+    setup->who.peers_path = setup->peers_path;
+    setup->who.own_key = setup->keeper.signer.public_key;
+    return start(setup, &task);
+}
+
+enum kith_error setup_choose_peers(struct setup *setup, const char *what, struct peers *chosen)
+{
+    enum kith_error error = choose(&setup->who, setup->options, chosen);
+
+    if (error != OK)
+        return error;
+    warn_of_nobody(chosen, what);
+    return keeper_tell_peers(&setup->keeper, chosen);
+}
+
+enum kith_error setup_choose_callee(struct setup *setup, struct callee *callee)
+{
+    struct peers chosen = {0};
+    enum kith_error error = who_callee(&setup->who, setup->peer, callee);
+
+    if (error != OK)
+        return error;
+    error = peers_add(&chosen, callee->key, callee->name);
+    if (error != OK)
+        error = setup_complain(error, "peer", setup->peer, NULL);
+    else
+        error = keeper_tell_peers(&setup->keeper, &chosen);
+    peers_free(&chosen);
+    return error;
+}
+
+static enum kith_error reload_keeper(struct setup *setup)
+{
+    enum kith_error error = keeper_reload(&setup->keeper);
+
+    if (error != OK)
+        log_event(LOG_ERROR, "keeper", NULL, "could not read the peers again", error_text(error));
+    return error;
+}
+
+enum kith_error setup_reload_peers(struct setup *setup, const char *what, struct peers *chosen)
+{
+    enum kith_error error;
+
+    who_free(&setup->who);
+    error = choose(&setup->who, setup->options, chosen);
+    if (error != OK)
+        return error;
+    warn_of_nobody(chosen, what);
+    return reload_keeper(setup);
+}
+
+enum kith_error setup_reload_callee(struct setup *setup, struct callee *callee, bool *gone)
+{
+    enum kith_error error;
+
+    who_free(&setup->who);
+    error = find_callee(&setup->who, setup->peer, callee, gone);
+    if (error != OK && !*gone)
+        return error;
+    return reload_keeper(setup);
+}
+
+void setup_report_reload(const struct setup *setup, const char *what, const char *which)
+{
+    if (setup->who.from_files)
+        log_event(LOG_NOTE, what, which, "the peers were read again", NULL);
+    else
+        log_event(LOG_NOTE, what, which, "there is no file to read again: the peers are keys",
+                  NULL);
+}
+
+enum kith_error setup_complain(enum kith_error error, const char *what, const char *which,
+                               const char *why)
+{
+    return log_failure(LOG_ERROR, what, which, error, why, NULL);
+}
+
+enum kith_error setup_parse_address(struct address *address, const char *what, const char *text,
+                                    enum address_form form)
+{
+    char problem[ADDRESS_PROBLEM_SIZE];
+
+    if (address_parse(address, text, form))
+        return OK;
+    address_problem(problem, text, form);
+    return setup_complain(ERR_USAGE, what, text, problem);
+}
+
+enum kith_error setup_take_listeners(const char *what, struct net_listeners *listeners)
+{
+    enum kith_error error = net_take_passed(listeners);
+
+    if (error == OK)
+        return OK;
+    return setup_complain(error, what, "LISTEN_FDS", "not sockets that listen");
+}
+
+/* Without a host, --source says which address of ours is meant. */
+static void take_source(struct address *address, const char *source)
+{
+    if (address->host[0] == '\0' && address->path[0] == '\0' && source != NULL)
+        (void)snprintf(address->host, sizeof(address->host), "%s", source);
+}
+
+enum kith_error setup_listen(struct setup *setup, const char *what, const struct address *address,
+                             enum net_scope scope, struct net_listeners *listeners)
+{
+    struct address here = *address;
+    const char *why = NULL;
+    enum kith_error error = OK;
+
+    if (scope == NET_EVERYWHERE)
+        take_source(&here, setup->options->source);
+    if (listeners->count == 0)
+        error = net_listen(listeners, &here, &setup->net, scope, &why);
+    if (error != OK)
+        return setup_complain(error, what, listeners->text, why);
+    return OK;
+}
+
+void setup_announce(const struct setup *setup, const char *what,
+                    const struct net_listeners *listeners, const struct address *asked,
+                    const char *words)
+{
+    char key[KEY_HEX_SIZE], at[ADDRESS_TEXT_SIZE], line[512];
+    struct address address = *asked;
+    const char *port = strrchr(listeners->text, ':');
+
+    log_event(LOG_SUMMARY, what, listeners->text, "waiting for calls", NULL);
+    if (isatty(STDERR_FILENO) != 1)
+        return;
+    take_source(&address, setup->options->source);
+    if (address.host[0] == '\0' || strcmp(address.host, "0.0.0.0") == 0 ||
+        strcmp(address.host, "::") == 0)
+        (void)gethostname(address.host, sizeof(address.host) - 1);
+    if (port != NULL)
+        (void)snprintf(address.port, sizeof(address.port), "%s", port + 1);
+    address_format(at, &address);
+    hex_encode(key, setup->keeper.signer.public_key, KEY_SIZE);
+    (void)snprintf(line, sizeof(line), "to call, type there: kith %s %s@%s", words, key, at);
+    log_event(LOG_NOTE, what, listeners->text, line, NULL);
+}
+
+void setup_warn_of_path(const char *what, const char *address)
+{
+    if (strchr(address, '/') != NULL)
+        log_event(
+            LOG_NOTE, what, address,
+            "at a UNIX socket, a program that has said nothing sees a broken channel as an end",
+            "if it would take a part for the whole, use a port: there it is always reset");
+}
+
+void setup_dismiss_keeper(struct setup *setup)
+{
+    (void)signal(SIGCHLD, SIG_IGN); /* so that it leaves no zombie */
+    keeper_dismiss(&setup->keeper);
+}
+
+void setup_end(struct setup *setup)
+{
+    keeper_stop(&setup->keeper);
+    who_free(&setup->who);
+}
+
+struct daemon_terms setup_daemon_terms(const struct options *options)
+{
+    return (struct daemon_terms){
+        .max_connections = options->max_connections,
+        .max_per_peer = options->max_per_peer,
+        .max_pending = options->max_pending,
+        .max_message_size = options->max_message_size,
+        .idle_timeout_ms = options->idle_timeout_ms,
+        .drain_timeout_ms = options->drain_timeout_ms,
+        .ready_fd = options->ready_fd,
+        .starts_programs = options->program != NULL,
+    };
+}

@@ -1,0 +1,53 @@
+/*
+ * Owns the reckoning with descriptors. Must never promise a place that a connection, and what it is
+ * joined to, cannot have.
+ */
+#include "daemon/capacity.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define MOST (1 << 20)
+#define SPARE_LEAST 4 /* for what is being made or read at one time: a program's pipes, a file */
+#define SPARE_MOST 64
+
+/* The limit on descriptors, after it was raised if that is wanted. */
+static size_t find_limit(bool raise)
+{
+    struct rlimit limit = {0};
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 0;
+    if (raise) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+        (void)getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > MOST ? MOST : (size_t)limit.rlim_cur;
+}
+
+/* How many are open: what we were not given is dense, and the lowest free number is the next. */
+static size_t count_open(size_t limit)
+{
+    int next = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+
+    if (next < 0)
+        return limit;
+    (void)close(next);
+    return (size_t)next;
+}
+
+size_t capacity_find(size_t each, bool raise)
+{
+    size_t limit = find_limit(raise);
+    size_t open = count_open(limit);
+    size_t room = limit > open ? limit - open : 0;
+    size_t spare = room / 4;
+
+    if (spare < SPARE_LEAST)
+        spare = SPARE_LEAST;
+    if (spare > SPARE_MOST)
+        spare = SPARE_MOST;
+    return room > spare ? (room - spare) / each : 0;
+}

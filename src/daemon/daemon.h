@@ -1,0 +1,85 @@
+/*
+ * What serve and forward share: sockets that listen, one thread for each connection, the signals
+ * of a daemon, and its end.
+ */
+#ifndef KITH_DAEMON_H
+#define KITH_DAEMON_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "calls/refusals.h"
+#include "daemon/registry.h"
+#include "daemon/workers.h"
+#include "helpers/keeper.h"
+#include "net/net.h"
+#include "protocol/channel.h"
+#include "stream/pump.h"
+
+struct daemon;
+
+/* What a daemon does for its connections; the context is its own. */
+struct daemon_hooks {
+    const char *what;            /* its name in logs: serve, forward */
+    bool faces_network;          /* what is accepted comes from peers */
+    int descriptors;             /* that each connection takes */
+    size_t pending;              /* the default of --max-pending */
+    const struct keeper *keeper; /* without whom no handshake can be made */
+    void *context;
+
+    /* Once all is open, and before the first call: confine the process. */
+    void (*confine)(struct daemon *daemon);
+
+    /* Once nothing can keep it from the first call any more: say what is waited for. */
+    void (*announce)(struct daemon *daemon);
+
+    /* In a thread of its own: the whole life of a connection. Its descriptor is closed after. */
+    void (*run)(struct daemon *daemon, struct connection *connection);
+
+    /* In the main thread, on SIGHUP: read the files again. What is wrong is logged. */
+    void (*reload)(struct daemon *daemon);
+};
+
+/* What the user has set, of what serve and forward share. */
+struct daemon_terms {
+    size_t max_connections; /* 0: as many as there are descriptors for */
+    size_t max_per_peer;    /* 0: as many */
+    size_t max_pending;     /* 0: the daemon's default */
+    size_t max_message_size;
+    int64_t idle_timeout_ms;
+    int64_t drain_timeout_ms;
+    int ready_fd; /* -1 for none */
+    bool starts_programs;
+};
+
+struct daemon {
+    const struct daemon_hooks *hooks;
+    const struct daemon_terms *terms;
+    struct net_listeners listeners;
+    struct registry registry;
+    struct workers workers;
+    struct refusals refusals;
+    bool is_in_use; /* at the end: threads are left, which use what there is */
+};
+
+/*
+ * Serve the listeners, which are open, until a signal ends it. OK when all channels could finish
+ * after SIGTERM or SIGINT; ERR_SIGNAL when they could not, and then *number is the signal. Where it
+ * is_in_use then, nothing may be freed.
+ */
+must_check enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hooks,
+                                      const struct daemon_terms *terms, int *number);
+
+/*
+ * For hooks: pump a channel that the connection has, count its bytes for all to see, and say how
+ * it ended. keys are wiped. Returns what pump_run does, or why somebody else ended it.
+ */
+enum kith_error daemon_pump(struct daemon *daemon, struct connection *connection, struct pump *pump,
+                            struct session_keys *keys);
+
+/* For hooks: how a connection is shown, "NAME (01234567) at ADDRESS". */
+#define DAEMON_WHICH_SIZE (NAME_SIZE + ADDRESS_TEXT_SIZE + 24)
+void daemon_describe(char out[static DAEMON_WHICH_SIZE], const struct connection *connection,
+                     const char *address);
+
+#endif

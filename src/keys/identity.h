@@ -1,0 +1,43 @@
+/*
+ * Our private key, from its file into memory that is locked and left out of core files.
+ */
+#ifndef KITH_IDENTITY_H
+#define KITH_IDENTITY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+struct identity {
+    uint8_t seed[KEY_SIZE];
+    uint8_t public_key[KEY_SIZE];
+    bool group_readable; /* the file's protection is worth a warning */
+    bool published;      /* one of the sample keys that everybody has */
+};
+
+/*
+ * Read the identity at path; an encrypted one's passphrase comes from passphrase_file, or from
+ * the terminal if that is NULL. The errors of key_file_read and private_key_parse (errno is set
+ * for ERR_SYSTEM); then *identity is wiped.
+ */
+must_check enum kith_error identity_read(struct identity *identity, const char *path,
+                                         const char *passphrase_file);
+
+/*
+ * Say what went wrong with the identity at path, and what to do; system_errno may be 0. Nothing
+ * for ERR_PASSPHRASE_FILE, which has been said by who read that file.
+ */
+void identity_complain(enum kith_error error, const char *path, int system_errno);
+
+/* Warn about what identity_read found. */
+void identity_warn(const struct identity *identity, const char *path);
+
+/* Whether everybody has the private key of this public one, since kith's source shows it. */
+bool identity_is_published(const uint8_t public_key[static KEY_SIZE]);
+
+/* Overwrite it; fine twice. */
+void identity_wipe(struct identity *identity);
+
+#endif

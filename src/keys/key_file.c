@@ -1,0 +1,275 @@
+/*
+ * Owns the way of key and peers files between the file system and memory. What is read is judged
+ * on the open descriptor, never on a path that may mean another file a moment later. It must
+ * never block on what is no file, read without bound, leave a copy of a secret behind, or leave
+ * half a file at the place of a whole one.
+ */
+#include "keys/key_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "crypto/crypto.h"
+
+#define TEMPORARY_NAME ".kith-XXXXXX"
+
+int key_file_descriptor(const char *path)
+{
+    static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+
+    if (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdin") == 0)
+        return STDIN_FILENO;
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        size_t len = strlen(folders[i]);
+        const char *digits = path + len;
+        if (strncmp(path, folders[i], len) != 0)
+            continue;
+        if (*digits == '\0' || strlen(digits) > 6 || digits[strspn(digits, "0123456789")] != '\0')
+            return -1;
+        return (int)strtol(digits, NULL, 10);
+    }
+    return -1;
+}
+
+/*
+ * Open for reading without ever waiting for anybody. A named descriptor is duplicated: opening it
+ * by its path would be another thing on each system, and impossible for a socket.
+ */
+static enum kith_error open_source(int *fd, const char *path, int named)
+{
+    if (named >= 0)
+        *fd = fcntl(named, F_DUPFD_CLOEXEC, 0);
+    else
+        *fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (*fd >= 0)
+        return OK;
+    if (errno == ENOENT || errno == ENOTDIR || (named >= 0 && errno == EBADF))
+        return ERR_FILE_MISSING;
+    if (errno == ENXIO || errno == EOPNOTSUPP) /* a UNIX socket, or a device without a driver */
+        return ERR_FILE_KIND;
+    return ERR_SYSTEM;
+}
+
+/*
+ * A pipe has no protection worth a check: its mode is whatever the shell made of it, and whoever
+ * could open it has long had the chance.
+ */
+static enum kith_error check_protection(struct key_file *file, const struct stat *status)
+{
+    if (status->st_uid != geteuid() && status->st_uid != 0)
+        return ERR_FILE_OWNER;
+    if ((status->st_mode & (S_IRWXO | S_IWGRP)) != 0)
+        return ERR_FILE_EXPOSED;
+    file->group_readable = (status->st_mode & S_IRGRP) != 0;
+    return OK;
+}
+
+static enum kith_error check_kind(struct key_file *file, int fd, bool named,
+                                  enum key_file_secrecy secrecy)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) != 0)
+        return ERR_SYSTEM;
+    if (named && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)))
+        return OK;
+    if (!S_ISREG(status.st_mode))
+        return ERR_FILE_KIND;
+    file->group_writable = secrecy == KEY_FILE_TRUSTED && (status.st_mode & S_IWGRP) != 0;
+    if (secrecy == KEY_FILE_TRUSTED && (status.st_mode & S_IWOTH) != 0)
+        return ERR_FILE_WRITABLE;
+    return secrecy == KEY_FILE_SECRET ? check_protection(file, &status) : OK;
+}
+
+/*
+ * Read to the end. Waiting in poll serves pipes of either mode: a slow writer is waited for, also
+ * when somebody has made the pipe non-blocking.
+ */
+static enum kith_error read_all(struct key_file *file, int fd, size_t max)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+
+    for (;;) {
+        ssize_t n = -1;
+        if (poll(&ready, 1, -1) >= 0)
+            n = read(fd, file->text + file->len, max + 1 - file->len);
+        if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK))
+            continue;
+        if (n < 0)
+            return ERR_SYSTEM;
+        if (n == 0)
+            break;
+        file->len += (size_t)n;
+        if (file->len > max)
+            return ERR_FILE_TOO_LARGE;
+    }
+    file->text[file->len] = '\0';
+    return file->len > 0 ? OK : ERR_FILE_EMPTY;
+}
+
+enum kith_error key_file_read(struct key_file *file, const char *path, size_t max,
+                              enum key_file_secrecy secrecy)
+{
+    int named = key_file_descriptor(path);
+    int fd = -1;
+    int saved_errno = 0;
+    enum kith_error error = OK;
+
+    *file = (struct key_file){0};
+    error = open_source(&fd, path, named);
+    if (error != OK)
+        goto out;
+    error = check_kind(file, fd, named >= 0, secrecy);
+    if (error != OK)
+        goto out;
+    file->text = malloc(max + 2); /* the byte that is too many, and a NUL */
+    if (file->text == NULL) {
+        error = ERR_MEMORY;
+        goto out;
+    }
+    error = read_all(file, fd, max);
+
+out:
+    saved_errno = errno;
+    if (fd >= 0)
+        close(fd);
+    if (error != OK)
+        key_file_wipe(file);
+    errno = saved_errno;
+    return error;
+}
+
+void key_file_wipe(struct key_file *file)
+{
+    if (file->text != NULL)
+        crypto_wipe(file->text, file->len);
+    free(file->text);
+    *file = (struct key_file){0};
+}
+
+/* Make the folders above path that are missing. folder is room for it. */
+static enum kith_error make_folders(const char *path, char *folder)
+{
+    struct stat status;
+
+    for (const char *slash = strchr(path, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        size_t len = (size_t)(slash - path);
+        if (len == 0)
+            continue;
+        memcpy(folder, path, len);
+        folder[len] = '\0';
+        if (stat(folder, &status) == 0)
+            continue;
+        if (errno != ENOENT || (mkdir(folder, 0700) != 0 && errno != EEXIST))
+            return ERR_SYSTEM;
+    }
+    return OK;
+}
+
+static bool write_all(int fd, const char *text, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, text, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        text += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+/* Fill the new file and have it on the disk. The mode is set last: umask has no say in it. */
+static enum kith_error fill(int fd, const char *text, size_t len, unsigned mode)
+{
+    if (!write_all(fd, text, len) || fchmod(fd, (mode_t)mode) != 0 || fsync(fd) != 0)
+        return ERR_SYSTEM;
+    return OK;
+}
+
+/*
+ * Give the temporary file its name. link fails on any file of that name, a symbolic link to
+ * nowhere too; rename would put the key in the place of a folder's, device's or pipe's name.
+ */
+static enum kith_error put_in_place(const char *temporary, const char *path, bool replace)
+{
+    struct stat status;
+
+    if (!replace) {
+        if (link(temporary, path) != 0)
+            return errno == EEXIST ? ERR_FILE_EXISTS : ERR_SYSTEM;
+        unlink(temporary);
+        return OK;
+    }
+    if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode))
+        return ERR_FILE_KIND;
+    return rename(temporary, path) == 0 ? OK : ERR_SYSTEM;
+}
+
+/* Have the name itself on the disk, where the folder may be opened and its kind can do that. */
+static enum kith_error flush_folder(const char *folder)
+{
+    enum kith_error error = OK;
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return errno == EACCES ? OK : ERR_SYSTEM;
+    if (fsync(fd) != 0 && errno != EINVAL)
+        error = ERR_SYSTEM;
+    close(fd);
+    return error;
+}
+
+enum kith_error key_file_write(const char *path, const char *text, size_t len, unsigned mode,
+                               bool replace)
+{
+    enum kith_error error = ERR_MEMORY;
+    int fd = -1;
+    bool made = false;
+    const char *slash = strrchr(path, '/');
+    size_t folder_len = slash != NULL ? (size_t)(slash - path) + 1 : 0;
+    size_t size = strlen(path) + sizeof TEMPORARY_NAME + 1;
+    char *folder = malloc(size);
+    char *temporary = malloc(size);
+
+    if (folder == NULL || temporary == NULL)
+        goto out;
+    error = ERR_FILE_KIND;
+    if (path[folder_len] == '\0')
+        goto out;
+    error = make_folders(path, folder);
+    if (error != OK)
+        goto out;
+    snprintf(folder, size, "%.*s", (int)folder_len, path);
+    snprintf(temporary, size, "%s%s", folder, TEMPORARY_NAME);
+    fd = mkstemp(temporary);
+    made = fd >= 0;
+    error = made ? fill(fd, text, len, mode) : ERR_SYSTEM;
+    if (error != OK)
+        goto out;
+    error = put_in_place(temporary, path, replace);
+    if (error != OK)
+        goto out;
+    made = false;
+    error = flush_folder(folder_len > 0 ? folder : ".");
+
+out:
+    if (made) {
+        int saved_errno = errno;
+        unlink(temporary);
+        errno = saved_errno;
+    }
+    if (fd >= 0)
+        close(fd);
+    free(folder);
+    free(temporary);
+    return error;
+}

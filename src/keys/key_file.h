@@ -1,0 +1,57 @@
+/*
+ * Reading a file of keys: bounded, never blocking on what is no file, and with its protection
+ * checked on the descriptor that is read. No stdio, so that no copy of a secret stays behind.
+ */
+#ifndef KITH_KEY_FILE_H
+#define KITH_KEY_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+#define KEY_FILE_MAX 16384  /* bytes in a key file */
+#define FILE_PATH_SIZE 4096 /* room for the path of one, and its NUL */
+
+struct key_file {
+    char *text; /* len bytes and a NUL; belongs to this struct */
+    size_t len;
+    bool group_readable; /* a secret file that the group can read: worth a warning */
+    bool group_writable; /* a trusted file that the group can write: the same */
+};
+
+enum key_file_secrecy {
+    KEY_FILE_PUBLIC,
+    KEY_FILE_TRUSTED, /* who can write to it decides who may call */
+    KEY_FILE_SECRET
+};
+
+/* The descriptor that a path names: see below; -1 if it is one in the file system. */
+int key_file_descriptor(const char *path);
+
+/*
+ * Read the file at path, at most max bytes (more is ERR_FILE_TOO_LARGE). "-" and /dev/stdin are
+ * stdin, /dev/fd/N and /proc/self/fd/N a descriptor; there a pipe or socket is fine, and is read
+ * to its end; elsewhere only a regular file is (ERR_FILE_KIND; opening never blocks). A secret
+ * regular file that others can read or write is ERR_FILE_EXPOSED, one of another user but root
+ * ERR_FILE_OWNER; a trusted one that others can write ERR_FILE_WRITABLE. ERR_FILE_MISSING,
+ * ERR_FILE_EMPTY, ERR_MEMORY and ERR_SYSTEM (errno is set) are what they say. On error *file is
+ * left empty.
+ */
+must_check enum kith_error key_file_read(struct key_file *file, const char *path, size_t max,
+                                         enum key_file_secrecy secrecy);
+
+/* Overwrite and free; fine on an empty one, and twice. */
+void key_file_wipe(struct key_file *file);
+
+/*
+ * Write len bytes to a new file at path with exactly this mode, all or nothing: into a temporary
+ * file beside it, flushed, then put in place. An existing file, or a symbolic link, is
+ * ERR_FILE_EXISTS unless replace, which puts the new one in its place; something else of that
+ * name is then ERR_FILE_KIND. The folders above it are made (0700) as far as they are missing.
+ * ERR_MEMORY; ERR_SYSTEM (errno is set).
+ */
+must_check enum kith_error key_file_write(const char *path, const char *text, size_t len,
+                                          unsigned mode, bool replace);
+
+#endif

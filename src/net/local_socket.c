@@ -1,0 +1,149 @@
+/*
+ * Owns the files of UNIX sockets. Must never remove one that a living process listens on, nor a
+ * file that is no socket.
+ */
+#include "net/local_socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "net/net_socket.h"
+
+#define OTHERS_MASK 0177
+#define LOCK_WAIT_MS 2000
+#define LOCK_PAUSE_MS 5
+
+/* Whether somebody answers there. */
+static bool answers(const struct sockaddr_un *at)
+{
+    int fd = net_socket(AF_UNIX);
+    bool answered;
+
+    if (fd < 0)
+        return true; /* it cannot be known, so it is left alone */
+    answered = connect(fd, (const struct sockaddr *)at, sizeof(*at)) == 0 ||
+               (errno != ECONNREFUSED && errno != ENOENT);
+    (void)close(fd);
+    return answered;
+}
+
+/* Make way: true if nothing is in the way any longer. */
+static bool clear(const struct sockaddr_un *at, const char **why)
+{
+    struct stat status;
+
+    if (lstat(at->sun_path, &status) != 0)
+        return true; /* if it is for another reason, bind will say it */
+    if (!S_ISSOCK(status.st_mode)) {
+        *why = "a file that is no socket is there";
+        return false;
+    }
+    if (answers(at)) {
+        *why = "another process listens there";
+        return false;
+    }
+    if (unlink(at->sun_path) != 0 && errno != ENOENT) {
+        *why = strerror(errno);
+        return false;
+    }
+    return true;
+}
+
+/* The mode is there from the start: the mask is ours alone, before any thread is. */
+static bool bind_closed(int fd, const struct sockaddr_un *at)
+{
+    mode_t before = umask(OTHERS_MASK);
+    bool bound = bind(fd, (const struct sockaddr *)at, sizeof(*at)) == 0;
+    int saved = errno;
+
+    (void)umask(before);
+    errno = saved;
+    return bound;
+}
+
+/*
+ * Between the look at what is there and the moment when we listen, nobody else of us may do the
+ * same: two would find the socket of a dead process, and one remove the new one of the other. The
+ * folder itself is locked, so that nothing is left behind, however we end. False if another
+ * process keeps it. Without a lock to be had (*fd is -1) we go on: it is one's own folder, mostly.
+ */
+static bool lock_folder(const char path[static PATH_SIZE], int *fd)
+{
+    int64_t deadline_ms = clock_deadline_ms(LOCK_WAIT_MS);
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_SIZE + 1];
+
+    (void)snprintf(folder, sizeof(folder), "%.*s", slash == NULL ? 0 : (int)(slash - path) + 1,
+                   path);
+    *fd = open(slash == NULL ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (*fd >= 0 && flock(*fd, LOCK_EX | LOCK_NB) != 0) {
+        bool busy = errno == EWOULDBLOCK || errno == EINTR;
+
+        if (busy && clock_now_ms() < deadline_ms) {
+            (void)poll(NULL, 0, LOCK_PAUSE_MS);
+            continue;
+        }
+        (void)close(*fd);
+        *fd = -1;
+        return !busy;
+    }
+    return true;
+}
+
+/* Make way, and listen; -1, and *why, if that cannot be. */
+static int take_path(const struct sockaddr_un *at, const char **why)
+{
+    int fd;
+
+    if (!clear(at, why))
+        return -1;
+    fd = net_socket(AF_UNIX);
+    if (fd >= 0 && bind_closed(fd, at) && listen(fd, NET_BACKLOG) == 0)
+        return fd;
+    *why = strerror(errno);
+    if (fd >= 0)
+        (void)close(fd);
+    return -1;
+}
+
+enum kith_error local_listen(struct local_socket *local, const char path[static PATH_SIZE], int *fd,
+                             const char **why)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    struct stat status;
+    int lock;
+
+    *fd = -1;
+    memcpy(at.sun_path, path, sizeof(at.sun_path));
+    if (!lock_folder(path, &lock)) {
+        *why = "another process has locked its folder";
+        return ERR_BIND;
+    }
+    *fd = take_path(&at, why);
+    if (*fd >= 0 && lstat(path, &status) == 0) {
+        memcpy(local->path, path, PATH_SIZE);
+        local->device = status.st_dev;
+        local->inode = status.st_ino;
+    }
+    if (lock >= 0)
+        (void)close(lock);
+    return *fd >= 0 ? OK : ERR_BIND;
+}
+
+void local_remove(struct local_socket *local)
+{
+    struct stat status;
+
+    if (local->path[0] != '\0' && lstat(local->path, &status) == 0 &&
+        status.st_dev == local->device && status.st_ino == local->inode)
+        (void)unlink(local->path);
+    local->path[0] = '\0';
+}

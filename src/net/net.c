@@ -1,0 +1,301 @@
+/*
+ * Owns the sockets that wait for calls, and the taking of one. Must never leave a descriptor open
+ * that it does not hand out, nor block.
+ */
+#include "net/net.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/net_socket.h"
+#include "net/resolve.h"
+
+#define PORT_TRIES 16 /* for one that is free at several addresses */
+
+static void close_all(struct net_listeners *listeners)
+{
+    for (size_t i = 0; i < listeners->count; i++)
+        (void)close(listeners->fds[i]);
+    listeners->count = 0;
+}
+
+/* A path is removed first: while it is listened on, nobody takes it for that of a dead process. */
+void net_listeners_close(struct net_listeners *listeners)
+{
+    local_remove(&listeners->local);
+    close_all(listeners);
+}
+
+static void set_port(struct sockaddr *address, in_port_t port)
+{
+    if (address->sa_family == AF_INET)
+        ((struct sockaddr_in *)(void *)address)->sin_port = port;
+    else if (address->sa_family == AF_INET6)
+        ((struct sockaddr_in6 *)(void *)address)->sin6_port = port;
+}
+
+static in_port_t get_port(const struct sockaddr_storage *address)
+{
+    if (address->ss_family == AF_INET)
+        return ((const struct sockaddr_in *)(const void *)address)->sin_port;
+    return ((const struct sockaddr_in6 *)(const void *)address)->sin6_port;
+}
+
+/* Whether an IPv6 socket takes IPv4 calls as well. */
+static bool takes_both(int fd)
+{
+    int only_ipv6 = 1;
+    socklen_t len = sizeof(only_ipv6);
+
+    return getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, &len) == 0 && only_ipv6 == 0;
+}
+
+/* One listening socket; -1 with errno. dual: an IPv6 one takes IPv4 calls as well. */
+static int listen_on(const struct addrinfo *info, bool dual)
+{
+    /* A known peer's hello may come with its SYN. That a network may repeat it is harmless: a hello
+     * proves nothing by itself, and serve takes each only once (calls/replay.h). */
+    int fd = net_socket(info->ai_family);
+    int saved;
+
+    if (fd < 0)
+        return -1;
+    net_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (info->ai_family == AF_INET6)
+        net_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, dual ? 0 : 1);
+#ifdef TCP_FASTOPEN
+    net_set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, NET_BACKLOG);
+#endif
+    net_tune(fd);
+    if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, NET_BACKLOG) == 0)
+        return fd;
+    saved = errno;
+    (void)close(fd);
+    errno = saved;
+    return -1;
+}
+
+/*
+ * Whether a system without this family is what a failure means: it has no socket for it, or no
+ * address, not even that of the loopback. errno is left as it was.
+ */
+static bool family_is_missing(int family)
+{
+    struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    bool is_ipv6 = family == AF_INET6;
+    int saved = errno;
+    bool missing = saved == EAFNOSUPPORT;
+
+    if (saved == EADDRNOTAVAIL) {
+        int fd = net_socket(family);
+
+        missing = bind(fd, is_ipv6 ? (struct sockaddr *)&ipv6 : (struct sockaddr *)&ipv4,
+                       is_ipv6 ? sizeof(ipv6) : sizeof(ipv4)) != 0 &&
+                  errno == EADDRNOTAVAIL;
+        if (fd >= 0)
+            (void)close(fd);
+    }
+    errno = saved;
+    return missing;
+}
+
+/* The address in use of a socket that listens. One for both families is every address here. */
+static struct sockaddr_storage bound_address(int fd, char text[static ADDRESS_TEXT_SIZE])
+{
+    struct sockaddr_storage bound = {0};
+    const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)&bound;
+    socklen_t len = sizeof(bound);
+
+    (void)getsockname(fd, (struct sockaddr *)&bound, &len);
+    if (bound.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&ipv6->sin6_addr) && takes_both(fd))
+        (void)snprintf(text, ADDRESS_TEXT_SIZE, ":%u", (unsigned)ntohs(ipv6->sin6_port));
+    else
+        address_of_socket(text, (struct sockaddr *)&bound, len);
+    return bound;
+}
+
+void net_describe_listener(struct net_listeners *listeners)
+{
+    (void)bound_address(listeners->fds[0], listeners->text);
+}
+
+static void set_ports(const struct addrinfo *list, in_port_t port)
+{
+    for (; list != NULL; list = list->ai_next)
+        set_port(list->ai_addr, port);
+}
+
+/*
+ * Add a socket for an address. One of a family that is not there is passed over. NULL, or why it
+ * cannot be, with errno; the text then is that address.
+ */
+static const char *add_listener(struct net_listeners *listeners, const struct addrinfo *info,
+                                bool dual)
+{
+    int fd, saved;
+
+    if (listeners->count == NET_LISTENERS_MAX)
+        return "its name has too many addresses";
+    fd = listen_on(info, dual);
+    if (fd >= 0) {
+        listeners->fds[listeners->count++] = fd;
+        return NULL;
+    }
+    if (family_is_missing(info->ai_family))
+        return NULL;
+    saved = errno;
+    address_of_socket(listeners->text, info->ai_addr, info->ai_addrlen);
+    errno = saved;
+    return net_reason(saved, info->ai_addr);
+}
+
+/* Whether an address stands further ahead in its list, too: a hosts file may say it twice. */
+static bool is_repeated(const struct addrinfo *list, const struct addrinfo *info)
+{
+    while (list != info && (list->ai_addrlen != info->ai_addrlen ||
+                            memcmp(list->ai_addr, info->ai_addr, info->ai_addrlen) != 0))
+        list = list->ai_next;
+    return list != info;
+}
+
+/* Add the sockets of one family's addresses; a free port found for the first is used for all. */
+static const char *listen_each(struct net_listeners *listeners, const struct addrinfo *list,
+                               int family, bool dual)
+{
+    const char *why = NULL;
+
+    for (const struct addrinfo *info = list; why == NULL && info != NULL; info = info->ai_next) {
+        if (info->ai_family != family || is_repeated(list, info))
+            continue;
+        why = add_listener(listeners, info, dual);
+        if (why == NULL && listeners->count == 1) {
+            struct sockaddr_storage first = bound_address(listeners->fds[0], listeners->text);
+
+            set_ports(list, get_port(&first));
+        }
+    }
+    return why;
+}
+
+/* Every address here: one socket for both families, where the system has such. */
+static const char *listen_everywhere(struct net_listeners *listeners, const struct addrinfo *list,
+                                     bool dual)
+{
+    const char *why = listen_each(listeners, list, AF_INET6, dual);
+
+    if (why != NULL || (listeners->count > 0 && takes_both(listeners->fds[0])))
+        return why;
+    return listen_each(listeners, list, AF_INET, false);
+}
+
+/*
+ * Listen on all addresses of a list, or on none: who comes to one that is not ours would speak to
+ * whoever has it, and in the clear at a LOCAL.
+ */
+static const char *listen_on_all(struct net_listeners *listeners, const struct addrinfo *list,
+                                 bool everywhere, bool dual)
+{
+    const char *why = NULL;
+
+    if (everywhere)
+        return listen_everywhere(listeners, list, dual);
+    why = listen_each(listeners, list, AF_INET, false);
+    return why != NULL ? why : listen_each(listeners, list, AF_INET6, false);
+}
+
+/* The same with any free port: one that is free at the first address may be taken at another. */
+static const char *listen_somewhere(struct net_listeners *listeners, const struct addrinfo *list,
+                                    bool everywhere, bool dual)
+{
+    const char *why = NULL;
+
+    for (int i = 0; i < PORT_TRIES; i++) {
+        set_ports(list, 0);
+        why = listen_on_all(listeners, list, everywhere, dual);
+        if (why == NULL || errno != EADDRINUSE)
+            break;
+        close_all(listeners);
+    }
+    return why;
+}
+
+static enum kith_error listen_at_path(struct net_listeners *listeners, const struct address *at,
+                                      const char **why)
+{
+    enum kith_error error = local_listen(&listeners->local, at->path, &listeners->fds[0], why);
+
+    address_format(listeners->text, at);
+    listeners->count = error == OK ? 1 : 0;
+    return error;
+}
+
+enum kith_error net_listen(struct net_listeners *listeners, const struct address *address,
+                           const struct net_options *options, enum net_scope scope,
+                           const char **why)
+{
+    struct addrinfo *list = NULL;
+    bool everywhere = address->host[0] == '\0' && scope == NET_EVERYWHERE;
+    bool dual = everywhere && options->family == AF_UNSPEC;
+    enum kith_error error;
+
+    memset(listeners, 0, sizeof(*listeners));
+    if (address->path[0] != '\0')
+        return listen_at_path(listeners, address, why);
+    address_format(listeners->text, address);
+    error = resolve(address, options->family, everywhere, INT64_MAX, &list, why);
+    if (error != OK)
+        return error;
+    *why = strtoul(address->port, NULL, 10) == 0
+               ? listen_somewhere(listeners, list, everywhere, dual)
+               : listen_on_all(listeners, list, everywhere, dual);
+    if (*why == NULL && listeners->count == 0)
+        *why = strerror(errno); /* of a family that is not there, as the other one */
+    resolve_free(list);
+    if (*why == NULL)
+        net_describe_listener(listeners);
+    else
+        close_all(listeners);
+    if (*why != NULL && everywhere)
+        address_format(listeners->text, address);
+    return *why == NULL ? OK : ERR_BIND;
+}
+
+/* A caller of a socket for both families is one of IPv4, if it is. */
+static void unmap(struct net_peer *peer)
+{
+    const struct sockaddr_in6 *mapped = (const struct sockaddr_in6 *)&peer->address;
+    struct sockaddr_in plain = {.sin_family = AF_INET};
+
+    if (peer->address.ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&mapped->sin6_addr))
+        return;
+    plain.sin_port = mapped->sin6_port;
+    memcpy(&plain.sin_addr, mapped->sin6_addr.s6_addr + 12, sizeof(plain.sin_addr));
+    memcpy(&peer->address, &plain, sizeof(plain));
+    peer->len = sizeof(plain);
+}
+
+void net_local_address(int fd, struct net_peer *local)
+{
+    memset(local, 0, sizeof(*local));
+    local->len = sizeof(local->address);
+    (void)getsockname(fd, (struct sockaddr *)&local->address, &local->len);
+    unmap(local);
+    address_of_socket(local->text, (struct sockaddr *)&local->address, local->len);
+}
+
+bool net_accept(int listener, int *fd, struct net_peer *peer)
+{
+    peer->len = sizeof(peer->address);
+    *fd = net_take_call(listener, (struct sockaddr *)&peer->address, &peer->len);
+    if (*fd < 0)
+        return false;
+    unmap(peer);
+    address_of_socket(peer->text, (struct sockaddr *)&peer->address, peer->len);
+    return true;
+}

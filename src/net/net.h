@@ -1,0 +1,80 @@
+/*
+ * TCP and UNIX sockets: calling an address, and listening on one.
+ */
+#ifndef KITH_NET_H
+#define KITH_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/error.h"
+#include "net/address.h"
+#include "net/local_socket.h"
+
+/* How to reach the network; what -4, -6 and --source say. */
+struct net_options {
+    int family;          /* AF_UNSPEC, AF_INET or AF_INET6 */
+    const char *source;  /* a numeric address of ours, or NULL */
+    bool first_with_syn; /* our hello may be sent before we know that anybody is there */
+};
+
+/* The other side of a connection. */
+struct net_peer {
+    struct sockaddr_storage address;
+    socklen_t len;
+    char text[ADDRESS_TEXT_SIZE];
+};
+
+/*
+ * Connect to an address by the deadline: all addresses of its name are tried, each a quarter of
+ * a second after the one before, or as soon as that has failed (RFC 8305), and the first that
+ * answers is taken. *fd is non-blocking and tuned; *peer says which address it was.
+ * ERR_RESOLVE, ERR_CONNECT, ERR_HANDSHAKE_TIMEOUT: *why is then the reason, a constant or what
+ * strerror gave.
+ */
+must_check enum kith_error net_connect(const struct address *address,
+                                       const struct net_options *options, int64_t deadline_ms,
+                                       int *fd, struct net_peer *peer, const char **why);
+
+#define NET_LISTENERS_MAX 8
+
+/* Sockets that wait for calls: one for each address of the name. */
+struct net_listeners {
+    int fds[NET_LISTENERS_MAX];
+    size_t count;
+    char text[ADDRESS_TEXT_SIZE]; /* the first one's address in use; ":9000" for every address */
+    struct local_socket local;    /* that is ours to remove, if it is a UNIX socket */
+};
+
+/* What an address without a host stands for. */
+enum net_scope { NET_EVERYWHERE, NET_LOOPBACK };
+
+/*
+ * Listen, non-blocking, on every address that is meant, but for those of a family that the system
+ * has not. A path is listened on as a UNIX socket of mode 0600, in the place of one that a dead
+ * process has left behind. ERR_RESOLVE, ERR_BIND; *why as above, and the text is the address that
+ * would not do. On error nothing is open.
+ */
+must_check enum kith_error net_listen(struct net_listeners *listeners,
+                                      const struct address *address,
+                                      const struct net_options *options, enum net_scope scope,
+                                      const char **why);
+
+/* Set the text to the address in use of the first one. */
+void net_describe_listener(struct net_listeners *listeners);
+
+/* Close them; fine twice. */
+void net_listeners_close(struct net_listeners *listeners);
+
+/*
+ * Take a call that waits, non-blocking and tuned. False, with errno, if there is none: EAGAIN, or
+ * EMFILE and its kin when the machine has no room.
+ */
+bool net_accept(int listener, int *fd, struct net_peer *peer);
+
+/* Our own address of a connection. */
+void net_local_address(int fd, struct net_peer *local);
+
+#endif

@@ -1,0 +1,233 @@
+/*
+ * Owns the race of connection attempts to the addresses of one name. Must never wait for a dead
+ * address longer than a quarter of a second before it starts on the next one.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "net/net.h"
+#include "net/net_socket.h"
+#include "net/resolve.h"
+
+#define STAGGER_MS 250 /* RFC 8305, section 5 */
+#define ATTEMPTS_MAX 32
+#define PAUSE_MOST_MS 20 /* between two tries at a full backlog */
+#define NO_ANSWER "no answer in time"
+
+struct race {
+    const struct addrinfo *next; /* the first address not tried yet */
+    const struct net_options *options;
+    bool alone;                           /* there is one address only */
+    struct pollfd attempts[ATTEMPTS_MAX]; /* under way */
+    nfds_t count;
+    const char *why; /* the attempt that failed last did */
+};
+
+/* Take the local address that --source gives, if it is of this family. NULL, or why not. */
+static const char *bind_source(int fd, const struct addrinfo *to, const char *source)
+{
+    struct addrinfo hints = {
+        .ai_family = to->ai_family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+    struct addrinfo *from = NULL;
+    const char *why = NULL;
+
+    if (getaddrinfo(source, NULL, &hints, &from) != 0)
+        return "--source is no address of the same family";
+    if (bind(fd, from->ai_addr, from->ai_addrlen) != 0)
+        why = errno == EADDRNOTAVAIL ? "--source is no address of this machine"
+                                     : net_reason(errno, from->ai_addr);
+    freeaddrinfo(from);
+    return why;
+}
+
+/*
+ * Where the kernel has it, let the first message go with the SYN, and so save a round trip. The
+ * connection then is taken for made before the other side has said anything, so that this is for
+ * an address that no other one could win against.
+ */
+static void send_with_syn(int fd)
+{
+#ifdef TCP_FASTOPEN_CONNECT
+    net_set_option(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
+#else
+    (void)fd;
+#endif
+}
+
+/* Start on one address; -1 if that fails at once. */
+static int start_attempt(struct race *race, const struct addrinfo *to)
+{
+    const struct net_options *options = race->options;
+    const char *why = NULL;
+    int fd = net_socket(to->ai_family);
+
+    if (fd < 0) {
+        race->why = strerror(errno);
+        return -1;
+    }
+    if (race->alone && options->first_with_syn)
+        send_with_syn(fd);
+    if (options->source != NULL)
+        why = bind_source(fd, to, options->source);
+    if (why == NULL && connect(fd, to->ai_addr, to->ai_addrlen) != 0 && errno != EINPROGRESS)
+        why = net_reason(errno, to->ai_addr);
+    if (why == NULL)
+        return fd;
+    race->why = why;
+    (void)close(fd);
+    return -1;
+}
+
+/* Start on the next address that can be started on. */
+static void start_next(struct race *race)
+{
+    while (race->next != NULL && race->count < ATTEMPTS_MAX) {
+        const struct addrinfo *to = race->next;
+        int fd = start_attempt(race, to);
+
+        race->next = to->ai_next;
+        if (fd >= 0) {
+            race->attempts[race->count++] = (struct pollfd){.fd = fd, .events = POLLOUT};
+            return;
+        }
+    }
+}
+
+/*
+ * See which attempts have come to an end. Returns the descriptor of one that is connected, taken
+ * out of the race, or -1; *failed tells whether one has failed.
+ */
+static int collect(struct race *race, bool *failed)
+{
+    *failed = false;
+    for (nfds_t i = 0; i < race->count;) {
+        int result = 0;
+        socklen_t len = sizeof(result);
+        int fd = race->attempts[i].fd;
+
+        if (race->attempts[i].revents == 0) {
+            i++;
+            continue;
+        }
+        race->attempts[i] = race->attempts[--race->count];
+        if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &result, &len) == 0 && result == 0)
+            return fd;
+        race->why = strerror(result);
+        *failed = true;
+        (void)close(fd);
+    }
+    return -1;
+}
+
+/* Run the race; -1 when all have failed (*error is OK) or at the deadline or a failure to wait. */
+static int run(struct race *race, int64_t deadline_ms, enum kith_error *error)
+{
+    int64_t next_start_ms = clock_deadline_ms(STAGGER_MS);
+    int winner = -1;
+
+    start_next(race);
+    while (winner < 0 && race->count > 0) {
+        bool more = race->next != NULL && race->count < ATTEMPTS_MAX;
+        int64_t until_ms = more && next_start_ms < deadline_ms ? next_start_ms : deadline_ms;
+        bool failed;
+        int ready = poll(race->attempts, race->count, clock_poll_timeout(until_ms));
+
+        if (ready < 0 && errno != EINTR) {
+            race->why = strerror(errno);
+            break;
+        }
+        if (clock_now_ms() >= deadline_ms && ready <= 0) {
+            *error = ERR_HANDSHAKE_TIMEOUT;
+            race->why = NO_ANSWER;
+            break;
+        }
+        if (ready < 0)
+            continue;
+        winner = collect(race, &failed);
+        if (winner < 0 && (failed || clock_now_ms() >= next_start_ms)) {
+            next_start_ms = clock_deadline_ms(STAGGER_MS);
+            start_next(race);
+        }
+    }
+    while (race->count > 0)
+        (void)close(race->attempts[--race->count].fd);
+    return winner;
+}
+
+/*
+ * Connect to a UNIX socket. It answers at once, but for one whose backlog is full (EAGAIN): poll
+ * does not tell when there is a place in it again, so it is asked, at growing intervals.
+ */
+static enum kith_error connect_path(const struct address *address, int64_t deadline_ms, int *fd,
+                                    const char **why)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    int pause_ms = 1;
+
+    memcpy(to.sun_path, address->path, sizeof(to.sun_path));
+    *fd = net_socket(AF_UNIX);
+    while (*fd >= 0 && connect(*fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
+        bool full = errno == EAGAIN;
+        int left_ms = clock_poll_timeout(deadline_ms);
+
+        if (full && left_ms > 0) {
+            (void)poll(NULL, 0, pause_ms < left_ms ? pause_ms : left_ms);
+            pause_ms = pause_ms * 2 < PAUSE_MOST_MS ? pause_ms * 2 : PAUSE_MOST_MS;
+            continue;
+        }
+        *why = full ? "its backlog is full" : strerror(errno);
+        (void)close(*fd);
+        *fd = -1;
+        return full ? ERR_HANDSHAKE_TIMEOUT : ERR_CONNECT;
+    }
+    if (*fd < 0)
+        *why = strerror(errno);
+    return *fd >= 0 ? OK : ERR_CONNECT;
+}
+
+enum kith_error net_connect(const struct address *address, const struct net_options *options,
+                            int64_t deadline_ms, int *fd, struct net_peer *peer, const char **why)
+{
+    struct race race = {.options = options};
+    struct addrinfo *list = NULL;
+    enum kith_error error;
+
+    *fd = -1;
+    *why = NULL;
+    memset(peer, 0, sizeof(*peer));
+    if (address->path[0] != '\0') {
+        address_format(peer->text, address);
+        return connect_path(address, deadline_ms, fd, why);
+    }
+    error = resolve(address, options->family, false, deadline_ms, &list, why);
+    if (error == ERR_HANDSHAKE_TIMEOUT)
+        *why = "its name was not resolved in time";
+    if (error != OK)
+        return error;
+    race.next = list;
+    race.alone = list->ai_next == NULL;
+    if (race.alone) { /* which getpeername does not know before the SYN is sent */
+        memcpy(&peer->address, list->ai_addr, list->ai_addrlen);
+        peer->len = list->ai_addrlen;
+    }
+    *fd = run(&race, deadline_ms, &error);
+    resolve_free(list);
+    if (*fd < 0) {
+        peer->len = 0;
+        *why = race.why;
+        return error == OK ? ERR_CONNECT : error;
+    }
+    if (!race.alone) {
+        peer->len = sizeof(peer->address);
+        (void)getpeername(*fd, (struct sockaddr *)&peer->address, &peer->len);
+    }
+    address_of_socket(peer->text, (struct sockaddr *)&peer->address, peer->len);
+    net_tune(*fd);
+    return OK;
+}

@@ -1,0 +1,169 @@
+/*
+ * Owns the making of sockets, and their options. Must never make one that blocks, or
+ * that a program which is started meanwhile inherits.
+ */
+#define _GNU_SOURCE /* accept4, struct tcp_info */
+#include "net/net_socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <linux/sockios.h>
+#endif
+
+#include "base/descriptor.h"
+
+/* A vanished peer that owes us nothing: probed after 30 s, each 10 s, given up after 3 probes. */
+#define KEEPALIVE_IDLE_S 30
+#define KEEPALIVE_INTERVAL_S 10
+#define KEEPALIVE_COUNT 3
+
+/* One that owes us an acknowledgement: given up after so long without any. */
+#define SILENCE_MS 60000
+#define PROBES_UNANSWERED 3 /* of a window that is shut: one may be under way to a live peer */
+
+/* What a system's accepted sockets inherit from the one that listens is set there, once. */
+#ifdef __linux__
+#define INHERITED true
+#else
+#define INHERITED false
+#endif
+
+/*
+ * Where the system can, a descriptor is closed on exec from the start: another thread may start a
+ * program at any time.
+ */
+#ifdef SOCK_CLOEXEC
+#define NEW_SOCKET (SOCK_CLOEXEC | SOCK_NONBLOCK)
+#define accept_new(listener, address, len) accept4((listener), (address), (len), NEW_SOCKET)
+#else
+#define NEW_SOCKET 0
+#define accept_new(listener, address, len) accept((listener), (address), (len))
+#endif
+
+int net_socket(int family)
+{
+    int fd = socket(family, SOCK_STREAM | NEW_SOCKET, 0);
+    int saved;
+
+    if (fd < 0 || NEW_SOCKET != 0 || descriptor_set_nonblocking(fd))
+        return fd;
+    saved = errno;
+    (void)close(fd);
+    errno = saved;
+    return -1;
+}
+
+int net_take_call(int listener, struct sockaddr *from, socklen_t *len)
+{
+    socklen_t size = *len;
+    int fd;
+
+    do {
+        *len = size;
+        fd = accept_new(listener, from, len);
+    } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+    if (fd >= 0 && NEW_SOCKET == 0 && !descriptor_set_nonblocking(fd)) {
+        (void)close(fd);
+        return -1;
+    }
+    if (fd >= 0 && !INHERITED)
+        net_tune(fd);
+    return fd;
+}
+
+const char *net_reason(int system_errno, const struct sockaddr *address)
+{
+    const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)(const void *)address;
+
+    if (system_errno == EINVAL && address->sa_family == AF_INET6 && ipv6->sin6_scope_id == 0 &&
+        IN6_IS_ADDR_LINKLOCAL(&ipv6->sin6_addr))
+        return "a link-local address needs its zone, as in [fe80::1%eth0]:9000";
+    return strerror(system_errno);
+}
+
+void net_set_option(int fd, int level, int name, int value)
+{
+    (void)setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+void net_inline_urgent(int fd)
+{
+    net_set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+}
+
+void net_tune(int fd)
+{
+    net_inline_urgent(fd);
+    net_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    net_set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+#ifdef TCP_KEEPIDLE
+    net_set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+#endif
+#ifdef TCP_KEEPINTVL
+    net_set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+    net_set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
+#endif
+}
+
+bool net_peer_is_silent(int fd)
+{
+#ifdef __linux__
+    struct tcp_info info = {0};
+    socklen_t len = sizeof(info);
+
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+           info.tcpi_last_ack_recv > SILENCE_MS &&
+           (info.tcpi_unacked > 0 || info.tcpi_probes >= PROBES_UNANSWERED);
+#else
+    (void)fd;
+    return false; /* the system's own patience, then */
+#endif
+}
+
+bool net_has_gone(int fd)
+{
+    struct pollfd look = {.fd = fd};
+
+    return poll(&look, 1, 0) > 0;
+}
+
+int net_queued(int fd)
+{
+#ifdef SIOCOUTQ
+    int queued;
+
+    return ioctl(fd, SIOCOUTQ, &queued) == 0 ? queued : -1;
+#else
+    (void)fd;
+    return -1;
+#endif
+}
+
+bool net_is_unix(int fd)
+{
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    socklen_t len = sizeof(address);
+
+    return getsockname(fd, (struct sockaddr *)&address, &len) == 0 && address.ss_family == AF_UNIX;
+}
+
+int net_unacknowledged(int fd)
+{
+    int queued = net_is_unix(fd) ? 0 : net_queued(fd);
+
+    return queued > 0 ? queued : 0;
+}
+
+void net_reset_on_close(int fd, bool reset)
+{
+    struct linger linger = {.l_onoff = reset, .l_linger = 0};
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}

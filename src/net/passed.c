@@ -1,0 +1,68 @@
+/*
+ * Owns the taking of sockets that a supervisor has opened for us. Must never take one that was
+ * meant for another process.
+ */
+#include "net/passed.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/descriptor.h"
+#include "net/net_socket.h"
+
+#define FIRST_FD 3 /* SD_LISTEN_FDS_START */
+
+static bool listens(int fd)
+{
+    int value = 0;
+    socklen_t len = sizeof(value);
+
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) == 0 && value != 0;
+}
+
+/* A number of the environment, or 0. */
+static long number(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value == NULL ? 0 : strtol(value, NULL, 10);
+}
+
+size_t net_passed(int fds[static NET_LISTENERS_MAX + 1])
+{
+    long passed = number("LISTEN_PID") == (long)getpid() ? number("LISTEN_FDS") : 0;
+    size_t count = 0;
+
+    while (count < NET_LISTENERS_MAX + 1 && (long)count < passed) {
+        fds[count] = FIRST_FD + (int)count;
+        count++;
+    }
+    return count;
+}
+
+enum kith_error net_take_passed(struct net_listeners *listeners)
+{
+    int fds[NET_LISTENERS_MAX + 1];
+    size_t count = net_passed(fds);
+
+    memset(listeners, 0, sizeof(*listeners));
+    if (count == 0)
+        return OK;
+    if (count > NET_LISTENERS_MAX)
+        return ERR_BIND;
+    for (size_t i = 0; i < count; i++) {
+        int fd = fds[i];
+
+        if (!listens(fd) || !descriptor_set_nonblocking(fd))
+            return ERR_BIND;
+        net_tune(fd);
+        listeners->fds[listeners->count++] = fd;
+    }
+    net_describe_listener(listeners);
+    (void)unsetenv("LISTEN_PID");
+    (void)unsetenv("LISTEN_FDS");
+    (void)unsetenv("LISTEN_FDNAMES");
+    return OK;
+}

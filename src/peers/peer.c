@@ -1,0 +1,61 @@
+/*
+ * Owns what one peer consists of, and what it may. Must never take a condition that it cannot
+ * judge for one that holds.
+ */
+#include "peers/peer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "net/source_list.h"
+
+/* A copy of text, or NULL of NULL. False if there is no memory. */
+static bool copy_text(char **out, const char *text)
+{
+    *out = text != NULL ? strdup(text) : NULL;
+    return text == NULL || *out != NULL;
+}
+
+enum kith_error peer_copy(struct peer *copy, const struct peer *peer)
+{
+    *copy = *peer;
+    copy->address = copy->from = copy->permit_target = NULL;
+    if (copy_text(&copy->address, peer->address) && copy_text(&copy->from, peer->from) &&
+        copy_text(&copy->permit_target, peer->permit_target))
+        return OK;
+    return ERR_MEMORY;
+}
+
+void peer_free(struct peer *peer)
+{
+    free(peer->address);
+    free(peer->from);
+    free(peer->permit_target);
+    *peer = (struct peer){0};
+}
+
+enum kith_error peer_may_call(const struct peer *peer, const struct sockaddr *from,
+                              uint64_t wall_ms)
+{
+    if (wall_ms >= peer->expires_ms)
+        return ERR_PEER_EXPIRED;
+    if (peer->from != NULL && !source_list_holds(peer->from, from))
+        return ERR_PEER_SOURCE;
+    return OK;
+}
+
+bool peer_permits_target(const struct peer *peer, const char *target)
+{
+    struct text rest = {0};
+    struct text permitted = {0};
+
+    if (peer->permit_target == NULL)
+        return true;
+    rest = (struct text){peer->permit_target, strlen(peer->permit_target)};
+    while (text_next_part(&rest, ',', &permitted)) {
+        if (text_equals(permitted, target))
+            return true;
+    }
+    return false;
+}

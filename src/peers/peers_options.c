@@ -1,0 +1,336 @@
+/*
+ * Owns the options of a peer: which there are, how their values are written, and what makes one
+ * wrong. It must never guess: what is not certainly meant is refused, with the reason in words.
+ */
+#include "peers/peers_options.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "net/address.h"
+#include "net/source_list.h"
+#include "system/zone.h"
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static enum kith_error store(char **out, const char *value)
+{
+    *out = strdup(value);
+    return *out != NULL ? OK : ERR_MEMORY;
+}
+
+/* ---- addr ---- */
+
+static bool is_port(struct text text)
+{
+    long port = 0;
+
+    if (text.len == 0 || text.len > 5)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (!is_digit(text.at[i]))
+            return false;
+        port = port * 10 + (text.at[i] - '0');
+    }
+    return port >= 1 && port <= 65535;
+}
+
+/* An IPv6 address, and the zone of a link-local one behind a percent sign. */
+static bool is_ipv6(struct text text)
+{
+    char copy[INET6_ADDRSTRLEN];
+    struct in6_addr parsed;
+    struct text address = {0};
+
+    if (!text_next_part(&text, '%', &address) || address.len >= sizeof copy)
+        return false;
+    if (text.at != NULL && text.len == 0)
+        return false;
+    memcpy(copy, address.at, address.len);
+    copy[address.len] = '\0';
+    return inet_pton(AF_INET6, copy, &parsed) == 1;
+}
+
+/* NULL, or what is wrong with the host of an addr. */
+static const char *host_problem(struct text host)
+{
+    if (text_starts(host, "[") && text_ends(host, "]")) {
+        struct text inside = {host.at + 1, host.len - 2};
+        return is_ipv6(inside) ? NULL : "no IPv6 address is between the brackets";
+    }
+    if (host.len == 0)
+        return "no host in front of the port";
+    for (size_t i = 0; i < host.len; i++) {
+        if (host.at[i] == ':')
+            return "an IPv6 address needs brackets: [ADDRESS]:PORT";
+        if (is_blank(host.at[i]) || strchr("/@[]\"\\", host.at[i]) != NULL)
+            return "no host can be written so";
+    }
+    return NULL;
+}
+
+static enum kith_error set_address(struct peer *peer, const char *value,
+                                   struct peers_problem *problem)
+{
+    const char *colon = strrchr(value, ':');
+    const char *bracket = strrchr(value, ']');
+    const char *why = "it is HOST:PORT";
+    char unread[ADDRESS_PROBLEM_SIZE];
+    struct address address;
+
+    if (colon != NULL && (bracket == NULL || bracket < colon)) {
+        why = host_problem((struct text){value, (size_t)(colon - value)});
+        if (why == NULL && !is_port((struct text){colon + 1, strlen(colon + 1)}))
+            why = "the port is a number from 1 to 65535";
+    }
+    if (why == NULL && !address_parse(&address, value, ADDRESS_HOST_PORT)) {
+        address_problem(unread, value, ADDRESS_HOST_PORT); /* as whoever dials it reads it */
+        why = unread;
+    }
+    if (why != NULL)
+        return peers_refuse(problem, "addr=\"%.*s\": %s", PEERS_SHOWN_MAX, value, why);
+    return store(&peer->address, value);
+}
+
+/* ---- from ---- */
+
+static enum kith_error set_from(struct peer *peer, const char *value, struct peers_problem *problem)
+{
+    char why[SOURCE_PROBLEM_SIZE];
+
+    if (!source_list_check(value, why))
+        return peers_refuse(problem, "%s", why);
+    return store(&peer->from, value);
+}
+
+/* ---- expiry-time ---- */
+
+/* Read so many digits, which are there, and step over them. */
+static int take_number(const char **at, int count)
+{
+    int value = 0;
+
+    for (; count > 0; count--)
+        value = value * 10 + (*(*at)++ - '0');
+    return value;
+}
+
+static bool is_leap(int year)
+{
+    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
+
+/* Whether a broken-down time is one of the calendar, from 1970 on. */
+static bool is_valid_time(const struct tm *when)
+{
+    static const int days_of[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int year = when->tm_year + 1900;
+    int days = 0;
+
+    if (year < 1970 || when->tm_mon < 0 || when->tm_mon > 11)
+        return false;
+    days = days_of[when->tm_mon] + (when->tm_mon == 1 && is_leap(year) ? 1 : 0);
+    return when->tm_mday >= 1 && when->tm_mday <= days && when->tm_hour <= 23 &&
+           when->tm_min <= 59 && when->tm_sec <= 59;
+}
+
+/* Seconds since the epoch of a valid time of UTC: mktime's twin, which POSIX does not have. */
+static int64_t utc_seconds(const struct tm *when)
+{
+    static const int days_before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+    int64_t years = when->tm_year + 1900 - 1;
+    int64_t days = years * 365 + years / 4 - years / 100 + years / 400 - 719162;
+
+    days += days_before[when->tm_mon] + when->tm_mday - 1;
+    if (when->tm_mon > 1 && is_leap(when->tm_year + 1900))
+        days++;
+    return ((days * 24 + when->tm_hour) * 60 + when->tm_min) * 60 + when->tm_sec;
+}
+
+/* YYYYMMDD[HHMM[SS]][Z], as sshd reads it: local time without the Z. */
+static bool read_time(uint64_t *out_ms, const char *value)
+{
+    size_t digits = strspn(value, "0123456789");
+    bool utc = strcmp(value + digits, "Z") == 0;
+    struct tm when = {0};
+    int64_t seconds = 0;
+
+    if ((digits != 8 && digits != 12 && digits != 14) || (!utc && value[digits] != '\0'))
+        return false;
+    when.tm_year = take_number(&value, 4) - 1900;
+    when.tm_mon = take_number(&value, 2) - 1;
+    when.tm_mday = take_number(&value, 2);
+    if (digits >= 12) {
+        when.tm_hour = take_number(&value, 2);
+        when.tm_min = take_number(&value, 2);
+    }
+    if (digits >= 14)
+        when.tm_sec = take_number(&value, 2);
+    when.tm_isdst = -1;
+    if (!is_valid_time(&when))
+        return false;
+    seconds = utc ? utc_seconds(&when) : (int64_t)mktime(&when);
+    if (seconds < 0)
+        return false;
+    *out_ms = (uint64_t)seconds * 1000;
+    return true;
+}
+
+static enum kith_error set_expiry(struct peer *peer, const char *value,
+                                  struct peers_problem *problem)
+{
+    if (strchr(value, 'Z') == NULL && !zone_is_known())
+        return peers_refuse(problem,
+                            "expiry-time=\"%.*s\": local time is not known here, since the time "
+                            "zone is not installed; with a Z behind it, it is UTC",
+                            PEERS_SHOWN_MAX, value);
+    if (!read_time(&peer->expires_ms, value))
+        return peers_refuse(problem,
+                            "expiry-time=\"%.*s\": it is YYYYMMDD or YYYYMMDDHHMM, a day and time "
+                            "that exist",
+                            PEERS_SHOWN_MAX, value);
+    return OK;
+}
+
+/* ---- permit-target ---- */
+
+static enum kith_error set_permit_target(struct peer *peer, const char *value,
+                                         struct peers_problem *problem)
+{
+    struct text rest = {value, strlen(value)};
+    struct text target = {0};
+
+    while (text_next_part(&rest, ',', &target)) {
+        if (target.len == 0)
+            return peers_refuse(problem, "permit-target: an empty target");
+    }
+    return store(&peer->permit_target, value);
+}
+
+/* ---- The options of a line ---- */
+
+static const struct option {
+    const char *name;
+    enum kith_error (*set)(struct peer *peer, const char *value, struct peers_problem *problem);
+} options[] = {
+    {"addr", set_address},
+    {"from", set_from},
+    {"expiry-time", set_expiry},
+    {"permit-target", set_permit_target},
+};
+
+#define OPTION_COUNT (sizeof options / sizeof options[0])
+
+/* The length of an option's name at the front. */
+static size_t name_length(struct text line)
+{
+    size_t len = 0;
+
+    while (len < line.len && ((line.at[len] >= 'a' && line.at[len] <= 'z') ||
+                              (line.at[len] >= 'A' && line.at[len] <= 'Z') ||
+                              is_digit(line.at[len]) || line.at[len] == '-'))
+        len++;
+    return len;
+}
+
+/* Take an option's name and the = behind it off the line. */
+static enum kith_error take_name(size_t *index, struct text *line, struct peers_problem *problem)
+{
+    struct text name = {line->at, name_length(*line)};
+    struct text rest = *line;
+    char next = name.len < line->len ? line->at[name.len] : ' ';
+
+    if (name.len == 0 || (next != '=' && next != ',')) {
+        struct text word = text_next_word(&rest);
+        return peers_refuse(problem, "\"%.*s\" is neither a key nor an option", peers_shown(word),
+                            word.at);
+    }
+    for (*index = 0; *index < OPTION_COUNT; ++*index) {
+        const char *known = options[*index].name;
+        if (strlen(known) == name.len && strncasecmp(known, name.at, name.len) == 0)
+            break;
+    }
+    if (*index == OPTION_COUNT)
+        return peers_refuse(problem, "unknown option \"%.*s\"", peers_shown(name), name.at);
+    if (next != '=')
+        return peers_refuse(problem, "option %s has no value", options[*index].name);
+    text_skip(line, name.len + 1);
+    return OK;
+}
+
+/*
+ * Take a value in quotes off the line. Only a quote is escaped; a backslash before anything else
+ * is itself. *value is the caller's to free.
+ */
+static enum kith_error take_value(char **value, const char *name, struct text *line,
+                                  struct peers_problem *problem)
+{
+    size_t used = 0;
+
+    if (!text_starts(*line, "\""))
+        return peers_refuse(problem, "the value of %s is not in quotes", name);
+    text_skip(line, 1);
+    *value = malloc(line->len + 1);
+    if (*value == NULL)
+        return ERR_MEMORY;
+    while (line->len > 0 && line->at[0] != '"') {
+        if (text_starts(*line, "\\\""))
+            text_skip(line, 1);
+        (*value)[used++] = line->at[0];
+        text_skip(line, 1);
+    }
+    (*value)[used] = '\0';
+    if (line->len == 0)
+        return peers_refuse(problem, "the value of %s has no closing quote", name);
+    text_skip(line, 1);
+    if (text_fault(*value, used) != TEXT_FINE)
+        return peers_refuse(problem, "the value of %s has a control character in it, or no UTF-8",
+                            name);
+    return OK;
+}
+
+static enum kith_error take_option(struct peer *peer, unsigned *seen, struct text *line,
+                                   struct peers_problem *problem)
+{
+    char *value = NULL;
+    size_t index = 0;
+    enum kith_error error = take_name(&index, line, problem);
+
+    if (error != OK)
+        return error;
+    if ((*seen & 1u << index) != 0)
+        return peers_refuse(problem, "option %s is given twice", options[index].name);
+    *seen |= 1u << index;
+    error = take_value(&value, options[index].name, line, problem);
+    if (error == OK)
+        error = options[index].set(peer, value, problem);
+    free(value);
+    return error;
+}
+
+enum kith_error peers_options_parse(struct peer *peer, struct text *line,
+                                    struct peers_problem *problem)
+{
+    unsigned seen = 0;
+
+    for (;;) {
+        enum kith_error error = take_option(peer, &seen, line, problem);
+        if (error != OK)
+            return error;
+        if (line->len == 0 || is_blank(line->at[0]))
+            break;
+        if (line->at[0] != ',')
+            return peers_refuse(problem, "a comma or a blank is missing behind an option");
+        text_skip(line, 1);
+    }
+    text_skip_blanks(line);
+    return OK;
+}

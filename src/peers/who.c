@@ -1,0 +1,341 @@
+/*
+ * Owns the meaning of WHO and PEER. Must never take a key for a peer's that was not given by the
+ * user, on the command line or in a file.
+ */
+#include "peers/who.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "keys/identity.h"
+#include "keys/key_file.h"
+
+#define LOCATION_SIZE (FILE_PATH_SIZE + 24)
+
+void who_format(char out[static WHO_TEXT_SIZE], const char *name,
+                const uint8_t key[static KEY_SIZE])
+{
+    char digits[9];
+
+    public_key_short(digits, key);
+    if (name[0] == '\0')
+        (void)snprintf(out, WHO_TEXT_SIZE, "%s", digits);
+    else
+        (void)snprintf(out, WHO_TEXT_SIZE, "%s (%s)", name, digits);
+}
+
+static void locate(char out[static LOCATION_SIZE], const char *path, size_t line)
+{
+    (void)snprintf(out, LOCATION_SIZE, "%s, line %zu", path, line);
+}
+
+static void warn_line(const struct peers_problem *problem, void *who)
+{
+    char location[LOCATION_SIZE];
+
+    locate(location, ((const struct who *)who)->peers_path, problem->line);
+    log_event(LOG_NOTE, "peers", location, problem->why, NULL);
+}
+
+static void tell_skipped(const struct peers_problem *problem, void *path)
+{
+    char location[LOCATION_SIZE];
+
+    locate(location, path, problem->line);
+    log_event(LOG_SUMMARY, "public key", location, problem->why, NULL);
+}
+
+/* A pipe that is opened by its path is none that was named as one. */
+static bool is_regular(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+/*
+ * Read a file of which who can write to it decides who is a peer, opened by somebody else if we
+ * may not.
+ */
+static enum kith_error read_file(struct who *who, struct key_file *file, const char *what,
+                                 const char *path)
+{
+    enum kith_error error = ERR_FILE_KIND;
+    char opened[32];
+    int fd = -1;
+
+    who->from_files = true;
+    if (who->open != NULL) {
+        fd = who->open(who->open_context, path);
+        if (fd < 0)
+            return errno == ENOENT ? ERR_FILE_MISSING : ERR_SYSTEM;
+        (void)snprintf(opened, sizeof(opened), "/dev/fd/%d", fd);
+    }
+    if (fd < 0 || is_regular(fd))
+        error = key_file_read(file, fd < 0 ? path : opened, PEERS_FILE_MAX, KEY_FILE_TRUSTED);
+    if (fd >= 0)
+        (void)close(fd);
+    if (error == OK && file->group_writable)
+        log_event(LOG_NOTE, what, path,
+                  "warning: its group can write to it, and so let themselves in",
+                  "chmod g-w it, unless that is meant");
+    return error;
+}
+
+static enum kith_error complain_file(enum kith_error error, const char *path)
+{
+    log_event(LOG_ERROR, "peers", path, error == ERR_SYSTEM ? strerror(errno) : error_text(error),
+              error == ERR_FILE_MISSING
+                  ? "write a line \"KEY NAME\" for each peer into it; KEY is what kith pubkey "
+                    "prints there"
+                  : error_hint(error));
+    return error;
+}
+
+enum kith_error who_read_file(struct who *who)
+{
+    char location[LOCATION_SIZE];
+    struct peers_problem problem;
+    const char *path = who->peers_path;
+    struct key_file file = {0};
+    enum kith_error error;
+
+    if (who->read)
+        return OK;
+    if (who->peers_error != OK)
+        return complain_file(who->peers_error, "~/.config/kith/peers");
+    error = read_file(who, &file, "peers", path);
+    if (error == ERR_FILE_EMPTY)
+        error = OK; /* nobody is known yet */
+    if (error != OK)
+        return complain_file(error, path);
+    error = peers_parse(&who->file, file.text == NULL ? "" : file.text, file.len, who->own_key,
+                        &problem, warn_line, who);
+    if (error == ERR_PEERS_LINE) {
+        locate(location, path, problem.line);
+        log_event(LOG_ERROR, "peers", location, problem.why, NULL);
+    } else if (error != OK) {
+        (void)complain_file(error, path);
+    }
+    key_file_wipe(&file);
+    who->read = error == OK;
+    return error;
+}
+
+void who_free(struct who *who)
+{
+    peers_free(&who->file);
+    who->read = who->from_files = false;
+}
+
+static bool is_hex_key(const char *text)
+{
+    return strlen(text) == KEY_HEX_SIZE - 1 &&
+           strspn(text, "0123456789abcdefABCDEF") == KEY_HEX_SIZE - 1;
+}
+
+bool who_is_file(const char *text)
+{
+    return strchr(text, '/') != NULL || public_key_is_path(text);
+}
+
+/* The keys that a file holds, which has one at least. */
+static enum kith_error read_keys(struct who *who, const char *path, struct peers *keys)
+{
+    char location[LOCATION_SIZE];
+    struct peers_problem problem = {0};
+    struct key_file file = {0};
+    enum kith_error error = read_file(who, &file, "public key", path);
+    const char *why;
+
+    if (error == OK)
+        error = peers_parse_keys(keys, file.text, file.len, &problem, tell_skipped,
+                                 (void *)(uintptr_t)path);
+    why = error == ERR_SYSTEM ? strerror(errno) : error_text(error);
+    if (error == ERR_PEERS_LINE)
+        why = problem.why;
+    (void)snprintf(location, sizeof(location), "%s", path);
+    if (problem.line > 0)
+        locate(location, path, problem.line);
+    if (error != OK)
+        log_event(LOG_ERROR, "public key", location, why, error_hint(error));
+    key_file_wipe(&file);
+    return error;
+}
+
+/* The one key that a file holds. */
+static enum kith_error read_key(struct who *who, const char *path, uint8_t key[static KEY_SIZE],
+                                char name[static NAME_SIZE])
+{
+    struct peers keys = {0};
+    enum kith_error error = read_keys(who, path, &keys);
+
+    if (error == OK && keys.count > 1) {
+        error = ERR_KEY_FORMAT;
+        log_event(LOG_ERROR, "public key", path, "has several keys: which of them is meant?",
+                  "put that one in a file of its own, or in the peers file under a name");
+    }
+    if (error == OK) {
+        memcpy(key, keys.list[0].key, KEY_SIZE);
+        memcpy(name, keys.list[0].name, NAME_SIZE);
+    }
+    peers_free(&keys);
+    return error;
+}
+
+/* The key of WHO; *entry is its line of the peers file when it is named there, else NULL. */
+static enum kith_error find(struct who *who, const char *text, uint8_t key[static KEY_SIZE],
+                            char name[static NAME_SIZE], const struct peer **entry)
+{
+    enum kith_error error;
+    size_t used;
+
+    *entry = NULL;
+    name[0] = '\0';
+    if (is_hex_key(text)) {
+        error = public_key_scan(key, text, strlen(text), &used);
+        if (error != OK)
+            log_event(LOG_ERROR, "public key", text, error_text(error), error_hint(error));
+        return error;
+    }
+    if (who_is_file(text))
+        return read_key(who, text, key, name);
+    error = who_read_file(who);
+    if (error != OK)
+        return error;
+    *entry = peers_find_name(&who->file, text);
+    if (*entry == NULL) {
+        log_event(LOG_ERROR, "peer", text, "no such name in the peers file",
+                  "a key is 64 hex digits, and a file of one has a / or ends in .pub");
+        return ERR_PEERS_LINE;
+    }
+    memcpy(key, (*entry)->key, KEY_SIZE);
+    memcpy(name, (*entry)->name, NAME_SIZE);
+    return OK;
+}
+
+static void warn_published(const uint8_t key[static KEY_SIZE], const char *text)
+{
+    if (identity_is_published(key))
+        log_event(LOG_NOTE, "peer", text,
+                  "warning: a sample key that is published with kith: anybody can be this peer",
+                  "have that peer make one of its own with: kith keygen");
+}
+
+static enum kith_error refuse_own(const struct who *who, const uint8_t key[static KEY_SIZE],
+                                  const char *text)
+{
+    if (memcmp(key, who->own_key, KEY_SIZE) != 0)
+        return OK;
+    log_event(LOG_ERROR, "peer", text, "that is our own key",
+              "name the other side's; ours is its to know");
+    return ERR_OWN_KEY;
+}
+
+/* Add one of those that WHO means. */
+static enum kith_error add(struct peers *set, const struct peer *peer, const char *text)
+{
+    enum kith_error error;
+
+    warn_published(peer->key, text);
+    error = peers_add_copy(set, peer);
+    if (error != OK)
+        log_event(LOG_ERROR, "peer", text, error_text(error), NULL);
+    return error;
+}
+
+/* Add the keys of a file. Our own is passed over where others are beside it: on a page of all ours.
+ */
+static enum kith_error add_file(struct who *who, const char *path, struct peers *set)
+{
+    struct peers keys = {0};
+    enum kith_error error = read_keys(who, path, &keys);
+
+    for (size_t i = 0; error == OK && i < keys.count; i++) {
+        const struct peer *peer = &keys.list[i];
+
+        if (keys.count == 1)
+            error = refuse_own(who, peer->key, path);
+        if (error == OK && memcmp(peer->key, who->own_key, KEY_SIZE) != 0)
+            error = add(set, peer, path);
+    }
+    peers_free(&keys);
+    return error;
+}
+
+enum kith_error who_add(struct who *who, const char *text, struct peers *set)
+{
+    struct peer peer = {.expires_ms = UINT64_MAX};
+    const struct peer *entry;
+    enum kith_error error;
+
+    if (who_is_file(text))
+        return add_file(who, text, set);
+    error = find(who, text, peer.key, peer.name, &entry);
+    if (error == OK)
+        error = refuse_own(who, peer.key, text);
+    if (error == OK)
+        error = add(set, entry != NULL ? entry : &peer, text);
+    return error;
+}
+
+enum kith_error who_add_all(struct who *who, struct peers *set)
+{
+    enum kith_error error = who_read_file(who);
+
+    for (size_t i = 0; error == OK && i < who->file.count; i++)
+        error = add(set, &who->file.list[i], who->file.list[i].name);
+    return error;
+}
+
+static enum kith_error complain_peer(const char *text, const char *why)
+{
+    log_event(LOG_ERROR, "peer", text, why,
+              "say WHO@HOST:PORT, or a name whose line in the peers file has addr=\"HOST:PORT\"");
+    return ERR_USAGE;
+}
+
+static enum kith_error complain_address(const char *text, const char *problem)
+{
+    char why[ADDRESS_PROBLEM_SIZE + 32];
+
+    (void)snprintf(why, sizeof(why), "the address behind the @: %s", problem);
+    return complain_peer(text, why);
+}
+
+enum kith_error who_callee(struct who *who, const char *text, struct callee *callee)
+{
+    char before[FILE_PATH_SIZE], problem[ADDRESS_PROBLEM_SIZE];
+    const char *at = strrchr(text, '@');
+    size_t len = at == NULL ? strlen(text) : (size_t)(at - text);
+    const struct peer *entry;
+    enum kith_error error;
+
+    if (len == 0 || len >= sizeof(before))
+        return complain_peer(text, "says not who is meant");
+    if (at != NULL && !address_parse(&callee->address, at + 1, ADDRESS_HOST_PORT)) {
+        address_problem(problem, at + 1, ADDRESS_HOST_PORT);
+        return complain_address(text, problem);
+    }
+    memcpy(before, text, len);
+    before[len] = '\0';
+    if (at == NULL && address_parse(&callee->address, text, ADDRESS_HOST_PORT))
+        return complain_peer(text, "says where to call, but not who is meant there");
+    if (at == NULL && (is_hex_key(before) || who_is_file(before)))
+        return complain_peer(text, "says not where to call");
+    error = find(who, before, callee->key, callee->name, &entry);
+    if (error == OK)
+        error = refuse_own(who, callee->key, before);
+    if (error == OK)
+        warn_published(callee->key, before);
+    if (error != OK || at != NULL)
+        return error;
+    if (entry == NULL || entry->address == NULL ||
+        !address_parse(&callee->address, entry->address, ADDRESS_HOST_PORT))
+        return complain_peer(text, "its line in the peers file has no addr");
+    return OK;
+}

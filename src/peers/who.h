@@ -1,0 +1,64 @@
+/*
+ * The people: reading the peers file when a command needs it, and finding out who is meant by
+ * what stands on the command line.
+ */
+#ifndef KITH_WHO_H
+#define KITH_WHO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "net/address.h"
+#include "peers/peers.h"
+
+/* "NAME (01234567)", or the 8 digits alone for a key without a name. */
+#define WHO_TEXT_SIZE (NAME_SIZE + 12)
+
+struct who {
+    const char *peers_path;      /* where the peers file is, unless: */
+    enum kith_error peers_error; /* what is wrong with that, once it is needed */
+    const uint8_t *own_key;
+    int (*open)(void *context, const char *path); /* for who may not open files; or NULL */
+    void *open_context;
+    struct peers file; /* the peers file, once it was needed */
+    bool read;         /* that file */
+    bool from_files;   /* it or any other file was read since who_free */
+};
+
+/* A peer to be called. */
+struct callee {
+    uint8_t key[KEY_SIZE];
+    char name[NAME_SIZE]; /* or empty */
+    struct address address;
+};
+
+/*
+ * Read the peers file, unless that has been done. As everything here, it logs what is wrong and
+ * returns that error.
+ */
+must_check enum kith_error who_read_file(struct who *who);
+
+/*
+ * Add who is meant by WHO (a name, a key in hex, a file with public keys) to a set: with all that
+ * the peers file says of a name, or such a file of a key.
+ */
+must_check enum kith_error who_add(struct who *who, const char *text, struct peers *set);
+
+/* Add everyone in the peers file to a set. */
+must_check enum kith_error who_add_all(struct who *who, struct peers *set);
+
+/* Find who is meant by PEER (WHO@HOST:PORT, or a name with an address). */
+must_check enum kith_error who_callee(struct who *who, const char *text, struct callee *callee);
+
+/* Whether WHO is a file that holds a key, as its form tells. */
+bool who_is_file(const char *text);
+
+/* How a peer is shown. */
+void who_format(char out[static WHO_TEXT_SIZE], const char *name,
+                const uint8_t key[static KEY_SIZE]);
+
+/* Free what was read; fine twice. */
+void who_free(struct who *who);
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * The channel that a handshake leads to (PROTOCOL.md, "Traffic" and "The stream on top"): messages
+ * sealed and opened in order, and the rules of a stream with an end and a receipt. Pure.
+ */
+#ifndef KITH_CHANNEL_H
+#define KITH_CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "crypto/crypto.h"
+#include "protocol/handshake.h"
+#include "protocol/wire.h"
+
+/* A frame is its plaintext and this many bytes: header before it, tag behind. */
+#define FRAME_OVERHEAD (FRAME_HEADER_SIZE + TAG_SIZE)
+
+/* How far one direction of the stream has come. */
+enum stream_state { STREAM_OPEN, STREAM_ENDED, STREAM_RECEIPTED };
+
+/* One direction: its cipher, the next nonce, how far it is. */
+struct direction {
+    struct crypto_aead *aead;
+    uint8_t nonce[NONCE_SIZE]; /* a counter, most significant byte first */
+    bool nonces_used_up;
+    bool over; /* a message was bad: none after it counts */
+    enum stream_state state;
+};
+
+struct channel {
+    struct direction sending;
+    struct direction receiving;
+    size_t max_message_size; /* bytes of plaintext */
+};
+
+/* What a message that was opened is. */
+enum channel_event { CHANNEL_DATA, CHANNEL_END, CHANNEL_RECEIPT };
+
+/*
+ * Set the channel up; the keys are copied and remain the caller's to wipe. ERR_MEMORY leaves it
+ * as inert as zeroed memory.
+ */
+must_check enum kith_error channel_start(struct channel *channel, const struct session_keys *keys,
+                                         size_t max_message_size);
+
+/* Bytes of the largest frame. */
+size_t channel_frame_max(const struct channel *channel);
+
+/* Wipe and free; fine on zeroed memory, and twice. */
+void channel_wipe(struct channel *channel);
+
+/*
+ * Seal 1 to max_message_size bytes of the stream: frame takes len + FRAME_OVERHEAD. The plaintext
+ * may be at frame + FRAME_HEADER_SIZE already. ERR_NONCES_USED_UP after 2^96 messages;
+ * ERR_OUT_OF_ORDER after our end.
+ */
+must_check enum kith_error channel_seal(struct channel *channel, const uint8_t *plaintext,
+                                        size_t len, uint8_t *frame);
+
+/* Our stream's end: frame takes FRAME_OVERHEAD bytes. */
+must_check enum kith_error channel_seal_end(struct channel *channel, uint8_t *frame);
+
+/*
+ * Our receipt: what the peer sent, its end included, is where it belongs. Only after its end and
+ * our own: else ERR_OUT_OF_ORDER. frame takes FRAME_OVERHEAD bytes.
+ */
+must_check enum kith_error channel_seal_receipt(struct channel *channel, uint8_t *frame);
+
+/*
+ * The length of a frame's body from its header, to be checked before a byte of it is read.
+ * ERR_FRAME_SHORT (an empty one, too), ERR_MESSAGE_TOO_LONG.
+ */
+must_check enum kith_error channel_frame_length(const struct channel *channel,
+                                                const uint8_t header[static FRAME_HEADER_SIZE],
+                                                size_t *len);
+
+/*
+ * Open a frame's body of len bytes, as channel_frame_length gave it, in place: the plaintext is
+ * its first len - TAG_SIZE bytes. ERR_TAMPERED, ERR_NONCES_USED_UP, ERR_AFTER_END,
+ * ERR_AFTER_RECEIPT, ERR_EARLY_RECEIPT: then nothing of it may be used, and the channel is over.
+ */
+must_check enum kith_error channel_open(struct channel *channel, uint8_t *body, size_t len,
+                                        enum channel_event *event);
+
+/* Whether both sides have sent and received everything, end and receipt. */
+bool channel_whole(const struct channel *channel);
+
+#endif

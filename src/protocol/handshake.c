@@ -1,0 +1,345 @@
+/*
+ * Owns the handshake's rules and their order. Must never do I/O, read a clock or make a random
+ * number, and must never give out a key or a message before everything that came is verified.
+ */
+#include "protocol/handshake.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+static const char kdf_prefix[] = "commonware-stream/KDF/v1/";
+
+/* What is left is public: it names the peer and its clock in a log. */
+void handshake_wipe(struct handshake *handshake)
+{
+    crypto_wipe(handshake->ephemeral_secret, KEY_SIZE);
+    crypto_wipe(handshake->key_d2l, KEY_SIZE);
+    crypto_wipe(handshake->key_l2d, KEY_SIZE);
+    crypto_wipe(handshake->key_d2l_confirmation, KEY_SIZE);
+    crypto_wipe(handshake->key_l2d_confirmation, KEY_SIZE);
+    handshake->state = HANDSHAKE_OVER;
+}
+
+void session_keys_wipe(struct session_keys *keys)
+{
+    crypto_wipe(keys, sizeof(*keys));
+}
+
+size_t handshake_signed_bytes(uint8_t out[static SIGNED_MAX], const uint8_t *namespace,
+                              size_t namespace_len, const uint8_t *info, size_t info_len)
+{
+    size_t len = wire_put_varint(out, namespace_len);
+
+    memcpy(out + len, namespace, namespace_len);
+    memcpy(out + len + namespace_len, info, info_len);
+    return len + namespace_len + info_len;
+}
+
+/*
+ * The timestamp's two limits. Timestamps go up to 2^64 - 1, so differences are taken, never sums.
+ */
+static enum kith_error check_timestamp(const struct handshake_params *params, uint64_t timestamp_ms,
+                                       uint64_t now_ms)
+{
+    if (now_ms > timestamp_ms && now_ms - timestamp_ms > params->max_handshake_age_ms)
+        return ERR_CLOCK_BEHIND;
+    if (timestamp_ms > now_ms && timestamp_ms - now_ms > params->synchrony_bound_ms)
+        return ERR_CLOCK_AHEAD;
+    return OK;
+}
+
+/* The checks of a Hello before its signature, in the protocol's order. */
+static enum kith_error check_hello(const struct handshake *handshake, uint64_t now_ms)
+{
+    const struct hello *hello = &handshake->heard;
+    const uint8_t *own_key = handshake->signer->public_key;
+
+    if (!crypto_equal(hello->info.recipient, own_key, KEY_SIZE))
+        return ERR_NOT_FOR_US;
+    if (crypto_equal(hello->signer, own_key, KEY_SIZE))
+        return ERR_OWN_KEY;
+    return check_timestamp(handshake->params, hello->info.timestamp_ms, now_ms);
+}
+
+static enum kith_error check_signature(const struct handshake *handshake, const uint8_t *info,
+                                       size_t info_len)
+{
+    const struct handshake_params *params = handshake->params;
+    uint8_t message[SIGNED_MAX];
+    size_t len =
+        handshake_signed_bytes(message, params->namespace, params->namespace_len, info, info_len);
+
+    return crypto_ed25519_verify(handshake->heard.signature, handshake->heard.signer, message, len);
+}
+
+/* Make our own hello at out; *len is its length. */
+static enum kith_error put_hello(const struct handshake *handshake, const uint8_t *tag,
+                                 uint64_t now_ms, uint8_t out[static HELLO_MAX], size_t *len)
+{
+    const struct signer *signer = handshake->signer;
+    struct info info = {.timestamp_ms = now_ms, .has_tag = tag != NULL};
+    enum kith_error error;
+    size_t info_len;
+
+    memcpy(info.recipient, handshake->peer, KEY_SIZE);
+    if (tag != NULL)
+        memcpy(info.tag, tag, HASH_SIZE);
+    error = crypto_x25519_public(info.ephemeral, handshake->ephemeral_secret);
+    if (error != OK)
+        return error;
+    info_len = wire_put_info(out, &info);
+    memcpy(out + info_len, signer->public_key, KEY_SIZE);
+    *len = info_len + KEY_SIZE + SIGNATURE_SIZE;
+    return signer->sign(signer->context, out + info_len + KEY_SIZE, out, info_len);
+}
+
+/* Remember hello_d as the start of the transcript. */
+static enum kith_error begin_transcript(struct handshake *handshake, const uint8_t *hello_d,
+                                        size_t len)
+{
+    struct piece piece = {hello_d, len};
+
+    memcpy(handshake->transcript, hello_d, len);
+    handshake->hello_d_len = len;
+    handshake->transcript_len = len;
+    return crypto_sha256(handshake->hello_digest, &piece, 1);
+}
+
+static void append_transcript(struct handshake *handshake, const uint8_t *bytes, size_t len)
+{
+    memcpy(handshake->transcript + handshake->transcript_len, bytes, len);
+    handshake->transcript_len += len;
+}
+
+/* The four keys, from the shared secret and the transcript of both hellos. */
+static enum kith_error derive_keys(struct handshake *handshake)
+{
+    const struct derived_key keys[] = {
+        {"d2l/traffic", handshake->key_d2l},
+        {"l2d/traffic", handshake->key_l2d},
+        {"d2l/confirmation", handshake->key_d2l_confirmation},
+        {"l2d/confirmation", handshake->key_l2d_confirmation},
+    };
+    const struct piece salted[] = {
+        {kdf_prefix, sizeof(kdf_prefix) - 1},
+        {handshake->params->namespace, handshake->params->namespace_len},
+        {handshake->transcript, handshake->transcript_len},
+    };
+    uint8_t shared[KEY_SIZE], salt[HASH_SIZE];
+    enum kith_error error;
+
+    error = crypto_x25519(shared, handshake->ephemeral_secret, handshake->heard.info.ephemeral);
+    if (error == OK)
+        error = crypto_sha256(salt, salted, sizeof(salted) / sizeof(salted[0]));
+    if (error == OK)
+        error = crypto_hkdf(keys, sizeof(keys) / sizeof(keys[0]), salt, sizeof(salt), shared,
+                            sizeof(shared));
+    crypto_wipe(shared, sizeof(shared));
+    crypto_wipe(salt, sizeof(salt));
+    return error;
+}
+
+/* The proof that its sender has the key: a tag over the transcript so far, and no text. */
+static enum kith_error make_confirmation(const struct handshake *handshake,
+                                         const uint8_t key[static KEY_SIZE],
+                                         uint8_t tag[static TAG_SIZE])
+{
+    static const uint8_t nonce[NONCE_SIZE];
+    struct crypto_aead *aead = crypto_aead_new(key, true);
+    uint8_t nothing[1] = {0};
+    enum kith_error error;
+
+    if (aead == NULL)
+        return ERR_MEMORY;
+    error = crypto_seal(aead, nonce, handshake->transcript, handshake->transcript_len, nothing, 0,
+                        nothing, tag);
+    crypto_aead_free(aead);
+    return error;
+}
+
+static enum kith_error check_confirmation(const struct handshake *handshake,
+                                          const uint8_t key[static KEY_SIZE],
+                                          const uint8_t tag[static TAG_SIZE])
+{
+    uint8_t expected[TAG_SIZE];
+    enum kith_error error = make_confirmation(handshake, key, expected);
+
+    if (error == OK && !crypto_equal(expected, tag, TAG_SIZE))
+        error = ERR_CONFIRMATION;
+    crypto_wipe(expected, sizeof(expected));
+    return error;
+}
+
+/* Every function below ends here: an error or the end leaves no secret, and nothing follows it. */
+static enum kith_error conclude(struct handshake *handshake, enum kith_error error,
+                                enum handshake_state next)
+{
+    if (error != OK || next == HANDSHAKE_OVER)
+        handshake_wipe(handshake);
+    handshake->state = error == OK ? next : HANDSHAKE_OVER;
+    return error;
+}
+
+enum kith_error dialer_hello(struct handshake *handshake, const struct handshake_params *params,
+                             const struct signer *signer, const uint8_t peer[static KEY_SIZE],
+                             const uint8_t ephemeral_secret[static KEY_SIZE], uint64_t now_ms,
+                             uint8_t frame[static MESSAGE_1_FRAME_MAX], size_t *frame_len)
+{
+    enum kith_error error;
+    size_t len = 0;
+
+    *frame_len = 0;
+    if (handshake->state != HANDSHAKE_FRESH)
+        return conclude(handshake, ERR_OUT_OF_ORDER, HANDSHAKE_OVER);
+    if (crypto_equal(peer, signer->public_key, KEY_SIZE))
+        return conclude(handshake, ERR_OWN_KEY, HANDSHAKE_OVER);
+    handshake->params = params;
+    handshake->signer = signer;
+    memcpy(handshake->peer, peer, KEY_SIZE);
+    memcpy(handshake->ephemeral_secret, ephemeral_secret, KEY_SIZE);
+    error = put_hello(handshake, NULL, now_ms, frame + FRAME_HEADER_SIZE, &len);
+    if (error == OK)
+        error = begin_transcript(handshake, frame + FRAME_HEADER_SIZE, len);
+    if (error == OK) {
+        store_u32be(frame, (uint32_t)len);
+        *frame_len = FRAME_HEADER_SIZE + len;
+    }
+    return conclude(handshake, error, HANDSHAKE_CALLED);
+}
+
+/* The checks of message 2 up to its confirmation. */
+static enum kith_error check_answer(struct handshake *handshake, const uint8_t *message, size_t len,
+                                    uint64_t now_ms)
+{
+    struct hello *hello = &handshake->heard;
+    size_t info_len, hello_len;
+    enum kith_error error = wire_get_hello(hello, &info_len, &hello_len, message, len);
+
+    if (error != OK)
+        return error;
+    if (len - hello_len != TAG_SIZE)
+        return ERR_HELLO_MALFORMED;
+    handshake->peer_timestamp_ms = hello->info.timestamp_ms;
+    error = check_hello(handshake, now_ms);
+    if (error == OK)
+        error = check_signature(handshake, message, info_len);
+    if (error != OK)
+        return error;
+    if (!hello->info.has_tag || !crypto_equal(hello->info.tag, handshake->hello_digest, HASH_SIZE))
+        return ERR_TAG;
+    if (!crypto_equal(hello->signer, handshake->peer, KEY_SIZE))
+        return ERR_WRONG_PEER;
+    append_transcript(handshake, message, hello_len);
+    return OK;
+}
+
+enum kith_error dialer_confirm(struct handshake *handshake, const uint8_t *message, size_t len,
+                               uint64_t now_ms, uint8_t frame[static MESSAGE_3_FRAME_SIZE],
+                               struct session_keys *keys)
+{
+    const uint8_t *confirmation_l = message;
+    enum kith_error error;
+
+    if (handshake->state != HANDSHAKE_CALLED)
+        return conclude(handshake, ERR_OUT_OF_ORDER, HANDSHAKE_OVER);
+    error = check_answer(handshake, message, len, now_ms);
+    if (error == OK) {
+        confirmation_l = message + len - TAG_SIZE;
+        error = derive_keys(handshake);
+    }
+    if (error == OK)
+        error = check_confirmation(handshake, handshake->key_l2d_confirmation, confirmation_l);
+    if (error == OK) {
+        append_transcript(handshake, confirmation_l, TAG_SIZE);
+        store_u32be(frame, MESSAGE_3_SIZE);
+        error = make_confirmation(handshake, handshake->key_d2l_confirmation,
+                                  frame + FRAME_HEADER_SIZE);
+    }
+    if (error == OK) {
+        memcpy(keys->send, handshake->key_d2l, KEY_SIZE);
+        memcpy(keys->receive, handshake->key_l2d, KEY_SIZE);
+    }
+    return conclude(handshake, error, HANDSHAKE_OVER);
+}
+
+enum kith_error listener_hear(struct handshake *handshake, const struct handshake_params *params,
+                              const struct signer *signer, const uint8_t *message, size_t len,
+                              uint64_t now_ms)
+{
+    size_t info_len, hello_len;
+    enum kith_error error;
+
+    if (handshake->state != HANDSHAKE_FRESH)
+        return conclude(handshake, ERR_OUT_OF_ORDER, HANDSHAKE_OVER);
+    handshake->params = params;
+    handshake->signer = signer;
+    error = wire_get_hello(&handshake->heard, &info_len, &hello_len, message, len);
+    if (error == OK && hello_len != len)
+        error = ERR_HELLO_MALFORMED;
+    if (error == OK) {
+        memcpy(handshake->peer, handshake->heard.signer, KEY_SIZE);
+        handshake->peer_timestamp_ms = handshake->heard.info.timestamp_ms;
+        error = check_hello(handshake, now_ms);
+    }
+    if (error == OK)
+        error = begin_transcript(handshake, message, len);
+    return conclude(handshake, error, HANDSHAKE_HEARD);
+}
+
+enum kith_error listener_verify(struct handshake *handshake)
+{
+    enum kith_error error = ERR_OUT_OF_ORDER;
+
+    if (handshake->state == HANDSHAKE_HEARD) {
+        error = check_signature(handshake, handshake->transcript,
+                                handshake->hello_d_len - KEY_SIZE - SIGNATURE_SIZE);
+    }
+    return conclude(handshake, error, HANDSHAKE_VERIFIED);
+}
+
+enum kith_error listener_answer(struct handshake *handshake,
+                                const uint8_t ephemeral_secret[static KEY_SIZE], uint64_t now_ms,
+                                uint8_t frame[static MESSAGE_2_FRAME_MAX], size_t *frame_len)
+{
+    uint8_t *hello_l = frame + FRAME_HEADER_SIZE;
+    size_t len = 0;
+    enum kith_error error;
+
+    *frame_len = 0;
+    if (handshake->state != HANDSHAKE_VERIFIED)
+        return conclude(handshake, ERR_OUT_OF_ORDER, HANDSHAKE_OVER);
+    memcpy(handshake->ephemeral_secret, ephemeral_secret, KEY_SIZE);
+    error = put_hello(handshake, handshake->hello_digest, now_ms, hello_l, &len);
+    if (error == OK) {
+        append_transcript(handshake, hello_l, len);
+        error = derive_keys(handshake);
+    }
+    if (error == OK)
+        error = make_confirmation(handshake, handshake->key_l2d_confirmation, hello_l + len);
+    if (error == OK)
+        append_transcript(handshake, hello_l + len, TAG_SIZE);
+    if (error == OK) {
+        store_u32be(frame, (uint32_t)(len + TAG_SIZE));
+        *frame_len = FRAME_HEADER_SIZE + len + TAG_SIZE;
+    }
+    crypto_wipe(handshake->ephemeral_secret, KEY_SIZE);
+    return conclude(handshake, error, HANDSHAKE_ANSWERED);
+}
+
+enum kith_error listener_finish(struct handshake *handshake, const uint8_t *message, size_t len,
+                                struct session_keys *keys)
+{
+    enum kith_error error = OK;
+
+    if (handshake->state != HANDSHAKE_ANSWERED)
+        error = ERR_OUT_OF_ORDER;
+    else if (len != MESSAGE_3_SIZE)
+        error = ERR_HELLO_MALFORMED;
+    else
+        error = check_confirmation(handshake, handshake->key_d2l_confirmation, message);
+    if (error == OK) {
+        memcpy(keys->send, handshake->key_l2d, KEY_SIZE);
+        memcpy(keys->receive, handshake->key_d2l, KEY_SIZE);
+    }
+    return conclude(handshake, error, HANDSHAKE_OVER);
+}

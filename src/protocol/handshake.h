@@ -1,0 +1,130 @@
+/*
+ * The handshake of PROTOCOL.md ("Handshake"; kith-protocol(7)), one function a message and side:
+ *
+ *     dialer                                        listener
+ *     dialer_hello     -- message 1, hello_d -->    listener_hear, listener_verify
+ *     dialer_confirm  <-- message 2, hello_l --     listener_answer
+ *                      -- message 3          -->    listener_finish
+ *
+ * Pure: bytes in, bytes out; time and randomness are arguments. A function called out of order
+ * returns ERR_OUT_OF_ORDER. After any error the state is wiped and takes no further call.
+ */
+#ifndef KITH_HANDSHAKE_H
+#define KITH_HANDSHAKE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "crypto/crypto.h"
+#include "protocol/wire.h"
+
+#define NAMESPACE_MAX 1024 /* bytes; a bound of ours, so that what is signed has a fixed size */
+#define SIGNED_MAX (VARINT_MAX + NAMESPACE_MAX + INFO_MAX)
+
+#define MESSAGE_1_FRAME_MAX (FRAME_HEADER_SIZE + MESSAGE_1_MAX)
+#define MESSAGE_2_FRAME_MAX (FRAME_HEADER_SIZE + MESSAGE_2_MAX)
+#define MESSAGE_3_FRAME_SIZE (FRAME_HEADER_SIZE + MESSAGE_3_SIZE)
+
+/* What both sides have agreed on beforehand. */
+struct handshake_params {
+    const uint8_t *namespace;
+    size_t namespace_len; /* at most NAMESPACE_MAX */
+    uint64_t synchrony_bound_ms;
+    uint64_t max_handshake_age_ms;
+};
+
+/*
+ * Whoever holds the private key: signs an encoded Info under the namespace of this run. context
+ * is the implementation's own.
+ */
+struct signer {
+    uint8_t public_key[KEY_SIZE];
+    enum kith_error (*sign)(void *context, uint8_t signature[static SIGNATURE_SIZE],
+                            const uint8_t *info, size_t info_len);
+    void *context;
+};
+
+/* The traffic keys of one side. */
+struct session_keys {
+    uint8_t send[KEY_SIZE];
+    uint8_t receive[KEY_SIZE];
+};
+
+enum handshake_state {
+    HANDSHAKE_FRESH, /* zeroed memory */
+    HANDSHAKE_CALLED,
+    HANDSHAKE_HEARD,
+    HANDSHAKE_VERIFIED,
+    HANDSHAKE_ANSWERED,
+    HANDSHAKE_OVER /* done or failed */
+};
+
+/* One handshake, either role; starts as zeroed memory. Readers may look at the first three. */
+struct handshake {
+    uint8_t peer[KEY_SIZE];          /* dialer: whom we call; listener: who claims to call */
+    uint64_t peer_timestamp_ms;      /* of the peer's hello, once it has been decoded */
+    uint8_t hello_digest[HASH_SIZE]; /* SHA-256(hello_d), the continuation tag */
+
+    enum handshake_state state;
+    const struct handshake_params *params; /* both are the caller's, and outlive this */
+    const struct signer *signer;
+    uint8_t ephemeral_secret[KEY_SIZE];
+    struct hello heard; /* the peer's hello */
+    uint8_t transcript[HELLO_MAX + HELLO_MAX + TAG_SIZE];
+    size_t hello_d_len; /* of the transcript, the dialer's hello */
+    size_t transcript_len;
+    uint8_t key_d2l[KEY_SIZE];
+    uint8_t key_l2d[KEY_SIZE];
+    uint8_t key_d2l_confirmation[KEY_SIZE];
+    uint8_t key_l2d_confirmation[KEY_SIZE];
+};
+
+/* What a signature covers: varint(length of namespace) || namespace || Info. Returns its length. */
+size_t handshake_signed_bytes(uint8_t out[static SIGNED_MAX], const uint8_t *namespace,
+                              size_t namespace_len, const uint8_t *info, size_t info_len);
+
+/* Call peer: writes message 1 as a frame of *frame_len bytes. ERR_OWN_KEY for our own key. */
+must_check enum kith_error
+dialer_hello(struct handshake *handshake, const struct handshake_params *params,
+             const struct signer *signer, const uint8_t peer[static KEY_SIZE],
+             const uint8_t ephemeral_secret[static KEY_SIZE], uint64_t now_ms,
+             uint8_t frame[static MESSAGE_1_FRAME_MAX], size_t *frame_len);
+
+/*
+ * Take message 2, without its frame header, and verify all of it: hello, tag, peer, confirmation.
+ * Then the peer is proven: *keys are those of the channel, and message 3 is in frame.
+ */
+must_check enum kith_error dialer_confirm(struct handshake *handshake, const uint8_t *message,
+                                          size_t len, uint64_t now_ms,
+                                          uint8_t frame[static MESSAGE_3_FRAME_SIZE],
+                                          struct session_keys *keys);
+
+/*
+ * Take message 1, without its frame header: all checks up to the timestamp. handshake->peer then
+ * is who claims to have signed it, which nothing has proven: decide whether that one may call.
+ */
+must_check enum kith_error listener_hear(struct handshake *handshake,
+                                         const struct handshake_params *params,
+                                         const struct signer *signer, const uint8_t *message,
+                                         size_t len, uint64_t now_ms);
+
+/* Verify the signature of message 1. It may still be an old hello, said again by somebody else. */
+must_check enum kith_error listener_verify(struct handshake *handshake);
+
+/* Answer: writes message 2 as a frame of *frame_len bytes. */
+must_check enum kith_error
+listener_answer(struct handshake *handshake, const uint8_t ephemeral_secret[static KEY_SIZE],
+                uint64_t now_ms, uint8_t frame[static MESSAGE_2_FRAME_MAX], size_t *frame_len);
+
+/* Take message 3, without its frame header. Then the peer is proven, and *keys are the channel's.
+ */
+must_check enum kith_error listener_finish(struct handshake *handshake, const uint8_t *message,
+                                           size_t len, struct session_keys *keys);
+
+/* Overwrite what is secret; fine at any time, and twice. */
+void handshake_wipe(struct handshake *handshake);
+void session_keys_wipe(struct session_keys *keys);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * The line of --progress: amount, rate, time, and what is left when the size is known.
+ */
+#ifndef KITH_PROGRESS_H
+#define KITH_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct progress {
+    int64_t begun_us;
+    int64_t due_ms; /* when the line is shown next */
+    uint64_t size;  /* of a file on stdin, or 0 */
+    bool on_terminal;
+};
+
+/* Begin now; the size is asked of descriptor in (-1 for none). */
+void progress_begin(struct progress *progress, int in);
+
+/* A pump_progress (stream/pump.h) whose context is a struct progress. */
+int64_t progress_show(void *context, uint64_t sent, uint64_t received);
+
+/* The last line. */
+void progress_end(const struct progress *progress, uint64_t sent, uint64_t received);
+
+#endif

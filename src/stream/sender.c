@@ -1,0 +1,175 @@
+/*
+ * Owns the way from the input to the connection. Must never send a byte of the stream unsealed,
+ * and must never hold back what was read to wait for more: a keystroke is a message at once.
+ */
+#include "stream/sender.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "net/net_socket.h"
+
+#define MESSAGES_MAX 32 /* that one read fills */
+
+/*
+ * Where the first frame begins, so that its plaintext is at a multiple of 64: some processors copy
+ * many times slower to the first few bytes of a page (bench/README).
+ */
+#define FIRST_FRAME (64 - FRAME_HEADER_SIZE)
+
+enum kith_error sender_start(struct sender *sender, struct channel *channel, int in, int net)
+{
+    enum kith_error error;
+
+    *sender = (struct sender){.channel = channel, .in = in, .net = net, .hold = HOLD_NONE};
+    net_inline_urgent(in); /* if it is a socket */
+    error = buffer_make(&sender->sealed, FIRST_FRAME + buffer_size_for(channel_frame_max(channel)));
+    sender->sealed.start = sender->sealed.end = FIRST_FRAME;
+    return error;
+}
+
+void sender_hold(struct sender *sender)
+{
+    sender->hold = hold_begin(sender->in);
+}
+
+int sender_input_fd(const struct sender *sender)
+{
+    return hold_is_on(&sender->hold) ? hold_poll_fd(&sender->hold) : sender->in;
+}
+
+void sender_free(struct sender *sender)
+{
+    hold_end(&sender->hold);
+    buffer_free(&sender->sealed);
+}
+
+static size_t room(const struct sender *sender)
+{
+    return sender->sealed.size - sender->sealed.end;
+}
+
+bool sender_wants_input(const struct sender *sender)
+{
+    return sender->in >= 0 && !sender->broken && room(sender) >= channel_frame_max(sender->channel);
+}
+
+bool sender_wants_net(const struct sender *sender)
+{
+    return sender->sealed.end > sender->sealed.start && !sender->broken;
+}
+
+/* Room for messages, each where its frame will be. Returns how many there are. */
+static int lay_out(const struct sender *sender, struct iovec slots[static MESSAGES_MAX])
+{
+    size_t message = sender->channel->max_message_size;
+    size_t frame = channel_frame_max(sender->channel);
+    size_t fit = room(sender) / frame;
+    int count = fit < MESSAGES_MAX ? (int)fit : MESSAGES_MAX;
+    uint8_t *at = sender->sealed.bytes + sender->sealed.end + FRAME_HEADER_SIZE;
+
+    for (int i = 0; i < count; i++)
+        slots[i] = (struct iovec){at + (size_t)i * frame, message};
+    return count;
+}
+
+/* Seal what was read into the slots, n bytes of it. */
+static enum kith_error seal_all(struct sender *sender, const struct iovec *slots, int count,
+                                size_t n)
+{
+    enum kith_error error = OK;
+
+    for (int i = 0; i < count && n > 0; i++) {
+        size_t len = n < slots[i].iov_len ? n : slots[i].iov_len;
+        uint8_t *message = slots[i].iov_base;
+
+        if (error == OK)
+            error = channel_seal(sender->channel, message, len, message - FRAME_HEADER_SIZE);
+        if (error == OK) {
+            buffer_extend(&sender->sealed, len + FRAME_OVERHEAD);
+            sender->total += len;
+        } else {
+            crypto_wipe(message, len);
+        }
+        n -= len;
+    }
+    return error;
+}
+
+/* Read once, and seal what came. */
+static enum kith_error read_messages(struct sender *sender)
+{
+    struct iovec slots[MESSAGES_MAX];
+    int count = lay_out(sender, slots);
+    bool holds = hold_is_on(&sender->hold);
+    ssize_t n = holds ? hold_read(&sender->hold, slots, count) : readv(sender->in, slots, count);
+
+    if (n < 0)
+        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? OK : ERR_STDIN;
+    if (n == 0)
+        sender->in = -1;
+    return seal_all(sender, slots, count, (size_t)n);
+}
+
+enum kith_error sender_read(struct sender *sender)
+{
+    enum kith_error error;
+    uint64_t before;
+
+    do {
+        before = sender->total;
+        error = read_messages(sender);
+    } while (error == OK && sender->total > before && sender_wants_input(sender) &&
+             (sender->in_never_waits || hold_is_on(&sender->hold)));
+    return error;
+}
+
+bool sender_has_ended(const struct sender *sender)
+{
+    return sender->channel->sending.state != STREAM_OPEN && !sender_wants_net(sender);
+}
+
+enum kith_error sender_mark(struct sender *sender, bool receipt_due)
+{
+    struct buffer *sealed = &sender->sealed;
+    const struct channel *channel = sender->channel;
+    enum kith_error error = OK;
+
+    if (sender->in < 0 && channel->sending.state == STREAM_OPEN && room(sender) >= FRAME_OVERHEAD) {
+        error = channel_seal_end(sender->channel, sealed->bytes + sealed->end);
+        buffer_extend(sealed, FRAME_OVERHEAD);
+    }
+    if (error == OK && receipt_due && channel->sending.state == STREAM_ENDED &&
+        room(sender) >= FRAME_OVERHEAD) {
+        error = channel_seal_receipt(sender->channel, sealed->bytes + sealed->end);
+        buffer_extend(sealed, FRAME_OVERHEAD);
+    }
+    return error;
+}
+
+void sender_flush(struct sender *sender)
+{
+    struct buffer *sealed = &sender->sealed;
+
+    while (sender_wants_net(sender)) {
+        ssize_t n = send(sender->net, sealed->bytes + sealed->start, sealed->end - sealed->start,
+                         MSG_DONTWAIT);
+
+        if (n >= 0) {
+            sealed->start += (size_t)n;
+            sender->net_total += (uint64_t)n;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            return;
+        } else if (errno != EINTR) {
+            sender->broken = true;
+        }
+    }
+    if (sealed->start == sealed->end)
+        sealed->start = sealed->end = FIRST_FRAME;
+}
+
+void sender_rest(struct sender *sender)
+{
+    buffer_rest(&sender->sealed);
+}

@@ -1,0 +1,61 @@
+/*
+ * Owns the settings of the C library's allocator, where it has any that are known, and the giving
+ * back of stacks. Must never touch memory that is in use.
+ */
+#define _DEFAULT_SOURCE /* madvise */
+#include "system/memory.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+
+/* Two arenas serve many threads that allocate only when they begin; each takes what its busiest
+ * moment took. */
+#define ARENAS 2
+
+void memory_be_modest(void)
+{
+    (void)mallopt(M_ARENA_MAX, ARENAS);
+}
+
+void memory_give_back(void)
+{
+    (void)malloc_trim(0);
+}
+
+#else
+
+void memory_be_modest(void)
+{
+}
+
+void memory_give_back(void)
+{
+}
+
+#endif
+
+#ifdef __linux__
+
+#define OWN_FRAMES 1024 /* what this function and madvise may take themselves */
+
+void memory_rest_stack(void)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    uintptr_t end = (here - OWN_FRAMES) / page * page;
+
+    (void)madvise((void *)(end - MEMORY_STACK_REST), MEMORY_STACK_REST, MADV_DONTNEED);
+}
+
+#else
+
+void memory_rest_stack(void)
+{
+}
+
+#endif

@@ -1,0 +1,136 @@
+/*
+ * Owns what a process does to protect itself from outside: what may leave it, and which descriptors
+ * it has. Must never let a number under 3 be free: the next socket would take it, and what is meant
+ * for stdout or stderr would go to the network.
+ */
+#define _GNU_SOURCE /* madvise, syscall */
+#include "system/protect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#endif
+
+#define FIRST_OTHER (STDERR_FILENO + 1)
+#define DESCRIPTORS_MAX 65536 /* closed one by one where the system has no better way */
+
+/* Reads as empty, and cannot be written to: for the place of a standard descriptor. */
+static int nothing = -1;
+
+static struct rlimit usual_core; /* the limit on core files that we were started with */
+
+void protect_process(void)
+{
+    struct rlimit none = {0, 0};
+
+    if (getrlimit(RLIMIT_CORE, &usual_core) == 0)
+        none.rlim_max = usual_core.rlim_max;
+    (void)setrlimit(RLIMIT_CORE, &none);
+#ifdef PR_SET_DUMPABLE
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
+void protect_for_good(void)
+{
+    const struct rlimit none = {0, 0};
+
+    (void)setrlimit(RLIMIT_CORE, &none);
+}
+
+void protect_give_back(void)
+{
+    (void)setrlimit(RLIMIT_CORE, &usual_core);
+}
+
+void protect_secret(void *memory, size_t len)
+{
+    (void)mlock(memory, len);
+}
+
+/* The lowest free descriptor becomes /dev/null, or where there is none a pipe that has ended. */
+static int open_nothing(int mode)
+{
+    int fd = open("/dev/null", mode);
+    int ends[2];
+
+    if (fd >= 0 || pipe(ends) != 0)
+        return fd;
+    (void)close(ends[1]);
+    return ends[0];
+}
+
+bool protect_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open_nothing(fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return false;
+    }
+    return true;
+}
+
+/* Close first to last, both included. */
+static void close_between(unsigned first, unsigned last)
+{
+    long limit = sysconf(_SC_OPEN_MAX);
+
+    if (first > last)
+        return;
+#if defined(__linux__) && defined(SYS_close_range)
+    if (syscall(SYS_close_range, first, last, 0) == 0)
+        return;
+#endif
+    if (limit < 0 || limit > DESCRIPTORS_MAX)
+        limit = DESCRIPTORS_MAX;
+    for (unsigned fd = first; fd <= last && fd < (unsigned)limit; fd++)
+        (void)close((int)fd);
+}
+
+/* The lowest of them that is not below from; UINT_MAX if there is none. */
+static unsigned next_of(const int *keep, size_t count, unsigned from)
+{
+    unsigned next = UINT_MAX;
+
+    for (size_t i = 0; i < count; i++) {
+        if (keep[i] >= 0 && (unsigned)keep[i] >= from && (unsigned)keep[i] < next)
+            next = (unsigned)keep[i];
+    }
+    return next;
+}
+
+void protect_close_all_but(const int *keep, size_t count)
+{
+    unsigned from = FIRST_OTHER;
+    unsigned next;
+
+    while ((next = next_of(keep, count, from)) != UINT_MAX) {
+        close_between(from, next - 1);
+        from = next + 1;
+    }
+    close_between(from, UINT_MAX);
+}
+
+bool protect_keep(const int *keep, size_t count)
+{
+    protect_close_all_but(keep, count);
+    nothing = open_nothing(O_RDONLY);
+    return nothing >= 0 && fcntl(nothing, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+void protect_vacate(int fd)
+{
+    int saved = errno;
+
+    if (fd >= FIRST_OTHER)
+        (void)close(fd);
+    else if (fd >= 0)
+        (void)dup2(nothing, fd);
+    errno = saved;
+}

@@ -1,0 +1,46 @@
+/*
+ * What keeps secrets of a process from leaving it: no core files, no tracing, memory that is not
+ * swapped out, no descriptors that it does not need, and 0 to 2 nobody else's.
+ */
+#ifndef KITH_PROTECT_H
+#define KITH_PROTECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* No core file of this process, and no tracing where the system can forbid it. */
+void protect_process(void);
+
+/* Nor of any child, ever: for who starts no programs. */
+void protect_for_good(void);
+
+/* For a child that becomes a program: what it could have without us. */
+void protect_give_back(void);
+
+/* Lock memory that will hold a secret, as far as the system lets us. */
+void protect_secret(void *memory, size_t len);
+
+/*
+ * Descriptors 0 to 2 are open from here on: one that was closed reads as empty, writes fail. False
+ * with errno if that cannot be had: then nothing else may be opened.
+ */
+must_check bool protect_standard_descriptors(void);
+
+/* Close every descriptor from 3 on but these, in any order; those below 0 stand for none. */
+void protect_close_all_but(const int *keep, size_t count);
+
+/*
+ * At the start, with nothing of our own open: the same, so that we have of the descriptors that we
+ * were started with only those we need; and be ready for protect_vacate. False with errno.
+ */
+must_check bool protect_keep(const int *keep, size_t count);
+
+/*
+ * Close a descriptor for good. The place of one of 0 to 2 is taken, at the same moment, by what
+ * reads as empty and cannot be written to. Fine if it is closed already, and for -1. Keeps errno.
+ */
+void protect_vacate(int fd);
+
+#endif

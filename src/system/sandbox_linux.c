@@ -1,0 +1,175 @@
+/*
+ * Owns the confinement on Linux: seccomp for system calls, Landlock for files and TCP ports. Must
+ * never fail the program: a kernel without them runs it as before.
+ */
+#define _GNU_SOURCE /* syscall, O_PATH */
+#include "system/sandbox.h"
+
+#ifdef __linux__
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "system/sandbox_calls.h"
+
+/*
+ * Landlock's interface (linux/landlock.h), of which older headers have only a part.
+ */
+#define LANDLOCK_CREATE 444
+#define LANDLOCK_ADD 445
+#define LANDLOCK_RESTRICT 446
+#define LANDLOCK_VERSION 1u
+#define RULE_PATH 1
+#define RULE_PORT 2
+#define FS_READ_FILE (UINT64_C(1) << 2)
+#define FS_READ_DIR (UINT64_C(1) << 3)
+#define FS_REMOVE_FILE (UINT64_C(1) << 5)
+#define FS_EXECUTE (UINT64_C(1) << 0)
+#define NET_BIND (UINT64_C(1) << 0)
+#define NET_CONNECT (UINT64_C(1) << 1)
+#define SCOPE_ABSTRACT_SOCKET (UINT64_C(1) << 0)
+#define SCOPE_SIGNAL (UINT64_C(1) << 1)
+
+struct ruleset {
+    uint64_t fs;
+    uint64_t net;
+    uint64_t scoped;
+};
+
+struct path_rule {
+    uint64_t access;
+    int32_t parent_fd;
+} __attribute__((packed));
+
+struct port_rule {
+    uint64_t access;
+    uint64_t port;
+};
+
+#define DNS_PORT 53
+#define FOLDER_SIZE 4096
+
+static void tell(const char *which, const char *why)
+{
+    log_event(LOG_SUMMARY, "sandbox", which, why, NULL);
+}
+
+/* All rights of the file system that this version of Landlock knows. */
+static uint64_t all_fs_rights(long version)
+{
+    static const unsigned counts[] = {13, 13, 14, 15, 15, 16}; /* bits, by version from 1 */
+    size_t last = sizeof(counts) / sizeof(counts[0]) - 1;
+
+    return (UINT64_C(1) << counts[(size_t)version < last ? (size_t)version : last]) - 1;
+}
+
+/* Give rights on a path and what is below it; one that is not there needs none. */
+static void allow_path(int ruleset, const char *path, uint64_t access)
+{
+    struct path_rule rule = {.access = access};
+    struct stat status;
+
+    rule.parent_fd = open(path, O_PATH | O_CLOEXEC);
+    if (rule.parent_fd < 0)
+        return;
+    if (fstat(rule.parent_fd, &status) == 0 && !S_ISDIR(status.st_mode))
+        rule.access &= FS_READ_FILE | FS_EXECUTE;
+    if (syscall(LANDLOCK_ADD, ruleset, RULE_PATH, &rule, 0) != 0)
+        tell(path, strerror(errno));
+    (void)close(rule.parent_fd);
+}
+
+static void allow_port(int ruleset, uint16_t port, uint64_t access)
+{
+    struct port_rule rule = {access, port};
+
+    if (syscall(LANDLOCK_ADD, ruleset, RULE_PORT, &rule, 0) != 0)
+        tell("Landlock port", strerror(errno));
+}
+
+/* Give rights on the folder of a file, in which it stands. */
+static void allow_folder_of(int ruleset, const char *path, uint64_t access)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[FOLDER_SIZE];
+
+    if (slash == NULL || slash == path)
+        (void)snprintf(folder, sizeof(folder), "%s", slash == NULL ? "." : "/");
+    else
+        (void)snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
+    allow_path(ruleset, folder, access);
+}
+
+static void allow_needs(int ruleset, enum sandbox_role role, const struct sandbox_needs *needs,
+                        bool ports)
+{
+    /* Not by their folders: a rule stays with what is there now, but others may take its place. */
+    if (needs->reads)
+        allow_path(ruleset, "/", FS_READ_FILE | FS_READ_DIR);
+    if (needs->removes != NULL)
+        allow_folder_of(ruleset, needs->removes, FS_REMOVE_FILE);
+    if (ports && needs->binds)
+        allow_port(ruleset, 0, NET_BIND); /* whichever is free */
+    if (ports && needs->connects && needs->port != 0)
+        allow_port(ruleset, needs->port, NET_CONNECT);
+    if (ports && role == SANDBOX_LOOKUP)
+        allow_port(ruleset, DNS_PORT, NET_CONNECT); /* long answers come by TCP */
+}
+
+static void enter_landlock(enum sandbox_role role, const struct sandbox_needs *needs)
+{
+    long version = syscall(LANDLOCK_CREATE, NULL, 0, LANDLOCK_VERSION);
+    struct ruleset rules = {0};
+    size_t size = version >= 6 ? sizeof(rules) : version >= 4 ? 16 : 8;
+    int ruleset;
+
+    if (version < 1) {
+        tell("Landlock", "not to be had: files and ports are not confined");
+        return;
+    }
+    rules.fs = all_fs_rights(version);
+    rules.net = NET_BIND;
+    rules.scoped = SCOPE_SIGNAL | SCOPE_ABSTRACT_SOCKET;
+    if (!needs->connects || needs->port != 0)
+        rules.net |= NET_CONNECT;
+    ruleset = (int)syscall(LANDLOCK_CREATE, &rules, size, 0);
+    if (ruleset < 0) {
+        tell("Landlock", strerror(errno));
+        return;
+    }
+    allow_needs(ruleset, role, needs, version >= 4);
+    if (syscall(LANDLOCK_RESTRICT, ruleset, 0) != 0)
+        tell("Landlock", strerror(errno));
+    (void)close(ruleset);
+    if (version < 4)
+        tell("Landlock", "of a version that does not confine ports");
+    if (version < 6)
+        tell("Landlock", "of a version that does not confine signals and abstract sockets");
+}
+
+void sandbox_enter(enum sandbox_role role, const struct sandbox_needs *needs)
+{
+    const char *problem;
+
+#ifdef KITH_UNCONFINED /* for builds whose tools need the file system at the end */
+    tell("build", "made without confinement");
+    return;
+#endif
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        tell("no_new_privs", strerror(errno));
+        return;
+    }
+    enter_landlock(role, needs);
+    problem = sandbox_filter_calls(role, needs);
+    if (problem != NULL)
+        tell("seccomp", problem);
+}
+
+#endif

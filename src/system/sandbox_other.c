@@ -1,0 +1,43 @@
+/*
+ * Owns the confinement on systems other than Linux: OpenBSD's pledge and unveil, and the word
+ * that there is none elsewhere.
+ */
+#include "system/sandbox.h"
+
+#if !defined(__linux__)
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#ifdef __OpenBSD__
+
+static const char *const promises[] = {
+    [SANDBOX_KEEPER] = "stdio rpath sendfd",
+    [SANDBOX_LOOKUP] = "stdio rpath dns proc recvfd",
+    [SANDBOX_PIPE] = "stdio proc",
+    [SANDBOX_LISTEN] = "stdio inet proc",
+    [SANDBOX_DAEMON] = "stdio rpath cpath inet unix proc sendfd recvfd",
+};
+
+void sandbox_enter(enum sandbox_role role, const struct sandbox_needs *needs)
+{
+    if (needs->removes != NULL)
+        (void)unveil(needs->removes, "c");
+    if (pledge(promises[role], "") != 0)
+        log_event(LOG_SUMMARY, "sandbox", "pledge", strerror(errno), NULL);
+}
+
+#else
+
+void sandbox_enter(enum sandbox_role role, const struct sandbox_needs *needs)
+{
+    (void)role;
+    (void)needs;
+    log_event(LOG_SUMMARY, "sandbox", NULL, "this system has none that is used", NULL);
+}
+
+#endif
+#endif

@@ -1,0 +1,192 @@
+/*
+ * Owns the signals: the state that they are in from the start, and the handlers of a daemon. A
+ * handler counts its signal and wakes who polls, and must never do anything else.
+ */
+#include "system/signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "base/descriptor.h"
+
+#define LEAVING_S 2
+#define INSISTING_S 3
+#define SIGNALS 65 /* and more than there are elsewhere */
+
+/* What a daemon answers; those that end it first, so that no number of others holds them up. */
+static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD};
+#define HANDLED (sizeof(handled) / sizeof(handled[0]))
+
+static atomic_uint came[HANDLED]; /* times, since it was last answered */
+static atomic_uint told_to_end;   /* times, in all */
+static atomic_int insisting;      /* the last of these */
+static int ends[2] = {-1, -1};    /* a pipe with a byte in it when there is one to answer */
+
+static void set_handler(int number, void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+
+    (void)sigaction(number, &action, NULL);
+}
+
+static bool is_ignored(int number)
+{
+    struct sigaction now;
+
+    return sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
+/* Who started us may not want us to end by it: a shell's "&" has SIGINT ignored, nohup SIGHUP. */
+static void set_handler_unless_ignored(int number, void (*handler)(int))
+{
+    if (!is_ignored(number))
+        set_handler(number, handler);
+}
+
+static void end_by(int number)
+{
+    _exit(128 + number);
+}
+
+void signals_unblock(void)
+{
+    sigset_t none;
+
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void signals_reset(void)
+{
+    for (int number = 1; number < SIGNALS; number++)
+        set_handler(number, SIG_DFL); /* but for those that have no other, which is fine */
+}
+
+void signals_prepare(void)
+{
+    set_handler(SIGPIPE, SIG_IGN);
+    set_handler(SIGXFSZ, SIG_IGN);
+    set_handler(SIGCHLD, SIG_DFL); /* ignored, it would take the status of our children away */
+    signals_unblock();
+    if (getpid() != 1)
+        return;
+    set_handler_unless_ignored(SIGINT, end_by);
+    set_handler_unless_ignored(SIGTERM, end_by);
+    set_handler_unless_ignored(SIGHUP, end_by);
+}
+
+void signals_ignore(void)
+{
+    set_handler(SIGINT, SIG_IGN);
+    set_handler(SIGTERM, SIG_IGN);
+    set_handler(SIGHUP, SIG_IGN);
+    set_handler(SIGUSR1, SIG_IGN);
+}
+
+static void hang_up(int number)
+{
+    (void)number;
+    set_handler(SIGHUP, SIG_DFL);
+    (void)raise(SIGHUP);
+}
+
+static void leave_soon(int number)
+{
+    (void)number;
+    set_handler(SIGALRM, hang_up);
+    (void)alarm(LEAVING_S);
+}
+
+void signals_linger_on_hangup(void)
+{
+    struct sigaction before;
+
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+        set_handler(SIGHUP, leave_soon);
+}
+
+static bool ends_us(int number)
+{
+    return number == SIGINT || number == SIGTERM;
+}
+
+static void end_at_once(int unused)
+{
+    (void)unused;
+    signals_end_by(atomic_load(&insisting));
+}
+
+/*
+ * A second one has its way within a moment, even if who should answer it hangs in something that
+ * never ends.
+ */
+static void insist(int number)
+{
+    int none = 0;
+
+    if (!atomic_compare_exchange_strong(&insisting, &none, number))
+        return; /* a third one does not put it off */
+    set_handler(SIGALRM, end_at_once);
+    (void)alarm(INSISTING_S);
+}
+
+void signals_note(int number)
+{
+    int saved = errno;
+    ssize_t n;
+
+    if (ends_us(number) && atomic_fetch_add(&told_to_end, 1) > 0)
+        insist(number);
+
+    for (size_t i = 0; i < HANDLED; i++) {
+        if (handled[i] == number)
+            (void)atomic_fetch_add(&came[i], 1);
+    }
+    n = write(ends[1], "", 1); /* a pipe that is full wakes as well */
+    (void)n;
+    errno = saved;
+}
+
+int signals_start(void)
+{
+    if (!descriptor_pipe(ends))
+        return -1;
+    if (!descriptor_set_nonblocking(ends[0]) || !descriptor_set_nonblocking(ends[1]))
+        return -1;
+    for (size_t i = 0; i < HANDLED; i++) {
+        if (ends_us(handled[i]))
+            set_handler_unless_ignored(handled[i], signals_note);
+        else
+            set_handler(handled[i], signals_note);
+    }
+    return ends[0];
+}
+
+/* The pipe is emptied first: what comes after that wakes again. */
+int signals_next(void)
+{
+    char bytes[64];
+
+    while (read(ends[0], bytes, sizeof(bytes)) == (ssize_t)sizeof(bytes))
+        continue;
+    for (size_t i = 0; i < HANDLED; i++) {
+        if (atomic_load(&came[i]) == 0)
+            continue;
+        if (ends_us(handled[i])) /* a second one means more than the first */
+            (void)atomic_fetch_sub(&came[i], 1);
+        else
+            atomic_store(&came[i], 0);
+        return handled[i];
+    }
+    return 0;
+}
+
+_Noreturn void signals_end_by(int number)
+{
+    set_handler(number, SIG_DFL);
+    (void)raise(number);
+    _exit(128 + number); /* the first process of a container survives its signals */
+}

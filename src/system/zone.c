@@ -1,0 +1,109 @@
+/*
+ * Owns the question what local time is. Must never let a zone that cannot be found pass for UTC.
+ */
+#include "system/zone.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MACHINE_ZONE "/etc/localtime"
+#define ZONE_PATH_SIZE 1024
+
+/* Where C libraries look for zones by name. */
+static const char *const folders[] = {"/usr/share/zoneinfo", "/usr/lib/zoneinfo",
+                                      "/usr/share/lib/zoneinfo", "/share/zoneinfo",
+                                      "/etc/zoneinfo"};
+
+static bool held;
+static bool known; /* once it is held */
+
+static bool is_zone_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    char magic[4] = "";
+    bool is = fd >= 0 && read(fd, magic, sizeof(magic)) == (ssize_t)sizeof(magic) &&
+              memcmp(magic, "TZif", sizeof(magic)) == 0;
+
+    if (fd >= 0)
+        (void)close(fd);
+    return is;
+}
+
+static bool is_in_folder(const char *folder, const char *name)
+{
+    char path[ZONE_PATH_SIZE];
+    int len = snprintf(path, sizeof(path), "%s/%s", folder, name);
+
+    return len > 0 && (size_t)len < sizeof(path) && is_zone_file(path);
+}
+
+/* A zone that says its own rules, as POSIX writes them: a name, and how far it is from UTC. */
+static bool is_rule(const char *text)
+{
+    size_t len = 0;
+
+    if (text[0] == '<') {
+        len = strcspn(text, ">");
+        len += text[len] == '>' ? 1 : 0;
+    } else {
+        while (isalpha((unsigned char)text[len]) != 0)
+            len++;
+    }
+    if (len < 3)
+        return false;
+    if (text[len] == '+' || text[len] == '-')
+        len++;
+    return isdigit((unsigned char)text[len]) != 0;
+}
+
+static bool is_zone(const char *name)
+{
+    const char *folder = getenv("TZDIR");
+
+    if (name[0] == ':')
+        name++;
+    if (name[0] == '\0' || strcmp(name, "UTC") == 0 || strcmp(name, "GMT") == 0)
+        return true;
+    if (name[0] == '/')
+        return is_zone_file(name);
+    if (folder != NULL && is_in_folder(folder, name))
+        return true;
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        if (is_in_folder(folders[i], name))
+            return true;
+    }
+    return is_rule(name);
+}
+
+/* A machine without a zone of its own is one of UTC; one whose zone leads nowhere is not. */
+static bool has_machine_zone(void)
+{
+    struct stat status;
+
+    return lstat(MACHINE_ZONE, &status) == 0;
+}
+
+bool zone_is_known(void)
+{
+    const char *name = getenv("TZ");
+
+    if (held)
+        return known;
+    return name != NULL ? is_zone(name) : !has_machine_zone() || is_zone_file(MACHINE_ZONE);
+}
+
+void zone_hold(void)
+{
+    known = zone_is_known();
+    /* Without TZ, the C library looks again each time whether the machine's has changed. */
+    if (getenv("TZ") == NULL)
+        (void)setenv("TZ", has_machine_zone() ? ":" MACHINE_ZONE : "UTC0", 0);
+    tzset();
+    held = true;
+}
