@@ -13,11 +13,13 @@
 
 /*
  * Within which an honest caller says its hello, from a busy machine too; less where there are few
- * places, so that as many strangers a second as with PLACES do not fill them.
+ * places, so that as many strangers a second as with PLACES do not fill them. The callers of one
+ * source share it.
  */
 #define SILENT_MS 1000
 #define SILENT_LEAST_MS 200
 #define PLACES 512
+#define LOOKED_AT 64 /* of the oldest, lest a search take the square of how many there are */
 
 #define HEARD_MS 5000 /* within which its confirmation is, that of a busy machine too */
 #define MANY 64
@@ -84,6 +86,40 @@ static struct connection *oldest(const struct registry *registry, enum connectio
     return NULL;
 }
 
+/* How many are pending and not ended already; of one source, if that is given. */
+static size_t count_pending(const struct registry *registry, const struct net_peer *source)
+{
+    size_t count = 0;
+
+    for (const struct connection *c = registry->first; c != NULL; c = c->next) {
+        if (c->state != CONNECTION_OPEN && c->ending == OK &&
+            (source == NULL || same_source(&c->from, source)))
+            count++;
+    }
+    return count;
+}
+
+/*
+ * The oldest that has said nothing for as long as it may, with so many others of its source there:
+ * who takes many places does not keep others waiting for one.
+ */
+static struct connection *oldest_silent(const struct registry *registry)
+{
+    int64_t now_ms = clock_now_ms();
+    size_t looked_at = 0;
+
+    for (struct connection *c = registry->first; c != NULL && looked_at < LOOKED_AT; c = c->next) {
+        if (c->state != CONNECTION_SILENT || c->ending != OK)
+            continue;
+        looked_at++;
+        if ((now_ms - c->begun_ms) * (int64_t)count_pending(registry, &c->from) >=
+                registry->silent_ms &&
+            !has_spoken(c))
+            return c;
+    }
+    return NULL;
+}
+
 /*
  * The one that has to give way: the oldest that has said nothing, since an honest caller says its
  * hello at once; or else that has gone no further. NULL if all are new; but the silent ones of a
@@ -96,8 +132,8 @@ static struct connection *find_victim(const struct registry *registry,
 
     if (!registry->limits.evicts)
         return NULL;
-    victim =
-        oldest(registry, CONNECTION_SILENT, source != NULL ? 0 : registry->silent_ms, source, NULL);
+    victim = source != NULL ? oldest(registry, CONNECTION_SILENT, 0, source, NULL)
+                            : oldest_silent(registry);
     return victim != NULL ? victim
                           : oldest(registry, CONNECTION_HEARD, source != NULL ? CROWD_MS : HEARD_MS,
                                    source, NULL);
@@ -110,19 +146,6 @@ static bool evict(const struct registry *registry, const struct net_peer *source
     if (victim != NULL)
         registry_end(victim, ERR_EVICTED);
     return victim != NULL;
-}
-
-/* How many are pending and not ended already; of one source, if that is given. */
-static size_t count_pending(const struct registry *registry, const struct net_peer *source)
-{
-    size_t count = 0;
-
-    for (const struct connection *c = registry->first; c != NULL; c = c->next) {
-        if (c->state != CONNECTION_OPEN && c->ending == OK &&
-            (source == NULL || same_source(&c->from, source)))
-            count++;
-    }
-    return count;
 }
 
 /* How many there are of one key in a state. */

@@ -65,7 +65,7 @@ struct registry {
     struct connection *last;
     size_t count;
     size_t pending;
-    int64_t silent_ms; /* after which a caller that has said nothing may have to give way */
+    int64_t silent_ms; /* after which the only caller of a source may have to give way */
     size_t most;       /* that there were at once since it was empty */
     uint64_t total;    /* ever admitted to a channel */
     uint64_t sent;     /* bytes of channels that have ended */

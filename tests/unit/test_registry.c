@@ -200,6 +200,27 @@ static void test_pending(void)
     leave(&registry, third);
 }
 
+/* The more places a source has, the sooner its callers give way: nobody else waits for theirs. */
+static void test_crowd(void)
+{
+    struct registry registry = make(10, 10, 8);
+    struct caller *callers[8], *newcomer;
+
+    callers[0] = call(&registry, ADDRESS_B);
+    for (size_t i = 1; i < 8; i++)
+        callers[i] = call(&registry, ADDRESS_A);
+    CHECK(!registry_has_place(&registry), "all places are taken by new callers");
+    for (size_t i = 0; i < 8; i++)
+        callers[i]->connection.begun_ms -= 100;
+    CHECK(registry_has_place(&registry), "most of them one source's, which do not have so long");
+    newcomer = call(&registry, ADDRESS_B);
+    CHECK(newcomer != NULL && ended(&registry, callers[0], OK), "who is alone has longer");
+    CHECK(ended(&registry, callers[1], ERR_EVICTED), "the oldest of the many gives way");
+    leave(&registry, newcomer);
+    for (size_t i = 0; i < 8; i++)
+        leave(&registry, callers[i]);
+}
+
 /* Neither a source nor a key takes the places of all, however young its callers are. */
 static void test_shares(void)
 {
@@ -297,6 +318,7 @@ int main(void)
     test_ended_elsewhere();
     test_channel_fd();
     test_pending();
+    test_crowd();
     test_shares();
     test_apart();
     test_local();
