@@ -38,3 +38,16 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
 @test "one known key that only says hellos leaves places to the others" {
     tool places one_key
 }
+
+@test "however fast two addresses call, a third gets in" {
+    ! sanitized || skip "too slow for so many strangers"
+    tool places two_addresses
+}
+
+@test "one known key that only says hellos to a listener leaves places to the others" {
+    tool places one_key_of_listen
+}
+
+@test "listen answers a recorded hello once" {
+    tool places replayed_at_listen
+}

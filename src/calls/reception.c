@@ -16,6 +16,7 @@
 
 #define PLACES 128
 #define SILENT_MS 200 /* within which an honest caller's hello is here: a round trip and more */
+#define HEARD_MS 2000 /* within which its confirmation is; less while such callers are many */
 #define QUIET_MS 10000
 #define PAUSE_MS 20 /* before the next accept when no place or no descriptor is left */
 
@@ -53,21 +54,46 @@ static void turn_away(struct reception *reception, size_t i)
     take_out(reception, i);
 }
 
+/* The oldest of those who have said their hello, or have not; count if there is none. */
+static size_t find_oldest(const struct reception *reception, bool silent)
+{
+    size_t i = 0;
+
+    while (i < reception->count && (reception->greetings[i]->message == 1) != silent)
+        i++;
+    return i;
+}
+
+/* Whether it came at least so long ago. */
+static bool has_been_here(const struct reception *reception, size_t i, int64_t ms)
+{
+    return i < reception->count &&
+           reception->greetings[i]->deadline_ms <= clock_deadline_ms(reception->timeout_ms) - ms;
+}
+
+/* How long who has said its hello keeps its place: not long once they have more than half. */
+static int64_t heard_ms(const struct reception *reception)
+{
+    size_t heard = 0;
+
+    for (size_t i = 0; i < reception->count; i++)
+        heard += reception->greetings[i]->message != 1;
+    return heard > PLACES / 2 ? SILENT_MS : HEARD_MS;
+}
+
 /*
  * Make room: the oldest of those who have not said their hello goes, since an honest caller says
- * it at once; if all have, the oldest. False if all of them are too new to be judged.
+ * it at once; if they are new, the oldest who has. False if all of them are too new to be judged.
  */
 static bool evict(struct reception *reception)
 {
-    int64_t newest_deadline_ms = clock_deadline_ms(reception->timeout_ms) - SILENT_MS;
-    size_t i = 0;
+    size_t i = find_oldest(reception, true);
 
-    while (i < reception->count && reception->greetings[i]->message != 1)
-        i++;
-    if (i == reception->count)
-        i = 0;
-    if (reception->greetings[i]->deadline_ms > newest_deadline_ms)
-        return false;
+    if (!has_been_here(reception, i, SILENT_MS)) {
+        i = find_oldest(reception, false);
+        if (!has_been_here(reception, i, heard_ms(reception)))
+            return false;
+    }
     reception->greetings[i]->error = ERR_EVICTED;
     turn_away(reception, i);
     return true;

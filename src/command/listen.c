@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "calls/reception.h"
 #include "calls/refusals.h"
+#include "calls/replay.h"
 #include "command/commands.h"
 #include "command/pipe.h"
 #include "command/setup.h"
@@ -27,6 +28,15 @@ static enum kith_error admit(void *context, void *caller, const uint8_t signer[s
     return peer_may_call(peer, (const struct sockaddr *)&from->address, clock_wall_ms());
 }
 
+/* A hello is good for one call: a stranger may have recorded it. */
+static enum kith_error heard(void *caller, const uint8_t signer[static KEY_SIZE],
+                             const uint8_t hello_digest[static HASH_SIZE])
+{
+    (void)caller;
+    (void)signer;
+    return replay_enter(hello_digest) ? OK : ERR_REPLAY;
+}
+
 static const char *name_of(void *context, const uint8_t key[static KEY_SIZE])
 {
     const struct peer *peer = peers_find_key(context, key);
@@ -40,16 +50,19 @@ static enum kith_error take_one(struct setup *setup, struct net_listeners *liste
 {
     static const struct sandbox_needs nothing;
     static struct refusals refusals;
+    const struct options *options = setup->options;
     enum kith_error error;
     int problem;
 
-    notify_ready_fd(setup->options->ready_fd, listeners->text, true);
+    notify_ready_fd(options->ready_fd, listeners->text, true);
     setup_confine(setup, SANDBOX_LISTEN, &nothing);
     refusals_init(&refusals, "listen", listeners->text, NULL);
     setup->rules.admit = admit;
     setup->rules.admit_context = chosen;
-    error = reception_await(listeners, &setup->rules, setup->options->handshake_timeout_ms,
-                            &refusals, name_of, chosen, guest);
+    setup->rules.heard = heard;
+    replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
+    error = reception_await(listeners, &setup->rules, options->handshake_timeout_ms, &refusals,
+                            name_of, chosen, guest);
     problem = errno;
     net_listeners_close(listeners);
     if (error != OK)

@@ -115,6 +115,67 @@ def forged():
         far.stop()
 
 
+def two_addresses():
+    """However fast two addresses call, a third one has not to wait until they have been silent."""
+    far = daemons.serve(["cat"], "--max-pending", "16")
+    done = threading.Event()
+    strangers = []
+
+    def come(source):
+        while not done.wait(1 / RATE):
+            with contextlib.suppress(OSError):
+                strangers.append(_connect(far.address, source))
+
+    threads = [threading.Thread(target=come, args=(f"127.0.0.{n}",)) for n in (2, 3)]
+    for thread in threads:
+        thread.start()
+    daemons.eventually(lambda: len(strangers) >= RATE, "the strangers are there")
+    end = time.monotonic() + WATCHED_S
+    while time.monotonic() < end:
+        near = kith.start("carol", "check", "-w", "1s", "bob@" + far.address)
+        check(kith.status(near) == 0, "an honest caller is kept out:", near.returncode)
+    done.set()
+    for thread in threads:
+        thread.join()
+    for stranger in strangers:
+        stranger.close()
+    far.stop()
+
+
+def one_key_of_listen():
+    """The same for a listener: a known key has taken all places, and silent ones come behind."""
+    hellos = flood.recorded_hellos(128)
+    listener, address = kith.listen("-w", "1h", stdin=subprocess.DEVNULL)
+    callers = []
+    for hello in hellos:
+        callers.append(_connect("%s:%d" % address, "127.0.0.2"))
+        callers[-1].sendall(hello)
+    check(all(caller.recv(1) for caller in callers), "a hello is not answered")
+    for _ in range(20):
+        callers.append(_connect("%s:%d" % address, "127.0.0.3"))
+    near = kith.start("carol", "check", "-w", "2s", "bob@%s:%d" % address)
+    check(kith.status(near) == 0, "another peer is kept out:", near.returncode)
+    listener.kill()
+    listener.wait()
+
+
+def replayed_at_listen():
+    """A recorded hello takes no second place of a listener."""
+    hello, = flood.recorded_hellos(1)
+    with open("listen.err", "wb") as log:
+        listener, address = kith.listen("-w", "1h", stdin=subprocess.DEVNULL, stderr=log)
+    answers = []
+    for _ in range(2):
+        with _connect("%s:%d" % address, "127.0.0.1") as sock:
+            sock.sendall(hello)
+            answers.append(sock.recv(1))
+    check(answers[0] != b"" and answers[1] == b"", "the first and the second had", answers)
+    with open("listen.err", encoding="ascii") as log:
+        check("a hello that was seen before" in log.read(), "it does not say why")
+    listener.kill()
+    listener.wait()
+
+
 def one_key():
     """A known key that says hellos, and never a third message, leaves places to the others."""
     hellos = flood.recorded_hellos(120)
@@ -133,4 +194,6 @@ def one_key():
 
 
 if __name__ == "__main__":
-    daemons.run_subject([few_descriptors, one_address, one_address_of_listen, one_network, forged, one_key])
+    daemons.run_subject([
+        few_descriptors, one_address, one_address_of_listen, two_addresses, one_network, forged,
+        one_key, one_key_of_listen, replayed_at_listen])
