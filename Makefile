@@ -7,7 +7,7 @@ CONFIG = config.mk
 FUZZ_SECONDS = 600
 SUITE = unit bats
 # What is in the tarball; where configure was called from elsewhere, these are links to the source.
-SOURCES = .ci .clang-format .clang-tidy .gitignore CHANGELOG LICENSE Makefile README bench configure contrib keys man src tests
+SOURCES = .ci .clang-format .clang-tidy .editorconfig .gitignore CHANGELOG LICENSE Makefile README bench configure contrib keys man src tests
 GCOV = gcov
 
 # Only what needs no compiler does without config.mk.
@@ -34,6 +34,8 @@ FLAGS_asan = -O1 -g $(SANITIZE) -fsanitize=address,undefined
 FLAGS_tsan = -O1 -g $(SANITIZE) -fsanitize=thread
 FLAGS_fuzz = -O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link,address,undefined
 FLAGS_valgrind = -O1 -g $(UNCONFINED)
+# For a debugger: what may leave the process is not held back.
+FLAGS_debug = -Og -g3 $(UNCONFINED) -DKITH_TRACEABLE
 FLAGS_cover = -O0 -g $(UNCONFINED) --coverage -fprofile-update=atomic
 
 COMPILE_FLAGS = $(BASE_CFLAGS) -Isrc -DKITH_VERSION='"$(VERSION)"' $(CRYPTO_CFLAGS) $(CPPFLAGS) \
@@ -48,7 +50,7 @@ SANITIZER_OPTIONS = ASAN_OPTIONS=detect_leaks=1:exitcode=99 \
 	UBSAN_OPTIONS=print_stacktrace=1:exitcode=99 TSAN_OPTIONS=halt_on_error=1:exitcode=99
 VALGRIND = valgrind -q --leak-check=full --error-exitcode=99
 
-.PHONY: all help programs fuzzers demo check unit asan tsan valgrind lint fuzz fuzz-quick cover \
+.PHONY: all help programs fuzzers demo debug check unit asan tsan valgrind lint fuzz fuzz-quick cover \
 	bench fresh install uninstall dist clean distclean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
@@ -58,6 +60,7 @@ all: $(BINARY)
 help:
 	@echo 'make                 build ./kith (V=1: show the commands)'
 	@echo 'make demo            see it work'
+	@echo 'make debug           build/debug/kith and the unit tests, for a debugger'
 	@echo 'make check           all tests but those below'
 	@echo 'make unit            the unit tests alone'
 	@echo 'make asan, tsan      all tests (or SUITE) under AddressSanitizer and UBSan, ThreadSanitizer'
@@ -102,6 +105,9 @@ fuzzers: $(FUZZ_PROGRAMS)
 
 demo: all
 	@tests/demo
+
+debug:
+	@$(MAKE) FLAVOUR=$@ programs
 
 check: programs
 	@KITH=./kith KITH_BUILD=$(B) tests/run

@@ -116,3 +116,22 @@ header_says() {
     run -1 "$root/configure" --output=/nowhere/config.mk
     [[ $output == *"cannot write /nowhere/config.mk"*"a folder of your own"* ]]
 }
+
+@test "the build for a debugger may leave core files, and is not confined" {
+    ulimit -c 1024 || skip "core files are forbidden here"
+    "$root/configure"
+    make -s -j "$(getconf _NPROCESSORS_ONLN)" FLAVOUR=debug all
+    KITH_DIR=$PWD build/debug/kith keygen identity
+    KITH_DIR=$PWD build/debug/kith listen -i identity -p "$root/keys/bob.pub" --ready-fd 3 127.0.0.1:0 \
+        3>ready 8>&- 9>&- &
+    listener=$!
+    for ((i = 0; i < 200; i++)); do
+        [ ! -s ready ] || break
+        sleep 0.05
+    done
+    limits=$(grep '^Max core file size' "/proc/$listener/limits")
+    state=$(grep '^Seccomp:' "/proc/$listener/status" || echo 'Seccomp: 0')
+    kill "$listener"
+    [[ $limits == *1048576* ]]
+    [[ $state == *0 ]]
+}
