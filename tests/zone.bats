@@ -69,6 +69,19 @@ holds() {
     holds Asia/Tokyo
 }
 
+@test "expiry-time in local time is refused where the C library would take it for UTC" {
+    ldd "$KITH" | grep -q libc.so.6 || skip "another C library than glibc may find it elsewhere"
+    mkdir none
+    bob_knows_alice_until UTC "1 hour"
+    local zone
+    for zone in Asia/Tokyo "<A>5" 'EST5!!' EST5,EDT EST5D; do
+        TZ=$zone TZDIR=none refused 3 bob/peers 'line 1' zone -- as bob serve 127.0.0.1:0 1
+    done
+    for zone in UTC0 "<+09>-9" EST5EDT "EST5EDT,M3.2.0,M11.1.0" "ABC+5:30:15<DEF>+4"; do
+        TZ=$zone start_serve 1
+    done
+}
+
 @test "expiry-time in local time is refused where the zone is not installed" {
     needs_mounts
     mkdir none

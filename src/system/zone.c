@@ -43,23 +43,40 @@ static bool is_in_folder(const char *folder, const char *name)
     return len > 0 && (size_t)len < sizeof(path) && is_zone_file(path);
 }
 
-/* A zone that says its own rules, as POSIX writes them: a name, and how far it is from UTC. */
+/* What is behind a name of three letters at least, or one in angle brackets; NULL if none is here.
+ */
+static const char *behind_name(const char *text)
+{
+    size_t quote = text[0] == '<' ? 1 : 0;
+    const char *end = text + quote;
+
+    while (isalpha((unsigned char)*end) != 0 ||
+           (quote != 0 && *end != '\0' && strchr("+-0123456789", *end) != NULL))
+        end++;
+    if ((size_t)(end - text) < quote + 3 || (quote != 0 && *end != '>'))
+        return NULL;
+    return end + quote;
+}
+
+/* What is behind a count of hours; NULL if none is here. */
+static const char *behind_hours(const char *text)
+{
+    if (*text == '+' || *text == '-')
+        text++;
+    return isdigit((unsigned char)*text) != 0 ? text + strspn(text, "0123456789:") : NULL;
+}
+
+/*
+ * A zone that says its own rules, as POSIX writes them: a name, how far it is from UTC, and perhaps
+ * the same for summer.
+ */
 static bool is_rule(const char *text)
 {
-    size_t len = 0;
+    const char *at = behind_name(text);
 
-    if (text[0] == '<') {
-        len = strcspn(text, ">");
-        len += text[len] == '>' ? 1 : 0;
-    } else {
-        while (isalpha((unsigned char)text[len]) != 0)
-            len++;
-    }
-    if (len < 3)
-        return false;
-    if (text[len] == '+' || text[len] == '-')
-        len++;
-    return isdigit((unsigned char)text[len]) != 0;
+    if (at != NULL)
+        at = behind_hours(at);
+    return at != NULL && (*at == '\0' || behind_name(at) != NULL);
 }
 
 static bool is_zone(const char *name)
@@ -72,6 +89,10 @@ static bool is_zone(const char *name)
         return true;
     if (name[0] == '/')
         return is_zone_file(name);
+#ifdef __GLIBC__ /* which looks nowhere else then */
+    if (folder != NULL && folder[0] != '\0')
+        return is_in_folder(folder, name) || is_rule(name);
+#endif
     if (folder != NULL && is_in_folder(folder, name))
         return true;
     for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
