@@ -208,7 +208,7 @@ needs_name_server() {
     printf '%s\n' "nameserver $name_server" "options timeout:30" >etc/resolv.conf
     start_serve --exec cat
     for name in silent quick; do
-        echo "addr=\"$name.test:${address##*:}\" $(cat bob/identity.pub)" >alice/peers
+        bob_is_at "$name"
         [ "$name" = quick ] || start_daemon alice forward.err forward -w 2s 127.0.0.1:0 bob
     done
     near=$daemon_address
@@ -293,26 +293,61 @@ asks_for_names() {
     [ -e asked ]
 }
 
-@test "a link-local address with a zone is reached from the sandbox" {
-    unshare -n true 2>/dev/null || skip "no network of our own to be had here"
-    cat >script <<'END'
+# What runs in a network of its own: a dialer's words go to serve, whose TARGET is forward's LOCAL,
+# which calls the serve of a cat; each is at a link-local address.
+beyond_the_zone() {
+    cat <<'END'
 ip link set lo up && ip addr add fe80::7/64 dev lo nodad || exit 77
-KITH_DIR=bob "$KITH" serve --ready-fd 9 '[fe80::7%lo]:0' --exec cat 9>ready 2>bob.err &
-read -r address <ready
-KITH_DIR=alice "$KITH" forward --ready-fd 9 127.0.0.1:0 "bob@[fe80::7%lo]:${address##*:}" 9>ready-too 2>alice.err &
-read -r near <ready-too
-echo hello | python3 -c '
-import socket, sys
-with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as sock:
-    sock.sendall(sys.stdin.buffer.read())
-    sock.shutdown(socket.SHUT_WR)
-    print(sock.recv(99).decode(), end="")' "${near##*:}" >got
-kill %1 %2
+start() {
+    rm -f ready && mkfifo ready # one that another still holds has an end that is not ours
+    KITH_DIR=$1 "$KITH" "$2" --ready-fd 9 "${@:3}" 9>ready 2>>"$1.err" &
+    read -r address <ready
+}
+start bob serve '[fe80::7%lo]:0' --exec cat
+start alice forward "${@:2}" '[fe80::7%lo]:0' "$1@[fe80::7%lo]:${address##*:}"
+start bob serve '[fe80::7%lo]:0' "[fe80::7%lo]:${address##*:}"
+echo hello | KITH_DIR=alice "$KITH" dial "bob@[fe80::7%lo]:${address##*:}" >got
+kill %1 %2 %3
 wait
 END
-    mkfifo ready ready-too # one that serve may still hold has an end that is not forward's
-    local status=0
-    bounded unshare -n bash script 3>&- || status=$?
-    [ "$status" -ne 77 ] || skip "no link-local address to be had here"
-    [ "$(cat got)" = hello ]
+}
+
+@test "a link-local address with a zone is reached from the sandbox: as peer, as target, as source" {
+    unshare -n true 2>/dev/null || skip "no network of our own to be had here"
+    beyond_the_zone >script
+    local status
+    for words in bob bob/identity.pub "bob/identity.pub --source fe80::7%lo"; do
+        status=0
+        rm -f got
+        # shellcheck disable=SC2086 # words
+        bounded unshare -n bash script $words 3>&- 8>&- || status=$?
+        [ "$status" -ne 77 ] || skip "no link-local address to be had here"
+        [ "$(cat got)" = hello ]
+    done
+}
+
+@test "a name for which nobody waits any longer is not looked for" {
+    [ -e "/proc/self/task/$$/children" ] || skip "no /proc that lists children"
+    start_serve --exec cat
+    own_etc
+    echo 'hosts: files dns' >etc/nsswitch.conf
+    needs_name_server
+    echo "127.0.0.1 quick.test" >etc/hosts
+    printf '%s\n' "nameserver $name_server" "options timeout:30" >etc/resolv.conf
+    bob_is_at silent
+    start_daemon alice forward.err forward -w 500ms 127.0.0.1:0 bob
+    near=$daemon_address
+    stop_lookup
+    run ! carries
+    says forward.err "silent.test.*in time"
+    bob_is_at quick
+    reads_again forward.err "$daemon"
+    kill -CONT "${lookup[@]}"
+    carries
+    run ! asks_for_names
+}
+
+# bob_is_at NAME: so says the line in alice's peers file.
+bob_is_at() {
+    echo "addr=\"$1.test:${address##*:}\" $(cat bob/identity.pub)" >alice/peers
 }

@@ -141,11 +141,13 @@ static void confine(struct daemon *daemon)
 {
     struct forward *forward = daemon->hooks->context;
     bool may_move = forward->setup.who.read;
+    const char *source = forward->setup.options->source;
+    bool has_zone = source != NULL && strchr(source, '%') != NULL;
     const struct sandbox_needs needs = {
-        .resolves = may_move || address_has_name(&forward->callee.address),
+        .resolves = may_move || has_zone || address_needs_system(&forward->callee.address),
         .connects = true,
         .port = may_move ? 0 : (uint16_t)strtoul(forward->callee.address.port, NULL, 10),
-        .binds = forward->setup.options->source != NULL,
+        .binds = source != NULL,
         .removes = daemon->listeners.local.path[0] != '\0' ? daemon->listeners.local.path : NULL,
     };
 

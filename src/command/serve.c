@@ -284,7 +284,7 @@ static void confine(struct daemon *daemon)
 {
     struct serve *serve = daemon->hooks->context;
     const struct sandbox_needs needs = {
-        .resolves = address_has_name(&serve->target),
+        .resolves = address_needs_system(&serve->target),
         .connects = serve->target.path[0] == '\0',
         .connects_locally = serve->target.path[0] != '\0',
         .port = (uint16_t)strtoul(serve->target.port, NULL, 10),

@@ -91,6 +91,11 @@ bool address_has_name(const struct address *address)
            inet_pton(AF_INET, address->host, &ipv4) != 1;
 }
 
+bool address_needs_system(const struct address *address)
+{
+    return address_has_name(address) || strchr(address->host, '%') != NULL;
+}
+
 void address_format(char out[static ADDRESS_TEXT_SIZE], const struct address *address)
 {
     bool brackets = strchr(address->host, ':') != NULL;

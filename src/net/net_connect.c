@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,26 +24,32 @@
 struct race {
     const struct addrinfo *next; /* the first address not tried yet */
     const struct net_options *options;
+    int64_t deadline_ms;
     bool alone;                           /* there is one address only */
     struct pollfd attempts[ATTEMPTS_MAX]; /* under way */
     nfds_t count;
     const char *why; /* the attempt that failed last did */
 };
 
-/* Take the local address that --source gives, if it is of this family. NULL, or why not. */
-static const char *bind_source(int fd, const struct addrinfo *to, const char *source)
+/*
+ * Take the local address that --source gives, if it is of this family. NULL, or why not. It is no
+ * name, but what its zone is may have to be asked.
+ */
+static const char *bind_source(int fd, const struct addrinfo *to, const struct race *race)
 {
-    struct addrinfo hints = {
-        .ai_family = to->ai_family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+    struct address source = {.port = "0"};
     struct addrinfo *from = NULL;
     const char *why = NULL;
 
-    if (getaddrinfo(source, NULL, &hints, &from) != 0)
+    (void)snprintf(source.host, sizeof(source.host), "%s", race->options->source);
+    if (address_has_name(&source) ||
+        resolve(&source, to->ai_family, false, race->deadline_ms, &from, &why) != OK)
         return "--source is no address of the same family";
+    why = NULL;
     if (bind(fd, from->ai_addr, from->ai_addrlen) != 0)
         why = errno == EADDRNOTAVAIL ? "--source is no address of this machine"
                                      : net_reason(errno, from->ai_addr);
-    freeaddrinfo(from);
+    resolve_free(from);
     return why;
 }
 
@@ -74,7 +81,7 @@ static int start_attempt(struct race *race, const struct addrinfo *to)
     if (race->alone && options->first_with_syn)
         send_with_syn(fd);
     if (options->source != NULL)
-        why = bind_source(fd, to, options->source);
+        why = bind_source(fd, to, race);
     if (why == NULL && connect(fd, to->ai_addr, to->ai_addrlen) != 0 && errno != EINPROGRESS)
         why = net_reason(errno, to->ai_addr);
     if (why == NULL)
@@ -126,8 +133,9 @@ static int collect(struct race *race, bool *failed)
 }
 
 /* Run the race; -1 when all have failed (*error is OK) or at the deadline or a failure to wait. */
-static int run(struct race *race, int64_t deadline_ms, enum kith_error *error)
+static int run(struct race *race, enum kith_error *error)
 {
+    int64_t deadline_ms = race->deadline_ms;
     int64_t next_start_ms = clock_deadline_ms(STAGGER_MS);
     int winner = -1;
 
@@ -194,7 +202,7 @@ static enum kith_error connect_path(const struct address *address, int64_t deadl
 enum kith_error net_connect(const struct address *address, const struct net_options *options,
                             int64_t deadline_ms, int *fd, struct net_peer *peer, const char **why)
 {
-    struct race race = {.options = options};
+    struct race race = {.options = options, .deadline_ms = deadline_ms};
     struct addrinfo *list = NULL;
     enum kith_error error;
 
@@ -216,7 +224,7 @@ enum kith_error net_connect(const struct address *address, const struct net_opti
         memcpy(&peer->address, list->ai_addr, list->ai_addrlen);
         peer->len = list->ai_addrlen;
     }
-    *fd = run(&race, deadline_ms, &error);
+    *fd = run(&race, &error);
     resolve_free(list);
     if (*fd < 0) {
         peer->len = 0;

@@ -81,12 +81,22 @@ static void look_up(const struct resolve_question *question, int flags, struct a
     freeaddrinfo(list);
 }
 
+/* Whether the other end of its pipe is still open. */
+static bool is_awaited(int fd)
+{
+    struct pollfd pipe = {.fd = fd};
+
+    return poll(&pipe, 1, 0) == 0;
+}
+
 void resolve_answer(struct resolve_question *question, int fd)
 {
     struct answer answer;
     const char *at = (const char *)&answer;
     size_t left = sizeof(answer);
 
+    if (!is_awaited(fd)) /* since it stood in the line for too long */
+        return;
     /* Who asks may be in somebody else's hands. */
     question->address.host[HOST_SIZE - 1] = question->address.port[PORT_SIZE - 1] = '\0';
     if (question->left_ms != NEVER_MS)

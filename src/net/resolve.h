@@ -36,8 +36,9 @@ struct resolve_question {
     int64_t left_ms; /* until nobody waits for it any longer */
 };
 
-/* Find the answer, and write it to the pipe; for who answers. Takes as long as the resolver does,
- * but not much longer than the question says: the process then ends. */
+/* Find the answer, and write it to the pipe, unless its other end is closed; for who answers. Takes
+ * as long as the resolver does, but not much longer than the question says: the process then ends.
+ */
 void resolve_answer(struct resolve_question *question, int fd);
 
 #endif
