@@ -23,8 +23,11 @@
 #define STATE_SIZE 2048    /* the longest address, escaped, and some words */
 #define READY_WAIT_MS 1000 /* until a --ready-fd that takes nothing is given up */
 
-static int supervisor = -1;     /* a socket that is connected to it, once there is one */
-static char untold[STATE_SIZE]; /* the state that it did not take yet, or "" */
+/* What a supervisor has to hear, and before what: it waits for the end of a reload that began. */
+enum state { RELOADING, READY, STOPPING, STATES };
+
+static int supervisor = -1;             /* a socket that is connected to it, once there is one */
+static char untold[STATES][STATE_SIZE]; /* those that it did not take yet, or "" */
 
 void notify_open(void)
 {
@@ -60,19 +63,35 @@ static bool tell(const char *state)
 
 bool notify_again(void)
 {
-    if (untold[0] != '\0' && tell(untold))
-        untold[0] = '\0';
-    return untold[0] != '\0';
+    for (size_t i = 0; i < STATES; i++) {
+        if (untold[i][0] == '\0')
+            continue;
+        if (!tell(untold[i]))
+            return true;
+        untold[i][0] = '\0';
+    }
+    return false;
 }
 
-/* A mere STATUS does not take the place of what is still untold: READY, say. */
+static bool is_about(const char *state, const char *word)
+{
+    return strncmp(state, word, strlen(word)) == 0;
+}
+
+/* Nothing overtakes what is still untold; and a mere STATUS is not worth keeping. */
 void notify(const char *state)
 {
-    bool is_status = strncmp(state, "STATUS=", strlen("STATUS=")) == 0;
+    enum state kept = READY;
 
-    if ((notify_again() && is_status) || tell(state))
+    if ((!notify_again() && tell(state)) || is_about(state, "STATUS="))
         return;
-    (void)snprintf(untold, sizeof(untold), "%s", state);
+    if (is_about(state, "STOPPING="))
+        kept = STOPPING;
+    if (is_about(state, "RELOADING=")) {
+        kept = RELOADING;
+        untold[READY][0] = '\0'; /* which we are no longer */
+    }
+    (void)snprintf(untold[kept], sizeof(untold[kept]), "%s", state);
 }
 
 void notify_ready(const char *address)

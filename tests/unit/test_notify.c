@@ -86,25 +86,75 @@ static void test_messages(void)
     CHECK(rmdir(directory) == 0, "nor to a socket where nobody is, which stays as it is");
 }
 
+/* Fill the supervisor's queue. */
+static void fill(void)
+{
+    int count = 0;
+
+    while (!notify_again() && count++ < 100000)
+        notify("STATUS=filling");
+}
+
+/* Empty it: the first message that is none of those, or "". */
+static const char *message_behind(void)
+{
+    const char *said;
+
+    while (strcmp(said = message(), "STATUS=filling") == 0)
+        continue;
+    return said;
+}
+
+/* The next message is about this state. */
+static bool is_told(const char *state)
+{
+    return strncmp(message(), state, strlen(state)) == 0;
+}
+
 /* A queue that was full has READY first, once it takes something, and not a mere STATUS. */
 static void test_untold(void)
 {
+    notify_ready("a");
+    notify("STATUS=later");
+    CHECK(message_behind()[0] == '\0' && !notify_again(), "what was untold is told again");
+    CHECK(is_told("READY=1"), "and it is the state that counts");
+    CHECK(message()[0] == '\0', "once");
+}
+
+/* Who waits for the end of a reload has to hear of its beginning, and before. */
+static void test_untold_order(void)
+{
+    notify_ready("a");
+    notify_reloading();
+    notify_ready("b");
+    notify_reloading();
+    notify_ready("c");
+    notify("STOPPING=1");
+    CHECK(message_behind()[0] == '\0' && !notify_again(), "several states are told again");
+    CHECK(is_told("RELOADING=1"), "first that there was a reload");
+    CHECK(is_told("READY=1\nSTATUS=listening on c"), "then that it is over");
+    CHECK(is_told("STOPPING=1"), "then the last one");
+    CHECK(message()[0] == '\0', "and each once");
+    fill();
+    notify_ready("a");
+    notify_reloading();
+    CHECK(message_behind()[0] == '\0' && !notify_again(), "a reload that is not over");
+    CHECK(is_told("RELOADING=1"), "is told");
+    CHECK(message()[0] == '\0', "and nothing is ready before it is");
+}
+
+static void test_full(void)
+{
     char directory[] = "/tmp/kith-notify-XXXXXX", path[64];
-    const char *said;
-    int count = 0;
 
     CHECK(mkdtemp(directory) != NULL, "a directory of our own");
     (void)snprintf(path, sizeof(path), "%s/socket", directory);
     listen_at(path, strlen(path));
     tell_at(path, "STATUS=filling");
-    while (!notify_again() && count++ < 100000)
-        notify("STATUS=filling");
-    notify("READY=1");
-    notify("STATUS=later");
-    while (strcmp(said = message(), "STATUS=filling") == 0)
-        continue;
-    CHECK(said[0] == '\0' && !notify_again(), "what was untold is told again");
-    CHECK(strcmp(message(), "READY=1") == 0, "and it is the state that counts");
+    fill();
+    test_untold();
+    fill();
+    test_untold_order();
     (void)unlink(path);
     (void)rmdir(directory);
     (void)close(supervisor);
@@ -217,7 +267,7 @@ static void test_listeners(void)
 int main(void)
 {
     test_messages();
-    test_untold();
+    test_full();
     test_long_address();
     test_abstract();
     test_listeners();
