@@ -40,18 +40,6 @@ uint64_t clock_wall_ms(void)
     return now.tv_sec < 0 ? 0 : (uint64_t)now.tv_sec * MS_PER_S + (uint64_t)now.tv_nsec / 1000000;
 }
 
-struct timespec clock_wall_in(int64_t ms)
-{
-    struct timespec at;
-
-    (void)clock_gettime(CLOCK_REALTIME, &at);
-    at.tv_sec += (time_t)(ms / 1000);
-    at.tv_nsec += (long)(ms % 1000) * 1000000;
-    at.tv_sec += at.tv_nsec / 1000000000;
-    at.tv_nsec %= 1000000000;
-    return at;
-}
-
 int64_t clock_deadline_ms(int64_t ms)
 {
     return ms == NEVER_MS ? NEVER_MS : clock_now_ms() + ms;
@@ -67,6 +55,31 @@ int clock_poll_timeout(int64_t deadline_ms)
     if (left <= 0)
         return 0;
     return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+bool clock_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    bool made;
+
+    if (pthread_condattr_init(&attributes) != 0)
+        return false;
+    made = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
+           pthread_cond_init(condition, &attributes) == 0;
+    (void)pthread_condattr_destroy(&attributes);
+    return made;
+}
+
+bool clock_await(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t deadline_ms)
+{
+    const struct timespec until = {
+        .tv_sec = (time_t)(deadline_ms / MS_PER_S),
+        .tv_nsec = (long)(deadline_ms % MS_PER_S) * 1000000,
+    };
+
+    if (deadline_ms == NEVER_MS)
+        return pthread_cond_wait(condition, lock) == 0;
+    return pthread_cond_timedwait(condition, lock, &until) == 0;
 }
 
 bool clock_parse_duration(const char *text, int64_t *out_ms)

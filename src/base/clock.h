@@ -5,6 +5,7 @@
 #ifndef KITH_CLOCK_H
 #define KITH_CLOCK_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,11 +22,14 @@ int64_t clock_now_us(void);
 /* Milliseconds since the Unix epoch. */
 uint64_t clock_wall_ms(void);
 
-/* The wall clock's time that lies ms from now, for what waits until a struct timespec. */
-struct timespec clock_wall_in(int64_t ms);
-
 /* The deadline that lies ms from now; NEVER_MS for ms = NEVER_MS. */
 int64_t clock_deadline_ms(int64_t ms);
+
+/* Make a condition for clock_await. False if the system has no room for one. */
+bool clock_condition(pthread_cond_t *condition);
+
+/* Wait for a condition, as pthread_cond_timedwait does; false once the deadline has passed. */
+bool clock_await(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t deadline_ms);
 
 /* What is left until the deadline as poll(2) takes it: 0 if it has passed, -1 if it never comes. */
 int clock_poll_timeout(int64_t deadline_ms);

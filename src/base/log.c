@@ -19,6 +19,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/descriptor.h"
+#include "base/turn.h"
 
 /* A longer line is cut: a pipe takes this in one write, or not at all. */
 #define LINE_SIZE (PIPE_BUF < 2048 ? PIPE_BUF : 2048)
@@ -39,7 +40,7 @@ static int own_fd = -1; /* stderr in a non-blocking mode of our own, where that 
 
 /* Of threads that write to a stderr in a mode of others: one would take the room another has seen.
  */
-static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+static struct turn turn = TURN_FREE;
 
 static atomic_uint_fast64_t lost_count; /* lines since the last one that was taken */
 static atomic_bool is_cut;              /* only a part of the last one was taken */
@@ -153,15 +154,14 @@ static void put_text_field(struct line *line, const char *before, const char *va
 /* In a mode that is not ours, in turns; who has to wait for too long gives up. */
 static ssize_t write_in_turn(const char *text, size_t len)
 {
-    struct timespec until = clock_wall_in(TURN_MS);
     ssize_t n;
 
-    if (pthread_mutex_timedlock(&turn, &until) != 0) {
+    if (!turn_take(&turn, clock_deadline_ms(TURN_MS))) {
         errno = EAGAIN;
         return -1;
     }
     n = descriptor_write(STDERR_FILENO, text, len);
-    (void)pthread_mutex_unlock(&turn);
+    turn_leave(&turn);
     return n;
 }
 

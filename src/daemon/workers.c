@@ -101,17 +101,16 @@ static bool add_thread(struct workers *workers);
 /* Wait for the turn; false if this thread is not needed. */
 static bool take_turn(struct workers *workers)
 {
-    struct timespec until = clock_wall_in(IDLE_MS);
+    int64_t until_ms = clock_deadline_ms(IDLE_MS);
     bool patient = true;
     bool taken;
 
     (void)pthread_mutex_lock(&workers->lock);
     workers->idle++;
     while (workers->turn_taken && !workers->stopped && (patient || workers->idle <= IDLE_LEAST)) {
-        if (workers->idle <= IDLE_LEAST)
-            (void)pthread_cond_wait(&workers->turn_free, &workers->lock);
-        else
-            patient = pthread_cond_timedwait(&workers->turn_free, &workers->lock, &until) == 0;
+        bool spare = workers->idle > IDLE_LEAST;
+
+        patient = clock_await(&workers->turn_free, &workers->lock, spare ? until_ms : NEVER_MS);
     }
     taken = !workers->turn_taken && !workers->stopped;
     if (taken)
@@ -215,8 +214,7 @@ enum kith_error workers_prepare(struct workers *workers, const struct workers_ta
 {
     workers->task = *task;
     if (!descriptor_pipe(workers->stop) || pthread_mutex_init(&workers->lock, NULL) != 0 ||
-        pthread_cond_init(&workers->turn_free, NULL) != 0 ||
-        pthread_attr_init(&workers->attributes) != 0)
+        !clock_condition(&workers->turn_free) || pthread_attr_init(&workers->attributes) != 0)
         return ERR_SYSTEM;
     (void)pthread_attr_setdetachstate(&workers->attributes, PTHREAD_CREATE_DETACHED);
     (void)pthread_attr_setstacksize(&workers->attributes, STACK_SIZE);

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/turn.h"
 #include "crypto/crypto.h"
 #include "keys/identity.h"
 #include "protocol/wire.h"
@@ -63,8 +63,8 @@ struct answer {
 #define LEAVE_MS 1000  /* for the keeper to end */
 
 /* One request and its answer at a time. */
-static pthread_mutex_t line_lock = PTHREAD_MUTEX_INITIALIZER;
-static size_t overdue; /* answers that were given up and are still to come; under the lock */
+static struct turn line_turn = TURN_FREE;
+static size_t overdue; /* answers that were given up and are still to come; of who has the turn */
 
 /* What the keeper keeps. */
 struct vault {
@@ -283,7 +283,6 @@ static bool drop_overdue(const struct keeper *keeper, int64_t deadline_ms)
 static bool ask(const struct keeper *keeper, enum request_kind kind, const void *bytes, size_t len,
                 struct answer *answer, int *opened)
 {
-    const struct timespec until = clock_wall_in(ANSWER_MS);
     int64_t deadline_ms = clock_deadline_ms(ANSWER_MS);
     struct request request;
     bool answered;
@@ -293,7 +292,7 @@ static bool ask(const struct keeper *keeper, enum request_kind kind, const void 
     request.kind = (uint16_t)kind;
     request.len = (uint16_t)len;
     memcpy(request.bytes, bytes, len);
-    if (pthread_mutex_timedlock(&line_lock, &until) != 0)
+    if (!turn_take(&line_turn, deadline_ms))
         return false;
     answered = drop_overdue(keeper, deadline_ms) &&
                line_send(keeper->fd, &request, REQUEST_HEAD + len, -1, deadline_ms);
@@ -301,7 +300,7 @@ static bool ask(const struct keeper *keeper, enum request_kind kind, const void 
         overdue++;
         answered = false;
     }
-    (void)pthread_mutex_unlock(&line_lock);
+    turn_leave(&line_turn);
     return answered;
 }
 
