@@ -258,3 +258,27 @@ END
     chmod 500 near
     refused 4 "$PWD/near/local" 'Permission denied' -- as alice forward "$PWD/near/local" bob@127.0.0.1:1
 }
+
+@test "what is wrong with an address is said: its port, its colons, its parts" {
+    local port
+    for port in 70000 99999 123456; do
+        refused 2 "$port: .*out of range: 1 to 65535" -- as bob listen "$port"
+        refused 2 'out of range: 1 to 65535' -- as bob serve "127.0.0.1:$port" 80
+        refused 2 'out of range: 1 to 65535' -- as bob serve 9000 "$port"
+        refused 2 'out of range: 1 to 65535' -- as alice forward "$port" bob@127.0.0.1:1
+        refused 2 'out of range: 1 to 65535' -- as alice dial "bob@[::1]:$port"
+    done
+    refused 2 'out of range: 1 to 65535' -- as alice dial bob@127.0.0.1:0
+    refused 2 'out of range: 1 to 65535' -- as bob serve 9000 0
+    refused 2 'several colons.*\[v6\]:PORT' -- as alice dial bob@::1:9000
+    refused 2 'several colons' -- as alice dial "bob@$(printf ':%.0s' {1..300})9000"
+    refused 2 'several colons' -- as bob listen 1:2:3:4
+    refused 2 'a host .* before the colon' -- as alice dial bob@:9000
+    refused 2 'not a number' -- as alice dial bob@host:http
+    refused 2 'not a number' -- as bob listen http
+    refused 2 'no port' -- as alice dial bob@host:
+    refused 2 'no port' -- as alice dial bob@host
+    refused 2 'no port' -- as bob listen '[::1]'
+    echo "addr=\"h:70000\" $(cat bob/identity.pub)" >alice/peers
+    refused 3 'line 1' '1 to 65535' -- as alice dial bob
+}

@@ -15,6 +15,13 @@ peers() {
     printf '%s\n' "$@" >alice/peers
 }
 
+# ssh_key: a key as ssh-keygen writes it, without its type and comment.
+ssh_key() {
+    rm -f ssh ssh.pub
+    ssh-keygen -q -t ed25519 -N '' -f ssh
+    cut -d ' ' -f 2 ssh.pub
+}
+
 # bad_line NUMBER WHY LINE...: a peers file of these lines is refused for that line.
 bad_line() {
     peers "${@:3}"
@@ -299,4 +306,23 @@ reaches() {
     rmdir alice/peers
     mkfifo alice/peers
     refused 3 alice/peers -- as alice dial bob@127.0.0.1:1
+}
+
+@test "a name that is nearly that of a peer: who is meant" {
+    peers "$(as bob pubkey) bob" "$key_1 nas-in-the-cellar"
+    refused 3 'peer: bbo: no such name in the peers file; did you mean: bob$' -- \
+        as alice dial bbo@127.0.0.1:1
+    refused 3 'did you mean: nas-in-the-cellar$' -- as alice check nas-in-the-celler@127.0.0.1:1
+    refused 3 'did you mean: bob$' -- as alice listen -p Bob 127.0.0.1:0
+    refused 3 '64 hex digits' -- as alice dial somebody@127.0.0.1:1
+}
+
+@test "a line that has a second name, a comment or no name says what to do" {
+    bad_line 'line 1' 'text behind the name "vm": "alice"; .*leave one of them' "$key_1 vm alice"
+    bad_line 'line 1' 'text behind the name.*comment.* line of its own' "$key_1 vm # at home"
+    bad_line 'line 1' 'no name behind the key; write one' "$key_1"
+    bad_line 'line 1' '"me@home"; write another' "ssh-ed25519 $(ssh_key) me@home"
+    bad_line 'line 1' 'neither a key nor an option; .*KEY NAME' "bob $key_1"
+    bad_line 'line 1' 'our own key; .*others' "$(cat alice/identity.pub)"
+    bad_line 'line 1' 'unknown option "adr"; .*addr' "adr=\"h:1\" $key_1 bob"
 }

@@ -7,14 +7,35 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+static enum kith_error refuse(struct peers_problem *problem, const char *hint, const char *format,
+                              va_list args)
+{
+    vsnprintf(problem->why, sizeof problem->why, format, args);
+    problem->hint = hint;
+    return ERR_PEERS_LINE;
+}
+
 enum kith_error peers_refuse(struct peers_problem *problem, const char *format, ...)
 {
     va_list args;
+    enum kith_error error;
 
     va_start(args, format);
-    vsnprintf(problem->why, sizeof problem->why, format, args);
+    error = refuse(problem, NULL, format, args);
     va_end(args);
-    return ERR_PEERS_LINE;
+    return error;
+}
+
+enum kith_error peers_refuse_with(const char *hint, struct peers_problem *problem,
+                                  const char *format, ...)
+{
+    va_list args;
+    enum kith_error error;
+
+    va_start(args, format);
+    error = refuse(problem, hint, format, args);
+    va_end(args);
+    return error;
 }
 
 int peers_shown(struct text text)

@@ -171,7 +171,7 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
     struct address local;
     enum kith_error error;
 
-    error = setup_parse_address(&local, "forward", options->arguments[0], ADDRESS_PORT_OR_PATH);
+    error = setup_parse_address(&local, "forward", options->arguments[0], ADDRESS_LOCAL);
     if (error != OK)
         return error;
     error = setup_begin(&forward->setup, options, options->arguments[1]);

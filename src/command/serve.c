@@ -320,8 +320,7 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
     serve->target_text = options->program != NULL ? options->program[0] : options->arguments[1];
     error = setup_parse_address(&serve->asked, "serve", options->arguments[0], ADDRESS_PORT);
     if (error == OK && options->program == NULL)
-        error =
-            setup_parse_address(&serve->target, "serve", serve->target_text, ADDRESS_PORT_OR_PATH);
+        error = setup_parse_address(&serve->target, "serve", serve->target_text, ADDRESS_TARGET);
     if (error != OK)
         return error;
     error = setup_begin(&serve->setup, options, NULL);

@@ -21,18 +21,32 @@ static bool copy_part(char *out, size_t size, const char *text, size_t len)
     return true;
 }
 
-static bool parse_port(struct address *address, const char *text)
+static bool may_be_path(enum address_form form)
 {
-    size_t len = strlen(text);
+    return form == ADDRESS_LOCAL || form == ADDRESS_TARGET;
+}
 
-    if (len == 0 || len >= PORT_SIZE || strspn(text, "0123456789") != len)
+static bool is_to_call(enum address_form form)
+{
+    return form == ADDRESS_HOST_PORT || form == ADDRESS_TARGET;
+}
+
+static bool is_number(const char *text)
+{
+    return text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
+static bool parse_port(struct address *address, const char *text, enum address_form form)
+{
+    unsigned long port = strtoul(text, NULL, 10);
+
+    if (!is_number(text) || port > PORT_MAX || (port == 0 && is_to_call(form)))
         return false;
-    return strtoul(text, NULL, 10) <= PORT_MAX &&
-           copy_part(address->port, sizeof(address->port), text, len);
+    return copy_part(address->port, sizeof(address->port), text, strlen(text));
 }
 
 /* [v6]:PORT, where text is behind the bracket. */
-static bool parse_bracketed(struct address *address, const char *text)
+static bool parse_bracketed(struct address *address, const char *text, enum address_form form)
 {
     const char *end = strchr(text, ']');
 
@@ -40,7 +54,7 @@ static bool parse_bracketed(struct address *address, const char *text)
         memchr(text, ':', (size_t)(end - text)) == NULL)
         return false;
     return copy_part(address->host, sizeof(address->host), text, (size_t)(end - text)) &&
-           parse_port(address, end + 2);
+           parse_port(address, end + 2, form);
 }
 
 bool address_parse(struct address *address, const char *text, enum address_form form)
@@ -48,19 +62,54 @@ bool address_parse(struct address *address, const char *text, enum address_form 
     const char *colon = strrchr(text, ':');
 
     memset(address, 0, sizeof(*address));
-    if (form == ADDRESS_PORT_OR_PATH && strchr(text, '/') != NULL)
+    if (may_be_path(form) && strchr(text, '/') != NULL)
         return copy_part(address->path, sizeof(address->path), text, strlen(text));
     if (text[0] == '[')
-        return parse_bracketed(address, text + 1);
+        return parse_bracketed(address, text + 1, form);
     if (colon == NULL)
-        return form != ADDRESS_HOST_PORT && parse_port(address, text);
+        return form != ADDRESS_HOST_PORT && parse_port(address, text, form);
     if (strchr(text, ':') != colon)
         return false; /* an IPv6 address needs its brackets, or its last group is taken for a port
                        */
     if (colon == text && form == ADDRESS_HOST_PORT)
         return false;
     return copy_part(address->host, sizeof(address->host), text, (size_t)(colon - text)) &&
-           parse_port(address, colon + 1);
+           parse_port(address, colon + 1, form);
+}
+
+/* NULL if it is a port that is not of the form that it should have. */
+static const char *port_problem(const char *port, enum address_form form)
+{
+    unsigned long number = strtoul(port, NULL, 10);
+
+    if (port[0] == '\0')
+        return "there is no port behind the colon";
+    if (!is_number(port))
+        return "the port is not a number";
+    if (number > PORT_MAX || (number == 0 && is_to_call(form)))
+        return "the port is out of range: 1 to 65535";
+    return NULL;
+}
+
+/* What can be said in particular, or NULL. */
+static const char *particular_problem(const char *text, enum address_form form)
+{
+    const char *colon = strrchr(text, ':'), *bracket = strrchr(text, ']');
+
+    if (text[0] == '[' && bracket != NULL)
+        return bracket[1] == ':' ? port_problem(bracket + 2, form)
+                                 : "there is no port behind the brackets: [v6]:PORT";
+    if (colon == NULL && form == ADDRESS_HOST_PORT)
+        return "there is no port: HOST:PORT";
+    if (colon == NULL)
+        return text[0] != '\0' && (form == ADDRESS_PORT || is_number(text))
+                   ? port_problem(text, form)
+                   : NULL;
+    if (strchr(text, ':') != colon)
+        return "several colons: an IPv6 address stands in brackets, [v6]:PORT";
+    if (colon == text && form == ADDRESS_HOST_PORT)
+        return "a host is missing before the colon";
+    return colon - text < HOST_SIZE ? port_problem(colon + 1, form) : NULL;
 }
 
 void address_problem(char out[static ADDRESS_PROBLEM_SIZE], const char *text,
@@ -69,13 +118,18 @@ void address_problem(char out[static ADDRESS_PROBLEM_SIZE], const char *text,
     static const char *const forms[] = {
         [ADDRESS_HOST_PORT] = "not HOST:PORT",
         [ADDRESS_PORT] = "not [HOST:]PORT",
-        [ADDRESS_PORT_OR_PATH] = "not PORT, HOST:PORT, or a path with a /",
+        [ADDRESS_LOCAL] = "not PORT, HOST:PORT, or a path with a /",
+        [ADDRESS_TARGET] = "not PORT, HOST:PORT, or a path with a /",
     };
     const char *colon = strrchr(text, ':');
+    bool is_path = may_be_path(form) && strchr(text, '/') != NULL;
+    const char *particular = is_path ? NULL : particular_problem(text, form);
 
-    if (form == ADDRESS_PORT_OR_PATH && strchr(text, '/') != NULL)
+    if (is_path)
         (void)snprintf(out, ADDRESS_PROBLEM_SIZE,
                        "too long: the path of a UNIX socket has %zu bytes at most", PATH_SIZE - 1);
+    else if (particular != NULL)
+        (void)snprintf(out, ADDRESS_PROBLEM_SIZE, "%s", particular);
     else if (colon != NULL && colon - text >= HOST_SIZE)
         (void)snprintf(out, ADDRESS_PROBLEM_SIZE, "too long: a host has %d bytes at most",
                        HOST_SIZE - 1);

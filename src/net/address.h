@@ -25,14 +25,15 @@ struct address {
 };
 
 enum address_form {
-    ADDRESS_HOST_PORT,   /* both are needed */
-    ADDRESS_PORT,        /* the host may be missing */
-    ADDRESS_PORT_OR_PATH /* and it may be a path, told by its '/' */
+    ADDRESS_HOST_PORT, /* to call: both are needed */
+    ADDRESS_PORT,      /* to listen: the host may be missing */
+    ADDRESS_LOCAL,     /* and it may be a path, told by its '/' */
+    ADDRESS_TARGET     /* the same, to call */
 };
 
 /*
- * Read text. A port is a number from 0 to 65535; 0 asks for a free one. False if it is none of
- * the forms that are allowed.
+ * Read text. A port is a number from 1 to 65535, or, to listen, 0, which asks for a free one. False
+ * if it is none of the forms that are allowed.
  */
 bool address_parse(struct address *address, const char *text, enum address_form form);
 

@@ -57,12 +57,17 @@ static enum kith_error parse_name(struct peer *peer, struct text rest,
     const char *why = NULL;
 
     if (name.len == 0)
-        return peers_refuse(problem, "no name behind the key");
+        return peers_refuse_with("write one there, as you want to call this peer", problem,
+                                 "no name behind the key");
     why = name_problem(name.at, name.len);
     if (why != NULL)
-        return peers_refuse(problem, "%s: \"%.*s\"", why, peers_shown(name), name.at);
+        return peers_refuse_with("write another there, as you want to call this peer", problem,
+                                 "%s: \"%.*s\"", why, peers_shown(name), name.at);
     if (rest.len > 0)
-        return peers_refuse(problem, "text behind the name: \"%.*s\"", peers_shown(rest), rest.at);
+        return peers_refuse_with(rest.at[0] == '#' ? "a comment has a line of its own"
+                                                   : "a name is one word: leave one of them",
+                                 problem, "text behind the name \"%.*s\": \"%.*s\"",
+                                 peers_shown(name), name.at, peers_shown(rest), rest.at);
     memcpy(peer->name, name.at, name.len);
     return OK;
 }
@@ -126,7 +131,8 @@ static enum kith_error add_line(struct entries *entries, struct text line, const
     if (error == OK)
         error = parse_name(&peer, line, problem);
     if (error == OK && own_key != NULL && memcmp(peer.key, own_key, KEY_SIZE) == 0)
-        error = peers_refuse(problem, "this is our own key");
+        error = peers_refuse_with("the others' keys are to be here; ours is to be in theirs",
+                                  problem, "this is our own key");
     if (error == OK)
         error = entries_add(entries, &peer, problem->line);
     if (error != OK)

@@ -250,8 +250,9 @@ static enum kith_error take_name(size_t *index, struct text *line, struct peers_
 
     if (name.len == 0 || (next != '=' && next != ',')) {
         struct text word = text_next_word(&rest);
-        return peers_refuse(problem, "\"%.*s\" is neither a key nor an option", peers_shown(word),
-                            word.at);
+        return peers_refuse_with("a line is: KEY NAME, or: options KEY NAME", problem,
+                                 "\"%.*s\" is neither a key nor an option", peers_shown(word),
+                                 word.at);
     }
     for (*index = 0; *index < OPTION_COUNT; ++*index) {
         const char *known = options[*index].name;
@@ -259,7 +260,8 @@ static enum kith_error take_name(size_t *index, struct text *line, struct peers_
             break;
     }
     if (*index == OPTION_COUNT)
-        return peers_refuse(problem, "unknown option \"%.*s\"", peers_shown(name), name.at);
+        return peers_refuse_with("there are addr, from, expiry-time and permit-target", problem,
+                                 "unknown option \"%.*s\"", peers_shown(name), name.at);
     if (next != '=')
         return peers_refuse(problem, "option %s has no value", options[*index].name);
     text_skip(line, name.len + 1);

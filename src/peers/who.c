@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/spelling.h"
 #include "keys/identity.h"
 #include "keys/key_file.h"
 
@@ -38,7 +39,7 @@ static void warn_line(const struct peers_problem *problem, void *who)
     char location[LOCATION_SIZE];
 
     locate(location, ((const struct who *)who)->peers_path, problem->line);
-    log_event(LOG_NOTE, "peers", location, problem->why, NULL);
+    log_event(LOG_NOTE, "peers", location, problem->why, problem->hint);
 }
 
 static void tell_skipped(const struct peers_problem *problem, void *path)
@@ -117,7 +118,7 @@ enum kith_error who_read_file(struct who *who)
                         &problem, warn_line, who);
     if (error == ERR_PEERS_LINE) {
         locate(location, path, problem.line);
-        log_event(LOG_ERROR, "peers", location, problem.why, NULL);
+        log_event(LOG_ERROR, "peers", location, problem.why, problem.hint);
     } else if (error != OK) {
         (void)complain_file(error, path);
     }
@@ -162,7 +163,8 @@ static enum kith_error read_keys(struct who *who, const char *path, struct peers
     if (problem.line > 0)
         locate(location, path, problem.line);
     if (error != OK)
-        log_event(LOG_ERROR, "public key", location, why, error_hint(error));
+        log_event(LOG_ERROR, "public key", location, why,
+                  error == ERR_PEERS_LINE ? problem.hint : error_hint(error));
     key_file_wipe(&file);
     return error;
 }
@@ -187,6 +189,23 @@ static enum kith_error read_key(struct who *who, const char *path, uint8_t key[s
     return error;
 }
 
+/* There is no such name in the peers file; maybe one that is spelt nearly like it. */
+static enum kith_error complain_name(const struct who *who, const char *text)
+{
+    struct spelling spelling = spelling_of(text);
+    char hint[NAME_SIZE + 32];
+
+    for (size_t i = 0; i < who->file.count; i++)
+        spelling_try(&spelling, who->file.list[i].name);
+    if (spelling.nearest != NULL)
+        (void)snprintf(hint, sizeof(hint), "did you mean: %s", spelling.nearest);
+    log_event(LOG_ERROR, "peer", text, "no such name in the peers file",
+              spelling.nearest != NULL
+                  ? hint
+                  : "a key is 64 hex digits, and a file of one has a / or ends in .pub");
+    return ERR_PEERS_LINE;
+}
+
 /* The key of WHO; *entry is its line of the peers file when it is named there, else NULL. */
 static enum kith_error find(struct who *who, const char *text, uint8_t key[static KEY_SIZE],
                             char name[static NAME_SIZE], const struct peer **entry)
@@ -208,11 +227,8 @@ static enum kith_error find(struct who *who, const char *text, uint8_t key[stati
     if (error != OK)
         return error;
     *entry = peers_find_name(&who->file, text);
-    if (*entry == NULL) {
-        log_event(LOG_ERROR, "peer", text, "no such name in the peers file",
-                  "a key is 64 hex digits, and a file of one has a / or ends in .pub");
-        return ERR_PEERS_LINE;
-    }
+    if (*entry == NULL)
+        return complain_name(who, text);
     memcpy(key, (*entry)->key, KEY_SIZE);
     memcpy(name, (*entry)->name, NAME_SIZE);
     return OK;
