@@ -469,3 +469,60 @@ lost() {
         [ ! -e "$moment/key.pub" ] || kith pubkey "$moment/key.pub"
     done
 }
+
+@test "a public key as identity is called that, and the private one is pointed to" {
+    kith keygen key
+    refused 3 'key\.pub: a public key' 'private key .*: key$' -- \
+        kith dial -i key.pub "$nobody@127.0.0.1:1"
+    chmod 600 key.pub
+    refused 3 'key\.pub: a public key' 'private key .*: key$' -- \
+        kith dial -i key.pub "$nobody@127.0.0.1:1"
+    cut -d ' ' -f 1 key.pub >bare.pub # in form a seed
+    refused 3 'bare\.pub: a public key' -- kith dial -i bare.pub "$nobody@127.0.0.1:1"
+    chmod 600 bare.pub
+    refused 3 'bare\.pub: a public key' -- kith dial -i bare.pub "$nobody@127.0.0.1:1"
+    cp key.pub other && chmod 644 other
+    refused 3 'other: a public key' -- kith dial -i other "$nobody@127.0.0.1:1"
+    cp key open && chmod 644 open
+    refused 3 'open: a secret that others can read' -- kith dial -i open "$nobody@127.0.0.1:1"
+}
+
+@test "a file that is missing is made by keygen with its name" {
+    refused 3 'nofile: no such file; make one with: kith keygen nofile$' -- kith pubkey nofile
+    refused 3 'make one with: kith keygen nofile$' -- kith dial -i nofile "$nobody@127.0.0.1:1"
+    refused 3 'identity: no such file; make one with: kith keygen$' -- kith pubkey
+    refused 3 'nofile.pub: no such file$' -- kith pubkey nofile.pub
+    refused 3 '/dev/fd/77: no such file$' -- kith pubkey /dev/fd/77
+    refused 3 'an empty name' -- kith pubkey ''
+}
+
+@test "what can be no name of a key's file: empty, a folder, a device" {
+    mkdir folder
+    refused 2 'an empty name' -- kith keygen ''
+    refused 2 '/: a folder; .*a file in it' -- kith keygen /
+    for folder in folder folder/ new/; do
+        refused 2 "$folder: a folder; .*kith keygen ${folder%/}/identity" -- kith keygen "$folder"
+        refused 2 "$folder: a folder" -- kith keygen -f "$folder"
+    done
+    mkfifo pipe
+    refused 3 'pipe: exists already, and is no regular file; name another file$' -- kith keygen pipe
+    refused 3 'pipe: exists already, and is no regular file; name another file$' -- kith keygen -f pipe
+    refused 3 'folder: a folder' -- kith pubkey folder
+}
+
+@test "keygen -f says that it has replaced what was there" {
+    run -0 --separate-stderr kith keygen -f key
+    one_line "$stderr" 'key: made;'
+    run -0 --separate-stderr kith keygen -f key
+    one_line "$stderr" 'key: made, in the place of what was there;' 'the old key'
+}
+
+@test "pubkey warns of a private key that others can read, and shows the public one" {
+    kith keygen -n carol key
+    chmod 644 key
+    run -0 --separate-stderr kith pubkey key
+    [ "$output" = "$(openssl_public key)" ]
+    one_line "$stderr" 'key: warning: a secret that others can read or change' 'chmod 600'
+    run -0 --separate-stderr kith pubkey key.pub
+    [ -z "$stderr" ]
+}

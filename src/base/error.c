@@ -48,6 +48,7 @@ static const struct entry entries[ERR_COUNT] = {
                      "KITH_DIR"},
     [ERR_PATH_LONG] = {EXIT_KEYS, "the path is too long: 4095 bytes at most", NULL},
     [ERR_FILE_EXISTS] = {EXIT_KEYS, "exists already", "name another file, or -f to replace it"},
+    [ERR_FILE_FOLDER] = {EXIT_KEYS, "a folder, where a file is meant", "name a file in it"},
     [ERR_FILE_KIND] = {EXIT_KEYS, "not a regular file", "a pipe can be named as - or /dev/fd/N"},
     [ERR_FILE_TOO_LARGE] = {EXIT_KEYS, "too large", "is it the right file?"},
     [ERR_FILE_EMPTY] = {EXIT_KEYS, "empty", NULL},

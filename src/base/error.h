@@ -52,6 +52,7 @@ enum kith_error {
     ERR_NO_HOME, /* a file whose place is not told, by nothing in the environment either */
     ERR_PATH_LONG,
     ERR_FILE_EXISTS,
+    ERR_FILE_FOLDER,
     ERR_FILE_KIND, /* not a regular file, nor a pipe that was named as one */
     ERR_FILE_TOO_LARGE,
     ERR_FILE_EMPTY,

@@ -69,14 +69,6 @@ static enum kith_error make(char pem[static PKCS8_PEM_SIZE], uint8_t public_key[
     return error;
 }
 
-static int refuse_to_answer(char *out, int size, void *context)
-{
-    (void)out;
-    (void)size;
-    (void)context;
-    return -1;
-}
-
 /* Whether a file holds a private key, open or encrypted. */
 static bool is_identity(const char *path)
 {
@@ -85,10 +77,17 @@ static bool is_identity(const char *path)
     enum kith_error error = key_file_read(&file, path, KEY_FILE_MAX, KEY_FILE_PUBLIC);
 
     if (error == OK)
-        error = private_key_parse(seed, file.text, file.len, refuse_to_answer, NULL);
+        error = private_key_parse(seed, file.text, file.len, passphrase_refuse, NULL);
     crypto_wipe(seed, sizeof(seed));
     key_file_wipe(&file);
     return error == OK || error == ERR_KEY_NO_PASSPHRASE || error == ERR_KEY_OPENSSH_ENCRYPTED;
+}
+
+static enum kith_error complain_of_other_kind(const char *path)
+{
+    log_event(LOG_ERROR, "keygen", path, "exists already, and is no regular file",
+              "name another file");
+    return ERR_FILE_KIND;
 }
 
 /* Something of that name is there, and stays: say what it is, and what -f would do. */
@@ -118,6 +117,14 @@ static bool is_there(const char *path)
     return lstat(path, &status) == 0;
 }
 
+/* Something that no file is put in the place of, not with -f either. */
+static bool is_of_other_kind(const char *path)
+{
+    struct stat status;
+
+    return lstat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode);
+}
+
 /*
  * The private file first: whatever happens between the two, kith pubkey makes the other one from
  * it, and no public key is left that nobody holds.
@@ -130,6 +137,8 @@ static enum kith_error write_pair(const struct options *options, const char *pat
     enum kith_error error;
 
     (void)snprintf(public_path, sizeof(public_path), "%s.pub", path);
+    if (is_of_other_kind(path) || is_of_other_kind(public_path))
+        return complain_of_other_kind(is_of_other_kind(path) ? path : public_path);
     if (!options->force && (is_there(path) || is_there(public_path)))
         return complain_of_existing(path, is_there(path) ? path : public_path, is_default);
     error = key_file_write(path, pem, strlen(pem), PRIVATE_MODE, options->force);
@@ -144,10 +153,48 @@ static enum kith_error write_pair(const struct options *options, const char *pat
     return error;
 }
 
-/* Whether a file of this name would be taken for something else than a private key. */
-static bool is_misleading(const char *path)
+static bool is_folder(const char *path)
 {
-    return strcmp(path, "-") == 0 || public_key_is_path(path);
+    size_t len = strlen(path);
+    struct stat status;
+
+    return path[len - 1] == '/' || (stat(path, &status) == 0 && S_ISDIR(status.st_mode));
+}
+
+/* Whether a private key may be in a file of this name; what is wrong is logged. */
+static enum kith_error check_path(const char *path)
+{
+    const char *why = "not a name for a private key's file";
+    char hint[FILE_PATH_SIZE + 64] =
+        "one in .pub is taken for a public key, and - for standard input";
+    size_t len = strlen(path);
+
+    if (len == 0) {
+        why = "an empty name";
+        (void)snprintf(hint, sizeof(hint), "name a file, or none for the default one");
+    } else if (is_folder(path)) {
+        why = "a folder";
+        while (len > 0 && path[len - 1] == '/')
+            len--;
+        (void)snprintf(hint, sizeof(hint), "name a file in it: kith keygen %.*s/identity", (int)len,
+                       path);
+    } else if (strcmp(path, "-") != 0 && !public_key_is_path(path)) {
+        return OK;
+    }
+    log_event(LOG_ERROR, "keygen", len > 0 || path[0] != '\0' ? path : NULL, why, hint);
+    return ERR_USAGE;
+}
+
+static void tell_made(const char *path, bool replaced)
+{
+    if (replaced)
+        log_event(LOG_NOTE, "keygen", path,
+                  "made, in the place of what was there; its public key is in the .pub file "
+                  "beside it",
+                  "give that to your peers: who knows the old key does not know this one");
+    else
+        log_event(LOG_NOTE, "keygen", path, "made; its public key is in the .pub file beside it",
+                  "give that to your peers");
 }
 
 enum kith_error command_keygen(const struct options *options)
@@ -157,18 +204,17 @@ enum kith_error command_keygen(const struct options *options)
     char line[KEY_HEX_SIZE + NAME_SIZE + 2];
     uint8_t public_key[KEY_SIZE];
     const char *problem = choose_name(options, name);
+    bool replaced;
     enum kith_error error;
 
     if (problem != NULL) {
         log_event(LOG_ERROR, "keygen", options->name, problem, NULL);
         return ERR_USAGE;
     }
-    if (given != NULL && is_misleading(given)) {
-        log_event(LOG_ERROR, "keygen", given, "not a name for a private key's file",
-                  "one in .pub is taken for a public key, and - for standard input");
-        return ERR_USAGE;
-    }
     error = path_of_identity(path, given);
+    if (error == OK && check_path(path) != OK)
+        return ERR_USAGE;
+    replaced = error == OK && is_there(path);
     if (error == OK)
         error = crypto_start_keys();
     if (error == OK)
@@ -180,8 +226,7 @@ enum kith_error command_keygen(const struct options *options)
     error = write_pair(options, path, pem, line);
     crypto_wipe(pem, sizeof(pem));
     if (error == OK) {
-        log_event(LOG_NOTE, "keygen", path, "made; its public key is in the .pub file beside it",
-                  "give that to your peers");
+        tell_made(path, replaced);
         (void)fputs(line, stdout);
     }
     return error;
@@ -192,14 +237,15 @@ enum kith_error command_keygen(const struct options *options)
  * as a private key has to be, and that is not named as a public one, they are a seed. To take
  * them for a public key would print the private one.
  */
-static enum kith_error read_any(struct key_file *file, const char *path, bool *is_private)
+static enum kith_error read_any(struct key_file *file, const char *path, enum kith_error *unsafe)
 {
     enum kith_error error = key_file_read(file, path, KEY_FILE_MAX, KEY_FILE_SECRET);
 
-    *is_private = error == OK && !public_key_is_path(path);
-    if (error == ERR_FILE_EXPOSED || error == ERR_FILE_OWNER)
-        error = key_file_read(file, path, KEY_FILE_MAX, KEY_FILE_PUBLIC);
-    return error;
+    *unsafe = OK;
+    if (error != ERR_FILE_EXPOSED && error != ERR_FILE_OWNER)
+        return error;
+    *unsafe = error; /* for a secret: no fault of a public key */
+    return key_file_read(file, path, KEY_FILE_MAX, KEY_FILE_PUBLIC);
 }
 
 static enum kith_error derive_public(const struct key_file *file, const char *path,
@@ -218,20 +264,32 @@ static enum kith_error derive_public(const struct key_file *file, const char *pa
     return error;
 }
 
+/* The private key is of no use to other commands as long as this is so. */
+static void warn_unsafe(enum kith_error unsafe, const char *path)
+{
+    char why[96];
+
+    (void)snprintf(why, sizeof(why), "warning: %s", error_text(unsafe));
+    if (unsafe != OK)
+        log_event(LOG_NOTE, "identity", path, why, error_hint(unsafe));
+}
+
 /* The public key of what a file holds, taken first for the kind that it looks like. */
-static enum kith_error show_public(const struct key_file *file, const char *path, bool is_private,
-                                   const struct options *options,
+static enum kith_error show_public(const struct key_file *file, const char *path,
+                                   enum kith_error unsafe, const struct options *options,
                                    uint8_t public_key[static KEY_SIZE])
 {
     char name[NAME_SIZE];
     enum kith_error error = ERR_KEY_PUBLIC;
 
-    if (is_private)
+    if (unsafe == OK && !public_key_is_path(path))
         error = derive_public(file, path, options, public_key);
     if (error == ERR_KEY_PUBLIC)
         error = public_key_parse(public_key, name, file->text, file->len);
-    if (error == ERR_KEY_PRIVATE)
+    if (error == ERR_KEY_PRIVATE) {
         error = derive_public(file, path, options, public_key);
+        warn_unsafe(unsafe, path);
+    }
     return error;
 }
 
@@ -241,18 +299,18 @@ enum kith_error command_pubkey(const struct options *options)
     char path[FILE_PATH_SIZE], hex[KEY_HEX_SIZE];
     uint8_t public_key[KEY_SIZE];
     struct key_file file = {0};
-    bool is_private = false;
+    enum kith_error unsafe = OK;
     enum kith_error error = path_of_identity(path, given);
 
     if (error != OK)
         return complain(error, "identity", "~/.config/kith/identity");
     error = crypto_start_keys();
     if (error == OK)
-        error = read_any(&file, path, &is_private);
+        error = read_any(&file, path, &unsafe);
     if (error == OK)
-        error = show_public(&file, path, is_private, options, public_key);
+        error = show_public(&file, path, unsafe, options, public_key);
     if (error != OK)
-        identity_complain(error, path, errno);
+        identity_complain(error, path, given == NULL, errno);
     key_file_wipe(&file);
     if (error == OK) {
         hex_encode(hex, public_key, KEY_SIZE);

@@ -213,7 +213,7 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options, 
     set_rules(setup);
     error = path_of_identity(setup->identity_path, options->identity);
     if (error != OK) {
-        identity_complain(error, "~/.config/kith/identity", 0);
+        identity_complain(error, "~/.config/kith/identity", true, 0);
         return error;
     }
     setup->who.peers_error = path_of_peers(setup->peers_path, options->peers);
@@ -223,6 +223,7 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options, 
         return error;
     task = (struct keeper_task){
         .identity = setup->identity_path,
+        .identity_is_default = options->identity == NULL,
         .passphrase_file = options->passphrase_file,
         .namespace = setup->rules.params.namespace,
         .namespace_len = setup->rules.params.namespace_len,

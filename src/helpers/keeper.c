@@ -240,7 +240,7 @@ static void keep(int fd, const struct keeper_task *task)
     crypto_keep_secrets();
     error = identity_read(&identity, task->identity, task->passphrase_file);
     if (error != OK)
-        identity_complain(error, task->identity, errno);
+        identity_complain(error, task->identity, task->identity_is_default, errno);
     else
         identity_warn(&identity, task->identity);
     signals_ignore();

@@ -16,7 +16,8 @@
 
 /* What the keeper is told when it starts. */
 struct keeper_task {
-    const char *identity;        /* see identity_read */
+    const char *identity; /* see identity_read */
+    bool identity_is_default;
     const char *passphrase_file; /* or NULL */
     const uint8_t *namespace;
     size_t namespace_len;

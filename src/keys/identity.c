@@ -4,6 +4,7 @@
 #include "keys/identity.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "keys/key_file.h"
 #include "keys/passphrase.h"
 #include "keys/private_key.h"
+#include "keys/public_key.h"
 
 /* The public keys of keys/: their private keys are published with the source. */
 static const char *const published_keys[] = {
@@ -31,6 +33,36 @@ bool identity_is_published(const uint8_t public_key[static KEY_SIZE])
     return false;
 }
 
+/*
+ * Whether a file that is to be an identity holds a public key. 64 bare digits are a seed, but for
+ * those in a file that is named as a public key's is.
+ */
+static bool is_public(const struct key_file *file, const char *path)
+{
+    uint8_t key[KEY_SIZE];
+    char name[NAME_SIZE];
+    enum kith_error error = private_key_parse(key, file->text, file->len, passphrase_refuse, NULL);
+
+    if (error == OK && public_key_is_path(path) &&
+        public_key_parse(key, name, file->text, file->len) == OK)
+        error = ERR_KEY_PUBLIC;
+    crypto_wipe(key, sizeof(key));
+    return error == ERR_KEY_PUBLIC;
+}
+
+/* A public key is no secret: that it is one counts more than that others can read it. */
+static enum kith_error read_key_file(struct key_file *file, const char *path)
+{
+    enum kith_error error = key_file_read(file, path, KEY_FILE_MAX, KEY_FILE_SECRET);
+    enum kith_error again = error;
+
+    if (error == ERR_FILE_EXPOSED || error == ERR_FILE_OWNER)
+        again = key_file_read(file, path, KEY_FILE_MAX, KEY_FILE_PUBLIC);
+    if (again == OK && is_public(file, path))
+        return ERR_KEY_PUBLIC;
+    return error;
+}
+
 enum kith_error identity_read(struct identity *identity, const char *path,
                               const char *passphrase_file)
 {
@@ -40,7 +72,7 @@ enum kith_error identity_read(struct identity *identity, const char *path,
     int saved;
 
     memset(identity, 0, sizeof(*identity));
-    error = key_file_read(&file, path, KEY_FILE_MAX, KEY_FILE_SECRET);
+    error = read_key_file(&file, path);
     saved = errno;
     if (error == OK) {
         identity->group_readable = file.group_readable;
@@ -59,11 +91,34 @@ enum kith_error identity_read(struct identity *identity, const char *path,
     return error;
 }
 
-void identity_complain(enum kith_error error, const char *path, int system_errno)
+/* What to do about the identity at path: how to make one, or where it is. */
+static const char *advice(char out[static FILE_PATH_SIZE + 64], enum kith_error error,
+                          const char *path, bool is_default)
+{
+    bool may_be_made = !public_key_is_path(path) && key_file_descriptor(path) < 0;
+
+    if (error == ERR_KEY_PUBLIC && public_key_is_path(path))
+        (void)snprintf(out, FILE_PATH_SIZE + 64, "the private key should be beside it: %.*s",
+                       (int)strlen(path) - 4, path);
+    else if (error == ERR_FILE_MISSING && is_default)
+        return "make one with: kith keygen";
+    else if (error == ERR_FILE_MISSING && may_be_made)
+        (void)snprintf(out, FILE_PATH_SIZE + 64, "make one with: kith keygen %s", path);
+    else
+        return error_hint(error);
+    return out;
+}
+
+void identity_complain(enum kith_error error, const char *path, bool is_default, int system_errno)
 {
     const char *why = error == ERR_SYSTEM ? strerror(system_errno) : error_text(error);
-    const char *hint = error == ERR_FILE_MISSING ? "make one with: kith keygen" : error_hint(error);
+    char room[FILE_PATH_SIZE + 64];
+    const char *hint = advice(room, error, path, is_default);
 
+    if (path[0] == '\0') {
+        log_event(LOG_ERROR, "identity", NULL, "an empty name", "name a file");
+        return;
+    }
     if (error != ERR_PASSPHRASE_FILE)
         log_event(LOG_ERROR, "identity", path, why, hint);
 }

@@ -26,10 +26,11 @@ must_check enum kith_error identity_read(struct identity *identity, const char *
                                          const char *passphrase_file);
 
 /*
- * Say what went wrong with the identity at path, and what to do; system_errno may be 0. Nothing
+ * Say what went wrong with the identity at path, which may be the default one, and what to do;
+ * system_errno may be 0. Nothing
  * for ERR_PASSPHRASE_FILE, which has been said by who read that file.
  */
-void identity_complain(enum kith_error error, const char *path, int system_errno);
+void identity_complain(enum kith_error error, const char *path, bool is_default, int system_errno);
 
 /* Warn about what identity_read found. */
 void identity_warn(const struct identity *identity, const char *path);

@@ -80,6 +80,8 @@ static enum kith_error check_kind(struct key_file *file, int fd, bool named,
         return ERR_SYSTEM;
     if (named && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)))
         return OK;
+    if (S_ISDIR(status.st_mode))
+        return ERR_FILE_FOLDER;
     if (!S_ISREG(status.st_mode))
         return ERR_FILE_KIND;
     file->group_writable = secrecy == KEY_FILE_TRUSTED && (status.st_mode & S_IWGRP) != 0;

@@ -179,3 +179,11 @@ int passphrase_ask(char *out, int size, void *source)
     from->error = ERR_PASSPHRASE_FILE;
     return from_file(out, size, from->file);
 }
+
+int passphrase_refuse(char *out, int size, void *nothing)
+{
+    (void)out;
+    (void)size;
+    (void)nothing;
+    return -1;
+}

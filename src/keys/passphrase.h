@@ -21,4 +21,7 @@ struct passphrase_source {
  */
 int passphrase_ask(char *out, int size, void *source);
 
+/* The same for who only looks at what a key is: always -1. */
+int passphrase_refuse(char *out, int size, void *nothing);
+
 #endif

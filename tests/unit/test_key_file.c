@@ -99,7 +99,7 @@ static void test_kinds(void)
     expect(ERR_FILE_EMPTY, in_folder("nothing"), KEY_FILE_PUBLIC, "an empty file");
     expect(ERR_FILE_MISSING, in_folder("absent"), KEY_FILE_PUBLIC, "a missing file");
     expect(ERR_FILE_MISSING, in_folder("plain/below"), KEY_FILE_PUBLIC, "below a file");
-    expect(ERR_FILE_KIND, folder, KEY_FILE_PUBLIC, "a folder");
+    expect(ERR_FILE_FOLDER, folder, KEY_FILE_PUBLIC, "a folder");
     expect(ERR_FILE_KIND, "/dev/null", KEY_FILE_PUBLIC, "a device");
     CHECK(mkfifo(in_folder("fifo"), 0600) == 0, "made a FIFO");
     expect(ERR_FILE_KIND, in_folder("fifo"), KEY_FILE_SECRET, "a FIFO that nobody writes to");
