@@ -182,4 +182,4 @@ distclean: clean
 	rm -rf config.mk dist
 	@[ ! -L configure ] || rm -f $(SOURCES)
 
--include $(wildcard $(B)/*.d $(B)/tests/unit/*.d $(B)/tests/fuzz/*.d)
+-include $(wildcard $(B)/*/*.d $(B)/tests/unit/*.d $(B)/tests/fuzz/*.d)

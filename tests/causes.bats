@@ -149,3 +149,24 @@ time.sleep(600)' "$tools" "$1" >held 3>&- &
     ! hold_one "$near" 2>/dev/null || fail "a second one is let in"
     says forward.err 'bob.*too many connections of this peer: 1 at once.*--max-per-peer'
 }
+
+@test "a channel that ends before anything came: the target there may be down" {
+    start_serve 127.0.0.1:1
+    refused 8 'cut short before anything came; .*what it serves may be down' -- dial </dev/null
+}
+
+@test "where nobody listens it is asked whether kith runs there; a target is none of kith" {
+    refused 4 'Connection refused; does kith listen or serve run there' -- \
+        as alice check bob@127.0.0.1:1
+    refused 4 'Connection refused; does kith' -- as alice dial bob@localhost:1
+    start_serve 1
+    dial </dev/null 2>/dev/null || true
+    says serve.err 'cannot reach the target .*: Connection refused$'
+}
+
+@test "serve says at start what it carries, and how many may call" {
+    start_serve 127.0.0.1:80
+    says serve.err "$address: each caller is joined to 127\\.0\\.0\\.1:80; 2 peers may call$"
+    start_serve -p alice --exec cat
+    says serve.err "$address: each caller is joined to a program: cat; 1 peer may call$"
+}

@@ -84,6 +84,8 @@ static const struct entry entries[ERR_COUNT] = {
 
     [ERR_RESOLVE] = {EXIT_ADDRESS, "cannot be resolved", NULL},
     [ERR_CONNECT] = {EXIT_ADDRESS, "cannot be reached", NULL},
+    [ERR_CONNECT_REFUSED] = {EXIT_ADDRESS, "cannot be reached",
+                             "does kith listen or serve run there, at that port?"},
     [ERR_BIND] = {EXIT_ADDRESS, "cannot listen there", NULL},
 
     [ERR_FRAME_EMPTY] = {EXIT_HANDSHAKE, "an empty frame: not our protocol", NULL},
@@ -141,6 +143,9 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_EARLY_RECEIPT] = {EXIT_STREAM, "the peer confirmed what it cannot have", NULL},
     [ERR_CUT_DATA] = {EXIT_STREAM, "cut short: what arrived is not all",
                       CUT_HINT "; what is here is a part, so have it sent again"},
+    [ERR_CUT_NOTHING] = {EXIT_STREAM, "cut short before anything came",
+                         "the other side ended it: what it serves may be down, and what it said "
+                         "there tells; nothing of ours is confirmed"},
     [ERR_CUT_RECEIPT] = {EXIT_STREAM,
                          "cut short: all of the peer's data arrived, but it did not confirm ours",
                          CUT_HINT "; part of ours may be missing there, so send it again"},
@@ -168,5 +173,6 @@ enum exit_status error_exit_status(enum kith_error error)
 bool error_is_system(enum kith_error error)
 {
     return error == ERR_SYSTEM || error == ERR_STDIN || error == ERR_STDOUT ||
-           error == ERR_CUT_DATA || error == ERR_CUT_RECEIPT || error == ERR_CUT_OUR_RECEIPT;
+           error == ERR_CUT_DATA || error == ERR_CUT_NOTHING || error == ERR_CUT_RECEIPT ||
+           error == ERR_CUT_OUR_RECEIPT;
 }

@@ -80,6 +80,7 @@ enum kith_error {
     /* addresses */
     ERR_RESOLVE,
     ERR_CONNECT,
+    ERR_CONNECT_REFUSED, /* nobody listens there */
     ERR_BIND,
 
     /* the handshake, in the order of its checks */
@@ -121,6 +122,7 @@ enum kith_error {
     ERR_AFTER_RECEIPT,
     ERR_EARLY_RECEIPT,   /* a receipt for an end that was not sent */
     ERR_CUT_DATA,        /* closed before the peer's end had come */
+    ERR_CUT_NOTHING,     /* and nothing at all of its data had */
     ERR_CUT_RECEIPT,     /* its end had come, but not its word that ours arrived */
     ERR_CUT_OUR_RECEIPT, /* it did not wait for our word that its data arrived */
     ERR_CUT_AT_END,      /* this daemon had to end before its channel did */

@@ -139,9 +139,11 @@ static size_t frame_size(struct greeting *greeting)
 /* A connection that failed: before anything was said, it may never have been made (net/net.h). */
 static enum greeting_state fail_connection(struct greeting *greeting, int system_errno)
 {
-    bool unreached = system_errno == ECONNREFUSED || system_errno == ETIMEDOUT ||
-                     system_errno == EHOSTUNREACH || system_errno == ENETUNREACH;
+    bool unreached =
+        system_errno == ETIMEDOUT || system_errno == EHOSTUNREACH || system_errno == ENETUNREACH;
 
+    if (system_errno == ECONNREFUSED)
+        return fail(greeting, ERR_CONNECT_REFUSED);
     return fail(greeting, unreached ? ERR_CONNECT : ERR_HANDSHAKE_CUT);
 }
 

@@ -159,13 +159,15 @@ static void list_kinds(char *out, size_t size, const struct refusals *refusals)
 /* Put it into words, and begin anew. Of a kind that goes on coming none is shown meanwhile. */
 static void take_sum(char *why, size_t size, struct refusals *refusals, int64_t now_ms)
 {
-    char kinds[768];
+    char kinds[768], sources[64] = "local programs"; /* at a UNIX socket: they have no address */
 
     list_kinds(kinds, sizeof(kinds), refusals);
-    (void)snprintf(why, size, "%zu more refused in %.1f s, from %s%zu address%s: %s",
-                   refusals->counted, (double)(now_ms - refusals->since_ms) / 1e3,
-                   refusals->source_count == SOURCES_TOLD ? "at least " : "",
-                   refusals->source_count, refusals->source_count == 1 ? "" : "es", kinds);
+    if (refusals->source_count > 0)
+        (void)snprintf(sources, sizeof(sources), "%s%zu address%s",
+                       refusals->source_count == SOURCES_TOLD ? "at least " : "",
+                       refusals->source_count, refusals->source_count == 1 ? "" : "es");
+    (void)snprintf(why, size, "%zu more refused in %.1f s, from %s: %s", refusals->counted,
+                   (double)(now_ms - refusals->since_ms) / 1e3, sources, kinds);
     for (size_t kind = 0; kind < ERR_COUNT; kind++) {
         if (refusals->kinds[kind].counted > 0)
             refusals->kinds[kind].since_ms = now_ms;

@@ -24,8 +24,8 @@
  */
 static bool may_pass(enum kith_error error)
 {
-    return error == ERR_CONNECT || error == ERR_RESOLVE || error == ERR_HANDSHAKE_CUT ||
-           error == ERR_HANDSHAKE_TIMEOUT;
+    return error == ERR_CONNECT || error == ERR_CONNECT_REFUSED || error == ERR_RESOLVE ||
+           error == ERR_HANDSHAKE_CUT || error == ERR_HANDSHAKE_TIMEOUT;
 }
 
 static void wait_ms(int64_t ms)

@@ -90,6 +90,7 @@ enum kith_error command_listen(const struct options *options)
     if (error == OK)
         error = setup_listen(&setup, "listen", &address, NET_EVERYWHERE, &listeners);
     if (error == OK) {
+        log_event(LOG_SUMMARY, "listen", listeners.text, "waiting for a call", NULL);
         setup_announce(&setup, "listen", &listeners, &address, "dial");
         ends = pipe_open(options, false);
         error = take_one(&setup, &listeners, &chosen, &guest);

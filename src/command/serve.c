@@ -148,7 +148,7 @@ static enum kith_error connect_target(const struct serve *serve, int *fd,
         memcpy(target.host, "127.0.0.1", sizeof("127.0.0.1"));
     address_format(tried, &target);
     error = net_connect(&target, &net, deadline_ms, fd, &reached, reason);
-    if (any && error == ERR_CONNECT) {
+    if (any && (error == ERR_CONNECT || error == ERR_CONNECT_REFUSED)) {
         memcpy(target.host, "::1", sizeof("::1"));
         if (net_connect(&target, &net, deadline_ms, fd, &reached, &other_reason) == OK)
             error = OK;
@@ -305,6 +305,13 @@ static void announce(struct daemon *daemon)
     struct serve *serve = daemon->hooks->context;
     unsigned long port = strtoul(serve->target.port, NULL, 10);
     char words[32] = "dial";
+    bool program = serve->setup.options->program != NULL;
+    char line[ADDRESS_TEXT_SIZE + 96];
+
+    (void)snprintf(line, sizeof(line), "each caller is joined to %s%.300s; %zu peer%s may call",
+                   program ? "a program: " : "", serve->target_text, serve->chosen.count,
+                   serve->chosen.count == 1 ? "" : "s");
+    log_event(LOG_NOTE, "serve", daemon->listeners.text, line, NULL);
 
     if (serve->setup.options->program == NULL && serve->target.path[0] == '\0')
         (void)snprintf(words, sizeof(words), "forward %lu", port < 1024 ? 0 : port);

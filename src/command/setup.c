@@ -363,7 +363,6 @@ void setup_announce(const struct setup *setup, const char *what,
     struct address address = *asked;
     const char *port = strrchr(listeners->text, ':');
 
-    log_event(LOG_SUMMARY, what, listeners->text, "waiting for calls", NULL);
     if (isatty(STDERR_FILENO) != 1)
         return;
     take_source(&address, setup->options->source);

@@ -87,7 +87,7 @@ must_check enum kith_error setup_parse_address(struct address *address, const ch
                                                const char *text, enum address_form form);
 
 /*
- * Say that we listen; and on a terminal the line that a peer types to call us: kith, these words
+ * On a terminal, show the line that a peer types to call us: kith, these words
  * (dial, say), and who and where we are.
  */
 void setup_announce(const struct setup *setup, const char *what,

@@ -28,6 +28,7 @@ struct race {
     bool alone;                           /* there is one address only */
     struct pollfd attempts[ATTEMPTS_MAX]; /* under way */
     nfds_t count;
+    bool refused;    /* by who is there: nobody listens */
     const char *why; /* the attempt that failed last did */
 };
 
@@ -76,14 +77,18 @@ static int start_attempt(struct race *race, const struct addrinfo *to)
 
     if (fd < 0) {
         race->why = strerror(errno);
+        race->refused = false;
         return -1;
     }
     if (race->alone && options->first_with_syn)
         send_with_syn(fd);
     if (options->source != NULL)
         why = bind_source(fd, to, race);
-    if (why == NULL && connect(fd, to->ai_addr, to->ai_addrlen) != 0 && errno != EINPROGRESS)
+    race->refused = false;
+    if (why == NULL && connect(fd, to->ai_addr, to->ai_addrlen) != 0 && errno != EINPROGRESS) {
+        race->refused = errno == ECONNREFUSED;
         why = net_reason(errno, to->ai_addr);
+    }
     if (why == NULL)
         return fd;
     race->why = why;
@@ -126,6 +131,7 @@ static int collect(struct race *race, bool *failed)
         if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &result, &len) == 0 && result == 0)
             return fd;
         race->why = strerror(result);
+        race->refused = result == ECONNREFUSED;
         *failed = true;
         (void)close(fd);
     }
@@ -229,7 +235,9 @@ enum kith_error net_connect(const struct address *address, const struct net_opti
     if (*fd < 0) {
         peer->len = 0;
         *why = race.why;
-        return error == OK ? ERR_CONNECT : error;
+        if (error == OK)
+            error = race.refused ? ERR_CONNECT_REFUSED : ERR_CONNECT;
+        return error;
     }
     if (!race.alone) {
         peer->len = sizeof(peer->address);

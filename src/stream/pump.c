@@ -418,6 +418,8 @@ enum kith_error pump_run(struct pump *pump)
         if (is_cut(error)) {
             error = receiver_cut(&run.receiver);
             pump->system_errno = run.receiver.closed_errno;
+            if (error == ERR_CUT_DATA && run.receiver.total == 0 && !pump->undelivered)
+                error = ERR_CUT_NOTHING;
         }
     }
     pump->sent = run.sender.total;

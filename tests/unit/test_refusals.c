@@ -3,9 +3,12 @@
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "calls/refusals.h"
 #include "calls/source.h"
 #include "tap.h"
@@ -96,11 +99,45 @@ static void test_source_of(void)
     CHECK(source_of(&nowhere) == 0, "no address is no source");
 }
 
+/* Six of them from where there are no addresses; what is said in the end, into out. */
+static void sum_up(char *out, size_t size)
+{
+    struct net_peer local = {.text = "a local socket"};
+    FILE *said = tmpfile();
+    int before = dup(STDERR_FILENO);
+
+    out[0] = '\0';
+    if (said == NULL || dup2(fileno(said), STDERR_FILENO) < 0)
+        return;
+    log_configure(LOG_NOTE, false);
+    refusals_init(&refusals, "forward", "./socket", NULL);
+    for (size_t i = 0; i < REFUSALS_SHOWN + 1; i++)
+        refusals_add_unheard(&refusals, &local, ERR_NO_PLACE, "1 at once");
+    refusals_sum_up(&refusals, true);
+    (void)dup2(before, STDERR_FILENO);
+    (void)close(before);
+    rewind(said);
+    while (fgets(out, (int)size, said) != NULL)
+        continue;
+    (void)fclose(said);
+}
+
+static void test_local(void)
+{
+    char line[512];
+
+    sum_up(line, sizeof line);
+    CHECK(strstr(line, "1 more refused in ") != NULL &&
+              strstr(line, "from local programs: ") != NULL,
+          "callers without an address are local programs: %s", line);
+}
+
 int main(void)
 {
     test_few();
     test_slow();
     test_sources();
     test_source_of();
+    test_local();
     return tap_done();
 }
