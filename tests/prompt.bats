@@ -33,6 +33,16 @@ prompt() {
     [[ $stderr == *'our own key'* ]]
 }
 
+@test "what is typed is not shown either when a signal stopped it that cannot be held" {
+    run -0 --separate-stderr prompt halt "$KITH" pubkey locked
+    [ "$output" = "$(cut -d ' ' -f 1 key.pub)" ]
+    [[ $stderr != *ses* ]]
+    own=$(cut -d ' ' -f 1 key.pub)
+    run --separate-stderr prompt halt "$KITH" dial -i locked "$own@127.0.0.1:1"
+    [[ $stderr == *'our own key'* ]]
+    [[ $stderr != *ses* ]]
+}
+
 @test "Ctrl-D is the end, and is called so" {
     prompt end "$KITH" pubkey locked
     prompt end "$KITH" dial -i locked "$nobody@127.0.0.1:1"

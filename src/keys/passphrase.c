@@ -21,9 +21,12 @@
 
 #define SHOWN_SIZE 1024 /* of what the passphrase is for */
 
-/* What ends or stops us; SIGIO, the keeper's way to learn that its parent is gone
- * (helpers/keeper.c). */
-static const int held_signals[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGTSTP, SIGIO};
+/*
+ * What ends or stops us; SIGIO, the keeper's way to learn that its parent is gone
+ * (helpers/keeper.c); and SIGCONT, since what stopped us may have been nothing that can be held,
+ * and whoever had the terminal meanwhile has set it up for himself.
+ */
+static const int held_signals[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGTSTP, SIGIO, SIGCONT};
 #define HELD (sizeof(held_signals) / sizeof(held_signals[0]))
 
 /* What the handler needs, which is all there before it can be called. */
@@ -108,8 +111,10 @@ static int read_line(char *out, int size, enum kith_error *error)
 
         if (poll(&ready, 1, -1) >= 0)
             n = read(asking.fd, &c, 1);
-        if (n < 0 && errno == EINTR)
+        if (n < 0 && errno == EINTR) {
+            len = 0; /* it was asked again, mostly */
             continue;
+        }
         *error = n <= 0 ? ERR_PASSPHRASE_ENDED : ERR_PASSPHRASE_LONG;
         if (n <= 0)
             return -1;

@@ -116,6 +116,26 @@ def stop(terminal):
     check(terminal.echoes(), "the terminal has its echo")
 
 
+def halt(terminal):
+    """SIGSTOP cannot be held: who had the terminal meanwhile set it up, and it is to be asked anew."""
+    usual = termios.tcgetattr(terminal.side)
+    usual[3] |= termios.ECHO
+    for count, number in enumerate((signal.SIGSTOP, signal.SIGTTIN, signal.SIGTTOU), 1):
+        terminal.prompts(count)
+        terminal.type(b"ses\x04") # which is read, but is no line
+        eventually(lambda: not select.select([terminal.side], [], [], 0)[0], "it has read that")
+        os.killpg(terminal.pid, number)
+        check(os.WIFSTOPPED(terminal.wait(os.WUNTRACED)), f"signal {number} stops it")
+        terminal.front(os.getpgrp())
+        termios.tcsetattr(terminal.side, termios.TCSANOW, usual)
+        terminal.front(terminal.pid)
+        os.killpg(terminal.pid, signal.SIGCONT)
+    terminal.prompts(4)
+    terminal.type(b"sesame\n")
+    check(terminal.wait() == 0, "it has taken the answer")
+    check(terminal.echoes(), "the terminal has its echo")
+
+
 def end(terminal):
     """Ctrl-D is the end, and is called so."""
     terminal.prompts(1)
