@@ -279,6 +279,22 @@ sees_no_end() {
     [ ! -e whole ] || fail "a part was taken for the whole"
 }
 
+@test "one that is not ours to signal gets the end of its input, and is not waited for without end" {
+    [ "$(id -u)" = 0 ] || skip "only root makes a program another user's"
+    launcher=(setpriv --bounding-set=-kill --inh-caps=-kill)
+    # shellcheck disable=SC2016
+    start_waiting 'echo $$ >>pids; exec setpriv --reuid 65534 --clear-groups cat'
+    echo word >&8
+    eventually [ -s alice.out ]
+    has_processes pids 1
+    also_started "${processes[0]}"
+    kill -KILL "$dialer"
+    says serve.err 'cut short'
+    all_gone
+    echo word | dial >alice.out
+    [ "$(cat alice.out)" = word ]
+}
+
 @test "the number of one that has ended is not used for another" {
     can_contain
     [ -w /proc/sys/kernel/ns_last_pid ] || skip "the next number of a process cannot be chosen here"

@@ -265,25 +265,29 @@ static bool await_end(struct program *program, int timeout_ms)
     return program->has_ended;
 }
 
-/* The whole group, which is the process alone as long as it has not made it its own. */
-static void send_signal(pid_t process, int number)
+/*
+ * The whole group, which is the process alone as long as it has not made it its own. False if it is
+ * not ours to signal: it has become another user's, as sudo does.
+ */
+static bool send_signal(pid_t process, int number)
 {
-    if (kill(-process, number) != 0)
-        (void)kill(process, number);
+    return kill(-process, number) == 0 || kill(process, number) == 0 || errno != EPERM;
 }
 
 /*
  * End all of it that is left. Its input is closed last: what reads it would take that for the end
- * of the stream, and act on a part of it as if it were the whole.
+ * of the stream, and act on a part of it as if it were the whole. Who is not ours to signal gets to
+ * know by nothing else, and would be waited for without end.
  */
 static void end_group(struct program *program)
 {
     if (!await_end(program, 0)) {
-        send_signal(program->process, SIGTERM);
+        (void)send_signal(program->process, SIGTERM);
         close_one(&program->out);
         (void)await_end(program, GRACE_MS);
     }
-    send_signal(program->process, SIGKILL);
+    if (!send_signal(program->process, SIGKILL))
+        close_one(&program->in);
     while (!await_end(program, -1))
         continue;
     hear(program);
@@ -322,7 +326,7 @@ void program_abandon(struct connection *connection, void *unused)
 {
     (void)unused;
     if (connection->program > 0)
-        send_signal(connection->program, SIGKILL);
+        (void)send_signal(connection->program, SIGKILL);
 }
 
 /* A visit: report the end of a program that is no descriptor by itself. */
