@@ -8,6 +8,7 @@
 #ifdef __linux__
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/netlink.h>
@@ -324,6 +325,14 @@ static void allow_queue_looks(struct filter *filter)
     allow_if(filter, SYS_ioctl, TESTS(IS(1, FIONREAD)));
 }
 
+/* By what a descriptor signals another process, whichever it is and with whichever signal. */
+static void refuse_owners(struct filter *filter)
+{
+    answer_if(filter, SECCOMP_RET_ERRNO | EPERM, SYS_fcntl, TESTS(IS(1, F_SETOWN)));
+    answer_if(filter, SECCOMP_RET_ERRNO | EPERM, SYS_fcntl, TESTS(IS(1, F_SETOWN_EX)));
+    answer_if(filter, SECCOMP_RET_ERRNO | EPERM, SYS_fcntl, TESTS(IS(1, F_SETSIG)));
+}
+
 static void allow_daemon(struct filter *filter, struct calls *calls,
                          const struct sandbox_needs *needs)
 {
@@ -344,6 +353,7 @@ static void allow_lookup(struct filter *filter, struct calls *calls)
 {
     allow(calls, lookup_calls, COUNT(lookup_calls));
     allow_asking(filter);
+    refuse_owners(filter);
     allow_if(filter, SYS_ioctl, TESTS(IS(1, SIOCGIFINDEX))); /* the zone of an address */
     allow_if(filter, SYS_ioctl, TESTS(IS(1, FIONREAD)));     /* how long an answer is */
     allow_if(filter, SYS_clone, TESTS(WITHOUT(0, NEW_NAMESPACES)));
@@ -362,6 +372,7 @@ static void allow_role(struct filter *filter, struct calls *calls, enum sandbox_
     if (role >= SANDBOX_PIPE) {
         answer_if(filter, SECCOMP_RET_ERRNO | EPERM, SYS_setsockopt,
                   TESTS(IS(1, IPPROTO_TCP), IS(2, TCP_ULP))); /* it becomes one of another kind */
+        refuse_owners(filter);
         allow(calls, pipe_calls, COUNT(pipe_calls));
         allow_isatty(filter);
         allow_queue_looks(filter);

@@ -224,6 +224,8 @@ static void check_everybody(void)
     CHECK(refused(syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0)),
           "no other process's memory is read");
     CHECK(refused(kill(getppid(), 0)), "no other process is signalled");
+    CHECK(refused(fcntl(STDERR_FILENO, F_SETOWN, getppid())), "nor by a descriptor");
+    CHECK(refused(fcntl(STDERR_FILENO, F_SETSIG, SIGKILL)), "nor with another signal");
     CHECK(refused(syscall(SYS_prlimit64, getppid(), RLIMIT_NOFILE, NULL, NULL)),
           "nor its limits touched");
     CHECK(refused(try_open(kept, O_WRONLY)), "no file is written");
