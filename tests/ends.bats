@@ -48,6 +48,10 @@ launcher=()
     end fifo_with_readers
 }
 
+@test "nor does a socket as stdin where another reader is faster" {
+    end socket_with_readers
+}
+
 @test "a socket as stdin and stdout gets the peer's end, and goes on in the other direction" {
     end socket_half_close
 }

@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <sys/stat.h>
 
-#include "base/descriptor.h"
 #include "net/net_socket.h"
 #include "stream/parting.h"
 #include "stream/receiver.h"
@@ -237,7 +236,7 @@ static enum kith_error read_input(struct run *run, short ready)
 {
     struct sender *sender = &run->sender;
 
-    if (ready == POLLHUP && !descriptor_is_socket(sender->in)) {
+    if (ready == POLLHUP && !sender->in_is_socket) {
         sender->in = -1; /* it is empty, too: that is its end, of a terminal as of a pipe */
         return OK;
     }

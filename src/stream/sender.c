@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "base/descriptor.h"
 #include "net/net_socket.h"
 
 #define MESSAGES_MAX 32 /* that one read fills */
@@ -23,7 +24,9 @@ enum kith_error sender_start(struct sender *sender, struct channel *channel, int
     enum kith_error error;
 
     *sender = (struct sender){.channel = channel, .in = in, .net = net, .hold = HOLD_NONE};
-    net_inline_urgent(in); /* if it is a socket */
+    sender->in_is_socket = descriptor_is_socket(in);
+    if (sender->in_is_socket)
+        net_inline_urgent(in);
     error = buffer_make(&sender->sealed, FIRST_FRAME + buffer_size_for(channel_frame_max(channel)));
     sender->sealed.start = sender->sealed.end = FIRST_FRAME;
     return error;
@@ -97,13 +100,29 @@ static enum kith_error seal_all(struct sender *sender, const struct iovec *slots
     return error;
 }
 
+/* A socket's mode is its other users', too, one of whom may have read what there was by now. */
+static ssize_t read_socket(int fd, struct iovec *pieces, int count)
+{
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
+
+    return recvmsg(fd, &message, MSG_DONTWAIT);
+}
+
+static ssize_t read_pieces(struct sender *sender, struct iovec *pieces, int count)
+{
+    if (hold_is_on(&sender->hold))
+        return hold_read(&sender->hold, pieces, count);
+    if (sender->in_is_socket)
+        return read_socket(sender->in, pieces, count);
+    return readv(sender->in, pieces, count);
+}
+
 /* Read once, and seal what came. */
 static enum kith_error read_messages(struct sender *sender)
 {
     struct iovec slots[MESSAGES_MAX];
     int count = lay_out(sender, slots);
-    bool holds = hold_is_on(&sender->hold);
-    ssize_t n = holds ? hold_read(&sender->hold, slots, count) : readv(sender->in, slots, count);
+    ssize_t n = read_pieces(sender, slots, count);
 
     if (n < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? OK : ERR_STDIN;

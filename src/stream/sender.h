@@ -14,7 +14,8 @@
 
 struct sender {
     struct channel *channel;
-    int in;              /* -1 once it has ended */
+    int in; /* -1 once it has ended */
+    bool in_is_socket;
     bool in_never_waits; /* to read it again takes no new poll: a file, or nobody writes any more */
     struct hold hold;    /* of in, if it is to be reset unless all is well */
     int net;
