@@ -53,6 +53,10 @@ prompt() {
     prompt interrupt "$KITH" dial -i locked "$nobody@127.0.0.1:1"
 }
 
+@test "a shell that takes the terminal back before we set it has its echo, too" {
+    prompt interrupt_late "$KITH" dial -i locked "$nobody@127.0.0.1:1"
+}
+
 @test "who asks ends with its parent, and eats nothing that is typed after" {
     prompt orphan "$KITH" dial -i locked "$nobody@127.0.0.1:1"
     prompt orphan "$KITH" serve -i locked -p "$nobody" 127.0.0.1:0 1

@@ -54,13 +54,34 @@ static void begin(void)
     show(": ");
 }
 
-/* In the background the terminal is somebody else's, who has set it up for himself. */
+/* Whether the terminal is still as we have set it up. */
+static bool is_silent(void)
+{
+    struct termios now;
+
+    return tcgetattr(asking.fd, &now) == 0 && now.c_lflag == asking.silent.c_lflag &&
+           now.c_iflag == asking.silent.c_iflag &&
+           memcmp(now.c_cc, asking.silent.c_cc, sizeof(now.c_cc)) == 0;
+}
+
+/*
+ * In the background the terminal is somebody else's, who may have set it up for himself; but not
+ * every shell does, and it may have been faster than we are: to set it then would stop us, but for
+ * the mask.
+ */
 static void finish(void)
 {
-    if (tcgetpgrp(asking.fd) != getpgrp())
-        return;
-    (void)tcsetattr(asking.fd, TCSAFLUSH, &asking.before);
-    show("\n");
+    bool front = tcgetpgrp(asking.fd) == getpgrp();
+    sigset_t only, before;
+
+    (void)sigemptyset(&only);
+    (void)sigaddset(&only, SIGTTOU);
+    (void)pthread_sigmask(SIG_BLOCK, &only, &before);
+    if (front || is_silent())
+        (void)tcsetattr(asking.fd, front ? TCSAFLUSH : TCSANOW, &asking.before);
+    if (front)
+        show("\n");
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static void give_way(int number);

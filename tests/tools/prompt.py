@@ -154,6 +154,17 @@ def interrupt(terminal):
     eventually(terminal.echoes, "the terminal has its echo")
 
 
+def interrupt_late(terminal):
+    """The same where the shell has the terminal back, and has left it as it is."""
+    terminal.prompts(1)
+    (keeper,) = children_of(terminal.pid)
+    terminal.front(os.getpgrp())
+    os.killpg(terminal.pid, signal.SIGINT)
+    check(os.WTERMSIG(terminal.wait()) == signal.SIGINT, "it ends by the signal")
+    eventually(lambda: not os.path.exists(f"/proc/{keeper}"), "the keeper is gone as well")
+    check(terminal.echoes(), "the terminal has its echo")
+
+
 def orphan(terminal):
     """Who asks ends with its parent, and what is typed next is not for it."""
     terminal.prompts(1)
