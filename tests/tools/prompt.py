@@ -16,6 +16,7 @@ import time
 
 LIMIT = float(os.environ.get("KITH_TEST_LIMIT", "30"))
 PROMPT = b"passphrase for"
+LAST = b"(that was all)"
 
 
 def eventually(wanted, what):
@@ -91,7 +92,14 @@ class Terminal:
             return pid != 0
 
         eventually(changed, "the job ends or stops")
+        if not os.WIFSTOPPED(status):
+            self.look_to_the_end()
         return status
+
+    def look_to_the_end(self):
+        """What was shown comes through a while after it was written: what we write now comes last."""
+        os.write(self.side, LAST)
+        eventually(lambda: LAST in self.look(), "all is shown")
 
 
 def check(holds, what):
