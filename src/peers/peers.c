@@ -246,7 +246,7 @@ enum kith_error peers_parse(struct peers *peers, const char *text, size_t len,
 /* ---- A file of keys ---- */
 
 /* Add the key of a line; a comment that can be a name is one. */
-static enum kith_error add_key_line(struct peers *peers, struct text line,
+static enum kith_error add_key_line(struct entries *entries, struct text line,
                                     struct peers_problem *problem)
 {
     struct peer peer = {.expires_ms = UINT64_MAX};
@@ -255,12 +255,13 @@ static enum kith_error add_key_line(struct peers *peers, struct text line,
     if (error == OK && name_problem(line.at, line.len) == NULL)
         memcpy(peer.name, line.at, line.len);
     if (error == OK)
-        error = peers_add_copy(peers, &peer);
-    peer_free(&peer);
+        error = entries_add(entries, &peer, problem->line);
+    if (error != OK)
+        peer_free(&peer);
     return error;
 }
 
-static enum kith_error add_key_lines(struct peers *peers, struct text rest,
+static enum kith_error add_key_lines(struct entries *entries, struct text rest,
                                      struct peers_problem *problem, peers_warning *skipped,
                                      void *context)
 {
@@ -273,7 +274,7 @@ static enum kith_error add_key_lines(struct peers *peers, struct text rest,
         problem->line++;
         if (is_comment(line))
             continue;
-        error = add_key_line(peers, line, problem);
+        error = add_key_line(entries, line, problem);
         if (error == ERR_KEY_TYPE)
             skipped(problem, context);
         else if (error != OK)
@@ -281,7 +282,40 @@ static enum kith_error add_key_lines(struct peers *peers, struct text rest,
         last = error;
     }
     problem->line = 0;
-    return peers->count > 0 ? OK : last;
+    return entries->count > 0 ? OK : last;
+}
+
+/* Sort by key, and of several lines with one key keep the first. */
+static void sort_out(struct entries *entries)
+{
+    struct entry *list = entries->list;
+    size_t kept = 0;
+
+    if (entries->count == 0)
+        return;
+    qsort(list, entries->count, sizeof *list, by_key);
+    for (size_t i = 1; i < entries->count; i++) {
+        if (memcmp(list[kept].peer.key, list[i].peer.key, KEY_SIZE) == 0)
+            peer_free(&list[i].peer);
+        else
+            list[++kept] = list[i];
+    }
+    entries->count = kept + 1;
+}
+
+/* They are sorted at once: put in their places one by one, many would take too long. */
+static enum kith_error read_key_lines(struct peers *peers, struct text text,
+                                      struct peers_problem *problem, peers_warning *skipped,
+                                      void *context)
+{
+    struct entries entries = {0};
+    enum kith_error error = add_key_lines(&entries, text, problem, skipped, context);
+
+    sort_out(&entries);
+    if (error == OK)
+        error = hand_over(peers, &entries);
+    entries_free(&entries);
+    return error;
 }
 
 /* Whether the first line that says something is meant to be PEM. */
@@ -320,7 +354,7 @@ enum kith_error peers_parse_keys(struct peers *peers, const char *text, size_t l
     if (is_pem_file(rest))
         error = add_single_key(peers, text, len);
     else
-        error = add_key_lines(peers, rest, problem, skipped, context);
+        error = read_key_lines(peers, rest, problem, skipped, context);
     if (error != OK)
         peers_free(peers);
     return error;
