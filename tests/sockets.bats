@@ -80,6 +80,20 @@ with socket.socket(socket.AF_UNIX) as server:
     tool sockets untaken_by_near
 }
 
+@test "who has our stdout and closes it unread has not got all, though our stdin is another one" {
+    for kind in unix tcp; do
+        tool sockets unread_stdout "$kind" before
+        tool sockets unread_stdout "$kind" together
+    done
+}
+
+@test "a socket of messages is refused as stdin and stdout" {
+    for kind in SEQPACKET DGRAM; do
+        tool sockets messages stdin "$kind"
+        tool sockets messages stdout "$kind"
+    done
+}
+
 @test "who takes late makes it whole" {
     tool sockets taken_late tcp tcp
 }

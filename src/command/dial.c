@@ -73,10 +73,10 @@ enum kith_error command_dial(const struct options *options)
     setup.calls.confines = options->retry_ms == 0;
     if (error == OK)
         error = setup_choose_callee(&setup, &callee);
-    if (error == OK) {
-        ends = pipe_open(options, true);
+    if (error == OK)
+        error = pipe_open(&ends, options, "dial", true);
+    if (error == OK)
         error = call_with_retries(&call, &setup, &callee);
-    }
     if (error == OK) {
         char who[WHO_TEXT_SIZE];
 

@@ -89,10 +89,11 @@ enum kith_error command_listen(const struct options *options)
         error = setup_choose_peers(&setup, "listen", &chosen);
     if (error == OK)
         error = setup_listen(&setup, "listen", &address, NET_EVERYWHERE, &listeners);
+    if (error == OK)
+        error = pipe_open(&ends, options, "listen", false);
     if (error == OK) {
         log_event(LOG_SUMMARY, "listen", listeners.text, "waiting for a call", NULL);
         setup_announce(&setup, "listen", &listeners, &address, "dial");
-        ends = pipe_open(options, false);
         error = take_one(&setup, &listeners, &chosen, &guest);
     }
     if (error == OK) {

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/log.h"
+#include "net/net_socket.h"
 #include "protocol/channel.h"
 #include "stream/progress.h"
 #include "stream/pump.h"
@@ -106,22 +107,42 @@ static void say_input_awaited(void)
               "a line that is ^D alone ends it");
 }
 
-struct pipe_ends pipe_open(const struct options *options, bool calls)
+/*
+ * A socket of messages loses what is too long for the one who reads there, says nothing of its
+ * end, or has none.
+ */
+static bool carries_messages(int fd)
 {
-    struct pipe_ends ends = {.in = -1, .outlet = outlet_none()};
+    return descriptor_is_socket(fd) && !net_is_stream(fd);
+}
 
-    ends.patience = patience(options, calls);
+static enum kith_error check_kinds(const struct options *options, const char *what)
+{
+    static const char why[] = "it is a socket of messages, not of a stream";
+
+    if (!options->recv_only && carries_messages(STDIN_FILENO))
+        return log_failure(LOG_ERROR, what, "stdin", ERR_STDIN, why, NULL);
+    if (!options->send_only && carries_messages(STDOUT_FILENO))
+        return log_failure(LOG_ERROR, what, "stdout", ERR_STDOUT, why, NULL);
+    return OK;
+}
+
+enum kith_error pipe_open(struct pipe_ends *ends, const struct options *options, const char *what,
+                          bool calls)
+{
+    *ends = (struct pipe_ends){.in = -1, .outlet = outlet_none()};
+    ends->patience = patience(options, calls);
     if (!descriptor_is_terminal(STDIN_FILENO))
         signals_linger_on_hangup();
     if (!options->recv_only) {
         enlarge_pipe(STDIN_FILENO);
-        open_stdin(&ends);
+        open_stdin(ends);
     }
     if (!options->send_only) {
         enlarge_pipe(STDOUT_FILENO);
-        ends.outlet = outlet_stdout();
+        ends->outlet = outlet_stdout();
     }
-    return ends;
+    return check_kinds(options, what);
 }
 
 enum kith_error pipe_run(const struct pipe_ends *ends, const struct options *options,

@@ -22,8 +22,12 @@ struct pipe_ends {
     struct outlet outlet;
 };
 
-/* Open stdin and stdout as the options say, to call or be called; before we are confined. */
-struct pipe_ends pipe_open(const struct options *options, bool calls);
+/*
+ * Open stdin and stdout as the options say, for command what, to call or be called; before we are
+ * confined. ERR_STDIN or ERR_STDOUT, which is logged, for what cannot carry a stream.
+ */
+must_check enum kith_error pipe_open(struct pipe_ends *ends, const struct options *options,
+                                     const char *what, bool calls);
 
 /*
  * Pump until the channel is whole or fails, and say how it went: as of command what, with the

@@ -127,11 +127,26 @@ bool net_peer_is_silent(int fd)
 #endif
 }
 
+bool net_is_stream(int fd)
+{
+    int type = 0;
+    socklen_t len = sizeof(type);
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM;
+}
+
 bool net_has_gone(int fd)
 {
     struct pollfd look = {.fd = fd};
 
     return poll(&look, 1, 0) > 0;
+}
+
+bool net_was_reset(int fd)
+{
+    struct pollfd look = {.fd = fd};
+
+    return poll(&look, 1, 0) > 0 && (look.revents & POLLERR) != 0;
 }
 
 int net_queued(int fd)

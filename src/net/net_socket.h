@@ -41,11 +41,17 @@ void net_tune(int fd);
  */
 bool net_peer_is_silent(int fd);
 
+/* Whether it is a socket that carries bytes, and not messages of which a reader may lose a part. */
+bool net_is_stream(int fd);
+
 /*
  * Whether the other side of a socket has gone altogether: it takes nothing any more, and says
  * nothing beyond what is here.
  */
 bool net_has_gone(int fd);
+
+/* Whether a socket was reset: who was there has not read all that its system had taken. */
+bool net_was_reset(int fd);
 
 /* Bytes that the other side has not taken yet; -1 where that cannot be known. */
 int net_queued(int fd);

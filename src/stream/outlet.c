@@ -106,14 +106,19 @@ int outlet_queued(const struct outlet *outlet)
 
 /*
  * What a socket is given is safe once the other side's system has it, but for our end, which is one
- * more. A socket that is gone, and so fails to be shut down, is no matter then.
+ * more. A socket that is gone, and so fails to be shut down, is no matter then; but one that was
+ * reset before its end had not read all.
  */
 static bool end_socket(struct outlet *outlet)
 {
-    bool there =
-        outlet->others_end ? !net_has_gone(outlet->fd) : shutdown(outlet->fd, SHUT_WR) == 0;
+    bool there;
     int end;
 
+    if (!outlet->told && net_was_reset(outlet->fd)) {
+        errno = EPIPE;
+        return false;
+    }
+    there = outlet->others_end ? !net_has_gone(outlet->fd) : shutdown(outlet->fd, SHUT_WR) == 0;
     outlet->told = outlet->told || there;
     end = outlet->told && !outlet->others_end ? 1 : 0;
     if (net_unacknowledged(outlet->fd) > end) {

@@ -41,6 +41,7 @@ struct run {
     int64_t outlet_broken_ms; /* when to give up on an outlet that nobody reads, or NEVER_MS */
     bool peer_says_no_more;   /* seen while what came before waits for the outlet */
     bool outlet_closed;       /* the socket's other side has gone, and has read all until then */
+    bool input_tells;         /* it is the outlet's socket, and so tells when that one breaks */
     enum kith_error failed; /* the local socket, with failed_errno; its last words are under way */
     int failed_errno;
 };
@@ -66,12 +67,13 @@ static void arm(struct run *run)
     const struct receiver *receiver = &run->receiver;
     const struct outlet *outlet = &receiver->outlet;
     bool blocked = receiver_wants_outlet(receiver);
-    /* An outlet that breaks is noticed even when there is nothing to write. For a socket, its
-     * input side tells while that is read; and nobody need read our stdout once stdin has ended,
-     * unless there is something. */
+    /* An outlet that breaks is noticed even when there is nothing to write. A socket that is
+     * both tells it as the input, while that is read; and nobody need read another kind of stdout
+     * once stdin has ended, unless there is something. */
+    bool of_use =
+        outlet->kind == OUTLET_SOCKET ? sender->in < 0 || !run->input_tells : sender->in >= 0;
     bool watched = !outlet->may_break && run->outlet_broken_ms == NEVER_MS && !run->outlet_closed &&
-                   outlet->kind != OUTLET_GONE &&
-                   (outlet->kind == OUTLET_SOCKET) == (sender->in < 0);
+                   outlet->kind != OUTLET_GONE && of_use;
 
     run->fds[NET] = (struct pollfd){.fd = run->pump->net, .events = net_events(run)};
     run->fds[IN] = (struct pollfd){
@@ -392,6 +394,7 @@ enum kith_error pump_run(struct pump *pump)
         .pump = pump,
         .gate_open = pump->gate == NULL,
         .outlet_broken_ms = NEVER_MS,
+        .input_tells = is_same_file(pump->in, pump->outlet.fd),
         .idle_deadline_ms = clock_deadline_ms(pump->idle_timeout_ms),
     };
     enum kith_error error;

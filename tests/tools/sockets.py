@@ -300,6 +300,50 @@ def untaken_by_target():
     far.stop()
 
 
+def _state(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        return stat.read().rpartition(")")[2].split()[0]
+
+
+def unread_stdout(kind, when):
+    """Who has our stdout, a socket, closes it before it has read anything: never whole, whether
+    that comes before the peer's end, our stdin being another one, or together with it."""
+    ours, its = _socket_pair(kind)
+    listener, address = kith.listen(stdin=subprocess.PIPE)
+    own = subprocess.PIPE if when == "before" else subprocess.DEVNULL
+    dialer = kith.dial(address, stdin=own, stdout=its)
+    its.close()
+    listener.stdin.write(bytes(5000))
+    listener.stdin.flush()
+    select.select([ours], [], [], kith.LIMIT)
+    if when == "together":
+        dialer.send_signal(signal.SIGSTOP)
+        daemons.eventually(lambda: _state(dialer.pid) == "T", "the dialer is stopped")
+    ours.close()
+    listener.stdin.close()
+    dialer.send_signal(signal.SIGCONT)
+    if when == "before":
+        kith.status(listener)
+        dialer.stdin.close()
+    check((kith.status(dialer), kith.status(listener)) == (1, 8), "taken for whole")
+
+
+def messages(which, kind):
+    """A socket of messages as stdin or stdout, which may lose a part of them: refused."""
+    ours, its = socket.socketpair(socket.AF_UNIX, getattr(socket, "SOCK_" + kind))
+    with tempfile.TemporaryFile() as said:
+        for start in (kith.dial, _listen_only):
+            status = kith.status(start(("127.0.0.1", 1), stderr=said, **{which: its}))
+            check(status == 1, "not refused, but", status)
+        text = cuts.contents(said)
+        check(text.count(b": it is a socket of messages, not of a stream") == 2, "it says", text)
+    ours.close()
+
+
+def _listen_only(_, **streams):
+    return kith.start("bob", "listen", "127.0.0.1:0", **streams)
+
+
 def small_buffer(end, polls):
     """A program at a UNIX socket whose send buffer is small says all that it has, whether it polls
     for room or not, and its system has nothing left of it after."""
@@ -449,4 +493,4 @@ if __name__ == "__main__":
     daemons.run_subject([
         target_closes, near_closes, leaves_program, leaves_slow_target, urgent, urgent_stdin,
         slow_stdout, slow_near, last_words, last_words_of_near, untaken_by_target,
-        untaken_by_near, small_buffer, taken_late, broken, cut_between, many_words])
+        untaken_by_near, unread_stdout, messages, small_buffer, taken_late, broken, cut_between, many_words])
