@@ -85,10 +85,29 @@ finish_call() {
     ends "$daemon" 0
 }
 
-@test "LISTEN_FDS of what does not listen is refused" {
-    run -4 --separate-stderr env KITH_DIR=bob timeout "$limit" \
-        python3 "$tools/listen_fds.py" --connected "$KITH" serve 0 --exec cat
-    one_line "$stderr" LISTEN_FDS
+@test "LISTEN_FDS of what does not listen, or for messages, is refused" {
+    for kind in --connected --messages; do
+        run -4 --separate-stderr env KITH_DIR=bob timeout "$limit" \
+            python3 "$tools/listen_fds.py" "$kind" "$KITH" serve 0 --exec cat
+        one_line "$stderr" LISTEN_FDS
+    done
+}
+
+# places: for how many connections the forward has descriptors, by its own word.
+places() {
+    says forward.err 'there are descriptors for [0-9]+ connections only'
+    sed -n 's/.*descriptors for \([0-9]*\) .*/\1/p' forward.err
+    rm forward.err
+}
+
+@test "a UNIX socket of LISTEN_FDS takes as many descriptors as one of our own" {
+    start_serve --exec cat
+    launcher=(sh -c 'ulimit -n 64; exec "$@"' sh)
+    forward_on=$PWD/own start_forward --max-connections 1000
+    own=$(places)
+    launcher+=(python3 "$tools/listen_fds.py" "$PWD/given.socket")
+    forward_on=1 start_forward --max-connections 1000
+    [ "$(places)" = "$own" ]
 }
 
 @test "NOTIFY_SOCKET is told READY, RELOADING and STOPPING" {

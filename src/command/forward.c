@@ -185,12 +185,24 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
     return error;
 }
 
+/* How many descriptors a connection takes: one more at a UNIX socket, ours or passed
+ * (stream/hold.h). */
+static int descriptors_each(const struct net_listeners *listeners)
+{
+    for (size_t i = 0; i < listeners->count; i++) {
+        if (net_is_unix(listeners->fds[i]))
+            return 3;
+    }
+    return 2;
+}
+
 enum kith_error command_forward(const struct options *options)
 {
     static struct forward forward = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    enum kith_error error = prepare(&forward, options);
     const struct daemon_hooks hooks = {
         .what = "forward",
-        .descriptors = strchr(options->arguments[0], '/') != NULL ? 3 : 2, /* see stream/hold.h */
+        .descriptors = descriptors_each(&forward.daemon.listeners),
         .pending = 128,
         .keeper = &forward.setup.keeper,
         .context = &forward,
@@ -201,7 +213,6 @@ enum kith_error command_forward(const struct options *options)
     };
     const struct daemon_terms terms = setup_daemon_terms(options);
     int number = 0;
-    enum kith_error error = prepare(&forward, options);
 
     if (error == OK)
         error = daemon_run(&forward.daemon, &hooks, &terms, &number);

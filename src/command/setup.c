@@ -329,7 +329,7 @@ enum kith_error setup_take_listeners(const char *what, struct net_listeners *lis
 
     if (error == OK)
         return OK;
-    return setup_complain(error, what, "LISTEN_FDS", "not sockets that listen");
+    return setup_complain(error, what, "LISTEN_FDS", "not sockets of a stream that listen");
 }
 
 /* Without a host, --source says which address of ours is meant. */

@@ -19,7 +19,8 @@ static bool listens(int fd)
     int value = 0;
     socklen_t len = sizeof(value);
 
-    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) == 0 && value != 0;
+    return net_is_stream(fd) && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) == 0 &&
+           value != 0;
 }
 
 /* A number of the environment, or 0. */

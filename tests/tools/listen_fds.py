@@ -1,10 +1,10 @@
 """Runs a command as a supervisor that has opened its sockets (sd_listen_fds(3)).
 
-usage: listen_fds.py [--pid PID] [--connected] ADDRESS... COMMAND [ARGUMENT...]
+usage: listen_fds.py [--pid PID] [--connected | --messages] ADDRESS... COMMAND [ARGUMENT...]
 
 Each ADDRESS is HOST:PORT or a path with a slash; the command begins at the first word that is
 neither. Where they are is written to the file "given". --pid says another process in LISTEN_PID;
---connected gives a socket that does not listen."""
+--connected gives a socket that does not listen, --messages one that listens, but for messages."""
 
 import os
 import re
@@ -35,6 +35,11 @@ def main():
         del words[:2]
     if words[0] == "--connected":
         sockets = list(socket.socketpair()[:1])
+        del words[0]
+    if words[0] == "--messages":
+        sockets = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)]
+        sockets[0].bind("messages.socket")
+        sockets[0].listen()
         del words[0]
     while re.fullmatch(r"[0-9.]+:[0-9]+|/.*\.socket", words[0]):
         sockets.append(listening(words.pop(0)))
