@@ -73,3 +73,13 @@ delaying() {
     delaying 20
     tool stall slow_start "$PWD/delaying.so"
 }
+
+@test "a file as stderr that hangs while channels are told of holds up no call" {
+    delaying 0
+    tool stall log_hangs_in_report "$PWD/delaying.so"
+}
+
+@test "a file as stderr that hangs for who takes calls holds up no SIGTERM" {
+    delaying 0
+    tool stall log_hangs_in_refusal "$PWD/delaying.so"
+}

@@ -23,6 +23,7 @@
 #include "system/signals.h"
 
 #define DRAIN_LOOK_MS 20   /* between two looks whether the last channel has ended */
+#define ROWS 16            /* channels that are told of at a time */
 #define LEAVE_MS 1000      /* for those who were sent away to be gone */
 #define NOTIFY_AGAIN_MS 50 /* between two tries to tell a supervisor that takes nothing */
 
@@ -37,26 +38,45 @@ struct loop {
     bool keeper_lost; /* before the end */
 };
 
-void daemon_describe(char out[static DAEMON_WHICH_SIZE], const struct connection *connection,
-                     const char *address)
+static void describe(char out[static DAEMON_WHICH_SIZE], const char *name,
+                     const uint8_t key[static KEY_SIZE], const char *address)
 {
     char who[WHO_TEXT_SIZE];
 
-    who_format(who, connection->name, connection->key);
+    who_format(who, name, key);
     (void)snprintf(out, DAEMON_WHICH_SIZE, "%s at %s", who, address);
 }
 
-static void report_one(struct connection *connection, void *context)
+void daemon_describe(char out[static DAEMON_WHICH_SIZE], const struct connection *connection,
+                     const char *address)
 {
-    const struct daemon *daemon = context;
+    describe(out, connection->name, connection->key, address);
+}
+
+typedef void tell_row(const struct daemon *daemon, const struct registry_row *row);
+
+/* Tell of the channels that are open, a few at a time. */
+static void tell_channels(struct daemon *daemon, bool conclude, tell_row *tell)
+{
+    struct registry_row rows[ROWS];
+    uint64_t after = 0;
+    size_t count;
+
+    while ((count = registry_list(&daemon->registry, after, conclude, rows, ROWS)) > 0) {
+        for (size_t i = 0; i < count; i++)
+            tell(daemon, &rows[i]);
+        after = rows[count - 1].number;
+    }
+}
+
+static void report_one(const struct daemon *daemon, const struct registry_row *row)
+{
     char which[DAEMON_WHICH_SIZE], age[24], sent[24], received[24];
 
-    if (connection->state != CONNECTION_OPEN)
-        return;
-    daemon_describe(which, connection, connection->from.text);
-    (void)snprintf(age, sizeof(age), "%" PRId64, (clock_now_ms() - connection->opened_ms) / 1000);
-    (void)snprintf(sent, sizeof(sent), "%" PRIu64, connection->sent);
-    (void)snprintf(received, sizeof(received), "%" PRIu64, connection->received);
+    describe(which, row->name, row->key, row->address);
+    (void)snprintf(age, sizeof(age), "%" PRId64, (clock_now_ms() - row->opened_ms) / 1000);
+    (void)snprintf(sent, sizeof(sent), "%" PRIu64, row->sent);
+    (void)snprintf(received, sizeof(received), "%" PRIu64, row->received);
     log_fields(LOG_NOTE, daemon->hooks->what, which, "channel", "seconds", age, "sent", sent,
                "received", received, (const char *)NULL);
 }
@@ -67,7 +87,7 @@ static void report(struct daemon *daemon)
     struct registry_totals totals;
     char open[24], pending[24], channels[24], sent[24], received[24], status[128];
 
-    registry_each(&daemon->registry, report_one, daemon);
+    tell_channels(daemon, false, report_one);
     registry_count(&daemon->registry, &totals);
     (void)snprintf(open, sizeof(open), "%zu", totals.count - totals.pending);
     (void)snprintf(pending, sizeof(pending), "%zu", totals.pending);
@@ -128,8 +148,8 @@ static void begin_drain(struct loop *loop, int number)
     loop->ending = number;
     loop->drain_deadline_ms = clock_deadline_ms(daemon->terms->drain_timeout_ms);
     notify("STOPPING=1\nSTATUS=no new calls; waiting for the channels that are open");
-    workers_stop(&daemon->workers);
-    net_listeners_close(&daemon->listeners);
+    if (workers_stop(&daemon->workers))
+        net_listeners_close(&daemon->listeners);
     registry_each(&daemon->registry, send_away, NULL);
     say_drain(daemon);
 }
@@ -308,29 +328,26 @@ static bool was_ended(enum kith_error error)
            error == ERR_PEER_TARGET;
 }
 
-static void summarise(const struct daemon *daemon, const struct connection *connection,
+static void summarise(const struct daemon *daemon, const struct registry_row *row,
                       enum kith_error error)
 {
     char who[WHO_TEXT_SIZE], how[128], sent[24], received[24], seconds[32];
 
-    who_format(who, connection->name, connection->key);
+    who_format(who, row->name, row->key);
     (void)snprintf(how, sizeof(how), "%s%s", was_ended(error) ? "ended: " : "", error_text(error));
-    (void)snprintf(sent, sizeof(sent), "%" PRIu64, connection->sent);
-    (void)snprintf(received, sizeof(received), "%" PRIu64, connection->received);
+    (void)snprintf(sent, sizeof(sent), "%" PRIu64, row->sent);
+    (void)snprintf(received, sizeof(received), "%" PRIu64, row->received);
     (void)snprintf(seconds, sizeof(seconds), "%.3f",
-                   (double)(clock_now_ms() - connection->opened_ms) / 1e3);
+                   (double)(clock_now_ms() - row->opened_ms) / 1e3);
     log_fields(error == OK ? LOG_NOTE : LOG_ERROR, daemon->hooks->what, who, how, "address",
-               connection->from.text, "sent", sent, "received", received, "seconds", seconds,
+               row->address, "sent", sent, "received", received, "seconds", seconds,
                (const char *)NULL);
 }
 
-/* A visit: say of a channel that is cut what its thread will not come to say. */
-static void summarise_cut(struct connection *connection, void *context)
+/* Say of a channel that is cut what its thread will not come to say. */
+static void summarise_cut(const struct daemon *daemon, const struct registry_row *row)
 {
-    if (connection->state != CONNECTION_OPEN || connection->is_concluded)
-        return;
-    connection->is_concluded = true;
-    summarise(context, connection, ERR_CUT_AT_END);
+    summarise(daemon, row, ERR_CUT_AT_END);
 }
 
 /* Not all channels could be waited for. */
@@ -343,7 +360,7 @@ static void cut_channels(const struct loop *loop, size_t count)
     (void)snprintf(why, sizeof(why), "%s: %s cut short",
                    loop->at_once ? "a second signal" : "--drain-timeout is over", channels);
     log_event(LOG_ERROR, daemon->hooks->what, daemon->listeners.text, why, NULL);
-    registry_each(&daemon->registry, summarise_cut, daemon);
+    tell_channels(daemon, true, summarise_cut);
     registry_each(&daemon->registry, program_abandon, NULL);
 }
 
@@ -365,13 +382,12 @@ static bool await_leaving(struct daemon *daemon)
 static enum kith_error finish(struct loop *loop, enum kith_error error)
 {
     struct daemon *daemon = loop->daemon;
-    size_t channels;
+    bool stopped = workers_stop(&daemon->workers);
+    size_t channels = count_channels(daemon);
 
-    workers_stop(&daemon->workers);
-    channels = count_channels(daemon);
     if (channels > 0)
         cut_channels(loop, channels);
-    daemon->is_in_use = channels > 0 || !await_leaving(daemon);
+    daemon->is_in_use = channels > 0 || !await_leaving(daemon) || !stopped;
     refusals_sum_up(&daemon->refusals, true);
     if (loop->keeper_lost)
         return ERR_KEEPER;
@@ -409,7 +425,7 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
     if (error != OK) {
         log_event(LOG_ERROR, hooks->what, daemon->listeners.text, "no thread to be had",
                   strerror(errno));
-        workers_stop(&daemon->workers); /* those that there are look at the listeners */
+        (void)workers_stop(&daemon->workers); /* those that there are look at the listeners */
         return error;
     }
     hooks->announce(daemon);
@@ -436,6 +452,7 @@ static int64_t count_bytes(void *context, uint64_t sent, uint64_t received)
 enum kith_error daemon_pump(struct daemon *daemon, struct connection *connection, struct pump *pump,
                             struct session_keys *keys)
 {
+    struct registry_row row;
     enum kith_error error;
 
     error = channel_start(&pump->channel, keys, daemon->terms->max_message_size);
@@ -448,7 +465,8 @@ enum kith_error daemon_pump(struct daemon *daemon, struct connection *connection
         error = pump_run(pump);
     channel_wipe(&pump->channel);
     (void)count_bytes(connection, pump->sent, pump->received);
+    registry_describe(&row, connection);
     if (registry_conclude(&daemon->registry, connection, &error))
-        summarise(daemon, connection, error);
+        summarise(daemon, &row, error);
     return error;
 }

@@ -170,6 +170,7 @@ static void append(struct registry *registry, struct connection *connection)
     else
         registry->first = connection;
     registry->last = connection;
+    connection->number = ++registry->last_number;
     registry->count++;
     registry->pending++;
 }
@@ -355,6 +356,33 @@ void registry_each(struct registry *registry, registry_visit *visit, void *conte
     for (struct connection *c = registry->first; c != NULL; c = c->next)
         visit(c, context);
     (void)pthread_mutex_unlock(&registry->lock);
+}
+
+void registry_describe(struct registry_row *row, const struct connection *connection)
+{
+    row->number = connection->number;
+    row->opened_ms = connection->opened_ms;
+    row->sent = connection->sent;
+    row->received = connection->received;
+    memcpy(row->key, connection->key, KEY_SIZE);
+    memcpy(row->name, connection->name, NAME_SIZE);
+    memcpy(row->address, connection->from.text, ADDRESS_TEXT_SIZE);
+}
+
+size_t registry_list(struct registry *registry, uint64_t after, bool conclude,
+                     struct registry_row *rows, size_t most)
+{
+    size_t count = 0;
+
+    (void)pthread_mutex_lock(&registry->lock);
+    for (struct connection *c = registry->first; c != NULL && count < most; c = c->next) {
+        if (c->state != CONNECTION_OPEN || c->number <= after || (conclude && c->is_concluded))
+            continue;
+        c->is_concluded = c->is_concluded || conclude;
+        registry_describe(&rows[count++], c);
+    }
+    (void)pthread_mutex_unlock(&registry->lock);
+    return count;
 }
 
 void registry_count(struct registry *registry, struct registry_totals *totals)

@@ -41,7 +41,8 @@ struct connection {
     struct connection *previous;
     struct connection *next;
     void *owner; /* the daemon's own */
-    int fd;      /* accepted; open as long as it is in the registry */
+    uint64_t number;
+    int fd; /* accepted; open as long as it is in the registry */
     struct net_peer from;
     enum connection_state state;
     int channel_fd; /* that faces the network, to shut down; -1 while there is none */
@@ -65,6 +66,7 @@ struct registry {
     struct connection *last;
     size_t count;
     size_t pending;
+    uint64_t last_number;
     int64_t silent_ms; /* after which the only caller of a source may have to give way */
     size_t most;       /* that there were at once since it was empty */
     uint64_t total;    /* ever admitted to a channel */
@@ -138,6 +140,27 @@ void registry_each(struct registry *registry, registry_visit *visit, void *conte
 
 /* End a connection for a reason; only from a visit. */
 void registry_end(struct connection *connection, enum kith_error reason);
+
+/* What is told of a channel. */
+struct registry_row {
+    uint64_t number; /* later connections have larger ones */
+    uint8_t key[KEY_SIZE];
+    char name[NAME_SIZE];
+    char address[ADDRESS_TEXT_SIZE];
+    int64_t opened_ms;
+    uint64_t sent;
+    uint64_t received;
+};
+
+void registry_describe(struct registry_row *row, const struct connection *connection);
+
+/*
+ * Describe the channels that are open and come after this number (0: all), up to so many, in their
+ * order: what is told of them is told without the lock. To conclude them is to leave out whose end
+ * was said, and to have the others' taken for said. How many there are.
+ */
+size_t registry_list(struct registry *registry, uint64_t after, bool conclude,
+                     struct registry_row *rows, size_t most);
 
 /* What there is and has been. */
 struct registry_totals {

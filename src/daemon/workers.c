@@ -21,6 +21,7 @@
 #define PAUSE_MS 50                    /* before the next accept when the system has no room */
 #define PLACE_PAUSE_MS 20 /* when all places are taken by callers who may still prove honest */
 #define QUIET_MS 10000    /* between two complaints about that room */
+#define STOP_MS 1000      /* for who takes calls to see that it is over */
 
 /* Let time pass, unless we are stopped. */
 static void pause_for(const struct workers *workers, int pause_ms)
@@ -230,15 +231,21 @@ enum kith_error workers_start(struct workers *workers)
     return OK;
 }
 
-void workers_stop(struct workers *workers)
+bool workers_stop(struct workers *workers)
 {
+    int64_t deadline_ms = clock_deadline_ms(STOP_MS);
+    bool in_time = true;
+    bool unwatched;
+
     (void)pthread_mutex_lock(&workers->lock);
     if (!workers->stopped) {
         workers->stopped = true;
         (void)close(workers->stop[1]);
         (void)pthread_cond_broadcast(&workers->turn_free);
     }
-    while (workers->turn_taken)
-        (void)pthread_cond_wait(&workers->turn_free, &workers->lock);
+    while (workers->turn_taken && in_time)
+        in_time = clock_await(&workers->turn_free, &workers->lock, deadline_ms);
+    unwatched = !workers->turn_taken;
     (void)pthread_mutex_unlock(&workers->lock);
+    return unwatched;
 }

@@ -52,7 +52,10 @@ must_check enum kith_error workers_prepare(struct workers *workers,
 /* Begin to take calls; the listeners and the registry's limits are set. ERR_SYSTEM, with errno. */
 must_check enum kith_error workers_start(struct workers *workers);
 
-/* Take no more calls. When this returns, nobody looks at the listeners. Fine twice. */
-void workers_stop(struct workers *workers);
+/*
+ * Take no more calls. Fine twice. True if nobody looks at the listeners any longer, as it should
+ * be; who hangs in something is not waited for without end.
+ */
+bool workers_stop(struct workers *workers);
 
 #endif

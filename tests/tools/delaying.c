@@ -1,6 +1,7 @@
 /*
  * Calls that take their time, as a slow disk makes them: execvp, which leaves files that say where
- * it is, and fstat, which never comes back once there is a file "hang".
+ * it is; fstat, which never comes back once there is a file "hang"; and write to stderr, which does
+ * not while there is a file "hang-write".
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -32,4 +33,15 @@ int fstat(int fd, struct stat *status)
         (void)sleep(1000);
     }
     return usual(fd, status);
+}
+
+ssize_t write(int fd, const void *bytes, size_t len)
+{
+    __typeof__(&write) usual = (__typeof__(&write))dlsym(RTLD_NEXT, "write");
+
+    while (fd == STDERR_FILENO && access("hang-write", F_OK) == 0) {
+        mark("writes");
+        (void)sleep(1000);
+    }
+    return usual(fd, bytes, len);
 }

@@ -365,8 +365,53 @@ def second_signal(delaying):
     _ends(server, -signal.SIGTERM, "serve")
 
 
+def _served_with_log(delaying, *options):
+    """A serve with a file as stderr, that hangs once there is a file "hang-write", one who calls
+    there, and a channel that is open."""
+    os.environ["LD_PRELOAD"] = delaying
+    far = daemons.serve(["cat"], *options)
+    del os.environ["LD_PRELOAD"]
+    near = daemons.forward(far)
+    held = daemons.connect(near.address)
+    held.sendall(b"hello")
+    check(daemons.read_exactly(held, 5) == b"hello", "no channel")
+    open("hang-write", "wb").close()
+    return far, near, held
+
+
+def log_hangs_in_report(delaying):
+    """A write to stderr that does not come back, while all channels are told of: calls are
+    served, and a second SIGTERM ends it."""
+    far, near, _ = _served_with_log(delaying)
+    far.signal(signal.SIGUSR1)
+    daemons.eventually(lambda: os.path.exists("writes"), "it hangs")
+    with daemons.connect(near.address) as sock:
+        sock.settimeout(kith.LIMIT / 4)
+        sock.sendall(b"hello")
+        with contextlib.suppress(TimeoutError):
+            check(daemons.read_exactly(sock, 5) == b"hello", "a call is refused")
+            sock = None
+        check(sock is None, "a call is held up")
+    far.signal(signal.SIGTERM)
+    far.signal(signal.SIGTERM)
+    far.ends(-signal.SIGTERM)
+
+
+def log_hangs_in_refusal(delaying):
+    """The same of who takes calls: SIGTERM drains all the same."""
+    far, _, held = _served_with_log(delaying, "--max-connections", "1")
+    refused = daemons.connect(far.address)
+    daemons.eventually(lambda: os.path.exists("writes"), "it hangs")
+    far.signal(signal.SIGTERM)
+    held.shutdown(socket.SHUT_WR)
+    check(daemons.read_to_end(held) == (b"", "end"), "a channel is not waited for")
+    far.ends(0)
+    refused.close()
+
+
 if __name__ == "__main__":
     daemons.run_subject([
         stderr_of_serve, stderr_of_forward, stderr_of_listen, stderr_of_dial, terminal_stopped,
         socket_as_stderr, notify_socket, ready_fd, fifo_as_peers, keeper_stopped,
-        keeper_stopped_listen, slow_start, second_signal])
+        keeper_stopped_listen, slow_start, second_signal,
+        log_hangs_in_report, log_hangs_in_refusal])
