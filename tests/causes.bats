@@ -56,7 +56,8 @@ alice.recv(1)' "$far" >relay 3>&- &
 @test "no process to resolve a name is not said to be memory" {
     [ "$(id -u)" = 0 ] || skip "only root can be a user without other processes"
     ! sanitized || skip "a sanitizer may have a thread of its own"
-    chmod -R a+rX . && chmod 755 "$BATS_TEST_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_RUN_TMPDIR"
+    kith_for_others
+    chmod -R a+rX .
     chmod 600 alice/identity
     chown -R 65531 alice
     local other=(setpriv --reuid 65531 --clear-groups)

@@ -32,6 +32,13 @@ needs_to_see_descriptors() {
     [ "$(id -u)" = 0 ] || skip "only root sees what kith has open"
 }
 
+# kith_for_others: from here on kith is a copy that other users can run, wherever the build is.
+kith_for_others() {
+    install -m 755 "$KITH" kith-of-all
+    KITH=$PWD/kith-of-all
+    chmod 755 "$BATS_TEST_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_RUN_TMPDIR"
+}
+
 # Say why a test fails.
 fail() {
     printf '%s\n' "$@" >&2

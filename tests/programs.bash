@@ -20,7 +20,7 @@ stopped=()  # what teardown asks to end before it kills
 needs() {
     local program
     for program; do
-        command -v "$program" >/dev/null || skip "$program is not installed"
+        command -v "$program" >/dev/null || skip "$program is not installed: .ci/deps all installs it"
     done
 }
 

@@ -335,6 +335,7 @@ calls() {
     starts_or_says serve 127.0.0.1:0 --exec cat
     [ ! -e refusals ] || grep 'no thread to be had.*unavailable' refusals
     [ "$(id -u)" = 0 ] || skip "only root can be another user"
+    kith_for_others
     in_world processes=100
     "${launcher[@]}" "$KITH" --version >/dev/null 2>&1 || skip "that user cannot run kith from here"
     rm -f refusals
