@@ -16,7 +16,6 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
 }
 
 @test "one address has half of the places of listen at most" {
-    known_fault "listen counts no sources; it shares its reception with serve one day"
     tool places one_address_of_listen
 }
 

@@ -1,254 +1,283 @@
 /*
- * Owns the callers that have not proven yet who they are. Must never let them take more than
- * their places, nor keep a known peer out by filling them.
+ * Owns the callers that have not proven yet who they are. Must never let them take more than their
+ * places, nor tell them why they are refused, be it by the time that takes.
  */
 #include "calls/reception.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "calls/replay.h"
+#include "calls/source.h"
 
-#define PLACES 128
-#define SILENT_MS 200 /* within which an honest caller's hello is here: a round trip and more */
-#define HEARD_MS 2000 /* within which its confirmation is; less while such callers are many */
+#define COMPUTED_MAX 4 /* answers and confirmations of one step, about a millisecond */
+#define REFUSAL_MS 50  /* after its hello a caller is hung up on: by then all that is looked at is \
+                        */
+#define PAUSE_MS 20    /* before the next accept when no place or no descriptor is left */
 #define QUIET_MS 10000
-#define PAUSE_MS 20 /* before the next accept when no place or no descriptor is left */
 
-struct reception {
-    const struct net_listeners *listeners;
-    const struct greeting_rules *rules;
-    int64_t timeout_ms;
-    struct refusals *refusals;
-    reception_name *name;
-    void *context;
-    int64_t paused_until_ms; /* no call is accepted before */
-    int64_t quiet_until_ms;  /* no complaint that none can be is made before */
-    size_t count;            /* greetings under way; the oldest first */
-    struct greeting *greetings[PLACES];
-    struct pollfd fds[PLACES + NET_LISTENERS_MAX];
+struct caller {
+    struct place place; /* first: a place is its caller */
+    struct greeting greeting;
+    struct reception *reception;
+    size_t at;        /* in the poll set */
+    int64_t close_ms; /* once it is refused */
 };
 
-/* Take one out, the others keep their order. Its descriptor stays open. */
-static void take_out(struct reception *reception, size_t i)
+static struct caller *caller_of(struct place *place)
 {
-    greeting_wipe(reception->greetings[i]);
-    free(reception->greetings[i]);
-    reception->count--;
-    for (; i < reception->count; i++)
-        reception->greetings[i] = reception->greetings[i + 1];
+    return (struct caller *)(void *)place;
 }
 
-static void turn_away(struct reception *reception, size_t i)
+static void dismiss(struct reception *reception, struct caller *caller)
 {
-    const struct greeting *greeting = reception->greetings[i];
-
-    refusals_add(reception->refusals, greeting,
-                 reception->name(reception->context, greeting->handshake.peer), NULL);
-    (void)close(greeting->fd);
-    take_out(reception, i);
+    places_leave(&reception->places, &caller->place);
+    (void)close(caller->greeting.fd);
+    greeting_wipe(&caller->greeting);
+    free(caller);
 }
 
-/* The oldest of those who have said their hello, or have not; count if there is none. */
-static size_t find_oldest(const struct reception *reception, bool silent)
+static void tell(struct reception *reception, const struct caller *caller)
 {
-    size_t i = 0;
+    const struct greeting *greeting = &caller->greeting;
 
-    while (i < reception->count && (reception->greetings[i]->message == 1) != silent)
-        i++;
-    return i;
+    refusals_add(reception->terms.refusals, greeting,
+                 reception->terms.name(reception->terms.context, greeting->handshake.peer), NULL);
 }
 
-/* Whether it came at least so long ago. */
-static bool has_been_here(const struct reception *reception, size_t i, int64_t ms)
+/* Its handshake has failed: it keeps its place until it is hung up on, or somebody needs that. */
+static void refuse(struct reception *reception, struct caller *caller)
 {
-    return i < reception->count &&
-           reception->greetings[i]->deadline_ms <= clock_deadline_ms(reception->timeout_ms) - ms;
+    bool cut = caller->greeting.error == ERR_HANDSHAKE_CUT;
+
+    tell(reception, caller);
+    greeting_wipe(&caller->greeting);
+    caller->place.state = PLACE_REFUSED;
+    if (cut || caller->close_ms <= clock_now_ms())
+        dismiss(reception, caller);
 }
 
-/* How long who has said its hello keeps its place: not long once they have more than half. */
-static int64_t heard_ms(const struct reception *reception)
+/* It has to give way to another one, or NULL: it is hung up on at the next occasion. */
+static void expel(struct reception *reception, struct place *victim)
 {
-    size_t heard = 0;
+    struct caller *caller;
 
-    for (size_t i = 0; i < reception->count; i++)
-        heard += reception->greetings[i]->message != 1;
-    return heard > PLACES / 2 ? SILENT_MS : HEARD_MS;
-}
-
-/*
- * Make room: the oldest of those who have not said their hello goes, since an honest caller says
- * it at once; if they are new, the oldest who has. False if all of them are too new to be judged.
- */
-static bool evict(struct reception *reception)
-{
-    size_t i = find_oldest(reception, true);
-
-    if (!has_been_here(reception, i, SILENT_MS)) {
-        i = find_oldest(reception, false);
-        if (!has_been_here(reception, i, heard_ms(reception)))
-            return false;
+    if (victim == NULL)
+        return;
+    caller = caller_of(victim);
+    if (victim->state != PLACE_REFUSED) {
+        caller->greeting.error = ERR_EVICTED;
+        tell(reception, caller);
+        victim->state = PLACE_REFUSED;
     }
-    reception->greetings[i]->error = ERR_EVICTED;
-    turn_away(reception, i);
-    return true;
+    caller->close_ms = 0;
 }
 
-static enum kith_error welcome(struct reception *reception, int fd, const struct net_peer *from)
+/* The same, and its place is free at once: not while callers are walked through. */
+static void evict(struct reception *reception, struct place *victim)
 {
-    struct greeting *greeting = malloc(sizeof(*greeting));
-
-    if (greeting == NULL) {
-        (void)close(fd);
-        return ERR_MEMORY;
-    }
-    greeting_listen(greeting, reception->rules, fd, from, clock_deadline_ms(reception->timeout_ms));
-    reception->greetings[reception->count++] = greeting;
-    return OK;
+    expel(reception, victim);
+    if (victim != NULL)
+        dismiss(reception, caller_of(victim));
 }
 
-/*
- * A call may be there, and cannot be taken. Time has to pass, lest we try without end; where it
- * changes nothing, the wait is over.
- */
-static enum kith_error lack_call(struct reception *reception, int problem)
+/* Its hello is good, for once: a stranger may have recorded it. */
+static enum kith_error heard(void *context, const uint8_t signer[static KEY_SIZE],
+                             const uint8_t hello_digest[static HASH_SIZE])
 {
-    if (problem == ENOSYS || problem == EBADF || problem == ENOTSOCK || problem == EINVAL)
-        return ERR_SYSTEM;
-    if (reception->count > 0 &&
-        (problem == EMFILE || problem == ENFILE || problem == ENOBUFS || problem == ENOMEM))
-        (void)evict(reception);
-    if (clock_now_ms() >= reception->quiet_until_ms) {
-        reception->quiet_until_ms = clock_deadline_ms(QUIET_MS);
-        log_event(LOG_NOTE, "listen", reception->listeners->text, "cannot accept",
-                  strerror(problem));
-    }
-    reception->paused_until_ms = clock_deadline_ms(PAUSE_MS);
-    return OK;
-}
+    struct caller *caller = context;
+    struct reception *reception = caller->reception;
+    struct place *victim;
+    enum kith_error error;
 
-/* Accept the calls that wait, but no more at once than there are places. */
-static enum kith_error accept_calls(struct reception *reception, int listener)
-{
-    enum kith_error error = OK;
-
-    for (int i = 0; error == OK && i < PLACES; i++) {
-        struct net_peer from;
-        int fd;
-
-        if (reception->count == PLACES && !evict(reception)) {
-            reception->paused_until_ms = clock_deadline_ms(PAUSE_MS);
-            break; /* the backlog holds them meanwhile */
-        }
-        if (net_accept(listener, &fd, &from)) {
-            error = welcome(reception, fd, &from);
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            break;
-        } else {
-            error = lack_call(reception, errno);
-            break;
-        }
-    }
+    if (!replay_enter(hello_digest))
+        return ERR_REPLAY;
+    error = places_hear(&reception->places, &caller->place, signer, clock_now_ms(), &victim);
+    expel(reception, victim);
     return error;
 }
 
-/* Fill the poll set: greetings first, listeners behind. Returns the time to wait. */
-static int arm(struct reception *reception)
+void reception_begin(struct reception *reception, const struct reception_terms *terms)
 {
-    bool paused = clock_now_ms() < reception->paused_until_ms;
-    int64_t until_ms = refusals_due_ms(reception->refusals);
-
-    if (paused && reception->paused_until_ms < until_ms)
-        until_ms = reception->paused_until_ms;
-    for (size_t i = 0; i < reception->count; i++) {
-        const struct greeting *greeting = reception->greetings[i];
-
-        reception->fds[i] = (struct pollfd){
-            .fd = greeting->fd,
-            .events = greeting->state == GREETING_READS ? POLLIN : POLLOUT,
-        };
-        if (greeting->deadline_ms < until_ms)
-            until_ms = greeting->deadline_ms;
-    }
-    for (size_t i = 0; i < reception->listeners->count; i++) {
-        reception->fds[reception->count + i] = (struct pollfd){
-            .fd = paused ? -1 : reception->listeners->fds[i],
-            .events = POLLIN,
-        };
-    }
-    return clock_poll_timeout(until_ms);
+    *reception = (struct reception){.terms = *terms, .rules = *terms->rules};
+    reception->rules.heard = heard;
+    places_init(&reception->places, terms->places);
 }
 
-/* Let every greeting go on. True when one is done: it is the guest. */
-static bool step_all(struct reception *reception, struct guest *guest)
+size_t reception_count(const struct reception *reception)
 {
-    for (size_t i = reception->count; i-- > 0;) {
-        struct greeting *greeting = reception->greetings[i];
-        enum greeting_state state;
+    return reception->places.count;
+}
 
-        if (reception->fds[i].revents == 0 && clock_now_ms() < greeting->deadline_ms)
-            continue;
-        state = greeting_step(greeting);
-        if (state == GREETING_FAILED)
-            turn_away(reception, i);
-        if (state != GREETING_DONE)
-            continue;
-        guest->fd = greeting->fd;
-        guest->keys = greeting->keys;
-        guest->from = greeting->peer;
-        memcpy(guest->key, greeting->handshake.peer, KEY_SIZE);
-        take_out(reception, i);
-        return true;
+int64_t reception_arm(struct reception *reception, struct poll_set *set)
+{
+    bool paused = clock_now_ms() < reception->paused_until_ms;
+    int64_t until_ms = paused ? reception->paused_until_ms : NEVER_MS;
+
+    for (struct place *place = reception->places.first; place != NULL; place = place->next) {
+        struct caller *caller = caller_of(place);
+        bool refused = place->state == PLACE_REFUSED;
+        int64_t due_ms = refused ? caller->close_ms : caller->greeting.deadline_ms;
+
+        caller->at = poll_set_add(set, refused ? -1 : caller->greeting.fd,
+                                  caller->greeting.state == GREETING_READS ? POLLIN : POLLOUT);
+        if (due_ms < until_ms)
+            until_ms = due_ms;
+    }
+    for (size_t i = 0; i < reception->terms.listeners->count; i++)
+        reception->listener_places[i] =
+            poll_set_add(set, paused ? -1 : reception->terms.listeners->fds[i], POLLIN);
+    return until_ms;
+}
+
+/* Hand it over. */
+static void let_in(struct reception *reception, struct caller *caller, struct guest *guest)
+{
+    guest->fd = caller->greeting.fd;
+    guest->keys = caller->greeting.keys;
+    guest->from = caller->greeting.peer;
+    memcpy(guest->key, caller->greeting.handshake.peer, KEY_SIZE);
+    caller->greeting.fd = -1;
+    dismiss(reception, caller);
+}
+
+/* Let one go on. True if it is the guest; in any other case it may be gone. */
+static bool go_on(struct reception *reception, struct caller *caller, struct guest *guest)
+{
+    unsigned before = caller->greeting.message;
+    enum greeting_state state = greeting_step(&caller->greeting);
+
+    if (before == 1 && (state == GREETING_FAILED || caller->greeting.message != before))
+        caller->close_ms = clock_deadline_ms(REFUSAL_MS);
+    if (state == GREETING_FAILED || caller->greeting.message != before)
+        reception->computed++;
+    if (state == GREETING_FAILED)
+        refuse(reception, caller);
+    if (state != GREETING_DONE)
+        return false;
+    let_in(reception, caller, guest);
+    return true;
+}
+
+/* A call that has come: it has mostly said its hello already. */
+static bool welcome(struct reception *reception, int fd, const struct net_peer *from,
+                    struct guest *guest)
+{
+    struct caller *caller = calloc(1, sizeof(*caller));
+    struct place *victim;
+    enum kith_error error;
+
+    if (caller == NULL) {
+        (void)close(fd);
+        return false;
+    }
+    greeting_listen(&caller->greeting, &reception->rules, fd, from,
+                    clock_deadline_ms(reception->terms.timeout_ms));
+    caller->greeting.caller = caller;
+    caller->reception = reception;
+    caller->at = POLL_SET_NONE;
+    caller->place.source = source_of(from);
+    error = places_enter(&reception->places, &caller->place, clock_now_ms(), &victim);
+    evict(reception, victim);
+    if (error == OK)
+        return go_on(reception, caller, guest);
+    caller->greeting.error = error;
+    tell(reception, caller);
+    (void)close(fd);
+    free(caller);
+    return false;
+}
+
+/*
+ * A call may be there, and cannot be taken. Time has to pass, so that we do not try without end;
+ * where it changes nothing, this is false.
+ */
+static bool lack_call(struct reception *reception, int problem)
+{
+    bool no_room =
+        problem == EMFILE || problem == ENFILE || problem == ENOBUFS || problem == ENOMEM;
+
+    if (problem == ENOSYS || problem == EBADF || problem == ENOTSOCK || problem == EINVAL)
+        return false;
+    if (no_room)
+        evict(reception, places_victim(&reception->places, clock_now_ms()));
+    if (clock_now_ms() >= reception->quiet_until_ms) {
+        reception->quiet_until_ms = clock_deadline_ms(QUIET_MS);
+        log_event(LOG_NOTE, reception->terms.what, reception->terms.listeners->text,
+                  "cannot accept", strerror(problem));
+    }
+    reception->paused_until_ms = clock_deadline_ms(PAUSE_MS);
+    return true;
+}
+
+/* Accept what waits at one listener, as long as there is room for it and time. */
+static enum reception_result accept_calls(struct reception *reception, int listener,
+                                          struct guest *guest)
+{
+    while (reception->computed < COMPUTED_MAX) {
+        struct net_peer from;
+        int fd;
+
+        if (!places_have_room(&reception->places, clock_now_ms())) {
+            reception->paused_until_ms = clock_deadline_ms(PAUSE_MS);
+            break; /* the backlog holds them meanwhile */
+        }
+        if (!net_accept(listener, &fd, &from)) {
+            if (errno == EAGAIN || errno == EWOULDBLOCK || lack_call(reception, errno))
+                break;
+            return RECEPTION_FAILED;
+        }
+        if (welcome(reception, fd, &from, guest))
+            return RECEPTION_GUEST;
+    }
+    return RECEPTION_NOBODY;
+}
+
+/* Let callers go on who can, or whose time is over; the oldest first. */
+static bool step_callers(struct reception *reception, const struct poll_set *set,
+                         struct guest *guest)
+{
+    int64_t now_ms = clock_now_ms();
+    struct place *next;
+
+    for (struct place *place = reception->places.first;
+         place != NULL && reception->computed < COMPUTED_MAX; place = next) {
+        struct caller *caller = caller_of(place);
+
+        next = place->next;
+        if (place->state == PLACE_REFUSED) {
+            if (now_ms >= caller->close_ms)
+                dismiss(reception, caller);
+        } else if (poll_set_is_ready(set, caller->at) || now_ms >= caller->greeting.deadline_ms) {
+            caller->at = POLL_SET_NONE;
+            if (go_on(reception, caller, guest))
+                return true;
+        }
     }
     return false;
 }
 
-/* One round; *found when there is a guest. */
-static enum kith_error attend(struct reception *reception, struct guest *guest, bool *found)
+enum reception_result reception_step(struct reception *reception, const struct poll_set *set,
+                                     struct guest *guest)
 {
-    size_t greeted;
-    enum kith_error error = OK;
-    int timeout = arm(reception);
+    enum reception_result result = RECEPTION_NOBODY;
 
-    greeted = reception->count;
-    if (poll(reception->fds, (nfds_t)(greeted + reception->listeners->count), timeout) < 0)
-        return errno == EINTR ? OK : ERR_SYSTEM;
-    *found = step_all(reception, guest);
-    for (size_t i = 0; !*found && error == OK && i < reception->listeners->count; i++) {
-        if (reception->fds[greeted + i].revents != 0)
-            error = accept_calls(reception, reception->listeners->fds[i]);
+    reception->computed = 0;
+    if (step_callers(reception, set, guest))
+        return RECEPTION_GUEST;
+    for (size_t i = 0; result == RECEPTION_NOBODY && i < reception->terms.listeners->count; i++) {
+        if (poll_set_is_ready(set, reception->listener_places[i]))
+            result = accept_calls(reception, reception->terms.listeners->fds[i], guest);
     }
-    return error;
+    return result;
 }
 
-enum kith_error reception_await(const struct net_listeners *listeners,
-                                const struct greeting_rules *rules, int64_t timeout_ms,
-                                struct refusals *refusals, reception_name *name, void *context,
-                                struct guest *guest)
+void reception_end(struct reception *reception)
 {
-    struct reception reception = {
-        .listeners = listeners,
-        .rules = rules,
-        .timeout_ms = timeout_ms,
-        .refusals = refusals,
-        .name = name,
-        .context = context,
-    };
-    enum kith_error error = OK;
-    bool found = false;
-
-    while (error == OK && !found) {
-        error = attend(&reception, guest, &found);
-        refusals_sum_up(refusals, found);
-    }
-    while (reception.count > 0) {
-        (void)close(reception.greetings[0]->fd);
-        take_out(&reception, 0);
-    }
-    return error;
+    while (reception->places.first != NULL)
+        dismiss(reception, caller_of(reception->places.first));
 }

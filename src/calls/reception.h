@@ -1,15 +1,20 @@
 /*
- * Greeting many callers at once, until one of them has proven to be a known peer.
+ * Callers, from accept until they have proven that they are a known peer, or are turned away. One
+ * thread, no locks; a party of somebody else's poll.
  */
 #ifndef KITH_RECEPTION_H
 #define KITH_RECEPTION_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "calls/greeting.h"
+#include "calls/places.h"
 #include "calls/refusals.h"
 #include "net/net.h"
+#include "net/poll_set.h"
 
 /* A peer that has been let in. */
 struct guest {
@@ -22,15 +27,47 @@ struct guest {
 /* What a peer that claims to call is called, or "". */
 typedef const char *reception_name(void *context, const uint8_t key[static KEY_SIZE]);
 
+struct reception_terms {
+    const char *what; /* the command's name, in logs */
+    const struct net_listeners *listeners;
+    const struct greeting_rules *rules; /* heard and its like are the reception's own */
+    int64_t timeout_ms;                 /* of one handshake */
+    size_t places;             /* for callers at once; an allocation each while it is there */
+    struct refusals *refusals; /* where those are told who are turned away */
+    reception_name *name;
+    void *context;
+};
+
+struct reception {
+    struct reception_terms terms;
+    struct greeting_rules rules;
+    struct places places;
+    size_t listener_places[NET_LISTENERS_MAX]; /* in the poll set */
+    int64_t paused_until_ms;                   /* no call is accepted before */
+    int64_t quiet_until_ms;                    /* no complaint that none can be is made before */
+    unsigned computed;                         /* in this step */
+};
+
+/* Begin; nothing is accepted before the first step. Must not move afterwards. */
+void reception_begin(struct reception *reception, const struct reception_terms *terms);
+
+/* Put listeners and callers into the set. Returns when it wants to be stepped at the latest. */
+int64_t reception_arm(struct reception *reception, struct poll_set *set);
+
+enum reception_result { RECEPTION_NOBODY, RECEPTION_GUEST, RECEPTION_FAILED };
+
 /*
- * Wait for calls until one handshake is done, however long that takes. Who is turned away is
- * logged. Strangers are held to
- * timeout_ms each, to a fixed number at once (the newest take the places of the oldest), and to
- * the memory of a greeting each. OK, or ERR_MEMORY or ERR_SYSTEM with errno.
+ * After poll: go on with all that is ready, for about a millisecond; the rest is for the next
+ * round. RECEPTION_GUEST: *guest has proven who it is; call again at once, there may be more.
+ * RECEPTION_FAILED, with errno: no call can be accepted, ever.
  */
-must_check enum kith_error reception_await(const struct net_listeners *listeners,
-                                           const struct greeting_rules *rules, int64_t timeout_ms,
-                                           struct refusals *refusals, reception_name *name,
-                                           void *context, struct guest *guest);
+enum reception_result reception_step(struct reception *reception, const struct poll_set *set,
+                                     struct guest *guest);
+
+/* How many callers there are. */
+size_t reception_count(const struct reception *reception);
+
+/* Turn all away, without a word in the log. */
+void reception_end(struct reception *reception);
 
 #endif

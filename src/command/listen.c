@@ -16,6 +16,8 @@
 #include "command/setup.h"
 #include "system/notify.h"
 
+#define PLACES 128 /* for callers whose handshake is not done */
+
 static enum kith_error admit(void *context, void *caller, const uint8_t signer[static KEY_SIZE],
                              const struct net_peer *from)
 {
@@ -28,20 +30,35 @@ static enum kith_error admit(void *context, void *caller, const uint8_t signer[s
     return peer_may_call(peer, (const struct sockaddr *)&from->address, clock_wall_ms());
 }
 
-/* A hello is good for one call: a stranger may have recorded it. */
-static enum kith_error heard(void *caller, const uint8_t signer[static KEY_SIZE],
-                             const uint8_t hello_digest[static HASH_SIZE])
-{
-    (void)caller;
-    (void)signer;
-    return replay_enter(hello_digest) ? OK : ERR_REPLAY;
-}
-
 static const char *name_of(void *context, const uint8_t key[static KEY_SIZE])
 {
     const struct peer *peer = peers_find_key(context, key);
 
     return peer != NULL ? peer->name : "";
+}
+
+/* Let the reception go on until it has a guest. */
+static enum kith_error await_guest(struct reception *reception, struct refusals *refusals,
+                                   struct guest *guest)
+{
+    enum reception_result result = RECEPTION_NOBODY;
+    struct poll_set set;
+    bool waited = true;
+
+    if (poll_set_make(&set, PLACES + NET_LISTENERS_MAX) != OK)
+        return ERR_MEMORY;
+    while (waited && result == RECEPTION_NOBODY) {
+        int64_t until_ms = refusals_due_ms(refusals), due_ms;
+
+        poll_set_clear(&set);
+        due_ms = reception_arm(reception, &set);
+        waited = poll_set_wait(&set, due_ms < until_ms ? due_ms : until_ms);
+        if (waited)
+            result = reception_step(reception, &set, guest);
+        refusals_sum_up(refusals, result == RECEPTION_GUEST);
+    }
+    poll_set_free(&set);
+    return result == RECEPTION_GUEST ? OK : ERR_SYSTEM;
 }
 
 /* Wait for the guest on an open listener, which is closed once there is one. */
@@ -51,6 +68,17 @@ static enum kith_error take_one(struct setup *setup, struct net_listeners *liste
     static const struct sandbox_needs nothing;
     static struct refusals refusals;
     const struct options *options = setup->options;
+    const struct reception_terms terms = {
+        .what = "listen",
+        .listeners = listeners,
+        .rules = &setup->rules,
+        .timeout_ms = options->handshake_timeout_ms,
+        .places = PLACES,
+        .refusals = &refusals,
+        .name = name_of,
+        .context = chosen,
+    };
+    struct reception reception;
     enum kith_error error;
     int problem;
 
@@ -59,11 +87,11 @@ static enum kith_error take_one(struct setup *setup, struct net_listeners *liste
     refusals_init(&refusals, "listen", listeners->text, NULL);
     setup->rules.admit = admit;
     setup->rules.admit_context = chosen;
-    setup->rules.heard = heard;
     replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
-    error = reception_await(listeners, &setup->rules, options->handshake_timeout_ms, &refusals,
-                            name_of, chosen, guest);
+    reception_begin(&reception, &terms);
+    error = await_guest(&reception, &refusals, guest);
     problem = errno;
+    reception_end(&reception);
     net_listeners_close(listeners);
     if (error != OK)
         return setup_complain(error, "listen", listeners->text,
