@@ -138,7 +138,7 @@ ready_on() {
         ready_on "$fd" bob serve 127.0.0.1:0 --exec cat
         server=$!
         if [ "$fd" = 2 ]; then
-            read -r -t "$limit" address <ready
+            address=$(bounded grep -m 1 -v '^kith: ' ready) # beside what is logged there
         else
             address=$(bounded cat ready) # to its end
         fi

@@ -14,8 +14,7 @@
 #define SILENT_MS 1000
 #define SILENT_LEAST_MS 200
 #define USUAL 512
-#define LOOKED_AT 64 /* of the oldest, so that a search does not take the square of their number   \
-                      */
+#define LOOKED_AT 64 /* of the oldest: a search is not to take the square of their number */
 
 #define HEARD_MS 5000 /* within which its confirmation is here, that of a busy machine too */
 #define CROWD_MS 2000 /* the same where a source or a key has its share already */

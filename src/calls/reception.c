@@ -15,8 +15,7 @@
 #include "calls/source.h"
 
 #define COMPUTED_MAX 4 /* answers and confirmations of one step, about a millisecond */
-#define REFUSAL_MS 50  /* after its hello a caller is hung up on: by then all that is looked at is \
-                        */
+#define REFUSAL_MS 50  /* after its hello a caller is hung up on: all is looked at by then */
 #define PAUSE_MS 20    /* before the next accept when no place or no descriptor is left */
 #define QUIET_MS 10000
 
