@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -58,13 +57,14 @@ enum kith_error call_peer(struct call *call, const struct call_terms *terms,
     static const struct sandbox_needs nothing;
     int64_t deadline_ms = clock_deadline_ms(terms->timeout_ms);
     enum kith_error error;
+    int fd = -1;
 
     memset(call, 0, sizeof(*call));
-    error = net_connect(&callee->address, terms->net, deadline_ms, &call->fd, &call->reached,
-                        &call->why);
+    error = net_connect(&callee->address, terms->net, deadline_ms, &fd, &call->reached, &call->why);
+    call->transport = transport_socket(fd);
     if (error != OK)
         return error;
-    greeting_dial(&call->greeting, terms->rules, call->fd, &call->reached, callee->key,
+    greeting_dial(&call->greeting, terms->rules, call->transport, &call->reached, callee->key,
                   deadline_ms);
     call->greeting.check_only = check_only;
     if (terms->confines) /* before the first byte from outside, and while that is awaited */
@@ -74,8 +74,6 @@ enum kith_error call_peer(struct call *call, const struct call_terms *terms,
 
 void call_end(struct call *call)
 {
-    if (call->fd >= 0)
-        (void)close(call->fd);
-    call->fd = -1;
+    transport_close(&call->transport);
     greeting_wipe(&call->greeting);
 }

@@ -20,7 +20,7 @@ struct call_terms {
 
 /* A call: how far it came, and why no further. */
 struct call {
-    int fd; /* once connected */
+    struct transport transport; /* once connected */
     struct net_peer reached;
     const char *why; /* the system's reason for an error, or NULL */
     struct greeting greeting;

@@ -1,22 +1,22 @@
 /*
- * Owns the carrying of handshake messages over a socket. Must never read a byte of what follows
+ * Owns the carrying of handshake messages over a transport. Must never read a byte of what follows
  * message 3 (it belongs to the channel), and never say anything after a refusal.
  */
 #include "calls/greeting.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 
 #include "base/clock.h"
 
 static void begin(struct greeting *greeting, const struct greeting_rules *rules,
-                  enum greeting_role role, int fd, const struct net_peer *peer, int64_t deadline_ms)
+                  enum greeting_role role, struct transport transport, const struct net_peer *peer,
+                  int64_t deadline_ms)
 {
     memset(greeting, 0, sizeof(*greeting));
     greeting->rules = rules;
     greeting->role = role;
-    greeting->fd = fd;
+    greeting->transport = transport;
     greeting->peer = *peer;
     greeting->deadline_ms = deadline_ms;
     greeting->message = 1;
@@ -36,10 +36,10 @@ void greeting_wipe(struct greeting *greeting)
     session_keys_wipe(&greeting->keys);
 }
 
-void greeting_listen(struct greeting *greeting, const struct greeting_rules *rules, int fd,
-                     const struct net_peer *from, int64_t deadline_ms)
+void greeting_listen(struct greeting *greeting, const struct greeting_rules *rules,
+                     struct transport transport, const struct net_peer *from, int64_t deadline_ms)
 {
-    begin(greeting, rules, GREETING_LISTENS, fd, from, deadline_ms);
+    begin(greeting, rules, GREETING_LISTENS, transport, from, deadline_ms);
     greeting->state = GREETING_READS;
 }
 
@@ -163,8 +163,8 @@ static enum greeting_state receive(struct greeting *greeting)
             return fail(greeting, greeting->error);
         if (greeting->frame_len >= whole)
             return take_message(greeting, whole);
-        n = recv(greeting->fd, greeting->frame + greeting->frame_len, most - greeting->frame_len,
-                 0);
+        n = transport_read(&greeting->transport, greeting->frame + greeting->frame_len,
+                           most - greeting->frame_len);
         if (n > 0)
             greeting->frame_len += (size_t)n;
         else if (n < 0 && errno == EINTR)
@@ -179,8 +179,8 @@ static enum greeting_state receive(struct greeting *greeting)
 static enum greeting_state transmit(struct greeting *greeting)
 {
     while (greeting->frame_sent < greeting->frame_len) {
-        ssize_t n = send(greeting->fd, greeting->frame + greeting->frame_sent,
-                         greeting->frame_len - greeting->frame_sent, 0);
+        ssize_t n = transport_write(&greeting->transport, greeting->frame + greeting->frame_sent,
+                                    greeting->frame_len - greeting->frame_sent);
 
         if (n >= 0)
             greeting->frame_sent += (size_t)n;
@@ -197,14 +197,14 @@ static enum greeting_state transmit(struct greeting *greeting)
     return greeting->state;
 }
 
-void greeting_dial(struct greeting *greeting, const struct greeting_rules *rules, int fd,
-                   const struct net_peer *to, const uint8_t peer_key[static KEY_SIZE],
-                   int64_t deadline_ms)
+void greeting_dial(struct greeting *greeting, const struct greeting_rules *rules,
+                   struct transport transport, const struct net_peer *to,
+                   const uint8_t peer_key[static KEY_SIZE], int64_t deadline_ms)
 {
     uint8_t ephemeral_secret[KEY_SIZE];
     enum kith_error error;
 
-    begin(greeting, rules, GREETING_DIALS, fd, to, deadline_ms);
+    begin(greeting, rules, GREETING_DIALS, transport, to, deadline_ms);
     error = crypto_random(ephemeral_secret, sizeof(ephemeral_secret));
     if (error == OK)
         error =
@@ -235,13 +235,17 @@ enum greeting_state greeting_step(struct greeting *greeting)
     return greeting->state;
 }
 
+struct pollfd greeting_wait(const struct greeting *greeting)
+{
+    if (greeting->state == GREETING_READS)
+        return (struct pollfd){.fd = greeting->transport.in, .events = POLLIN};
+    return (struct pollfd){.fd = greeting->transport.out, .events = POLLOUT};
+}
+
 enum kith_error greeting_finish(struct greeting *greeting)
 {
     while (greeting_step(greeting) < GREETING_DONE) {
-        struct pollfd wait = {
-            .fd = greeting->fd,
-            .events = greeting->state == GREETING_READS ? POLLIN : POLLOUT,
-        };
+        struct pollfd wait = greeting_wait(greeting);
 
         if (poll(&wait, 1, clock_poll_timeout(greeting->deadline_ms)) < 0 && errno != EINTR)
             (void)fail(greeting, ERR_SYSTEM);

@@ -1,16 +1,18 @@
 /*
- * A handshake over a socket: the messages of protocol/handshake.h carried without blocking, so that
- * many callers can be greeted at once.
+ * A handshake over a transport: the messages of protocol/handshake.h carried without blocking, so
+ * that many callers can be greeted at once.
  */
 #ifndef KITH_GREETING_H
 #define KITH_GREETING_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "net/net.h"
+#include "net/transport.h"
 #include "protocol/handshake.h"
 
 /*
@@ -46,8 +48,8 @@ struct greeting {
     const struct greeting_rules *rules;
     enum greeting_role role;
     enum greeting_state state;
-    enum kith_error error; /* once it has failed */
-    int fd;                /* the caller's to close */
+    enum kith_error error;      /* once it has failed */
+    struct transport transport; /* the caller's to close */
     int64_t deadline_ms;
     struct net_peer peer;
     void *caller; /* whom the greeting is of, for rules->heard */
@@ -66,16 +68,19 @@ struct greeting {
 
 /*
  * Start to call the holder of peer_key, which says message 1 and reads nothing yet, or to hear who
- * calls, over a connected socket. What fails at once is found in state and error.
+ * calls, over a transport. What fails at once is found in state and error.
  */
-void greeting_dial(struct greeting *greeting, const struct greeting_rules *rules, int fd,
-                   const struct net_peer *to, const uint8_t peer_key[static KEY_SIZE],
-                   int64_t deadline_ms);
-void greeting_listen(struct greeting *greeting, const struct greeting_rules *rules, int fd,
-                     const struct net_peer *from, int64_t deadline_ms);
+void greeting_dial(struct greeting *greeting, const struct greeting_rules *rules,
+                   struct transport transport, const struct net_peer *to,
+                   const uint8_t peer_key[static KEY_SIZE], int64_t deadline_ms);
+void greeting_listen(struct greeting *greeting, const struct greeting_rules *rules,
+                     struct transport transport, const struct net_peer *from, int64_t deadline_ms);
 
-/* Go on as far as the socket allows; the deadline is looked at, too. */
+/* Go on as far as the transport allows; the deadline is looked at, too. */
 enum greeting_state greeting_step(struct greeting *greeting);
+
+/* What it waits for next. */
+struct pollfd greeting_wait(const struct greeting *greeting);
 
 /* Go on until it is done or has failed. Returns OK or its error. */
 must_check enum kith_error greeting_finish(struct greeting *greeting);

@@ -35,7 +35,7 @@ static struct caller *caller_of(struct place *place)
 static void dismiss(struct reception *reception, struct caller *caller)
 {
     places_leave(&reception->places, &caller->place);
-    (void)close(caller->greeting.fd);
+    transport_close(&caller->greeting.transport);
     greeting_wipe(&caller->greeting);
     free(caller);
 }
@@ -119,11 +119,11 @@ int64_t reception_arm(struct reception *reception, struct poll_set *set)
 
     for (struct place *place = reception->places.first; place != NULL; place = place->next) {
         struct caller *caller = caller_of(place);
+        struct pollfd wait = greeting_wait(&caller->greeting);
         bool refused = place->state == PLACE_REFUSED;
         int64_t due_ms = refused ? caller->close_ms : caller->greeting.deadline_ms;
 
-        caller->at = poll_set_add(set, refused ? -1 : caller->greeting.fd,
-                                  caller->greeting.state == GREETING_READS ? POLLIN : POLLOUT);
+        caller->at = poll_set_add(set, refused ? -1 : wait.fd, wait.events);
         if (due_ms < until_ms)
             until_ms = due_ms;
     }
@@ -136,11 +136,11 @@ int64_t reception_arm(struct reception *reception, struct poll_set *set)
 /* Hand it over. */
 static void let_in(struct reception *reception, struct caller *caller, struct guest *guest)
 {
-    guest->fd = caller->greeting.fd;
+    guest->transport = caller->greeting.transport;
     guest->keys = caller->greeting.keys;
     guest->from = caller->greeting.peer;
     memcpy(guest->key, caller->greeting.handshake.peer, KEY_SIZE);
-    caller->greeting.fd = -1;
+    caller->greeting.transport = TRANSPORT_NONE;
     dismiss(reception, caller);
 }
 
@@ -174,7 +174,7 @@ static bool welcome(struct reception *reception, int fd, const struct net_peer *
         (void)close(fd);
         return false;
     }
-    greeting_listen(&caller->greeting, &reception->rules, fd, from,
+    greeting_listen(&caller->greeting, &reception->rules, transport_socket(fd), from,
                     clock_deadline_ms(reception->terms.timeout_ms));
     caller->greeting.caller = caller;
     caller->reception = reception;

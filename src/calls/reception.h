@@ -18,7 +18,7 @@
 
 /* A peer that has been let in. */
 struct guest {
-    int fd; /* the caller's to close */
+    struct transport transport; /* the caller's to close */
     uint8_t key[KEY_SIZE];
     struct session_keys keys; /* the caller's to wipe */
     struct net_peer from;

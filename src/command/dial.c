@@ -66,15 +66,15 @@ enum kith_error command_dial(const struct options *options)
 {
     struct setup setup;
     struct callee callee;
-    struct call call = {.fd = -1};
-    struct pipe_ends ends;
+    struct call call = {.transport = TRANSPORT_NONE};
+    struct local_end end;
     enum kith_error error = setup_begin(&setup, options, options->arguments[0]);
 
     setup.calls.confines = options->retry_ms == 0;
     if (error == OK)
         error = setup_choose_callee(&setup, &callee);
     if (error == OK)
-        error = pipe_open(&ends, options, "dial", true);
+        error = pipe_open(&end, options, "dial", true);
     if (error == OK)
         error = call_with_retries(&call, &setup, &callee);
     if (error == OK) {
@@ -88,7 +88,7 @@ enum kith_error command_dial(const struct options *options)
         who_format(who, callee.name, callee.key);
         log_event(LOG_SUMMARY, "dial", who, "connected", NULL);
         notify_ready_fd(options->ready_fd, call.greeting.peer.text, true);
-        error = pipe_run(&ends, options, "dial", call.fd, &call.greeting.keys, who,
+        error = pipe_run(&end, options, "dial", call.transport, &call.greeting.keys, who,
                          &call.greeting.peer);
     }
     call_end(&call);
@@ -117,7 +117,7 @@ enum kith_error command_check(const struct options *options)
 {
     struct setup setup;
     struct callee callee;
-    struct call call = {.fd = -1};
+    struct call call = {.transport = TRANSPORT_NONE};
     enum kith_error error = setup_begin(&setup, options, options->arguments[0]);
 
     setup.calls.confines = true;

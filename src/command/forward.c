@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "calls/call.h"
@@ -46,10 +45,10 @@ static bool is_current(struct forward *forward, const uint8_t key[static KEY_SIZ
  * Call the peer for a connection; what goes wrong is logged. The call itself is over by the end,
  * and does not take memory for as long as the channel is open.
  */
-static enum kith_error call_for(struct forward *forward, struct connection *connection, int *fd,
-                                struct session_keys *keys)
+static enum kith_error call_for(struct forward *forward, struct connection *connection,
+                                struct transport *transport, struct session_keys *keys)
 {
-    struct call call = {.fd = -1};
+    struct call call = {.transport = TRANSPORT_NONE};
     struct callee callee;
     char most[REGISTRY_MOST_SIZE];
     enum kith_error error;
@@ -62,14 +61,14 @@ static enum kith_error call_for(struct forward *forward, struct connection *conn
     }
     error = call_peer(&call, &forward->setup.calls, &callee, false);
     if (error == OK)
-        error =
-            registry_open(&forward->daemon.registry, connection, callee.key, callee.name, call.fd);
+        error = registry_open(&forward->daemon.registry, connection, callee.key, callee.name,
+                              call.transport.out);
     if (error == OK && !is_current(forward, callee.key)) /* a reload did not see this channel */
         error = ERR_REMOVED;
     if (error == OK) {
         *keys = call.greeting.keys;
-        *fd = call.fd;
-        call.fd = -1;
+        *transport = call.transport;
+        call.transport = TRANSPORT_NONE;
     } else {
         if (error == ERR_TOO_MANY) {
             registry_say_most(most, forward->daemon.registry.limits.per_peer);
@@ -85,23 +84,16 @@ static enum kith_error call_for(struct forward *forward, struct connection *conn
 static void run(struct daemon *daemon, struct connection *connection)
 {
     struct forward *forward = daemon->hooks->context;
+    struct local_end end = local_end_socket(connection->fd);
     struct session_keys keys;
-    int fd = -1;
+    struct transport transport;
 
-    net_reset_on_close(connection->fd, true);
-    if (call_for(forward, connection, &fd, &keys) == OK) {
-        struct pump pump = {
-            .net = fd,
-            .in = connection->fd,
-            .in_never_blocks = true,
-            .outlet = outlet_socket(connection->fd),
-            .gate_fd = -1,
-        };
-
-        if (daemon_pump(daemon, connection, &pump, &keys) == OK)
-            net_reset_on_close(connection->fd, false);
+    if (call_for(forward, connection, &transport, &keys) == OK) {
+        (void)daemon_join(daemon, connection, transport, &keys, &end);
         registry_detach(&daemon->registry, connection);
-        (void)close(fd);
+        transport_close(&transport);
+    } else {
+        local_end_finish(&end, false);
     }
 }
 
@@ -212,14 +204,10 @@ enum kith_error command_forward(const struct options *options)
         .reload = reload,
     };
     const struct daemon_terms terms = setup_daemon_terms(options);
-    int number = 0;
 
     if (error == OK)
-        error = daemon_run(&forward.daemon, &hooks, &terms, &number);
-    net_listeners_close(&forward.daemon.listeners);
-    if (error == ERR_SIGNAL)
-        signals_end_by(number);
-    if (!forward.daemon.is_in_use)
+        error = daemon_run(&forward.daemon, &hooks, &terms);
+    if (daemon_end(&forward.daemon, error))
         setup_end(&forward.setup);
     return error;
 }

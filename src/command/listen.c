@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -106,7 +105,7 @@ enum kith_error command_listen(const struct options *options)
     struct net_listeners listeners = {0};
     struct address address;
     struct guest guest;
-    struct pipe_ends ends;
+    struct local_end end;
     enum kith_error error = OK;
 
     error = setup_parse_address(&address, "listen", options->arguments[0], ADDRESS_PORT);
@@ -118,7 +117,7 @@ enum kith_error command_listen(const struct options *options)
     if (error == OK)
         error = setup_listen(&setup, "listen", &address, NET_EVERYWHERE, &listeners);
     if (error == OK)
-        error = pipe_open(&ends, options, "listen", false);
+        error = pipe_open(&end, options, "listen", false);
     if (error == OK) {
         log_event(LOG_SUMMARY, "listen", listeners.text, "waiting for a call", NULL);
         setup_announce(&setup, "listen", &listeners, &address, "dial");
@@ -130,8 +129,8 @@ enum kith_error command_listen(const struct options *options)
         setup_dismiss_keeper(&setup);
         who_format(who, peers_find_key(&chosen, guest.key)->name, guest.key);
         log_event(LOG_SUMMARY, "listen", who, "connected", NULL);
-        error = pipe_run(&ends, options, "listen", guest.fd, &guest.keys, who, &guest.from);
-        (void)close(guest.fd);
+        error = pipe_run(&end, options, "listen", guest.transport, &guest.keys, who, &guest.from);
+        transport_close(&guest.transport);
     }
     peers_free(&chosen);
     setup_end(&setup);

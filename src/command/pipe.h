@@ -9,32 +9,24 @@
 #include "base/error.h"
 #include "command/options.h"
 #include "net/net.h"
+#include "net/transport.h"
 #include "protocol/handshake.h"
-#include "stream/outlet.h"
-#include "stream/pump.h"
-
-/* What a channel is joined to. */
-struct pipe_ends {
-    int in;
-    bool in_never_waits;  /* a file */
-    bool in_never_blocks; /* opened anew */
-    enum pump_patience patience;
-    struct outlet outlet;
-};
+#include "stream/local_end.h"
 
 /*
  * Open stdin and stdout as the options say, for command what, to call or be called; before we are
  * confined. ERR_STDIN or ERR_STDOUT, which is logged, for what cannot carry a stream.
  */
-must_check enum kith_error pipe_open(struct pipe_ends *ends, const struct options *options,
+must_check enum kith_error pipe_open(struct local_end *end, const struct options *options,
                                      const char *what, bool calls);
 
 /*
  * Pump until the channel is whole or fails, and say how it went: as of command what, with the
- * peer as it is shown. The keys are wiped; fd remains the caller's.
+ * peer as it is shown. The keys are wiped; the transport remains the caller's.
  */
-must_check enum kith_error pipe_run(const struct pipe_ends *ends, const struct options *options,
-                                    const char *what, int fd, struct session_keys *keys,
-                                    const char *who, const struct net_peer *peer);
+must_check enum kith_error pipe_run(struct local_end *end, const struct options *options,
+                                    const char *what, struct transport transport,
+                                    struct session_keys *keys, const char *who,
+                                    const struct net_peer *peer);
 
 #endif

@@ -99,7 +99,8 @@ static enum kith_error greet(struct daemon *daemon, struct connection *connectio
     char name[NAME_SIZE];
     enum kith_error error = OK;
 
-    greeting_listen(&greeting, &serve->setup.rules, connection->fd, &connection->from, deadline_ms);
+    greeting_listen(&greeting, &serve->setup.rules, transport_socket(connection->fd),
+                    &connection->from, deadline_ms);
     greeting.caller = connection;
     connection->owner = serve;
     if (serve->setup.options->accept_proxy != NULL &&
@@ -194,14 +195,12 @@ static void join_target(struct serve *serve, struct connection *connection,
                         struct session_keys *keys)
 {
     int fd = reach_target(serve, connection);
-    struct pump pump = {.net = connection->fd, .in = fd, .in_never_blocks = true, .gate_fd = -1};
+    struct local_end end;
 
     if (fd < 0)
         return;
-    net_reset_on_close(fd, true);
-    pump.outlet = outlet_socket(fd);
-    if (daemon_pump(&serve->daemon, connection, &pump, keys) == OK)
-        net_reset_on_close(fd, false);
+    end = local_end_socket(fd);
+    (void)daemon_join(&serve->daemon, connection, transport_socket(connection->fd), keys, &end);
     (void)close(fd);
 }
 
@@ -213,18 +212,11 @@ static void join_program(struct serve *serve, struct connection *connection,
     struct program program;
 
     if (program_start(&program, registry, connection, argv) == OK) {
-        struct pump pump = {
-            .net = connection->fd,
-            .in = program.out,
-            .in_never_blocks = true,
-            .outlet = outlet_program(program.in),
-            .gate = program_result,
-            .gate_context = &program,
-            .gate_fd = program.end_fd,
-        };
+        struct local_end end =
+            local_end_program(program.out, program.in, program.end_fd, program_result, &program);
 
-        (void)daemon_pump(&serve->daemon, connection, &pump, keys);
-        program.in = pump.outlet.fd >= 0 ? pump.outlet.fd : pump.outlet.left_fd;
+        (void)daemon_join(&serve->daemon, connection, transport_socket(connection->fd), keys, &end);
+        program.in = end.outlet.fd;
     } else {
         program.problem = errno;
     }
@@ -361,18 +353,14 @@ enum kith_error command_serve(const struct options *options)
         .reload = reload,
     };
     const struct daemon_terms terms = setup_daemon_terms(options);
-    int number = 0;
     enum kith_error error = prepare(&serve, options);
 
     serve.setup.rules.admit = admit;
     serve.setup.rules.admit_context = &serve;
     serve.setup.rules.heard = heard;
     if (error == OK)
-        error = daemon_run(&serve.daemon, &hooks, &terms, &number);
-    net_listeners_close(&serve.daemon.listeners);
-    if (error == ERR_SIGNAL)
-        signals_end_by(number);
-    if (!serve.daemon.is_in_use) {
+        error = daemon_run(&serve.daemon, &hooks, &terms);
+    if (daemon_end(&serve.daemon, error)) {
         setup_end(&serve.setup);
         peers_free(&serve.chosen);
     }

@@ -331,17 +331,13 @@ static bool was_ended(enum kith_error error)
 static void summarise(const struct daemon *daemon, const struct registry_row *row,
                       enum kith_error error)
 {
-    char who[WHO_TEXT_SIZE], how[128], sent[24], received[24], seconds[32];
+    const struct pump_result moved = {.sent = row->sent, .received = row->received};
+    char who[WHO_TEXT_SIZE], how[128];
 
     who_format(who, row->name, row->key);
     (void)snprintf(how, sizeof(how), "%s%s", was_ended(error) ? "ended: " : "", error_text(error));
-    (void)snprintf(sent, sizeof(sent), "%" PRIu64, row->sent);
-    (void)snprintf(received, sizeof(received), "%" PRIu64, row->received);
-    (void)snprintf(seconds, sizeof(seconds), "%.3f",
-                   (double)(clock_now_ms() - row->opened_ms) / 1e3);
-    log_fields(error == OK ? LOG_NOTE : LOG_ERROR, daemon->hooks->what, who, how, "address",
-               row->address, "sent", sent, "received", received, "seconds", seconds,
-               (const char *)NULL);
+    stream_summarise(error == OK ? LOG_NOTE : LOG_ERROR, daemon->hooks->what, who, how,
+                     row->address, &moved, row->opened_ms * 1000);
 }
 
 /* Say of a channel that is cut what its thread will not come to say. */
@@ -408,7 +404,7 @@ static enum kith_error prepare(struct loop *loop)
 }
 
 enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hooks,
-                           const struct daemon_terms *terms, int *number)
+                           const struct daemon_terms *terms)
 {
     struct loop loop = {.daemon = daemon};
     enum kith_error error;
@@ -436,8 +432,16 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
     if (error != OK)
         (void)log_failure(LOG_ERROR, hooks->what, daemon->listeners.text, error, strerror(errno),
                           NULL);
-    *number = loop.ending;
+    daemon->signal = loop.ending;
     return finish(&loop, error);
+}
+
+bool daemon_end(struct daemon *daemon, enum kith_error error)
+{
+    net_listeners_close(&daemon->listeners);
+    if (error == ERR_SIGNAL)
+        signals_end_by(daemon->signal);
+    return !daemon->is_in_use;
 }
 
 static int64_t count_bytes(void *context, uint64_t sent, uint64_t received)
@@ -449,24 +453,25 @@ static int64_t count_bytes(void *context, uint64_t sent, uint64_t received)
     return NEVER_MS;
 }
 
-enum kith_error daemon_pump(struct daemon *daemon, struct connection *connection, struct pump *pump,
-                            struct session_keys *keys)
+enum kith_error daemon_join(struct daemon *daemon, struct connection *connection,
+                            struct transport transport, struct session_keys *keys,
+                            struct local_end *end)
 {
+    const struct pump_terms terms = {
+        .idle_timeout_ms = daemon->terms->idle_timeout_ms,
+        .progress = count_bytes,
+        .progress_context = connection,
+        .quiet = memory_rest_stack,
+    };
+    struct pump_result result;
     struct registry_row row;
-    enum kith_error error;
+    enum kith_error error =
+        stream_run(transport, keys, daemon->terms->max_message_size, end, &terms, &result);
 
-    error = channel_start(&pump->channel, keys, daemon->terms->max_message_size);
-    session_keys_wipe(keys);
-    pump->idle_timeout_ms = daemon->terms->idle_timeout_ms;
-    pump->progress = count_bytes;
-    pump->progress_context = connection;
-    pump->quiet = memory_rest_stack;
-    if (error == OK)
-        error = pump_run(pump);
-    channel_wipe(&pump->channel);
-    (void)count_bytes(connection, pump->sent, pump->received);
+    (void)count_bytes(connection, result.sent, result.received);
     registry_describe(&row, connection);
     if (registry_conclude(&daemon->registry, connection, &error))
         summarise(daemon, &row, error);
+    local_end_finish(end, error == OK);
     return error;
 }

@@ -13,8 +13,7 @@
 #include "daemon/workers.h"
 #include "helpers/keeper.h"
 #include "net/net.h"
-#include "protocol/channel.h"
-#include "stream/pump.h"
+#include "stream/stream.h"
 
 struct daemon;
 
@@ -60,22 +59,30 @@ struct daemon {
     struct workers workers;
     struct refusals refusals;
     bool is_in_use; /* at the end: threads are left, which use what there is */
+    int signal;     /* at the end: what it was asked by, or 0 */
 };
 
 /*
  * Serve the listeners, which are open, until a signal ends it. OK when all channels could finish
- * after SIGTERM or SIGINT; ERR_SIGNAL when they could not, and then *number is the signal. Where it
- * is_in_use then, nothing may be freed.
+ * after SIGTERM or SIGINT; ERR_SIGNAL when they could not. daemon_end has to follow.
  */
 must_check enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hooks,
-                                      const struct daemon_terms *terms, int *number);
+                                      const struct daemon_terms *terms);
 
 /*
- * For hooks: pump a channel that the connection has, count its bytes for all to see, and say how
- * it ended. keys are wiped. Returns what pump_run does, or why somebody else ended it.
+ * The end of a command that ran a daemon, or could not: the listeners are closed, and by ERR_SIGNAL
+ * we end as well. False if something is still in use, so that nothing may be freed.
  */
-enum kith_error daemon_pump(struct daemon *daemon, struct connection *connection, struct pump *pump,
-                            struct session_keys *keys);
+bool daemon_end(struct daemon *daemon, enum kith_error error);
+
+/*
+ * For hooks: join a local end to the peer of the connection, count its bytes for all to see, say
+ * how it ended, and finish the local end. The keys are wiped. Returns what stream_run does, or why
+ * somebody else ended it.
+ */
+enum kith_error daemon_join(struct daemon *daemon, struct connection *connection,
+                            struct transport transport, struct session_keys *keys,
+                            struct local_end *end);
 
 /* For hooks: how a connection is shown, "NAME (01234567) at ADDRESS". */
 #define DAEMON_WHICH_SIZE (NAME_SIZE + ADDRESS_TEXT_SIZE + 24)

@@ -14,7 +14,7 @@ struct program {
     pid_t process; /* and its session and group; not reaped before all of that is ended; or 0 */
     int in;        /* to write to it; -1 once closed */
     int out;       /* to read from it; -1 once closed */
-    int end_fd;    /* ready once it has ended: the gate of its pump */
+    int end_fd;    /* ready once it has ended */
     int problem;   /* an errno if it could not be run, known once it has ended */
 
     int process_fd; /* the process itself, where the system has that; else -1 */
@@ -31,7 +31,7 @@ must_check enum kith_error program_start(struct program *program, struct registr
                                          struct connection *connection, char *const argv[]);
 
 /*
- * Once end_fd is ready: OK if it has succeeded, else ERR_PROGRAM. A pump_gate whose context is
+ * Once end_fd is ready: OK if it has succeeded, else ERR_PROGRAM. A local_end_judge for
  * the program.
  */
 enum kith_error program_result(void *context);

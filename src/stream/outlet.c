@@ -17,24 +17,22 @@
 
 struct outlet outlet_none(void)
 {
-    return (struct outlet){.kind = OUTLET_NONE, .fd = -1, .original_fd = -1, .left_fd = -1};
+    return (struct outlet){.kind = OUTLET_NONE, .fd = -1, .original_fd = -1};
 }
 
 struct outlet outlet_socket(int fd)
 {
-    return (struct outlet){.kind = OUTLET_SOCKET, .fd = fd, .original_fd = -1, .left_fd = -1};
+    return (struct outlet){.kind = OUTLET_SOCKET, .fd = fd, .original_fd = -1};
 }
 
 struct outlet outlet_program(int fd)
 {
-    return (struct outlet){
-        .kind = OUTLET_PRIVATE, .fd = fd, .original_fd = -1, .left_fd = -1, .may_break = true};
+    return (struct outlet){.kind = OUTLET_PRIVATE, .fd = fd, .original_fd = -1, .may_break = true};
 }
 
 struct outlet outlet_stdout(void)
 {
-    struct outlet outlet = {
-        .kind = OUTLET_SHARED, .fd = STDOUT_FILENO, .original_fd = -1, .left_fd = -1};
+    struct outlet outlet = {.kind = OUTLET_SHARED, .fd = STDOUT_FILENO, .original_fd = -1};
     int own;
 
     if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)
@@ -139,9 +137,7 @@ bool outlet_end(struct outlet *outlet)
         return true;
     if (outlet->kind == OUTLET_SOCKET)
         return end_socket(outlet);
-    if (outlet->kind == OUTLET_GONE) {
-        outlet->left_fd = outlet->fd; /* closed, it would be the end of what is not whole */
-    } else {
+    if (outlet->kind != OUTLET_GONE) {
         kept = end_one(outlet->fd) || errno == EBADF;
         if (outlet->original_fd >= 0 && !end_one(outlet->original_fd))
             kept = false;

@@ -20,7 +20,6 @@ struct outlet {
     enum outlet_kind kind;
     int fd;          /* to write to and to poll; -1 once its end was passed on */
     int original_fd; /* the descriptor it was made from, if it is another one; else -1 */
-    int left_fd;     /* the caller's to close: its end had no place to be passed on; else -1 */
     bool told;       /* a socket's end was passed on, and may not have been taken yet */
     bool may_break;  /* who reads there need not read all: the rest is dropped */
     bool others_end; /* a socket that others write to after us: its end is theirs to pass on */

@@ -1,17 +1,15 @@
 /*
- * Owns the loop of one channel: what to wait for, and when it is over. Must never spin, never
- * block but in poll, and never call a channel whole that is not.
+ * Owns the loop of one stream: what to wait for, and when it is over. Must never spin, never block
+ * but in poll, and never call a stream whole that is not.
  */
 #define _GNU_SOURCE /* POLLRDHUP */
 #include "stream/pump.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <sys/stat.h>
 
-#include "net/net_socket.h"
-#include "stream/parting.h"
 #include "stream/receiver.h"
+#include "stream/rest.h"
 #include "stream/sender.h"
 
 #ifndef POLLRDHUP
@@ -23,15 +21,16 @@
 #define TAKING_PAUSE_MAX_MS 100
 #define QUIET_MS 1000 /* without anything moving, after which memory is given back */
 
-enum { NET, IN, OUT, GATE, POLLED };
+enum { FROM_PEER, TO_PEER, IN, OUT, VERDICT, POLLED };
 
 struct run {
-    struct pump *pump;
+    struct link *link;
+    struct local_end *end;
+    const struct pump_terms *terms;
     struct sender sender;
     struct receiver receiver;
     struct pollfd fds[POLLED];
     bool input_awaited; /* the peer has ended, and what that means for our input is decided */
-    bool gate_open;     /* our receipt may be given */
     bool resting;       /* memory was given back, and nothing has moved since */
     uint64_t moved;     /* bytes by all of our reads and writes, when last looked at */
     int64_t idle_deadline_ms;
@@ -41,20 +40,15 @@ struct run {
     int64_t outlet_broken_ms; /* when to give up on an outlet that nobody reads, or NEVER_MS */
     bool peer_says_no_more;   /* seen while what came before waits for the outlet */
     bool outlet_closed;       /* the socket's other side has gone, and has read all until then */
-    bool input_tells;         /* it is the outlet's socket, and so tells when that one breaks */
     enum kith_error failed; /* the local socket, with failed_errno; its last words are under way */
     int failed_errno;
 };
 
-static short net_events(const struct run *run)
+static short peer_events(const struct run *run)
 {
-    int events = sender_wants_net(&run->sender) ? POLLOUT : 0;
-
-    if (receiver_wants_net(&run->receiver))
-        events |= POLLIN;
-    else if (!run->receiver.closed && !run->peer_says_no_more)
-        events |= POLLRDHUP;
-    return (short)events;
+    if (receiver_wants_transport(&run->receiver))
+        return POLLIN;
+    return run->link->closed || run->peer_says_no_more ? 0 : POLLRDHUP;
 }
 
 /*
@@ -64,38 +58,37 @@ static short net_events(const struct run *run)
 static void arm(struct run *run)
 {
     const struct sender *sender = &run->sender;
-    const struct receiver *receiver = &run->receiver;
-    const struct outlet *outlet = &receiver->outlet;
-    bool blocked = receiver_wants_outlet(receiver);
-    /* An outlet that breaks is noticed even when there is nothing to write. A socket that is
-     * both tells it as the input, while that is read; and nobody need read another kind of stdout
-     * once stdin has ended, unless there is something. */
-    bool of_use =
-        outlet->kind == OUTLET_SOCKET ? sender->in < 0 || !run->input_tells : sender->in >= 0;
-    bool watched = !outlet->may_break && run->outlet_broken_ms == NEVER_MS && !run->outlet_closed &&
-                   outlet->kind != OUTLET_GONE && of_use;
+    const struct local_end *end = run->end;
+    const struct outlet *outlet = &end->outlet;
+    bool blocked = receiver_wants_outlet(&run->receiver);
+    bool watched =
+        run->outlet_broken_ms == NEVER_MS && !run->outlet_closed && local_end_may_break(end);
+    /* What a program says before it fails is still sent. */
+    bool all_sent = end->inlet.fd < 0 && !sender_wants_transport(sender);
 
-    run->fds[NET] = (struct pollfd){.fd = run->pump->net, .events = net_events(run)};
+    run->fds[FROM_PEER] =
+        (struct pollfd){.fd = run->link->transport.in, .events = peer_events(run)};
+    run->fds[TO_PEER] = (struct pollfd){
+        .fd = sender_wants_transport(sender) ? run->link->transport.out : -1,
+        .events = POLLOUT,
+    };
     run->fds[IN] = (struct pollfd){
-        .fd = sender_wants_input(sender) ? sender_input_fd(sender) : -1,
+        .fd = sender_wants_input(sender) ? inlet_poll_fd(&end->inlet) : -1,
         .events = POLLIN,
     };
     run->fds[OUT] = (struct pollfd){
         .fd = blocked || watched ? outlet->fd : -1,
         .events = blocked ? POLLOUT : 0,
     };
-    /* What a program says before it fails is still sent. */
-    run->fds[GATE] = (struct pollfd){
-        .fd =
-            run->gate_open || sender->in >= 0 || sender_wants_net(sender) ? -1 : run->pump->gate_fd,
+    run->fds[VERDICT] = (struct pollfd){
+        .fd = all_sent && local_end_awaits_verdict(end) ? end->status : -1,
         .events = POLLIN,
     };
 }
 
 static uint64_t bytes_moved(const struct run *run)
 {
-    return run->sender.total + run->sender.net_total + run->receiver.total +
-           run->receiver.net_total;
+    return run->sender.total + run->sender.carried + run->receiver.total + run->receiver.carried;
 }
 
 /* When to look next at what an outlet has taken that may still lose it: soon, and then less often.
@@ -112,34 +105,34 @@ static int64_t next_taking_look_ms(struct run *run)
 /* Look at the clock for those who asked; *timeout is for poll. */
 static enum kith_error keep_time(struct run *run, int *timeout)
 {
-    struct pump *pump = run->pump;
+    const struct pump_terms *terms = run->terms;
     int64_t until_ms = NEVER_MS;
 
     *timeout = -1;
-    if (pump->idle_timeout_ms != NEVER_MS) {
+    if (terms->idle_timeout_ms != NEVER_MS) {
         uint64_t moved = bytes_moved(run);
 
         if (moved != run->moved)
-            run->idle_deadline_ms = clock_deadline_ms(pump->idle_timeout_ms);
+            run->idle_deadline_ms = clock_deadline_ms(terms->idle_timeout_ms);
         else if (clock_now_ms() >= run->idle_deadline_ms)
             return ERR_IDLE_TIMEOUT;
         run->moved = moved;
         until_ms = run->idle_deadline_ms;
     }
-    if (pump->progress != NULL) {
+    if (terms->progress != NULL) {
         int64_t due_ms =
-            pump->progress(pump->progress_context, run->sender.total, run->receiver.total);
+            terms->progress(terms->progress_context, run->sender.total, run->receiver.total);
 
         if (due_ms < until_ms)
             until_ms = due_ms;
     }
     if (run->outlet_broken_ms < until_ms)
         until_ms = run->outlet_broken_ms;
-    if (sender_wants_input(&run->sender) && hold_due_ms(&run->sender.hold) < until_ms)
-        until_ms = hold_due_ms(&run->sender.hold);
+    if (sender_wants_input(&run->sender) && hold_due_ms(&run->end->inlet.hold) < until_ms)
+        until_ms = hold_due_ms(&run->end->inlet.hold);
     if (receiver_awaits_taking(&run->receiver) && next_taking_look_ms(run) < until_ms)
         until_ms = run->taking_look_ms;
-    if (!sender_wants_net(&run->sender))
+    if (!sender_wants_transport(&run->sender))
         run->silence_look_ms = clock_deadline_ms(SILENCE_LOOK_MS);
     else if (run->silence_look_ms < until_ms)
         until_ms = run->silence_look_ms;
@@ -159,7 +152,7 @@ static enum kith_error await(struct run *run, int timeout)
     arm(run);
     ready = poll(run->fds, POLLED, timeout);
     if (run->fds[IN].fd >= 0 && run->fds[IN].revents == 0)
-        hold_relent(&run->sender.hold);
+        hold_relent(&run->end->inlet.hold);
     if (ready < 0)
         return errno == EINTR ? OK : ERR_SYSTEM;
     if (ready == 0 && brief)
@@ -167,8 +160,8 @@ static enum kith_error await(struct run *run, int timeout)
     if (ready == 0 && !run->resting) {
         sender_rest(&run->sender);
         receiver_rest(&run->receiver);
-        if (run->pump->quiet != NULL)
-            run->pump->quiet();
+        if (run->terms->quiet != NULL)
+            run->terms->quiet();
     }
     run->resting = ready == 0;
     return OK;
@@ -181,7 +174,7 @@ static enum kith_error await(struct run *run, int timeout)
  */
 static enum kith_error outlet_broke(struct run *run, short how)
 {
-    if (run->receiver.outlet.kind != OUTLET_SOCKET) {
+    if (run->end->outlet.kind != OUTLET_SOCKET) {
         run->outlet_broken_ms = clock_deadline_ms(LEAVING_MS);
         return OK;
     }
@@ -190,73 +183,76 @@ static enum kith_error outlet_broke(struct run *run, short how)
     return run->outlet_closed ? OK : ERR_STDOUT_CLOSED;
 }
 
+/* Both sides have sent and received everything, and the transport has taken our part of it. */
+static bool is_whole(const struct run *run)
+{
+    return channel_whole(&run->link->channel) && run->sender.sealed.start == run->sender.sealed.end;
+}
+
+/* What is missing once the transport brings or takes no more: OK if nothing is. */
+static enum kith_error how_cut(const struct run *run)
+{
+    switch (run->link->channel.receiving.state) {
+    case STREAM_OPEN:
+        return ERR_CUT_DATA;
+    case STREAM_ENDED:
+        return ERR_CUT_RECEIPT;
+    case STREAM_RECEIPTED:
+        break;
+    }
+    return is_whole(run) ? OK : ERR_CUT_OUR_RECEIPT;
+}
+
 /* What only the clock tells, in front of every wait. */
 static enum kith_error check_patience(struct run *run)
 {
     int64_t now_ms = clock_now_ms();
 
-    if (now_ms >= run->outlet_broken_ms && run->sender.in >= 0) {
+    if (now_ms >= run->outlet_broken_ms && run->end->inlet.fd >= 0) {
         errno = EPIPE;
         return ERR_STDOUT_CLOSED;
     }
-    if (run->sender.in < 0)
+    if (run->end->inlet.fd < 0)
         run->outlet_broken_ms = NEVER_MS;
-    if (sender_wants_net(&run->sender) && now_ms >= run->silence_look_ms) {
+    if (sender_wants_transport(&run->sender) && now_ms >= run->silence_look_ms) {
         run->silence_look_ms = clock_deadline_ms(SILENCE_LOOK_MS);
-        if (net_peer_is_silent(run->pump->net)) {
-            run->receiver.closed = true;
-            run->receiver.closed_errno = ETIMEDOUT;
-            return receiver_cut(&run->receiver);
+        if (transport_is_silent(&run->link->transport)) {
+            run->link->closed = true;
+            run->link->closed_errno = ETIMEDOUT;
+            return how_cut(run);
         }
     }
     return OK;
 }
 
 /*
- * Something has come from the connection, or become of it. A peer that has ended its side may have
+ * Something has come from the transport, or become of it. A peer that has ended its side may have
  * said its receipt before, which is then still to be read, or was; but not if our end has not gone.
  */
-static void hear_net(struct run *run, short how)
+static void hear_peer(struct run *run, short how)
 {
     struct receiver *receiver = &run->receiver;
 
-    if (receiver_wants_net(receiver)) {
+    if (receiver_wants_transport(receiver)) {
         receiver_read(receiver);
     } else if ((how & (POLLHUP | POLLERR | POLLNVAL)) != 0) {
         run->sender.broken = true;
     } else if ((how & POLLRDHUP) != 0) {
         run->peer_says_no_more = true;
-        receiver->closed = !sender_has_ended(&run->sender);
+        run->link->closed = !sender_has_ended(&run->sender);
     }
-}
-
-/*
- * The input is ready. A pipe that nobody can write to gives at once what it has, and its end; but a
- * FIFO may have a new writer by then, and a read wait for that one.
- */
-static enum kith_error read_input(struct run *run, short ready)
-{
-    struct sender *sender = &run->sender;
-
-    if (ready == POLLHUP && !sender->in_is_socket) {
-        sender->in = -1; /* it is empty, too: that is its end, of a terminal as of a pipe */
-        return OK;
-    }
-    if ((ready & POLLHUP) != 0 && run->pump->in_never_blocks)
-        sender->in_never_waits = true;
-    return sender_read(sender);
 }
 
 /* The peer has come to its end. */
 static void consider_input(struct run *run)
 {
-    struct pump *pump = run->pump;
+    struct local_end *end = run->end;
 
-    if (pump->patience == PUMP_ENDS_WITH_PEER ||
-        (pump->patience == PUMP_WAITS_IF_PEER_SILENT && run->receiver.total > 0))
-        run->sender.in = -1;
-    else if (run->sender.in >= 0 && pump->input_awaited != NULL && !run->input_awaited)
-        pump->input_awaited();
+    if (end->patience == ENDS_WITH_PEER ||
+        (end->patience == WAITS_IF_PEER_SILENT && run->receiver.total > 0))
+        end->inlet.fd = -1;
+    else if (end->inlet.fd >= 0 && run->terms->input_awaited != NULL && !run->input_awaited)
+        run->terms->input_awaited();
     run->input_awaited = true;
 }
 
@@ -267,46 +263,19 @@ static enum kith_error move(struct run *run)
     bool outlet_idle = !receiver_wants_outlet(receiver);
     enum kith_error error = OK;
 
-    if (run->fds[IN].revents != 0)
-        error = read_input(run, run->fds[IN].revents);
-    if (error == OK && run->fds[NET].revents != 0)
-        hear_net(run, run->fds[NET].revents);
+    if (run->fds[IN].revents != 0 && !inlet_heed(&run->end->inlet, run->fds[IN].revents))
+        error = sender_read(&run->sender);
+    if (error == OK && run->fds[FROM_PEER].revents != 0)
+        hear_peer(run, run->fds[FROM_PEER].revents);
     if (error == OK)
         error = receiver_take(receiver);
-    if (error == OK && outlet_idle && run->fds[OUT].revents != 0 && receiver->outlet.fd >= 0)
+    if (error == OK && outlet_idle && run->fds[OUT].revents != 0 && run->end->outlet.fd >= 0)
         error = outlet_broke(run, run->fds[OUT].revents);
-    if (error == OK && run->fds[GATE].revents != 0) {
-        error = run->pump->gate(run->pump->gate_context);
-        run->gate_open = error == OK;
-    }
+    if (error == OK && run->fds[VERDICT].revents != 0)
+        error = local_end_verdict(run->end);
     if (receiver_delivered(receiver))
         consider_input(run);
     return error;
-}
-
-static bool is_same_file(int a, int b)
-{
-    struct stat first, second;
-
-    return fstat(a, &first) == 0 && fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
-           first.st_ino == second.st_ino;
-}
-
-/*
- * Whether a failure is that of a local socket whose other side has gone. What that has said before
- * is here, or on the way to the peer.
- */
-static bool is_departure(const struct run *run, enum kith_error error)
-{
-    const struct outlet *outlet = &run->receiver.outlet;
-    int in = run->sender.in;
-
-    if (outlet->kind != OUTLET_SOCKET)
-        return false;
-    if (error == ERR_STDIN)
-        return true;
-    return (error == ERR_STDOUT || error == ERR_STDOUT_CLOSED) &&
-           (in < 0 || is_same_file(in, outlet->fd)) && net_has_gone(outlet->fd);
 }
 
 /*
@@ -316,31 +285,31 @@ static bool is_departure(const struct run *run, enum kith_error error)
 static enum kith_error hear_out(struct run *run, enum kith_error error)
 {
     if (error == ERR_STDIN && run->failed != OK) {
-        run->sender.in = -1;
+        run->end->inlet.fd = -1;
         return OK;
     }
-    if (!is_departure(run, error))
+    if (!local_end_has_gone(run->end, error))
         return error;
     run->failed = error;
     run->failed_errno = errno;
-    run->receiver.outlet.kind = OUTLET_GONE;
+    run->end->outlet.kind = OUTLET_GONE;
     if (error == ERR_STDIN)
-        run->sender.in = -1;
+        run->end->inlet.fd = -1;
     return OK;
 }
 
-/* Whether nothing is left to wait for; *error is then how the channel has ended. */
+/* Whether nothing is left to wait for; *error is then how the stream has ended. */
 static bool is_over(const struct run *run, enum kith_error *error)
 {
     const struct sender *sender = &run->sender;
-    const struct receiver *receiver = &run->receiver;
 
     *error = OK;
-    if (channel_whole(&run->pump->channel) && sender->sealed.start == sender->sealed.end)
+    if (is_whole(run))
         return true;
-    if (receiver_is_cut(receiver) || sender->broken)
-        *error = receiver_cut(receiver);
-    if (run->failed != OK && (*error != OK || (sender->in < 0 && !sender_wants_net(sender)))) {
+    if (receiver_is_cut(&run->receiver) || sender->broken)
+        *error = how_cut(run);
+    if (run->failed != OK &&
+        (*error != OK || (run->end->inlet.fd < 0 && !sender_wants_transport(sender)))) {
         *error = run->failed;
         errno = run->failed_errno;
     }
@@ -353,20 +322,24 @@ static enum kith_error speak(struct run *run)
     enum kith_error error = OK;
 
     if (run->failed == OK)
-        error = sender_mark(&run->sender, run->gate_open && receiver_delivered(&run->receiver));
+        error = sender_mark(&run->sender, !local_end_awaits_verdict(run->end) &&
+                                              receiver_delivered(&run->receiver));
     if (error == OK)
         sender_flush(&run->sender);
     return error;
 }
 
-/* Until the channel is whole and all of it sent, or the first error. */
+/* Until the stream is whole and all of it sent, or the first error. */
 static enum kith_error flow(struct run *run)
 {
-    enum kith_error error;
+    enum kith_error error = receiver_take(&run->receiver); /* what the link has brought along */
     int timeout;
 
     for (;;) {
-        error = speak(run);
+        if (error != OK)
+            error = hear_out(run, error);
+        if (error == OK)
+            error = speak(run);
         if (error != OK || is_over(run, &error))
             return error;
         error = check_patience(run);
@@ -376,10 +349,6 @@ static enum kith_error flow(struct run *run)
             error = await(run, timeout);
         if (error == OK)
             error = move(run);
-        if (error != OK)
-            error = hear_out(run, error);
-        if (error != OK)
-            return error;
     }
 }
 
@@ -388,46 +357,47 @@ static bool is_cut(enum kith_error error)
     return error == ERR_CUT_DATA || error == ERR_CUT_RECEIPT || error == ERR_CUT_OUR_RECEIPT;
 }
 
-enum kith_error pump_run(struct pump *pump)
+/* What can still be done once the stream is over, and how it has ended then. */
+static enum kith_error conclude(struct run *run, enum kith_error error, struct pump_result *result)
+{
+    struct receiver *receiver = &run->receiver;
+
+    /* Of a program or socket that has failed, the peer misses our receipt only. */
+    result->in_order = error == OK || error == ERR_PROGRAM || run->failed != OK;
+    if (!result->in_order && error != ERR_STDOUT && error != ERR_STDOUT_CLOSED)
+        deliver_rest(receiver);
+    result->undelivered = receiver_wants_outlet(receiver);
+    if (is_cut(error)) {
+        error = how_cut(run);
+        result->system_errno = run->link->closed_errno;
+        if (error == ERR_CUT_DATA && receiver->total == 0 && !result->undelivered)
+            error = ERR_CUT_NOTHING;
+    }
+    return error;
+}
+
+enum kith_error pump_run(struct link *link, struct local_end *end, const struct pump_terms *terms,
+                         struct pump_result *result)
 {
     struct run run = {
-        .pump = pump,
-        .gate_open = pump->gate == NULL,
+        .link = link,
+        .end = end,
+        .terms = terms,
         .outlet_broken_ms = NEVER_MS,
-        .input_tells = is_same_file(pump->in, pump->outlet.fd),
-        .idle_deadline_ms = clock_deadline_ms(pump->idle_timeout_ms),
+        .idle_deadline_ms = clock_deadline_ms(terms->idle_timeout_ms),
     };
-    enum kith_error error;
+    enum kith_error error = sender_start(&run.sender, link, &end->inlet);
 
-    error = sender_start(&run.sender, &pump->channel, pump->in, pump->net);
-    run.sender.in_never_waits = pump->in_never_waits;
-    if (pump->in >= 0 && pump->in == pump->outlet.fd)
-        sender_hold(&run.sender);
+    *result = (struct pump_result){0};
     if (error == OK)
-        error = receiver_start(&run.receiver, &pump->channel, pump->net, pump->outlet);
+        error = receiver_start(&run.receiver, link, &end->outlet);
     if (error == OK) {
         error = flow(&run);
-        pump->system_errno = errno;
-        if (error == OK)
-            hold_let_go(&run.sender.hold);
-        if (error == OK)
-            error = parting_await_close(&run.receiver);
-        else if (error == ERR_PROGRAM || run.failed != OK)
-            (void)parting_await_close(&run.receiver); /* the peer misses our receipt only */
-        else if (error != ERR_STDOUT && error != ERR_STDOUT_CLOSED)
-            parting_deliver(&run.receiver);
-        pump->undelivered = receiver_wants_outlet(&run.receiver);
-        if (is_cut(error)) {
-            error = receiver_cut(&run.receiver);
-            pump->system_errno = run.receiver.closed_errno;
-            if (error == ERR_CUT_DATA && run.receiver.total == 0 && !pump->undelivered)
-                error = ERR_CUT_NOTHING;
-        }
+        result->system_errno = errno;
+        error = conclude(&run, error, result);
     }
-    pump->sent = run.sender.total;
-    pump->received = run.receiver.total;
-    pump->outlet = run.receiver.outlet;
+    result->sent = run.sender.total;
+    result->received = run.receiver.total;
     sender_free(&run.sender);
-    receiver_free(&run.receiver);
     return error;
 }

@@ -5,23 +5,16 @@
 #include "stream/receiver.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 
-enum kith_error receiver_start(struct receiver *receiver, struct channel *channel, int net,
-                               struct outlet outlet)
+enum kith_error receiver_start(struct receiver *receiver, struct link *link, struct outlet *outlet)
 {
-    *receiver = (struct receiver){.channel = channel, .net = net, .outlet = outlet};
-    return buffer_make(&receiver->arrived, buffer_size_for(channel_frame_max(channel)));
+    *receiver = (struct receiver){.link = link, .outlet = outlet};
+    return link_make_room(link);
 }
 
-void receiver_free(struct receiver *receiver)
+bool receiver_wants_transport(const struct receiver *receiver)
 {
-    buffer_free(&receiver->arrived);
-}
-
-bool receiver_wants_net(const struct receiver *receiver)
-{
-    return !receiver->closed && receiver->piece_count == 0;
+    return !receiver->link->closed && receiver->piece_count == 0;
 }
 
 bool receiver_wants_outlet(const struct receiver *receiver)
@@ -31,56 +24,28 @@ bool receiver_wants_outlet(const struct receiver *receiver)
 
 void receiver_read(struct receiver *receiver)
 {
-    struct buffer *arrived = &receiver->arrived;
-    ssize_t n = recv(receiver->net, arrived->bytes + arrived->end, arrived->size - arrived->end,
-                     MSG_DONTWAIT);
-
-    if (n > 0) {
-        buffer_extend(arrived, (size_t)n);
-        receiver->net_total += (uint64_t)n;
-    } else if (n == 0) {
-        receiver->closed = true;
-    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-        receiver->closed = true;
-        receiver->closed_errno = errno;
-    }
+    receiver->carried += link_read(receiver->link);
 }
 
-/* Take one message that is here whole. */
-static enum kith_error open_one(struct receiver *receiver, size_t body_len)
-{
-    struct buffer *arrived = &receiver->arrived;
-    uint8_t *body = arrived->bytes + arrived->start + FRAME_HEADER_SIZE;
-    enum channel_event event;
-    enum kith_error error = channel_open(receiver->channel, body, body_len, &event);
-
-    if (error != OK)
-        return error;
-    arrived->start += FRAME_HEADER_SIZE + body_len;
-    if (event != CHANNEL_DATA)
-        return OK;
-    if (receiver->outlet.kind == OUTLET_NONE)
-        return ERR_NOT_WANTED;
-    receiver->pieces[receiver->piece_count++] = (struct iovec){body, body_len - TAG_SIZE};
-    return OK;
-}
-
-/* Open all messages that are here whole, up to the first bad one. */
+/*
+ * Open all messages that are here whole, up to the first bad one. What follows once the channel is
+ * whole is not of this stream, and left to the link.
+ */
 static enum kith_error open_arrived(struct receiver *receiver)
 {
-    struct buffer *arrived = &receiver->arrived;
+    struct link *link = receiver->link;
     enum kith_error error = OK;
+    bool opened = true;
 
-    while (error == OK && receiver->piece_count < PIECES_MAX) {
-        size_t held = arrived->end - arrived->start;
-        size_t body_len;
+    while (opened && receiver->piece_count < PIECES_MAX && !channel_whole(&link->channel)) {
+        struct message message;
 
-        if (held < FRAME_HEADER_SIZE)
-            break;
-        error = channel_frame_length(receiver->channel, arrived->bytes + arrived->start, &body_len);
-        if (error != OK || held < FRAME_HEADER_SIZE + body_len)
-            break;
-        error = open_one(receiver, body_len);
+        error = link_open(link, &message, &opened);
+        if (!opened || message.event != CHANNEL_DATA)
+            continue;
+        if (receiver->outlet->kind == OUTLET_NONE)
+            return ERR_NOT_WANTED;
+        receiver->pieces[receiver->piece_count++] = (struct iovec){message.bytes, message.len};
     }
     return error;
 }
@@ -103,23 +68,13 @@ static void consume(struct receiver *receiver, size_t n)
         receiver->first_piece = receiver->piece_count = 0;
 }
 
-/* Once no piece refers to the buffer: make room behind what is not opened yet. */
-static void make_room(struct receiver *receiver)
-{
-    struct buffer *arrived = &receiver->arrived;
-    size_t frame = channel_frame_max(receiver->channel);
-
-    if (arrived->start == arrived->end || arrived->size - arrived->start < frame)
-        buffer_compact(arrived);
-}
-
 /* Write what was opened, and once the peer's end is reached, pass it on. */
 static enum kith_error write_opened(struct receiver *receiver)
 {
-    if (receiver->outlet.kind == OUTLET_GONE)
+    if (receiver->outlet->kind == OUTLET_GONE)
         receiver->first_piece = receiver->piece_count = 0;
     while (receiver->piece_count > 0) {
-        ssize_t n = outlet_write(&receiver->outlet, receiver->pieces + receiver->first_piece,
+        ssize_t n = outlet_write(receiver->outlet, receiver->pieces + receiver->first_piece,
                                  receiver->piece_count - receiver->first_piece);
 
         if (n >= 0)
@@ -129,8 +84,8 @@ static enum kith_error write_opened(struct receiver *receiver)
         else if (errno != EINTR)
             return errno == EPIPE ? ERR_STDOUT_CLOSED : ERR_STDOUT;
     }
-    make_room(receiver);
-    if (receiver->channel->receiving.state == STREAM_OPEN || outlet_end(&receiver->outlet) ||
+    link_compact(receiver->link);
+    if (receiver->link->channel.receiving.state == STREAM_OPEN || outlet_end(receiver->outlet) ||
         errno == EAGAIN)
         return OK;
     return errno == EPIPE ? ERR_STDOUT_CLOSED : ERR_STDOUT;
@@ -153,36 +108,25 @@ enum kith_error receiver_take(struct receiver *receiver)
 
 bool receiver_awaits_taking(const struct receiver *receiver)
 {
-    return receiver->outlet.told && receiver->outlet.fd >= 0;
+    return receiver->outlet->told && receiver->outlet->fd >= 0;
 }
 
 bool receiver_delivered(const struct receiver *receiver)
 {
-    return receiver->channel->receiving.state != STREAM_OPEN && receiver->piece_count == 0 &&
-           receiver->outlet.fd < 0;
+    return receiver->link->channel.receiving.state != STREAM_OPEN && receiver->piece_count == 0 &&
+           receiver->outlet->fd < 0;
 }
 
 bool receiver_is_cut(const struct receiver *receiver)
 {
-    return receiver->closed &&
-           (receiver->closed_errno != 0 || receiver->channel->receiving.state != STREAM_RECEIPTED);
-}
+    const struct link *link = receiver->link;
 
-enum kith_error receiver_cut(const struct receiver *receiver)
-{
-    switch (receiver->channel->receiving.state) {
-    case STREAM_OPEN:
-        return ERR_CUT_DATA;
-    case STREAM_ENDED:
-        return ERR_CUT_RECEIPT;
-    case STREAM_RECEIPTED:
-        break;
-    }
-    return channel_whole(receiver->channel) ? OK : ERR_CUT_OUR_RECEIPT;
+    return link->closed &&
+           (link->closed_errno != 0 || link->channel.receiving.state != STREAM_RECEIPTED);
 }
 
 void receiver_rest(struct receiver *receiver)
 {
     if (receiver->piece_count == 0)
-        buffer_rest(&receiver->arrived);
+        buffer_rest(&receiver->link->arrived);
 }

@@ -5,11 +5,7 @@
 #include "stream/sender.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
-
-#include "base/descriptor.h"
-#include "net/net_socket.h"
 
 #define MESSAGES_MAX 32 /* that one read fills */
 
@@ -19,32 +15,19 @@
  */
 #define FIRST_FRAME (64 - FRAME_HEADER_SIZE)
 
-enum kith_error sender_start(struct sender *sender, struct channel *channel, int in, int net)
+enum kith_error sender_start(struct sender *sender, struct link *link, struct inlet *inlet)
 {
+    size_t frame = channel_frame_max(&link->channel);
     enum kith_error error;
 
-    *sender = (struct sender){.channel = channel, .in = in, .net = net, .hold = HOLD_NONE};
-    sender->in_is_socket = descriptor_is_socket(in);
-    if (sender->in_is_socket)
-        net_inline_urgent(in);
-    error = buffer_make(&sender->sealed, FIRST_FRAME + buffer_size_for(channel_frame_max(channel)));
+    *sender = (struct sender){.link = link, .inlet = inlet};
+    error = buffer_make(&sender->sealed, FIRST_FRAME + buffer_size_for(frame));
     sender->sealed.start = sender->sealed.end = FIRST_FRAME;
     return error;
 }
 
-void sender_hold(struct sender *sender)
-{
-    sender->hold = hold_begin(sender->in);
-}
-
-int sender_input_fd(const struct sender *sender)
-{
-    return hold_is_on(&sender->hold) ? hold_poll_fd(&sender->hold) : sender->in;
-}
-
 void sender_free(struct sender *sender)
 {
-    hold_end(&sender->hold);
     buffer_free(&sender->sealed);
 }
 
@@ -55,10 +38,11 @@ static size_t room(const struct sender *sender)
 
 bool sender_wants_input(const struct sender *sender)
 {
-    return sender->in >= 0 && !sender->broken && room(sender) >= channel_frame_max(sender->channel);
+    return sender->inlet->fd >= 0 && !sender->broken &&
+           room(sender) >= channel_frame_max(&sender->link->channel);
 }
 
-bool sender_wants_net(const struct sender *sender)
+bool sender_wants_transport(const struct sender *sender)
 {
     return sender->sealed.end > sender->sealed.start && !sender->broken;
 }
@@ -66,8 +50,8 @@ bool sender_wants_net(const struct sender *sender)
 /* Room for messages, each where its frame will be. Returns how many there are. */
 static int lay_out(const struct sender *sender, struct iovec slots[static MESSAGES_MAX])
 {
-    size_t message = sender->channel->max_message_size;
-    size_t frame = channel_frame_max(sender->channel);
+    size_t message = sender->link->channel.max_message_size;
+    size_t frame = channel_frame_max(&sender->link->channel);
     size_t fit = room(sender) / frame;
     int count = fit < MESSAGES_MAX ? (int)fit : MESSAGES_MAX;
     uint8_t *at = sender->sealed.bytes + sender->sealed.end + FRAME_HEADER_SIZE;
@@ -88,7 +72,7 @@ static enum kith_error seal_all(struct sender *sender, const struct iovec *slots
         uint8_t *message = slots[i].iov_base;
 
         if (error == OK)
-            error = channel_seal(sender->channel, message, len, message - FRAME_HEADER_SIZE);
+            error = channel_seal(&sender->link->channel, message, len, message - FRAME_HEADER_SIZE);
         if (error == OK) {
             buffer_extend(&sender->sealed, len + FRAME_OVERHEAD);
             sender->total += len;
@@ -100,34 +84,15 @@ static enum kith_error seal_all(struct sender *sender, const struct iovec *slots
     return error;
 }
 
-/* A socket's mode is its other users', too, one of whom may have read what there was by now. */
-static ssize_t read_socket(int fd, struct iovec *pieces, int count)
-{
-    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
-
-    return recvmsg(fd, &message, MSG_DONTWAIT);
-}
-
-static ssize_t read_pieces(struct sender *sender, struct iovec *pieces, int count)
-{
-    if (hold_is_on(&sender->hold))
-        return hold_read(&sender->hold, pieces, count);
-    if (sender->in_is_socket)
-        return read_socket(sender->in, pieces, count);
-    return readv(sender->in, pieces, count);
-}
-
 /* Read once, and seal what came. */
 static enum kith_error read_messages(struct sender *sender)
 {
     struct iovec slots[MESSAGES_MAX];
     int count = lay_out(sender, slots);
-    ssize_t n = read_pieces(sender, slots, count);
+    ssize_t n = inlet_read(sender->inlet, slots, count);
 
     if (n < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? OK : ERR_STDIN;
-    if (n == 0)
-        sender->in = -1;
     return seal_all(sender, slots, count, (size_t)n);
 }
 
@@ -140,28 +105,29 @@ enum kith_error sender_read(struct sender *sender)
         before = sender->total;
         error = read_messages(sender);
     } while (error == OK && sender->total > before && sender_wants_input(sender) &&
-             (sender->in_never_waits || hold_is_on(&sender->hold)));
+             inlet_may_have_more(sender->inlet));
     return error;
 }
 
 bool sender_has_ended(const struct sender *sender)
 {
-    return sender->channel->sending.state != STREAM_OPEN && !sender_wants_net(sender);
+    return sender->link->channel.sending.state != STREAM_OPEN && !sender_wants_transport(sender);
 }
 
 enum kith_error sender_mark(struct sender *sender, bool receipt_due)
 {
     struct buffer *sealed = &sender->sealed;
-    const struct channel *channel = sender->channel;
+    struct channel *channel = &sender->link->channel;
     enum kith_error error = OK;
 
-    if (sender->in < 0 && channel->sending.state == STREAM_OPEN && room(sender) >= FRAME_OVERHEAD) {
-        error = channel_seal_end(sender->channel, sealed->bytes + sealed->end);
+    if (sender->inlet->fd < 0 && channel->sending.state == STREAM_OPEN &&
+        room(sender) >= FRAME_OVERHEAD) {
+        error = channel_seal_end(channel, sealed->bytes + sealed->end);
         buffer_extend(sealed, FRAME_OVERHEAD);
     }
     if (error == OK && receipt_due && channel->sending.state == STREAM_ENDED &&
         room(sender) >= FRAME_OVERHEAD) {
-        error = channel_seal_receipt(sender->channel, sealed->bytes + sealed->end);
+        error = channel_seal_receipt(channel, sealed->bytes + sealed->end);
         buffer_extend(sealed, FRAME_OVERHEAD);
     }
     return error;
@@ -171,13 +137,13 @@ void sender_flush(struct sender *sender)
 {
     struct buffer *sealed = &sender->sealed;
 
-    while (sender_wants_net(sender)) {
-        ssize_t n = send(sender->net, sealed->bytes + sealed->start, sealed->end - sealed->start,
-                         MSG_DONTWAIT);
+    while (sender_wants_transport(sender)) {
+        ssize_t n = transport_write(&sender->link->transport, sealed->bytes + sealed->start,
+                                    sealed->end - sealed->start);
 
         if (n >= 0) {
             sealed->start += (size_t)n;
-            sender->net_total += (uint64_t)n;
+            sender->carried += (uint64_t)n;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
         } else if (errno != EINTR) {

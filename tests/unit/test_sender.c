@@ -13,7 +13,9 @@
 #define MANY ((size_t)600 << 10) /* bytes, more than a buffer holds */
 
 static uint8_t content[MANY];
-static struct channel alice, bob;
+static struct link alice;
+static struct channel bob;
+static struct inlet inlet;
 static struct sender sender;
 
 /* A sender that has nowhere to send to, reading from in. */
@@ -21,16 +23,17 @@ static void start(int in, size_t max_message_size)
 {
     struct session_keys keys = {{1}, {2}}, mirrored = {{2}, {1}};
 
-    CHECK(channel_start(&alice, &keys, max_message_size) == OK &&
+    inlet = inlet_program(in);
+    CHECK(link_start(&alice, TRANSPORT_NONE, &keys, max_message_size) == OK &&
               channel_start(&bob, &mirrored, max_message_size) == OK &&
-              sender_start(&sender, &alice, in, -1) == OK,
+              sender_start(&sender, &alice, &inlet) == OK,
           "a sender of messages of up to %zu bytes", max_message_size);
 }
 
 static void finish(void)
 {
     sender_free(&sender);
-    channel_wipe(&alice);
+    (void)link_close(&alice, false);
     channel_wipe(&bob);
 }
 
@@ -95,9 +98,9 @@ static void test_little(void)
     start(ends[0], 65536);
     CHECK(sender_read(&sender) == OK && holds(3, &messages) && messages == 1,
           "are a message at once");
-    CHECK(sender.in == ends[0], "the pipe is still open");
+    CHECK(inlet.fd == ends[0], "the pipe is still open");
     (void)close(ends[1]);
-    CHECK(sender_read(&sender) == OK && sender.in == -1, "until it ends");
+    CHECK(sender_read(&sender) == OK && inlet.fd == -1, "until it ends");
     finish();
     (void)close(ends[0]);
 }
@@ -109,7 +112,7 @@ static void test_not_sealed(void)
     size_t messages, left = 0;
 
     start(in, 1000);
-    memset(alice.sending.nonce, 0xff, NONCE_SIZE);
+    memset(alice.channel.sending.nonce, 0xff, NONCE_SIZE);
     memset(bob.receiving.nonce, 0xff, NONCE_SIZE);
     CHECK(sender_read(&sender) == ERR_NONCES_USED_UP && sender.total == 1000,
           "one nonce is good for one of three messages");

@@ -1,18 +1,16 @@
 /*
- * Owns the end of a channel: that nothing which was under way is lost when its descriptors are
- * closed. Must never wait for a side on which nothing moves any more.
+ * Owns the delivery of what a broken stream leaves. Must never wait for an outlet at which nothing
+ * moves any more.
  */
-#include "stream/parting.h"
+#include "stream/rest.h"
 
 #include <poll.h>
-#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "net/net_socket.h"
 
-#define CLOSE_MS 5000    /* how long to wait for a peer that neither takes anything nor closes */
 #define LOOK_MS 20       /* between two looks at what an outlet has taken */
-#define DELIVERY_MS 2000 /* how long an outlet may take nothing, once the channel is broken */
+#define DELIVERY_MS 2000 /* how long an outlet may take nothing, once the stream is broken */
 
 static bool outlet_failed(enum kith_error error)
 {
@@ -49,11 +47,11 @@ static bool wait_for_reader(struct patience *patience, const struct outlet *outl
 static bool write_rest(struct receiver *receiver)
 {
     while (receiver_wants_outlet(receiver)) {
-        struct patience patience = patience_with(&receiver->outlet);
+        struct patience patience = patience_with(receiver->outlet);
         uint64_t before = receiver->total;
 
         while (receiver->total == before) {
-            if (!wait_for_reader(&patience, &receiver->outlet, POLLOUT) ||
+            if (!wait_for_reader(&patience, receiver->outlet, POLLOUT) ||
                 outlet_failed(receiver_take(receiver)))
                 return false;
         }
@@ -71,42 +69,19 @@ static void await_taking(const struct outlet *outlet)
         continue;
 }
 
-void parting_deliver(struct receiver *receiver)
+void deliver_rest(struct receiver *receiver)
 {
     enum kith_error error;
     uint64_t before;
 
-    receiver->closed = false; /* what the kernel holds is still to be had */
+    receiver->link->closed = false; /* what the kernel holds is still to be had */
     do {
-        before = receiver->net_total;
+        before = receiver->carried;
         error = receiver_take(receiver);
         if (outlet_failed(error) || !write_rest(receiver))
             return;
         if (error == OK)
             receiver_read(receiver);
-    } while (receiver->net_total > before);
-    await_taking(&receiver->outlet);
-}
-
-enum kith_error parting_await_close(struct receiver *receiver)
-{
-    int64_t deadline_ms = clock_deadline_ms(CLOSE_MS);
-    int queued = net_queued(receiver->net);
-    enum kith_error error = OK;
-
-    receiver->outlet.kind = OUTLET_GONE;
-    (void)shutdown(receiver->net, SHUT_WR);
-    while (error == OK && !receiver->closed && clock_now_ms() < deadline_ms) {
-        struct pollfd wait = {.fd = receiver->net, .events = POLLIN};
-        int left;
-
-        if (poll(&wait, 1, clock_poll_timeout(deadline_ms)) > 0) {
-            receiver_read(receiver);
-            error = receiver_take(receiver);
-        } else if ((left = net_queued(receiver->net)) < queued) {
-            queued = left;
-            deadline_ms = clock_deadline_ms(CLOSE_MS);
-        }
-    }
-    return error;
+    } while (receiver->carried > before);
+    await_taking(receiver->outlet);
 }

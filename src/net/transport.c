@@ -1,0 +1,48 @@
+/*
+ * Owns what is done to the descriptors that lead to the other machine. Must never block.
+ */
+#include "net/transport.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/net_socket.h"
+
+struct transport transport_socket(int fd)
+{
+    return (struct transport){.in = fd, .out = fd};
+}
+
+ssize_t transport_read(const struct transport *transport, void *bytes, size_t len)
+{
+    return read(transport->in, bytes, len);
+}
+
+ssize_t transport_write(const struct transport *transport, const void *bytes, size_t len)
+{
+    return write(transport->out, bytes, len);
+}
+
+void transport_shut(const struct transport *transport)
+{
+    (void)shutdown(transport->out, SHUT_WR);
+}
+
+bool transport_is_silent(const struct transport *transport)
+{
+    return net_peer_is_silent(transport->out);
+}
+
+int transport_queued(const struct transport *transport)
+{
+    return net_queued(transport->out);
+}
+
+void transport_close(struct transport *transport)
+{
+    if (transport->in >= 0)
+        (void)close(transport->in);
+    if (transport->out >= 0 && transport->out != transport->in)
+        (void)close(transport->out);
+    *transport = TRANSPORT_NONE;
+}

@@ -1,0 +1,128 @@
+/*
+ * Owns a channel and its transport, from the handshake to their end. Must never close before the
+ * peer has had the time to take our last word, nor wait for one that takes nothing.
+ */
+#include "stream/link.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "base/clock.h"
+
+#define CLOSE_MS 5000 /* how long to wait for a peer that neither takes anything nor closes */
+
+enum kith_error link_start(struct link *link, struct transport transport, struct session_keys *keys,
+                           size_t max_message_size)
+{
+    enum kith_error error;
+
+    *link = (struct link){.transport = transport};
+    error = channel_start(&link->channel, keys, max_message_size);
+    session_keys_wipe(keys);
+    return error;
+}
+
+enum kith_error link_make_room(struct link *link)
+{
+    if (link->arrived.bytes != NULL)
+        return OK;
+    return buffer_make(&link->arrived, buffer_size_for(channel_frame_max(&link->channel)));
+}
+
+size_t link_read(struct link *link)
+{
+    struct buffer *arrived = &link->arrived;
+    ssize_t n = transport_read(&link->transport, arrived->bytes + arrived->end,
+                               arrived->size - arrived->end);
+
+    if (n > 0) {
+        buffer_extend(arrived, (size_t)n);
+        return (size_t)n;
+    }
+    if (n == 0) {
+        link->closed = true;
+    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+        link->closed = true;
+        link->closed_errno = errno;
+    }
+    return 0;
+}
+
+enum kith_error link_open(struct link *link, struct message *message, bool *opened)
+{
+    struct buffer *arrived = &link->arrived;
+    uint8_t *frame = arrived->bytes + arrived->start;
+    size_t held = arrived->end - arrived->start;
+    enum kith_error error;
+    size_t body_len;
+
+    *opened = false;
+    if (held < FRAME_HEADER_SIZE)
+        return OK;
+    error = channel_frame_length(&link->channel, frame, &body_len);
+    if (error != OK || held < FRAME_HEADER_SIZE + body_len)
+        return error;
+    message->bytes = frame + FRAME_HEADER_SIZE;
+    message->len = body_len - TAG_SIZE;
+    error = channel_open(&link->channel, message->bytes, body_len, &message->event);
+    if (error != OK)
+        return error;
+    arrived->start += FRAME_HEADER_SIZE + body_len;
+    *opened = true;
+    return OK;
+}
+
+void link_compact(struct link *link)
+{
+    struct buffer *arrived = &link->arrived;
+
+    if (arrived->start == arrived->end ||
+        arrived->size - arrived->start < channel_frame_max(&link->channel))
+        buffer_compact(arrived);
+}
+
+/* Open what has come, and drop it: the stream is over. */
+static enum kith_error drop_arrived(struct link *link)
+{
+    struct message message;
+    enum kith_error error;
+    bool opened;
+
+    do
+        error = link_open(link, &message, &opened);
+    while (opened);
+    link_compact(link);
+    return error;
+}
+
+/* Our last word is said. */
+static enum kith_error await_close(struct link *link)
+{
+    int64_t deadline_ms = clock_deadline_ms(CLOSE_MS);
+    int queued = transport_queued(&link->transport);
+    enum kith_error error = drop_arrived(link);
+
+    transport_shut(&link->transport);
+    while (error == OK && !link->closed && clock_now_ms() < deadline_ms) {
+        struct pollfd wait = {.fd = link->transport.in, .events = POLLIN};
+        int left;
+
+        if (poll(&wait, 1, clock_poll_timeout(deadline_ms)) > 0) {
+            (void)link_read(link);
+            error = drop_arrived(link);
+        } else if ((left = transport_queued(&link->transport)) < queued) {
+            queued = left;
+            deadline_ms = clock_deadline_ms(CLOSE_MS);
+        }
+    }
+    return error;
+}
+
+enum kith_error link_close(struct link *link, bool in_order)
+{
+    enum kith_error error = in_order ? await_close(link) : OK;
+
+    channel_wipe(&link->channel);
+    buffer_free(&link->arrived);
+    return error;
+}

@@ -1,0 +1,106 @@
+/*
+ * Owns what whole and broken mean at our side of a stream. Must never let who is there take a part
+ * for the whole.
+ */
+#include "stream/local_end.h"
+
+#include <sys/stat.h>
+
+#include "net/net_socket.h"
+
+static bool is_same_file(int a, int b)
+{
+    struct stat first, second;
+
+    return fstat(a, &first) == 0 && fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+struct local_end local_end_standard(struct inlet inlet, struct outlet outlet,
+                                    enum local_end_patience patience)
+{
+    return (struct local_end){
+        .kind = LOCAL_STANDARD,
+        .inlet = inlet,
+        .outlet = outlet,
+        .is_one = is_same_file(inlet.fd, outlet.fd),
+        .patience = patience,
+        .socket = -1,
+        .status = -1,
+    };
+}
+
+struct local_end local_end_socket(int fd)
+{
+    net_reset_on_close(fd, true);
+    return (struct local_end){
+        .kind = LOCAL_SOCKET,
+        .inlet = inlet_socket(fd),
+        .outlet = outlet_socket(fd),
+        .is_one = true,
+        .socket = fd,
+        .status = -1,
+    };
+}
+
+struct local_end local_end_program(int from, int to, int status, local_end_judge *judge,
+                                   void *program)
+{
+    return (struct local_end){
+        .kind = LOCAL_PROGRAM,
+        .inlet = inlet_program(from),
+        .outlet = outlet_program(to),
+        .socket = -1,
+        .status = status,
+        .judge = judge,
+        .program = program,
+    };
+}
+
+bool local_end_awaits_verdict(const struct local_end *end)
+{
+    return end->status >= 0;
+}
+
+enum kith_error local_end_verdict(struct local_end *end)
+{
+    enum kith_error error = end->judge(end->program);
+
+    if (error == OK)
+        end->status = -1;
+    return error;
+}
+
+/*
+ * A socket that is both tells it as the input, while that is read; and nobody need read another
+ * kind of stdout once stdin has ended, unless there is something.
+ */
+bool local_end_may_break(const struct local_end *end)
+{
+    bool reads = end->inlet.fd >= 0;
+
+    if (end->outlet.kind == OUTLET_SOCKET)
+        return !reads || !end->is_one;
+    return reads && end->outlet.kind != OUTLET_GONE && !end->outlet.may_break;
+}
+
+bool local_end_has_gone(const struct local_end *end, enum kith_error error)
+{
+    const struct outlet *outlet = &end->outlet;
+
+    if (outlet->kind != OUTLET_SOCKET)
+        return false;
+    if (error == ERR_STDIN)
+        return true;
+    return (error == ERR_STDOUT || error == ERR_STDOUT_CLOSED) &&
+           (end->inlet.fd < 0 || end->is_one) && net_has_gone(outlet->fd);
+}
+
+void local_end_finish(struct local_end *end, bool whole)
+{
+    if (end->kind == LOCAL_SOCKET && whole) {
+        hold_let_go(&end->inlet.hold);
+        net_reset_on_close(end->socket, false);
+    }
+    hold_end(&end->inlet.hold);
+}

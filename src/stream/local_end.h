@@ -1,0 +1,73 @@
+/*
+ * What our side of a stream is joined to, and what it means to each kind that the stream was whole
+ * or broken:
+ *
+ *     stdin and stdout  whole is our exit status; nothing more can be done to them
+ *     a socket          sees a reset when it is closed, unless all was whole: also if we are killed
+ *     a program         has a verdict of its own, without which the peer gets no receipt
+ */
+#ifndef KITH_LOCAL_END_H
+#define KITH_LOCAL_END_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "stream/inlet.h"
+#include "stream/outlet.h"
+
+enum local_end_kind { LOCAL_STANDARD, LOCAL_SOCKET, LOCAL_PROGRAM };
+
+/* Whether the peer's end is our input's, too: at a terminal, nobody else may come to end it. */
+enum local_end_patience {
+    WAITS_FOR_INPUT,      /* no: what the input says is wanted, whenever it comes */
+    WAITS_IF_PEER_SILENT, /* if it has said something: else we are here for our input */
+    ENDS_WITH_PEER
+};
+
+/*
+ * How a program has ended, once that is known: OK lets our receipt pass, an error ends the stream.
+ */
+typedef enum kith_error local_end_judge(void *program);
+
+struct local_end {
+    enum local_end_kind kind;
+    struct inlet inlet;
+    struct outlet outlet;
+    bool is_one; /* the two are the same socket or file */
+    enum local_end_patience patience;
+    int socket; /* or -1; remains the caller's to close */
+    int status; /* ready once a program has ended; -1 without one, or once it was judged */
+    local_end_judge *judge;
+    void *program; /* the judge's */
+};
+
+/* stdin and stdout, or what of them there is. */
+struct local_end local_end_standard(struct inlet inlet, struct outlet outlet,
+                                    enum local_end_patience patience);
+
+/* A connected, non-blocking socket that nothing was read from. From here on it is to be reset. */
+struct local_end local_end_socket(int fd);
+
+/* Pipes from and to a program, non-blocking; status is ready once it has ended. */
+struct local_end local_end_program(int from, int to, int status, local_end_judge *judge,
+                                   void *program);
+
+/* Whether our receipt has to wait until it is known how a program has ended. */
+bool local_end_awaits_verdict(const struct local_end *end);
+
+/* It is known. OK, or the judge's error. */
+must_check enum kith_error local_end_verdict(struct local_end *end);
+
+/* Whether it has to be noticed that the outlet breaks, though there is nothing to write. */
+bool local_end_may_break(const struct local_end *end);
+
+/*
+ * Whether a failure is that of a socket whose other side has gone. What that has said before is
+ * here, or on the way to the peer.
+ */
+bool local_end_has_gone(const struct local_end *end, enum kith_error error);
+
+/* The stream is over, and all that is known of it: have the socket see that. */
+void local_end_finish(struct local_end *end, bool whole);
+
+#endif

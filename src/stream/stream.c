@@ -1,0 +1,35 @@
+/*
+ * Owns the order of a stream's life, and the line that sums it up. Must never leave keys behind.
+ */
+#include "stream/stream.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+
+enum kith_error stream_run(struct transport transport, struct session_keys *keys,
+                           size_t max_message_size, struct local_end *end,
+                           const struct pump_terms *terms, struct pump_result *result)
+{
+    struct link link;
+    enum kith_error error = link_start(&link, transport, keys, max_message_size), parting;
+
+    *result = (struct pump_result){0};
+    if (error == OK)
+        error = pump_run(&link, end, terms, result);
+    parting = link_close(&link, result->in_order);
+    return error != OK ? error : parting;
+}
+
+void stream_summarise(enum log_level level, const char *what, const char *who, const char *how,
+                      const char *address, const struct pump_result *result, int64_t begun_us)
+{
+    char sent[24], received[24], seconds[32];
+
+    (void)snprintf(sent, sizeof(sent), "%" PRIu64, result->sent);
+    (void)snprintf(received, sizeof(received), "%" PRIu64, result->received);
+    (void)snprintf(seconds, sizeof(seconds), "%.3f", (double)(clock_now_us() - begun_us) / 1e6);
+    log_fields(level, what, who, how, "address", address, "sent", sent, "received", received,
+               "seconds", seconds, (const char *)NULL);
+}

@@ -1,0 +1,24 @@
+/*
+ * One stream over a link of its own: from what a handshake leaves to the last word about it.
+ */
+#ifndef KITH_STREAM_H
+#define KITH_STREAM_H
+
+#include "base/log.h"
+#include "protocol/handshake.h"
+#include "stream/pump.h"
+
+/*
+ * Join the local end to the peer, and part. The keys are wiped; the transport's descriptors and
+ * the local end's remain the caller's, who still has to finish that. What pump_run and link_close
+ * return.
+ */
+must_check enum kith_error stream_run(struct transport transport, struct session_keys *keys,
+                                      size_t max_message_size, struct local_end *end,
+                                      const struct pump_terms *terms, struct pump_result *result);
+
+/* Say in one line how it went: what, who and how as of log_fields. */
+void stream_summarise(enum log_level level, const char *what, const char *who, const char *how,
+                      const char *address, const struct pump_result *result, int64_t begun_us);
+
+#endif

@@ -1,0 +1,175 @@
+/*
+ * The pump: how a stream ends that is whole for the channel and not for the peer, and what it
+ * leaves to the link. The peer is played move by move: it comes to its turn in front of each wait.
+ */
+#include "stream/pump.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/descriptor.h"
+#include "tap.h"
+
+#define LIMIT_S 20 /* for a pump that does not see its end */
+#define MESSAGE 100
+
+/* We, and the peer with its ends of the two pipes that are our transport. */
+static struct link ours;
+static struct channel its;
+static int to_us, from_us;
+static int reader; /* of what we write out */
+static int turn;
+
+static bool say(enum channel_event what)
+{
+    uint8_t frame[MESSAGE + FRAME_OVERHEAD] = {0};
+    size_t len = what == CHANNEL_DATA ? MESSAGE : 0;
+    enum kith_error error;
+
+    if (what == CHANNEL_DATA)
+        error = channel_seal(&its, frame + FRAME_HEADER_SIZE, len, frame);
+    else if (what == CHANNEL_END)
+        error = channel_seal_end(&its, frame);
+    else
+        error = channel_seal_receipt(&its, frame);
+    return error == OK &&
+           write(to_us, frame, len + FRAME_OVERHEAD) == (ssize_t)(len + FRAME_OVERHEAD);
+}
+
+/* Hear one message of ours that is empty: our end, or our receipt. */
+static bool hear(enum channel_event what)
+{
+    uint8_t frame[FRAME_OVERHEAD];
+    enum channel_event event;
+
+    return read(from_us, frame, sizeof(frame)) == (ssize_t)sizeof(frame) &&
+           channel_open(&its, frame + FRAME_HEADER_SIZE, TAG_SIZE, &event) == OK && event == what;
+}
+
+/* It breaks the rule that nothing follows a receipt. */
+static bool say_more(void)
+{
+    its.sending.state = STREAM_OPEN;
+    return say(CHANNEL_DATA);
+}
+
+/* Let who reads what we write out have all of it. */
+static void drain(void)
+{
+    char dropped[4096];
+
+    while (read(reader, dropped, sizeof(dropped)) > 0)
+        continue;
+}
+
+static int64_t peer_goes_before_our_receipt(void *unused, uint64_t sent, uint64_t received)
+{
+    (void)unused, (void)sent, (void)received;
+    if (++turn == 1) {
+        CHECK(hear(CHANNEL_END) && say(CHANNEL_DATA) && say(CHANNEL_END) && say(CHANNEL_RECEIPT),
+              "the peer has our end, and says all that it has to");
+    } else if (turn == 2) {
+        (void)close(from_us);
+        drain();
+    }
+    return NEVER_MS;
+}
+
+static int64_t peer_goes_on(void *unused, uint64_t sent, uint64_t received)
+{
+    (void)unused, (void)sent, (void)received;
+    if (++turn == 1)
+        CHECK(hear(CHANNEL_END) && say(CHANNEL_END), "the peer ends");
+    else if (turn == 2)
+        CHECK(hear(CHANNEL_RECEIPT) && say(CHANNEL_RECEIPT) && say_more(),
+              "and has more to say once it has our receipt");
+    return NEVER_MS;
+}
+
+static void start(void)
+{
+    struct session_keys keys = {{1}, {2}}, mirrored = {{2}, {1}};
+    struct transport transport = TRANSPORT_NONE;
+    int in[2], out[2];
+
+    CHECK(descriptor_pipe(in) && descriptor_pipe(out), "a transport of two pipes");
+    transport = (struct transport){.in = in[0], .out = out[1]};
+    to_us = in[1];
+    from_us = out[0];
+    turn = 0;
+    CHECK(descriptor_set_nonblocking(in[0]) && descriptor_set_nonblocking(out[1]) &&
+              link_start(&ours, transport, &keys, MESSAGE) == OK &&
+              channel_start(&its, &mirrored, MESSAGE) == OK,
+          "a link over it");
+}
+
+/* A pipe that is full, as the outlet of an end that says nothing. */
+static struct local_end full_end(int ends[static 2])
+{
+    static const char filling[4096];
+
+    CHECK(descriptor_pipe(ends) && descriptor_set_nonblocking(ends[0]) &&
+              descriptor_set_nonblocking(ends[1]),
+          "a local end");
+    reader = ends[0];
+    while (write(ends[1], filling, sizeof(filling)) > 0)
+        continue;
+    return local_end_standard(inlet_none(), outlet_program(ends[1]), WAITS_FOR_INPUT);
+}
+
+static void finish(int reader_fd)
+{
+    channel_wipe(&its);
+    transport_close(&ours.transport);
+    (void)close(to_us);
+    (void)close(reader_fd);
+}
+
+/* All has arrived, but the peer takes no receipt any more. */
+static void test_receipt_not_taken(void)
+{
+    struct pump_terms terms = {.idle_timeout_ms = NEVER_MS,
+                               .progress = peer_goes_before_our_receipt};
+    struct pump_result result;
+    struct local_end end;
+    int pipe_ends[2];
+
+    start();
+    end = full_end(pipe_ends);
+    CHECK(pump_run(&ours, &end, &terms, &result) == ERR_CUT_OUR_RECEIPT,
+          "a receipt that the transport does not take is missing");
+    CHECK(result.received == MESSAGE && !result.undelivered && !result.in_order,
+          "though all is where it belongs");
+    CHECK(link_close(&ours, result.in_order) == OK, "the link is closed");
+    finish(pipe_ends[0]);
+}
+
+/* What follows the receipts is not the pump's. */
+static void test_more_than_a_stream(void)
+{
+    struct pump_terms terms = {.idle_timeout_ms = NEVER_MS, .progress = peer_goes_on};
+    struct pump_result result;
+    struct local_end end;
+    int pipe_ends[2];
+
+    start();
+    end = full_end(pipe_ends);
+    CHECK(pump_run(&ours, &end, &terms, &result) == OK && result.in_order, "the stream is whole");
+    CHECK(ours.arrived.end - ours.arrived.start == MESSAGE + FRAME_OVERHEAD,
+          "what came behind it stays in the link");
+    CHECK(link_close(&ours, true) == ERR_AFTER_RECEIPT, "whose end it spoils");
+    finish(pipe_ends[0]);
+    (void)close(from_us);
+}
+
+int main(void)
+{
+    (void)alarm(LIMIT_S);
+    (void)signal(SIGPIPE, SIG_IGN);
+    CHECK(crypto_start() == OK, "libcrypto");
+    test_receipt_not_taken();
+    test_more_than_a_stream();
+    return tap_done();
+}
