@@ -36,18 +36,22 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_SIGNAL] = {EXIT_LOCAL, "ended by a signal", NULL},
     [ERR_PROGRAM] = {EXIT_LOCAL, "the program failed", NULL},
     [ERR_TARGET] = {EXIT_ADDRESS, "cannot reach the target", NULL},
+    [ERR_FEW_DESCRIPTORS] = {EXIT_LOCAL, "too few descriptors for one connection", "see ulimit -n"},
     [ERR_NO_THREAD] = {EXIT_LOCAL, "no thread to be had",
                        "see the limit on processes: ulimit -u, or TasksMax= of systemd"},
     [ERR_KEEPER] = {EXIT_LOCAL, "the process that holds the private key did not sign", NULL},
 
     [ERR_USAGE] = {EXIT_USAGE, "wrong usage", NULL},
 
+    [ERR_NAME_EMPTY] = {EXIT_KEYS, "an empty name", "name a file"},
     [ERR_FILE_MISSING] = {EXIT_KEYS, "no such file", NULL},
     [ERR_NO_HOME] = {EXIT_KEYS, "there is no folder to look for it in",
                      "no HOME is set, and the password file has none: name the file, or set "
                      "KITH_DIR"},
     [ERR_PATH_LONG] = {EXIT_KEYS, "the path is too long: 4095 bytes at most", NULL},
     [ERR_FILE_EXISTS] = {EXIT_KEYS, "exists already", "name another file, or -f to replace it"},
+    [ERR_FILE_OTHER] = {EXIT_KEYS, "exists already, and is no regular file", "name another file"},
+    [ERR_IDENTITY_EXISTS] = {EXIT_KEYS, "an identity of that name exists already", NULL},
     [ERR_FILE_FOLDER] = {EXIT_KEYS, "a folder, where a file is meant", "name a file in it"},
     [ERR_FILE_KIND] = {EXIT_KEYS, "not a regular file", "a pipe can be named as - or /dev/fd/N"},
     [ERR_FILE_TOO_LARGE] = {EXIT_KEYS, "too large", "is it the right file?"},
@@ -80,12 +84,17 @@ static const struct entry entries[ERR_COUNT] = {
                         "encrypt it anew: openssl pkcs8 -topk8"},
     [ERR_KEY_OPENSSH_ENCRYPTED] = {EXIT_KEYS, "an encrypted OpenSSH key",
                                    "decrypt a copy of it: ssh-keygen -p -N '' -f COPY"},
+    [ERR_KEY_SEVERAL] = {EXIT_KEYS, "has several keys: which of them is meant?",
+                         "put that one in a file of its own, or in the peers file under a name"},
+    [ERR_NAME_UNKNOWN] = {EXIT_KEYS, "no such name in the peers file",
+                          "a key is 64 hex digits, and a file of one has a / or ends in .pub"},
     [ERR_PEERS_LINE] = {EXIT_KEYS, "malformed line", NULL},
 
     [ERR_RESOLVE] = {EXIT_ADDRESS, "cannot be resolved", NULL},
     [ERR_CONNECT] = {EXIT_ADDRESS, "cannot be reached", NULL},
     [ERR_CONNECT_REFUSED] = {EXIT_ADDRESS, "cannot be reached",
                              "does kith listen or serve run there, at that port?"},
+    [ERR_CONNECT_TIMEOUT] = {EXIT_DEADLINE, "cannot be reached", "see --handshake-timeout"},
     [ERR_BIND] = {EXIT_ADDRESS, "cannot listen there", NULL},
 
     [ERR_FRAME_EMPTY] = {EXIT_HANDSHAKE, "an empty frame: not our protocol", NULL},
@@ -93,11 +102,13 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_HELLO_MALFORMED] = {EXIT_HANDSHAKE, "malformed handshake message", NULL},
     [ERR_NOT_FOR_US] = {EXIT_HANDSHAKE, "the hello is meant for another key",
                         "the caller has an old or wrong public key of ours"},
+    [ERR_OURSELVES] = {EXIT_HANDSHAKE, "that is our own key",
+                       "name the other side's; ours is its to know"},
     [ERR_OWN_KEY] = {EXIT_HANDSHAKE, "the other side uses our own key",
                      "each side needs an identity of its own: kith keygen"},
-    [ERR_CLOCK_BEHIND] = {EXIT_CLOCK, "its clock is behind ours",
+    [ERR_CLOCK_BEHIND] = {EXIT_CLOCK, "the clocks disagree",
                           "set the clocks, or allow more with --max-handshake-age"},
-    [ERR_CLOCK_AHEAD] = {EXIT_CLOCK, "its clock is ahead of ours",
+    [ERR_CLOCK_AHEAD] = {EXIT_CLOCK, "the clocks disagree",
                          "set the clocks, or allow more with --synchrony-bound"},
     [ERR_PEER_UNKNOWN] = {EXIT_HANDSHAKE, "key not known, or not allowed here",
                           "add its line to the peers file, or --peer, if it may call"},
@@ -118,6 +129,9 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_LOW_ORDER] = {EXIT_HANDSHAKE, "a shared secret that is no secret", NULL},
     [ERR_CONFIRMATION] = {EXIT_HANDSHAKE, "wrong confirmation: not the holder of the key", NULL},
     [ERR_HANDSHAKE_CUT] = {EXIT_HANDSHAKE, "closed during the handshake", REFUSAL_HINT},
+    [ERR_LEFT] = {EXIT_HANDSHAKE, "left once it had our answer",
+                  "a check does that, and who refuses the answer, for its clock, say: see what it "
+                  "says there"},
     [ERR_OUT_OF_ORDER] = {EXIT_HANDSHAKE, "out of order", NULL},
     [ERR_HANDSHAKE_TIMEOUT] = {EXIT_DEADLINE, "no handshake in time", "see --handshake-timeout"},
     [ERR_IDLE_TIMEOUT] = {EXIT_DEADLINE, "nothing moved for the idle timeout", NULL},
@@ -168,6 +182,11 @@ const char *error_hint(enum kith_error error)
 enum exit_status error_exit_status(enum kith_error error)
 {
     return entries[error].status;
+}
+
+bool error_is_general(enum kith_error error)
+{
+    return error == ERR_SYSTEM || error == ERR_USAGE || error == ERR_PEERS_LINE;
 }
 
 bool error_is_system(enum kith_error error)

@@ -41,17 +41,21 @@ enum kith_error {
     ERR_SIGNAL,        /* a signal asked us to end */
     ERR_PROGRAM,       /* a program of --exec failed */
     ERR_TARGET,        /* the target of serve cannot be reached */
-    ERR_NO_THREAD,     /* the system has none left for us */
-    ERR_KEEPER,        /* the process that holds the private key is gone or refused */
+    ERR_FEW_DESCRIPTORS,
+    ERR_NO_THREAD, /* the system has none left for us */
+    ERR_KEEPER,    /* the process that holds the private key is gone or refused */
 
     /* usage */
     ERR_USAGE,
 
     /* key and peers files */
+    ERR_NAME_EMPTY, /* of a file */
     ERR_FILE_MISSING,
     ERR_NO_HOME, /* a file whose place is not told, by nothing in the environment either */
     ERR_PATH_LONG,
     ERR_FILE_EXISTS,
+    ERR_FILE_OTHER, /* what no file is put in the place of */
+    ERR_IDENTITY_EXISTS,
     ERR_FILE_FOLDER,
     ERR_FILE_KIND, /* not a regular file, nor a pipe that was named as one */
     ERR_FILE_TOO_LARGE,
@@ -75,12 +79,15 @@ enum kith_error {
     ERR_PASSPHRASE_LONG,
     ERR_KEY_COSTLY, /* opening it would take minutes, or hours */
     ERR_KEY_OPENSSH_ENCRYPTED,
-    ERR_PEERS_LINE, /* a malformed line: peers_error has the particulars */
+    ERR_KEY_SEVERAL,  /* where one is needed */
+    ERR_NAME_UNKNOWN, /* a name that is not in the peers file */
+    ERR_PEERS_LINE,   /* a malformed line: peers_error has the particulars */
 
     /* addresses */
     ERR_RESOLVE,
     ERR_CONNECT,
     ERR_CONNECT_REFUSED, /* nobody listens there */
+    ERR_CONNECT_TIMEOUT,
     ERR_BIND,
 
     /* the handshake, in the order of its checks */
@@ -88,7 +95,8 @@ enum kith_error {
     ERR_FRAME_TOO_LONG,
     ERR_HELLO_MALFORMED,
     ERR_NOT_FOR_US,   /* the hello names another recipient */
-    ERR_OWN_KEY,      /* the hello is signed by ourselves, or we dial ourselves */
+    ERR_OURSELVES,    /* a peer that is to be is ourselves */
+    ERR_OWN_KEY,      /* the hello is signed by ourselves */
     ERR_CLOCK_BEHIND, /* the peer's timestamp is too old */
     ERR_CLOCK_AHEAD,  /* the peer's timestamp is too far in the future */
     ERR_PEER_UNKNOWN, /* the signer may not call us */
@@ -103,6 +111,7 @@ enum kith_error {
     ERR_LOW_ORDER,
     ERR_CONFIRMATION,
     ERR_HANDSHAKE_CUT, /* closed by the other side before the handshake was done */
+    ERR_LEFT,          /* the same, by a caller that had our answer */
     ERR_OUT_OF_ORDER,  /* a function of the core called in the wrong state */
     ERR_HANDSHAKE_TIMEOUT,
     ERR_IDLE_TIMEOUT,
@@ -138,6 +147,9 @@ const char *error_hint(enum kith_error error);
 
 /* Whether errno says more about it. */
 bool error_is_system(enum kith_error error);
+
+/* Whether its text is for many cases, so that the particulars say all, where they are known. */
+bool error_is_general(enum kith_error error);
 
 /* The exit status it leads to. */
 enum exit_status error_exit_status(enum kith_error error);

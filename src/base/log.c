@@ -24,6 +24,7 @@
 /* A longer line is cut: a pipe takes this in one write, or not at all. */
 #define LINE_SIZE (PIPE_BUF < 2048 ? PIPE_BUF : 2048)
 #define VALUE_SIZE 1024  /* one escaped value */
+#define WHY_SIZE 512     /* the reason of a failure */
 #define END_SIZE 2       /* a brace and a newline */
 #define JSON_CHARACTER 6 /* \u00NN */
 #define TURN_MS 100      /* until a line is given up since another one is being written */
@@ -147,7 +148,7 @@ static void put_text_field(struct line *line, const char *before, const char *va
 {
     if (value != NULL) {
         put(line, before);
-        put_escaped(line, value);
+        put_escaped(line, value[0] != '\0' ? value : "\"\"");
     }
 }
 
@@ -278,15 +279,35 @@ void log_event(enum log_level level, const char *what, const char *which, const 
     emit(&line, level);
 }
 
+static enum kith_error log_error(enum log_level level, const char *what, const char *which,
+                                 const char *before, enum kith_error error, const char *detail,
+                                 const char *hint)
+{
+    char why[WHY_SIZE];
+
+    if (error == ERR_SYSTEM && detail == NULL)
+        detail = strerror(errno);
+    if (detail != NULL && error_is_general(error))
+        (void)snprintf(why, sizeof(why), "%s%s", before, detail);
+    else
+        (void)snprintf(why, sizeof(why), "%s%s%s%s", before, error_text(error),
+                       detail != NULL ? ": " : "", detail != NULL ? detail : "");
+    if (hint == NULL)
+        hint = error_hint(error);
+    log_event(level, what, which, why, hint != NULL && hint[0] != '\0' ? hint : NULL);
+    return error;
+}
+
 enum kith_error log_failure(enum log_level level, const char *what, const char *which,
                             enum kith_error error, const char *detail, const char *hint)
 {
-    char why[256];
+    return log_error(level, what, which, "", error, detail, hint);
+}
 
-    (void)snprintf(why, sizeof(why), "%s%s%s", error_text(error), detail != NULL ? ": " : "",
-                   detail != NULL ? detail : "");
-    log_event(level, what, which, why, hint != NULL ? hint : error_hint(error));
-    return error;
+enum kith_error log_refusal(enum log_level level, const char *what, const char *which,
+                            enum kith_error error, const char *detail, const char *hint)
+{
+    return log_error(level, what, which, "refused: ", error, detail, hint);
 }
 
 void log_fields(enum log_level level, const char *what, const char *which, const char *why, ...)

@@ -39,15 +39,20 @@ void log_event(enum log_level level, const char *what, const char *which, const 
                const char *hint);
 
 /*
- * A failure: what the error says, and detail (or NULL) after it; hint NULL is the error's own.
- * Returns the error.
+ * One event that is a failure: what the error says, and detail (or NULL) after it. Of an error that
+ * is general (base/error.h) the detail says all; of ERR_SYSTEM it is errno's, unless given. hint
+ * NULL is the error's own, and "" none. Returns the error: return log_failure(...).
  */
 enum kith_error log_failure(enum log_level level, const char *what, const char *which,
                             enum kith_error error, const char *detail, const char *hint);
 
+/* The same of a caller that is turned away: the reason begins with "refused: ". */
+enum kith_error log_refusal(enum log_level level, const char *what, const char *which,
+                            enum kith_error error, const char *detail, const char *hint);
+
 /*
- * The same with more named values: pairs of (const char *name, const char *value), a NULL name
- * ends them. Text shows them behind the reason as name=value.
+ * An event with more named values: pairs of (const char *name, const char *value), a NULL name
+ * ends them. Text shows them after the reason as name=value.
  */
 void log_fields(enum log_level level, const char *what, const char *which, const char *why, ...)
     __attribute__((sentinel));

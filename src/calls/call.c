@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "calls/explain.h"
 #include "system/sandbox.h"
 
 #define WHICH_SIZE (WHO_TEXT_SIZE + ADDRESS_TEXT_SIZE + 8)
@@ -24,31 +25,18 @@ static void describe(char out[static WHICH_SIZE], const struct callee *callee,
     (void)snprintf(out, WHICH_SIZE, "%s at %s", who, reached->len > 0 ? reached->text : given);
 }
 
-/* The hint that fits who calls: the usual one for this error is for who is called. */
-static const char *hint_for_caller(enum kith_error error)
+enum kith_error call_log_failure(const struct call *call, enum kith_error error,
+                                 const struct callee *callee, const char *what,
+                                 enum log_level level)
 {
-    if (error == ERR_NOT_FOR_US)
-        return "something between the two sides mixes up their connections";
-    return error_hint(error);
-}
-
-void call_complain(const struct call *call, enum kith_error error, const struct callee *callee,
-                   const char *what, enum log_level level)
-{
-    char which[WHICH_SIZE], why[256], skew[64];
+    char which[WHICH_SIZE];
+    struct explanation explanation;
 
     describe(which, callee, &call->reached);
-    if (call->why != NULL) { /* before there was anybody to shake hands with */
-        (void)snprintf(why, sizeof(why), "%s: %s",
-                       error_text(error == ERR_HANDSHAKE_TIMEOUT ? ERR_CONNECT : error), call->why);
-    } else if (error == ERR_CLOCK_AHEAD || error == ERR_CLOCK_BEHIND) {
-        clock_format_skew(skew, sizeof(skew), call->greeting.handshake.peer_timestamp_ms,
-                          call->greeting.answered_wall_ms);
-        (void)snprintf(why, sizeof(why), "the clocks disagree: its clock is %s ours", skew);
-    } else {
-        (void)snprintf(why, sizeof(why), "%s", error_text(error));
-    }
-    log_event(level, what, which, why, hint_for_caller(error));
+    explain_greeting(&explanation, &call->greeting, error);
+    (void)log_failure(level, what, which, explanation.error,
+                      call->why != NULL ? call->why : explanation.detail, explanation.hint);
+    return error;
 }
 
 enum kith_error call_peer(struct call *call, const struct call_terms *terms,

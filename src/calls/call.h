@@ -33,9 +33,10 @@ struct call {
 must_check enum kith_error call_peer(struct call *call, const struct call_terms *terms,
                                      const struct callee *callee, bool check_only);
 
-/* Say why a call failed, as of command what. */
-void call_complain(const struct call *call, enum kith_error error, const struct callee *callee,
-                   const char *what, enum log_level level);
+/* Log why a call failed, as of command what. Returns the error. */
+enum kith_error call_log_failure(const struct call *call, enum kith_error error,
+                                 const struct callee *callee, const char *what,
+                                 enum log_level level);
 
 /* Close and wipe; fine twice. */
 void call_end(struct call *call);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "calls/explain.h"
 #include "calls/source.h"
 #include "peers/who.h"
 
@@ -73,62 +74,50 @@ static bool is_shown(struct refusals *refusals, enum kith_error kind, const stru
     return shown;
 }
 
+/* For a sum, which does not say by how much the clocks disagree. */
 static const char *kind_text(enum kith_error kind)
 {
-    return kind == OK ? "left once it had our answer" : error_text(kind);
-}
-
-static const char *kind_hint(enum kith_error kind)
-{
-    if (kind == OK)
-        return "a check does that, and who refuses the answer, for its clock, say: see what it "
-               "says there";
-    return kind == ERR_HANDSHAKE_CUT ? NULL : error_hint(kind);
+    if (kind == ERR_CLOCK_AHEAD || kind == ERR_CLOCK_BEHIND)
+        return kind == ERR_CLOCK_AHEAD ? "a clock ahead of ours" : "a clock behind ours";
+    return error_text(kind);
 }
 
 static void show(const struct refusals *refusals, enum log_level level,
-                 const struct greeting *greeting, const char *name, enum kith_error kind,
-                 const char *detail)
+                 const struct greeting *greeting, const char *name,
+                 const struct explanation *explanation, const char *detail)
 {
-    char who[WHO_TEXT_SIZE], which[WHO_TEXT_SIZE + ADDRESS_TEXT_SIZE + 24], why[256], skew[64];
+    char who[WHO_TEXT_SIZE], which[WHO_TEXT_SIZE + ADDRESS_TEXT_SIZE + 24];
     bool claims = greeting->handshake.peer_timestamp_ms != 0;
 
     who_format(who, name, greeting->handshake.peer);
     (void)snprintf(which, sizeof(which), "%s%s%s", claims ? who : "", claims ? " at " : "",
                    greeting->peer.text);
-    if (kind == ERR_CLOCK_AHEAD || kind == ERR_CLOCK_BEHIND) {
-        clock_format_skew(skew, sizeof(skew), greeting->handshake.peer_timestamp_ms,
-                          clock_wall_ms());
-        (void)snprintf(why, sizeof(why), "refused: the clocks disagree: its clock is %s ours",
-                       skew);
-    } else {
-        (void)snprintf(why, sizeof(why), "%s%s%s%s", kind == OK ? "" : "refused: ", kind_text(kind),
-                       detail != NULL ? ": " : "", detail != NULL ? detail : "");
-    }
-    log_event(level, refusals->what, which, why, kind_hint(kind));
+    if (explanation->error == ERR_LEFT) /* that was its own doing */
+        (void)log_failure(level, refusals->what, which, ERR_LEFT, NULL, NULL);
+    else
+        (void)log_refusal(level, refusals->what, which, explanation->error,
+                          detail != NULL ? detail : explanation->detail, explanation->hint);
 }
 
 void refusals_add(struct refusals *refusals, const struct greeting *greeting, const char *name,
                   const char *detail)
 {
     bool cut = greeting->error == ERR_HANDSHAKE_CUT;
-    enum kith_error kind = cut && greeting->message == 3 ? OK : greeting->error;
+    struct explanation explanation;
     /* Who says nothing at all is mostly a balancer that looks whether we are there. */
     bool silent = cut && greeting->message == 1 && greeting->frame_len == 0;
     enum log_level level = silent ? LOG_SUMMARY : LOG_NOTE;
 
-    if (log_enabled(level) && is_shown(refusals, kind, &greeting->peer))
-        show(refusals, level, greeting, name, kind, detail);
+    explain_greeting(&explanation, greeting, greeting->error);
+    if (log_enabled(level) && is_shown(refusals, explanation.error, &greeting->peer))
+        show(refusals, level, greeting, name, &explanation, detail);
 }
 
 void refusals_add_unheard(struct refusals *refusals, const struct net_peer *from,
                           enum kith_error error, const char *detail)
 {
-    char why[256];
-
-    (void)snprintf(why, sizeof(why), "%s: %s", error_text(error), detail);
     if (log_enabled(LOG_NOTE) && is_shown(refusals, error, from))
-        log_event(LOG_NOTE, refusals->what, from->text, why, error_hint(error));
+        (void)log_failure(LOG_NOTE, refusals->what, from->text, error, detail, NULL);
 }
 
 int64_t refusals_due_ms(struct refusals *refusals)

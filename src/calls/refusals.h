@@ -27,7 +27,7 @@ struct refusals {
         int64_t since_ms; /* when the first of those that are shown came */
         size_t shown;
         size_t counted;
-    } kinds[ERR_COUNT]; /* by error; OK is one that had our answer and left */
+    } kinds[ERR_COUNT]; /* by error */
     size_t counted;     /* of all kinds, since they were summed up */
     int64_t since_ms;   /* when the first of them came */
     uint64_t sources[REFUSALS_SOURCES];

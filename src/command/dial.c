@@ -24,8 +24,8 @@
  */
 static bool may_pass(enum kith_error error)
 {
-    return error == ERR_CONNECT || error == ERR_CONNECT_REFUSED || error == ERR_RESOLVE ||
-           error == ERR_HANDSHAKE_CUT || error == ERR_HANDSHAKE_TIMEOUT;
+    return error == ERR_CONNECT || error == ERR_CONNECT_REFUSED || error == ERR_CONNECT_TIMEOUT ||
+           error == ERR_RESOLVE || error == ERR_HANDSHAKE_CUT || error == ERR_HANDSHAKE_TIMEOUT;
 }
 
 static void wait_ms(int64_t ms)
@@ -48,11 +48,9 @@ static enum kith_error call_with_retries(struct call *call, const struct setup *
 
         if (error == OK)
             return error;
-        if (!may_pass(error) || left_ms <= 0) {
-            call_complain(call, error, callee, "dial", LOG_ERROR);
-            return error;
-        }
-        call_complain(call, error, callee, "dial", first ? LOG_NOTE : LOG_SUMMARY);
+        if (!may_pass(error) || left_ms <= 0)
+            return call_log_failure(call, error, callee, "dial", LOG_ERROR);
+        (void)call_log_failure(call, error, callee, "dial", first ? LOG_NOTE : LOG_SUMMARY);
         if (first)
             log_event(LOG_NOTE, "dial", setup->options->arguments[0],
                       "is called again until --retry is over", NULL);
@@ -126,7 +124,7 @@ enum kith_error command_check(const struct options *options)
     if (error == OK) {
         error = call_peer(&call, &setup.calls, &callee, true);
         if (error != OK)
-            call_complain(&call, error, &callee, "check", LOG_ERROR);
+            (void)call_log_failure(&call, error, &callee, "check", LOG_ERROR);
     }
     if (error == OK) {
         setup_dismiss_keeper(&setup);

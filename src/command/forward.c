@@ -74,7 +74,7 @@ static enum kith_error call_for(struct forward *forward, struct connection *conn
             registry_say_most(most, forward->daemon.registry.limits.per_peer);
             call.why = most;
         }
-        call_complain(&call, error, &callee, "forward", LOG_ERROR);
+        (void)call_log_failure(&call, error, &callee, "forward", LOG_ERROR);
         registry_detach(&forward->daemon.registry, connection);
     }
     call_end(&call);

@@ -24,15 +24,8 @@
 #define PUBLIC_MODE 0644
 #define HOSTNAME_SIZE 256
 
-static enum kith_error complain(enum kith_error error, const char *what, const char *path)
-{
-    log_event(LOG_ERROR, what, path, error == ERR_SYSTEM ? strerror(errno) : error_text(error),
-              error_hint(error));
-    return error;
-}
-
 /*
- * The name behind the public key: what -n says, else the host's as far as it is a good name.
+ * The name after the public key: what -n says, else the host's as far as it is a good name.
  * Returns what is wrong with -n, or NULL.
  */
 static const char *choose_name(const struct options *options, char name[static NAME_SIZE])
@@ -83,21 +76,12 @@ static bool is_identity(const char *path)
     return error == OK || error == ERR_KEY_NO_PASSPHRASE || error == ERR_KEY_OPENSSH_ENCRYPTED;
 }
 
-static enum kith_error complain_of_other_kind(const char *path)
-{
-    log_event(LOG_ERROR, "keygen", path, "exists already, and is no regular file",
-              "name another file");
-    return ERR_FILE_KIND;
-}
-
 /* Something of that name is there, and stays: say what it is, and what -f would do. */
-static enum kith_error complain_of_existing(const char *path, const char *which, bool is_default)
+static enum kith_error log_existing(const char *path, const char *which, bool is_default)
 {
-    char why[64], hint[3 * FILE_PATH_SIZE + 256];
+    char hint[3 * FILE_PATH_SIZE + 256];
     bool identity = which == path && is_identity(path);
 
-    (void)snprintf(why, sizeof(why), "%s%s", identity ? "an identity of that name " : "",
-                   error_text(ERR_FILE_EXISTS));
     if (identity)
         (void)snprintf(hint, sizeof(hint),
                        "kith pubkey%s%s shows its public key; -f would replace both files, %s and "
@@ -106,8 +90,8 @@ static enum kith_error complain_of_existing(const char *path, const char *which,
     else
         (void)snprintf(hint, sizeof(hint), "name another file; -f would replace %s and %s.pub",
                        path, path);
-    log_event(LOG_ERROR, "keygen", which, why, hint);
-    return ERR_FILE_EXISTS;
+    return log_failure(LOG_ERROR, "keygen", which, identity ? ERR_IDENTITY_EXISTS : ERR_FILE_EXISTS,
+                       NULL, hint);
 }
 
 static bool is_there(const char *path)
@@ -138,15 +122,16 @@ static enum kith_error write_pair(const struct options *options, const char *pat
 
     (void)snprintf(public_path, sizeof(public_path), "%s.pub", path);
     if (is_of_other_kind(path) || is_of_other_kind(public_path))
-        return complain_of_other_kind(is_of_other_kind(path) ? path : public_path);
+        return log_failure(LOG_ERROR, "keygen", is_of_other_kind(path) ? path : public_path,
+                           ERR_FILE_OTHER, NULL, NULL);
     if (!options->force && (is_there(path) || is_there(public_path)))
-        return complain_of_existing(path, is_there(path) ? path : public_path, is_default);
+        return log_existing(path, is_there(path) ? path : public_path, is_default);
     error = key_file_write(path, pem, strlen(pem), PRIVATE_MODE, options->force);
     if (error != OK)
-        return complain(error, "keygen", path);
+        return log_failure(LOG_ERROR, "keygen", path, error, NULL, NULL);
     error = key_file_write(public_path, line, strlen(line), PUBLIC_MODE, options->force);
     if (error != OK) {
-        (void)complain(error, "keygen", public_path);
+        (void)log_failure(LOG_ERROR, "keygen", public_path, error, NULL, NULL);
         if (!options->force)
             (void)unlink(path);
     }
@@ -181,8 +166,8 @@ static enum kith_error check_path(const char *path)
     } else if (strcmp(path, "-") != 0 && !public_key_is_path(path)) {
         return OK;
     }
-    log_event(LOG_ERROR, "keygen", len > 0 || path[0] != '\0' ? path : NULL, why, hint);
-    return ERR_USAGE;
+    return log_failure(LOG_ERROR, "keygen", len > 0 || path[0] != '\0' ? path : NULL, ERR_USAGE,
+                       why, hint);
 }
 
 static void tell_made(const char *path, bool replaced)
@@ -207,10 +192,9 @@ enum kith_error command_keygen(const struct options *options)
     bool replaced;
     enum kith_error error;
 
-    if (problem != NULL) {
-        log_event(LOG_ERROR, "keygen", options->name, problem, NULL);
-        return ERR_USAGE;
-    }
+    if (problem != NULL)
+        return log_failure(LOG_ERROR, "keygen", options->name, ERR_USAGE, problem,
+                           "-n takes a word that peers can know this key by: -n alice-laptop");
     error = path_of_identity(path, given);
     if (error == OK && check_path(path) != OK)
         return ERR_USAGE;
@@ -220,7 +204,8 @@ enum kith_error command_keygen(const struct options *options)
     if (error == OK)
         error = make(pem, public_key);
     if (error != OK)
-        return complain(error, "keygen", given != NULL ? given : "~/.config/kith/identity");
+        return log_failure(LOG_ERROR, "keygen", given != NULL ? given : "~/.config/kith/identity",
+                           error, NULL, NULL);
     hex_encode(hex, public_key, KEY_SIZE);
     (void)snprintf(line, sizeof(line), "%s %s\n", hex, name);
     error = write_pair(options, path, pem, line);
@@ -303,14 +288,14 @@ enum kith_error command_pubkey(const struct options *options)
     enum kith_error error = path_of_identity(path, given);
 
     if (error != OK)
-        return complain(error, "identity", "~/.config/kith/identity");
+        return log_failure(LOG_ERROR, "identity", "~/.config/kith/identity", error, NULL, NULL);
     error = crypto_start_keys();
     if (error == OK)
         error = read_any(&file, path, &unsafe);
     if (error == OK)
         error = show_public(&file, path, unsafe, options, public_key);
     if (error != OK)
-        identity_complain(error, path, given == NULL, errno);
+        (void)identity_log_failure(error, path, given == NULL);
     key_file_wipe(&file);
     if (error == OK) {
         hex_encode(hex, public_key, KEY_SIZE);

@@ -36,16 +36,17 @@ static const char *name_of(void *context, const uint8_t key[static KEY_SIZE])
     return peer != NULL ? peer->name : "";
 }
 
-/* Let the reception go on until it has a guest. */
+/* Let the reception go on until it has a guest. What fails is logged. */
 static enum kith_error await_guest(struct reception *reception, struct refusals *refusals,
                                    struct guest *guest)
 {
     enum reception_result result = RECEPTION_NOBODY;
     struct poll_set set;
     bool waited = true;
+    enum kith_error error = OK;
 
     if (poll_set_make(&set, PLACES + NET_LISTENERS_MAX) != OK)
-        return ERR_MEMORY;
+        return log_failure(LOG_ERROR, "listen", refusals->which, ERR_MEMORY, NULL, NULL);
     while (waited && result == RECEPTION_NOBODY) {
         int64_t until_ms = refusals_due_ms(refusals), due_ms;
 
@@ -56,8 +57,10 @@ static enum kith_error await_guest(struct reception *reception, struct refusals 
             result = reception_step(reception, &set, guest);
         refusals_sum_up(refusals, result == RECEPTION_GUEST);
     }
+    if (result != RECEPTION_GUEST)
+        error = log_failure(LOG_ERROR, "listen", refusals->which, ERR_SYSTEM, NULL, NULL);
     poll_set_free(&set);
-    return result == RECEPTION_GUEST ? OK : ERR_SYSTEM;
+    return error;
 }
 
 /* Wait for the guest on an open listener, which is closed once there is one. */
@@ -79,7 +82,6 @@ static enum kith_error take_one(struct setup *setup, struct net_listeners *liste
     };
     struct reception reception;
     enum kith_error error;
-    int problem;
 
     notify_ready_fd(options->ready_fd, listeners->text, true);
     setup_confine(setup, SANDBOX_LISTEN, &nothing);
@@ -89,13 +91,9 @@ static enum kith_error take_one(struct setup *setup, struct net_listeners *liste
     replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
     reception_begin(&reception, &terms);
     error = await_guest(&reception, &refusals, guest);
-    problem = errno;
     reception_end(&reception);
     net_listeners_close(listeners);
-    if (error != OK)
-        return setup_complain(error, "listen", listeners->text,
-                              error == ERR_SYSTEM ? strerror(problem) : NULL);
-    return OK;
+    return error;
 }
 
 enum kith_error command_listen(const struct options *options)

@@ -168,31 +168,31 @@ static const char *set(struct options *options, const struct spec *spec, const c
         return NULL;
     case TEXT:
         *(const char **)field = value;
-        return value[0] != '\0' ? NULL : "not empty";
+        return value[0] != '\0' ? NULL : "takes a text that is not empty";
     case DURATION:
-        return clock_parse_duration(value, field) ? NULL : "a time: 500ms, 5s, 2m or 1h";
+        return clock_parse_duration(value, field) ? NULL : "takes a time: 500ms, 5s, 2m or 1h";
     case SIZE:
-        return parse_size(value, field) ? NULL : "a size from 1 to 16M: 4096, 64K or 1M";
+        return parse_size(value, field) ? NULL : "takes a size from 1 to 16M: 4096, 64K or 1M";
     case LIMIT:
-        return parse_limit(value, field) ? NULL : "a number from 1 to 1000000";
+        return parse_limit(value, field) ? NULL : "takes a number from 1 to 1000000";
     case SOURCES:
         *(const char **)field = value;
         return source_list_check(value, problem) ? NULL : problem;
     case PROGRAM: /* cut_program has taken it; here it has a value of its own, as in --exec=CMD */
-        return "a word of its own, with the program behind it";
+        return "takes no =: the program is the words after it";
     case NAMED:
         if (options->named_count == PEERS_NAMED_MAX)
-            return "given at most 256 times: use the peers file";
+            return "can be given 256 times: use the peers file for more";
         options->named[options->named_count++] = value;
         return NULL;
     case NAMESPACE:
         options->namespace = value;
-        return value[0] != '\0' && strlen(value) <= NAMESPACE_MAX ? NULL : "1 to 1024 bytes";
+        return value[0] != '\0' && strlen(value) <= NAMESPACE_MAX ? NULL : "takes 1 to 1024 bytes";
     case DESCRIPTOR:
-        return parse_descriptor(value, field) ? NULL : "the number of an open descriptor";
+        return parse_descriptor(value, field) ? NULL : "takes the number of an open descriptor";
     case FORMAT:
         *(bool *)field = strcmp(value, "json") == 0;
-        return *(bool *)field || strcmp(value, "text") == 0 ? NULL : "text or json";
+        return *(bool *)field || strcmp(value, "text") == 0 ? NULL : "takes text or json";
     case IPV4:
     case IPV6:
         if (*(int *)field != AF_UNSPEC &&
@@ -251,8 +251,7 @@ static enum kith_error complain(const char *command, const char *which, const ch
     char help[64];
 
     (void)snprintf(help, sizeof(help), "see: kith %s --help", command);
-    log_event(LOG_ERROR, command, which, why, hint != NULL ? hint : help);
-    return ERR_USAGE;
+    return log_failure(LOG_ERROR, command, which, ERR_USAGE, why, hint != NULL ? hint : help);
 }
 
 /* An option of ours that getopt does not take, which has no value behind its name: why. */

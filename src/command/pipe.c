@@ -20,25 +20,22 @@
 
 #define PIPE_SIZE (512 << 10) /* what was measured best (bench/README) */
 
-static void complain(const struct pump_result *result, enum kith_error error, const char *what,
-                     const char *who, const struct net_peer *peer)
+static void log_end(const struct pump_result *result, enum kith_error error, const char *what,
+                    const char *who, const struct net_peer *peer)
 {
     bool local = error == ERR_STDIN || error == ERR_STDOUT || error == ERR_STDOUT_CLOSED;
-    char which[ADDRESS_TEXT_SIZE + 128], why[256];
+    bool by_system = result->system_errno != 0 && error_is_system(error);
+    bool lost = result->undelivered && !local;
+    char which[ADDRESS_TEXT_SIZE + 128], detail[192];
 
     if (local)
         (void)snprintf(which, sizeof(which), "%s", error == ERR_STDIN ? "stdin" : "stdout");
     else
         (void)snprintf(which, sizeof(which), "%s at %s", who, peer->text);
-    if (result->system_errno != 0 && error != ERR_STDOUT_CLOSED && error_is_system(error))
-        (void)snprintf(why, sizeof(why), "%s: %s", error_text(error),
-                       strerror(result->system_errno));
-    else
-        (void)snprintf(why, sizeof(why), "%s", error_text(error));
-    if (result->undelivered && !local)
-        (void)strncat(why, "; stdout took nothing, so the last that had arrived is lost",
-                      sizeof(why) - strlen(why) - 1);
-    log_event(LOG_ERROR, what, which, why, error_hint(error));
+    (void)snprintf(detail, sizeof(detail), "%s%s%s",
+                   by_system ? strerror(result->system_errno) : "", by_system && lost ? "; " : "",
+                   lost ? "stdout took nothing, so the last that had arrived is lost" : "");
+    (void)log_failure(LOG_ERROR, what, which, error, detail[0] != '\0' ? detail : NULL, NULL);
 }
 
 /*
@@ -137,7 +134,7 @@ enum kith_error pipe_run(struct local_end *end, const struct options *options, c
     if (options->progress)
         progress_end(&progress, result.sent, result.received);
     if (error != OK)
-        complain(&result, error, what, who, peer);
+        log_end(&result, error, what, who, peer);
     stream_summarise(LOG_SUMMARY, "channel", who, error_text(error), peer->text, &result, begun_us);
     return error;
 }

@@ -186,7 +186,7 @@ static int reach_target(const struct serve *serve, const struct connection *conn
         (void)snprintf(why, sizeof(why), "%s %s: %s", error_text(ERR_TARGET), tried,
                        reason != NULL ? reason : error_text(error));
         log_event(LOG_ERROR, "serve", which, why,
-                  error == ERR_HANDSHAKE_TIMEOUT ? error_hint(error) : NULL);
+                  error == ERR_CONNECT_TIMEOUT ? error_hint(error) : NULL);
     }
     return fd;
 }

@@ -57,17 +57,19 @@ static enum kith_error close_inherited(const struct setup *setup)
         int fd = paths[i] == NULL ? -1 : key_file_descriptor(paths[i]);
 
         if (fd >= 0 && fcntl(fd, F_GETFD) < 0)
-            return setup_complain(ERR_FILE_MISSING, "descriptor", paths[i], "it is not open");
+            return log_failure(LOG_ERROR, "descriptor", paths[i], ERR_FILE_MISSING,
+                               "it is not open", NULL);
         keep[count++] = fd;
     }
     count += net_passed(keep + count);
     for (size_t i = 0; i < count; i++) { /* who closes it first leaves the other somebody else's */
         if (keep[i] >= 0 && keep[i] == options->ready_fd)
-            return setup_complain(ERR_USAGE, "--ready-fd", NULL, "it has another use");
+            return log_failure(LOG_ERROR, "--ready-fd", NULL, ERR_USAGE, "it has another use",
+                               NULL);
     }
     keep[count++] = options->ready_fd;
     if (!protect_keep(keep, count))
-        return setup_complain(ERR_SYSTEM, "descriptors", NULL, strerror(errno));
+        return log_failure(LOG_ERROR, "descriptors", NULL, ERR_SYSTEM, NULL, NULL);
     log_open();
     return OK;
 }
@@ -106,20 +108,13 @@ static int open_by_keeper(void *keeper, const char *path)
     return keeper_open(keeper, path);
 }
 
-/* Without it the process runs, and what needs it says so. */
-static void start_lookup(void)
-{
-    if (lookup_start() != OK)
-        log_event(LOG_ERROR, "lookup", NULL, strerror(errno), NULL);
-}
-
 void setup_confine(struct setup *setup, enum sandbox_role role, const struct sandbox_needs *needs)
 {
     setup->who.open = open_by_keeper;
     setup->who.open_context = &setup->keeper;
     zone_hold(); /* which the times of the peers file are in, also when it is read again */
     if (needs->resolves)
-        start_lookup();
+        lookup_start();
     sandbox_enter(role, needs);
 }
 
@@ -195,7 +190,7 @@ static enum kith_error start(struct setup *setup, const struct keeper_task *task
         started = crypto_start();
     error = keeper_await(&setup->keeper);
     if (error == OK && started != OK)
-        return setup_complain(started, "libcrypto", NULL, NULL);
+        return log_failure(LOG_ERROR, "libcrypto", NULL, started, NULL, NULL);
     return error;
 }
 
@@ -212,10 +207,8 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options, 
         .family = options->family, .source = options->source, .first_with_syn = true};
     set_rules(setup);
     error = path_of_identity(setup->identity_path, options->identity);
-    if (error != OK) {
-        identity_complain(error, "~/.config/kith/identity", true, 0);
-        return error;
-    }
+    if (error != OK)
+        return identity_log_failure(error, "~/.config/kith/identity", true);
     setup->who.peers_error = path_of_peers(setup->peers_path, options->peers);
     list_files(setup, peer);
     error = close_inherited(setup);
@@ -258,7 +251,7 @@ enum kith_error setup_choose_callee(struct setup *setup, struct callee *callee)
         return error;
     error = peers_add(&chosen, callee->key, callee->name);
     if (error != OK)
-        error = setup_complain(error, "peer", setup->peer, NULL);
+        error = log_failure(LOG_ERROR, "peer", setup->peer, error, NULL, NULL);
     else
         error = keeper_tell_peers(&setup->keeper, &chosen);
     peers_free(&chosen);
@@ -306,12 +299,6 @@ void setup_report_reload(const struct setup *setup, const char *what, const char
                   NULL);
 }
 
-enum kith_error setup_complain(enum kith_error error, const char *what, const char *which,
-                               const char *why)
-{
-    return log_failure(LOG_ERROR, what, which, error, why, NULL);
-}
-
 enum kith_error setup_parse_address(struct address *address, const char *what, const char *text,
                                     enum address_form form)
 {
@@ -320,7 +307,7 @@ enum kith_error setup_parse_address(struct address *address, const char *what, c
     if (address_parse(address, text, form))
         return OK;
     address_problem(problem, text, form);
-    return setup_complain(ERR_USAGE, what, text, problem);
+    return log_failure(LOG_ERROR, what, text, ERR_USAGE, problem, NULL);
 }
 
 enum kith_error setup_take_listeners(const char *what, struct net_listeners *listeners)
@@ -329,7 +316,8 @@ enum kith_error setup_take_listeners(const char *what, struct net_listeners *lis
 
     if (error == OK)
         return OK;
-    return setup_complain(error, what, "LISTEN_FDS", "not sockets of a stream that listen");
+    return log_failure(LOG_ERROR, what, "LISTEN_FDS", error, "not sockets of a stream that listen",
+                       NULL);
 }
 
 /* Without a host, --source says which address of ours is meant. */
@@ -351,7 +339,7 @@ enum kith_error setup_listen(struct setup *setup, const char *what, const struct
     if (listeners->count == 0)
         error = net_listen(listeners, &here, &setup->net, scope, &why);
     if (error != OK)
-        return setup_complain(error, what, listeners->text, why);
+        return log_failure(LOG_ERROR, what, listeners->text, error, why, NULL);
     return OK;
 }
 

@@ -76,10 +76,6 @@ must_check enum kith_error setup_listen(struct setup *setup, const char *what,
                                         const struct address *address, enum net_scope scope,
                                         struct net_listeners *listeners);
 
-/* Say that an address will not do, and why (or NULL). Returns the error. */
-enum kith_error setup_complain(enum kith_error error, const char *what, const char *which,
-                               const char *why);
-
 /*
  * Read an address that stands on the command line. ERR_USAGE, which is logged with what is wrong.
  */

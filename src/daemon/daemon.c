@@ -179,7 +179,7 @@ static void reap(struct loop *loop)
             continue;
         loop->keeper_reaped = true;
         if (loop->ending == 0) {
-            log_event(LOG_ERROR, "keeper", NULL, error_text(ERR_KEEPER), "it has ended");
+            (void)log_failure(LOG_ERROR, "keeper", NULL, ERR_KEEPER, NULL, "it has ended");
             loop->keeper_lost = true;
             begin_drain(loop, SIGTERM);
         }
@@ -210,7 +210,7 @@ static void answer_signals(struct loop *loop)
     }
 }
 
-/* Wait for a signal, and for the end while it is near. */
+/* Wait for a signal, and for the end while it is near. What fails is logged. */
 static enum kith_error attend(struct loop *loop)
 {
     struct pollfd wait = {.fd = loop->signal_fd, .events = POLLIN};
@@ -222,7 +222,9 @@ static enum kith_error attend(struct loop *loop)
     if (loop->ending != 0)
         timeout = DRAIN_LOOK_MS;
     if (poll(&wait, 1, timeout) < 0)
-        return errno == EINTR ? OK : ERR_SYSTEM;
+        return errno == EINTR ? OK
+                              : log_failure(LOG_ERROR, loop->daemon->hooks->what,
+                                            loop->daemon->listeners.text, ERR_SYSTEM, NULL, NULL);
     if (wait.revents != 0)
         answer_signals(loop);
     refusals_sum_up(refusals, false);
@@ -273,11 +275,8 @@ static enum kith_error set_limits(struct daemon *daemon)
         .pending = terms->max_pending != 0 ? terms->max_pending : daemon->hooks->pending,
     };
 
-    if (limits.connections == 0) {
-        log_event(LOG_ERROR, daemon->hooks->what, NULL, "too few descriptors for one connection",
-                  "see ulimit -n");
-        return ERR_SYSTEM;
-    }
+    if (limits.connections == 0)
+        return log_failure(LOG_ERROR, daemon->hooks->what, NULL, ERR_FEW_DESCRIPTORS, NULL, NULL);
     if (daemon->hooks->faces_network)
         set_apart_callers(&limits, (size_t)daemon->hooks->descriptors);
     if (terms->max_connections > limits.connections)
@@ -306,7 +305,7 @@ static void wake(void)
     signals_note(0);
 }
 
-static enum kith_error prepare_workers(struct daemon *daemon)
+static bool prepare_workers(struct daemon *daemon)
 {
     const struct workers_task task = {
         .what = daemon->hooks->what,
@@ -396,9 +395,9 @@ static enum kith_error prepare(struct loop *loop)
     struct daemon *daemon = loop->daemon;
 
     loop->signal_fd = signals_start();
-    if (loop->signal_fd < 0 || prepare_workers(daemon) != OK)
-        return log_failure(LOG_ERROR, daemon->hooks->what, daemon->listeners.text, ERR_SYSTEM,
-                           strerror(errno), NULL);
+    if (loop->signal_fd < 0 || !prepare_workers(daemon))
+        return log_failure(LOG_ERROR, daemon->hooks->what, daemon->listeners.text, ERR_SYSTEM, NULL,
+                           NULL);
     notify_open();
     return set_limits(daemon);
 }
@@ -417,10 +416,9 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
     if (error != OK)
         return error;
     hooks->confine(daemon);
-    error = workers_start(&daemon->workers);
-    if (error != OK) {
-        log_event(LOG_ERROR, hooks->what, daemon->listeners.text, "no thread to be had",
-                  strerror(errno));
+    if (!workers_start(&daemon->workers)) {
+        error = log_failure(LOG_ERROR, hooks->what, daemon->listeners.text, ERR_NO_THREAD,
+                            strerror(errno), NULL);
         (void)workers_stop(&daemon->workers); /* those that there are look at the listeners */
         return error;
     }
@@ -429,9 +427,6 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
     notify_ready(daemon->listeners.text);
     while (error == OK && !is_over(&loop))
         error = attend(&loop);
-    if (error != OK)
-        (void)log_failure(LOG_ERROR, hooks->what, daemon->listeners.text, error, strerror(errno),
-                          NULL);
     daemon->signal = loop.ending;
     return finish(&loop, error);
 }

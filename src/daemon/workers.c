@@ -211,24 +211,24 @@ static bool add_thread(struct workers *workers)
     return errno == 0;
 }
 
-enum kith_error workers_prepare(struct workers *workers, const struct workers_task *task)
+bool workers_prepare(struct workers *workers, const struct workers_task *task)
 {
     workers->task = *task;
     if (!descriptor_pipe(workers->stop) || pthread_mutex_init(&workers->lock, NULL) != 0 ||
         !clock_condition(&workers->turn_free) || pthread_attr_init(&workers->attributes) != 0)
-        return ERR_SYSTEM;
+        return false;
     (void)pthread_attr_setdetachstate(&workers->attributes, PTHREAD_CREATE_DETACHED);
     (void)pthread_attr_setstacksize(&workers->attributes, STACK_SIZE);
-    return OK;
+    return true;
 }
 
-enum kith_error workers_start(struct workers *workers)
+bool workers_start(struct workers *workers)
 {
     for (int i = 0; i < IDLE_LEAST; i++) {
         if (!add_thread(workers))
-            return ERR_SYSTEM;
+            return false;
     }
-    return OK;
+    return true;
 }
 
 bool workers_stop(struct workers *workers)

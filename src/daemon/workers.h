@@ -45,12 +45,12 @@ struct workers {
     int64_t quiet_until_ms; /* no more complaints before */
 };
 
-/* Make what has to be made before the process is confined. ERR_SYSTEM, with errno. */
-must_check enum kith_error workers_prepare(struct workers *workers,
-                                           const struct workers_task *task);
+/* Make what has to be made before the process is confined. False with errno if that fails. */
+must_check bool workers_prepare(struct workers *workers, const struct workers_task *task);
 
-/* Begin to take calls; the listeners and the registry's limits are set. ERR_SYSTEM, with errno. */
-must_check enum kith_error workers_start(struct workers *workers);
+/* Begin to take calls; the listeners and the registry's limits are set. False with errno
+ * if there is no thread for that. */
+must_check bool workers_start(struct workers *workers);
 
 /*
  * Take no more calls. Fine twice. True if nobody looks at the listeners any longer, as it should

@@ -240,7 +240,7 @@ static void keep(int fd, const struct keeper_task *task)
     crypto_keep_secrets();
     error = identity_read(&identity, task->identity, task->passphrase_file);
     if (error != OK)
-        identity_complain(error, task->identity, task->identity_is_default, errno);
+        (void)identity_log_failure(error, task->identity, task->identity_is_default);
     else
         identity_warn(&identity, task->identity);
     signals_ignore();
@@ -367,13 +367,12 @@ int keeper_open(struct keeper *keeper, const char *path)
 enum kith_error keeper_start(struct keeper *keeper, const struct keeper_task *task)
 {
     int ends[2];
+    enum kith_error error;
 
     keeper->fd = -1;
     keeper->process = -1;
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) {
-        log_event(LOG_ERROR, "keeper", NULL, strerror(errno), NULL);
-        return ERR_SYSTEM;
-    }
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0)
+        return log_failure(LOG_ERROR, "keeper", NULL, ERR_SYSTEM, NULL, NULL);
     keeper->process = fork();
     if (keeper->process == 0) {
         (void)close(ends[0]);
@@ -384,9 +383,9 @@ enum kith_error keeper_start(struct keeper *keeper, const struct keeper_task *ta
     keeper->fd = ends[0];
     if (keeper->process > 0 && fcntl(keeper->fd, F_SETFD, FD_CLOEXEC) == 0)
         return OK;
-    log_event(LOG_ERROR, "keeper", NULL, strerror(errno), NULL);
+    error = log_failure(LOG_ERROR, "keeper", NULL, ERR_SYSTEM, NULL, NULL);
     keeper_stop(keeper);
-    return ERR_SYSTEM;
+    return error;
 }
 
 enum kith_error keeper_await(struct keeper *keeper)

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/descriptor.h"
+#include "base/log.h"
 #include "net/resolve.h"
 #include "system/line.h"
 #include "system/protect.h"
@@ -170,13 +171,15 @@ static void live(int line)
     serve(line, &children);
 }
 
-enum kith_error lookup_start(void)
+void lookup_start(void)
 {
     int ends[2];
     pid_t process;
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) != 0)
-        return ERR_SYSTEM;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) != 0) {
+        (void)log_failure(LOG_ERROR, "lookup", NULL, ERR_SYSTEM, NULL, NULL);
+        return;
+    }
     process = fork();
     if (process == 0) {
         (void)close(ends[0]);
@@ -186,8 +189,8 @@ enum kith_error lookup_start(void)
     (void)close(ends[1]);
     if (process > 0 && descriptor_set_nonblocking(ends[0])) {
         resolve_by(ends[0]);
-        return OK;
+        return;
     }
+    (void)log_failure(LOG_ERROR, "lookup", NULL, ERR_SYSTEM, NULL, NULL);
     (void)close(ends[0]);
-    return ERR_SYSTEM;
 }

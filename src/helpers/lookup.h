@@ -5,12 +5,10 @@
 #ifndef KITH_LOOKUP_H
 #define KITH_LOOKUP_H
 
-#include "base/error.h"
-
 /*
  * Fork it; resolve() asks it from here on. It ends when we do. Before any thread, and before this
- * process is confined. ERR_SYSTEM, with errno.
+ * process is confined. What fails is logged: without it, what needs it says so.
  */
-must_check enum kith_error lookup_start(void);
+void lookup_start(void);
 
 #endif

@@ -109,18 +109,17 @@ static const char *advice(char out[static FILE_PATH_SIZE + 64], enum kith_error 
     return out;
 }
 
-void identity_complain(enum kith_error error, const char *path, bool is_default, int system_errno)
+enum kith_error identity_log_failure(enum kith_error error, const char *path, bool is_default)
 {
-    const char *why = error == ERR_SYSTEM ? strerror(system_errno) : error_text(error);
+    const char *detail = error == ERR_SYSTEM ? strerror(errno) : NULL;
     char room[FILE_PATH_SIZE + 64];
-    const char *hint = advice(room, error, path, is_default);
 
-    if (path[0] == '\0') {
-        log_event(LOG_ERROR, "identity", NULL, "an empty name", "name a file");
-        return;
-    }
-    if (error != ERR_PASSPHRASE_FILE)
-        log_event(LOG_ERROR, "identity", path, why, hint);
+    if (error == ERR_PASSPHRASE_FILE)
+        return error;
+    if (path[0] == '\0')
+        return log_failure(LOG_ERROR, "identity", NULL, ERR_NAME_EMPTY, NULL, NULL);
+    return log_failure(LOG_ERROR, "identity", path, error, detail,
+                       advice(room, error, path, is_default));
 }
 
 /* systemd keeps credentials in a folder that only the service can enter, with modes of its own. */

@@ -26,11 +26,11 @@ must_check enum kith_error identity_read(struct identity *identity, const char *
                                          const char *passphrase_file);
 
 /*
- * Say what went wrong with the identity at path, which may be the default one, and what to do;
- * system_errno may be 0. Nothing
- * for ERR_PASSPHRASE_FILE, which has been said by who read that file.
+ * Log what went wrong with the identity at path, which may be the default one, and what to do;
+ * errno is that of ERR_SYSTEM. ERR_PASSPHRASE_FILE has been logged where that file was read.
+ * Returns the error.
  */
-void identity_complain(enum kith_error error, const char *path, bool is_default, int system_errno);
+enum kith_error identity_log_failure(enum kith_error error, const char *path, bool is_default);
 
 /* Warn about what identity_read found. */
 void identity_warn(const struct identity *identity, const char *path);

@@ -190,8 +190,7 @@ static int from_file(char *out, int size, const char *path)
     if (error == OK)
         memcpy(out, file.text, len);
     else
-        log_event(LOG_ERROR, "passphrase", path,
-                  error == ERR_SYSTEM ? strerror(errno) : error_text(error), error_hint(error));
+        (void)log_failure(LOG_ERROR, "passphrase", path, error, NULL, NULL);
     key_file_wipe(&file);
     return error == OK ? (int)len : -1;
 }

@@ -31,7 +31,7 @@ struct net_peer {
  * Connect to an address by the deadline: all addresses of its name are tried, each a quarter of
  * a second after the one before, or as soon as that has failed (RFC 8305), and the first that
  * answers is taken. *fd is non-blocking and tuned; *peer says which address it was.
- * ERR_RESOLVE, ERR_CONNECT, ERR_CONNECT_REFUSED, ERR_HANDSHAKE_TIMEOUT: *why is then the reason, a
+ * ERR_RESOLVE, ERR_CONNECT, ERR_CONNECT_REFUSED, ERR_CONNECT_TIMEOUT: *why is then the reason, a
  * constant or what strerror gave.
  */
 must_check enum kith_error net_connect(const struct address *address,

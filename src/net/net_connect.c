@@ -157,7 +157,7 @@ static int run(struct race *race, enum kith_error *error)
             break;
         }
         if (clock_now_ms() >= deadline_ms && ready <= 0) {
-            *error = ERR_HANDSHAKE_TIMEOUT;
+            *error = ERR_CONNECT_TIMEOUT;
             race->why = NO_ANSWER;
             break;
         }
@@ -198,7 +198,7 @@ static enum kith_error connect_path(const struct address *address, int64_t deadl
         *why = full ? "its backlog is full" : strerror(errno);
         (void)close(*fd);
         *fd = -1;
-        return full ? ERR_HANDSHAKE_TIMEOUT : ERR_CONNECT;
+        return full ? ERR_CONNECT_TIMEOUT : ERR_CONNECT;
     }
     if (*fd < 0)
         *why = strerror(errno);
@@ -220,7 +220,7 @@ enum kith_error net_connect(const struct address *address, const struct net_opti
         return connect_path(address, deadline_ms, fd, why);
     }
     error = resolve(address, options->family, false, deadline_ms, &list, why);
-    if (error == ERR_HANDSHAKE_TIMEOUT)
+    if (error == ERR_CONNECT_TIMEOUT)
         *why = "its name was not resolved in time";
     if (error != OK)
         return error;

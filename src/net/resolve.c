@@ -131,7 +131,7 @@ static enum kith_error ask_helper(const struct resolve_question *question, int a
 {
     if (line_send(helper, question, sizeof(*question), answer_fd, deadline_ms))
         return OK;
-    return errno == EAGAIN || errno == EWOULDBLOCK ? ERR_HANDSHAKE_TIMEOUT : ERR_SYSTEM;
+    return errno == EAGAIN || errno == EWOULDBLOCK ? ERR_CONNECT_TIMEOUT : ERR_SYSTEM;
 }
 
 /* Have a child of ours answer to it. It keeps nothing else open, our stdout least. */
@@ -172,7 +172,7 @@ static enum kith_error receive(int fd, struct answer *answer, int64_t deadline_m
         ssize_t n;
 
         if (!await(fd, POLLIN, deadline_ms))
-            return ERR_HANDSHAKE_TIMEOUT;
+            return ERR_CONNECT_TIMEOUT;
         n = read(fd, (char *)answer + here, sizeof(*answer) - here);
         if (n <= 0)
             return ERR_SYSTEM;

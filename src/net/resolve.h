@@ -15,7 +15,7 @@
  * All stream addresses of a host and port (or of every address here, for an empty host and
  * passive) in the order in which to try them; free with resolve_free. family is AF_UNSPEC,
  * AF_INET or AF_INET6. ERR_RESOLVE: *why is then the system's reason, a constant;
- * ERR_HANDSHAKE_TIMEOUT when the deadline passed; ERR_MEMORY; ERR_PROCESS. A name is asked of a
+ * ERR_CONNECT_TIMEOUT when the deadline passed; ERR_MEMORY; ERR_PROCESS. A name is asked of a
  * process of its own, which is made for it: before any thread, unless resolve_by was called. Safe
  * for threads.
  */

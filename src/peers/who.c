@@ -87,14 +87,13 @@ static enum kith_error read_file(struct who *who, struct key_file *file, const c
     return error;
 }
 
-static enum kith_error complain_file(enum kith_error error, const char *path)
+static enum kith_error log_file_failure(enum kith_error error, const char *path)
 {
-    log_event(LOG_ERROR, "peers", path, error == ERR_SYSTEM ? strerror(errno) : error_text(error),
-              error == ERR_FILE_MISSING
-                  ? "write a line \"KEY NAME\" for each peer into it; KEY is what kith pubkey "
-                    "prints there"
-                  : error_hint(error));
-    return error;
+    return log_failure(LOG_ERROR, "peers", path, error, NULL,
+                       error == ERR_FILE_MISSING
+                           ? "write a line \"KEY NAME\" for each peer into it; KEY is what kith "
+                             "pubkey prints there"
+                           : NULL);
 }
 
 enum kith_error who_read_file(struct who *who)
@@ -108,19 +107,19 @@ enum kith_error who_read_file(struct who *who)
     if (who->read)
         return OK;
     if (who->peers_error != OK)
-        return complain_file(who->peers_error, "~/.config/kith/peers");
+        return log_file_failure(who->peers_error, "~/.config/kith/peers");
     error = read_file(who, &file, "peers", path);
     if (error == ERR_FILE_EMPTY)
         error = OK; /* nobody is known yet */
     if (error != OK)
-        return complain_file(error, path);
+        return log_file_failure(error, path);
     error = peers_parse(&who->file, file.text == NULL ? "" : file.text, file.len, who->own_key,
                         &problem, warn_line, who);
     if (error == ERR_PEERS_LINE) {
         locate(location, path, problem.line);
-        log_event(LOG_ERROR, "peers", location, problem.why, problem.hint);
+        (void)log_failure(LOG_ERROR, "peers", location, error, problem.why, problem.hint);
     } else if (error != OK) {
-        (void)complain_file(error, path);
+        (void)log_file_failure(error, path);
     }
     key_file_wipe(&file);
     who->read = error == OK;
@@ -151,20 +150,16 @@ static enum kith_error read_keys(struct who *who, const char *path, struct peers
     struct peers_problem problem = {0};
     struct key_file file = {0};
     enum kith_error error = read_file(who, &file, "public key", path);
-    const char *why;
 
     if (error == OK)
         error = peers_parse_keys(keys, file.text, file.len, &problem, tell_skipped,
                                  (void *)(uintptr_t)path);
-    why = error == ERR_SYSTEM ? strerror(errno) : error_text(error);
-    if (error == ERR_PEERS_LINE)
-        why = problem.why;
     (void)snprintf(location, sizeof(location), "%s", path);
     if (problem.line > 0)
         locate(location, path, problem.line);
     if (error != OK)
-        log_event(LOG_ERROR, "public key", location, why,
-                  error == ERR_PEERS_LINE ? problem.hint : error_hint(error));
+        (void)log_failure(LOG_ERROR, "public key", location, error,
+                          error == ERR_PEERS_LINE ? problem.why : NULL, problem.hint);
     key_file_wipe(&file);
     return error;
 }
@@ -176,11 +171,8 @@ static enum kith_error read_key(struct who *who, const char *path, uint8_t key[s
     struct peers keys = {0};
     enum kith_error error = read_keys(who, path, &keys);
 
-    if (error == OK && keys.count > 1) {
-        error = ERR_KEY_FORMAT;
-        log_event(LOG_ERROR, "public key", path, "has several keys: which of them is meant?",
-                  "put that one in a file of its own, or in the peers file under a name");
-    }
+    if (error == OK && keys.count > 1)
+        error = log_failure(LOG_ERROR, "public key", path, ERR_KEY_SEVERAL, NULL, NULL);
     if (error == OK) {
         memcpy(key, keys.list[0].key, KEY_SIZE);
         memcpy(name, keys.list[0].name, NAME_SIZE);
@@ -190,7 +182,7 @@ static enum kith_error read_key(struct who *who, const char *path, uint8_t key[s
 }
 
 /* There is no such name in the peers file; maybe one that is spelt nearly like it. */
-static enum kith_error complain_name(const struct who *who, const char *text)
+static enum kith_error log_unknown_name(const struct who *who, const char *text)
 {
     struct spelling spelling = spelling_of(text);
     char hint[NAME_SIZE + 32];
@@ -199,11 +191,8 @@ static enum kith_error complain_name(const struct who *who, const char *text)
         spelling_try(&spelling, who->file.list[i].name);
     if (spelling.nearest != NULL)
         (void)snprintf(hint, sizeof(hint), "did you mean: %s", spelling.nearest);
-    log_event(LOG_ERROR, "peer", text, "no such name in the peers file",
-              spelling.nearest != NULL
-                  ? hint
-                  : "a key is 64 hex digits, and a file of one has a / or ends in .pub");
-    return ERR_PEERS_LINE;
+    return log_failure(LOG_ERROR, "peer", text, ERR_NAME_UNKNOWN, NULL,
+                       spelling.nearest != NULL ? hint : NULL);
 }
 
 /* The key of WHO; *entry is its line of the peers file when it is named there, else NULL. */
@@ -218,7 +207,7 @@ static enum kith_error find(struct who *who, const char *text, uint8_t key[stati
     if (is_hex_key(text)) {
         error = public_key_scan(key, text, strlen(text), &used);
         if (error != OK)
-            log_event(LOG_ERROR, "public key", text, error_text(error), error_hint(error));
+            (void)log_failure(LOG_ERROR, "public key", text, error, NULL, NULL);
         return error;
     }
     if (who_is_file(text))
@@ -228,7 +217,7 @@ static enum kith_error find(struct who *who, const char *text, uint8_t key[stati
         return error;
     *entry = peers_find_name(&who->file, text);
     if (*entry == NULL)
-        return complain_name(who, text);
+        return log_unknown_name(who, text);
     memcpy(key, (*entry)->key, KEY_SIZE);
     memcpy(name, (*entry)->name, NAME_SIZE);
     return OK;
@@ -247,9 +236,7 @@ static enum kith_error refuse_own(const struct who *who, const uint8_t key[stati
 {
     if (memcmp(key, who->own_key, KEY_SIZE) != 0)
         return OK;
-    log_event(LOG_ERROR, "peer", text, "that is our own key",
-              "name the other side's; ours is its to know");
-    return ERR_OWN_KEY;
+    return log_failure(LOG_ERROR, "peer", text, ERR_OURSELVES, NULL, NULL);
 }
 
 /* Add one of those that WHO means. */
@@ -260,7 +247,7 @@ static enum kith_error add(struct peers *set, const struct peer *peer, const cha
     warn_published(peer->key, text);
     error = peers_add_copy(set, peer);
     if (error != OK)
-        log_event(LOG_ERROR, "peer", text, error_text(error), NULL);
+        (void)log_failure(LOG_ERROR, "peer", text, error, NULL, NULL);
     return error;
 }
 
@@ -308,19 +295,19 @@ enum kith_error who_add_all(struct who *who, struct peers *set)
     return error;
 }
 
-static enum kith_error complain_peer(const char *text, const char *why)
+static enum kith_error refuse_callee(const char *text, const char *why)
 {
-    log_event(LOG_ERROR, "peer", text, why,
-              "say WHO@HOST:PORT, or a name whose line in the peers file has addr=\"HOST:PORT\"");
-    return ERR_USAGE;
+    return log_failure(LOG_ERROR, "peer", text, ERR_USAGE, why,
+                       "say WHO@HOST:PORT, or a name whose line in the peers file has "
+                       "addr=\"HOST:PORT\"");
 }
 
-static enum kith_error complain_address(const char *text, const char *problem)
+static enum kith_error refuse_address(const char *text, const char *problem)
 {
     char why[ADDRESS_PROBLEM_SIZE + 32];
 
-    (void)snprintf(why, sizeof(why), "the address behind the @: %s", problem);
-    return complain_peer(text, why);
+    (void)snprintf(why, sizeof(why), "the address after the @: %s", problem);
+    return refuse_callee(text, why);
 }
 
 enum kith_error who_callee(struct who *who, const char *text, struct callee *callee)
@@ -332,17 +319,17 @@ enum kith_error who_callee(struct who *who, const char *text, struct callee *cal
     enum kith_error error;
 
     if (len == 0 || len >= sizeof(before))
-        return complain_peer(text, "says not who is meant");
+        return refuse_callee(text, "does not say who is meant");
     if (at != NULL && !address_parse(&callee->address, at + 1, ADDRESS_HOST_PORT)) {
         address_problem(problem, at + 1, ADDRESS_HOST_PORT);
-        return complain_address(text, problem);
+        return refuse_address(text, problem);
     }
     memcpy(before, text, len);
     before[len] = '\0';
     if (at == NULL && address_parse(&callee->address, text, ADDRESS_HOST_PORT))
-        return complain_peer(text, "says where to call, but not who is meant there");
+        return refuse_callee(text, "says where to call, but not who is meant there");
     if (at == NULL && (is_hex_key(before) || who_is_file(before)))
-        return complain_peer(text, "says not where to call");
+        return refuse_callee(text, "does not say where to call");
     error = find(who, before, callee->key, callee->name, &entry);
     if (error == OK)
         error = refuse_own(who, callee->key, before);
@@ -352,6 +339,6 @@ enum kith_error who_callee(struct who *who, const char *text, struct callee *cal
         return error;
     if (entry == NULL || entry->address == NULL ||
         !address_parse(&callee->address, entry->address, ADDRESS_HOST_PORT))
-        return complain_peer(text, "its line in the peers file has no addr");
+        return refuse_callee(text, "its line in the peers file has no addr");
     return OK;
 }
