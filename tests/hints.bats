@@ -120,3 +120,50 @@ shows() {
     refused 2 '--frobnicate: no such option' 'kith dial --help$' -- as alice dial --frobnicate bob
     refused 2 '-X: no such option' -- as alice dial -X bob
 }
+
+@test "values that an option does not take" {
+    refused 2 '--ready-fd: takes the number of an open descriptor' -- as alice listen --ready-fd 99 0
+    refused 2 '--idle-timeout: takes a time' -- as alice listen --idle-timeout soon 0
+    refused 2 '--source: takes an address in numbers' -- as alice check -s localhost bob@127.0.0.1:1
+    refused 2 '--source: takes an address in numbers' -- as bob listen -s localhost 0
+    refused 2 'a blank in it; .*-n alice' -- "$KITH" keygen -n 'a b' key
+}
+
+@test "an empty word is shown as one" {
+    refused 2 'forward: "": ' -- as alice forward '' bob
+    refused 2 'listen: "": ' -- as bob listen ''
+}
+
+@test "an IPv4 address inside an IPv6 one cannot be listened on" {
+    needs_ipv6
+    refused 4 'IPv4 address' -- as bob listen '[::ffff:127.0.0.1]:0'
+}
+
+@test "a key in quotes, or with a NUL byte at its end" {
+    local key
+    key=$(cut -d ' ' -f 1 bob/identity.pub)
+    printf '"%s"\n' "$key" >quoted.pub
+    printf '%s\0' "$key" >ended.pub
+    refused 3 'quotes' -- as alice pubkey quoted.pub
+    refused 3 'quotes' -- as alice dial ./quoted.pub@127.0.0.1:1
+    refused 3 'NUL byte.*; .*text' -- as alice pubkey ended.pub
+    refused 3 'NUL byte.*; .*text' -- as alice dial ./ended.pub@127.0.0.1:1
+}
+
+@test "the key and its passphrase cannot both come from one descriptor" {
+    openssl pkcs8 -topk8 -in alice/identity -passout pass:secret -out encrypted
+    refused 3 'the key itself is read from there' -- "$KITH" pubkey --passphrase-file - - <encrypted
+    refused 3 'the key itself is read from there' -- \
+        "$KITH" check -i - --passphrase-file /dev/fd/0 ./bob/identity.pub@127.0.0.1:1 <encrypted
+}
+
+@test "a descriptor by another spelling is an identity all the same" {
+    [ -e /proc/thread-self/fd ] || skip "this system has no /proc/thread-self"
+    ln -s /dev/fd/5 link
+    ln -s link link-to-link
+    for spelling in //dev/fd/5 /proc/thread-self/fd/5 "$PWD/link" link-to-link; do
+        refused 4 'cannot be reached' -- "$KITH" check -i "$spelling" \
+            ./bob/identity.pub@127.0.0.1:1 5<alice/identity
+    done
+    refused 3 'not open' -- "$KITH" check -i link ./bob/identity.pub@127.0.0.1:1 5<&-
+}

@@ -75,6 +75,7 @@ enum kith_error {
     ERR_KEY_NO_PASSPHRASE, /* encrypted, no terminal to ask on and no --passphrase-file */
     ERR_PASSPHRASE_FILE,   /* encrypted, and the file that should have the passphrase cannot be used
                             */
+    ERR_PASSPHRASE_SOURCE, /* from which the key is read */
     ERR_PASSPHRASE_ENDED,  /* the end of the terminal was typed in its place */
     ERR_PASSPHRASE_LONG,
     ERR_KEY_COSTLY, /* opening it would take minutes, or hours */

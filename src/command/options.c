@@ -3,9 +3,11 @@
  */
 #include "command/options.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +31,7 @@ enum kind {
     DURATION,
     SIZE,
     LIMIT,
+    ADDRESS, /* in numbers */
     SOURCES,
     NAMED,
     NAMESPACE,
@@ -74,7 +77,7 @@ static const struct spec specs[] = {
      FOR_CONNECTING, DURATION, FIELD(idle_timeout_ms)},
     {'4', "ipv4", NULL, "IPv4 only", FOR_CONNECTING, IPV4, FIELD(family)},
     {'6', "ipv6", NULL, "IPv6 only", FOR_CONNECTING, IPV6, FIELD(family)},
-    {'s', "source", "ADDR", "our address, to call from or to listen on", FOR_CONNECTING, TEXT,
+    {'s', "source", "ADDR", "our address, to call from or to listen on", FOR_CONNECTING, ADDRESS,
      FIELD(source)},
     {0, "ready-fd", "N", "write a line to descriptor N when listening or connected", FOR_CONNECTING,
      DESCRIPTOR, FIELD(ready_fd)},
@@ -153,6 +156,24 @@ static bool parse_descriptor(const char *text, int *out)
     return fcntl(*out, F_GETFD) >= 0;
 }
 
+/* Whether an address is written in numbers; an IPv6 one may have a zone. */
+static bool is_numeric(const char *text)
+{
+    char host[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+
+    (void)snprintf(host, sizeof(host), "%.*s", (int)strcspn(text, "%"), text);
+    return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
+}
+
+static const char *set_family(int *family, int wanted)
+{
+    if (*family != AF_UNSPEC && *family != wanted)
+        return "-4 and -6 exclude each other";
+    *family = wanted;
+    return NULL;
+}
+
 /* Read a value into its field; NULL, or what it should have been. */
 static const char *set(struct options *options, const struct spec *spec, const char *value)
 {
@@ -175,6 +196,9 @@ static const char *set(struct options *options, const struct spec *spec, const c
         return parse_size(value, field) ? NULL : "takes a size from 1 to 16M: 4096, 64K or 1M";
     case LIMIT:
         return parse_limit(value, field) ? NULL : "takes a number from 1 to 1000000";
+    case ADDRESS:
+        *(const char **)field = value;
+        return is_numeric(value) ? NULL : "takes an address in numbers, as 2001:db8::1";
     case SOURCES:
         *(const char **)field = value;
         return source_list_check(value, problem) ? NULL : problem;
@@ -194,12 +218,9 @@ static const char *set(struct options *options, const struct spec *spec, const c
         *(bool *)field = strcmp(value, "json") == 0;
         return *(bool *)field || strcmp(value, "text") == 0 ? NULL : "takes text or json";
     case IPV4:
+        return set_family(field, AF_INET);
     case IPV6:
-        if (*(int *)field != AF_UNSPEC &&
-            *(int *)field != (spec->kind == IPV4 ? AF_INET : AF_INET6))
-            return "-4 and -6 exclude each other";
-        *(int *)field = spec->kind == IPV4 ? AF_INET : AF_INET6;
-        return NULL;
+        return set_family(field, AF_INET6);
     }
     return NULL;
 }

@@ -54,7 +54,7 @@ static enum kith_error close_inherited(const struct setup *setup)
     for (size_t i = 0; i < setup->file_count; i++)
         paths[path_count++] = setup->files[i];
     for (size_t i = 0; i < path_count; i++) {
-        int fd = paths[i] == NULL ? -1 : key_file_descriptor(paths[i]);
+        int fd = paths[i] == NULL ? -1 : key_file_find_descriptor(paths[i]);
 
         if (fd >= 0 && fcntl(fd, F_GETFD) < 0)
             return log_failure(LOG_ERROR, "descriptor", paths[i], ERR_FILE_MISSING,
@@ -80,9 +80,9 @@ static void close_secrets(const struct setup *setup)
 {
     const char *passphrase_file = setup->options->passphrase_file;
 
-    protect_vacate(key_file_descriptor(setup->identity_path));
+    protect_vacate(key_file_find_descriptor(setup->identity_path));
     if (passphrase_file != NULL)
-        protect_vacate(key_file_descriptor(passphrase_file));
+        protect_vacate(key_file_find_descriptor(passphrase_file));
 }
 
 static void set_rules(struct setup *setup)

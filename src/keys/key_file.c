@@ -18,7 +18,16 @@
 
 #include "crypto/crypto.h"
 
+#define LINKS_MAX 8 /* that lead from one to the next */
 #define TEMPORARY_NAME ".kith-XXXXXX"
+
+/* The number of a descriptor; -1 if it is none. */
+static int number_of(const char *digits)
+{
+    if (*digits == '\0' || strlen(digits) > 6 || digits[strspn(digits, "0123456789")] != '\0')
+        return -1;
+    return (int)strtol(digits, NULL, 10);
+}
 
 int key_file_descriptor(const char *path)
 {
@@ -28,12 +37,67 @@ int key_file_descriptor(const char *path)
         return STDIN_FILENO;
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
         size_t len = strlen(folders[i]);
-        const char *digits = path + len;
-        if (strncmp(path, folders[i], len) != 0)
-            continue;
-        if (*digits == '\0' || strlen(digits) > 6 || digits[strspn(digits, "0123456789")] != '\0')
-            return -1;
-        return (int)strtol(digits, NULL, 10);
+
+        if (strncmp(path, folders[i], len) == 0)
+            return number_of(path + len);
+    }
+    return -1;
+}
+
+/* Whether a folder is that of our own descriptors. */
+static bool is_folder_of_descriptors(const char *folder)
+{
+    static const char *const folders[] = {"/dev/fd", "/proc/self/fd", "/proc/thread-self/fd"};
+    char real[FILE_PATH_SIZE], known[FILE_PATH_SIZE];
+
+    if (realpath(folder, real) == NULL)
+        return false;
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        if (realpath(folders[i], known) != NULL && strcmp(real, known) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Go where a link at path leads, one step. False if it is none. */
+static bool follow_link(char path[static FILE_PATH_SIZE])
+{
+    char target[FILE_PATH_SIZE];
+    const char *slash = strrchr(path, '/');
+    size_t folder_len = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+    ssize_t len = readlink(path, target, sizeof(target) - 1);
+
+    if (len <= 0)
+        return false;
+    target[len] = '\0';
+    if (target[0] == '/')
+        folder_len = 0;
+    if (folder_len + (size_t)len >= FILE_PATH_SIZE)
+        return false;
+    memcpy(path + folder_len, target, (size_t)len + 1);
+    return true;
+}
+
+int key_file_find_descriptor(const char *path)
+{
+    char at[FILE_PATH_SIZE];
+    int fd = key_file_descriptor(path);
+
+    if (fd >= 0 || strlen(path) >= sizeof(at))
+        return fd;
+    memcpy(at, path, strlen(path) + 1);
+    for (int links = 0; links < LINKS_MAX; links++) {
+        char *slash = strrchr(at, '/');
+
+        if (slash != NULL) {
+            *slash = '\0';
+            fd = is_folder_of_descriptors(at) ? number_of(slash + 1) : -1;
+            *slash = '/';
+        }
+        if (fd < 0)
+            fd = key_file_descriptor(at);
+        if (fd >= 0 || !follow_link(at))
+            return fd;
     }
     return -1;
 }

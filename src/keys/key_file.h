@@ -30,6 +30,12 @@ enum key_file_secrecy {
 int key_file_descriptor(const char *path);
 
 /*
+ * The same for any spelling of such a path (//dev/fd/5, a link to it): the descriptor that would be
+ * read there, or -1. Asks the file system.
+ */
+int key_file_find_descriptor(const char *path);
+
+/*
  * Read the file at path, at most max bytes (more is ERR_FILE_TOO_LARGE). "-" and /dev/stdin are
  * stdin, /dev/fd/N and /proc/self/fd/N a descriptor; there a pipe or socket is fine, and is read
  * to its end; elsewhere only a regular file is (ERR_FILE_FOLDER, ERR_FILE_KIND; opening never

@@ -85,6 +85,9 @@ const char *net_reason(int system_errno, const struct sockaddr *address)
     if (system_errno == EINVAL && address->sa_family == AF_INET6 && ipv6->sin6_scope_id == 0 &&
         IN6_IS_ADDR_LINKLOCAL(&ipv6->sin6_addr))
         return "a link-local address needs its zone, as in [fe80::1%eth0]:9000";
+    if (system_errno == EINVAL && address->sa_family == AF_INET6 &&
+        IN6_IS_ADDR_V4MAPPED(&ipv6->sin6_addr))
+        return "an IPv4 address inside an IPv6 one: write the IPv4 address alone";
     return strerror(system_errno);
 }
 

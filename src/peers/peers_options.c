@@ -250,9 +250,12 @@ static enum kith_error take_name(size_t *index, struct text *line, struct peers_
 
     if (name.len == 0 || (next != '=' && next != ',')) {
         struct text word = text_next_word(&rest);
-        return peers_refuse_with("a line is: KEY NAME, or: options KEY NAME", problem,
-                                 "\"%.*s\" is neither a key nor an option", peers_shown(word),
-                                 word.at);
+        bool quoted = word.len > 0 && strchr("\"'", word.at[0]) != NULL;
+
+        return peers_refuse_with(quoted ? "take the quotes away: a line is: KEY NAME"
+                                        : "a line is: KEY NAME, or: options KEY NAME",
+                                 problem, "\"%.*s\" is neither a key nor an option",
+                                 peers_shown(word), word.at);
     }
     for (*index = 0; *index < OPTION_COUNT; ++*index) {
         const char *known = options[*index].name;
