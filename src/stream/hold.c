@@ -5,13 +5,14 @@
 #define _GNU_SOURCE /* SO_PEEK_OFF */
 #include "stream/hold.h"
 
-#ifdef __linux__
-
 #include <errno.h>
 #include <stdint.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#ifdef __linux__
+#include <sys/epoll.h>
+#endif
 
 #include "net/net_socket.h"
 
@@ -22,19 +23,44 @@
 #define RELENT_MS 1000     /* after a larger one */
 #define PROMPT_MS 100      /* in which who was waiting for room has used it */
 
-struct hold hold_begin(int fd)
+#ifdef __linux__
+/* Have news of the socket come by itself, and what is left in it not be read twice. */
+static bool watch(struct hold *hold)
 {
-    struct hold hold = HOLD_NONE;
     struct epoll_event wanted = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET};
     int from_start = 0;
 
-    if (!net_is_unix(fd))
-        return hold;
+    hold->news_fd = epoll_create1(EPOLL_CLOEXEC);
+    return hold->news_fd >= 0 &&
+           setsockopt(hold->fd, SOL_SOCKET, SO_PEEK_OFF, &from_start, sizeof(from_start)) == 0 &&
+           epoll_ctl(hold->news_fd, EPOLL_CTL_ADD, hold->fd, &wanted) == 0;
+}
+
+static void hear_news(const struct hold *hold)
+{
+    struct epoll_event news;
+
+    (void)epoll_wait(hold->news_fd, &news, 1, 0);
+}
+#else
+static bool watch(struct hold *hold)
+{
+    (void)hold;
+    return false;
+}
+
+static void hear_news(const struct hold *hold)
+{
+    (void)hold;
+}
+#endif
+
+struct hold hold_begin(int fd)
+{
+    struct hold hold = HOLD_NONE;
+
     hold.fd = fd;
-    hold.news_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (hold.news_fd >= 0 &&
-        (setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &from_start, sizeof(from_start)) != 0 ||
-         epoll_ctl(hold.news_fd, EPOLL_CTL_ADD, fd, &wanted) != 0))
+    if (net_is_unix(fd) && !watch(&hold))
         hold_end(&hold);
     return hold;
 }
@@ -106,7 +132,6 @@ static bool had_waited(const struct hold *hold)
 ssize_t hold_read(struct hold *hold, struct iovec *pieces, int count)
 {
     struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
-    struct epoll_event news;
     ssize_t n;
 
     if (had_waited(hold)) {
@@ -114,7 +139,7 @@ ssize_t hold_read(struct hold *hold, struct iovec *pieces, int count)
         return readv(hold->fd, pieces, count);
     }
     if (!hold->is_more)
-        (void)epoll_wait(hold->news_fd, &news, 1, 0);
+        hear_news(hold);
     n = recvmsg(hold->fd, &message, MSG_PEEK | MSG_DONTWAIT);
     hold->is_more = n > 0;
     if (n > 0) {
@@ -144,50 +169,3 @@ void hold_let_go(struct hold *hold)
 {
     take_out(hold, 0);
 }
-
-#else
-
-struct hold hold_begin(int fd)
-{
-    (void)fd;
-    return HOLD_NONE;
-}
-
-void hold_end(struct hold *hold)
-{
-    (void)hold;
-}
-
-bool hold_is_on(const struct hold *hold)
-{
-    (void)hold;
-    return false;
-}
-
-int hold_poll_fd(const struct hold *hold)
-{
-    return hold->fd;
-}
-
-ssize_t hold_read(struct hold *hold, struct iovec *pieces, int count)
-{
-    return readv(hold->fd, pieces, count);
-}
-
-int64_t hold_due_ms(const struct hold *hold)
-{
-    (void)hold;
-    return NEVER_MS;
-}
-
-void hold_relent(struct hold *hold)
-{
-    (void)hold;
-}
-
-void hold_let_go(struct hold *hold)
-{
-    (void)hold;
-}
-
-#endif

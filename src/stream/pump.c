@@ -34,8 +34,7 @@ struct run {
     bool resting;       /* memory was given back, and nothing has moved since */
     uint64_t moved;     /* bytes by all of our reads and writes, when last looked at */
     int64_t idle_deadline_ms;
-    int64_t taking_look_ms;   /* when to look next at what the outlet has taken, at the end ... */
-    int64_t taking_pause_ms;  /* ... and how long after the look before */
+    int64_t taking_pause_ms;  /* before the next look at what the outlet has taken, at the end */
     int64_t silence_look_ms;  /* when to look at the peer next, while it takes nothing */
     int64_t outlet_broken_ms; /* when to give up on an outlet that nobody reads, or NEVER_MS */
     bool peer_says_no_more;   /* seen while what came before waits for the outlet */
@@ -98,54 +97,51 @@ static int64_t next_taking_look_ms(struct run *run)
     run->taking_pause_ms = run->taking_pause_ms == 0 ? 1 : 2 * run->taking_pause_ms;
     if (run->taking_pause_ms > TAKING_PAUSE_MAX_MS)
         run->taking_pause_ms = TAKING_PAUSE_MAX_MS;
-    run->taking_look_ms = clock_deadline_ms(run->taking_pause_ms);
-    return run->taking_look_ms;
+    return clock_deadline_ms(run->taking_pause_ms);
 }
 
-/* Look at the clock for those who asked; *timeout is for poll. */
-static enum kith_error keep_time(struct run *run, int *timeout)
+/* When nothing will have moved for too long. */
+static int64_t idle_deadline_ms(struct run *run)
+{
+    uint64_t moved = bytes_moved(run);
+
+    if (run->terms->idle_timeout_ms != NEVER_MS && moved != run->moved)
+        run->idle_deadline_ms = clock_deadline_ms(run->terms->idle_timeout_ms);
+    run->moved = moved;
+    return run->idle_deadline_ms;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How long poll may wait, for those who asked to be looked at in time. */
+static int timeout_for(struct run *run)
 {
     const struct pump_terms *terms = run->terms;
-    int64_t until_ms = NEVER_MS;
+    int64_t until_ms = earlier(idle_deadline_ms(run), run->outlet_broken_ms);
+    int timeout;
 
-    *timeout = -1;
-    if (terms->idle_timeout_ms != NEVER_MS) {
-        uint64_t moved = bytes_moved(run);
-
-        if (moved != run->moved)
-            run->idle_deadline_ms = clock_deadline_ms(terms->idle_timeout_ms);
-        else if (clock_now_ms() >= run->idle_deadline_ms)
-            return ERR_IDLE_TIMEOUT;
-        run->moved = moved;
-        until_ms = run->idle_deadline_ms;
-    }
-    if (terms->progress != NULL) {
-        int64_t due_ms =
-            terms->progress(terms->progress_context, run->sender.total, run->receiver.total);
-
-        if (due_ms < until_ms)
-            until_ms = due_ms;
-    }
-    if (run->outlet_broken_ms < until_ms)
-        until_ms = run->outlet_broken_ms;
-    if (sender_wants_input(&run->sender) && hold_due_ms(&run->end->inlet.hold) < until_ms)
-        until_ms = hold_due_ms(&run->end->inlet.hold);
-    if (receiver_awaits_taking(&run->receiver) && next_taking_look_ms(run) < until_ms)
-        until_ms = run->taking_look_ms;
-    if (!sender_wants_transport(&run->sender))
+    if (terms->progress != NULL)
+        until_ms = earlier(until_ms, terms->progress(terms->progress_context, run->sender.total,
+                                                     run->receiver.total));
+    if (sender_wants_input(&run->sender))
+        until_ms = earlier(until_ms, hold_due_ms(&run->end->inlet.hold));
+    if (receiver_awaits_taking(&run->receiver))
+        until_ms = earlier(until_ms, next_taking_look_ms(run));
+    if (sender_wants_transport(&run->sender))
+        until_ms = earlier(until_ms, run->silence_look_ms);
+    else
         run->silence_look_ms = clock_deadline_ms(SILENCE_LOOK_MS);
-    else if (run->silence_look_ms < until_ms)
-        until_ms = run->silence_look_ms;
-    if (until_ms != NEVER_MS)
-        *timeout = clock_poll_timeout(until_ms);
-    if (!run->resting && (*timeout < 0 || *timeout > QUIET_MS))
-        *timeout = QUIET_MS;
-    return OK;
+    timeout = clock_poll_timeout(until_ms);
+    return !run->resting && (timeout < 0 || timeout > QUIET_MS) ? QUIET_MS : timeout;
 }
 
 /* Wait for something to do; when nothing comes for a while, give back what memory we can. */
-static enum kith_error await(struct run *run, int timeout)
+static enum kith_error await(struct run *run)
 {
+    int timeout = timeout_for(run);
     bool brief = receiver_awaits_taking(&run->receiver) && timeout < TAKING_PAUSE_MAX_MS;
     int ready;
 
@@ -208,6 +204,8 @@ static enum kith_error check_patience(struct run *run)
 {
     int64_t now_ms = clock_now_ms();
 
+    if (bytes_moved(run) == run->moved && now_ms >= run->idle_deadline_ms)
+        return ERR_IDLE_TIMEOUT;
     if (now_ms >= run->outlet_broken_ms && run->end->inlet.fd >= 0) {
         errno = EPIPE;
         return ERR_STDOUT_CLOSED;
@@ -333,7 +331,6 @@ static enum kith_error speak(struct run *run)
 static enum kith_error flow(struct run *run)
 {
     enum kith_error error = receiver_take(&run->receiver); /* what the link has brought along */
-    int timeout;
 
     for (;;) {
         if (error != OK)
@@ -344,9 +341,7 @@ static enum kith_error flow(struct run *run)
             return error;
         error = check_patience(run);
         if (error == OK)
-            error = keep_time(run, &timeout);
-        if (error == OK)
-            error = await(run, timeout);
+            error = await(run);
         if (error == OK)
             error = move(run);
     }
