@@ -7,7 +7,7 @@ CONFIG = config.mk
 FUZZ_SECONDS = 600
 SUITE = unit bats
 # What is in the tarball; where configure was called from elsewhere, these are links to the source.
-SOURCES = .ci .clang-format .clang-tidy .editorconfig .gitignore CHANGELOG LICENSE Makefile README bench configure contrib keys man src tests
+SOURCES = .ci .clang-format .clang-tidy .editorconfig .gitignore CHANGELOG HACKING LICENSE Makefile README bench configure contrib keys man src tests
 GCOV = gcov
 
 # Only what needs no compiler does without config.mk.
