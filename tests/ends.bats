@@ -31,7 +31,7 @@ launcher=()
 }
 
 @test "a tun device as stdout stays attached" {
-    unshare -n true 2>/dev/null || skip "no network of our own to be had here"
+    unshare -n true 2>/dev/null || skip "no network of our own available here"
     launcher=(unshare -n sh -c 'ip link set lo up && exec "$@"' sh)
     end tun
 }

@@ -318,9 +318,9 @@ reaches() {
 }
 
 @test "a line that has a second name, a comment or no name says what to do" {
-    bad_line 'line 1' 'text behind the name "vm": "alice"; .*leave one of them' "$key_1 vm alice"
-    bad_line 'line 1' 'text behind the name.*comment.* line of its own' "$key_1 vm # at home"
-    bad_line 'line 1' 'no name behind the key; write one' "$key_1"
+    bad_line 'line 1' 'text after the name "vm": "alice"; .*leave one of them' "$key_1 vm alice"
+    bad_line 'line 1' 'text after the name.*comment.* line of its own' "$key_1 vm # at home"
+    bad_line 'line 1' 'no name after the key; write one' "$key_1"
     bad_line 'line 1' '"me@home"; write another' "ssh-ed25519 $(ssh_key) me@home"
     bad_line 'line 1' 'neither a key nor an option; .*KEY NAME' "bob $key_1"
     bad_line 'line 1' 'our own key; .*others' "$(cat alice/identity.pub)"

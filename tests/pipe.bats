@@ -533,7 +533,7 @@ END
 }
 
 @test "a name with a dead address first is reached at its next one" {
-    unshare -n -m true 2>/dev/null || skip "no network of our own to be had here"
+    unshare -n -m true 2>/dev/null || skip "no network of our own available here"
     cat >script <<'END'
 ip link set lo up && ip link add dead type veth peer name end || exit 77
 ip link set dead up && ip link set end up || exit 77
@@ -551,7 +551,7 @@ END
     mkfifo ready
     local status=0
     bounded unshare -n -m bash script 3>&- || status=$?
-    [ "$status" -ne 77 ] || skip "no addresses to be had here"
+    [ "$status" -ne 77 ] || skip "no addresses available here"
     [ "$status" -eq 0 ]
     [ "$(cat bob.out)" = content ]
 }

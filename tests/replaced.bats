@@ -8,7 +8,7 @@ source "$BATS_TEST_DIRNAME/helpers.bash"
 source "$BATS_TEST_DIRNAME/daemons.bash"
 
 needs_mounts() {
-    unshare -m true 2>/dev/null || skip "no mounts of our own to be had here"
+    unshare -m true 2>/dev/null || skip "no mounts of our own available here"
 }
 
 # reads_again LOG PID: the daemon reads the peers file again, and says that it has.
@@ -197,7 +197,7 @@ needs_name_server() {
     rm -f told && mkfifo told
     python3 "$tools/name_server.py" "$name_server" >told 3>&- 8>&- &
     also_started $!
-    read -r -t "$limit" _ <told || skip "no name server at port 53 to be had here"
+    read -r -t "$limit" _ <told || skip "no name server at port 53 available here"
 }
 
 @test "a name server that says nothing holds nobody up but who asks it" {
@@ -313,7 +313,7 @@ END
 }
 
 @test "a link-local address with a zone is reached from the sandbox: as peer, as target, as source" {
-    unshare -n true 2>/dev/null || skip "no network of our own to be had here"
+    unshare -n true 2>/dev/null || skip "no network of our own available here"
     beyond_the_zone >script
     local status
     for words in bob bob/identity.pub "bob/identity.pub --source fe80::7%lo"; do
@@ -321,7 +321,7 @@ END
         rm -f got
         # shellcheck disable=SC2086 # words
         bounded unshare -n bash script $words 3>&- 8>&- || status=$?
-        [ "$status" -ne 77 ] || skip "no link-local address to be had here"
+        [ "$status" -ne 77 ] || skip "no link-local address available here"
         [ "$(cat got)" = hello ]
     done
 }

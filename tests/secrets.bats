@@ -145,7 +145,7 @@ has_ended() {
 }
 
 @test "the first message goes with the SYN where the kernel has it" {
-    unshare -n true 2>/dev/null || skip "no network of our own to be had here"
+    unshare -n true 2>/dev/null || skip "no network of our own available here"
     cat >script <<'END'
 ip link set lo up || exit 77
 echo 3 >/proc/sys/net/ipv4/tcp_fastopen || exit 77

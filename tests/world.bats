@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # shellcheck shell=bats
 # The world that kith is started in need not be clean: signals that are blocked or ignored,
-# descriptors that are closed or not ours, system calls and threads that are not to be had.
+# descriptors that are closed or not ours, system calls and threads that are not available.
 
 # shellcheck source-path=SCRIPTDIR
 source "$BATS_TEST_DIRNAME/helpers.bash"
@@ -93,7 +93,7 @@ all_kinds() {
 
 @test "0 to 2 are taken where there is no /dev/null, too" {
     needs_to_see_descriptors
-    unshare -m true 2>/dev/null || skip "no mounts of our own to be had here"
+    unshare -m true 2>/dev/null || skip "no mounts of our own available here"
     # shellcheck disable=SC2016
     in_world close=0 close=1 close=2 \
         unshare -m sh -c 'mount -t tmpfs none /dev && exec "$0" "$@"'
@@ -329,11 +329,11 @@ calls() {
     says serve.err 'max-connections: there are descriptors for [0-9]+ connections only'
 }
 
-@test "where no thread is to be had a start says so" {
+@test "a start says so where no thread can be started" {
     search_no_leaks
     in_world refuse=clone3:EAGAIN # it is not confined yet, so the C library asks for that
     starts_or_says serve 127.0.0.1:0 --exec cat
-    [ ! -e refusals ] || grep 'no thread to be had.*unavailable' refusals
+    [ ! -e refusals ] || grep 'no thread can be started.*unavailable' refusals
     [ "$(id -u)" = 0 ] || skip "only root can be another user"
     kith_for_others
     in_world processes=100
@@ -343,7 +343,7 @@ calls() {
         in_world processes="$number"
         starts_or_says serve -i /dev/fd/4 -p "$(as alice pubkey)" 127.0.0.1:0 1 4<bob/identity
     done
-    grep 'no thread to be had' refusals
+    grep 'no thread can be started' refusals
 }
 
 # How often a process is seen at work, of twenty looks.

@@ -12,7 +12,7 @@ needs_zones() {
 }
 
 needs_mounts() {
-    unshare -m true 2>/dev/null || skip "no mounts of our own to be had here"
+    unshare -m true 2>/dev/null || skip "no mounts of our own available here"
 }
 
 # bob_knows_alice_until ZONE WHEN: her key is good until then, as the clocks of that zone say it.

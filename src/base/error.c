@@ -37,7 +37,7 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_PROGRAM] = {EXIT_LOCAL, "the program failed", NULL},
     [ERR_TARGET] = {EXIT_ADDRESS, "cannot reach the target", NULL},
     [ERR_FEW_DESCRIPTORS] = {EXIT_LOCAL, "too few descriptors for one connection", "see ulimit -n"},
-    [ERR_NO_THREAD] = {EXIT_LOCAL, "no thread to be had",
+    [ERR_NO_THREAD] = {EXIT_LOCAL, "no thread can be started",
                        "see the limit on processes: ulimit -u, or TasksMax= of systemd"},
     [ERR_KEEPER] = {EXIT_LOCAL, "the process that holds the private key did not sign", NULL},
 
@@ -135,8 +135,8 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_CONFIRMATION] = {EXIT_HANDSHAKE, "wrong confirmation: not the holder of the key", NULL},
     [ERR_HANDSHAKE_CUT] = {EXIT_HANDSHAKE, "closed during the handshake", REFUSAL_HINT},
     [ERR_LEFT] = {EXIT_HANDSHAKE, "left once it had our answer",
-                  "a check does that, and who refuses the answer, for its clock, say: see what it "
-                  "says there"},
+                  "a check does so, and so does a caller that refuses the answer, for its "
+                  "clock, say: see what it says there"},
     [ERR_OUT_OF_ORDER] = {EXIT_HANDSHAKE, "out of order", NULL},
     [ERR_HANDSHAKE_TIMEOUT] = {EXIT_DEADLINE, "no handshake in time", "see --handshake-timeout"},
     [ERR_IDLE_TIMEOUT] = {EXIT_DEADLINE, "nothing moved for the idle timeout", NULL},

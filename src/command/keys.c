@@ -85,7 +85,7 @@ static enum kith_error log_existing(const char *path, const char *which, bool is
     if (identity)
         (void)snprintf(hint, sizeof(hint),
                        "kith pubkey%s%s shows its public key; -f would replace both files, %s and "
-                       "%s.pub, and who knows the old key would not know the new one",
+                       "%s.pub, and whoever knows the old key would not know the new one",
                        is_default ? "" : " ", is_default ? "" : path, path, path);
     else
         (void)snprintf(hint, sizeof(hint), "name another file; -f would replace %s and %s.pub",
@@ -176,7 +176,7 @@ static void tell_made(const char *path, bool replaced)
         log_event(LOG_NOTE, "keygen", path,
                   "made, in the place of what was there; its public key is in the .pub file "
                   "beside it",
-                  "give that to your peers: who knows the old key does not know this one");
+                  "give that to your peers: whoever knows the old key does not know this one");
     else
         log_event(LOG_NOTE, "keygen", path, "made; its public key is in the .pub file beside it",
                   "give that to your peers");

@@ -156,7 +156,7 @@ static void complain(const char *name, int argc, char **argv)
         return;
     }
     if (meant != NULL && name[0] == '-')
-        (void)snprintf(hint, sizeof(hint), "options come behind the command: kith %s %.32s", meant,
+        (void)snprintf(hint, sizeof(hint), "options come after the command: kith %s %.32s", meant,
                        name);
     else if (meant != NULL)
         (void)snprintf(hint, sizeof(hint), "did you mean: kith %s", meant);

@@ -56,7 +56,7 @@ struct spec {
 
 static const struct spec specs[] = {
     {'f', "force", NULL, "replace existing files", FOR_KEYGEN, FLAG, FIELD(force)},
-    {'n', "name", "NAME", "the name behind the public key", FOR_KEYGEN, TEXT, FIELD(name)},
+    {'n', "name", "NAME", "the name after the public key", FOR_KEYGEN, TEXT, FIELD(name)},
     {'i', "identity", "FILE", "our private key", FOR_CONNECTING, TEXT, FIELD(identity)},
     {0, "passphrase-file", "FILE", "where the passphrase of an encrypted key is",
      FOR_CONNECTING | FOR_PUBKEY, TEXT, FIELD(passphrase_file)},

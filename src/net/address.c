@@ -83,7 +83,7 @@ static const char *port_problem(const char *port, enum address_form form)
     unsigned long number = strtoul(port, NULL, 10);
 
     if (port[0] == '\0')
-        return "there is no port behind the colon";
+        return "there is no port after the colon";
     if (!is_number(port))
         return "the port is not a number";
     if (number > PORT_MAX || (number == 0 && is_to_call(form)))
@@ -98,7 +98,7 @@ static const char *particular_problem(const char *text, enum address_form form)
 
     if (text[0] == '[' && bracket != NULL)
         return bracket[1] == ':' ? port_problem(bracket + 2, form)
-                                 : "there is no port behind the brackets: [v6]:PORT";
+                                 : "there is no port after the brackets: [v6]:PORT";
     if (colon == NULL && form == ADDRESS_HOST_PORT)
         return "there is no port: HOST:PORT";
     if (colon == NULL)

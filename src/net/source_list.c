@@ -99,9 +99,9 @@ static const char *read_range(struct range *range, struct text text)
         return "is not an address, nor ADDRESS/BITS";
     range->bits = (unsigned)range->first.size * 8;
     if (text.at != NULL && (!read_bits(&range->bits, text) || range->bits > range->first.size * 8))
-        return "has a wrong number of bits behind the slash";
+        return "has a wrong number of bits after the slash";
     if (has_host_bits(range))
-        return "has bits set behind the network's";
+        return "has bits set beyond the network's";
     if (is_mapped(&range->first) && range->bits >= MAPPED_BITS) {
         unmap(&range->first);
         range->bits -= MAPPED_BITS;

@@ -58,7 +58,7 @@ static enum kith_error parse_name(struct peer *peer, struct text rest,
 
     if (name.len == 0)
         return peers_refuse_with("write one there, as you want to call this peer", problem,
-                                 "no name behind the key");
+                                 "no name after the key");
     why = name_problem(name.at, name.len);
     if (why != NULL)
         return peers_refuse_with("write another there, as you want to call this peer", problem,
@@ -66,7 +66,7 @@ static enum kith_error parse_name(struct peer *peer, struct text rest,
     if (rest.len > 0)
         return peers_refuse_with(rest.at[0] == '#' ? "a comment has a line of its own"
                                                    : "a name is one word: leave one of them",
-                                 problem, "text behind the name \"%.*s\": \"%.*s\"",
+                                 problem, "text after the name \"%.*s\": \"%.*s\"",
                                  peers_shown(name), name.at, peers_shown(rest), rest.at);
     memcpy(peer->name, name.at, name.len);
     return OK;
@@ -100,7 +100,7 @@ static enum kith_error take_key(struct peer *peer, struct text *line, struct pee
                      peers_shown(key), key.at);
         return ERR_KEY_TYPE;
     case ERR_KEY_FORMAT:
-        return peers_refuse(problem, "no key behind the options: \"%.*s\"", peers_shown(key),
+        return peers_refuse(problem, "no key after the options: \"%.*s\"", peers_shown(key),
                             key.at);
     case ERR_KEY_DAMAGED:
     case ERR_KEY_POINT:

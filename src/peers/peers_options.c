@@ -190,7 +190,7 @@ static enum kith_error set_expiry(struct peer *peer, const char *value,
     if (strchr(value, 'Z') == NULL && !zone_is_known())
         return peers_refuse(problem,
                             "expiry-time=\"%.*s\": local time is not known here, since the time "
-                            "zone is not installed; with a Z behind it, it is UTC",
+                            "zone is not installed; with a Z after it, it is UTC",
                             PEERS_SHOWN_MAX, value);
     if (!read_time(&peer->expires_ms, value))
         return peers_refuse(problem,
@@ -333,7 +333,7 @@ enum kith_error peers_options_parse(struct peer *peer, struct text *line,
         if (line->len == 0 || is_blank(line->at[0]))
             break;
         if (line->at[0] != ',')
-            return peers_refuse(problem, "a comma or a blank is missing behind an option");
+            return peers_refuse(problem, "a comma or a blank is missing after an option");
         text_skip(line, 1);
     }
     text_skip_blanks(line);

@@ -1,6 +1,6 @@
 /*
- * The channel that a handshake leads to (PROTOCOL.md, "Traffic" and "The stream on top"): messages
- * sealed and opened in order, and the rules of a stream with an end and a receipt. Pure.
+ * The channel that a handshake leads to (kith-protocol(7), "Traffic" and "Stream"): messages sealed
+ * and opened in order, and the rules of a stream with an end and a receipt. Pure.
  */
 #ifndef KITH_CHANNEL_H
 #define KITH_CHANNEL_H

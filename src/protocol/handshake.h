@@ -1,5 +1,5 @@
 /*
- * The handshake of PROTOCOL.md ("Handshake"; kith-protocol(7)), one function a message and side:
+ * The handshake (kith-protocol(7), "Handshake"), one function a message and side:
  *
  *     dialer                                        listener
  *     dialer_hello     -- message 1, hello_d -->    listener_hear, listener_verify

@@ -1,5 +1,5 @@
 /*
- * The encodings of PROTOCOL.md ("Encodings"; kith-protocol(7)): frames, varints, Info and Hello.
+ * The encodings (kith-protocol(7), "Encodings"): frames, varints, Info and Hello.
  * Pure: bytes in, bytes out.
  */
 #ifndef KITH_WIRE_H

@@ -43,7 +43,7 @@ struct pump_result {
  * outlet whose end was passed on by closing it.
  *
  * OK means whole: everything was written where it belongs at both ends, and each side has the
- * other's word for it (PROTOCOL.md, "The stream on top"). Else the first error; what had been
+ * other's word for it (kith-protocol(7), "Stream"). Else the first error; what had been
  * verified by then is still written, for as long as the outlet takes it.
  */
 must_check enum kith_error pump_run(struct link *link, struct local_end *end,

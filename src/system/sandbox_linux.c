@@ -131,7 +131,7 @@ static void enter_landlock(enum sandbox_role role, const struct sandbox_needs *n
     int ruleset;
 
     if (version < 1) {
-        tell("Landlock", "not to be had: files and ports are not confined");
+        tell("Landlock", "not available: files and ports are not confined");
         return;
     }
     rules.fs = all_fs_rights(version);

@@ -111,7 +111,7 @@ def block_device():
             ["losetup", "-f", "--show", "image"], capture_output=True, check=True, text=True
         ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        print("no loop device to be had here")
+        print("no loop device available here")
         sys.exit(77)
     try:
         out = os.open(device, os.O_RDWR)
@@ -215,7 +215,7 @@ def tun():
         fcntl.ioctl(device, 0x400454CA, struct.pack("16sH22x", b"kith0", 0x1001))
         subprocess.run(["ip", "link", "set", "kith0", "up"], check=True)
     except (OSError, subprocess.CalledProcessError):
-        print("no tun device to be had here")
+        print("no tun device available here")
         sys.exit(77)
     packet = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20, 0, 0, 64, 253, 0, b"\1\2\3\4", b"\4\3\2\1")
     process, address = kith.listen(stdout=device)

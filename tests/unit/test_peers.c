@@ -152,8 +152,8 @@ static const struct refusal {
     const char *why; /* part of the reason */
 } refusals[] = {
     {"%0 a\n%1\n", 2, "no name"},
-    {"%0 a b\n", 1, "text behind the name \"a\": \"b\""},
-    {"%0 a # nas\n", 1, "text behind the name"},
+    {"%0 a b\n", 1, "text after the name \"a\": \"b\""},
+    {"%0 a # nas\n", 1, "text after the name"},
     {"%0 -a\n", 1, "begins with"},
     {"%0 me@home\n", 1, "\"me@home\""},
     {"%0 %1\n", 1, "looks like a key"},

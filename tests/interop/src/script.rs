@@ -1,4 +1,4 @@
-//! What is said on a channel once it is up: the stream that PROTOCOL.md lays over the crate's
+//! What is said on a channel once it is up: the stream that kith-protocol(7) lays over the crate's
 //! messages, or one of the ways to break its rules.
 
 use bytes::Bytes;
