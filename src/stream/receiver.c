@@ -1,5 +1,5 @@
 /*
- * Owns the way from the connection to the outlet. Must never write a byte before its message has
+ * Owns the way from the transport to the outlet. Must never write a byte before its message has
  * been verified, nor drop one that has.
  */
 #include "stream/receiver.h"

@@ -1,5 +1,5 @@
 /*
- * Owns the way from the input to the connection. Must never send a byte of the stream unsealed,
+ * Owns the way from the input to the transport. Must never send a byte of the stream unsealed,
  * and must never hold back what was read to wait for more: a keystroke is a message at once.
  */
 #include "stream/sender.h"
