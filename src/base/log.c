@@ -37,7 +37,7 @@ struct line {
 
 static enum log_level shown = LOG_NOTE;
 static bool as_json;
-static int own_fd = -1; /* stderr in a non-blocking mode of our own, where that can be had */
+static int own_fd = -1; /* stderr in a non-blocking mode of our own, where the system gives one */
 
 /* Of threads that write to a stderr in a mode of others: one would take the room another has seen.
  */
@@ -152,7 +152,7 @@ static void put_text_field(struct line *line, const char *before, const char *va
     }
 }
 
-/* In a mode that is not ours, in turns; who has to wait for too long gives up. */
+/* In a mode that is not ours, in turns; a thread that has to wait for too long gives up. */
 static ssize_t write_in_turn(const char *text, size_t len)
 {
     ssize_t n;

@@ -13,7 +13,7 @@ static size_t least(size_t a, size_t b)
 
 size_t spelling_distance(const char *a, const char *b)
 {
-    unsigned char far[SPELLING_MAX + 1][SPELLING_MAX + 1]; /* of so many letters of a and of b */
+    unsigned char far[SPELLING_MAX + 1][SPELLING_MAX + 1]; /* of i letters of a, j of b */
     size_t a_len = strlen(a), b_len = strlen(b);
 
     if (a_len > SPELLING_MAX || b_len > SPELLING_MAX)

@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 
-/* A run of text that belongs to somebody else; no NUL behind it. */
+/* A run of text that belongs to somebody else; no NUL after it. */
 struct text {
     const char *at;
     size_t len;
@@ -38,7 +38,7 @@ bool text_next_line(struct text *text, struct text *line);
 struct text text_next_word(struct text *text);
 
 /*
- * Take the next part off, and the separator behind it. False at the end: "a,b" has two parts,
+ * Take the next part off, and the separator after it. False at the end: "a,b" has two parts,
  * "a," has "a" and an empty one, and no text has none.
  */
 bool text_next_part(struct text *text, char separator, struct text *part);

@@ -33,5 +33,5 @@ void explain_greeting(struct explanation *explanation, const struct greeting *gr
     if (error == ERR_HANDSHAKE_CUT && called && greeting->message == 3)
         explanation->error = ERR_LEFT;
     else if (error == ERR_HANDSHAKE_CUT && called)
-        explanation->hint = ""; /* the usual one is for who calls */
+        explanation->hint = ""; /* the usual one is for the side that calls */
 }

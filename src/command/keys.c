@@ -249,7 +249,7 @@ static enum kith_error derive_public(const struct key_file *file, const char *pa
     return error;
 }
 
-/* The private key is of no use to other commands as long as this is so. */
+/* The private key cannot be used by other commands as long as this is so. */
 static void warn_unsafe(enum kith_error unsafe, const char *path)
 {
     char why[96];

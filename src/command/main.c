@@ -134,8 +134,8 @@ static const char *guess(const char *name)
     return spelling.nearest;
 }
 
-/* The first word that is a command, behind options that stand before it; or NULL. */
-static const char *command_behind(int argc, char **argv)
+/* The first word that is a command, after options that stand before it; or NULL. */
+static const char *command_after(int argc, char **argv)
 {
     for (int i = 2; i < argc; i++) {
         for (size_t j = 0; j < COMMANDS; j++) {
@@ -148,7 +148,7 @@ static const char *command_behind(int argc, char **argv)
 
 static void complain(const char *name, int argc, char **argv)
 {
-    const char *meant = name[0] == '-' ? command_behind(argc, argv) : guess(name);
+    const char *meant = name[0] == '-' ? command_after(argc, argv) : guess(name);
     char hint[128] = "see: kith --help";
 
     if (name[0] == '\0') {

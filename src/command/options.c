@@ -275,7 +275,7 @@ static enum kith_error complain(const char *command, const char *which, const ch
     return log_failure(LOG_ERROR, command, which, ERR_USAGE, why, hint != NULL ? hint : help);
 }
 
-/* An option of ours that getopt does not take, which has no value behind its name: why. */
+/* An option of ours that getopt does not take, which has no value after its name: why. */
 static const char *why_not(const struct spec *spec, unsigned command_bit)
 {
     if ((spec->commands & command_bit) == 0)
@@ -330,7 +330,7 @@ static enum kith_error complain_word(const struct command_form *form, int found,
 }
 
 /*
- * Cut argv at --exec: what is behind it is the program's, dashes and all, and no option of ours.
+ * Cut argv at --exec: what follows it is the program's, dashes and all, and no option of ours.
  * Returns the count of what is before.
  */
 static int cut_program(struct options *options, unsigned command_bit, int argc, char **argv)

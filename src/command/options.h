@@ -56,7 +56,7 @@ struct options {
     int64_t drain_timeout_ms;
     bool proxy_protocol;      /* serve */
     const char *accept_proxy; /* serve: the sources of PROXY headers, or NULL */
-    char **program;           /* serve: what stands behind --exec, or NULL */
+    char **program;           /* serve: what stands after --exec, or NULL */
     bool force;               /* keygen */
     const char *name;         /* keygen */
     bool help;

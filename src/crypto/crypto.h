@@ -23,8 +23,8 @@
 must_check enum kith_error crypto_start(void);
 
 /*
- * The part of it that hashes, Ed25519 and key files need, for who does nothing else, or forks who
- * does. Fine twice, and before crypto_start.
+ * The part of it that hashes, Ed25519 and key files need, for a process that does nothing else, or
+ * forks one that does. Fine twice, and before crypto_start.
  */
 must_check enum kith_error crypto_start_keys(void);
 

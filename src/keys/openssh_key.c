@@ -17,7 +17,7 @@
 #define PUBLIC_BASE64_SIZE (PUBLIC_BLOB_SIZE / 3 * 4)
 _Static_assert(PUBLIC_BLOB_SIZE % 3 == 0, "the base64 of a public key has no padding");
 
-/* What is left to read of SSH's encoding (RFC 4251): numbers, and strings behind their length. */
+/* What is left to read of SSH's encoding (RFC 4251): numbers, and strings after their length. */
 struct reader {
     const uint8_t *at;
     size_t left;

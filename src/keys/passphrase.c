@@ -24,7 +24,7 @@
 /*
  * What ends or stops us; SIGIO, the keeper's way to learn that its parent is gone
  * (helpers/keeper.c); and SIGCONT, since what stopped us may have been nothing that can be held,
- * and whoever had the terminal meanwhile has set it up for himself.
+ * and whatever had the terminal meanwhile has set it up for itself.
  */
 static const int held_signals[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGTSTP, SIGIO, SIGCONT};
 #define HELD (sizeof(held_signals) / sizeof(held_signals[0]))
@@ -45,7 +45,7 @@ static void show(const char *text)
     (void)n; /* a terminal that takes no prompt may still give the answer */
 }
 
-/* Who answers at once is heard: nothing is flushed once the prompt is there. */
+/* An answer that comes at once is heard: nothing is flushed once the prompt is there. */
 static void begin(void)
 {
     (void)tcsetattr(asking.fd, TCSAFLUSH, &asking.silent);
@@ -65,7 +65,7 @@ static bool is_silent(void)
 }
 
 /*
- * In the background the terminal is somebody else's, who may have set it up for himself; but not
+ * In the background the terminal is another program's, which may have set it up for itself; but not
  * every shell does, and it may have been faster than we are: to set it then would stop us, but for
  * the mask.
  */

@@ -21,7 +21,7 @@ struct passphrase_source {
  */
 int passphrase_ask(char *out, int size, void *source);
 
-/* The same for who only looks at what a key is: always -1. */
+/* The same where only the kind of a key is of interest: always -1. */
 int passphrase_refuse(char *out, int size, void *nothing);
 
 #endif

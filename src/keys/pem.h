@@ -18,11 +18,11 @@ bool text_is_pem(struct text text);
  * The label and the body of a PEM text: "PRIVATE KEY", "PUBLIC KEY", ... and what stands before the
  * END of it. Its line breaks may be blanks, backslashes with an n, or lost. ERR_KEY_FRAME if its
  * BEGIN is not whole, ERR_KEY_DAMAGED if the END is missing, ERR_KEY_FORMAT if there is more
- * behind it; then *label is set all the same, unless it is ERR_KEY_FRAME.
+ * after it; then *label is set all the same, unless it is ERR_KEY_FRAME.
  */
 must_check enum kith_error pem_open(struct text *label, struct text *body, struct text tidy);
 
-/* Room for what so many digits of base64 become, as pem_decode needs it. */
+/* Room for what that many digits of base64 become, as pem_decode needs it. */
 #define PEM_DECODED_SIZE(digits) ((digits) / 4 * 3 + 3)
 
 /*

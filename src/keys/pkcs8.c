@@ -36,7 +36,7 @@ void pkcs8_write(char out[static PKCS8_PEM_SIZE], const uint8_t seed[static KEY_
 
 /*
  * The second version of PKCS#8 (RFC 5958) differs from the first in its length and its number, and
- * has the public key behind the seed.
+ * has the public key after the seed.
  */
 static enum kith_error read_private(uint8_t seed[static KEY_SIZE], const uint8_t *der, size_t len)
 {

@@ -15,7 +15,7 @@
 /* Room for a private key in PEM, its NUL included. */
 #define PKCS8_PEM_SIZE 128
 
-/* Write a seed as PEM with a NUL behind. */
+/* Write a seed as PEM with a NUL after it. */
 void pkcs8_write(char out[static PKCS8_PEM_SIZE], const uint8_t seed[static KEY_SIZE]);
 
 /*

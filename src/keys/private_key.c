@@ -37,7 +37,7 @@ static enum kith_error parse_pem(uint8_t seed[static KEY_SIZE], struct text tidy
     return pkcs8_private_key(seed, body);
 }
 
-/* A line of 64 hex digits; with a name behind it is what kith writes a public key as. */
+/* A line of 64 hex digits; with a name after it is what kith writes a public key as. */
 static enum kith_error parse_line(uint8_t seed[static KEY_SIZE], struct text tidy)
 {
     struct text line = {0};

@@ -24,7 +24,7 @@ must_check enum kith_error public_key_scan(uint8_t key[static KEY_SIZE], const c
                                            size_t len, size_t *used);
 
 /*
- * Read a whole file's text that holds one public key in any of the three forms. What is behind
+ * Read a whole file's text that holds one public key in any of the three forms. What follows
  * the key is stored in name if it can be a peer's name, else name is made empty. Lines that begin
  * with # are comments.
  */

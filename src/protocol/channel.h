@@ -14,7 +14,7 @@
 #include "protocol/handshake.h"
 #include "protocol/wire.h"
 
-/* A frame is its plaintext and this many bytes: header before it, tag behind. */
+/* A frame is its plaintext and this many bytes: header before it, tag after it. */
 #define FRAME_OVERHEAD (FRAME_HEADER_SIZE + TAG_SIZE)
 
 /* How far one direction of the stream has come. */

@@ -16,9 +16,9 @@
 bool line_send(int fd, const void *bytes, size_t len, int passed, int64_t deadline_ms);
 
 /*
- * Receive at least and at most so many bytes; a descriptor that comes with them is stored in
+ * Receive at least and at most that many bytes; a descriptor that comes with them is stored in
  * *passed (closed on exec), or closed if that is NULL. Returns how many came, or 0 when the line is
- * closed, or the deadline is there, before it were enough.
+ * closed, or the deadline has come, before that was enough.
  */
 size_t line_receive(int fd, void *bytes, size_t least, size_t most, int *passed,
                     int64_t deadline_ms);

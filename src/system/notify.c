@@ -1,6 +1,6 @@
 /*
  * Owns the talk with the supervisor. Must never fail the daemon because nobody listens, nor wait
- * for who does.
+ * for somebody who does.
  */
 #include "system/notify.h"
 
@@ -98,7 +98,7 @@ void notify_ready(const char *address)
 {
     char state[STATE_SIZE], shown[STATE_SIZE - 48];
 
-    /* A path may have a newline in it, behind which another state would begin. */
+    /* A path may have a newline in it, after which another state would begin. */
     (void)snprintf(state, sizeof(state), "READY=1\nSTATUS=listening on %s",
                    escape_text(shown, sizeof(shown), address, strlen(address)));
     notify(state);

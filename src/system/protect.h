@@ -13,7 +13,7 @@
 /* No core file of this process, and no tracing where the system can forbid it. */
 void protect_process(void);
 
-/* Nor of any child, ever: for who starts no programs. */
+/* Nor of any child, ever: for a process that starts no programs. */
 void protect_for_good(void);
 
 /* For a child that becomes a program: what it could have without us. */

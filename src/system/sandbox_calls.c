@@ -66,7 +66,8 @@ static const int base_calls[] = {
 #endif
 };
 
-/* The keeper opens files again for who may not, and sorts peers (qsort asks how much memory is). */
+/* The keeper opens files again for a process that may not, and sorts peers (qsort asks how much
+ * memory is). */
 static const int keeper_calls[] = {
     CALL(openat),
     CALL(sysinfo),
@@ -233,7 +234,7 @@ static int by_number(const void *a, const void *b)
     return (first > second) - (first < second);
 }
 
-#define LEAF 4 /* so many are compared with one by one */
+#define LEAF 4 /* this many are compared with one by one */
 
 /*
  * Allow these, which are sorted, and refuse the rest, by halves: the kernel tries a new filter with

@@ -43,7 +43,7 @@ static bool is_in_folder(const char *folder, const char *name)
     return len > 0 && (size_t)len < sizeof(path) && is_zone_file(path);
 }
 
-/* What is behind a name of three letters at least, or one in angle brackets; NULL if none is here.
+/* What follows a name of three letters at least, or one in angle brackets; NULL if none is here.
  */
 static const char *behind_name(const char *text)
 {
@@ -58,7 +58,7 @@ static const char *behind_name(const char *text)
     return end + quote;
 }
 
-/* What is behind a count of hours; NULL if none is here. */
+/* What follows a count of hours; NULL if none is here. */
 static const char *behind_hours(const char *text)
 {
     if (*text == '+' || *text == '-')
