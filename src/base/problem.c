@@ -10,7 +10,7 @@
 static enum kith_error refuse(struct peers_problem *problem, const char *hint, const char *format,
                               va_list args)
 {
-    vsnprintf(problem->why, sizeof problem->why, format, args);
+    vsnprintf(problem->why, sizeof(problem->why), format, args);
     problem->hint = hint;
     return ERR_PEERS_LINE;
 }

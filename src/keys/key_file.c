@@ -35,7 +35,7 @@ int key_file_descriptor(const char *path)
 
     if (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdin") == 0)
         return STDIN_FILENO;
-    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
         size_t len = strlen(folders[i]);
 
         if (strncmp(path, folders[i], len) == 0)

@@ -166,10 +166,10 @@ enum kith_error openssh_private_key(uint8_t seed[static KEY_SIZE], struct text b
 {
     uint8_t container[PEM_DECODED_SIZE(KEY_FILE_MAX)];
     size_t len = 0;
-    enum kith_error error = pem_decode(container, sizeof container, &len, body);
+    enum kith_error error = pem_decode(container, sizeof(container), &len, body);
 
     if (error == OK)
         error = read_container(seed, (struct reader){container, len});
-    crypto_wipe(container, sizeof container);
+    crypto_wipe(container, sizeof(container));
     return error;
 }

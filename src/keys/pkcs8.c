@@ -13,8 +13,8 @@ static const uint8_t private_head[] = {0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05,
 static const uint8_t public_head[] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
                                       0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
 
-#define PRIVATE_SIZE (sizeof private_head + KEY_SIZE)
-#define PUBLIC_SIZE (sizeof public_head + KEY_SIZE)
+#define PRIVATE_SIZE (sizeof(private_head) + KEY_SIZE)
+#define PUBLIC_SIZE (sizeof(public_head) + KEY_SIZE)
 
 /* An Ed25519 key needs less, in any encryption; keys of other algorithms may need more. */
 #define DER_SIZE PEM_DECODED_SIZE(4096)
@@ -25,13 +25,13 @@ void pkcs8_write(char out[static PKCS8_PEM_SIZE], const uint8_t seed[static KEY_
     char digits[PRIVATE_SIZE / 3 * 4 + 1];
 
     _Static_assert(PRIVATE_SIZE % 3 == 0, "the base64 of a private key has no padding");
-    memcpy(der, private_head, sizeof private_head);
-    memcpy(der + sizeof private_head, seed, KEY_SIZE);
-    crypto_base64_encode(digits, der, sizeof der);
+    memcpy(der, private_head, sizeof(private_head));
+    memcpy(der + sizeof(private_head), seed, KEY_SIZE);
+    crypto_base64_encode(digits, der, sizeof(der));
     (void)snprintf(out, PKCS8_PEM_SIZE,
                    "-----BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----\n", digits);
-    crypto_wipe(der, sizeof der);
-    crypto_wipe(digits, sizeof digits);
+    crypto_wipe(der, sizeof(der));
+    crypto_wipe(digits, sizeof(digits));
 }
 
 /*
@@ -44,9 +44,9 @@ static enum kith_error read_private(uint8_t seed[static KEY_SIZE], const uint8_t
 
     if (len < PRIVATE_SIZE || len >= 0x80 || der[0] != head[0] || der[1] != len - 2 ||
         memcmp(der + 2, head + 2, 2) != 0 || der[4] > 1 ||
-        memcmp(der + 5, head + 5, sizeof private_head - 5) != 0)
+        memcmp(der + 5, head + 5, sizeof(private_head) - 5) != 0)
         return crypto_pkcs8_is_other(der, len) ? ERR_KEY_TYPE : ERR_KEY_DAMAGED;
-    memcpy(seed, der + sizeof private_head, KEY_SIZE);
+    memcpy(seed, der + sizeof(private_head), KEY_SIZE);
     return OK;
 }
 
@@ -66,7 +66,7 @@ enum kith_error pkcs8_private_key(uint8_t seed[static KEY_SIZE], struct text bod
 
     if (error == OK)
         error = read_private(seed, der, len);
-    crypto_wipe(der, sizeof der);
+    crypto_wipe(der, sizeof(der));
     return error;
 }
 
@@ -84,7 +84,7 @@ enum kith_error pkcs8_encrypted_key(uint8_t seed[static KEY_SIZE], struct text b
         if (error == ERR_KEY_DAMAGED) /* the noise that a wrong passphrase may yield */
             error = ERR_KEY_PASSPHRASE;
     }
-    crypto_wipe(plain, sizeof plain);
+    crypto_wipe(plain, sizeof(plain));
     return error;
 }
 
@@ -96,10 +96,10 @@ enum kith_error pkcs8_public_key(uint8_t key[static KEY_SIZE], struct text body)
 
     if (error != OK)
         return error == ERR_KEY_TYPE ? ERR_KEY_TYPE : ERR_KEY_FORMAT;
-    if (len < sizeof public_head || memcmp(der, public_head, sizeof public_head) != 0)
+    if (len < sizeof(public_head) || memcmp(der, public_head, sizeof(public_head)) != 0)
         return ERR_KEY_TYPE;
     if (len != PUBLIC_SIZE)
         return ERR_KEY_FORMAT;
-    memcpy(key, der + sizeof public_head, KEY_SIZE);
+    memcpy(key, der + sizeof(public_head), KEY_SIZE);
     return OK;
 }

@@ -71,6 +71,6 @@ enum kith_error private_key_parse(uint8_t seed[static KEY_SIZE], const char *tex
         error = parse_line(seed, tidy);
     if (error != OK)
         crypto_wipe(seed, KEY_SIZE);
-    crypto_wipe(copy, sizeof copy);
+    crypto_wipe(copy, sizeof(copy));
     return error;
 }

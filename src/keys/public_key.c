@@ -103,7 +103,7 @@ enum kith_error public_key_parse(uint8_t key[static KEY_SIZE], char name[static 
     else if (error == OK)
         error = parse_line(key, name, tidy);
     if (error == ERR_KEY_PRIVATE) /* what was copied is a secret after all */
-        crypto_wipe(copy, sizeof copy);
+        crypto_wipe(copy, sizeof(copy));
     return error;
 }
 

@@ -73,7 +73,8 @@ static bool bind_closed(int fd, const struct sockaddr_un *at)
  * Between the look at what is there and the moment when we listen, nobody else of us may do the
  * same: two would find the socket of a dead process, and one remove the new one of the other. The
  * folder itself is locked, so that nothing is left behind, however we end. False if another
- * process keeps it. Without a lock to be had (*fd is -1) we go on: it is one's own folder, mostly.
+ * process keeps it. Where there can be no lock (*fd is -1) we go on: mostly it is the user's own
+ * folder.
  */
 static bool lock_folder(const char path[static PATH_SIZE], int *fd)
 {

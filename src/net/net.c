@@ -195,8 +195,8 @@ static const char *listen_everywhere(struct net_listeners *listeners, const stru
 }
 
 /*
- * Listen on all addresses of a list, or on none: who comes to one that is not ours would speak to
- * whoever has it, and in the clear at a LOCAL.
+ * Listen on all addresses of a list, or on none: whoever comes to one that is not ours would speak
+ * to whoever has it, and in the clear at a LOCAL.
  */
 static const char *listen_on_all(struct net_listeners *listeners, const struct addrinfo *list,
                                  bool everywhere, bool dual)

@@ -53,7 +53,7 @@ enum net_scope { NET_EVERYWHERE, NET_LOOPBACK };
 
 /*
  * Listen, non-blocking, on every address that is meant, but for those of a family that the system
- * has not. A path is listened on as a UNIX socket of mode 0600, in the place of one that a dead
+ * lacks. A path is listened on as a UNIX socket of mode 0600, in the place of one that a dead
  * process has left behind. ERR_RESOLVE, ERR_BIND; *why as above, and the text is the address that
  * would not do. On error nothing is open.
  */

@@ -50,7 +50,7 @@ bool net_is_stream(int fd);
  */
 bool net_has_gone(int fd);
 
-/* Whether a socket was reset: who was there has not read all that its system had taken. */
+/* Whether a socket was reset: whoever was there has not read all that its system had taken. */
 bool net_was_reset(int fd);
 
 /* Bytes that the other side has not taken yet; -1 where that cannot be known. */

@@ -21,7 +21,7 @@ struct poll_set {
 /* One that is in no set: nothing is ever ready there. */
 #define POLL_SET_NONE SIZE_MAX
 
-/* Make room for so many descriptors. ERR_MEMORY. */
+/* Make room for that many descriptors. ERR_MEMORY. */
 must_check enum kith_error poll_set_make(struct poll_set *set, size_t size);
 
 /* Take all out. */

@@ -22,7 +22,7 @@ struct buffer {
 must_check enum kith_error buffer_make(struct buffer *buffer, size_t size);
 
 /*
- * The size of one for frames of up to so many bytes: of two, since one is filled while the other
+ * The size of one for frames of up to that many bytes: of two, since one is filled while the other
  * waits, or of as many as there are in half a MiB, which are then one system call.
  */
 size_t buffer_size_for(size_t frame_size);
@@ -30,7 +30,7 @@ size_t buffer_size_for(size_t frame_size);
 /* Wipe it and give it away; fine on zeroed memory, and twice. */
 void buffer_free(struct buffer *buffer);
 
-/* So many bytes have been written behind what is held, and are held from here on. */
+/* len bytes have been written after what is held, and are held from here on. */
 void buffer_extend(struct buffer *buffer, size_t len);
 
 /* Move what is held to the front. */

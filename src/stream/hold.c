@@ -82,7 +82,7 @@ int hold_poll_fd(const struct hold *hold)
     return hold->is_more ? hold->fd : hold->news_fd;
 }
 
-/* Take what was read out of the socket, but for so many bytes. */
+/* Take what was read out of the socket, but for the last of it: that many bytes. */
 static void take_out(struct hold *hold, size_t but)
 {
     uint8_t waste[WASTE_SIZE]; /* written over and over */

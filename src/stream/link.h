@@ -45,7 +45,7 @@ struct message {
  */
 must_check enum kith_error link_open(struct link *link, struct message *message, bool *opened);
 
-/* Nothing refers to what was opened any more: make room behind what was not. */
+/* Nothing refers to what was opened any more: make room after what was not. */
 void link_compact(struct link *link);
 
 /*

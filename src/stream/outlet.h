@@ -21,7 +21,7 @@ struct outlet {
     int fd;          /* to write to and to poll; -1 once its end was passed on */
     int original_fd; /* the descriptor it was made from, if it is another one; else -1 */
     bool told;       /* a socket's end was passed on, and may not have been taken yet */
-    bool may_break;  /* who reads there need not read all: the rest is dropped */
+    bool may_break;  /* whoever reads there does not have to read all: the rest is dropped */
     bool others_end; /* a socket that others write to after us: its end is theirs to pass on */
 };
 
@@ -47,8 +47,8 @@ struct outlet outlet_stdout(void);
 ssize_t outlet_write(struct outlet *outlet, const struct iovec *pieces, int count);
 
 /*
- * Bytes that were written and that who reads there has not taken yet: none of them, or fewer than
- * before, tells that it gets on. -1 where that cannot be known.
+ * Bytes that were written and that whoever reads there has not taken yet: none of them, or fewer
+ * than before, tells that it gets on. -1 where that cannot be known.
  */
 int outlet_queued(const struct outlet *outlet);
 

@@ -74,7 +74,7 @@ void deliver_rest(struct receiver *receiver)
     enum kith_error error;
     uint64_t before;
 
-    receiver->link->closed = false; /* what the kernel holds is still to be had */
+    receiver->link->closed = false; /* what the kernel holds can still be read */
     do {
         before = receiver->carried;
         error = receiver_take(receiver);
