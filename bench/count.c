@@ -31,12 +31,11 @@ static void shake_hands(void)
     uint8_t frame1[MESSAGE_1_FRAME_MAX], frame2[MESSAGE_2_FRAME_MAX], frame3[MESSAGE_3_FRAME_SIZE];
     size_t len1, len2;
 
-    must(dialer_hello(&calling, &dialer.params, &dialer.signer, listener.signer.public_key,
-                      dialer.secret, NOW, frame1, &len1));
-    must(listener_hear(&hearing, &listener.params, &listener.signer, frame1 + FRAME_HEADER_SIZE,
+    must(party_call(&dialer, &calling, listener.public_key, NOW, frame1, &len1));
+    must(listener_hear(&hearing, &listener.params, listener.public_key, frame1 + FRAME_HEADER_SIZE,
                        len1 - FRAME_HEADER_SIZE, NOW));
-    must(listener_verify(&hearing));
-    must(listener_answer(&hearing, listener.secret, NOW, frame2, &len2));
+    must(listener_verify(&hearing, &listener.namespace));
+    must(party_answer(&listener, &hearing, NOW, frame2, &len2));
     must(dialer_confirm(&calling, frame2 + FRAME_HEADER_SIZE, len2 - FRAME_HEADER_SIZE, NOW, frame3,
                         &dialed));
     must(listener_finish(&hearing, frame3 + FRAME_HEADER_SIZE, MESSAGE_3_SIZE, &accepted));

@@ -254,14 +254,14 @@ inner() {
     start_serve --exec sh -c 'echo $PPID; setsid sh -c "sleep 0.1 & exec true" >/dev/null 2>&1 &'
     [ "$(dial --recv-only)" = 1 ]
     eventually inner "$server"
-    eventually only_the_keeper
+    eventually only_the_helpers
     kill "$first"
     ends "$server" 0
 }
 
-# Of the children of the first process there is none but who holds the key.
-only_the_keeper() {
-    [ "$(wc -w <"/proc/$first/task/$first/children")" -eq 1 ]
+# Of the children of the first process there are none but who holds the key and who looks things up.
+only_the_helpers() {
+    [ "$(wc -w <"/proc/$first/task/$first/children")" -eq 2 ]
 }
 
 @test "as the first process of a container: a second signal ends it all" {

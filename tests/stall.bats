@@ -64,9 +64,9 @@ delaying() {
         skip "no compiler"
 }
 
-@test "whatever it hangs in, a second SIGTERM ends it" {
+@test "a peers file that hangs when it is read again holds up no call, and no SIGTERM" {
     delaying 0
-    tool stall second_signal "$PWD/delaying.so"
+    tool stall file_hangs "$PWD/delaying.so"
 }
 
 @test "a program that takes long to start holds up no other caller, and no signal" {

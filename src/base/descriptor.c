@@ -33,6 +33,23 @@ bool descriptor_pipe(int ends[static 2])
            fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0;
 }
 
+#ifdef SOCK_CLOEXEC
+
+bool descriptor_pipe_nonblocking(int ends[static 2])
+{
+    return pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0;
+}
+
+#else
+
+bool descriptor_pipe_nonblocking(int ends[static 2])
+{
+    return descriptor_pipe(ends) && descriptor_set_nonblocking(ends[0]) &&
+           descriptor_set_nonblocking(ends[1]);
+}
+
+#endif
+
 bool descriptor_set_nonblocking(int fd)
 {
     int flags = fcntl(fd, F_GETFL);

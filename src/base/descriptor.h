@@ -18,6 +18,9 @@
 /* A pipe, closed on exec. False with errno. */
 bool descriptor_pipe(int ends[static 2]);
 
+/* The same, and both ends non-blocking. */
+bool descriptor_pipe_nonblocking(int ends[static 2]);
+
 /* Make one that is ours alone non-blocking and closed on exec. False with errno. */
 bool descriptor_set_nonblocking(int fd);
 

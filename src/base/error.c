@@ -41,6 +41,8 @@ static const struct entry entries[ERR_COUNT] = {
                        "see the limit on processes: ulimit -u, or TasksMax= of systemd"},
     [ERR_KEEPER] = {EXIT_LOCAL, "the process that holds the private key did not sign", NULL},
 
+    [ERR_LOOKUP] = {EXIT_LOCAL, "the process that resolves names and reads files again is gone",
+                    "start kith again"},
     [ERR_USAGE] = {EXIT_USAGE, "wrong usage", NULL},
 
     [ERR_NAME_EMPTY] = {EXIT_KEYS, "an empty name", "name a file"},

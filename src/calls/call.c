@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "calls/explain.h"
+#include "helpers/lookup.h"
+#include "net/connect.h"
 #include "system/sandbox.h"
 
 #define WHICH_SIZE (WHO_TEXT_SIZE + ADDRESS_TEXT_SIZE + 8)
@@ -33,9 +35,24 @@ enum kith_error call_log_failure(const struct call *call, enum kith_error error,
     struct explanation explanation;
 
     describe(which, callee, &call->reached);
-    explain_greeting(&explanation, &call->greeting, error);
+    explain_handshake(&explanation, &call->io, error);
     (void)log_failure(level, what, which, explanation.error,
                       call->why != NULL ? call->why : explanation.detail, explanation.hint);
+    return error;
+}
+
+/* The way there. */
+static enum kith_error reach(struct call *call, const struct call_terms *terms,
+                             const struct address *address, int64_t deadline_ms)
+{
+    struct resolved found;
+    int fd = -1;
+    enum kith_error error =
+        lookup_resolve(terms->lookup, address, terms->net->family, deadline_ms, &found, &call->why);
+
+    if (error == OK)
+        error = net_connect(&found, terms->net, deadline_ms, &fd, &call->reached, &call->why);
+    call->transport = transport_socket(fd);
     return error;
 }
 
@@ -45,23 +62,21 @@ enum kith_error call_peer(struct call *call, const struct call_terms *terms,
     static const struct sandbox_needs nothing;
     int64_t deadline_ms = clock_deadline_ms(terms->timeout_ms);
     enum kith_error error;
-    int fd = -1;
 
     memset(call, 0, sizeof(*call));
-    error = net_connect(&callee->address, terms->net, deadline_ms, &fd, &call->reached, &call->why);
-    call->transport = transport_socket(fd);
+    error = reach(call, terms, &callee->address, deadline_ms);
     if (error != OK)
         return error;
-    greeting_dial(&call->greeting, terms->rules, call->transport, &call->reached, callee->key,
-                  deadline_ms);
-    call->greeting.check_only = check_only;
+    handshake_io_dial(&call->io, terms->rules, call->transport, &call->reached, callee->key,
+                      deadline_ms);
+    call->io.check_only = check_only;
     if (terms->confines) /* before the first byte from outside, and while that is awaited */
         sandbox_enter(SANDBOX_PIPE, &nothing);
-    return greeting_finish(&call->greeting);
+    return handshake_io_finish(&call->io);
 }
 
 void call_end(struct call *call)
 {
     transport_close(&call->transport);
-    greeting_wipe(&call->greeting);
+    handshake_io_wipe(&call->io);
 }

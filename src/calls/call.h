@@ -6,14 +6,16 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "calls/greeting.h"
+#include "calls/handshake_io.h"
+#include "helpers/helper.h"
 #include "net/net.h"
 #include "peers/who.h"
 
 /* What holds for all calls of a run. */
 struct call_terms {
     const struct net_options *net;
-    const struct greeting_rules *rules;
+    const struct helper *lookup; /* see lookup_resolve */
+    const struct handshake_rules *rules;
     int64_t timeout_ms; /* to resolve, connect and shake hands, together */
     bool confines;      /* the process, once connected: no other call follows */
 };
@@ -23,7 +25,7 @@ struct call {
     struct transport transport; /* once connected */
     struct net_peer reached;
     const char *why; /* the system's reason for an error, or NULL */
-    struct greeting greeting;
+    struct handshake_io io;
 };
 
 /*

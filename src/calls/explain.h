@@ -6,7 +6,7 @@
 #define KITH_EXPLAIN_H
 
 #include "base/error.h"
-#include "calls/greeting.h"
+#include "calls/handshake_io.h"
 
 /* What log_failure is given. */
 struct explanation {
@@ -16,8 +16,8 @@ struct explanation {
     char text[96];
 };
 
-/* Explain an error with which this greeting has ended. Must not move afterwards. */
-void explain_greeting(struct explanation *explanation, const struct greeting *greeting,
-                      enum kith_error error);
+/* Explain an error with which this io has ended. Must not move afterwards. */
+void explain_handshake(struct explanation *explanation, const struct handshake_io *io,
+                       enum kith_error error);
 
 #endif

@@ -21,7 +21,7 @@
 
 struct caller {
     struct place place; /* first: a place is its caller */
-    struct greeting greeting;
+    struct handshake_io io;
     struct reception *reception;
     size_t at;        /* in the poll set */
     int64_t close_ms; /* once it is refused */
@@ -35,26 +35,26 @@ static struct caller *caller_of(struct place *place)
 static void dismiss(struct reception *reception, struct caller *caller)
 {
     places_leave(&reception->places, &caller->place);
-    transport_close(&caller->greeting.transport);
-    greeting_wipe(&caller->greeting);
+    transport_close(&caller->io.transport);
+    handshake_io_wipe(&caller->io);
     free(caller);
 }
 
 static void tell(struct reception *reception, const struct caller *caller)
 {
-    const struct greeting *greeting = &caller->greeting;
+    const struct handshake_io *io = &caller->io;
 
-    refusals_add(reception->terms.refusals, greeting,
-                 reception->terms.name(reception->terms.context, greeting->handshake.peer), NULL);
+    refusals_add(reception->terms.refusals, io,
+                 reception->terms.name(reception->terms.context, io->handshake.peer), NULL);
 }
 
 /* Its handshake has failed: it keeps its place until it is hung up on, or somebody needs that. */
 static void refuse(struct reception *reception, struct caller *caller)
 {
-    bool cut = caller->greeting.error == ERR_HANDSHAKE_CUT;
+    bool cut = caller->io.error == ERR_HANDSHAKE_CUT;
 
     tell(reception, caller);
-    greeting_wipe(&caller->greeting);
+    handshake_io_wipe(&caller->io);
     caller->place.state = PLACE_REFUSED;
     if (cut || caller->close_ms <= clock_now_ms())
         dismiss(reception, caller);
@@ -69,7 +69,7 @@ static void expel(struct reception *reception, struct place *victim)
         return;
     caller = caller_of(victim);
     if (victim->state != PLACE_REFUSED) {
-        caller->greeting.error = ERR_EVICTED;
+        caller->io.error = ERR_EVICTED;
         tell(reception, caller);
         victim->state = PLACE_REFUSED;
     }
@@ -119,9 +119,9 @@ int64_t reception_arm(struct reception *reception, struct poll_set *set)
 
     for (struct place *place = reception->places.first; place != NULL; place = place->next) {
         struct caller *caller = caller_of(place);
-        struct pollfd wait = greeting_wait(&caller->greeting);
+        struct pollfd wait = handshake_io_wait(&caller->io);
         bool refused = place->state == PLACE_REFUSED;
-        int64_t due_ms = refused ? caller->close_ms : caller->greeting.deadline_ms;
+        int64_t due_ms = refused ? caller->close_ms : caller->io.deadline_ms;
 
         caller->at = poll_set_add(set, refused ? -1 : wait.fd, wait.events);
         if (due_ms < until_ms)
@@ -136,27 +136,27 @@ int64_t reception_arm(struct reception *reception, struct poll_set *set)
 /* Hand it over. */
 static void let_in(struct reception *reception, struct caller *caller, struct guest *guest)
 {
-    guest->transport = caller->greeting.transport;
-    guest->keys = caller->greeting.keys;
-    guest->from = caller->greeting.peer;
-    memcpy(guest->key, caller->greeting.handshake.peer, KEY_SIZE);
-    caller->greeting.transport = TRANSPORT_NONE;
+    guest->transport = caller->io.transport;
+    guest->keys = caller->io.keys;
+    guest->from = caller->io.peer;
+    memcpy(guest->key, caller->io.handshake.peer, KEY_SIZE);
+    caller->io.transport = TRANSPORT_NONE;
     dismiss(reception, caller);
 }
 
 /* Let one go on. True if it is the guest; in any other case it may be gone. */
 static bool go_on(struct reception *reception, struct caller *caller, struct guest *guest)
 {
-    unsigned before = caller->greeting.message;
-    enum greeting_state state = greeting_step(&caller->greeting);
+    unsigned before = caller->io.message;
+    enum handshake_io_state state = handshake_io_step(&caller->io);
 
-    if (before == 1 && (state == GREETING_FAILED || caller->greeting.message != before))
+    if (before == 1 && (state == HANDSHAKE_IO_FAILED || caller->io.message != before))
         caller->close_ms = clock_deadline_ms(REFUSAL_MS);
-    if (state == GREETING_FAILED || caller->greeting.message != before)
+    if (state == HANDSHAKE_IO_FAILED || caller->io.message != before)
         reception->computed++;
-    if (state == GREETING_FAILED)
+    if (state == HANDSHAKE_IO_FAILED)
         refuse(reception, caller);
-    if (state != GREETING_DONE)
+    if (state != HANDSHAKE_IO_DONE)
         return false;
     let_in(reception, caller, guest);
     return true;
@@ -174,9 +174,9 @@ static bool welcome(struct reception *reception, int fd, const struct net_peer *
         (void)close(fd);
         return false;
     }
-    greeting_listen(&caller->greeting, &reception->rules, transport_socket(fd), from,
-                    clock_deadline_ms(reception->terms.timeout_ms));
-    caller->greeting.caller = caller;
+    handshake_io_listen(&caller->io, &reception->rules, transport_socket(fd), from,
+                        clock_deadline_ms(reception->terms.timeout_ms));
+    caller->io.caller = caller;
     caller->reception = reception;
     caller->at = POLL_SET_NONE;
     caller->place.source = source_of(from);
@@ -184,7 +184,7 @@ static bool welcome(struct reception *reception, int fd, const struct net_peer *
     evict(reception, victim);
     if (error == OK)
         return go_on(reception, caller, guest);
-    caller->greeting.error = error;
+    caller->io.error = error;
     tell(reception, caller);
     (void)close(fd);
     free(caller);
@@ -251,7 +251,7 @@ static bool step_callers(struct reception *reception, const struct poll_set *set
         if (place->state == PLACE_REFUSED) {
             if (now_ms >= caller->close_ms)
                 dismiss(reception, caller);
-        } else if (poll_set_is_ready(set, caller->at) || now_ms >= caller->greeting.deadline_ms) {
+        } else if (poll_set_is_ready(set, caller->at) || now_ms >= caller->io.deadline_ms) {
             caller->at = POLL_SET_NONE;
             if (go_on(reception, caller, guest))
                 return true;

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "calls/greeting.h"
+#include "calls/handshake_io.h"
 #include "calls/places.h"
 #include "calls/refusals.h"
 #include "net/net.h"
@@ -30,8 +30,8 @@ typedef const char *reception_name(void *context, const uint8_t key[static KEY_S
 struct reception_terms {
     const char *what; /* the command's name, in logs */
     const struct net_listeners *listeners;
-    const struct greeting_rules *rules; /* heard and its like are the reception's own */
-    int64_t timeout_ms;                 /* of one handshake */
+    const struct handshake_rules *rules; /* heard and its like are the reception's own */
+    int64_t timeout_ms;                  /* of one handshake */
     size_t places;             /* for callers at once; an allocation each while it is there */
     struct refusals *refusals; /* where those are told who are turned away */
     reception_name *name;
@@ -40,7 +40,7 @@ struct reception_terms {
 
 struct reception {
     struct reception_terms terms;
-    struct greeting_rules rules;
+    struct handshake_rules rules;
     struct places places;
     size_t listener_places[NET_LISTENERS_MAX]; /* in the poll set */
     int64_t paused_until_ms;                   /* no call is accepted before */

@@ -83,15 +83,15 @@ static const char *kind_text(enum kith_error kind)
 }
 
 static void show(const struct refusals *refusals, enum log_level level,
-                 const struct greeting *greeting, const char *name,
+                 const struct handshake_io *io, const char *name,
                  const struct explanation *explanation, const char *detail)
 {
     char who[WHO_TEXT_SIZE], which[WHO_TEXT_SIZE + ADDRESS_TEXT_SIZE + 24];
-    bool claims = greeting->handshake.peer_timestamp_ms != 0;
+    bool claims = io->handshake.peer_timestamp_ms != 0;
 
-    who_format(who, name, greeting->handshake.peer);
+    who_format(who, name, io->handshake.peer);
     (void)snprintf(which, sizeof(which), "%s%s%s", claims ? who : "", claims ? " at " : "",
-                   greeting->peer.text);
+                   io->peer.text);
     if (explanation->error == ERR_LEFT) /* that was its own doing */
         (void)log_failure(level, refusals->what, which, ERR_LEFT, NULL, NULL);
     else
@@ -99,18 +99,18 @@ static void show(const struct refusals *refusals, enum log_level level,
                           detail != NULL ? detail : explanation->detail, explanation->hint);
 }
 
-void refusals_add(struct refusals *refusals, const struct greeting *greeting, const char *name,
+void refusals_add(struct refusals *refusals, const struct handshake_io *io, const char *name,
                   const char *detail)
 {
-    bool cut = greeting->error == ERR_HANDSHAKE_CUT;
+    bool cut = io->error == ERR_HANDSHAKE_CUT;
     struct explanation explanation;
     /* Who says nothing at all is mostly a balancer that looks whether we are there. */
-    bool silent = cut && greeting->message == 1 && greeting->frame_len == 0;
+    bool silent = cut && io->message == 1 && io->frame_len == 0;
     enum log_level level = silent ? LOG_SUMMARY : LOG_NOTE;
 
-    explain_greeting(&explanation, greeting, greeting->error);
-    if (log_enabled(level) && is_shown(refusals, explanation.error, &greeting->peer))
-        show(refusals, level, greeting, name, &explanation, detail);
+    explain_handshake(&explanation, io, io->error);
+    if (log_enabled(level) && is_shown(refusals, explanation.error, &io->peer))
+        show(refusals, level, io, name, &explanation, detail);
 }
 
 void refusals_add_unheard(struct refusals *refusals, const struct net_peer *from,

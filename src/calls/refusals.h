@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "calls/greeting.h"
+#include "calls/handshake_io.h"
 
 #define REFUSALS_SHOWN 5               /* of a kind, before they are only counted */
 #define REFUSALS_PERIOD_MS 10000       /* from the first that is counted to the line that says so */
@@ -38,10 +38,10 @@ void refusals_init(struct refusals *refusals, const char *what, const char *whic
                    void (*wake)(void));
 
 /*
- * A greeting has failed. name is of the peer that claims to call, or ""; detail goes with the
+ * A handshake has failed. name is of the peer that claims to call, or ""; detail goes with the
  * reason, or is NULL.
  */
-void refusals_add(struct refusals *refusals, const struct greeting *greeting, const char *name,
+void refusals_add(struct refusals *refusals, const struct handshake_io *io, const char *name,
                   const char *detail);
 
 /* A caller was turned away before anything was heard of it. */

@@ -82,12 +82,11 @@ enum kith_error command_dial(const struct options *options)
 
         setup_dismiss_keeper(&setup);
         if (!setup.calls.confines)
-            setup_confine(&setup, SANDBOX_PIPE, &nothing);
+            setup_confine(SANDBOX_PIPE, &nothing);
         who_format(who, callee.name, callee.key);
         log_event(LOG_SUMMARY, "dial", who, "connected", NULL);
-        notify_ready_fd(options->ready_fd, call.greeting.peer.text, true);
-        error = pipe_run(&end, options, "dial", call.transport, &call.greeting.keys, who,
-                         &call.greeting.peer);
+        notify_ready_fd(options->ready_fd, call.io.peer.text, true);
+        error = pipe_run(&end, options, "dial", call.transport, &call.io.keys, who, &call.io.peer);
     }
     call_end(&call);
     setup_end(&setup);
@@ -95,16 +94,16 @@ enum kith_error command_dial(const struct options *options)
 }
 
 /* "NAME (01234567) 127.0.0.1:9000: round trip 0.4 ms, clock 0.002 s ahead of ours". */
-static void print_check(const struct callee *callee, const struct greeting *greeting)
+static void print_check(const struct callee *callee, const struct handshake_io *io)
 {
     char who[WHO_TEXT_SIZE], skew[64], at[4 * ADDRESS_TEXT_SIZE], shown[4 * WHO_TEXT_SIZE];
-    const char *address = greeting->peer.text;
-    uint64_t trip_us = (uint64_t)(greeting->answered_us - greeting->called_us);
+    const char *address = io->peer.text;
+    uint64_t trip_us = (uint64_t)(io->answered_us - io->called_us);
     /* Its timestamp was taken about half a round trip before its answer came. */
-    uint64_t then_ms = greeting->answered_wall_ms - trip_us / 2000;
+    uint64_t then_ms = io->answered_wall_ms - trip_us / 2000;
 
     who_format(who, callee->name, callee->key);
-    clock_format_skew(skew, sizeof(skew), greeting->handshake.peer_timestamp_ms, then_ms);
+    clock_format_skew(skew, sizeof(skew), io->handshake.peer_timestamp_ms, then_ms);
     (void)printf("%s at %s: round trip %" PRIu64 ".%03u ms, clock %s ours\n",
                  escape_text(shown, sizeof(shown), who, strlen(who)),
                  escape_text(at, sizeof(at), address, strlen(address)), trip_us / 1000,
@@ -128,8 +127,8 @@ enum kith_error command_check(const struct options *options)
     }
     if (error == OK) {
         setup_dismiss_keeper(&setup);
-        notify_ready_fd(options->ready_fd, call.greeting.peer.text, true);
-        print_check(&callee, &call.greeting);
+        notify_ready_fd(options->ready_fd, call.io.peer.text, true);
+        print_check(&callee, &call.io);
     }
     call_end(&call);
     setup_end(&setup);

@@ -20,6 +20,8 @@ struct forward {
     pthread_mutex_t lock;
     struct callee callee; /* under the lock: a reload changes it */
     bool gone;            /* the peers file no longer says who and where it is */
+    struct callee fresh;  /* of a reload that is under way, and whether it is gone */
+    bool fresh_gone;
     struct daemon daemon;
 };
 
@@ -66,7 +68,7 @@ static enum kith_error call_for(struct forward *forward, struct connection *conn
     if (error == OK && !is_current(forward, callee.key)) /* a reload did not see this channel */
         error = ERR_REMOVED;
     if (error == OK) {
-        *keys = call.greeting.keys;
+        *keys = call.io.keys;
         *transport = call.transport;
         call.transport = TRANSPORT_NONE;
     } else {
@@ -107,25 +109,60 @@ static void end_if_other(struct connection *connection, void *context)
         registry_end(connection, ERR_REMOVED);
 }
 
-static void reload(struct daemon *daemon)
+static void begin_reload(struct daemon *daemon)
+{
+    struct forward *forward = daemon->hooks->context;
+
+    reload_begin(&forward->setup.reload);
+}
+
+static int64_t arm_reload(struct daemon *daemon, struct poll_set *set)
+{
+    struct forward *forward = daemon->hooks->context;
+
+    return reload_arm(&forward->setup.reload, set);
+}
+
+/* Look who is called now. */
+static bool find_fresh(struct forward *forward)
+{
+    forward->fresh = (struct callee){.name = ""};
+    return setup_find_again(&forward->setup, &forward->fresh, &forward->fresh_gone) == OK;
+}
+
+/* The keeper has read the files as well: what they say counts from here on. */
+static void take_fresh(struct daemon *daemon)
 {
     struct forward *forward = daemon->hooks->context;
     const char *peer = forward->setup.options->arguments[1];
-    struct callee callee = {.name = ""};
-    bool gone = false;
 
-    if (setup_reload_callee(&forward->setup, &callee, &gone) != OK) {
-        log_event(LOG_ERROR, "forward", peer, "the peer stays as it was", NULL);
-        return;
-    }
     (void)pthread_mutex_lock(&forward->lock);
-    forward->gone = gone;
-    forward->callee = callee;
+    forward->gone = forward->fresh_gone;
+    forward->callee = forward->fresh;
     (void)pthread_mutex_unlock(&forward->lock);
     registry_each(&daemon->registry, end_if_other, forward);
     setup_report_reload(&forward->setup, "forward", peer);
-    if (gone)
+    if (forward->gone)
         log_event(LOG_NOTE, "forward", peer, "called no longer", NULL);
+}
+
+static bool step_reload(struct daemon *daemon, const struct poll_set *set)
+{
+    struct forward *forward = daemon->hooks->context;
+    struct reload *reload = &forward->setup.reload;
+    enum reload_result result = reload_step(reload, set);
+
+    if (result == RELOAD_GOES_ON)
+        return false;
+    if (result == RELOAD_HAS_TEXTS && find_fresh(forward) && reload_ask_keeper(reload))
+        return false;
+    if (result == RELOAD_DONE)
+        take_fresh(daemon);
+    else
+        log_event(LOG_ERROR, "forward", forward->setup.options->arguments[1],
+                  "the peer stays as it was", NULL);
+    reload_end(reload);
+    return true;
 }
 
 /* A peer by name may have another address after a reload. */
@@ -133,17 +170,15 @@ static void confine(struct daemon *daemon)
 {
     struct forward *forward = daemon->hooks->context;
     bool may_move = forward->setup.who.read;
-    const char *source = forward->setup.options->source;
-    bool has_zone = source != NULL && strchr(source, '%') != NULL;
     const struct sandbox_needs needs = {
-        .resolves = may_move || has_zone || address_needs_system(&forward->callee.address),
         .connects = true,
         .port = may_move ? 0 : (uint16_t)strtoul(forward->callee.address.port, NULL, 10),
-        .binds = source != NULL,
+        .binds = forward->setup.options->source != NULL,
         .removes = daemon->listeners.local.path[0] != '\0' ? daemon->listeners.local.path : NULL,
     };
 
-    setup_confine(&forward->setup, SANDBOX_DAEMON, &needs);
+    setup_start_lookup(&forward->setup);
+    setup_confine(SANDBOX_DAEMON, &needs);
 }
 
 static void announce(struct daemon *daemon)
@@ -196,12 +231,15 @@ enum kith_error command_forward(const struct options *options)
         .what = "forward",
         .descriptors = descriptors_each(&forward.daemon.listeners),
         .pending = 128,
-        .keeper = &forward.setup.keeper,
+        .keeper = &forward.setup.keeper.helper,
+        .lookup = &forward.setup.lookup,
         .context = &forward,
         .confine = confine,
         .announce = announce,
         .run = run,
-        .reload = reload,
+        .reload_begin = begin_reload,
+        .reload_arm = arm_reload,
+        .reload_step = step_reload,
     };
     const struct daemon_terms terms = setup_daemon_terms(options);
 

@@ -84,7 +84,7 @@ static enum kith_error take_one(struct setup *setup, struct net_listeners *liste
     enum kith_error error;
 
     notify_ready_fd(options->ready_fd, listeners->text, true);
-    setup_confine(setup, SANDBOX_LISTEN, &nothing);
+    setup_confine(SANDBOX_LISTEN, &nothing);
     refusals_init(&refusals, "listen", listeners->text, NULL);
     setup->rules.admit = admit;
     setup->rules.admit_context = chosen;

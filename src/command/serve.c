@@ -17,6 +17,7 @@
 #include "command/setup.h"
 #include "daemon/daemon.h"
 #include "daemon/program.h"
+#include "net/connect.h"
 #include "net/net_socket.h"
 #include "net/source_list.h"
 #include "system/signals.h"
@@ -28,6 +29,7 @@ struct serve {
     struct address target;
     pthread_mutex_t lock;
     struct peers chosen; /* under the lock: swapped whole by a reload */
+    struct peers fresh;  /* of a reload that is under way */
     struct daemon daemon;
 };
 
@@ -74,19 +76,17 @@ static enum kith_error heard(void *caller, const uint8_t signer[static KEY_SIZE]
 }
 
 /* Log why a caller is not let in; the reason of somebody else who has ended it comes first. */
-static void say_refusal(struct serve *serve, struct connection *connection,
-                        struct greeting *greeting)
+static void say_refusal(struct serve *serve, struct connection *connection, struct handshake_io *io)
 {
     struct registry *registry = &serve->daemon.registry;
     enum kith_error ending = registry_ending(registry, connection);
     char name[NAME_SIZE], most[REGISTRY_MOST_SIZE];
 
     if (ending != OK)
-        greeting->error = ending;
+        io->error = ending;
     registry_say_most(most, registry->limits.per_peer);
-    (void)look_up(serve, greeting->handshake.peer, &connection->from, name);
-    refusals_add(&serve->daemon.refusals, greeting, name,
-                 greeting->error == ERR_TOO_MANY ? most : NULL);
+    (void)look_up(serve, io->handshake.peer, &connection->from, name);
+    refusals_add(&serve->daemon.refusals, io, name, io->error == ERR_TOO_MANY ? most : NULL);
 }
 
 /* From here on the caller is a known peer, or there is none. */
@@ -95,38 +95,54 @@ static enum kith_error greet(struct daemon *daemon, struct connection *connectio
 {
     struct serve *serve = daemon->hooks->context;
     int64_t deadline_ms = clock_deadline_ms(serve->setup.options->handshake_timeout_ms);
-    struct greeting greeting;
+    struct handshake_io io;
     char name[NAME_SIZE];
     enum kith_error error = OK;
 
-    greeting_listen(&greeting, &serve->setup.rules, transport_socket(connection->fd),
-                    &connection->from, deadline_ms);
-    greeting.caller = connection;
+    handshake_io_listen(&io, &serve->setup.rules, transport_socket(connection->fd),
+                        &connection->from, deadline_ms);
+    io.caller = connection;
     connection->owner = serve;
     if (serve->setup.options->accept_proxy != NULL &&
         source_list_holds(serve->setup.options->accept_proxy,
                           (const struct sockaddr *)&connection->from.address)) {
-        error = proxy_read(connection->fd, deadline_ms, &greeting.peer);
+        error = proxy_read(connection->fd, deadline_ms, &io.peer);
         if (error == OK)
-            error = registry_locate(&daemon->registry, connection, &greeting.peer);
+            error = registry_locate(&daemon->registry, connection, &io.peer);
     }
     if (error == OK)
-        error = greeting_finish(&greeting);
+        error = handshake_io_finish(&io);
     if (error == OK)
-        error = look_up(serve, greeting.handshake.peer, &connection->from, name);
+        error = look_up(serve, io.handshake.peer, &connection->from, name);
     if (error == OK)
-        error = registry_open(&daemon->registry, connection, greeting.handshake.peer, name,
-                              connection->fd);
+        error =
+            registry_open(&daemon->registry, connection, io.handshake.peer, name, connection->fd);
     if (error == OK) /* once more: a reload in between did not see this channel */
-        error = look_up(serve, greeting.handshake.peer, &connection->from, name);
+        error = look_up(serve, io.handshake.peer, &connection->from, name);
     if (error == OK) {
-        *keys = greeting.keys;
+        *keys = io.keys;
     } else {
-        greeting.error = error;
-        say_refusal(serve, connection, &greeting);
+        io.error = error;
+        say_refusal(serve, connection, &io);
     }
-    greeting_wipe(&greeting);
+    handshake_io_wipe(&io);
     return error;
+}
+
+/* Connect to an address by the deadline. */
+static enum kith_error try_target(const struct serve *serve, const struct address *address,
+                                  int64_t deadline_ms, int *fd, const char **reason)
+{
+    static const struct net_options net = {.family = AF_UNSPEC};
+    struct resolved found;
+    struct net_peer reached;
+    enum kith_error error;
+
+    *fd = -1;
+    if (address->path[0] != '\0')
+        return net_connect_path(address->path, deadline_ms, fd, reason);
+    error = lookup_resolve(&serve->setup.lookup, address, net.family, deadline_ms, &found, reason);
+    return error != OK ? error : net_connect(&found, &net, deadline_ms, fd, &reached, reason);
 }
 
 /*
@@ -137,21 +153,19 @@ static enum kith_error greet(struct daemon *daemon, struct connection *connectio
 static enum kith_error connect_target(const struct serve *serve, int *fd,
                                       char tried[static ADDRESS_TEXT_SIZE], const char **reason)
 {
-    static const struct net_options net = {.family = AF_UNSPEC};
     int64_t deadline_ms = clock_deadline_ms(serve->setup.options->handshake_timeout_ms);
     struct address target = serve->target;
     bool any = target.host[0] == '\0' && target.path[0] == '\0';
     const char *other_reason;
-    struct net_peer reached;
     enum kith_error error;
 
     if (any)
         memcpy(target.host, "127.0.0.1", sizeof("127.0.0.1"));
     address_format(tried, &target);
-    error = net_connect(&target, &net, deadline_ms, fd, &reached, reason);
+    error = try_target(serve, &target, deadline_ms, fd, reason);
     if (any && (error == ERR_CONNECT || error == ERR_CONNECT_REFUSED)) {
         memcpy(target.host, "::1", sizeof("::1"));
-        if (net_connect(&target, &net, deadline_ms, fd, &reached, &other_reason) == OK)
+        if (try_target(serve, &target, deadline_ms, fd, &other_reason) == OK)
             error = OK;
     }
     return error;
@@ -252,23 +266,55 @@ static void end_if_gone(struct connection *connection, void *context)
         registry_end(connection, error == ERR_PEER_UNKNOWN ? ERR_REMOVED : error);
 }
 
-static void reload(struct daemon *daemon)
+static void begin_reload(struct daemon *daemon)
 {
     struct serve *serve = daemon->hooks->context;
-    struct peers fresh = {0}, before;
 
-    if (setup_reload_peers(&serve->setup, "serve", &fresh) != OK) {
-        log_event(LOG_ERROR, "serve", daemon->listeners.text, "the peers stay as they were", NULL);
-        peers_free(&fresh);
-        return;
-    }
+    reload_begin(&serve->setup.reload);
+}
+
+static int64_t arm_reload(struct daemon *daemon, struct poll_set *set)
+{
+    struct serve *serve = daemon->hooks->context;
+
+    return reload_arm(&serve->setup.reload, set);
+}
+
+/* The keeper has them as well: they count from here on. */
+static void take_fresh(struct daemon *daemon)
+{
+    struct serve *serve = daemon->hooks->context;
+    struct peers before;
+
     (void)pthread_mutex_lock(&serve->lock);
     before = serve->chosen;
-    serve->chosen = fresh;
+    serve->chosen = serve->fresh;
     (void)pthread_mutex_unlock(&serve->lock);
+    serve->fresh = (struct peers){0};
     peers_free(&before);
     registry_each(&daemon->registry, end_if_gone, serve);
     setup_report_reload(&serve->setup, "serve", daemon->listeners.text);
+}
+
+static bool step_reload(struct daemon *daemon, const struct poll_set *set)
+{
+    struct serve *serve = daemon->hooks->context;
+    struct reload *reload = &serve->setup.reload;
+    enum reload_result result = reload_step(reload, set);
+
+    if (result == RELOAD_GOES_ON)
+        return false;
+    if (result == RELOAD_HAS_TEXTS &&
+        setup_choose_again(&serve->setup, "serve", &serve->fresh) == OK &&
+        reload_ask_keeper(reload))
+        return false;
+    if (result == RELOAD_DONE)
+        take_fresh(daemon);
+    else
+        log_event(LOG_ERROR, "serve", daemon->listeners.text, "the peers stay as they were", NULL);
+    peers_free(&serve->fresh);
+    reload_end(reload);
+    return true;
 }
 
 /* A program is not confined, since it would be for good; nor are we then, who start it. */
@@ -276,16 +322,16 @@ static void confine(struct daemon *daemon)
 {
     struct serve *serve = daemon->hooks->context;
     const struct sandbox_needs needs = {
-        .resolves = address_needs_system(&serve->target),
         .connects = serve->target.path[0] == '\0',
         .connects_locally = serve->target.path[0] != '\0',
         .port = (uint16_t)strtoul(serve->target.port, NULL, 10),
     };
 
+    setup_start_lookup(&serve->setup);
     if (serve->setup.options->program != NULL)
         log_event(LOG_SUMMARY, "sandbox", NULL, "none, since programs are started", NULL);
     else
-        setup_confine(&serve->setup, SANDBOX_DAEMON, &needs);
+        setup_confine(SANDBOX_DAEMON, &needs);
 }
 
 /*
@@ -345,12 +391,15 @@ enum kith_error command_serve(const struct options *options)
                        : local                  ? 3
                                                 : 2, /* see stream/hold.h */
         .pending = 512,
-        .keeper = &serve.setup.keeper,
+        .keeper = &serve.setup.keeper.helper,
+        .lookup = &serve.setup.lookup,
         .context = &serve,
         .confine = confine,
         .announce = announce,
         .run = run,
-        .reload = reload,
+        .reload_begin = begin_reload,
+        .reload_arm = arm_reload,
+        .reload_step = step_reload,
     };
     const struct daemon_terms terms = setup_daemon_terms(options);
     enum kith_error error = prepare(&serve, options);

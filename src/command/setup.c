@@ -90,31 +90,40 @@ static void set_rules(struct setup *setup)
     const struct options *options = setup->options;
 
     setup->rules.params = (struct handshake_params){
-        .namespace = (const uint8_t *)options->namespace,
-        .namespace_len = strlen(options->namespace),
         .synchrony_bound_ms = (uint64_t)options->synchrony_bound_ms,
         .max_handshake_age_ms = (uint64_t)options->max_handshake_age_ms,
     };
-    setup->rules.signer = &setup->keeper.signer;
+    setup->rules.namespace =
+        (struct namespace){(const uint8_t *)options->namespace, strlen(options->namespace)};
+    setup->rules.keeper = &setup->keeper;
     setup->calls = (struct call_terms){
         .net = &setup->net,
+        .lookup = &setup->lookup,
         .rules = &setup->rules,
         .timeout_ms = options->handshake_timeout_ms,
     };
 }
 
-static int open_by_keeper(void *keeper, const char *path)
+void setup_start_lookup(struct setup *setup)
 {
-    return keeper_open(keeper, path);
+    size_t skipped = setup->file_count > 0 && setup->files[0] == setup->peers_path &&
+                     !setup->who.read; /* which nothing on the command line needs */
+    const char *const *files = setup->files + skipped;
+
+    setup->reload = (struct reload){
+        .lookup = &setup->lookup,
+        .keeper = &setup->keeper,
+        .texts = setup->texts,
+        .count = setup->file_count - skipped,
+    };
+    for (size_t i = 0; i < setup->reload.count; i++)
+        setup->texts[i].path = files[i];
+    lookup_start(&setup->lookup, files, setup->reload.count);
 }
 
-void setup_confine(struct setup *setup, enum sandbox_role role, const struct sandbox_needs *needs)
+void setup_confine(enum sandbox_role role, const struct sandbox_needs *needs)
 {
-    setup->who.open = open_by_keeper;
-    setup->who.open_context = &setup->keeper;
     zone_hold(); /* which the times of the peers file are in, also when it is read again */
-    if (needs->resolves)
-        lookup_start();
     sandbox_enter(role, needs);
 }
 
@@ -161,6 +170,10 @@ static enum kith_error read_peers(const void *context, const uint8_t own_key[sta
     bool gone = false;
     enum kith_error error;
 
+    for (size_t i = 0; i < setup->file_count; i++) { /* here it would be one of our own */
+        if (key_file_descriptor(setup->files[i]) >= 0)
+            return ERR_FILE_MISSING;
+    }
     if (setup->peer == NULL) {
         error = choose(&who, setup->options, peers);
     } else {
@@ -194,6 +207,21 @@ static enum kith_error start(struct setup *setup, const struct keeper_task *task
     return error;
 }
 
+/*
+ * Find the address that --source gives, and the zone behind it, while the system can be asked. What
+ * is none has no place in the list, and is said to be none once it is called from there.
+ */
+static void find_source(struct setup *setup)
+{
+    struct address source = {.port = "0"};
+
+    if (setup->options->source == NULL)
+        return;
+    (void)snprintf(source.host, sizeof(source.host), "%s", setup->options->source);
+    (void)resolve_number(&source, AF_UNSPEC, &setup->source);
+    setup->net.source = &setup->source;
+}
+
 enum kith_error setup_begin(struct setup *setup, const struct options *options, const char *peer)
 {
     struct keeper_task task;
@@ -201,11 +229,11 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options, 
 
     memset(setup, 0, sizeof(*setup));
     setup->options = options;
-    setup->keeper.fd = -1;
-    setup->keeper.process = -1;
-    setup->net = (struct net_options){
-        .family = options->family, .source = options->source, .first_with_syn = true};
+    setup->keeper.helper = HELPER_NONE;
+    setup->lookup = HELPER_NONE;
+    setup->net = (struct net_options){.family = options->family, .first_with_syn = true};
     set_rules(setup);
+    find_source(setup);
     error = path_of_identity(setup->identity_path, options->identity);
     if (error != OK)
         return identity_log_failure(error, "~/.config/kith/identity", true);
@@ -218,17 +246,14 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options, 
         .identity = setup->identity_path,
         .identity_is_default = options->identity == NULL,
         .passphrase_file = options->passphrase_file,
-        .namespace = setup->rules.params.namespace,
-        .namespace_len = setup->rules.params.namespace_len,
-        .files = setup->files,
-        .file_count = setup->file_count,
+        .namespace = setup->rules.namespace,
         .listens = peer == NULL,
         .read_peers = read_peers,
         .context = setup,
     };
     setup->peer = peer;
     setup->who.peers_path = setup->peers_path;
-    setup->who.own_key = setup->keeper.signer.public_key;
+    setup->who.own_key = setup->keeper.public_key;
     return start(setup, &task);
 }
 
@@ -258,36 +283,32 @@ enum kith_error setup_choose_callee(struct setup *setup, struct callee *callee)
     return error;
 }
 
-static enum kith_error reload_keeper(struct setup *setup)
+/* What was read before is forgotten; the texts take its place. */
+static void use_texts(struct setup *setup)
 {
-    enum kith_error error = keeper_reload(&setup->keeper);
+    who_free(&setup->who);
+    setup->who.texts = setup->texts;
+    setup->who.text_count = setup->reload.count;
+}
 
-    if (error != OK)
-        log_event(LOG_ERROR, "keeper", NULL, "could not read the peers again", error_text(error));
+enum kith_error setup_choose_again(struct setup *setup, const char *what, struct peers *chosen)
+{
+    enum kith_error error;
+
+    use_texts(setup);
+    error = choose(&setup->who, setup->options, chosen);
+    if (error == OK)
+        warn_of_nobody(chosen, what);
     return error;
 }
 
-enum kith_error setup_reload_peers(struct setup *setup, const char *what, struct peers *chosen)
+enum kith_error setup_find_again(struct setup *setup, struct callee *callee, bool *gone)
 {
     enum kith_error error;
 
-    who_free(&setup->who);
-    error = choose(&setup->who, setup->options, chosen);
-    if (error != OK)
-        return error;
-    warn_of_nobody(chosen, what);
-    return reload_keeper(setup);
-}
-
-enum kith_error setup_reload_callee(struct setup *setup, struct callee *callee, bool *gone)
-{
-    enum kith_error error;
-
-    who_free(&setup->who);
+    use_texts(setup);
     error = find_callee(&setup->who, setup->peer, callee, gone);
-    if (error != OK && !*gone)
-        return error;
-    return reload_keeper(setup);
+    return *gone ? OK : error;
 }
 
 void setup_report_reload(const struct setup *setup, const char *what, const char *which)
@@ -360,7 +381,7 @@ void setup_announce(const struct setup *setup, const char *what,
     if (port != NULL)
         (void)snprintf(address.port, sizeof(address.port), "%s", port + 1);
     address_format(at, &address);
-    hex_encode(key, setup->keeper.signer.public_key, KEY_SIZE);
+    hex_encode(key, setup->keeper.public_key, KEY_SIZE);
     (void)snprintf(line, sizeof(line), "to call, type there: kith %s %s@%s", words, key, at);
     log_event(LOG_NOTE, what, listeners->text, line, NULL);
 }
@@ -377,12 +398,14 @@ void setup_warn_of_path(const char *what, const char *address)
 void setup_dismiss_keeper(struct setup *setup)
 {
     (void)signal(SIGCHLD, SIG_IGN); /* so that it leaves no zombie */
-    keeper_dismiss(&setup->keeper);
+    helper_dismiss(&setup->keeper.helper);
 }
 
 void setup_end(struct setup *setup)
 {
-    keeper_stop(&setup->keeper);
+    reload_end(&setup->reload);
+    helper_stop(&setup->lookup);
+    helper_stop(&setup->keeper.helper);
     who_free(&setup->who);
 }
 

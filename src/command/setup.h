@@ -7,11 +7,13 @@
 
 #include "base/error.h"
 #include "calls/call.h"
-#include "calls/greeting.h"
+#include "calls/handshake_io.h"
 #include "command/options.h"
 #include "command/paths.h"
+#include "command/reload.h"
 #include "daemon/daemon.h"
 #include "helpers/keeper.h"
+#include "helpers/lookup.h"
 #include "net/net.h"
 #include "peers/who.h"
 #include "system/sandbox.h"
@@ -19,9 +21,10 @@
 struct setup {
     const struct options *options;
     struct keeper keeper;
+    struct helper lookup; /* none but in a daemon */
     struct who who;
     struct net_options net;
-    struct greeting_rules rules;
+    struct handshake_rules rules;
     struct call_terms calls;
     char identity_path[FILE_PATH_SIZE];
     char peers_path[FILE_PATH_SIZE];
@@ -29,6 +32,9 @@ struct setup {
     char peer_file[FILE_PATH_SIZE];         /* of PEER, if its WHO is a file; else empty */
     const char *files[PEERS_NAMED_MAX + 2]; /* that a reload reads again */
     size_t file_count;
+    struct resolved source; /* what --source says */
+    struct reload reload;
+    struct file_text texts[PEERS_NAMED_MAX + 2]; /* of the files, read again */
 };
 
 /*
@@ -38,8 +44,14 @@ struct setup {
 must_check enum kith_error setup_begin(struct setup *setup, const struct options *options,
                                        const char *peer);
 
-/* Confine this process; files are read by way of the keeper from here on. */
-void setup_confine(struct setup *setup, enum sandbox_role role, const struct sandbox_needs *needs);
+/* Confine this process: it opens no file from here on. */
+void setup_confine(enum sandbox_role role, const struct sandbox_needs *needs);
+
+/*
+ * For daemons, before that: have a lookup, which names and the files of the run are asked of from
+ * here on, also by a process that is not confined.
+ */
+void setup_start_lookup(struct setup *setup);
 
 /*
  * Fill a set with those who may call, everyone in the peers file or whom --peer names, and tell the
@@ -51,16 +63,14 @@ must_check enum kith_error setup_choose_peers(struct setup *setup, const char *w
 /* The same for who is called. */
 must_check enum kith_error setup_choose_callee(struct setup *setup, struct callee *callee);
 
-/* On SIGHUP: read again who may call, the keeper by itself as well. Both have to come through. */
-must_check enum kith_error setup_reload_peers(struct setup *setup, const char *what,
-                                              struct peers *chosen);
-
 /*
- * The same for who is called; *gone is set if the peers file is in order, and has no such name, for
- * which this returns OK, too.
+ * On SIGHUP, once setup->reload has the texts: who may call by those, or who is called; *gone is
+ * set if the peers file is in order, and has no such name, for which this returns OK, too. What is
+ * wrong is logged.
  */
-must_check enum kith_error setup_reload_callee(struct setup *setup, struct callee *callee,
-                                               bool *gone);
+must_check enum kith_error setup_choose_again(struct setup *setup, const char *what,
+                                              struct peers *chosen);
+must_check enum kith_error setup_find_again(struct setup *setup, struct callee *callee, bool *gone);
 
 /* Say that the files were read again, or that there are none. */
 void setup_report_reload(const struct setup *setup, const char *what, const char *which);

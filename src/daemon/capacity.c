@@ -5,8 +5,11 @@
 #include "daemon/capacity.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "base/log.h"
 
 #define MOST (1 << 20)
 #define SPARE_LEAST 4 /* for what is being made or read at one time: a program's pipes, a file */
@@ -50,4 +53,23 @@ size_t capacity_find(size_t each, bool raise)
     if (spare > SPARE_MOST)
         spare = SPARE_MOST;
     return room > spare ? (room - spare) / each : 0;
+}
+
+void capacity_set_apart(size_t *connections, size_t each, size_t *callers)
+{
+    size_t taken;
+
+    if (*callers > *connections / 2)
+        *callers = *connections < 2 ? 1 : *connections / 2;
+    taken = (*callers + each - 1) / each;
+    if (taken < *connections)
+        *connections -= taken;
+}
+
+void capacity_say(const char *what, size_t most)
+{
+    char why[96];
+
+    (void)snprintf(why, sizeof(why), "there are descriptors for %zu connections only", most);
+    log_event(LOG_NOTE, what, "--max-connections", why, "see ulimit -n");
 }

@@ -14,4 +14,13 @@
  */
 size_t capacity_find(size_t each, bool raise);
 
+/*
+ * Callers whose handshake is not done have places of their own, never more than half of what there
+ * is, with one descriptor each: they do not take those of channels, which have so many each.
+ */
+void capacity_set_apart(size_t *connections, size_t each, size_t *callers);
+
+/* Say, of a command, that --max-connections is more than there can be. */
+void capacity_say(const char *what, size_t most);
+
 #endif

@@ -23,6 +23,7 @@
 #include "system/signals.h"
 
 #define DRAIN_LOOK_MS 20   /* between two looks whether the last channel has ended */
+#define POLLED_MAX 4       /* descriptors at once: signals, and what a reload waits for */
 #define ROWS 16            /* channels that are told of at a time */
 #define LEAVE_MS 1000      /* for those who were sent away to be gone */
 #define NOTIFY_AGAIN_MS 50 /* between two tries to tell a supervisor that takes nothing */
@@ -34,8 +35,13 @@ struct loop {
     int64_t drain_deadline_ms; /* once draining */
     int ending;                /* the signal that began it, or 0 */
     bool at_once;
-    bool keeper_reaped;
-    bool keeper_lost; /* before the end */
+    struct poll_set set;
+    size_t signal_at; /* in it */
+    bool reloads;
+    bool reload_again;  /* once that is over */
+    bool keeper_reaped; /* and the lookup: no process has their numbers any more */
+    bool lookup_reaped;
+    enum kith_error lost; /* one of the two, before the end */
 };
 
 static void describe(char out[static DAEMON_WHICH_SIZE], const char *name,
@@ -154,36 +160,70 @@ static void begin_drain(struct loop *loop, int number)
     say_drain(daemon);
 }
 
-/* Reap the keeper, or what else has ended and is nobody's. Its number, or 0. */
-static pid_t reap_one(struct loop *loop)
+/* Without one of the helpers the channels that are open can still finish, but no other follows. */
+static void lose(struct loop *loop, const char *what, enum kith_error error)
 {
-    pid_t keeper = loop->daemon->hooks->keeper->process;
-
-    if (!loop->keeper_reaped && waitpid(keeper, NULL, WNOHANG) == keeper)
-        return keeper;
-    return program_reap_other(&loop->daemon->registry);
+    if (loop->ending != 0)
+        return;
+    (void)log_failure(LOG_ERROR, what, NULL, error, NULL, "it has ended");
+    loop->lost = error;
+    begin_drain(loop, SIGTERM);
 }
 
-/*
- * Reap what has ended. A program of --exec is waited for by its connection; without the keeper,
- * the channels that are open can still finish, but no other one can be made.
- */
+/* A child of ours was reaped; whether it is a helper. */
+static void note_end(struct loop *loop, pid_t process)
+{
+    const struct daemon_hooks *hooks = loop->daemon->hooks;
+
+    if (!loop->keeper_reaped && process == hooks->keeper->process) {
+        loop->keeper_reaped = true;
+        lose(loop, "keeper", ERR_KEEPER);
+    } else if (!loop->lookup_reaped && process == hooks->lookup->process) {
+        loop->lookup_reaped = true;
+        lose(loop, "lookup", ERR_LOOKUP);
+    }
+}
+
+static void reap_helper(struct loop *loop, const struct helper *helper, bool reaped)
+{
+    if (!reaped && helper->process > 0 && waitpid(helper->process, NULL, WNOHANG) > 0)
+        note_end(loop, helper->process);
+}
+
+/* Reap what has ended. A program of --exec is waited for by its connection. */
 static void reap(struct loop *loop)
 {
-    struct daemon *daemon = loop->daemon;
+    const struct daemon_hooks *hooks = loop->daemon->hooks;
     pid_t process;
 
-    program_look(&daemon->registry);
-    while ((process = reap_one(loop)) > 0) {
-        if (loop->keeper_reaped || process != daemon->hooks->keeper->process)
-            continue;
-        loop->keeper_reaped = true;
-        if (loop->ending == 0) {
-            (void)log_failure(LOG_ERROR, "keeper", NULL, ERR_KEEPER, NULL, "it has ended");
-            loop->keeper_lost = true;
-            begin_drain(loop, SIGTERM);
-        }
-    }
+    program_look(&loop->daemon->registry);
+    reap_helper(loop, hooks->keeper, loop->keeper_reaped);
+    reap_helper(loop, hooks->lookup, loop->lookup_reaped);
+    while ((process = program_reap_other(&loop->daemon->registry)) > 0)
+        note_end(loop, process);
+}
+
+/* One at a time; another one follows if it is wanted meanwhile. */
+static void begin_reload(struct loop *loop)
+{
+    loop->reload_again = loop->reloads;
+    if (loop->reloads)
+        return;
+    loop->reloads = true;
+    notify_reloading();
+    loop->daemon->hooks->reload_begin(loop->daemon);
+}
+
+static void step_reload(struct loop *loop)
+{
+    struct daemon *daemon = loop->daemon;
+
+    if (!loop->reloads || !daemon->hooks->reload_step(daemon, &loop->set))
+        return;
+    loop->reloads = false;
+    notify_ready(daemon->listeners.text);
+    if (loop->reload_again)
+        begin_reload(loop);
 }
 
 static void answer_signals(struct loop *loop)
@@ -194,9 +234,7 @@ static void answer_signals(struct loop *loop)
     while (!loop->at_once && (number = signals_next()) != 0) {
         switch (number) {
         case SIGHUP:
-            notify_reloading();
-            daemon->hooks->reload(daemon);
-            notify_ready(daemon->listeners.text);
+            begin_reload(loop);
             break;
         case SIGUSR1:
             report(daemon);
@@ -210,24 +248,35 @@ static void answer_signals(struct loop *loop)
     }
 }
 
-/* Wait for a signal, and for the end while it is near. What fails is logged. */
+/* Put what is waited for into the set. Returns until when. */
+static int64_t arm(struct loop *loop)
+{
+    struct daemon *daemon = loop->daemon;
+    int64_t until_ms = refusals_due_ms(&daemon->refusals), due_ms;
+
+    poll_set_clear(&loop->set);
+    loop->signal_at = poll_set_add(&loop->set, loop->signal_fd, POLLIN);
+    if (notify_again())
+        until_ms = clock_deadline_ms(NOTIFY_AGAIN_MS);
+    if (loop->ending != 0)
+        until_ms = clock_deadline_ms(DRAIN_LOOK_MS);
+    due_ms = loop->reloads ? daemon->hooks->reload_arm(daemon, &loop->set) : NEVER_MS;
+    return due_ms < until_ms ? due_ms : until_ms;
+}
+
+/* Wait for a signal, for a reload to go on, and for the end while it is near. What fails is logged.
+ */
 static enum kith_error attend(struct loop *loop)
 {
-    struct pollfd wait = {.fd = loop->signal_fd, .events = POLLIN};
-    struct refusals *refusals = &loop->daemon->refusals;
-    int timeout = clock_poll_timeout(refusals_due_ms(refusals));
+    int64_t until_ms = arm(loop);
 
-    if (notify_again())
-        timeout = NOTIFY_AGAIN_MS;
-    if (loop->ending != 0)
-        timeout = DRAIN_LOOK_MS;
-    if (poll(&wait, 1, timeout) < 0)
-        return errno == EINTR ? OK
-                              : log_failure(LOG_ERROR, loop->daemon->hooks->what,
-                                            loop->daemon->listeners.text, ERR_SYSTEM, NULL, NULL);
-    if (wait.revents != 0)
+    if (!poll_set_wait(&loop->set, until_ms))
+        return log_failure(LOG_ERROR, loop->daemon->hooks->what, loop->daemon->listeners.text,
+                           ERR_SYSTEM, NULL, NULL);
+    step_reload(loop);
+    if (poll_set_is_ready(&loop->set, loop->signal_at))
         answer_signals(loop);
-    refusals_sum_up(refusals, false);
+    refusals_sum_up(&loop->daemon->refusals, false);
     return OK;
 }
 
@@ -238,30 +287,6 @@ static bool is_over(const struct loop *loop)
         return false;
     return loop->at_once || count_channels(loop->daemon) == 0 ||
            clock_now_ms() >= loop->drain_deadline_ms;
-}
-
-/* --max-connections is more than can be had. */
-static void say_capacity(const struct daemon *daemon, size_t most)
-{
-    char why[96];
-
-    (void)snprintf(why, sizeof(why), "there are descriptors for %zu connections only", most);
-    log_event(LOG_NOTE, daemon->hooks->what, "--max-connections", why, "see ulimit -n");
-}
-
-/*
- * Callers whose handshake is not done have places of their own, never more than half of what there
- * is, with one descriptor each: they do not take those of channels.
- */
-static void set_apart_callers(struct registry_limits *limits, size_t descriptors)
-{
-    size_t taken;
-
-    if (limits->pending > limits->connections / 2)
-        limits->pending = limits->connections < 2 ? 1 : limits->connections / 2;
-    taken = (limits->pending + descriptors - 1) / descriptors;
-    if (taken < limits->connections)
-        limits->connections -= taken;
 }
 
 /* The limit on descriptors is raised, but not for programs, which would inherit it. */
@@ -278,9 +303,10 @@ static enum kith_error set_limits(struct daemon *daemon)
     if (limits.connections == 0)
         return log_failure(LOG_ERROR, daemon->hooks->what, NULL, ERR_FEW_DESCRIPTORS, NULL, NULL);
     if (daemon->hooks->faces_network)
-        set_apart_callers(&limits, (size_t)daemon->hooks->descriptors);
+        capacity_set_apart(&limits.connections, (size_t)daemon->hooks->descriptors,
+                           &limits.pending);
     if (terms->max_connections > limits.connections)
-        say_capacity(daemon, limits.connections);
+        capacity_say(daemon->hooks->what, limits.connections);
     else if (terms->max_connections != 0)
         limits.connections = terms->max_connections;
     if (limits.per_peer == 0)
@@ -384,8 +410,9 @@ static enum kith_error finish(struct loop *loop, enum kith_error error)
         cut_channels(loop, channels);
     daemon->is_in_use = channels > 0 || !await_leaving(daemon) || !stopped;
     refusals_sum_up(&daemon->refusals, true);
-    if (loop->keeper_lost)
-        return ERR_KEEPER;
+    poll_set_free(&loop->set);
+    if (loop->lost != OK)
+        return loop->lost;
     return channels > 0 && error == OK ? ERR_SIGNAL : error;
 }
 
@@ -395,7 +422,8 @@ static enum kith_error prepare(struct loop *loop)
     struct daemon *daemon = loop->daemon;
 
     loop->signal_fd = signals_start();
-    if (loop->signal_fd < 0 || !prepare_workers(daemon))
+    if (loop->signal_fd < 0 || poll_set_make(&loop->set, POLLED_MAX) != OK ||
+        !prepare_workers(daemon))
         return log_failure(LOG_ERROR, daemon->hooks->what, daemon->listeners.text, ERR_SYSTEM, NULL,
                            NULL);
     notify_open();

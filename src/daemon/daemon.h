@@ -11,8 +11,9 @@
 #include "calls/refusals.h"
 #include "daemon/registry.h"
 #include "daemon/workers.h"
-#include "helpers/keeper.h"
+#include "helpers/helper.h"
 #include "net/net.h"
+#include "net/poll_set.h"
 #include "stream/stream.h"
 
 struct daemon;
@@ -23,7 +24,8 @@ struct daemon_hooks {
     bool faces_network;          /* what is accepted comes from peers */
     int descriptors;             /* that each connection takes */
     size_t pending;              /* the default of --max-pending */
-    const struct keeper *keeper; /* without whom no handshake can be made */
+    const struct helper *keeper; /* without whom no handshake can be made */
+    const struct helper *lookup; /* without whom no name or file is found */
     void *context;
 
     /* Once all is open, and before the first call: confine the process. */
@@ -35,8 +37,14 @@ struct daemon_hooks {
     /* In a thread of its own: the whole life of a connection. Its descriptor is closed after. */
     void (*run)(struct daemon *daemon, struct connection *connection);
 
-    /* In the main thread, on SIGHUP: read the files again. What is wrong is logged. */
-    void (*reload)(struct daemon *daemon);
+    /*
+     * In the main thread, on SIGHUP: begin to read the files again; as a party of its poll, until
+     * step says that it is over. What is wrong is logged. arm returns when it wants to be stepped
+     * at the latest.
+     */
+    void (*reload_begin)(struct daemon *daemon);
+    int64_t (*reload_arm)(struct daemon *daemon, struct poll_set *set);
+    bool (*reload_step)(struct daemon *daemon, const struct poll_set *set);
 };
 
 /* What the user has set, of what serve and forward share. */

@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "base/error.h"
+#include "helpers/helper.h"
 #include "peers/peers.h"
 #include "protocol/handshake.h"
 
@@ -19,11 +19,8 @@ struct keeper_task {
     const char *identity; /* see identity_read */
     bool identity_is_default;
     const char *passphrase_file; /* or NULL */
-    const uint8_t *namespace;
-    size_t namespace_len;
-    bool listens;             /* answers calls: its Infos have a tag; or calls: they have none */
-    const char *const *files; /* public ones that it opens again on request */
-    size_t file_count;
+    struct namespace namespace;
+    bool listens; /* answers calls: its Infos have a tag; or calls: they have none */
 
     /*
      * Called in the keeper, to read the peers of this run again: into an empty set, which stays
@@ -35,9 +32,8 @@ struct keeper_task {
 };
 
 struct keeper {
-    int fd;               /* our end of the line to it; -1 when there is none */
-    pid_t process;        /* or -1: none to wait for */
-    struct signer signer; /* asks it: safe for threads */
+    struct helper helper;
+    uint8_t public_key[KEY_SIZE];
 };
 
 /*
@@ -48,8 +44,8 @@ struct keeper {
 must_check enum kith_error keeper_start(struct keeper *keeper, const struct keeper_task *task);
 
 /*
- * Wait until it has the key; then the signer can be used. What is wrong with the identity it says
- * itself, so nothing else is logged before; its error is returned. The struct must not move.
+ * Wait until it has the key; then it can be asked. What is wrong with the identity it says itself,
+ * so nothing else is logged before; its error is returned.
  */
 must_check enum kith_error keeper_await(struct keeper *keeper);
 
@@ -61,21 +57,17 @@ must_check enum kith_error keeper_await(struct keeper *keeper);
 must_check enum kith_error keeper_tell_peers(struct keeper *keeper, const struct peers *peers);
 
 /*
- * Have it read the peers again, by itself: whoever has taken us over cannot choose them. If they
- * cannot be read, those that it has stay. Nothing is logged.
+ * Ask it to sign an encoded Info; and to read the peers again, by itself: whoever has taken us over
+ * cannot choose them. If they cannot be read, those that it has stay. Returns the descriptor to
+ * poll, as question_ask does.
  */
-must_check enum kith_error keeper_reload(struct keeper *keeper);
+int keeper_ask_to_sign(const struct keeper *keeper, const uint8_t *info, size_t info_len);
+int keeper_ask_to_reload(const struct keeper *keeper);
 
 /*
- * Open one of the task's files, by the path it has there: a confined process cannot, since the
- * identity may be in the same folder. A descriptor, or -1 and errno. Safe for threads.
+ * Take the answer to one of them, unless it is not here yet, which is false. ERR_KEEPER: it
+ * refused, or is gone. signature may be NULL.
  */
-int keeper_open(struct keeper *keeper, const char *path);
-
-/* Close the line, at which the keeper ends in its own time; nobody waits for that. Fine twice. */
-void keeper_dismiss(struct keeper *keeper);
-
-/* Close the line, and wait for the keeper's end, unless it was stopped. Fine twice. */
-void keeper_stop(struct keeper *keeper);
+must_check bool keeper_answers(int fd, enum kith_error *error, uint8_t *signature);
 
 #endif

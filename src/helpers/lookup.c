@@ -1,27 +1,28 @@
 /*
- * Owns the process that resolves names. It must never wait for the resolver itself: its children
- * do, each for one question at a time, and one that is free is always there.
+ * Owns the process that resolves names and reads files. It must never wait for either itself: its
+ * children do, each for one question at a time, and one that is free is always there. Nor read what
+ * is not in its list.
  */
 #include "helpers/lookup.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/socket.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/log.h"
-#include "net/resolve.h"
-#include "system/line.h"
-#include "system/protect.h"
+#include "helpers/question.h"
+#include "keys/key_file.h"
+#include "peers/peers.h"
 #include "system/sandbox.h"
-#include "system/signals.h"
 
 #define CHILDREN_MAX 256 /* questions under way; further ones wait */
 #define LIFE_MS 10000    /* of a child that was asked: what its C library remembers is no older */
+#define LATE_MS 1000     /* after which an answer is given up, when who asked has */
 #define AGAIN_MS 1000    /* after a child could not be had */
 
 /* What a child says of itself when it takes a question and when it is free again; or, with
@@ -56,25 +57,105 @@ static void note_end(int number)
     errno = saved;
 }
 
+/* What it is asked. */
+enum kind { ASK_RESOLVE = 1, ASK_READ };
+
+struct asked {
+    int kind;
+    struct address address; /* to resolve, for stream sockets of this family */
+    int family;
+    size_t file;     /* to read, by its place in the list */
+    int64_t left_ms; /* until nobody waits for it any longer */
+};
+
+struct files {
+    const char *const *paths;
+    size_t count;
+};
+
+/* Whether the other end of its pipe is still open. */
+static bool is_awaited(int fd)
+{
+    struct pollfd pipe = {.fd = fd};
+
+    return poll(&pipe, 1, 0) == 0;
+}
+
+static void answer_name(const struct asked *asked, int fd)
+{
+    struct resolved found;
+
+    resolve_name(&asked->address, asked->family, &found);
+    question_answer(fd, &found, sizeof(found));
+}
+
+/*
+ * Read one of the files. A descriptor of that number is not what it was at our parent's start, and
+ * could be read only once.
+ */
+static void answer_file(const struct files *files, size_t place, int fd)
+{
+    struct key_file file = {0};
+    struct file_head head = {.error = ERR_FILE_MISSING};
+
+    if (place < files->count && key_file_descriptor(files->paths[place]) < 0)
+        head.error =
+            (int32_t)key_file_read(&file, files->paths[place], PEERS_FILE_MAX, KEY_FILE_TRUSTED);
+    head.system_errno = errno;
+    head.len = (uint32_t)file.len;
+    head.group_writable = file.group_writable;
+    if (descriptor_write_by(fd, &head, sizeof(head), NEVER_MS) && file.len > 0)
+        (void)descriptor_write_by(fd, file.text, file.len, NEVER_MS);
+    key_file_wipe(&file);
+    (void)close(fd);
+}
+
+/* Answer, but not much later than somebody waits for it: the process then ends. */
+static void answer_one(const struct files *files, struct asked *asked, int fd)
+{
+    if (!is_awaited(fd)) { /* since it stood in the line for too long */
+        (void)close(fd);
+        return;
+    }
+    /* Who asks may be in somebody else's hands. */
+    asked->address.host[HOST_SIZE - 1] = asked->address.port[PORT_SIZE - 1] = '\0';
+    if (asked->left_ms != NEVER_MS)
+        (void)alarm((unsigned)((asked->left_ms + LATE_MS) / 1000 + 1));
+    if (asked->kind == ASK_READ)
+        answer_file(files, asked->file, fd);
+    else
+        answer_name(asked, fd);
+    (void)alarm(0);
+}
+
+/* The life of a helper that is asked once. */
+static void answer_once(int line, const void *context)
+{
+    static const struct files none;
+    struct asked asked;
+    int fd;
+
+    (void)context;
+    helper_strip(line);
+    if (question_receive(line, &asked, sizeof(asked), &fd, 1, NEVER_MS) == sizeof(asked) && fd >= 0)
+        answer_one(&none, &asked, fd);
+}
+
 /* A child's life: question after question, for a while. */
-static void answer_questions(int line, int news_fd)
+static void answer_questions(int line, int news_fd, const struct files *files)
 {
     struct news news = {.process = getpid()};
     int64_t until_ms = NEVER_MS;
-    struct resolve_question question;
-    int answer_fd = -1;
+    struct asked asked;
+    int fd;
 
-    while (line_receive(line, &question, sizeof(question), sizeof(question), &answer_fd,
-                        until_ms) != 0) {
+    while (question_receive(line, &asked, sizeof(asked), &fd, 1, until_ms) == sizeof(asked)) {
         if (until_ms == NEVER_MS)
             until_ms = clock_deadline_ms(LIFE_MS);
         news.busy = true;
         tell(news_fd, &news);
-        if (answer_fd >= 0) {
-            resolve_answer(&question, answer_fd);
-            (void)close(answer_fd);
-            answer_fd = -1;
-        }
+        if (fd >= 0)
+            answer_one(files, &asked, fd);
         news.busy = false;
         tell(news_fd, &news);
         if (clock_now_ms() >= until_ms)
@@ -92,7 +173,7 @@ static bool one_is_free(const struct children *children)
 }
 
 /* See to it that the next question finds a child, if there can be one. */
-static bool prepare_child(struct children *children, int line)
+static bool prepare_child(struct children *children, int line, const struct files *files)
 {
     pid_t process;
 
@@ -104,7 +185,7 @@ static bool prepare_child(struct children *children, int line)
     if (process == 0) {
         (void)signal(SIGCHLD, SIG_DFL);
         (void)close(children->news[0]);
-        answer_questions(line, children->news[1]);
+        answer_questions(line, children->news[1], files);
         _exit(0);
     }
     if (process > 0)
@@ -136,10 +217,10 @@ static void take_news(struct children *children)
 }
 
 /* Its whole life: until the line is closed. */
-static void serve(int line, struct children *children)
+static void serve(int line, struct children *children, const struct files *files)
 {
     for (;;) {
-        bool prepared = prepare_child(children, line);
+        bool prepared = prepare_child(children, line, files);
         struct pollfd fds[] = {
             {.fd = line}, /* its end only: what is asked there is the children's */
             {.fd = children->news[0], .events = POLLIN},
@@ -152,45 +233,154 @@ static void serve(int line, struct children *children)
 }
 
 /* In the forked process: nothing of what our parent has is left, but the line to it. */
-static void live(int line)
+static void live(int line, const void *context)
 {
     static const struct sandbox_needs needs = {.reads = true};
     static struct children children;
     const struct sigaction note = {.sa_handler = note_end};
 
-    signals_ignore();
-    for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; standard++)
-        protect_vacate(standard);
-    protect_close_all_but(&line, 1);
-    if (!descriptor_pipe(children.news) || !descriptor_set_nonblocking(children.news[0]) ||
-        !descriptor_set_nonblocking(children.news[1]))
+    helper_strip(line);
+    if (!descriptor_pipe_nonblocking(children.news))
         return;
     news_of_ends = children.news[1];
     (void)sigaction(SIGCHLD, &note, NULL);
     sandbox_enter(SANDBOX_LOOKUP, &needs);
-    serve(line, &children);
+    serve(line, &children, context);
 }
 
-void lookup_start(void)
+void lookup_start(struct helper *lookup, const char *const *files, size_t count)
 {
-    int ends[2];
-    pid_t process;
+    const struct files list = {files, count};
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) != 0) {
+    if (!helper_start(lookup, live, &list))
         (void)log_failure(LOG_ERROR, "lookup", NULL, ERR_SYSTEM, NULL, NULL);
-        return;
+}
+
+/* Ask, and take the answer. ERR_LOOKUP: there is none. */
+static enum kith_error ask_for_name(const struct helper *lookup, const struct asked *asked,
+                                    int64_t deadline_ms, struct resolved *found)
+{
+    if (question_settle(lookup, asked, sizeof(*asked), found, sizeof(*found), deadline_ms) &&
+        resolved_is_sound(found))
+        return OK;
+    return clock_now_ms() >= deadline_ms ? ERR_CONNECT_TIMEOUT : ERR_LOOKUP;
+}
+
+/* The same of one that is started for it. */
+static enum kith_error ask_once(const struct asked *asked, int64_t deadline_ms,
+                                struct resolved *found)
+{
+    struct helper once;
+    enum kith_error error;
+
+    if (!helper_start(&once, answer_once, NULL))
+        return log_failure(LOG_ERROR, "lookup", NULL, ERR_PROCESS, NULL, NULL);
+    error = ask_for_name(&once, asked, deadline_ms, found);
+    (void)kill(once.process, SIGKILL);
+    /* One that has answered is at its end; another is not waited for. */
+    (void)waitpid(once.process, NULL, error == OK ? 0 : WNOHANG);
+    helper_dismiss(&once);
+    return error;
+}
+
+enum kith_error lookup_resolve(const struct helper *lookup, const struct address *address,
+                               int family, int64_t deadline_ms, struct resolved *found,
+                               const char **why)
+{
+    struct asked asked = {
+        .kind = ASK_RESOLVE, .address = *address, .family = family, .left_ms = NEVER_MS};
+    enum kith_error error;
+
+    *why = NULL;
+    if (resolve_number(address, family, found))
+        return resolved_outcome(found, address, why);
+    if (deadline_ms != NEVER_MS)
+        asked.left_ms = clock_poll_timeout(deadline_ms);
+    if (lookup->line < 0)
+        error = ask_once(&asked, deadline_ms, found);
+    else
+        error = ask_for_name(lookup, &asked, deadline_ms, found);
+    if (error == OK)
+        return resolved_outcome(found, address, why);
+    if (error == ERR_CONNECT_TIMEOUT)
+        *why = "its name was not resolved in time";
+    if (error != ERR_LOOKUP)
+        return error;
+    *why = "nobody answers who resolves names; start kith again";
+    return ERR_RESOLVE;
+}
+
+bool lookup_read(const struct helper *lookup, size_t file, int64_t deadline_ms,
+                 struct reading *reading, struct file_text *text)
+{
+    struct asked asked = {
+        .kind = ASK_READ, .file = file, .left_ms = clock_poll_timeout(deadline_ms)};
+
+    *reading = (struct reading){.text = text};
+    reading->fd = question_ask(lookup, &asked, sizeof(asked));
+    return reading->fd >= 0;
+}
+
+/* The head is here: make room for the rest. */
+static bool make_room(struct reading *reading)
+{
+    struct key_file *file = &reading->text->file;
+
+    if (reading->head.len > PEERS_FILE_MAX)
+        return false;
+    file->len = reading->head.len;
+    file->group_writable = reading->head.group_writable;
+    file->text = file->len > 0 ? malloc(file->len + 1) : NULL;
+    if (file->len > 0 && file->text == NULL)
+        return false;
+    if (file->len > 0)
+        file->text[file->len] = '\0';
+    reading->text->error = (enum kith_error)reading->head.error;
+    reading->text->system_errno = reading->head.system_errno;
+    return true;
+}
+
+/* Take the next piece; as question_take. */
+static ssize_t take_piece(struct reading *reading)
+{
+    size_t head = sizeof(reading->head);
+    size_t left = head + reading->head.len - reading->here;
+    ssize_t n;
+
+    if (reading->here < head)
+        n = question_take(reading->fd, (char *)&reading->head + reading->here,
+                          head - reading->here);
+    else
+        n = question_take(reading->fd, reading->text->file.text + reading->here - head, left);
+    if (n > 0)
+        reading->here += (size_t)n;
+    return n;
+}
+
+bool lookup_has_read(struct reading *reading)
+{
+    size_t head = sizeof(reading->head);
+    bool sound = true;
+
+    while (sound && (reading->here < head || reading->here < head + reading->head.len)) {
+        bool before = reading->here < head;
+        ssize_t n = take_piece(reading);
+
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return false;
+        sound = n > 0 && (!before || reading->here < head || make_room(reading));
     }
-    process = fork();
-    if (process == 0) {
-        (void)close(ends[0]);
-        live(ends[1]);
-        _exit(0);
+    lookup_forget(reading);
+    if (!sound) {
+        key_file_wipe(&reading->text->file);
+        reading->text->error = ERR_LOOKUP;
     }
-    (void)close(ends[1]);
-    if (process > 0 && descriptor_set_nonblocking(ends[0])) {
-        resolve_by(ends[0]);
-        return;
-    }
-    (void)log_failure(LOG_ERROR, "lookup", NULL, ERR_SYSTEM, NULL, NULL);
-    (void)close(ends[0]);
+    return true;
+}
+
+void lookup_forget(struct reading *reading)
+{
+    if (reading->fd >= 0)
+        (void)close(reading->fd);
+    reading->fd = -1;
 }

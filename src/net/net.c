@@ -56,23 +56,23 @@ static bool takes_both(int fd)
 }
 
 /* One listening socket; -1 with errno. dual: an IPv6 one takes IPv4 calls as well. */
-static int listen_on(const struct addrinfo *info, bool dual)
+static int listen_on(const struct socket_address *at, bool dual)
 {
     /* A known peer's hello may come with its SYN. That a network may repeat it is harmless: a hello
      * proves nothing by itself, and serve takes each only once (calls/replay.h). */
-    int fd = net_socket(info->ai_family);
+    int fd = net_socket(at->at.any.sa_family);
     int saved;
 
     if (fd < 0)
         return -1;
     net_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (info->ai_family == AF_INET6)
+    if (at->at.any.sa_family == AF_INET6)
         net_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, dual ? 0 : 1);
 #ifdef TCP_FASTOPEN
     net_set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, NET_BACKLOG);
 #endif
     net_tune(fd);
-    if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, NET_BACKLOG) == 0)
+    if (bind(fd, &at->at.any, at->len) == 0 && listen(fd, NET_BACKLOG) == 0)
         return fd;
     saved = errno;
     (void)close(fd);
@@ -125,99 +125,102 @@ void net_describe_listener(struct net_listeners *listeners)
     (void)bound_address(listeners->fds[0], listeners->text);
 }
 
-static void set_ports(const struct addrinfo *list, in_port_t port)
+static void set_ports(struct resolved *found, in_port_t port)
 {
-    for (; list != NULL; list = list->ai_next)
-        set_port(list->ai_addr, port);
+    for (size_t i = 0; i < found->count; i++)
+        set_port(&found->list[i].at.any, port);
 }
 
 /*
  * Add a socket for an address. One of a family that is not there is passed over. NULL, or why it
  * cannot be, with errno; the text then is that address.
  */
-static const char *add_listener(struct net_listeners *listeners, const struct addrinfo *info,
+static const char *add_listener(struct net_listeners *listeners, const struct socket_address *at,
                                 bool dual)
 {
     int fd, saved;
 
     if (listeners->count == NET_LISTENERS_MAX)
         return "its name has too many addresses";
-    fd = listen_on(info, dual);
+    fd = listen_on(at, dual);
     if (fd >= 0) {
         listeners->fds[listeners->count++] = fd;
         return NULL;
     }
-    if (family_is_missing(info->ai_family))
+    if (family_is_missing(at->at.any.sa_family))
         return NULL;
     saved = errno;
-    address_of_socket(listeners->text, info->ai_addr, info->ai_addrlen);
+    address_of_socket(listeners->text, &at->at.any, at->len);
     errno = saved;
-    return net_reason(saved, info->ai_addr);
+    return net_reason(saved, &at->at.any);
 }
 
 /* Whether an address stands further ahead in its list, too: a hosts file may say it twice. */
-static bool is_repeated(const struct addrinfo *list, const struct addrinfo *info)
+static bool is_repeated(const struct resolved *found, size_t place)
 {
-    while (list != info && (list->ai_addrlen != info->ai_addrlen ||
-                            memcmp(list->ai_addr, info->ai_addr, info->ai_addrlen) != 0))
-        list = list->ai_next;
-    return list != info;
+    const struct socket_address *at = &found->list[place];
+
+    for (size_t i = 0; i < place; i++) {
+        if (found->list[i].len == at->len && memcmp(&found->list[i].at, &at->at, at->len) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* Add the sockets of one family's addresses; a free port found for the first is used for all. */
-static const char *listen_each(struct net_listeners *listeners, const struct addrinfo *list,
-                               int family, bool dual)
+static const char *listen_each(struct net_listeners *listeners, struct resolved *found, int family,
+                               bool dual)
 {
     const char *why = NULL;
 
-    for (const struct addrinfo *info = list; why == NULL && info != NULL; info = info->ai_next) {
-        if (info->ai_family != family || is_repeated(list, info))
+    for (size_t i = 0; why == NULL && i < found->count; i++) {
+        if (found->list[i].at.any.sa_family != family || is_repeated(found, i))
             continue;
-        why = add_listener(listeners, info, dual);
+        why = add_listener(listeners, &found->list[i], dual);
         if (why == NULL && listeners->count == 1) {
             struct sockaddr_storage first = bound_address(listeners->fds[0], listeners->text);
 
-            set_ports(list, get_port(&first));
+            set_ports(found, get_port(&first));
         }
     }
     return why;
 }
 
 /* Every address here: one socket for both families, where the system has such. */
-static const char *listen_everywhere(struct net_listeners *listeners, const struct addrinfo *list,
+static const char *listen_everywhere(struct net_listeners *listeners, struct resolved *found,
                                      bool dual)
 {
-    const char *why = listen_each(listeners, list, AF_INET6, dual);
+    const char *why = listen_each(listeners, found, AF_INET6, dual);
 
     if (why != NULL || (listeners->count > 0 && takes_both(listeners->fds[0])))
         return why;
-    return listen_each(listeners, list, AF_INET, false);
+    return listen_each(listeners, found, AF_INET, false);
 }
 
 /*
  * Listen on all addresses of a list, or on none: whoever comes to one that is not ours would speak
  * to whoever has it, and in the clear at a LOCAL.
  */
-static const char *listen_on_all(struct net_listeners *listeners, const struct addrinfo *list,
+static const char *listen_on_all(struct net_listeners *listeners, struct resolved *found,
                                  bool everywhere, bool dual)
 {
     const char *why = NULL;
 
     if (everywhere)
-        return listen_everywhere(listeners, list, dual);
-    why = listen_each(listeners, list, AF_INET, false);
-    return why != NULL ? why : listen_each(listeners, list, AF_INET6, false);
+        return listen_everywhere(listeners, found, dual);
+    why = listen_each(listeners, found, AF_INET, false);
+    return why != NULL ? why : listen_each(listeners, found, AF_INET6, false);
 }
 
 /* The same with any free port: one that is free at the first address may be taken at another. */
-static const char *listen_somewhere(struct net_listeners *listeners, const struct addrinfo *list,
+static const char *listen_somewhere(struct net_listeners *listeners, struct resolved *found,
                                     bool everywhere, bool dual)
 {
     const char *why = NULL;
 
     for (int i = 0; i < PORT_TRIES; i++) {
-        set_ports(list, 0);
-        why = listen_on_all(listeners, list, everywhere, dual);
+        set_ports(found, 0);
+        why = listen_on_all(listeners, found, everywhere, dual);
         if (why == NULL || errno != EADDRINUSE)
             break;
         close_all(listeners);
@@ -239,7 +242,7 @@ enum kith_error net_listen(struct net_listeners *listeners, const struct address
                            const struct net_options *options, enum net_scope scope,
                            const char **why)
 {
-    struct addrinfo *list = NULL;
+    struct resolved found;
     bool everywhere = address->host[0] == '\0' && scope == NET_EVERYWHERE;
     bool dual = everywhere && options->family == AF_UNSPEC;
     enum kith_error error;
@@ -248,15 +251,14 @@ enum kith_error net_listen(struct net_listeners *listeners, const struct address
     if (address->path[0] != '\0')
         return listen_at_path(listeners, address, why);
     address_format(listeners->text, address);
-    error = resolve(address, options->family, everywhere, INT64_MAX, &list, why);
+    error = resolve(address, options->family, everywhere, &found, why);
     if (error != OK)
         return error;
     *why = strtoul(address->port, NULL, 10) == 0
-               ? listen_somewhere(listeners, list, everywhere, dual)
-               : listen_on_all(listeners, list, everywhere, dual);
+               ? listen_somewhere(listeners, &found, everywhere, dual)
+               : listen_on_all(listeners, &found, everywhere, dual);
     if (*why == NULL && listeners->count == 0)
         *why = strerror(errno); /* of a family that is not there, as the other one */
-    resolve_free(list);
     if (*why == NULL)
         net_describe_listener(listeners);
     else

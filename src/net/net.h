@@ -1,5 +1,5 @@
 /*
- * TCP and UNIX sockets: calling an address, and listening on one.
+ * TCP and UNIX sockets that listen, and what is known of a connection.
  */
 #ifndef KITH_NET_H
 #define KITH_NET_H
@@ -12,12 +12,13 @@
 #include "base/error.h"
 #include "net/address.h"
 #include "net/local_socket.h"
+#include "net/resolve.h"
 
 /* How to reach the network; what -4, -6 and --source say. */
 struct net_options {
-    int family;          /* AF_UNSPEC, AF_INET or AF_INET6 */
-    const char *source;  /* a numeric address of ours, or NULL */
-    bool first_with_syn; /* our hello may be sent before we know that anybody is there */
+    int family;                    /* AF_UNSPEC, AF_INET or AF_INET6 */
+    const struct resolved *source; /* addresses of ours to call from, or NULL */
+    bool first_with_syn;           /* our hello may be sent before we know that anybody is there */
 };
 
 /* The other side of a connection. */
@@ -26,17 +27,6 @@ struct net_peer {
     socklen_t len;
     char text[ADDRESS_TEXT_SIZE];
 };
-
-/*
- * Connect to an address by the deadline: all addresses of its name are tried, each a quarter of
- * a second after the one before, or as soon as that has failed (RFC 8305), and the first that
- * answers is taken. *fd is non-blocking and tuned; *peer says which address it was.
- * ERR_RESOLVE, ERR_CONNECT, ERR_CONNECT_REFUSED, ERR_CONNECT_TIMEOUT: *why is then the reason, a
- * constant or what strerror gave.
- */
-must_check enum kith_error net_connect(const struct address *address,
-                                       const struct net_options *options, int64_t deadline_ms,
-                                       int *fd, struct net_peer *peer, const char **why);
 
 #define NET_LISTENERS_MAX 8
 
@@ -54,8 +44,8 @@ enum net_scope { NET_EVERYWHERE, NET_LOOPBACK };
 /*
  * Listen, non-blocking, on every address that is meant, but for those of a family that the system
  * lacks. A path is listened on as a UNIX socket of mode 0600, in the place of one that a dead
- * process has left behind. ERR_RESOLVE, ERR_BIND; *why as above, and the text is the address that
- * would not do. On error nothing is open.
+ * process has left behind. ERR_RESOLVE, ERR_BIND: *why is then the reason, a constant or what
+ * strerror gave, and the text is the address that would not do. On error nothing is open.
  */
 must_check enum kith_error net_listen(struct net_listeners *listeners,
                                       const struct address *address,

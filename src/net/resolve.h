@@ -1,44 +1,57 @@
 /*
- * Names to addresses, under a deadline.
+ * Names to addresses, by the system's resolver, which takes as long as it likes: for the start, and
+ * for who does nothing else (helpers/lookup.h).
  */
 #ifndef KITH_RESOLVE_H
 #define KITH_RESOLVE_H
 
-#include <netdb.h>
+#include <netinet/in.h>
 #include <stdbool.h>
-#include <stdint.h>
+#include <stddef.h>
+#include <sys/socket.h>
 
 #include "base/error.h"
 #include "net/address.h"
 
-/*
- * All stream addresses of a host and port (or of every address here, for an empty host and
- * passive) in the order in which to try them; free with resolve_free. family is AF_UNSPEC,
- * AF_INET or AF_INET6. ERR_RESOLVE: *why is then the system's reason, a constant;
- * ERR_CONNECT_TIMEOUT when the deadline passed; ERR_MEMORY; ERR_PROCESS. A name is asked of a
- * process of its own, which is made for it: before any thread, unless resolve_by was called. Safe
- * for threads.
- */
-must_check enum kith_error resolve(const struct address *address, int family, bool passive,
-                                   int64_t deadline_ms, struct addrinfo **list, const char **why);
-
-/* Free a list; fine on NULL. */
-void resolve_free(struct addrinfo *list);
-
-/* From here on ask who answers at this line (see helpers/lookup.h), a non-blocking one. */
-void resolve_by(int line);
-
-/* What is asked there, in one message, with the writing end of a pipe for the answer. */
-struct resolve_question {
-    struct address address;
-    int family;
-    bool passive;
-    int64_t left_ms; /* until nobody waits for it any longer */
+/* An address of a socket, of which len bytes count. */
+struct socket_address {
+    socklen_t len;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in ipv4;
+        struct sockaddr_in6 ipv6;
+    } at;
 };
 
-/* Find the answer, and write it to the pipe, unless its other end is closed; for who answers. Takes
- * as long as the resolver does, but not much longer than the question says: the process then ends.
+#define RESOLVED_MAX 32 /* addresses of one name that are of use */
+
+/* What was found: addresses in the order in which to try them. */
+struct resolved {
+    int result; /* of getaddrinfo */
+    int system_errno;
+    size_t count;
+    struct socket_address list[RESOLVED_MAX];
+};
+
+/*
+ * All stream addresses of a host and port. family is AF_UNSPEC, AF_INET or AF_INET6. Passive: to
+ * listen on; every address here, for an empty host. ERR_RESOLVE: *why is then the reason, a
+ * constant; ERR_MEMORY.
  */
-void resolve_answer(struct resolve_question *question, int fd);
+must_check enum kith_error resolve(const struct address *address, int family, bool passive,
+                                   struct resolved *found, const char **why);
+
+/* The parts of it, for who is asked and who asks. Resolve, to call: */
+void resolve_name(const struct address *address, int family, struct resolved *found);
+
+/* The same without asking anybody; false if that is needed. */
+bool resolve_number(const struct address *address, int family, struct resolved *found);
+
+/* Whether it can be an answer: who gave it may be in somebody else's hands. */
+bool resolved_is_sound(const struct resolved *found);
+
+/* What came of it, as resolve() returns it. */
+must_check enum kith_error resolved_outcome(const struct resolved *found,
+                                            const struct address *address, const char **why);
 
 #endif

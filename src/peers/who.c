@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/spelling.h"
@@ -50,36 +48,34 @@ static void tell_skipped(const struct peers_problem *problem, void *path)
     log_event(LOG_SUMMARY, "public key", location, problem->why, NULL);
 }
 
-/* A pipe that is opened by its path is none that was named as one. */
-static bool is_regular(int fd)
+/* Take what somebody else has read. */
+static enum kith_error take_text(const struct who *who, struct key_file *file, const char *path)
 {
-    struct stat status;
+    for (size_t i = 0; i < who->text_count; i++) {
+        struct file_text *text = &who->texts[i];
 
-    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+        if (text->taken || strcmp(text->path, path) != 0)
+            continue;
+        text->taken = true;
+        *file = text->file;
+        text->file = (struct key_file){0};
+        errno = text->system_errno;
+        return text->error;
+    }
+    return ERR_FILE_MISSING;
 }
 
-/*
- * Read a file of which who can write to it decides who is a peer, opened by somebody else if we
- * may not.
- */
+/* Read a file of which who can write to it decides who is a peer. */
 static enum kith_error read_file(struct who *who, struct key_file *file, const char *what,
                                  const char *path)
 {
-    enum kith_error error = ERR_FILE_KIND;
-    char opened[32];
-    int fd = -1;
+    enum kith_error error;
 
     who->from_files = true;
-    if (who->open != NULL) {
-        fd = who->open(who->open_context, path);
-        if (fd < 0)
-            return errno == ENOENT ? ERR_FILE_MISSING : ERR_SYSTEM;
-        (void)snprintf(opened, sizeof(opened), "/dev/fd/%d", fd);
-    }
-    if (fd < 0 || is_regular(fd))
-        error = key_file_read(file, fd < 0 ? path : opened, PEERS_FILE_MAX, KEY_FILE_TRUSTED);
-    if (fd >= 0)
-        (void)close(fd);
+    if (who->texts != NULL)
+        error = take_text(who, file, path);
+    else
+        error = key_file_read(file, path, PEERS_FILE_MAX, KEY_FILE_TRUSTED);
     if (error == OK && file->group_writable)
         log_event(LOG_NOTE, what, path,
                   "warning: its group can write to it, and so let themselves in",

@@ -25,14 +25,24 @@ void session_keys_wipe(struct session_keys *keys)
     crypto_wipe(keys, sizeof(*keys));
 }
 
-size_t handshake_signed_bytes(uint8_t out[static SIGNED_MAX], const uint8_t *namespace,
-                              size_t namespace_len, const uint8_t *info, size_t info_len)
+size_t handshake_signed_bytes(uint8_t out[static SIGNED_MAX], const struct namespace *namespace,
+                              const uint8_t *info, size_t info_len)
 {
-    size_t len = wire_put_varint(out, namespace_len);
+    size_t len = wire_put_varint(out, namespace->len);
 
-    memcpy(out + len, namespace, namespace_len);
-    memcpy(out + len + namespace_len, info, info_len);
-    return len + namespace_len + info_len;
+    memcpy(out + len, namespace->bytes, namespace->len);
+    memcpy(out + len + namespace->len, info, info_len);
+    return len + namespace->len + info_len;
+}
+
+static enum kith_error take_namespace(struct handshake *handshake,
+                                      const struct namespace *namespace)
+{
+    if (namespace->len > NAMESPACE_MAX)
+        return ERR_USAGE;
+    memcpy(handshake->namespace, namespace->bytes, namespace->len);
+    handshake->namespace_len = namespace->len;
+    return OK;
 }
 
 /*
@@ -52,7 +62,7 @@ static enum kith_error check_timestamp(const struct handshake_params *params, ui
 static enum kith_error check_hello(const struct handshake *handshake, uint64_t now_ms)
 {
     const struct hello *hello = &handshake->heard;
-    const uint8_t *own_key = handshake->signer->public_key;
+    const uint8_t *own_key = handshake->own_key;
 
     if (!crypto_equal(hello->info.recipient, own_key, KEY_SIZE))
         return ERR_NOT_FOR_US;
@@ -64,22 +74,25 @@ static enum kith_error check_hello(const struct handshake *handshake, uint64_t n
 static enum kith_error check_signature(const struct handshake *handshake, const uint8_t *info,
                                        size_t info_len)
 {
-    const struct handshake_params *params = handshake->params;
+    const struct namespace namespace = {handshake->namespace, handshake->namespace_len};
     uint8_t message[SIGNED_MAX];
-    size_t len =
-        handshake_signed_bytes(message, params->namespace, params->namespace_len, info, info_len);
+    size_t len = handshake_signed_bytes(message, &namespace, info, info_len);
 
     return crypto_ed25519_verify(handshake->heard.signature, handshake->heard.signer, message, len);
 }
 
-/* Make our own hello at out; *len is its length. */
-static enum kith_error put_hello(const struct handshake *handshake, const uint8_t *tag,
-                                 uint64_t now_ms, uint8_t out[static HELLO_MAX], size_t *len)
+/* Where our own hello stands, until it is a part of the transcript: right behind it. */
+static uint8_t *own_hello(struct handshake *handshake)
 {
-    const struct signer *signer = handshake->signer;
+    return handshake->transcript + handshake->transcript_len;
+}
+
+/* Begin our own hello, up to what has to be signed, which is copied to out. */
+static enum kith_error begin_hello(struct handshake *handshake, const uint8_t *tag, uint64_t now_ms,
+                                   uint8_t out[static INFO_MAX], size_t *len)
+{
     struct info info = {.timestamp_ms = now_ms, .has_tag = tag != NULL};
     enum kith_error error;
-    size_t info_len;
 
     memcpy(info.recipient, handshake->peer, KEY_SIZE);
     if (tag != NULL)
@@ -87,21 +100,33 @@ static enum kith_error put_hello(const struct handshake *handshake, const uint8_
     error = crypto_x25519_public(info.ephemeral, handshake->ephemeral_secret);
     if (error != OK)
         return error;
-    info_len = wire_put_info(out, &info);
-    memcpy(out + info_len, signer->public_key, KEY_SIZE);
-    *len = info_len + KEY_SIZE + SIGNATURE_SIZE;
-    return signer->sign(signer->context, out + info_len + KEY_SIZE, out, info_len);
+    *len = wire_put_info(out, &info);
+    memcpy(own_hello(handshake), out, *len);
+    handshake->info_len = *len;
+    return OK;
 }
 
-/* Remember hello_d as the start of the transcript. */
-static enum kith_error begin_transcript(struct handshake *handshake, const uint8_t *hello_d,
-                                        size_t len)
+/* End it with its signature, and copy it to out. It is the next part of the transcript. */
+static size_t end_hello(struct handshake *handshake, const uint8_t signature[static SIGNATURE_SIZE],
+                        uint8_t out[static HELLO_MAX])
 {
-    struct piece piece = {hello_d, len};
+    uint8_t *hello = own_hello(handshake);
+    size_t len = handshake->info_len;
 
-    memcpy(handshake->transcript, hello_d, len);
-    handshake->hello_d_len = len;
-    handshake->transcript_len = len;
+    memcpy(hello + len, handshake->own_key, KEY_SIZE);
+    memcpy(hello + len + KEY_SIZE, signature, SIGNATURE_SIZE);
+    len += KEY_SIZE + SIGNATURE_SIZE;
+    memcpy(out, hello, len);
+    handshake->transcript_len += len;
+    return len;
+}
+
+/* What the transcript has so far is hello_d. */
+static enum kith_error note_hello_d(struct handshake *handshake)
+{
+    struct piece piece = {handshake->transcript, handshake->transcript_len};
+
+    handshake->hello_d_len = handshake->transcript_len;
     return crypto_sha256(handshake->hello_digest, &piece, 1);
 }
 
@@ -122,7 +147,7 @@ static enum kith_error derive_keys(struct handshake *handshake)
     };
     const struct piece salted[] = {
         {kdf_prefix, sizeof(kdf_prefix) - 1},
-        {handshake->params->namespace, handshake->params->namespace_len},
+        {handshake->namespace, handshake->namespace_len},
         {handshake->transcript, handshake->transcript_len},
     };
     uint8_t shared[KEY_SIZE], salt[HASH_SIZE];
@@ -181,25 +206,41 @@ static enum kith_error conclude(struct handshake *handshake, enum kith_error err
 }
 
 enum kith_error dialer_hello(struct handshake *handshake, const struct handshake_params *params,
-                             const struct signer *signer, const uint8_t peer[static KEY_SIZE],
+                             const struct namespace *namespace,
+                             const uint8_t own_key[static KEY_SIZE],
+                             const uint8_t peer[static KEY_SIZE],
                              const uint8_t ephemeral_secret[static KEY_SIZE], uint64_t now_ms,
-                             uint8_t frame[static MESSAGE_1_FRAME_MAX], size_t *frame_len)
+                             uint8_t info[static INFO_MAX], size_t *info_len)
 {
     enum kith_error error;
-    size_t len = 0;
 
-    *frame_len = 0;
+    *info_len = 0;
     if (handshake->state != HANDSHAKE_FRESH)
         return conclude(handshake, ERR_OUT_OF_ORDER, HANDSHAKE_OVER);
-    if (crypto_equal(peer, signer->public_key, KEY_SIZE))
+    if (crypto_equal(peer, own_key, KEY_SIZE))
         return conclude(handshake, ERR_OWN_KEY, HANDSHAKE_OVER);
     handshake->params = params;
-    handshake->signer = signer;
+    memcpy(handshake->own_key, own_key, KEY_SIZE);
     memcpy(handshake->peer, peer, KEY_SIZE);
     memcpy(handshake->ephemeral_secret, ephemeral_secret, KEY_SIZE);
-    error = put_hello(handshake, NULL, now_ms, frame + FRAME_HEADER_SIZE, &len);
+    error = take_namespace(handshake, namespace);
     if (error == OK)
-        error = begin_transcript(handshake, frame + FRAME_HEADER_SIZE, len);
+        error = begin_hello(handshake, NULL, now_ms, info, info_len);
+    return conclude(handshake, error, HANDSHAKE_CALLING);
+}
+
+enum kith_error dialer_signed(struct handshake *handshake,
+                              const uint8_t signature[static SIGNATURE_SIZE],
+                              uint8_t frame[static MESSAGE_1_FRAME_MAX], size_t *frame_len)
+{
+    enum kith_error error;
+    size_t len;
+
+    *frame_len = 0;
+    if (handshake->state != HANDSHAKE_CALLING)
+        return conclude(handshake, ERR_OUT_OF_ORDER, HANDSHAKE_OVER);
+    len = end_hello(handshake, signature, frame + FRAME_HEADER_SIZE);
+    error = note_hello_d(handshake);
     if (error == OK) {
         store_u32be(frame, (uint32_t)len);
         *frame_len = FRAME_HEADER_SIZE + len;
@@ -263,8 +304,8 @@ enum kith_error dialer_confirm(struct handshake *handshake, const uint8_t *messa
 }
 
 enum kith_error listener_hear(struct handshake *handshake, const struct handshake_params *params,
-                              const struct signer *signer, const uint8_t *message, size_t len,
-                              uint64_t now_ms)
+                              const uint8_t own_key[static KEY_SIZE], const uint8_t *message,
+                              size_t len, uint64_t now_ms)
 {
     size_t info_len, hello_len;
     enum kith_error error;
@@ -272,7 +313,7 @@ enum kith_error listener_hear(struct handshake *handshake, const struct handshak
     if (handshake->state != HANDSHAKE_FRESH)
         return conclude(handshake, ERR_OUT_OF_ORDER, HANDSHAKE_OVER);
     handshake->params = params;
-    handshake->signer = signer;
+    memcpy(handshake->own_key, own_key, KEY_SIZE);
     error = wire_get_hello(&handshake->heard, &info_len, &hello_len, message, len);
     if (error == OK && hello_len != len)
         error = ERR_HELLO_MALFORMED;
@@ -281,16 +322,20 @@ enum kith_error listener_hear(struct handshake *handshake, const struct handshak
         handshake->peer_timestamp_ms = handshake->heard.info.timestamp_ms;
         error = check_hello(handshake, now_ms);
     }
-    if (error == OK)
-        error = begin_transcript(handshake, message, len);
+    if (error == OK) {
+        append_transcript(handshake, message, len);
+        error = note_hello_d(handshake);
+    }
     return conclude(handshake, error, HANDSHAKE_HEARD);
 }
 
-enum kith_error listener_verify(struct handshake *handshake)
+enum kith_error listener_verify(struct handshake *handshake, const struct namespace *namespace)
 {
     enum kith_error error = ERR_OUT_OF_ORDER;
 
-    if (handshake->state == HANDSHAKE_HEARD) {
+    if (handshake->state == HANDSHAKE_HEARD)
+        error = take_namespace(handshake, namespace);
+    if (error == OK) {
         error = check_signature(handshake, handshake->transcript,
                                 handshake->hello_d_len - KEY_SIZE - SIGNATURE_SIZE);
     }
@@ -299,26 +344,35 @@ enum kith_error listener_verify(struct handshake *handshake)
 
 enum kith_error listener_answer(struct handshake *handshake,
                                 const uint8_t ephemeral_secret[static KEY_SIZE], uint64_t now_ms,
-                                uint8_t frame[static MESSAGE_2_FRAME_MAX], size_t *frame_len)
+                                uint8_t info[static INFO_MAX], size_t *info_len)
 {
-    uint8_t *hello_l = frame + FRAME_HEADER_SIZE;
-    size_t len = 0;
     enum kith_error error;
 
-    *frame_len = 0;
+    *info_len = 0;
     if (handshake->state != HANDSHAKE_VERIFIED)
         return conclude(handshake, ERR_OUT_OF_ORDER, HANDSHAKE_OVER);
     memcpy(handshake->ephemeral_secret, ephemeral_secret, KEY_SIZE);
-    error = put_hello(handshake, handshake->hello_digest, now_ms, hello_l, &len);
-    if (error == OK) {
-        append_transcript(handshake, hello_l, len);
-        error = derive_keys(handshake);
-    }
+    error = begin_hello(handshake, handshake->hello_digest, now_ms, info, info_len);
+    return conclude(handshake, error, HANDSHAKE_ANSWERING);
+}
+
+enum kith_error listener_signed(struct handshake *handshake,
+                                const uint8_t signature[static SIGNATURE_SIZE],
+                                uint8_t frame[static MESSAGE_2_FRAME_MAX], size_t *frame_len)
+{
+    uint8_t *hello_l = frame + FRAME_HEADER_SIZE;
+    enum kith_error error;
+    size_t len;
+
+    *frame_len = 0;
+    if (handshake->state != HANDSHAKE_ANSWERING)
+        return conclude(handshake, ERR_OUT_OF_ORDER, HANDSHAKE_OVER);
+    len = end_hello(handshake, signature, hello_l);
+    error = derive_keys(handshake);
     if (error == OK)
         error = make_confirmation(handshake, handshake->key_l2d_confirmation, hello_l + len);
-    if (error == OK)
-        append_transcript(handshake, hello_l + len, TAG_SIZE);
     if (error == OK) {
+        append_transcript(handshake, hello_l + len, TAG_SIZE);
         store_u32be(frame, (uint32_t)(len + TAG_SIZE));
         *frame_len = FRAME_HEADER_SIZE + len + TAG_SIZE;
     }

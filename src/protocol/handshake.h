@@ -1,9 +1,12 @@
 /*
- * The handshake (kith-protocol(7), "Handshake"), one function a message and side:
+ * The handshake (kith-protocol(7), "Handshake"), one function a message and side, and one more
+ * where a key that is not here has to sign:
  *
  *     dialer                                        listener
- *     dialer_hello     -- message 1, hello_d -->    listener_hear, listener_verify
- *     dialer_confirm  <-- message 2, hello_l --     listener_answer
+ *     dialer_hello, and once that is signed
+ *     dialer_signed    -- message 1, hello_d -->    listener_hear, listener_verify
+ *                                                   listener_answer, and once that is signed
+ *     dialer_confirm  <-- message 2, hello_l --     listener_signed
  *                      -- message 3          -->    listener_finish
  *
  * Pure: bytes in, bytes out; time and randomness are arguments. A function called out of order
@@ -29,21 +32,15 @@
 
 /* What both sides have agreed on beforehand. */
 struct handshake_params {
-    const uint8_t *namespace;
-    size_t namespace_len; /* at most NAMESPACE_MAX */
     uint64_t synchrony_bound_ms;
     uint64_t max_handshake_age_ms;
 };
 
-/*
- * Whoever holds the private key: signs an encoded Info under the namespace of this run. context
- * is the implementation's own.
- */
-struct signer {
-    uint8_t public_key[KEY_SIZE];
-    enum kith_error (*sign)(void *context, uint8_t signature[static SIGNATURE_SIZE],
-                            const uint8_t *info, size_t info_len);
-    void *context;
+/* What a signature is good for: whoever agrees on another one is another protocol. */
+struct namespace
+{
+    const uint8_t *bytes;
+    size_t len; /* at most NAMESPACE_MAX */
 };
 
 /* The traffic keys of one side. */
@@ -53,10 +50,12 @@ struct session_keys {
 };
 
 enum handshake_state {
-    HANDSHAKE_FRESH, /* zeroed memory */
+    HANDSHAKE_FRESH,   /* zeroed memory */
+    HANDSHAKE_CALLING, /* the hello is to be signed */
     HANDSHAKE_CALLED,
     HANDSHAKE_HEARD,
     HANDSHAKE_VERIFIED,
+    HANDSHAKE_ANSWERING, /* the answer is to be signed */
     HANDSHAKE_ANSWERED,
     HANDSHAKE_OVER /* done or failed */
 };
@@ -68,13 +67,16 @@ struct handshake {
     uint8_t hello_digest[HASH_SIZE]; /* SHA-256(hello_d), the continuation tag */
 
     enum handshake_state state;
-    const struct handshake_params *params; /* both are the caller's, and outlive this */
-    const struct signer *signer;
+    const struct handshake_params *params; /* the caller's, and outlives this */
+    uint8_t namespace[NAMESPACE_MAX];      /* a copy, and its length */
+    size_t namespace_len;
+    uint8_t own_key[KEY_SIZE];
     uint8_t ephemeral_secret[KEY_SIZE];
     struct hello heard; /* the peer's hello */
     uint8_t transcript[HELLO_MAX + HELLO_MAX + TAG_SIZE];
     size_t hello_d_len; /* of the transcript, the dialer's hello */
     size_t transcript_len;
+    size_t info_len; /* after the transcript: our Info, until it is signed */
     uint8_t key_d2l[KEY_SIZE];
     uint8_t key_l2d[KEY_SIZE];
     uint8_t key_d2l_confirmation[KEY_SIZE];
@@ -82,15 +84,24 @@ struct handshake {
 };
 
 /* What a signature covers: varint(length of namespace) || namespace || Info. Returns its length. */
-size_t handshake_signed_bytes(uint8_t out[static SIGNED_MAX], const uint8_t *namespace,
-                              size_t namespace_len, const uint8_t *info, size_t info_len);
+size_t handshake_signed_bytes(uint8_t out[static SIGNED_MAX], const struct namespace *namespace,
+                              const uint8_t *info, size_t info_len);
 
-/* Call peer: writes message 1 as a frame of *frame_len bytes. ERR_OWN_KEY for our own key. */
+/*
+ * Call peer: writes the Info that our key has to sign, of *info_len bytes. ERR_OWN_KEY for our own
+ * key. The namespace is copied.
+ */
 must_check enum kith_error
 dialer_hello(struct handshake *handshake, const struct handshake_params *params,
-             const struct signer *signer, const uint8_t peer[static KEY_SIZE],
-             const uint8_t ephemeral_secret[static KEY_SIZE], uint64_t now_ms,
-             uint8_t frame[static MESSAGE_1_FRAME_MAX], size_t *frame_len);
+             const struct namespace *namespace, const uint8_t own_key[static KEY_SIZE],
+             const uint8_t peer[static KEY_SIZE], const uint8_t ephemeral_secret[static KEY_SIZE],
+             uint64_t now_ms, uint8_t info[static INFO_MAX], size_t *info_len);
+
+/* Take the signature of that Info: writes message 1 as a frame of *frame_len bytes. */
+must_check enum kith_error dialer_signed(struct handshake *handshake,
+                                         const uint8_t signature[static SIGNATURE_SIZE],
+                                         uint8_t frame[static MESSAGE_1_FRAME_MAX],
+                                         size_t *frame_len);
 
 /*
  * Take message 2, without its frame header, and verify all of it: hello, tag, peer, confirmation.
@@ -107,16 +118,27 @@ must_check enum kith_error dialer_confirm(struct handshake *handshake, const uin
  */
 must_check enum kith_error listener_hear(struct handshake *handshake,
                                          const struct handshake_params *params,
-                                         const struct signer *signer, const uint8_t *message,
-                                         size_t len, uint64_t now_ms);
+                                         const uint8_t own_key[static KEY_SIZE],
+                                         const uint8_t *message, size_t len, uint64_t now_ms);
 
-/* Verify the signature of message 1. It may still be an old hello, said again by somebody else. */
-must_check enum kith_error listener_verify(struct handshake *handshake);
+/*
+ * Verify the signature of message 1, under the namespace that holds with who claims to have signed
+ * it; that is copied. It may still be an old hello, said again by somebody else.
+ */
+must_check enum kith_error listener_verify(struct handshake *handshake,
+                                           const struct namespace *namespace);
 
-/* Answer: writes message 2 as a frame of *frame_len bytes. */
-must_check enum kith_error
-listener_answer(struct handshake *handshake, const uint8_t ephemeral_secret[static KEY_SIZE],
-                uint64_t now_ms, uint8_t frame[static MESSAGE_2_FRAME_MAX], size_t *frame_len);
+/* Answer: writes the Info that our key has to sign, of *info_len bytes. */
+must_check enum kith_error listener_answer(struct handshake *handshake,
+                                           const uint8_t ephemeral_secret[static KEY_SIZE],
+                                           uint64_t now_ms, uint8_t info[static INFO_MAX],
+                                           size_t *info_len);
+
+/* Take the signature of that Info: writes message 2 as a frame of *frame_len bytes. */
+must_check enum kith_error listener_signed(struct handshake *handshake,
+                                           const uint8_t signature[static SIGNATURE_SIZE],
+                                           uint8_t frame[static MESSAGE_2_FRAME_MAX],
+                                           size_t *frame_len);
 
 /* Take message 3, without its frame header. Then the peer is proven, and *keys are the channel's.
  */

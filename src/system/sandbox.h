@@ -10,10 +10,10 @@
 #include <stdint.h>
 
 enum sandbox_role {
-    SANDBOX_KEEPER, /* answers on a line that is open, and opens files */
+    SANDBOX_KEEPER, /* answers what comes by a line that is open, and opens files, in threads */
     SANDBOX_LOOKUP, /* answers as well, and asks name servers in children of its own */
     SANDBOX_PIPE,   /* reads and writes what is open */
-    SANDBOX_LISTEN, /* and accepts calls */
+    SANDBOX_LISTEN, /* and accepts calls, and asks helpers */
     SANDBOX_DAEMON  /* and connects, and starts threads */
 };
 
@@ -21,7 +21,6 @@ enum sandbox_role {
 struct sandbox_needs {
     bool reads;            /* files, by their names, as any program would find them */
     const char *removes;   /* a file that is removed at the end, or NULL */
-    bool resolves;         /* names, by asking another process of ours */
     bool binds;            /* local addresses to connect from */
     bool connects_locally; /* to a UNIX socket */
     bool connects;         /* by TCP: */

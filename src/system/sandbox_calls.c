@@ -66,8 +66,7 @@ static const int base_calls[] = {
 #endif
 };
 
-/* The keeper opens files again for a process that may not, and sorts peers (qsort asks how much
- * memory is). */
+/* The keeper reads the peers again, in a thread, and sorts them (qsort asks how much memory is). */
 static const int keeper_calls[] = {
     CALL(openat),
     CALL(sysinfo),
@@ -89,13 +88,15 @@ static const int pipe_calls[] = {
     CALL(getpeername), CALL(getsockname), CALL(fcntl),
 };
 
+/* A helper answers to a pipe. */
 static const int listen_calls[] = {
     CALL(accept),
     CALL(accept4),
+    CALL(pipe2),
 };
 
 /*
- * A daemon makes connections and threads, waits for news of UNIX sockets, and removes the one that
+ * A daemon makes connections, waits for news of UNIX sockets, and removes the one that
  * it listened on.
  */
 static const int daemon_calls[] = {
@@ -103,13 +104,18 @@ static const int daemon_calls[] = {
 #ifdef SYS_epoll_wait
     CALL(epoll_wait),
 #endif
-    CALL(connect),       CALL(unlinkat),  CALL(set_robust_list), CALL(sched_getaffinity),
+    CALL(connect),       CALL(unlinkat),
+#ifdef SYS_open
+    CALL(lstat),         CALL(unlink),
+#endif
+};
+
+static const int thread_calls[] = {
+    CALL(set_robust_list),
+    CALL(sched_getaffinity),
     CALL(sigaltstack),
 #ifdef SYS_rseq
     CALL(rseq),
-#endif
-#ifdef SYS_open
-    CALL(lstat),         CALL(unlink),
 #endif
 };
 
@@ -334,6 +340,13 @@ static void refuse_owners(struct filter *filter)
     answer_if(filter, SECCOMP_RET_ERRNO | EPERM, SYS_fcntl, TESTS(IS(1, F_SETSIG)));
 }
 
+static void allow_threads(struct filter *filter, struct calls *calls)
+{
+    allow(calls, thread_calls, COUNT(thread_calls));
+    allow_if(filter, SYS_clone, TESTS({0, CLONE_THREAD | NEW_NAMESPACES, CLONE_THREAD}));
+    allow_if(filter, SYS_prlimit64, TESTS(IS(0, 0))); /* for the stack of a thread */
+}
+
 static void allow_daemon(struct filter *filter, struct calls *calls,
                          const struct sandbox_needs *needs)
 {
@@ -344,10 +357,7 @@ static void allow_daemon(struct filter *filter, struct calls *calls,
         allow_socket(filter, AF_UNIX, SOCK_STREAM, 0);
     if (needs->binds)
         allow(calls, (const int[]){SYS_bind}, 1);
-    if (needs->resolves)
-        allow(calls, (const int[]){SYS_pipe2}, 1); /* for an answer */
-    allow_if(filter, SYS_clone, TESTS({0, CLONE_THREAD | NEW_NAMESPACES, CLONE_THREAD}));
-    allow_if(filter, SYS_prlimit64, TESTS(IS(0, 0))); /* for the stack of a thread */
+    allow_threads(filter, calls);
 }
 
 static void allow_lookup(struct filter *filter, struct calls *calls)
@@ -368,8 +378,10 @@ static void allow_role(struct filter *filter, struct calls *calls, enum sandbox_
     allow_sending(filter);
     allow(calls, base_calls, COUNT(base_calls));
     allow_if(filter, SYS_tgkill, TESTS(IS(0, (unsigned)getpid()))); /* raise */
-    if (role == SANDBOX_KEEPER)
+    if (role == SANDBOX_KEEPER) {
         allow(calls, keeper_calls, COUNT(keeper_calls));
+        allow_threads(filter, calls);
+    }
     if (role >= SANDBOX_PIPE) {
         answer_if(filter, SECCOMP_RET_ERRNO | EPERM, SYS_setsockopt,
                   TESTS(IS(1, IPPROTO_TCP), IS(2, TCP_ULP))); /* it becomes one of another kind */

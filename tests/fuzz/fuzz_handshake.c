@@ -41,9 +41,9 @@ static void start_party(struct party *party, uint8_t number)
 static enum kith_error hear(struct handshake *handshake, const uint8_t *message, size_t len)
 {
     enum kith_error error =
-        listener_hear(handshake, &listener.params, &listener.signer, message, len, NOW);
+        listener_hear(handshake, &listener.params, listener.public_key, message, len, NOW);
 
-    return error == OK ? listener_verify(handshake) : error;
+    return error == OK ? listener_verify(handshake, &listener.namespace) : error;
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -55,12 +55,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     demand(crypto_start() == OK);
     start_party(&dialer, 1);
     start_party(&listener, 2);
-    demand(dialer_hello(&called, &dialer.params, &dialer.signer, listener.signer.public_key,
-                        dialer.secret, NOW, right[0].frame, &right[0].frame_len) == OK);
+    demand(party_call(&dialer, &called, listener.public_key, NOW, right[0].frame,
+                      &right[0].frame_len) == OK);
     demand(hear(&answered, right[0].frame + FRAME_HEADER_SIZE,
                 right[0].frame_len - FRAME_HEADER_SIZE) == OK);
-    demand(listener_answer(&answered, listener.secret, NOW, right[1].frame, &right[1].frame_len) ==
-           OK);
+    demand(party_answer(&listener, &answered, NOW, right[1].frame, &right[1].frame_len) == OK);
     confirmed = called;
     demand(dialer_confirm(&confirmed, right[1].frame + FRAME_HEADER_SIZE,
                           right[1].frame_len - FRAME_HEADER_SIZE, NOW, right[2].frame,

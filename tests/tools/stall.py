@@ -350,19 +350,20 @@ def slow_start(delaying):
     check(kith.status(first) == 8, "its caller ended with", first.returncode)
 
 
-def second_signal(delaying):
-    """Whatever the daemon hangs in, and be it for ever: a second SIGTERM ends it."""
+def file_hangs(delaying):
+    """A peers file that hangs, for ever, once it is read again: the peers stay as they were, calls
+    are heard, and one SIGTERM ends it."""
     os.environ["LD_PRELOAD"] = delaying
-    server, _ = _start("bob", "serve", "127.0.0.1:0", "--exec", "cat")
+    far = daemons.serve(["cat"])
     del os.environ["LD_PRELOAD"]
     open("hang", "wb").close()
-    server.send_signal(signal.SIGHUP)
-    daemons.eventually(lambda: os.path.exists("hangs"), "it hangs")
-    server.send_signal(signal.SIGTERM)
-    time.sleep(0.1)
-    check(server.poll() is None, "it does not hang")
-    server.send_signal(signal.SIGTERM)
-    _ends(server, -signal.SIGTERM, "serve")
+    for number in (1, 2):
+        far.signal(signal.SIGHUP)
+        caller = kith.start("alice", "check", "bob@" + far.address)
+        check(kith.status(caller) == 0, "a call fails")
+        far.logged("not read in time", number)
+        far.logged("the peers stay as they were", number)
+    far.stop()
 
 
 def _served_with_log(delaying, *options):
@@ -414,5 +415,5 @@ if __name__ == "__main__":
     daemons.run_subject([
         stderr_of_serve, stderr_of_forward, stderr_of_listen, stderr_of_dial, terminal_stopped,
         socket_as_stderr, notify_socket, ready_fd, fifo_as_peers, keeper_stopped,
-        keeper_stopped_listen, slow_start, second_signal,
+        keeper_stopped_listen, slow_start, file_hangs,
         log_hangs_in_report, log_hangs_in_refusal])

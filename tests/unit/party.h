@@ -12,41 +12,38 @@
 #include "protocol/wire.h"
 
 struct party {
-    struct signer signer;
+    uint8_t public_key[KEY_SIZE];
     struct handshake_params params;
+    struct namespace namespace;
     struct crypto_signer *key;
     uint8_t secret[KEY_SIZE]; /* ephemeral */
 };
 
-static inline enum kith_error party_sign(void *context, uint8_t signature[static SIGNATURE_SIZE],
+static inline enum kith_error party_sign(const struct party *party,
+                                         uint8_t signature[static SIGNATURE_SIZE],
                                          const uint8_t *info, size_t info_len)
 {
-    const struct party *party = context;
     uint8_t message[SIGNED_MAX];
-    size_t len = handshake_signed_bytes(message, party->params.namespace,
-                                        party->params.namespace_len, info, info_len);
+    size_t len = handshake_signed_bytes(message, &party->namespace, info, info_len);
 
     return crypto_signer_sign(party->key, signature, message, len);
 }
 
-/* *party is what its signer refers to, and stays where it is; party_end if it does not for long. */
+/* party_end has to follow where many are started. */
 static inline enum kith_error party_start(struct party *party, const uint8_t seed[static KEY_SIZE],
                                           const uint8_t secret[static KEY_SIZE],
                                           const uint8_t *namespace, size_t namespace_len)
 {
     party->params = (struct handshake_params){
-        .namespace = namespace,
-        .namespace_len = namespace_len,
         .synchrony_bound_ms = 5000,
         .max_handshake_age_ms = 10000,
     };
-    party->signer.sign = party_sign;
-    party->signer.context = party;
+    party->namespace = (struct namespace){namespace, namespace_len};
     party->key = crypto_signer_new(seed);
     if (party->key == NULL)
         return ERR_MEMORY;
     memcpy(party->secret, secret, KEY_SIZE);
-    return crypto_ed25519_public(party->signer.public_key, seed);
+    return crypto_ed25519_public(party->public_key, seed);
 }
 
 static inline void party_end(struct party *party)
@@ -61,9 +58,38 @@ static inline enum kith_error party_hello(struct party *party, const struct info
 {
     size_t info_len = wire_put_info(out, info);
 
-    memcpy(out + info_len, party->signer.public_key, KEY_SIZE);
+    memcpy(out + info_len, party->public_key, KEY_SIZE);
     *len = info_len + KEY_SIZE + SIGNATURE_SIZE;
     return party_sign(party, out + info_len + KEY_SIZE, out, info_len);
+}
+
+/* Call: the hello, signed at once, as message 1. */
+static inline enum kith_error party_call(const struct party *party, struct handshake *handshake,
+                                         const uint8_t peer[static KEY_SIZE], uint64_t now_ms,
+                                         uint8_t frame[static MESSAGE_1_FRAME_MAX], size_t *len)
+{
+    uint8_t info[INFO_MAX], signature[SIGNATURE_SIZE];
+    enum kith_error error;
+
+    *len = 0;
+    error = dialer_hello(handshake, &party->params, &party->namespace, party->public_key, peer,
+                         party->secret, now_ms, info, len);
+    if (error == OK)
+        error = party_sign(party, signature, info, *len);
+    return error == OK ? dialer_signed(handshake, signature, frame, len) : error;
+}
+
+/* Answer: the same for message 2. */
+static inline enum kith_error party_answer(const struct party *party, struct handshake *handshake,
+                                           uint64_t now_ms,
+                                           uint8_t frame[static MESSAGE_2_FRAME_MAX], size_t *len)
+{
+    uint8_t info[INFO_MAX], signature[SIGNATURE_SIZE];
+    enum kith_error error = listener_answer(handshake, party->secret, now_ms, info, len);
+
+    if (error == OK)
+        error = party_sign(party, signature, info, *len);
+    return error == OK ? listener_signed(handshake, signature, frame, len) : error;
 }
 
 #endif

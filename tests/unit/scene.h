@@ -49,9 +49,9 @@ static inline enum kith_error hear_at(const uint8_t *message, size_t len, uint64
     enum kith_error error;
 
     hearing = (struct handshake){0};
-    error = listener_hear(&hearing, &listener.params, &listener.signer, message, len, now_ms);
+    error = listener_hear(&hearing, &listener.params, listener.public_key, message, len, now_ms);
     if (error == OK)
-        error = listener_verify(&hearing);
+        error = listener_verify(&hearing, &listener.namespace);
     return outcome(error, &hearing, &untouched);
 }
 
@@ -68,8 +68,7 @@ static inline enum kith_error confirm_at(const uint8_t *message, size_t len, uin
     size_t frame_len;
 
     calling = (struct handshake){0};
-    error = dialer_hello(&calling, &dialer.params, &dialer.signer, listener.signer.public_key,
-                         dialer.secret, NOW, frame1, &frame_len);
+    error = party_call(&dialer, &calling, listener.public_key, NOW, frame1, &frame_len);
     len1 = frame_len - HEADER;
     if (error == OK)
         error = dialer_confirm(&calling, message, len, now_ms, frame3, &keys);
@@ -88,7 +87,7 @@ static inline enum kith_error answer(void)
     size_t frame_len;
 
     if (error == OK)
-        error = listener_answer(&hearing, listener.secret, NOW, frame2, &frame_len);
+        error = party_answer(&listener, &hearing, NOW, frame2, &frame_len);
     if (error == OK)
         len2 = frame_len - HEADER;
     return outcome(error, &hearing, &untouched);
@@ -123,8 +122,7 @@ static inline bool start_scene(void)
     if (!start_party(&dialer, 1) || !start_party(&listener, 2) || !start_party(&stranger, 3))
         return false;
     calling = (struct handshake){0};
-    if (dialer_hello(&calling, &dialer.params, &dialer.signer, listener.signer.public_key,
-                     dialer.secret, NOW, frame1, &frame_len) != OK)
+    if (party_call(&dialer, &calling, listener.public_key, NOW, frame1, &frame_len) != OK)
         return false;
     len1 = frame_len - HEADER;
     return answer() == OK &&
@@ -136,7 +134,7 @@ static inline struct info info_for(const struct party *recipient, const struct p
 {
     struct info info = {.timestamp_ms = NOW};
 
-    memcpy(info.recipient, recipient->signer.public_key, KEY_SIZE);
+    memcpy(info.recipient, recipient->public_key, KEY_SIZE);
     if (crypto_x25519_public(info.ephemeral, sender->secret) != OK)
         memset(&info, 0, sizeof(info));
     return info;

@@ -11,8 +11,7 @@ static void test_whole(void)
     size_t frame_len;
 
     calling = (struct handshake){0};
-    CHECK(dialer_hello(&calling, &dialer.params, &dialer.signer, listener.signer.public_key,
-                       dialer.secret, NOW, frame1, &frame_len) == OK,
+    CHECK(party_call(&dialer, &calling, listener.public_key, NOW, frame1, &frame_len) == OK,
           "the dialer calls");
     CHECK(answer() == OK, "the listener answers");
     CHECK(dialer_confirm(&calling, frame2 + HEADER, len2, NOW, frame3, &dialed) == OK,
@@ -45,7 +44,7 @@ static void test_order_of_listener(void)
     info.timestamp_ms = NOW + 5001;
     CHECK(hear_info(&dialer, &info, true) == ERR_CLOCK_AHEAD, "in both directions");
     CHECK(hear_info(&listener, &info, true) == ERR_OWN_KEY, "our own key is before the clock");
-    memcpy(info.recipient, stranger.signer.public_key, KEY_SIZE);
+    memcpy(info.recipient, stranger.public_key, KEY_SIZE);
     CHECK(hear_info(&listener, &info, true) == ERR_NOT_FOR_US, "the recipient is before our key");
 }
 
@@ -74,7 +73,7 @@ static void test_order_of_dialer(void)
     info.timestamp_ms = NOW - 10001;
     CHECK(confirm_info(&stranger, &info, true) == ERR_CLOCK_BEHIND, "in both directions");
     CHECK(confirm_info(&dialer, &info, true) == ERR_OWN_KEY, "our own key is before the clock");
-    memcpy(info.recipient, stranger.signer.public_key, KEY_SIZE);
+    memcpy(info.recipient, stranger.public_key, KEY_SIZE);
     CHECK(confirm_info(&dialer, &info, true) == ERR_NOT_FOR_US,
           "the recipient is before our own key");
 }
@@ -84,8 +83,7 @@ static void test_own_key(void)
     struct handshake handshake = {0};
     size_t len;
 
-    CHECK(dialer_hello(&handshake, &dialer.params, &dialer.signer, dialer.signer.public_key,
-                       dialer.secret, NOW, frame1, &len) == ERR_OWN_KEY,
+    CHECK(party_call(&dialer, &handshake, dialer.public_key, NOW, frame1, &len) == ERR_OWN_KEY,
           "a dialer does not call itself");
     CHECK(len == 0 && is_clean(&handshake, &untouched), "and has nothing to send");
     CHECK(confirm(frame2 + HEADER, len2) == OK, "message 1 as it was");
@@ -96,13 +94,12 @@ static void test_namespace(void)
     struct info info = info_for(&listener, &dialer);
     struct party other = dialer;
 
-    other.signer.context = &other;
-    other.params.namespace_len--;
+    other.namespace.len--;
     CHECK(hear_info(&other, &info, false) == ERR_SIGNATURE, "a shorter namespace is another one");
-    other.params.namespace_len += 2;
+    other.namespace.len += 2;
     CHECK(hear_info(&other, &info, false) == ERR_SIGNATURE, "and so is a longer one");
-    other.params.namespace = (const uint8_t *)"tesT";
-    other.params.namespace_len--;
+    other.namespace.bytes = (const uint8_t *)"tesT";
+    other.namespace.len--;
     CHECK(hear_info(&other, &info, false) == ERR_SIGNATURE, "and one that differs in a letter");
 }
 
@@ -161,14 +158,26 @@ static void test_clock(void)
 
 /* ---- The order of the calls ---- */
 
-/* The six functions, each with what it would take in its own state. */
+/* What was to be signed last. */
+static uint8_t info[INFO_MAX];
+static size_t info_len;
+
+/* The eight functions, each with what it would take in its own state. */
 static enum kith_error try_hello(struct handshake *handshake, struct session_keys *keys)
 {
+    (void)keys;
+    return dialer_hello(handshake, &dialer.params, &dialer.namespace, dialer.public_key,
+                        listener.public_key, dialer.secret, NOW, info, &info_len);
+}
+
+static enum kith_error try_signed_hello(struct handshake *handshake, struct session_keys *keys)
+{
+    uint8_t signature[SIGNATURE_SIZE];
     size_t len;
 
     (void)keys;
-    return dialer_hello(handshake, &dialer.params, &dialer.signer, listener.signer.public_key,
-                        dialer.secret, NOW, frame1, &len);
+    CHECK(party_sign(&dialer, signature, info, info_len) == OK, "a signature");
+    return dialer_signed(handshake, signature, frame1, &len);
 }
 
 static enum kith_error try_confirm(struct handshake *handshake, struct session_keys *keys)
@@ -179,21 +188,30 @@ static enum kith_error try_confirm(struct handshake *handshake, struct session_k
 static enum kith_error try_hear(struct handshake *handshake, struct session_keys *keys)
 {
     (void)keys;
-    return listener_hear(handshake, &listener.params, &listener.signer, frame1 + HEADER, len1, NOW);
+    return listener_hear(handshake, &listener.params, listener.public_key, frame1 + HEADER, len1,
+                         NOW);
 }
 
 static enum kith_error try_verify(struct handshake *handshake, struct session_keys *keys)
 {
     (void)keys;
-    return listener_verify(handshake);
+    return listener_verify(handshake, &listener.namespace);
 }
 
 static enum kith_error try_answer(struct handshake *handshake, struct session_keys *keys)
 {
+    (void)keys;
+    return listener_answer(handshake, listener.secret, NOW, info, &info_len);
+}
+
+static enum kith_error try_signed_answer(struct handshake *handshake, struct session_keys *keys)
+{
+    uint8_t signature[SIGNATURE_SIZE];
     size_t len;
 
     (void)keys;
-    return listener_answer(handshake, listener.secret, NOW, frame2, &len);
+    CHECK(party_sign(&listener, signature, info, info_len) == OK, "a signature");
+    return listener_signed(handshake, signature, frame2, &len);
 }
 
 static enum kith_error try_finish(struct handshake *handshake, struct session_keys *keys)
@@ -206,11 +224,13 @@ static const struct {
     enum kith_error (*try)(struct handshake *handshake, struct session_keys *keys);
     enum handshake_state in, to;
 } functions[] = {
-    {"dialer_hello", try_hello, HANDSHAKE_FRESH, HANDSHAKE_CALLED},
+    {"dialer_hello", try_hello, HANDSHAKE_FRESH, HANDSHAKE_CALLING},
+    {"dialer_signed", try_signed_hello, HANDSHAKE_CALLING, HANDSHAKE_CALLED},
     {"dialer_confirm", try_confirm, HANDSHAKE_CALLED, HANDSHAKE_OVER},
     {"listener_hear", try_hear, HANDSHAKE_FRESH, HANDSHAKE_HEARD},
     {"listener_verify", try_verify, HANDSHAKE_HEARD, HANDSHAKE_VERIFIED},
-    {"listener_answer", try_answer, HANDSHAKE_VERIFIED, HANDSHAKE_ANSWERED},
+    {"listener_answer", try_answer, HANDSHAKE_VERIFIED, HANDSHAKE_ANSWERING},
+    {"listener_signed", try_signed_answer, HANDSHAKE_ANSWERING, HANDSHAKE_ANSWERED},
     {"listener_finish", try_finish, HANDSHAKE_ANSWERED, HANDSHAKE_OVER},
 };
 #define FUNCTIONS (sizeof(functions) / sizeof(functions[0]))
@@ -220,9 +240,9 @@ static struct handshake in_state(enum handshake_state state)
 {
     struct handshake handshake = {0};
     struct session_keys keys;
-    bool dials = state == HANDSHAKE_CALLED;
+    bool dials = state == HANDSHAKE_CALLING || state == HANDSHAKE_CALLED;
 
-    for (size_t i = dials ? 0 : 2; i < FUNCTIONS && handshake.state != state; i++)
+    for (size_t i = dials ? 0 : 3; i < FUNCTIONS && handshake.state != state; i++)
         CHECK(functions[i].try(&handshake, &keys) == OK, "%s", functions[i].name);
     return handshake;
 }
@@ -246,29 +266,36 @@ static void test_states(void)
     }
 }
 
-static enum kith_error no_signature(void *context, uint8_t signature[static SIGNATURE_SIZE],
-                                    const uint8_t *info, size_t info_len)
+/* A signature of something else is not for us to notice: it is ours, and the other side's to check.
+ */
+static void test_wrong_signature(void)
 {
-    (void)context, (void)signature, (void)info, (void)info_len;
-    return ERR_KEEPER;
-}
-
-static void test_signer_that_fails(void)
-{
+    static const uint8_t wrong[SIGNATURE_SIZE];
     struct handshake handshake = {0};
-    struct signer usual = listener.signer;
+    struct session_keys keys = untouched;
     size_t len;
 
-    listener.signer.sign = no_signature;
-    CHECK(answer() == ERR_KEEPER, "without a signature there is no answer");
-    listener.signer = usual;
-    usual = dialer.signer;
-    dialer.signer.sign = no_signature;
-    CHECK(outcome(dialer_hello(&handshake, &dialer.params, &dialer.signer,
-                               listener.signer.public_key, dialer.secret, NOW, frame1, &len),
-                  &handshake, &untouched) == ERR_KEEPER,
-          "and no call");
-    dialer.signer = usual;
+    CHECK(try_hello(&handshake, &keys) == OK &&
+              dialer_signed(&handshake, wrong, frame1, &len) == OK,
+          "a hello with a wrong signature");
+    CHECK(hear(frame1 + HEADER, len - HEADER) == ERR_SIGNATURE, "is refused where it arrives");
+}
+
+static void test_long_namespace(void)
+{
+    static const uint8_t bytes[NAMESPACE_MAX + 1];
+    struct handshake handshake = {0};
+    struct party other = dialer;
+    size_t len;
+
+    other.namespace = (struct namespace){bytes, NAMESPACE_MAX};
+    CHECK(party_call(&other, &handshake, listener.public_key, NOW, frame1, &len) == OK,
+          "a namespace may be so long");
+    handshake = (struct handshake){0};
+    other.namespace.len++;
+    CHECK(outcome(party_call(&other, &handshake, listener.public_key, NOW, frame1, &len),
+                  &handshake, &untouched) != OK,
+          "and no longer");
 }
 
 int main(void)
@@ -282,6 +309,7 @@ int main(void)
     test_namespace();
     test_clock();
     test_states();
-    test_signer_that_fails();
+    test_wrong_signature();
+    test_long_namespace();
     return tap_done();
 }

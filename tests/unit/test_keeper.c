@@ -1,9 +1,10 @@
 /*
- * The keeper: it signs an Info of now for its peers under its namespace, and nothing else; it opens
- * its own files, and no other; it ends with the line.
+ * The keeper: it signs an Info of now for its peers under its namespace, and nothing else; it reads
+ * its peers again without an end to that; it ends with the line.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,19 +14,16 @@
 
 #include "base/clock.h"
 #include "helpers/keeper.h"
+#include "helpers/question.h"
 #include "protocol/wire.h"
-#include "system/line.h"
 #include "tap.h"
 
-#define SIGN 1 /* the requests of helpers/keeper.c, as they go over the line */
-#define OPEN 2
-#define PEERS 3
+#define SIGN 1 /* the questions of helpers/keeper.c, as they go over the line */
+#define PEERS 2
+#define ALL 3
 #define RELOAD 4
 
-struct header {
-    uint16_t kind;
-    uint16_t len;
-};
+#define LIMIT_MS 20000
 
 struct answer {
     int32_t error;
@@ -34,8 +32,7 @@ struct answer {
 
 static const uint8_t namespace[] = "kith";
 static char folder[] = "/tmp/kith-keeper-XXXXXX";
-static char identity[64], peers[64], other[64];
-static const char *const files[] = {peers};
+static char identity[64], peers[64], pipe_path[64];
 
 /* Keys are what they are for the keeper: nobody holds these. */
 static const uint8_t known[KEY_SIZE] = "a peer of this run, 32 bytes lon";
@@ -47,8 +44,13 @@ static enum kith_error read_peers(const void *context, const uint8_t own_key[sta
                                   struct peers *set)
 {
     char text[6] = "";
-    int fd = open(context, O_RDONLY);
-    bool there = fd >= 0 && read(fd, text, 5) == 5 && strcmp(text, "other") == 0;
+    int fd = open(pipe_path, O_RDONLY); /* waits for a writer, if it is there */
+    bool there;
+
+    if (fd >= 0)
+        (void)close(fd);
+    fd = open(context, O_RDONLY);
+    there = fd >= 0 && read(fd, text, 5) == 5 && strcmp(text, "other") == 0;
 
     if (fd >= 0)
         (void)close(fd);
@@ -59,10 +61,7 @@ static enum kith_error read_peers(const void *context, const uint8_t own_key[sta
 
 static struct keeper_task task = {
     .identity = identity,
-    .namespace = namespace,
-    .namespace_len = sizeof(namespace) - 1,
-    .files = files,
-    .file_count = 1,
+    .namespace = {namespace, sizeof(namespace) - 1},
     .listens = true,
     .read_peers = read_peers,
     .context = peers,
@@ -80,11 +79,35 @@ static void put_file(const char *path, const char *text)
 static bool raw(const struct keeper *keeper, uint16_t kind, const void *bytes, size_t len,
                 struct answer *answer)
 {
-    struct header header = {kind, (uint16_t)len};
+    uint8_t question[QUESTION_MAX];
 
-    return line_send(keeper->fd, &header, sizeof(header), -1, NEVER_MS) &&
-           (len == 0 || line_send(keeper->fd, bytes, len, -1, NEVER_MS)) &&
-           line_receive(keeper->fd, answer, sizeof(*answer), sizeof(*answer), NULL, NEVER_MS) > 0;
+    memcpy(question, &kind, sizeof(kind));
+    memcpy(question + sizeof(kind), bytes, len);
+    return question_settle(&keeper->helper, question, sizeof(kind) + len, answer, sizeof(*answer),
+                           clock_deadline_ms(LIMIT_MS));
+}
+
+/* What comes out of the pipe of a question. */
+static enum kith_error outcome(int fd, uint8_t *signature)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    enum kith_error error = ERR_COUNT;
+
+    if (fd < 0 || poll(&wait, 1, LIMIT_MS) != 1 || !keeper_answers(fd, &error, signature))
+        error = ERR_COUNT;
+    (void)close(fd);
+    return error;
+}
+
+static enum kith_error sign(const struct keeper *keeper, uint8_t *signature, const uint8_t *info,
+                            size_t len)
+{
+    return outcome(keeper_ask_to_sign(keeper, info, len), signature);
+}
+
+static enum kith_error reload(const struct keeper *keeper)
+{
+    return outcome(keeper_ask_to_reload(keeper), NULL);
 }
 
 static enum kith_error start(struct keeper *keeper)
@@ -111,8 +134,7 @@ static bool signs(struct keeper *keeper, const uint8_t recipient[static KEY_SIZE
     uint8_t bytes[INFO_MAX], signature[SIGNATURE_SIZE];
 
     memcpy(info.recipient, recipient, KEY_SIZE);
-    return keeper->signer.sign(keeper->signer.context, signature, bytes,
-                               wire_put_info(bytes, &info)) == OK;
+    return sign(keeper, signature, bytes, wire_put_info(bytes, &info)) == OK;
 }
 
 static void test_judging(struct keeper *keeper)
@@ -126,11 +148,10 @@ static void test_judging(struct keeper *keeper)
     CHECK(!signs(keeper, known, -4000, true) && !signs(keeper, known, 4000, true), "but not four");
     CHECK(!signs(keeper, known, INT64_C(1) << 45, true), "nor in a thousand years");
     memcpy(info.recipient, known, KEY_SIZE);
-    CHECK(keeper->signer.sign(keeper->signer.context, signature, bytes,
-                              wire_put_info(bytes, &info)) != OK,
+    CHECK(sign(keeper, signature, bytes, wire_put_info(bytes, &info)) != OK,
           "nor at the end of time");
     CHECK(!signs(keeper, nobody, 0, true), "for somebody else nothing is signed");
-    CHECK(!signs(keeper, keeper->signer.public_key, 0, true), "nor for ourselves");
+    CHECK(!signs(keeper, keeper->public_key, 0, true), "nor for ourselves");
     CHECK(!signs(keeper, known, 0, false), "without a tag nothing is signed for who listens");
 }
 
@@ -144,28 +165,27 @@ static void test_telling(void)
     CHECK(raw(&keeper, PEERS, known, KEY_SIZE, &answer) && answer.error == OK &&
               !signs(&keeper, known, 0, true),
           "nor before it was told all");
-    CHECK(raw(&keeper, PEERS, NULL, 0, &answer) && answer.error == OK &&
-              signs(&keeper, known, 0, true),
+    CHECK(raw(&keeper, ALL, "", 0, &answer) && answer.error == OK && signs(&keeper, known, 0, true),
           "and then it does");
     CHECK(raw(&keeper, PEERS, nobody, KEY_SIZE, &answer) && answer.error != OK &&
               !signs(&keeper, nobody, 0, true),
           "it is not told again");
-    keeper_stop(&keeper);
+    helper_stop(&keeper.helper);
     task.listens = false;
     CHECK(start(&keeper) == OK && tell(&keeper, known), "the keeper of one that calls");
     CHECK(signs(&keeper, known, 0, false) && !signs(&keeper, known, 0, true),
           "signs what has no tag, and nothing with one");
-    keeper_stop(&keeper);
+    helper_stop(&keeper.helper);
     task.listens = true;
 }
 
 static void test_reload(struct keeper *keeper)
 {
-    CHECK(keeper_reload(keeper) == ERR_FILE_MISSING && signs(keeper, known, 0, true),
+    CHECK(reload(keeper) == ERR_FILE_MISSING && signs(keeper, known, 0, true),
           "peers that cannot be read again stay as they were");
     put_file(peers, "other");
     CHECK(!signs(keeper, fresh, 0, true), "what has changed counts once it is read again");
-    CHECK(keeper_reload(keeper) == OK && signs(keeper, fresh, 0, true),
+    CHECK(reload(keeper) == OK && signs(keeper, fresh, 0, true),
           "it reads them itself, and signs for one who is new");
     CHECK(!signs(keeper, known, 0, true), "but for one who is gone not any longer");
     put_file(peers, "who");
@@ -176,14 +196,13 @@ static void test_signing(struct keeper *keeper)
     struct info info = {.timestamp_ms = clock_wall_ms(), .has_tag = true};
     uint8_t bytes[INFO_MAX + 1] = {0}, message[SIGNED_MAX], signature[SIGNATURE_SIZE];
     size_t len, message_len;
-    const struct signer *signer = &keeper->signer;
     struct answer answer;
 
     memcpy(info.recipient, known, KEY_SIZE);
     len = wire_put_info(bytes, &info);
-    CHECK(signer->sign(signer->context, signature, bytes, len) == OK, "an Info is signed");
-    message_len = handshake_signed_bytes(message, namespace, sizeof(namespace) - 1, bytes, len);
-    CHECK(crypto_ed25519_verify(signature, signer->public_key, message, message_len) == OK,
+    CHECK(sign(keeper, signature, bytes, len) == OK, "an Info is signed");
+    message_len = handshake_signed_bytes(message, &task.namespace, bytes, len);
+    CHECK(crypto_ed25519_verify(signature, keeper->public_key, message, message_len) == OK,
           "under the namespace of this run");
     CHECK(raw(keeper, SIGN, bytes, len + 1, &answer) && answer.error != OK,
           "an Info and a byte is not signed");
@@ -192,32 +211,57 @@ static void test_signing(struct keeper *keeper)
     CHECK(raw(keeper, SIGN, message, message_len, &answer) && answer.error != OK,
           "what a signature covers is not signed itself");
     CHECK(raw(keeper, SIGN, "hello", 5, &answer) && answer.error != OK, "a text is not signed");
-    CHECK(raw(keeper, SIGN, NULL, 0, &answer) && answer.error != OK, "nothing is not signed");
+    CHECK(raw(keeper, SIGN, "", 0, &answer) && answer.error != OK, "nothing is not signed");
     memset(signature, 0, sizeof(signature));
     CHECK(memcmp(answer.signature, signature, sizeof(signature)) == 0,
           "a refusal has no signature");
-    CHECK(signer->sign(signer->context, signature, bytes, len) == OK, "and it goes on");
+    CHECK(sign(keeper, signature, bytes, len) == OK, "and it goes on");
 }
 
-static void test_opening(struct keeper *keeper)
+/* Reading the peers hangs, as a file on a dead server does. */
+static void test_hanging_reload(struct keeper *keeper)
 {
-    char text[8] = "";
-    int fd = keeper_open(keeper, peers);
+    uint8_t bytes[1];
+    enum kith_error error;
+    int hanging, writer;
 
-    CHECK(fd >= 0 && read(fd, text, sizeof(text) - 1) == 3 && strcmp(text, "who") == 0,
-          "one of its files is opened");
-    CHECK(fd >= 0 && write(fd, "x", 1) < 0 && errno == EBADF, "to be read only");
-    (void)close(fd);
-    CHECK(keeper_open(keeper, identity) < 0 && errno == EPERM, "the identity is not opened");
-    CHECK(keeper_open(keeper, other) < 0 && errno == EPERM, "nor another file");
-    CHECK(keeper_open(keeper, "/etc/passwd") < 0 && errno == EPERM, "nor one of the system");
-    (void)rename(other, peers);
-    fd = keeper_open(keeper, peers);
-    CHECK(fd >= 0 && read(fd, text, sizeof(text) - 1) == 5 && strncmp(text, "other", 5) == 0,
-          "a file that takes the place of one is opened");
-    (void)close(fd);
-    (void)unlink(peers);
-    CHECK(keeper_open(keeper, peers) < 0 && errno == ENOENT, "one that is gone is not there");
+    put_file(peers, "other");
+    CHECK(mkfifo(pipe_path, 0600) == 0, "what hangs");
+    hanging = keeper_ask_to_reload(keeper);
+    CHECK(hanging >= 0 && signs(keeper, fresh, 0, true), "while peers are read it signs");
+    CHECK(!keeper_answers(hanging, &error, NULL), "and that has no answer");
+    CHECK(reload(keeper) == ERR_KEEPER, "another reading has to wait for its end");
+    writer = open(pipe_path, O_WRONLY);
+    (void)close(writer);
+    CHECK(outcome(hanging, NULL) == OK, "which comes");
+    (void)unlink(pipe_path);
+    CHECK(reload(keeper) == OK && signs(keeper, fresh, 0, true), "and then there is another one");
+    CHECK(keeper_ask_to_sign(keeper, bytes, QUESTION_MAX) < 0 && errno == EMSGSIZE,
+          "too much is not asked");
+}
+
+/* A keeper that is stopped is a pipe without an answer, however many are asked. */
+static void test_stopped(struct keeper *keeper)
+{
+    struct info info = {.timestamp_ms = clock_wall_ms(), .has_tag = true};
+    uint8_t bytes[INFO_MAX], signature[SIGNATURE_SIZE];
+    int fds[600], count = 0, answered = 0;
+    enum kith_error error;
+    size_t len;
+
+    memcpy(info.recipient, fresh, KEY_SIZE);
+    len = wire_put_info(bytes, &info);
+    (void)kill(keeper->helper.process, SIGSTOP);
+    while (count < 600 && (fds[count] = keeper_ask_to_sign(keeper, bytes, len)) >= 0)
+        count++;
+    CHECK(count > 0 && (count == 600 || errno == EAGAIN || errno == EWOULDBLOCK),
+          "a full line says so: %d, %d", count, errno);
+    CHECK(!keeper_answers(fds[0], &error, signature), "nobody answers");
+    (void)close(fds[0]);
+    (void)kill(keeper->helper.process, SIGCONT);
+    for (int i = 1; i < count; i++)
+        answered += outcome(fds[i], signature) == OK;
+    CHECK(answered == count - 1, "once it goes on all are answered: %d of %d", answered, count);
 }
 
 static void test_end(void)
@@ -229,16 +273,16 @@ static void test_end(void)
 
     CHECK(start(&keeper) == OK, "another keeper");
     CHECK(!raw(&keeper, 7, "x", 1, &answer), "an unknown request ends it");
-    keeper_stop(&keeper);
+    helper_stop(&keeper.helper);
     CHECK(start(&keeper) == OK && tell(&keeper, known), "and another");
-    process = keeper.process;
+    process = keeper.helper.process;
     CHECK(kill(process, SIGTERM) == 0 && kill(process, SIGINT) == 0 && kill(process, SIGHUP) == 0,
           "signals");
     test_signing(&keeper);
     (void)kill(process, SIGSTOP); /* so that it cannot end meanwhile */
     (void)alarm(30);
-    keeper_dismiss(&keeper);
-    keeper_stop(&keeper);
+    helper_dismiss(&keeper.helper);
+    helper_stop(&keeper.helper);
     (void)alarm(0);
     CHECK(waitpid(process, &status, WNOHANG) == 0, "nobody waits for one that was dismissed");
     (void)kill(process, SIGCONT);
@@ -259,22 +303,23 @@ int main(void)
     (void)signal(SIGPIPE, SIG_IGN);
     (void)snprintf(identity, sizeof(identity), "%s/identity", folder);
     (void)snprintf(peers, sizeof(peers), "%s/peers", folder);
-    (void)snprintf(other, sizeof(other), "%s/other", folder);
+    (void)snprintf(pipe_path, sizeof(pipe_path), "%s/pipe", folder);
     put_file(identity, seed); /* RFC 8032, 7.1, TEST 1 */
     put_file(peers, "who");
-    put_file(other, "other");
     CHECK(start(&keeper) == OK, "the keeper starts");
-    hex_encode(hex, keeper.signer.public_key, KEY_SIZE);
+    hex_encode(hex, keeper.public_key, KEY_SIZE);
     CHECK(strcmp(hex, public) == 0, "it says its public key: %s", hex);
     CHECK(tell(&keeper, known), "it is told who is known");
     test_signing(&keeper);
     test_judging(&keeper);
     test_reload(&keeper);
-    test_opening(&keeper);
-    keeper_stop(&keeper);
+    test_hanging_reload(&keeper);
+    test_stopped(&keeper);
+    helper_stop(&keeper.helper);
     test_telling();
     test_end();
     (void)unlink(identity);
+    (void)unlink(peers);
     CHECK(start(&keeper) == ERR_FILE_MISSING, "no keeper without an identity");
     CHECK(rmdir(folder) == 0, "nothing is left");
     return tap_done();

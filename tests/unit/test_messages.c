@@ -125,8 +125,8 @@ static void test_low_order(void)
 
         hex_decode(info.ephemeral, KEY_SIZE, low_order_points[i]);
         CHECK(hear_info(&dialer, &info, false) == OK, "a low order point is well signed");
-        CHECK(outcome(listener_answer(&hearing, listener.secret, NOW, frame2, &len), &hearing,
-                      &untouched) == ERR_LOW_ORDER,
+        CHECK(outcome(party_answer(&listener, &hearing, NOW, frame2, &len), &hearing, &untouched) ==
+                  ERR_LOW_ORDER,
               "a listener does not answer to it: %.8s", low_order_points[i]);
 
         info = info_for(&dialer, &listener);

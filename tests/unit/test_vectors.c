@@ -37,7 +37,7 @@ static void check_side(struct party *party, const char *side, const struct bytes
     enum kith_error error = party_start(party, seed.at, secret.at, namespace->at, namespace->len);
 
     CHECK(error == OK && crypto_x25519_public(ephemeral, secret.at) == OK, "%s: keys", name);
-    check_member(party->signer.public_key, KEY_SIZE, side, "public");
+    check_member(party->public_key, KEY_SIZE, side, "public");
     check_member(ephemeral, KEY_SIZE, side, "ephemeral_public");
 }
 
@@ -47,8 +47,8 @@ static void check_info(const char *vector, const struct info *info, const struct
 {
     uint8_t encoded[INFO_MAX], message[SIGNED_MAX];
     size_t encoded_len = wire_put_info(encoded, info);
-    size_t len =
-        handshake_signed_bytes(message, namespace->at, namespace->len, encoded, encoded_len);
+    size_t len = handshake_signed_bytes(message, &(struct namespace){namespace->at, namespace->len},
+                                        encoded, encoded_len);
 
     check_member(encoded, encoded_len, vector, info_member);
     if (signed_member != NULL)
@@ -61,12 +61,12 @@ static void check_infos(const char *vector, const struct party *dialer,
 {
     struct info info = {0};
 
-    memcpy(info.recipient, listener->signer.public_key, KEY_SIZE);
+    memcpy(info.recipient, listener->public_key, KEY_SIZE);
     CHECK(crypto_x25519_public(info.ephemeral, dialer->secret) == OK, "%s: ephemeral", name);
     info.timestamp_ms = json_number(json_member(json_member(vector, "dialer"), "timestamp_ms"));
     check_info(vector, &info, namespace, "dialer_info", "dialer_signed");
 
-    memcpy(info.recipient, dialer->signer.public_key, KEY_SIZE);
+    memcpy(info.recipient, dialer->public_key, KEY_SIZE);
     CHECK(crypto_x25519_public(info.ephemeral, listener->secret) == OK, "%s: ephemeral", name);
     info.timestamp_ms = json_number(json_member(json_member(vector, "listener"), "timestamp_ms"));
     info.has_tag = true;
@@ -81,7 +81,7 @@ static void check_secret(const char *vector, const struct party *dialer,
     static const char prefix[] = "commonware-stream/KDF/v1/";
     const struct piece pieces[] = {
         {prefix, strlen(prefix)},
-        {dialer->params.namespace, dialer->params.namespace_len},
+        {dialer->namespace.bytes, dialer->namespace.len},
         {answered->transcript, answered->transcript_len - TAG_SIZE},
     };
     uint8_t public_d[KEY_SIZE], public_l[KEY_SIZE], shared_d[KEY_SIZE], shared_l[KEY_SIZE];
@@ -138,8 +138,7 @@ static void check_handshake(const char *vector, struct session_keys *dialed,
     check_side(&dialer, json_member(vector, "dialer"), &namespace);
     check_side(&listener, json_member(vector, "listener"), &namespace);
 
-    error = dialer_hello(&d, &dialer.params, &dialer.signer, listener.signer.public_key,
-                         dialer.secret, dialer_ms, frame1, &len1);
+    error = party_call(&dialer, &d, listener.public_key, dialer_ms, frame1, &len1);
     CHECK(error == OK, "%s: the dialer calls", name);
     check_frame(frame1, len1, vector, 0);
     check_member(d.hello_digest, HASH_SIZE, vector, "continuation_tag");
@@ -147,12 +146,13 @@ static void check_handshake(const char *vector, struct session_keys *dialed,
 
     /* Each looks at its clock at the moment at which the other did: the vectors may be far apart.
      */
-    error = listener_hear(&l, &listener.params, &listener.signer, frame1 + FRAME_HEADER_SIZE,
+    error = listener_hear(&l, &listener.params, listener.public_key, frame1 + FRAME_HEADER_SIZE,
                           len1 - FRAME_HEADER_SIZE, dialer_ms);
-    CHECK(error == OK && listener_verify(&l) == OK, "%s: the listener accepts it", name);
-    CHECK(memcmp(l.peer, dialer.signer.public_key, KEY_SIZE) == 0, "%s: its name", name);
+    CHECK(error == OK && listener_verify(&l, &listener.namespace) == OK,
+          "%s: the listener accepts it", name);
+    CHECK(memcmp(l.peer, dialer.public_key, KEY_SIZE) == 0, "%s: its name", name);
     CHECK(l.peer_timestamp_ms == dialer_ms, "%s: its time", name);
-    error = listener_answer(&l, listener.secret, listener_ms, frame2, &len2);
+    error = party_answer(&listener, &l, listener_ms, frame2, &len2);
     CHECK(error == OK, "%s: the listener answers", name);
     check_frame(frame2, len2, vector, 1);
     check_member(frame2 + FRAME_HEADER_SIZE, len2 - FRAME_HEADER_SIZE - TAG_SIZE, vector,

@@ -1,7 +1,9 @@
 /*
- * Owns the race of connection attempts to the addresses of one name. Must never wait for a dead
- * address longer than a quarter of a second before it starts on the next one.
+ * Owns the race of connection attempts to the addresses of one name, which others have found. Must
+ * never wait for a dead address longer than a quarter of a second before it starts on the next one.
  */
+#include "net/connect.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,9 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "net/net.h"
 #include "net/net_socket.h"
-#include "net/resolve.h"
 
 #define STAGGER_MS 250 /* RFC 8305, section 5 */
 #define ATTEMPTS_MAX 32
@@ -22,36 +22,30 @@
 #define NO_ANSWER "no answer in time"
 
 struct race {
-    const struct addrinfo *next; /* the first address not tried yet */
+    const struct resolved *to;
+    size_t next; /* the first address not tried yet */
     const struct net_options *options;
     int64_t deadline_ms;
-    bool alone;                           /* there is one address only */
     struct pollfd attempts[ATTEMPTS_MAX]; /* under way */
     nfds_t count;
     bool refused;    /* by who is there: nobody listens */
     const char *why; /* the attempt that failed last did */
 };
 
-/*
- * Take the local address that --source gives, if it is of this family. NULL, or why not. It is no
- * name, but what its zone is may have to be asked.
- */
-static const char *bind_source(int fd, const struct addrinfo *to, const struct race *race)
+/* Take the local address that --source gives, if it is of this family. NULL, or why not. */
+static const char *bind_source(int fd, int family, const struct resolved *source)
 {
-    struct address source = {.port = "0"};
-    struct addrinfo *from = NULL;
-    const char *why = NULL;
+    for (size_t i = 0; i < source->count; i++) {
+        const struct socket_address *from = &source->list[i];
 
-    (void)snprintf(source.host, sizeof(source.host), "%s", race->options->source);
-    if (address_has_name(&source) ||
-        resolve(&source, to->ai_family, false, race->deadline_ms, &from, &why) != OK)
-        return "--source is no address of the same family";
-    why = NULL;
-    if (bind(fd, from->ai_addr, from->ai_addrlen) != 0)
-        why = errno == EADDRNOTAVAIL ? "--source is no address of this machine"
-                                     : net_reason(errno, from->ai_addr);
-    resolve_free(from);
-    return why;
+        if (from->at.any.sa_family != family)
+            continue;
+        if (bind(fd, &from->at.any, from->len) == 0)
+            return NULL;
+        return errno == EADDRNOTAVAIL ? "--source is no address of this machine"
+                                      : net_reason(errno, &from->at.any);
+    }
+    return "--source is no address of the same family";
 }
 
 /*
@@ -69,25 +63,25 @@ static void send_with_syn(int fd)
 }
 
 /* Start on one address; -1 if that fails at once. */
-static int start_attempt(struct race *race, const struct addrinfo *to)
+static int start_attempt(struct race *race, const struct socket_address *to)
 {
     const struct net_options *options = race->options;
     const char *why = NULL;
-    int fd = net_socket(to->ai_family);
+    int fd = net_socket(to->at.any.sa_family);
 
     if (fd < 0) {
         race->why = strerror(errno);
         race->refused = false;
         return -1;
     }
-    if (race->alone && options->first_with_syn)
+    if (race->to->count == 1 && options->first_with_syn)
         send_with_syn(fd);
     if (options->source != NULL)
-        why = bind_source(fd, to, race);
+        why = bind_source(fd, to->at.any.sa_family, options->source);
     race->refused = false;
-    if (why == NULL && connect(fd, to->ai_addr, to->ai_addrlen) != 0 && errno != EINPROGRESS) {
+    if (why == NULL && connect(fd, &to->at.any, to->len) != 0 && errno != EINPROGRESS) {
         race->refused = errno == ECONNREFUSED;
-        why = net_reason(errno, to->ai_addr);
+        why = net_reason(errno, &to->at.any);
     }
     if (why == NULL)
         return fd;
@@ -99,11 +93,9 @@ static int start_attempt(struct race *race, const struct addrinfo *to)
 /* Start on the next address that can be started on. */
 static void start_next(struct race *race)
 {
-    while (race->next != NULL && race->count < ATTEMPTS_MAX) {
-        const struct addrinfo *to = race->next;
-        int fd = start_attempt(race, to);
+    while (race->next < race->to->count && race->count < ATTEMPTS_MAX) {
+        int fd = start_attempt(race, &race->to->list[race->next++]);
 
-        race->next = to->ai_next;
         if (fd >= 0) {
             race->attempts[race->count++] = (struct pollfd){.fd = fd, .events = POLLOUT};
             return;
@@ -147,7 +139,7 @@ static int run(struct race *race, enum kith_error *error)
 
     start_next(race);
     while (winner < 0 && race->count > 0) {
-        bool more = race->next != NULL && race->count < ATTEMPTS_MAX;
+        bool more = race->next < race->to->count && race->count < ATTEMPTS_MAX;
         int64_t until_ms = more && next_start_ms < deadline_ms ? next_start_ms : deadline_ms;
         bool failed;
         int ready = poll(race->attempts, race->count, clock_poll_timeout(until_ms));
@@ -175,16 +167,17 @@ static int run(struct race *race, enum kith_error *error)
 }
 
 /*
- * Connect to a UNIX socket. It answers at once, but for one whose backlog is full (EAGAIN): poll
- * does not tell when there is a place in it again, so it is asked, at growing intervals.
+ * It answers at once, but for one whose backlog is full (EAGAIN): poll does not tell when there is
+ * a place in it again, so it is asked, at growing intervals.
  */
-static enum kith_error connect_path(const struct address *address, int64_t deadline_ms, int *fd,
-                                    const char **why)
+enum kith_error net_connect_path(const char path[static PATH_SIZE], int64_t deadline_ms, int *fd,
+                                 const char **why)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
     int pause_ms = 1;
 
-    memcpy(to.sun_path, address->path, sizeof(to.sun_path));
+    *why = NULL;
+    memcpy(to.sun_path, path, sizeof(to.sun_path));
     *fd = net_socket(AF_UNIX);
     while (*fd >= 0 && connect(*fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
         bool full = errno == EAGAIN;
@@ -205,33 +198,20 @@ static enum kith_error connect_path(const struct address *address, int64_t deadl
     return *fd >= 0 ? OK : ERR_CONNECT;
 }
 
-enum kith_error net_connect(const struct address *address, const struct net_options *options,
+enum kith_error net_connect(const struct resolved *to, const struct net_options *options,
                             int64_t deadline_ms, int *fd, struct net_peer *peer, const char **why)
 {
-    struct race race = {.options = options, .deadline_ms = deadline_ms};
-    struct addrinfo *list = NULL;
-    enum kith_error error;
+    struct race race = {.to = to, .options = options, .deadline_ms = deadline_ms};
+    bool alone = to->count == 1;
+    enum kith_error error = OK;
 
-    *fd = -1;
     *why = NULL;
     memset(peer, 0, sizeof(*peer));
-    if (address->path[0] != '\0') {
-        address_format(peer->text, address);
-        return connect_path(address, deadline_ms, fd, why);
-    }
-    error = resolve(address, options->family, false, deadline_ms, &list, why);
-    if (error == ERR_CONNECT_TIMEOUT)
-        *why = "its name was not resolved in time";
-    if (error != OK)
-        return error;
-    race.next = list;
-    race.alone = list->ai_next == NULL;
-    if (race.alone) { /* which getpeername does not know before the SYN is sent */
-        memcpy(&peer->address, list->ai_addr, list->ai_addrlen);
-        peer->len = list->ai_addrlen;
+    if (alone) { /* which getpeername does not know before the SYN is sent */
+        memcpy(&peer->address, &to->list[0].at, to->list[0].len);
+        peer->len = to->list[0].len;
     }
     *fd = run(&race, &error);
-    resolve_free(list);
     if (*fd < 0) {
         peer->len = 0;
         *why = race.why;
@@ -239,7 +219,7 @@ enum kith_error net_connect(const struct address *address, const struct net_opti
             error = race.refused ? ERR_CONNECT_REFUSED : ERR_CONNECT;
         return error;
     }
-    if (!race.alone) {
+    if (!alone) {
         peer->len = sizeof(peer->address);
         (void)getpeername(*fd, (struct sockaddr *)&peer->address, &peer->len);
     }

@@ -1,0 +1,105 @@
+/*
+ * A handshake over a transport: the messages of protocol/handshake.h carried without blocking, so
+ * that many of them can be under way at once.
+ */
+#ifndef KITH_HANDSHAKE_IO_H
+#define KITH_HANDSHAKE_IO_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "helpers/keeper.h"
+#include "net/net.h"
+#include "net/transport.h"
+#include "protocol/handshake.h"
+
+/*
+ * Asked by a listener once a hello names a signer: whether that key may call from there. What it
+ * says counts only once the signature is verified. caller is what the handshake was given.
+ */
+typedef enum kith_error handshake_admit(void *context, void *caller,
+                                        const uint8_t signer[static KEY_SIZE],
+                                        const struct net_peer *from);
+
+/*
+ * Told by a listener once a hello is verified: signer has signed it at some time, and its digest
+ * tells whether it was seen before. An error refuses it.
+ */
+typedef enum kith_error handshake_heard(void *caller, const uint8_t signer[static KEY_SIZE],
+                                        const uint8_t hello_digest[static HASH_SIZE]);
+
+/* What all handshakes of one run share; nothing in it changes. */
+struct handshake_rules {
+    struct handshake_params params;
+    struct namespace namespace;
+    const struct keeper *keeper;
+    handshake_admit *admit; /* listener only */
+    void *admit_context;
+    handshake_heard *heard; /* listener only; or NULL */
+};
+
+enum handshake_io_role { HANDSHAKE_IO_DIALS, HANDSHAKE_IO_LISTENS };
+
+/* What it waits for, or how it ended. */
+enum handshake_io_state {
+    HANDSHAKE_IO_READS,
+    HANDSHAKE_IO_WRITES,
+    HANDSHAKE_IO_ASKS, /* the keeper for a signature */
+    HANDSHAKE_IO_DONE,
+    HANDSHAKE_IO_FAILED
+};
+
+struct handshake_io {
+    const struct handshake_rules *rules;
+    enum handshake_io_role role;
+    enum handshake_io_state state;
+    enum kith_error error;      /* once it has failed */
+    struct transport transport; /* the caller's to close */
+    int64_t deadline_ms;
+    struct net_peer peer;
+    void *caller; /* whom the handshake is of, for rules->heard */
+    struct handshake handshake;
+    struct session_keys keys; /* once it is done; wipe with handshake_io_wipe */
+    bool check_only;          /* a dialer that stops once the listener is proven */
+    int64_t called_us;        /* dialer: when message 1 was sent, and message 2 had come */
+    int64_t answered_us;
+    uint64_t answered_wall_ms;
+
+    unsigned message;                   /* the one under way: 1, 2 or 3 */
+    uint8_t frame[MESSAGE_2_FRAME_MAX]; /* the largest of the three */
+    size_t frame_len;                   /* when sending, its length; when receiving, what is here */
+    size_t frame_sent;
+    uint8_t info[INFO_MAX]; /* that is to be signed */
+    size_t info_len;
+    int answer_fd; /* where the signature comes; -1 while the keeper could not be asked */
+};
+
+/*
+ * Start to call the holder of peer_key, which says message 1 and reads nothing yet, or to hear who
+ * calls, over a transport. What fails at once is found in state and error.
+ */
+void handshake_io_dial(struct handshake_io *io, const struct handshake_rules *rules,
+                       struct transport transport, const struct net_peer *to,
+                       const uint8_t peer_key[static KEY_SIZE], int64_t deadline_ms);
+void handshake_io_listen(struct handshake_io *io, const struct handshake_rules *rules,
+                         struct transport transport, const struct net_peer *from,
+                         int64_t deadline_ms);
+
+/*
+ * What it waits for, as poll takes it, until its deadline_ms: not the same descriptor each time.
+ */
+struct pollfd handshake_io_wait(const struct handshake_io *io);
+
+/* Go on as far as transport and the keeper allow; the deadline is looked at, too. */
+enum handshake_io_state handshake_io_step(struct handshake_io *io);
+
+/* Go on until it is done or has failed. Returns OK or its error. */
+must_check enum kith_error handshake_io_finish(struct handshake_io *io);
+
+/* Overwrite what is secret; fine at any time, and twice. */
+void handshake_io_wipe(struct handshake_io *io);
+
+#endif

@@ -1,0 +1,122 @@
+/*
+ * Owns a reload that is under way. Must never wait for a file or a helper but by the daemon's poll,
+ * nor beyond its deadline.
+ */
+#include "command/reload.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define ALL_MS 3000 /* for all files, and the keeper */
+
+void reload_end(struct reload *reload)
+{
+    if (reload->state == RELOAD_READS)
+        lookup_forget(&reload->reading);
+    if (reload->state == RELOAD_ASKS)
+        (void)close(reload->keeper_fd);
+    for (size_t i = 0; i < reload->count; i++) {
+        key_file_wipe(&reload->texts[i].file);
+        reload->texts[i].taken = false;
+    }
+    reload->state = RELOAD_IDLE;
+}
+
+void reload_begin(struct reload *reload)
+{
+    reload_end(reload);
+    reload->state = RELOAD_READS;
+    reload->reading.fd = -1;
+    reload->next = 0;
+    reload->deadline_ms = clock_deadline_ms(ALL_MS);
+}
+
+int64_t reload_arm(struct reload *reload, struct poll_set *set)
+{
+    reload->at = POLL_SET_NONE;
+    if (reload->state == RELOAD_IDLE)
+        return NEVER_MS;
+    if (reload->state == RELOAD_ASKS)
+        reload->at = poll_set_add(set, reload->keeper_fd, POLLIN);
+    else if (reload->reading.fd >= 0)
+        reload->at = poll_set_add(set, reload->reading.fd, POLLIN);
+    else if (reload->next < reload->count) /* for the next question */
+        reload->at = poll_set_add(set, reload->lookup->line, POLLOUT);
+    return reload->at == POLL_SET_NONE ? clock_now_ms() : reload->deadline_ms;
+}
+
+static enum reload_result fail(struct reload *reload, const char *what, const char *which,
+                               const char *why)
+{
+    log_event(LOG_ERROR, what, which, why, NULL);
+    reload_end(reload);
+    return RELOAD_FAILED;
+}
+
+/* Ask for the next file. */
+static enum reload_result read_next(struct reload *reload)
+{
+    struct file_text *text = &reload->texts[reload->next];
+
+    if (reload->next == reload->count)
+        return RELOAD_HAS_TEXTS;
+    if (lookup_read(reload->lookup, reload->next, reload->deadline_ms, &reload->reading, text) ||
+        errno == EAGAIN || errno == EWOULDBLOCK)
+        return RELOAD_GOES_ON;
+    return fail(reload, "peers", text->path, strerror(errno));
+}
+
+static enum reload_result step_reading(struct reload *reload)
+{
+    if (reload->reading.fd >= 0) {
+        if (!lookup_has_read(&reload->reading))
+            return RELOAD_GOES_ON;
+        reload->next++;
+    }
+    return read_next(reload);
+}
+
+static const char keeper_text[] = "could not read the peers again";
+
+static enum reload_result step_keeper(struct reload *reload)
+{
+    enum kith_error error;
+
+    if (!keeper_answers(reload->keeper_fd, &error, NULL))
+        return RELOAD_GOES_ON;
+    if (error != OK) {
+        log_event(LOG_ERROR, "keeper", NULL, keeper_text, error_text(error));
+        reload_end(reload);
+        return RELOAD_FAILED;
+    }
+    reload_end(reload);
+    return RELOAD_DONE;
+}
+
+enum reload_result reload_step(struct reload *reload, const struct poll_set *set)
+{
+    if (reload->state == RELOAD_IDLE)
+        return RELOAD_GOES_ON;
+    if (reload->at == POLL_SET_NONE || poll_set_is_ready(set, reload->at))
+        return reload->state == RELOAD_READS ? step_reading(reload) : step_keeper(reload);
+    if (clock_now_ms() < reload->deadline_ms)
+        return RELOAD_GOES_ON;
+    if (reload->state == RELOAD_ASKS)
+        return fail(reload, "keeper", NULL, "has not read the peers in time");
+    return fail(reload, "peers", reload->texts[reload->next].path, "not read in time");
+}
+
+bool reload_ask_keeper(struct reload *reload)
+{
+    reload->keeper_fd = keeper_ask_to_reload(reload->keeper);
+    if (reload->keeper_fd >= 0) {
+        reload->state = RELOAD_ASKS;
+        return true;
+    }
+    (void)fail(reload, "keeper", NULL, keeper_text);
+    return false;
+}

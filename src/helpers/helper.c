@@ -1,0 +1,84 @@
+/*
+ * Owns the beginning and the end of a helper. Must never wait for one that was stopped.
+ */
+#include "helpers/helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "system/protect.h"
+#include "system/signals.h"
+
+#define LEAVE_MS 1000 /* for a helper to end */
+
+bool helper_start(struct helper *helper, helper_life *life, const void *context)
+{
+    int ends[2];
+    int saved;
+
+    *helper = HELPER_NONE;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) != 0)
+        return false;
+    helper->process = fork();
+    if (helper->process == 0) {
+        (void)close(ends[0]);
+        life(ends[1], context);
+        _exit(0);
+    }
+    saved = errno;
+    (void)close(ends[1]);
+    helper->line = ends[0];
+    if (helper->process > 0 && fcntl(helper->line, F_SETFD, FD_CLOEXEC) == 0)
+        return true;
+    helper_stop(helper);
+    errno = saved;
+    return false;
+}
+
+void helper_strip(int line)
+{
+    signals_ignore();
+    for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; standard++)
+        protect_vacate(standard);
+    protect_close_all_but(&line, 1);
+}
+
+void helper_dismiss(struct helper *helper)
+{
+    if (helper->line >= 0)
+        (void)close(helper->line);
+    *helper = HELPER_NONE;
+}
+
+/* Whether it has left the line, which it does when we do: then its end is near. */
+static bool has_left(const struct helper *helper)
+{
+    int64_t deadline_ms = clock_deadline_ms(LEAVE_MS);
+    char rest;
+
+    if (helper->line < 0 || shutdown(helper->line, SHUT_WR) != 0)
+        return true;
+    while (clock_now_ms() < deadline_ms) {
+        struct pollfd wait = {.fd = helper->line, .events = POLLIN};
+
+        if (poll(&wait, 1, clock_poll_timeout(deadline_ms)) > 0 &&
+            recv(helper->line, &rest, 1, MSG_DONTWAIT) <= 0)
+            return true;
+    }
+    return false;
+}
+
+void helper_stop(struct helper *helper)
+{
+    pid_t process = helper->process;
+    bool ends = process > 0 && has_left(helper);
+
+    helper_dismiss(helper);
+    while (ends && waitpid(process, NULL, 0) < 0 && errno == EINTR)
+        continue;
+}

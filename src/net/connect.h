@@ -1,0 +1,28 @@
+/*
+ * Connecting to what a name was resolved to, or to a UNIX socket.
+ */
+#ifndef KITH_CONNECT_H
+#define KITH_CONNECT_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "net/address.h"
+#include "net/net.h"
+#include "net/resolve.h"
+
+/*
+ * Connect by the deadline: all addresses are tried, each a quarter of a second after the one
+ * before, or as soon as that has failed (RFC 8305), and the first that answers is taken. *fd is
+ * non-blocking and tuned; *peer says which address it was. ERR_CONNECT, ERR_CONNECT_REFUSED,
+ * ERR_CONNECT_TIMEOUT: *why is then the reason, a constant or what strerror gave.
+ */
+must_check enum kith_error net_connect(const struct resolved *to, const struct net_options *options,
+                                       int64_t deadline_ms, int *fd, struct net_peer *peer,
+                                       const char **why);
+
+/* The same to a UNIX socket. */
+must_check enum kith_error net_connect_path(const char path[static PATH_SIZE], int64_t deadline_ms,
+                                            int *fd, const char **why);
+
+#endif
