@@ -316,8 +316,8 @@ void setup_report_reload(const struct setup *setup, const char *what, const char
     if (setup->who.from_files)
         log_event(LOG_NOTE, what, which, "the peers were read again", NULL);
     else
-        log_event(LOG_NOTE, what, which, "there is no file to read again: the peers are keys",
-                  NULL);
+        log_event(LOG_NOTE, what, which,
+                  "there is no file to read again: the peers were given as keys", NULL);
 }
 
 enum kith_error setup_parse_address(struct address *address, const char *what, const char *text,

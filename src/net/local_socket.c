@@ -43,7 +43,7 @@ static bool clear(const struct sockaddr_un *at, const char **why)
     if (lstat(at->sun_path, &status) != 0)
         return true; /* if it is for another reason, bind will say it */
     if (!S_ISSOCK(status.st_mode)) {
-        *why = "a file that is no socket is there";
+        *why = "there is a file that is no socket";
         return false;
     }
     if (answers(at)) {

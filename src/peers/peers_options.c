@@ -72,7 +72,7 @@ static const char *host_problem(struct text host)
         if (host.at[i] == ':')
             return "an IPv6 address needs brackets: [ADDRESS]:PORT";
         if (is_blank(host.at[i]) || strchr("/@[]\"\\", host.at[i]) != NULL)
-            return "no host can be written so";
+            return "a host is not written like that";
     }
     return NULL;
 }
