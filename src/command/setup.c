@@ -188,8 +188,8 @@ static enum kith_error read_peers(const void *context, const uint8_t own_key[sta
 }
 
 /*
- * Start the keeper, and while it reads the key the rest of libcrypto, which it needs not. Whatever
- * is wrong here as well, a complaint about the identity comes first, and alone.
+ * Start the keeper, and while it reads the key the rest of libcrypto, which it does not need.
+ * Whatever is wrong here as well, a complaint about the identity comes first, and alone.
  */
 static enum kith_error start(struct setup *setup, const struct keeper_task *task)
 {
@@ -208,7 +208,7 @@ static enum kith_error start(struct setup *setup, const struct keeper_task *task
 }
 
 /*
- * Find the address that --source gives, and the zone behind it, while the system can be asked. What
+ * Find the address that --source gives, and the zone after it, while the system can be asked. What
  * is none has no place in the list, and is said to be none once it is called from there.
  */
 static void find_source(struct setup *setup)

@@ -60,7 +60,7 @@ void setup_start_lookup(struct setup *setup);
 must_check enum kith_error setup_choose_peers(struct setup *setup, const char *what,
                                               struct peers *chosen);
 
-/* The same for who is called. */
+/* The same for the peer that is called. */
 must_check enum kith_error setup_choose_callee(struct setup *setup, struct callee *callee);
 
 /*

@@ -35,7 +35,7 @@ struct report {
 
 enum kind {
     ASK_SIGN = 1,  /* an encoded Info */
-    ASK_PEERS = 2, /* keys of peers, one behind the other, and more of them follow */
+    ASK_PEERS = 2, /* keys of peers, one after the other, and more of them follow */
     ASK_ALL = 3,   /* the same, and that was all */
     ASK_RELOAD = 4 /* nothing */
 };
@@ -252,7 +252,7 @@ static void keep(int line, const void *context)
     memcpy(report.public_key, identity.public_key, KEY_SIZE);
     helper_strip(line);
     read_from_parent(line);
-    /* What is left to be done before the first question, our parent need not wait for. */
+    /* Our parent does not have to wait for what is left to be done before the first question. */
     if (send(line, &report, sizeof(report), 0) == (ssize_t)sizeof(report) && error == OK) {
         zone_hold();
         sandbox_enter(SANDBOX_KEEPER, &needs);

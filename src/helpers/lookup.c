@@ -117,7 +117,7 @@ static void answer_one(const struct files *files, struct asked *asked, int fd)
         (void)close(fd);
         return;
     }
-    /* Who asks may be in somebody else's hands. */
+    /* The one that asks may be in somebody else's hands. */
     asked->address.host[HOST_SIZE - 1] = asked->address.port[PORT_SIZE - 1] = '\0';
     if (asked->left_ms != NEVER_MS)
         (void)alarm((unsigned)((asked->left_ms + LATE_MS) / 1000 + 1));

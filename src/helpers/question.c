@@ -1,6 +1,6 @@
 /*
  * Owns the carrying of questions to a helper, and of the answers. Must never leave a descriptor
- * open that nobody asked for, nor wait beyond a deadline for who answers.
+ * open that nobody asked for, nor wait beyond a deadline for an answer.
  */
 #define _DEFAULT_SOURCE /* CMSG_SPACE */
 #include "helpers/question.h"

@@ -1,8 +1,8 @@
 /*
  * How a helper is asked: a question is one message over its line, with the writing end of a fresh
  * pipe beside it, and the answer comes out of that pipe. So it is a descriptor to poll, with the
- * deadline of who asks; any number are under way, without a lock, a number or an order; and who no
- * longer wants the answer closes the pipe.
+ * deadline of the one that asks; any number are under way, without a lock, a number or an order;
+ * and whoever no longer wants the answer closes the pipe.
  */
 #ifndef KITH_QUESTION_H
 #define KITH_QUESTION_H

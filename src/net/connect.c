@@ -28,7 +28,7 @@ struct race {
     int64_t deadline_ms;
     struct pollfd attempts[ATTEMPTS_MAX]; /* under way */
     nfds_t count;
-    bool refused;    /* by who is there: nobody listens */
+    bool refused;    /* by the machine: nobody listens there */
     const char *why; /* the attempt that failed last did */
 };
 

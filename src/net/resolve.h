@@ -1,6 +1,6 @@
 /*
  * Names to addresses, by the system's resolver, which takes as long as it likes: for the start, and
- * for who does nothing else (helpers/lookup.h).
+ * for a process that does nothing else (helpers/lookup.h).
  */
 #ifndef KITH_RESOLVE_H
 #define KITH_RESOLVE_H
@@ -41,13 +41,13 @@ struct resolved {
 must_check enum kith_error resolve(const struct address *address, int family, bool passive,
                                    struct resolved *found, const char **why);
 
-/* The parts of it, for who is asked and who asks. Resolve, to call: */
+/* The parts of it, for the one that is asked and the one that asks. Resolve, to call: */
 void resolve_name(const struct address *address, int family, struct resolved *found);
 
 /* The same without asking anybody; false if that is needed. */
 bool resolve_number(const struct address *address, int family, struct resolved *found);
 
-/* Whether it can be an answer: who gave it may be in somebody else's hands. */
+/* Whether it can be an answer: the one that gave it may be in somebody else's hands. */
 bool resolved_is_sound(const struct resolved *found);
 
 /* What came of it, as resolve() returns it. */
