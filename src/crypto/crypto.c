@@ -27,8 +27,6 @@
 
 #include "crypto/cipher.h"
 
-/* ---- Start, and the end of every call ---- */
-
 static struct {
     EVP_MD *sha256;
     EVP_KDF *hkdf;
@@ -87,8 +85,6 @@ enum kith_error crypto_start(void)
                      fetched.x25519_maker);
 }
 
-/* ---- Memory and randomness ---- */
-
 void crypto_wipe(void *secret, size_t len)
 {
     OPENSSL_cleanse(secret, len);
@@ -114,8 +110,6 @@ void crypto_keep_secrets(void)
     CRYPTO_secure_malloc_init(room, least);
     ERR_clear_error();
 }
-
-/* ---- SHA-256 and HKDF ---- */
 
 enum kith_error crypto_sha256(uint8_t out[static HASH_SIZE], const struct piece *pieces,
                               size_t count)
@@ -168,8 +162,6 @@ enum kith_error crypto_hkdf(const struct derived_key *keys, size_t count, const 
     return result_of(good);
 }
 
-/* ---- Keys of X25519 and Ed25519 as libcrypto's objects ---- */
-
 /* Guards the makers of keys. libcrypto only reads them, but does not promise that. */
 static pthread_mutex_t makers_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -192,8 +184,6 @@ static EVP_PKEY *make_public(EVP_PKEY_CTX *maker, const uint8_t public_key[stati
     };
     return make_key(maker, EVP_PKEY_PUBLIC_KEY, parts);
 }
-
-/* ---- X25519 ---- */
 
 /*
  * libcrypto wants a secret's public key beside it, and would compute what is missing. That takes
@@ -241,8 +231,6 @@ enum kith_error crypto_x25519_public(uint8_t public_key[static KEY_SIZE],
     static const uint8_t base_point[KEY_SIZE] = {9};
     return crypto_x25519(public_key, secret, base_point);
 }
-
-/* ---- Ed25519 ---- */
 
 /* Here libcrypto computes the public key, which a signature needs. */
 static EVP_PKEY *ed25519_secret(const uint8_t seed[static KEY_SIZE])
@@ -311,7 +299,7 @@ enum kith_error crypto_ed25519_verify(const uint8_t signature[static SIGNATURE_S
     return result(good ? OK : ready ? ERR_SIGNATURE : ERR_CRYPTO);
 }
 
-/* ---- Points of edwards25519: -x^2 + y^2 = 1 + d x^2 y^2 modulo p ---- */
+/* Points of edwards25519: -x^2 + y^2 = 1 + d x^2 y^2 modulo p. */
 
 static const char curve_p[] = "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed";
 static const char curve_d[] = "52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3";
@@ -355,7 +343,7 @@ enum kith_error crypto_ed25519_check_point(const uint8_t public_key[static KEY_S
     return result(error);
 }
 
-/* ---- ChaCha20-Poly1305: a struct crypto_aead is libcrypto's context under our name ---- */
+/* ChaCha20-Poly1305: a struct crypto_aead is libcrypto's context under our name. */
 
 struct crypto_aead *crypto_aead_new(const uint8_t key[static KEY_SIZE], bool seal)
 {
@@ -415,8 +403,6 @@ enum kith_error crypto_open(struct crypto_aead *aead, const uint8_t nonce[static
         crypto_wipe(out, len);
     return result(error);
 }
-
-/* ---- Base64 ---- */
 
 int crypto_base64_decode(uint8_t *out, const char *text, size_t len)
 {

@@ -45,7 +45,7 @@ static bool parse_port(struct address *address, const char *text, enum address_f
     return copy_part(address->port, sizeof(address->port), text, strlen(text));
 }
 
-/* [v6]:PORT, where text is behind the bracket. */
+/* [v6]:PORT, where text begins after the bracket. */
 static bool parse_bracketed(struct address *address, const char *text, enum address_form form)
 {
     const char *end = strchr(text, ']');

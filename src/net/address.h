@@ -45,7 +45,7 @@ void address_problem(char out[static ADDRESS_PROBLEM_SIZE], const char *text,
 /* Whether its host is a name, which takes a resolver. */
 bool address_has_name(const struct address *address);
 
-/* Whether only the system can say what is meant: the host is a name, or has a zone behind it. */
+/* Whether only the system can say what is meant: the host is a name, or has a zone after it. */
 bool address_needs_system(const struct address *address);
 
 /* Write it as it would be parsed: HOST:PORT with brackets where they are needed, or the path. */

@@ -17,7 +17,7 @@
 
 /* What an IPv4 address begins with when it is written as one of IPv6. */
 static const uint8_t mapped_prefix[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-#define MAPPED_BITS ((unsigned)sizeof mapped_prefix * 8)
+#define MAPPED_BITS ((unsigned)sizeof(mapped_prefix) * 8)
 
 struct address {
     uint8_t bytes[IPV6_SIZE];
@@ -32,12 +32,12 @@ struct range {
 static bool is_mapped(const struct address *address)
 {
     return address->size == IPV6_SIZE &&
-           memcmp(address->bytes, mapped_prefix, sizeof mapped_prefix) == 0;
+           memcmp(address->bytes, mapped_prefix, sizeof(mapped_prefix)) == 0;
 }
 
 static void unmap(struct address *address)
 {
-    memmove(address->bytes, address->bytes + sizeof mapped_prefix, IPV4_SIZE);
+    memmove(address->bytes, address->bytes + sizeof(mapped_prefix), IPV4_SIZE);
     address->size = IPV4_SIZE;
 }
 
@@ -45,7 +45,7 @@ static bool read_address(struct address *address, struct text text)
 {
     char copy[INET6_ADDRSTRLEN];
 
-    if (text.len >= sizeof copy)
+    if (text.len >= sizeof(copy))
         return false;
     memcpy(copy, text.at, text.len);
     copy[text.len] = '\0';
@@ -67,7 +67,7 @@ static bool read_bits(unsigned *bits, struct text text)
     return true;
 }
 
-/* The bits of byte number i that belong to a prefix of so many bits. */
+/* The bits of byte i that belong to a prefix of that many bits. */
 static uint8_t mask_of(unsigned bits, size_t i)
 {
     size_t before = 8 * i;
@@ -130,14 +130,14 @@ static bool address_of(struct address *address, const struct sockaddr *from)
 {
     if (from->sa_family == AF_INET) {
         struct sockaddr_in in;
-        memcpy(&in, from, sizeof in);
+        memcpy(&in, from, sizeof(in));
         memcpy(address->bytes, &in.sin_addr, IPV4_SIZE);
         address->size = IPV4_SIZE;
         return true;
     }
     if (from->sa_family == AF_INET6) {
         struct sockaddr_in6 in6;
-        memcpy(&in6, from, sizeof in6);
+        memcpy(&in6, from, sizeof(in6));
         memcpy(address->bytes, &in6.sin6_addr, IPV6_SIZE);
         address->size = IPV6_SIZE;
         if (is_mapped(address))

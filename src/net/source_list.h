@@ -12,7 +12,7 @@
 #define SOURCE_PROBLEM_SIZE 128
 
 /*
- * Whether the list is well-formed. Each part is an address, or a network in which no bit behind
+ * Whether the list is well-formed. Each part is an address, or a network in which no bit beyond
  * BITS is set. If not, problem says what is wrong, raw.
  */
 bool source_list_check(const char *list, char problem[static SOURCE_PROBLEM_SIZE]);

@@ -48,8 +48,6 @@ static enum kith_error entries_add(struct entries *entries, const struct peer *p
     return OK;
 }
 
-/* ---- One line ---- */
-
 static enum kith_error parse_name(struct peer *peer, struct text rest,
                                   struct peers_problem *problem)
 {
@@ -73,7 +71,7 @@ static enum kith_error parse_name(struct peer *peer, struct text rest,
 }
 
 /*
- * Take [options] KEY and the blanks behind it off a line. ERR_KEY_TYPE for one that is in order but
+ * Take [options] KEY and the blanks after it off a line. ERR_KEY_TYPE for one that is in order but
  * for its type of key; problem says which.
  */
 static enum kith_error take_key(struct peer *peer, struct text *line, struct peers_problem *problem)
@@ -140,8 +138,6 @@ static enum kith_error add_line(struct entries *entries, struct text line, const
     return error;
 }
 
-/* ---- The whole file ---- */
-
 static int by_line(const struct entry *a, const struct entry *b)
 {
     return (a->line > b->line) - (a->line < b->line);
@@ -178,7 +174,7 @@ static bool note_twice(const struct entry *first, const struct entry *second, co
 
 /*
  * Sort by key, and find the first line that has the key or name of an earlier one. noted says
- * whether problem holds a refused line already, behind all entries.
+ * whether problem holds a refused line already, after all entries.
  */
 static bool find_twice(struct entries *entries, bool noted, struct peers_problem *problem)
 {
@@ -242,8 +238,6 @@ enum kith_error peers_parse(struct peers *peers, const char *text, size_t len,
     entries_free(&entries);
     return error;
 }
-
-/* ---- A file of keys ---- */
 
 /* Add the key of a line; a comment that can be a name is one. */
 static enum kith_error add_key_line(struct entries *entries, struct text line,
@@ -360,8 +354,6 @@ enum kith_error peers_parse_keys(struct peers *peers, const char *text, size_t l
     return error;
 }
 
-/* ---- Sets ---- */
-
 static int compare_key(const void *key, const void *peer)
 {
     const struct peer *other = peer;
@@ -396,7 +388,7 @@ enum kith_error peers_add(struct peers *peers, const uint8_t key[static KEY_SIZE
     if (peers_find_key(peers, key) != NULL)
         return OK;
     memcpy(peer.key, key, KEY_SIZE);
-    snprintf(peer.name, sizeof peer.name, "%s", name);
+    snprintf(peer.name, sizeof(peer.name), "%s", name);
     return insert(peers, &peer);
 }
 

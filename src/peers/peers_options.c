@@ -27,8 +27,6 @@ static enum kith_error store(char **out, const char *value)
     return *out != NULL ? OK : ERR_MEMORY;
 }
 
-/* ---- addr ---- */
-
 static bool is_port(struct text text)
 {
     long port = 0;
@@ -43,14 +41,14 @@ static bool is_port(struct text text)
     return port >= 1 && port <= 65535;
 }
 
-/* An IPv6 address, and the zone of a link-local one behind a percent sign. */
+/* An IPv6 address, and the zone of a link-local one after a percent sign. */
 static bool is_ipv6(struct text text)
 {
     char copy[INET6_ADDRSTRLEN];
     struct in6_addr parsed;
     struct text address = {0};
 
-    if (!text_next_part(&text, '%', &address) || address.len >= sizeof copy)
+    if (!text_next_part(&text, '%', &address) || address.len >= sizeof(copy))
         return false;
     if (text.at != NULL && text.len == 0)
         return false;
@@ -100,8 +98,6 @@ static enum kith_error set_address(struct peer *peer, const char *value,
     return store(&peer->address, value);
 }
 
-/* ---- from ---- */
-
 static enum kith_error set_from(struct peer *peer, const char *value, struct peers_problem *problem)
 {
     char why[SOURCE_PROBLEM_SIZE];
@@ -111,9 +107,7 @@ static enum kith_error set_from(struct peer *peer, const char *value, struct pee
     return store(&peer->from, value);
 }
 
-/* ---- expiry-time ---- */
-
-/* Read so many digits, which are there, and step over them. */
+/* Read count digits, which are there, and step over them. */
 static int take_number(const char **at, int count)
 {
     int value = 0;
@@ -200,8 +194,6 @@ static enum kith_error set_expiry(struct peer *peer, const char *value,
     return OK;
 }
 
-/* ---- permit-target ---- */
-
 static enum kith_error set_permit_target(struct peer *peer, const char *value,
                                          struct peers_problem *problem)
 {
@@ -215,8 +207,6 @@ static enum kith_error set_permit_target(struct peer *peer, const char *value,
     return store(&peer->permit_target, value);
 }
 
-/* ---- The options of a line ---- */
-
 static const struct option {
     const char *name;
     enum kith_error (*set)(struct peer *peer, const char *value, struct peers_problem *problem);
@@ -227,7 +217,7 @@ static const struct option {
     {"permit-target", set_permit_target},
 };
 
-#define OPTION_COUNT (sizeof options / sizeof options[0])
+#define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
 
 /* The length of an option's name at the front. */
 static size_t name_length(struct text line)
@@ -241,7 +231,7 @@ static size_t name_length(struct text line)
     return len;
 }
 
-/* Take an option's name and the = behind it off the line. */
+/* Take an option's name and the = after it off the line. */
 static enum kith_error take_name(size_t *index, struct text *line, struct peers_problem *problem)
 {
     struct text name = {line->at, name_length(*line)};

@@ -11,7 +11,7 @@
 #include "peers/peer.h"
 
 /*
- * Take the options and the blanks behind them off the front of a line, into a peer that has none
+ * Take the options and the blanks after them off the front of a line, into a peer that has none
  * yet. OK, ERR_MEMORY, or ERR_PEERS_LINE: problem then says why. The peer's strings are the
  * caller's to free in any case.
  */

@@ -16,20 +16,20 @@
 /* "NAME (01234567)", or the 8 digits alone for a key without a name. */
 #define WHO_TEXT_SIZE (NAME_SIZE + 12)
 
-/* A file that somebody else has read, who may: what came of it. */
+/* A file that the lookup has read for us: what came of it. */
 struct file_text {
     const char *path;
     struct key_file file;
     enum kith_error error;
     int system_errno;
-    bool taken; /* by who has asked for this path */
+    bool taken; /* by the one that asked for this path */
 };
 
 struct who {
     const char *peers_path;      /* where the peers file is, unless: */
     enum kith_error peers_error; /* what is wrong with that, once it is needed */
     const uint8_t *own_key;
-    struct file_text *texts; /* for who opens no file: those that there are; or NULL */
+    struct file_text *texts; /* where no file may be opened: those that there are; or NULL */
     size_t text_count;
     struct peers file; /* the peers file, once it was needed */
     bool read;         /* that file */
