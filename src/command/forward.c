@@ -166,7 +166,7 @@ static bool step_reload(struct daemon *daemon, const struct poll_set *set)
 }
 
 /* A peer by name may have another address after a reload. */
-static void confine(struct daemon *daemon)
+static enum kith_error confine(struct daemon *daemon)
 {
     struct forward *forward = daemon->hooks->context;
     bool may_move = forward->setup.who.read;
@@ -176,9 +176,12 @@ static void confine(struct daemon *daemon)
         .binds = forward->setup.options->source != NULL,
         .removes = daemon->listeners.local.path[0] != '\0' ? daemon->listeners.local.path : NULL,
     };
+    enum kith_error error = setup_start_lookup(&forward->setup);
 
-    setup_start_lookup(&forward->setup);
+    if (error != OK)
+        return error;
     setup_confine(SANDBOX_DAEMON, &needs);
+    return OK;
 }
 
 static void announce(struct daemon *daemon)

@@ -318,7 +318,7 @@ static bool step_reload(struct daemon *daemon, const struct poll_set *set)
 }
 
 /* A program is not confined, since it would be for good; nor are we then, who start it. */
-static void confine(struct daemon *daemon)
+static enum kith_error confine(struct daemon *daemon)
 {
     struct serve *serve = daemon->hooks->context;
     const struct sandbox_needs needs = {
@@ -326,12 +326,15 @@ static void confine(struct daemon *daemon)
         .connects_locally = serve->target.path[0] != '\0',
         .port = (uint16_t)strtoul(serve->target.port, NULL, 10),
     };
+    enum kith_error error = setup_start_lookup(&serve->setup);
 
-    setup_start_lookup(&serve->setup);
+    if (error != OK)
+        return error;
     if (serve->setup.options->program != NULL)
         log_event(LOG_SUMMARY, "sandbox", NULL, "none, since programs are started", NULL);
     else
         setup_confine(SANDBOX_DAEMON, &needs);
+    return OK;
 }
 
 /*

@@ -104,7 +104,7 @@ static void set_rules(struct setup *setup)
     };
 }
 
-void setup_start_lookup(struct setup *setup)
+enum kith_error setup_start_lookup(struct setup *setup)
 {
     size_t skipped = setup->file_count > 0 && setup->files[0] == setup->peers_path &&
                      !setup->who.read; /* which nothing on the command line needs */
@@ -118,7 +118,7 @@ void setup_start_lookup(struct setup *setup)
     };
     for (size_t i = 0; i < setup->reload.count; i++)
         setup->texts[i].path = files[i];
-    lookup_start(&setup->lookup, files, setup->reload.count);
+    return lookup_start(&setup->lookup, files, setup->reload.count);
 }
 
 void setup_confine(enum sandbox_role role, const struct sandbox_needs *needs)

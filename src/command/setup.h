@@ -49,9 +49,9 @@ void setup_confine(enum sandbox_role role, const struct sandbox_needs *needs);
 
 /*
  * For daemons, before that: have a lookup, which names and the files of the run are asked of from
- * here on, also by a process that is not confined.
+ * here on, also by a process that is not confined. What fails is logged.
  */
-void setup_start_lookup(struct setup *setup);
+must_check enum kith_error setup_start_lookup(struct setup *setup);
 
 /*
  * Fill a set with those who may call, everyone in the peers file or whom --peer names, and tell the

@@ -264,8 +264,7 @@ static int64_t arm(struct loop *loop)
     return due_ms < until_ms ? due_ms : until_ms;
 }
 
-/* Wait for a signal, for a reload to go on, and for the end while it is near. What fails is logged.
- */
+/* Wait for a signal, a reload, or the end while it is near. What fails is logged. */
 static enum kith_error attend(struct loop *loop)
 {
     int64_t until_ms = arm(loop);
@@ -325,7 +324,6 @@ static void serve_call(void *context, struct connection *connection)
     daemon->hooks->run(daemon, connection);
 }
 
-/* Have the main thread look again. */
 static void wake(void)
 {
     signals_note(0);
@@ -371,7 +369,6 @@ static void summarise_cut(const struct daemon *daemon, const struct registry_row
     summarise(daemon, row, ERR_CUT_AT_END);
 }
 
-/* Not all channels could be waited for. */
 static void cut_channels(const struct loop *loop, size_t count)
 {
     struct daemon *daemon = loop->daemon;
@@ -441,9 +438,12 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
     refusals_init(&daemon->refusals, hooks->what, daemon->listeners.text, wake);
     memory_be_modest();
     error = prepare(&loop);
-    if (error != OK)
+    if (error == OK)
+        error = hooks->confine(daemon);
+    if (error != OK) {
+        poll_set_free(&loop.set);
         return error;
-    hooks->confine(daemon);
+    }
     if (!workers_start(&daemon->workers)) {
         error = log_failure(LOG_ERROR, hooks->what, daemon->listeners.text, ERR_NO_THREAD,
                             strerror(errno), NULL);

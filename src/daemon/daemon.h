@@ -28,8 +28,9 @@ struct daemon_hooks {
     const struct helper *lookup; /* without whom no name or file is found */
     void *context;
 
-    /* Once all is open, and before the first call: confine the process. */
-    void (*confine)(struct daemon *daemon);
+    /* Once all is open, and before the first call: start the lookup, and confine the process. What
+     * fails is logged. */
+    enum kith_error (*confine)(struct daemon *daemon);
 
     /* Once nothing can keep it from the first call any more: say what is waited for. */
     void (*announce)(struct daemon *daemon);

@@ -248,12 +248,14 @@ static void live(int line, const void *context)
     serve(line, &children, context);
 }
 
-void lookup_start(struct helper *lookup, const char *const *files, size_t count)
+enum kith_error lookup_start(struct helper *lookup, const char *const *files, size_t count)
 {
     const struct files list = {files, count};
 
-    if (!helper_start(lookup, live, &list))
-        (void)log_failure(LOG_ERROR, "lookup", NULL, ERR_SYSTEM, NULL, NULL);
+    if (helper_start(lookup, live, &list))
+        return OK;
+    return log_failure(LOG_ERROR, "lookup", NULL, errno == EAGAIN ? ERR_PROCESS : ERR_SYSTEM, NULL,
+                       NULL);
 }
 
 /* Ask, and take the answer. ERR_LOOKUP: there is none. */
@@ -274,7 +276,7 @@ static enum kith_error ask_once(const struct asked *asked, int64_t deadline_ms,
     enum kith_error error;
 
     if (!helper_start(&once, answer_once, NULL))
-        return log_failure(LOG_ERROR, "lookup", NULL, ERR_PROCESS, NULL, NULL);
+        return log_failure(LOG_SUMMARY, "lookup", NULL, ERR_PROCESS, NULL, NULL);
     error = ask_for_name(&once, asked, deadline_ms, found);
     (void)kill(once.process, SIGKILL);
     /* One that has answered is at its end; another is not waited for. */

@@ -18,9 +18,10 @@
 
 /*
  * Fork it; it reads these files, and no others. Before any thread, and before this process is
- * confined. What fails is logged: without it, what needs it says so.
+ * confined. ERR_PROCESS, ERR_SYSTEM, which are logged.
  */
-void lookup_start(struct helper *lookup, const char *const *files, size_t count);
+must_check enum kith_error lookup_start(struct helper *lookup, const char *const *files,
+                                        size_t count);
 
 /*
  * All stream addresses of an address to call, by the deadline, as resolve() gives them; also
