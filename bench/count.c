@@ -1,5 +1,6 @@
 /*
- * What bench/count has valgrind count: kith's core does one thing so many times, and nothing else.
+ * What bench/count has valgrind count: kith's core does one thing a given number of times, and
+ * nothing else.
  *
  *     count seal|open|handshake TIMES [BYTES]
  */

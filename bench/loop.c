@@ -50,7 +50,7 @@ static void start_cipher(int seal)
         die("libcrypto");
 }
 
-/* Seal or open from one place to another, or in place; the tag is behind what is sealed. */
+/* Seal or open from one place to another, or in place; the tag comes after what is sealed. */
 static void crypt_message(const uint8_t *from, uint8_t *to, int len, uint8_t *tag, int seal)
 {
     int n;
