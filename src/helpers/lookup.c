@@ -276,7 +276,7 @@ static enum kith_error ask_once(const struct asked *asked, int64_t deadline_ms,
     enum kith_error error;
 
     if (!helper_start(&once, answer_once, NULL))
-        return log_failure(LOG_SUMMARY, "lookup", NULL, ERR_PROCESS, NULL, NULL);
+        return ERR_PROCESS;
     error = ask_for_name(&once, asked, deadline_ms, found);
     (void)kill(once.process, SIGKILL);
     /* One that has answered is at its end; another is not waited for. */
