@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@
 #define JSON_CHARACTER 6 /* \u00NN */
 #define TURN_MS 100      /* until a line is given up since another one is being written */
 #define LAST_WAIT_MS 1000
+#define LOOK_MS 5 /* between two looks whether all is written */
 
 struct line {
     char text[LINE_SIZE];
@@ -37,7 +39,10 @@ struct line {
 
 static enum log_level shown = LOG_NOTE;
 static bool as_json;
-static int own_fd = -1; /* stderr in a non-blocking mode of our own, where the system gives one */
+static atomic_int own_fd =
+    -1; /* stderr in a non-blocking mode of our own, where the system gives one */
+static int diverted[2] = {-1, -1}; /* the pipe of lines that are handed on, if they are */
+static atomic_uint_fast64_t handed_on, written_out; /* bytes of them */
 
 /* Of threads that write to a stderr in a mode of others: one would take the room another has seen.
  */
@@ -58,6 +63,38 @@ void log_configure(enum log_level level, bool json)
 void log_open(void)
 {
     own_fd = descriptor_open_anew(STDERR_FILENO, O_WRONLY);
+}
+
+bool log_divert(void)
+{
+    struct stat status;
+
+    if (fstat(STDERR_FILENO, &status) != 0 || !S_ISREG(status.st_mode))
+        return false;
+    return descriptor_pipe(diverted) && descriptor_set_nonblocking(diverted[1]);
+}
+
+void log_hand_on(void)
+{
+    if (diverted[1] >= 0)
+        own_fd = diverted[1];
+}
+
+void log_write_out(void *unused)
+{
+    char text[LINE_SIZE];
+
+    (void)unused;
+    for (;;) {
+        ssize_t n = read(diverted[0], text, sizeof(text));
+
+        if (n > 0 && write(STDERR_FILENO, text, (size_t)n) < n) /* a full disk, say */
+            (void)atomic_fetch_add(&lost_count, 1);
+        if (n > 0)
+            (void)atomic_fetch_add(&written_out, (uint64_t)n);
+        else if (n == 0 || errno != EINTR)
+            return;
+    }
 }
 
 bool log_enabled(enum log_level level)
@@ -178,6 +215,8 @@ static bool offer(const char *text, size_t len)
     } while (n < 0 && errno == EINTR);
     if (n >= 0)
         atomic_store(&is_cut, (size_t)n < len);
+    if (n > 0 && own_fd >= 0 && own_fd == diverted[1])
+        (void)atomic_fetch_add(&handed_on, (uint64_t)n);
     errno = saved_errno;
     return n >= 0 && (size_t)n == len;
 }
@@ -248,7 +287,17 @@ static void emit(struct line *line, enum log_level level)
     keep_last(line, taken, level);
 }
 
-void log_finish(void)
+/* What was handed on is written, or the time is over. */
+static void await_writing(void)
+{
+    int64_t deadline_ms = clock_deadline_ms(LAST_WAIT_MS);
+
+    while (atomic_load(&written_out) < atomic_load(&handed_on) && clock_now_ms() < deadline_ms)
+        (void)poll(NULL, 0, LOOK_MS);
+}
+
+/* If the last error was lost, it is offered once more. */
+static void offer_last(void)
 {
     struct pollfd wait = {.fd = own_fd >= 0 ? own_fd : STDERR_FILENO, .events = POLLOUT};
 
@@ -257,6 +306,12 @@ void log_finish(void)
     (void)atomic_fetch_sub(&lost_count, last_error.len > 0 ? 1 : 0);
     if (say_lost())
         (void)offer(last_error.text, last_error.len);
+}
+
+void log_finish(void)
+{
+    offer_last();
+    await_writing();
 }
 
 void log_show(const char *line, size_t len)

@@ -26,6 +26,15 @@ void log_configure(enum log_level level, bool json);
  */
 void log_open(void);
 
+/*
+ * For a daemon, which must never wait for a disk: whether stderr is a file. If so, log_write_out is
+ * to be run in a thread, where it stays; and from log_hand_on on lines go to it, in a pipe, and it
+ * writes them. Those that find no room there are lost, as below.
+ */
+bool log_divert(void);
+void log_write_out(void *unused);
+void log_hand_on(void);
+
 /* Whether a line of this level would be shown. */
 bool log_enabled(enum log_level level);
 
@@ -61,8 +70,8 @@ void log_fields(enum log_level level, const char *what, const char *which, const
 void log_show(const char *line, size_t len);
 
 /*
- * A command ends: if its last error was lost, stderr is given a moment to take it. Not for
- * threads.
+ * A command ends: if its last error was lost, stderr is given a moment to take it, and so it is for
+ * what was handed on. Not for threads.
  */
 void log_finish(void);
 

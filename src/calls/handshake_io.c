@@ -49,6 +49,11 @@ void handshake_io_wipe(struct handshake_io *io)
     session_keys_wipe(&io->keys);
 }
 
+void handshake_io_fail(struct handshake_io *io, enum kith_error error)
+{
+    (void)fail(io, error);
+}
+
 void handshake_io_listen(struct handshake_io *io, const struct handshake_rules *rules,
                          struct transport transport, const struct net_peer *from,
                          int64_t deadline_ms)

@@ -99,6 +99,9 @@ enum handshake_io_state handshake_io_step(struct handshake_io *io);
 /* Go on until it is done or has failed. Returns OK or its error. */
 must_check enum kith_error handshake_io_finish(struct handshake_io *io);
 
+/* Have it fail for a reason that is not its own. */
+void handshake_io_fail(struct handshake_io *io, enum kith_error error);
+
 /* Overwrite what is secret; fine at any time, and twice. */
 void handshake_io_wipe(struct handshake_io *io);
 

@@ -31,14 +31,17 @@ void places_init(struct places *places, size_t most)
     };
 }
 
-/* How many a source has; one whose source is not known yet is alone. */
+/*
+ * How many a source has, without those that are only to be closed; one whose source is not known
+ * yet is alone.
+ */
 static size_t count_of_source(const struct places *places, uint64_t source)
 {
     size_t count = 0;
 
     for (const struct place *place = places->first; place != NULL && source != 0;
          place = place->next)
-        count += place->source == source;
+        count += place->source == source && place->state != PLACE_REFUSED;
     return source == 0 ? 1 : count;
 }
 
@@ -97,10 +100,8 @@ struct place *places_victim(const struct places *places, int64_t now_ms)
 /* Who gives way to another one of its source, which has its share: silence is not waited for. */
 static struct place *victim_of(const struct places *places, uint64_t source, int64_t now_ms)
 {
-    struct place *victim = oldest(places, PLACE_REFUSED, now_ms, source, NULL);
+    struct place *victim = oldest(places, PLACE_SILENT, now_ms, source, NULL);
 
-    if (victim == NULL)
-        victim = oldest(places, PLACE_SILENT, now_ms, source, NULL);
     return victim != NULL ? victim : oldest(places, PLACE_HEARD, now_ms - CROWD_MS, source, NULL);
 }
 
@@ -161,6 +162,14 @@ enum kith_error places_locate(const struct places *places, struct place *place, 
     return OK;
 }
 
+/* Whether only the last places are free, of all or of a source's share. */
+static bool is_nearly_full(const struct places *places, uint64_t source)
+{
+    return places->count >= places->most - places->most / 8 ||
+           (source != 0 &&
+            count_of_source(places, source) >= places->most_of_source - places->most_of_source / 8);
+}
+
 enum kith_error places_hear(const struct places *places, struct place *place,
                             const uint8_t key[static KEY_SIZE], int64_t now_ms,
                             struct place **victim)
@@ -168,7 +177,7 @@ enum kith_error places_hear(const struct places *places, struct place *place,
     *victim = NULL;
     if (places->count > places->most_of_key && count_of_key(places, key) >= places->most_of_key) {
         *victim = oldest(places, PLACE_HEARD, now_ms - CROWD_MS, 0, key);
-        if (*victim == NULL && places->count >= places->most - places->most / 8)
+        if (*victim == NULL && is_nearly_full(places, place->source))
             return ERR_CROWDED; /* the last places are for others */
     }
     place->state = PLACE_HEARD;

@@ -64,7 +64,7 @@ must_check enum kith_error places_locate(const struct places *places, struct pla
 
 /*
  * It has said a good hello of a key. ERR_CROWDED if that key has its share, all of those are too
- * new to give way, and only the last places are free.
+ * new to give way, and only the last places are free, of all or of its source's share.
  */
 must_check enum kith_error places_hear(const struct places *places, struct place *place,
                                        const uint8_t key[static KEY_SIZE], int64_t now_ms,

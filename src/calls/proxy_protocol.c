@@ -7,13 +7,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/clock.h"
 
 #define SIGNATURE_LEN 12
 #define FIXED_LEN 16 /* of version 2, before its addresses */
@@ -97,25 +94,6 @@ size_t proxy_header(uint8_t out[static PROXY_HEADER_MAX], const struct net_peer 
     return len;
 }
 
-/* Read exactly len bytes by the deadline. */
-static enum kith_error read_exactly(int fd, uint8_t *out, size_t len, int64_t deadline_ms)
-{
-    while (len > 0) {
-        struct pollfd wait = {.fd = fd, .events = POLLIN};
-        ssize_t n = recv(fd, out, len, 0);
-
-        if (n > 0) {
-            out += n;
-            len -= (size_t)n;
-        } else if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
-            return ERR_HANDSHAKE_CUT;
-        } else if (poll(&wait, 1, clock_poll_timeout(deadline_ms)) == 0) {
-            return ERR_HANDSHAKE_TIMEOUT;
-        }
-    }
-    return OK;
-}
-
 static void set_peer(struct net_peer *peer, int family, const void *address, in_port_t port)
 {
     memset(&peer->address, 0, sizeof(peer->address));
@@ -177,49 +155,32 @@ static enum kith_error parse_v1(char *line, struct net_peer *peer)
     return OK;
 }
 
-/* A line, whose first bytes are here: byte by byte, since what is behind it is not ours. */
-static enum kith_error read_v1(int fd, int64_t deadline_ms, const uint8_t *begun,
-                               struct net_peer *peer)
+/* A line of version 1, whole. */
+static enum kith_error parse_line(const struct proxy_input *input, struct net_peer *peer)
 {
     char line[V1_MAX + 1];
-    size_t len = FIXED_LEN;
+    size_t len = input->len;
 
-    memcpy(line, begun, FIXED_LEN);
-    for (;;) {
-        enum kith_error error;
-
-        if (line[len - 1] == '\n')
-            break;
-        if (len == V1_MAX)
-            return ERR_PROXY_HEADER;
-        error = read_exactly(fd, (uint8_t *)line + len, 1, deadline_ms);
-        if (error != OK)
-            return error;
-        len++;
-    }
-    if (line[len - 2] != '\r' || memchr(line, '\0', len) != NULL)
+    if (input->bytes[len - 2] != '\r' || memchr(input->bytes, '\0', len) != NULL)
         return ERR_PROXY_HEADER;
+    memcpy(line, input->bytes, len);
     line[len - 2] = '\0';
     return parse_v1(line, peer);
 }
 
-static enum kith_error read_v2(int fd, int64_t deadline_ms, const uint8_t *fixed,
-                               struct net_peer *peer)
+/* A header of version 2, whole. */
+static enum kith_error parse_v2(const struct proxy_input *input, struct net_peer *peer)
 {
-    uint8_t body[V2_BODY_MAX];
-    size_t len = (size_t)fixed[14] << 8 | fixed[15];
+    const uint8_t *body = input->bytes + FIXED_LEN;
+    size_t len = input->len - FIXED_LEN;
     in_port_t port;
-    enum kith_error error;
 
-    if (len > sizeof(body) || (fixed[12] != COMMAND_LOCAL && fixed[12] != COMMAND_PROXY))
-        return ERR_PROXY_HEADER;
-    error = read_exactly(fd, body, len, deadline_ms);
-    if (error != OK || fixed[12] == COMMAND_LOCAL)
-        return error;
-    if (fixed[13] == FAMILY_TCP4 && len >= IPV4_LEN) {
+    if (input->bytes[12] == COMMAND_LOCAL)
+        return OK;
+    if (input->bytes[13] == FAMILY_TCP4 && len >= IPV4_LEN) {
         memcpy(&port, body + 8, sizeof(port));
         set_peer(peer, AF_INET, body, port);
-    } else if (fixed[13] == FAMILY_TCP6 && len >= IPV6_LEN) {
+    } else if (input->bytes[13] == FAMILY_TCP6 && len >= IPV6_LEN) {
         memcpy(&port, body + 32, sizeof(port));
         set_peer(peer, AF_INET6, body, port);
     } else {
@@ -228,20 +189,61 @@ static enum kith_error read_v2(int fd, int64_t deadline_ms, const uint8_t *fixed
     return OK;
 }
 
-enum kith_error proxy_read(int fd, int64_t deadline_ms, struct net_peer *peer)
-{
-    static const char unknown[] = "PROXY UNKNOWN\r\n"; /* a byte shorter than all others */
-    uint8_t fixed[FIXED_LEN];
-    enum kith_error error = read_exactly(fd, fixed, sizeof(unknown) - 1, deadline_ms);
+static const char unknown[] = "PROXY UNKNOWN\r\n"; /* a byte shorter than all others */
 
-    if (error != OK || memcmp(fixed, unknown, sizeof(unknown) - 1) == 0)
-        return error;
-    error = read_exactly(fd, fixed + FIXED_LEN - 1, 1, deadline_ms);
-    if (error != OK)
-        return error;
-    if (memcmp(fixed, signature, SIGNATURE_LEN) == 0)
-        return read_v2(fd, deadline_ms, fixed, peer);
-    if (memcmp(fixed, "PROXY ", 6) == 0 && memchr(fixed, '\n', FIXED_LEN - 1) == NULL)
-        return read_v1(fd, deadline_ms, fixed, peer);
-    return ERR_PROXY_HEADER;
+static bool is_unknown(const struct proxy_input *input)
+{
+    return memcmp(input->bytes, unknown, sizeof(unknown) - 1) == 0;
+}
+
+static bool is_v2(const struct proxy_input *input)
+{
+    return memcmp(input->bytes, signature, SIGNATURE_LEN) == 0;
+}
+
+/* How many bytes it has at least beyond those that are here; 0 if none, or *error is set. */
+static size_t lacking(const struct proxy_input *input, enum kith_error *error)
+{
+    const uint8_t *bytes = input->bytes;
+    size_t least = sizeof(unknown) - 1, len = input->len;
+
+    if (len < least || (len == least && !is_unknown(input)))
+        return len < least ? least - len : 1;
+    if (len == least)
+        return 0;
+    if (is_v2(input)) {
+        size_t body = (size_t)bytes[14] << 8 | bytes[15];
+
+        if (body <= V2_BODY_MAX && (bytes[12] == COMMAND_LOCAL || bytes[12] == COMMAND_PROXY))
+            return FIXED_LEN + body - len;
+    } else if (memcmp(bytes, "PROXY ", 6) == 0 && memchr(bytes, '\n', least) == NULL) {
+        if (bytes[len - 1] == '\n')
+            return 0;
+        if (len < V1_MAX)
+            return 1; /* since what comes after the line is not ours */
+    }
+    *error = ERR_PROXY_HEADER;
+    return 0;
+}
+
+bool proxy_receive(struct proxy_input *input, int fd, struct net_peer *peer, enum kith_error *error)
+{
+    size_t wanted;
+
+    *error = OK;
+    while ((wanted = lacking(input, error)) > 0) {
+        ssize_t n = recv(fd, input->bytes + input->len, wanted, 0);
+
+        if (n > 0) {
+            input->len += (size_t)n;
+        } else if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+            *error = ERR_HANDSHAKE_CUT;
+            return true;
+        } else if (errno != EINTR) {
+            return false;
+        }
+    }
+    if (*error == OK && !is_unknown(input))
+        *error = is_v2(input) ? parse_v2(input, peer) : parse_line(input, peer);
+    return true;
 }

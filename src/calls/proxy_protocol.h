@@ -5,6 +5,7 @@
 #ifndef KITH_PROXY_PROTOCOL_H
 #define KITH_PROXY_PROTOCOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -27,11 +28,20 @@ size_t proxy_header(uint8_t out[static PROXY_HEADER_MAX], const struct net_peer 
                     const struct sockaddr *local, const uint8_t key[static KEY_SIZE],
                     const char *name);
 
+#define PROXY_INPUT_MAX (16 + 2048) /* the longest header that is taken */
+
+/* A header of either version that is coming; starts as zeroed memory. */
+struct proxy_input {
+    size_t len;
+    uint8_t bytes[PROXY_INPUT_MAX];
+};
+
 /*
- * Read a header of either version from a non-blocking socket by the deadline, and not a byte
- * more; *peer becomes the caller that it names (and stays for a LOCAL or UNKNOWN one).
- * ERR_PROXY_HEADER, ERR_HANDSHAKE_TIMEOUT, ERR_HANDSHAKE_CUT.
+ * Read what is here of it from a non-blocking socket, and not a byte beyond its end. True once that
+ * is reached, or *error is set: ERR_PROXY_HEADER, ERR_HANDSHAKE_CUT. *peer becomes the caller that
+ * it names (and stays for a LOCAL or UNKNOWN one).
  */
-must_check enum kith_error proxy_read(int fd, int64_t deadline_ms, struct net_peer *peer);
+bool proxy_receive(struct proxy_input *input, int fd, struct net_peer *peer,
+                   enum kith_error *error);
 
 #endif

@@ -4,27 +4,26 @@
  */
 #include "calls/reception.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "calls/proxy_protocol.h"
 #include "calls/replay.h"
 #include "calls/source.h"
+#include "net/source_list.h"
 
 #define COMPUTED_MAX 4 /* answers and confirmations of one step, about a millisecond */
 #define REFUSAL_MS 50  /* after its hello a caller is hung up on: all is looked at by then */
-#define PAUSE_MS 20    /* before the next accept when no place or no descriptor is left */
-#define QUIET_MS 10000
 
 struct caller {
     struct place place; /* first: a place is its caller */
     struct handshake_io io;
     struct reception *reception;
-    size_t at;        /* in the poll set */
-    int64_t close_ms; /* once it is refused */
+    struct proxy_input *proxy; /* while a PROXY header is awaited */
+    size_t at;                 /* in the poll set */
+    int64_t close_ms;          /* once it is refused */
 };
 
 static struct caller *caller_of(struct place *place)
@@ -37,15 +36,23 @@ static void dismiss(struct reception *reception, struct caller *caller)
     places_leave(&reception->places, &caller->place);
     transport_close(&caller->io.transport);
     handshake_io_wipe(&caller->io);
+    free(caller->proxy);
     free(caller);
 }
 
 static void tell(struct reception *reception, const struct caller *caller)
 {
+    const struct reception_terms *terms = &reception->terms;
     const struct handshake_io *io = &caller->io;
+    char most[REFUSALS_MOST_SIZE];
+    size_t limit = io->error == ERR_TOO_MANY   ? terms->most_of_peer
+                   : io->error == ERR_NO_PLACE ? terms->most
+                   : io->error == ERR_CROWDED  ? reception->places.most_of_source
+                                               : 0;
 
-    refusals_add(reception->terms.refusals, io,
-                 reception->terms.name(reception->terms.context, io->handshake.peer), NULL);
+    refusals_say_most(most, limit);
+    refusals_add(terms->refusals, io, terms->name(terms->context, io->handshake.peer),
+                 limit > 0 ? most : NULL);
 }
 
 /* Its handshake has failed: it keeps its place until it is hung up on, or somebody needs that. */
@@ -105,6 +112,7 @@ void reception_begin(struct reception *reception, const struct reception_terms *
     *reception = (struct reception){.terms = *terms, .rules = *terms->rules};
     reception->rules.heard = heard;
     places_init(&reception->places, terms->places);
+    acceptance_begin(&reception->acceptance, terms->what, terms->listeners);
 }
 
 size_t reception_count(const struct reception *reception)
@@ -114,8 +122,7 @@ size_t reception_count(const struct reception *reception)
 
 int64_t reception_arm(struct reception *reception, struct poll_set *set)
 {
-    bool paused = clock_now_ms() < reception->paused_until_ms;
-    int64_t until_ms = paused ? reception->paused_until_ms : NEVER_MS;
+    int64_t until_ms = acceptance_arm(&reception->acceptance, set);
 
     for (struct place *place = reception->places.first; place != NULL; place = place->next) {
         struct caller *caller = caller_of(place);
@@ -127,9 +134,6 @@ int64_t reception_arm(struct reception *reception, struct poll_set *set)
         if (due_ms < until_ms)
             until_ms = due_ms;
     }
-    for (size_t i = 0; i < reception->terms.listeners->count; i++)
-        reception->listener_places[i] =
-            poll_set_add(set, paused ? -1 : reception->terms.listeners->fds[i], POLLIN);
     return until_ms;
 }
 
@@ -144,12 +148,40 @@ static void let_in(struct reception *reception, struct caller *caller, struct gu
     dismiss(reception, caller);
 }
 
+/* A balancer has said who calls, or is to say it yet: true in the first case. */
+static bool has_introduced(struct reception *reception, struct caller *caller)
+{
+    struct handshake_io *io = &caller->io;
+    enum kith_error error = OK;
+    struct place *victim = NULL;
+
+    if (caller->proxy == NULL)
+        return true;
+    if (!proxy_receive(caller->proxy, io->transport.in, &io->peer, &error)) {
+        if (clock_now_ms() < io->deadline_ms)
+            return false;
+        error = ERR_HANDSHAKE_TIMEOUT;
+    }
+    free(caller->proxy);
+    caller->proxy = NULL;
+    if (error == OK)
+        error = places_locate(&reception->places, &caller->place, source_of(&io->peer),
+                              clock_now_ms(), &victim);
+    expel(reception, victim);
+    if (error != OK)
+        handshake_io_fail(io, error);
+    return true;
+}
+
 /* Let one go on. True if it is the guest; in any other case it may be gone. */
 static bool go_on(struct reception *reception, struct caller *caller, struct guest *guest)
 {
     unsigned before = caller->io.message;
-    enum handshake_io_state state = handshake_io_step(&caller->io);
+    enum handshake_io_state state;
 
+    if (!has_introduced(reception, caller))
+        return false;
+    state = handshake_io_step(&caller->io);
     if (before == 1 && (state == HANDSHAKE_IO_FAILED || caller->io.message != before))
         caller->close_ms = clock_deadline_ms(REFUSAL_MS);
     if (state == HANDSHAKE_IO_FAILED || caller->io.message != before)
@@ -162,11 +194,38 @@ static bool go_on(struct reception *reception, struct caller *caller, struct gue
     return true;
 }
 
+/* One that comes from a balancer says first for whom. */
+static bool expects_introduction(const struct reception *reception, const struct net_peer *from)
+{
+    return reception->terms.proxies != NULL &&
+           source_list_holds(reception->terms.proxies, (const struct sockaddr *)&from->address);
+}
+
+static struct caller *make_caller(struct reception *reception, int fd, const struct net_peer *from)
+{
+    struct caller *caller = calloc(1, sizeof(*caller));
+    bool introduced = expects_introduction(reception, from);
+
+    if (caller != NULL && introduced)
+        caller->proxy = calloc(1, sizeof(*caller->proxy));
+    if (caller == NULL || (introduced && caller->proxy == NULL)) {
+        free(caller);
+        return NULL;
+    }
+    handshake_io_listen(&caller->io, &reception->rules, transport_socket(fd), from,
+                        clock_deadline_ms(reception->terms.timeout_ms));
+    caller->io.caller = caller;
+    caller->reception = reception;
+    caller->at = POLL_SET_NONE;
+    caller->place.source = introduced ? 0 : source_of(from);
+    return caller;
+}
+
 /* A call that has come: it has mostly said its hello already. */
 static bool welcome(struct reception *reception, int fd, const struct net_peer *from,
                     struct guest *guest)
 {
-    struct caller *caller = calloc(1, sizeof(*caller));
+    struct caller *caller = make_caller(reception, fd, from);
     struct place *victim;
     enum kith_error error;
 
@@ -174,62 +233,38 @@ static bool welcome(struct reception *reception, int fd, const struct net_peer *
         (void)close(fd);
         return false;
     }
-    handshake_io_listen(&caller->io, &reception->rules, transport_socket(fd), from,
-                        clock_deadline_ms(reception->terms.timeout_ms));
-    caller->io.caller = caller;
-    caller->reception = reception;
-    caller->at = POLL_SET_NONE;
-    caller->place.source = source_of(from);
     error = places_enter(&reception->places, &caller->place, clock_now_ms(), &victim);
     evict(reception, victim);
     if (error == OK)
         return go_on(reception, caller, guest);
     caller->io.error = error;
     tell(reception, caller);
-    (void)close(fd);
+    transport_close(&caller->io.transport);
+    free(caller->proxy);
     free(caller);
     return false;
 }
 
-/*
- * A call may be there, and cannot be taken. Time has to pass, so that we do not try without end;
- * where it changes nothing, this is false.
- */
-static bool lack_call(struct reception *reception, int problem)
-{
-    bool no_room =
-        problem == EMFILE || problem == ENFILE || problem == ENOBUFS || problem == ENOMEM;
-
-    if (problem == ENOSYS || problem == EBADF || problem == ENOTSOCK || problem == EINVAL)
-        return false;
-    if (no_room)
-        evict(reception, places_victim(&reception->places, clock_now_ms()));
-    if (clock_now_ms() >= reception->quiet_until_ms) {
-        reception->quiet_until_ms = clock_deadline_ms(QUIET_MS);
-        log_event(LOG_NOTE, reception->terms.what, reception->terms.listeners->text,
-                  "cannot accept", strerror(problem));
-    }
-    reception->paused_until_ms = clock_deadline_ms(PAUSE_MS);
-    return true;
-}
-
-/* Accept what waits at one listener, as long as there is room for it and time. */
-static enum reception_result accept_calls(struct reception *reception, int listener,
+/* Accept what waits, as long as there is room for it and time. */
+static enum reception_result accept_calls(struct reception *reception, const struct poll_set *set,
                                           struct guest *guest)
 {
     while (reception->computed < COMPUTED_MAX) {
+        enum accepted accepted;
         struct net_peer from;
         int fd;
 
         if (!places_have_room(&reception->places, clock_now_ms())) {
-            reception->paused_until_ms = clock_deadline_ms(PAUSE_MS);
+            acceptance_pause(&reception->acceptance);
             break; /* the backlog holds them meanwhile */
         }
-        if (!net_accept(listener, &fd, &from)) {
-            if (errno == EAGAIN || errno == EWOULDBLOCK || lack_call(reception, errno))
-                break;
+        accepted = acceptance_take(&reception->acceptance, set, &fd, &from);
+        if (accepted == ACCEPTED_NO_ROOM)
+            evict(reception, places_victim(&reception->places, clock_now_ms()));
+        if (accepted == ACCEPTED_NEVER)
             return RECEPTION_FAILED;
-        }
+        if (accepted != ACCEPTED)
+            break;
         if (welcome(reception, fd, &from, guest))
             return RECEPTION_GUEST;
     }
@@ -263,20 +298,21 @@ static bool step_callers(struct reception *reception, const struct poll_set *set
 enum reception_result reception_step(struct reception *reception, const struct poll_set *set,
                                      struct guest *guest)
 {
-    enum reception_result result = RECEPTION_NOBODY;
-
     reception->computed = 0;
     if (step_callers(reception, set, guest))
         return RECEPTION_GUEST;
-    for (size_t i = 0; result == RECEPTION_NOBODY && i < reception->terms.listeners->count; i++) {
-        if (poll_set_is_ready(set, reception->listener_places[i]))
-            result = accept_calls(reception, reception->terms.listeners->fds[i], guest);
-    }
-    return result;
+    return accept_calls(reception, set, guest);
 }
 
-void reception_end(struct reception *reception)
+void reception_end(struct reception *reception, enum kith_error reason)
 {
-    while (reception->places.first != NULL)
-        dismiss(reception, caller_of(reception->places.first));
+    while (reception->places.first != NULL) {
+        struct caller *caller = caller_of(reception->places.first);
+
+        if (reason != OK && caller->place.state != PLACE_REFUSED) {
+            caller->io.error = reason;
+            tell(reception, caller);
+        }
+        dismiss(reception, caller);
+    }
 }

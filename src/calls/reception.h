@@ -13,6 +13,7 @@
 #include "calls/handshake_io.h"
 #include "calls/places.h"
 #include "calls/refusals.h"
+#include "net/acceptance.h"
 #include "net/net.h"
 #include "net/poll_set.h"
 
@@ -33,6 +34,8 @@ struct reception_terms {
     const struct handshake_rules *rules; /* heard and its like are the reception's own */
     int64_t timeout_ms;                  /* of one handshake */
     size_t places;             /* for callers at once; an allocation each while it is there */
+    size_t most, most_of_peer; /* channels, of which admit judges: for the words */
+    const char *proxies;       /* from there a PROXY header comes first; or NULL */
     struct refusals *refusals; /* where those are told who are turned away */
     reception_name *name;
     void *context;
@@ -42,10 +45,8 @@ struct reception {
     struct reception_terms terms;
     struct handshake_rules rules;
     struct places places;
-    size_t listener_places[NET_LISTENERS_MAX]; /* in the poll set */
-    int64_t paused_until_ms;                   /* no call is accepted before */
-    int64_t quiet_until_ms;                    /* no complaint that none can be is made before */
-    unsigned computed;                         /* in this step */
+    struct acceptance acceptance;
+    unsigned computed; /* in this step */
 };
 
 /* Begin; nothing is accepted before the first step. Must not move afterwards. */
@@ -67,7 +68,7 @@ enum reception_result reception_step(struct reception *reception, const struct p
 /* How many callers there are. */
 size_t reception_count(const struct reception *reception);
 
-/* Turn all away, without a word in the log. */
-void reception_end(struct reception *reception);
+/* Turn all away; said in the log for the reason that is given, unless that is OK. */
+void reception_end(struct reception *reception, enum kith_error reason);
 
 #endif

@@ -113,6 +113,11 @@ void refusals_add(struct refusals *refusals, const struct handshake_io *io, cons
         show(refusals, level, io, name, &explanation, detail);
 }
 
+void refusals_say_most(char out[static REFUSALS_MOST_SIZE], size_t most)
+{
+    (void)snprintf(out, REFUSALS_MOST_SIZE, "%zu at once are the most", most);
+}
+
 void refusals_add_unheard(struct refusals *refusals, const struct net_peer *from,
                           enum kith_error error, const char *detail)
 {

@@ -44,6 +44,10 @@ void refusals_init(struct refusals *refusals, const char *what, const char *whic
 void refusals_add(struct refusals *refusals, const struct handshake_io *io, const char *name,
                   const char *detail);
 
+/* How a limit that was met is said. */
+#define REFUSALS_MOST_SIZE 48
+void refusals_say_most(char out[static REFUSALS_MOST_SIZE], size_t most);
+
 /* A caller was turned away before anything was heard of it. */
 void refusals_add_unheard(struct refusals *refusals, const struct net_peer *from,
                           enum kith_error error, const char *detail);

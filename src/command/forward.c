@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "calls/call.h"
 #include "command/commands.h"
 #include "command/setup.h"
 #include "daemon/daemon.h"
+#include "net/acceptance.h"
 #include "net/net_socket.h"
 #include "system/signals.h"
 
@@ -22,6 +24,8 @@ struct forward {
     bool gone;            /* the peers file no longer says who and where it is */
     struct callee fresh;  /* of a reload that is under way, and whether it is gone */
     bool fresh_gone;
+    struct acceptance acceptance;
+    bool takes; /* what waits there: there is room for it */
     struct daemon daemon;
 };
 
@@ -52,7 +56,7 @@ static enum kith_error call_for(struct forward *forward, struct connection *conn
 {
     struct call call = {.transport = TRANSPORT_NONE};
     struct callee callee;
-    char most[REGISTRY_MOST_SIZE];
+    char most[REFUSALS_MOST_SIZE];
     enum kith_error error;
 
     if (!current_callee(forward, &callee)) {
@@ -63,8 +67,8 @@ static enum kith_error call_for(struct forward *forward, struct connection *conn
     }
     error = call_peer(&call, &forward->setup.calls, &callee, false);
     if (error == OK)
-        error = registry_open(&forward->daemon.registry, connection, callee.key, callee.name,
-                              call.transport.out);
+        error = connections_open(&forward->daemon.connections, connection, callee.key, callee.name,
+                                 call.transport.out);
     if (error == OK && !is_current(forward, callee.key)) /* a reload did not see this channel */
         error = ERR_REMOVED;
     if (error == OK) {
@@ -73,11 +77,11 @@ static enum kith_error call_for(struct forward *forward, struct connection *conn
         call.transport = TRANSPORT_NONE;
     } else {
         if (error == ERR_TOO_MANY) {
-            registry_say_most(most, forward->daemon.registry.limits.per_peer);
+            refusals_say_most(most, forward->daemon.connections.limits.per_peer);
             call.why = most;
         }
         (void)call_log_failure(&call, error, &callee, "forward", LOG_ERROR);
-        registry_detach(&forward->daemon.registry, connection);
+        connections_detach(&forward->daemon.connections, connection);
     }
     call_end(&call);
     return error;
@@ -92,11 +96,72 @@ static void run(struct daemon *daemon, struct connection *connection)
 
     if (call_for(forward, connection, &transport, &keys) == OK) {
         (void)daemon_join(daemon, connection, transport, &keys, &end);
-        registry_detach(&daemon->registry, connection);
+        connections_detach(&daemon->connections, connection);
         transport_close(&transport);
     } else {
         local_end_finish(&end, false);
     }
+}
+
+static int64_t arm(struct daemon *daemon, struct poll_set *set)
+{
+    struct forward *forward = daemon->hooks->context;
+
+    forward->takes = connections_have_room(&daemon->connections);
+    return forward->takes ? acceptance_arm(&forward->acceptance, set) : NEVER_MS;
+}
+
+/* A local program that gets no connection sees a reset. */
+static void turn_away(struct forward *forward, int fd, const struct net_peer *from,
+                      enum kith_error error)
+{
+    char most[REFUSALS_MOST_SIZE];
+
+    refusals_say_most(most, forward->daemon.connections.limits.most);
+    refusals_add_unheard(&forward->daemon.refusals, from, error,
+                         error == ERR_NO_PLACE ? most : NULL);
+    net_reset_on_close(fd, true);
+    (void)close(fd);
+}
+
+static bool step(struct daemon *daemon, const struct poll_set *set)
+{
+    struct forward *forward = daemon->hooks->context;
+    enum accepted accepted = ACCEPTED;
+    struct net_peer from;
+    int fd;
+
+    while (forward->takes && accepted == ACCEPTED) {
+        enum kith_error error = OK;
+        struct connection *connection;
+
+        accepted = acceptance_take(&forward->acceptance, set, &fd, &from);
+        if (accepted != ACCEPTED)
+            break;
+        connection = connections_add(&daemon->connections, fd, &from, &error);
+        if (connection != NULL)
+            daemon_begin(daemon, connection);
+        else
+            turn_away(forward, fd, &from, error);
+        forward->takes = connections_have_room(&daemon->connections);
+    }
+    return accepted != ACCEPTED_NEVER;
+}
+
+static size_t waiting(struct daemon *daemon)
+{
+    struct connections_totals totals;
+
+    connections_count(&daemon->connections, &totals);
+    return totals.pending;
+}
+
+/* Nobody waits but in the backlog. */
+static void stop(struct daemon *daemon)
+{
+    struct forward *forward = daemon->hooks->context;
+
+    forward->takes = false;
 }
 
 /* A visit: end what goes to a key that is no longer the peer's. An address may go or change. */
@@ -104,9 +169,8 @@ static void end_if_other(struct connection *connection, void *context)
 {
     const struct forward *forward = context;
 
-    if (connection->state == CONNECTION_OPEN &&
-        memcmp(connection->key, forward->callee.key, KEY_SIZE) != 0)
-        registry_end(connection, ERR_REMOVED);
+    if (connection->is_open && memcmp(connection->key, forward->callee.key, KEY_SIZE) != 0)
+        connection_end(connection, ERR_REMOVED);
 }
 
 static void begin_reload(struct daemon *daemon)
@@ -140,7 +204,7 @@ static void take_fresh(struct daemon *daemon)
     forward->gone = forward->fresh_gone;
     forward->callee = forward->fresh;
     (void)pthread_mutex_unlock(&forward->lock);
-    registry_each(&daemon->registry, end_if_other, forward);
+    connections_each(&daemon->connections, end_if_other, forward);
     setup_report_reload(&forward->setup, "forward", peer);
     if (forward->gone)
         log_event(LOG_NOTE, "forward", peer, "called no longer", NULL);
@@ -166,7 +230,7 @@ static bool step_reload(struct daemon *daemon, const struct poll_set *set)
 }
 
 /* A peer by name may have another address after a reload. */
-static enum kith_error confine(struct daemon *daemon)
+static enum kith_error begin(struct daemon *daemon)
 {
     struct forward *forward = daemon->hooks->context;
     bool may_move = forward->setup.who.read;
@@ -178,6 +242,7 @@ static enum kith_error confine(struct daemon *daemon)
     };
     enum kith_error error = setup_start_lookup(&forward->setup);
 
+    acceptance_begin(&forward->acceptance, "forward", &daemon->listeners);
     if (error != OK)
         return error;
     setup_confine(SANDBOX_DAEMON, &needs);
@@ -237,8 +302,12 @@ enum kith_error command_forward(const struct options *options)
         .keeper = &forward.setup.keeper.helper,
         .lookup = &forward.setup.lookup,
         .context = &forward,
-        .confine = confine,
+        .begin = begin,
         .announce = announce,
+        .arm = arm,
+        .step = step,
+        .waiting = waiting,
+        .stop = stop,
         .run = run,
         .reload_begin = begin_reload,
         .reload_arm = arm_reload,

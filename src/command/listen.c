@@ -91,7 +91,7 @@ static enum kith_error take_one(struct setup *setup, struct net_listeners *liste
     replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
     reception_begin(&reception, &terms);
     error = await_guest(&reception, &refusals, guest);
-    reception_end(&reception);
+    reception_end(&reception, OK);
     net_listeners_close(listeners);
     return error;
 }

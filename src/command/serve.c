@@ -3,7 +3,6 @@
  * is started for it. Must never touch the target before its caller has proven who it is.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +11,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "calls/proxy_protocol.h"
+#include "calls/reception.h"
 #include "calls/replay.h"
 #include "command/commands.h"
 #include "command/setup.h"
 #include "daemon/daemon.h"
 #include "daemon/program.h"
+#include "daemon/report.h"
 #include "net/connect.h"
 #include "net/net_socket.h"
-#include "net/source_list.h"
 #include "system/signals.h"
 
 struct serve {
@@ -27,9 +27,9 @@ struct serve {
     struct address asked;    /* where we are to listen, as it was given */
     const char *target_text; /* as it was given, or the program's name: what permit-target names */
     struct address target;
-    pthread_mutex_t lock;
-    struct peers chosen; /* under the lock: swapped whole by a reload */
+    struct peers chosen; /* swapped whole by a reload; the main thread's alone */
     struct peers fresh;  /* of a reload that is under way */
+    struct reception reception;
     struct daemon daemon;
 };
 
@@ -41,7 +41,6 @@ static enum kith_error look_up(struct serve *serve, const uint8_t key[static KEY
     const struct peer *peer;
 
     name[0] = '\0';
-    (void)pthread_mutex_lock(&serve->lock);
     peer = peers_find_key(&serve->chosen, key);
     if (peer != NULL) {
         memcpy(name, peer->name, NAME_SIZE);
@@ -49,84 +48,106 @@ static enum kith_error look_up(struct serve *serve, const uint8_t key[static KEY
         if (error == OK && !peer_permits_target(peer, serve->target_text))
             error = ERR_PEER_TARGET;
     }
-    (void)pthread_mutex_unlock(&serve->lock);
     return error;
 }
 
 static enum kith_error admit(void *context, void *caller, const uint8_t signer[static KEY_SIZE],
                              const struct net_peer *from)
 {
-    struct connection *connection = caller;
+    struct serve *serve = context;
+    char name[NAME_SIZE];
+    enum kith_error error = look_up(serve, signer, from, name);
+
+    (void)caller;
+    return error == OK ? connections_allow(&serve->daemon.connections, signer) : error;
+}
+
+static const char *name_of(void *context, const uint8_t key[static KEY_SIZE])
+{
+    const struct serve *serve = context;
+    const struct peer *peer = peers_find_key(&serve->chosen, key);
+
+    return peer != NULL ? peer->name : "";
+}
+
+/* What has changed since its hello keeps a peer out that has proven who it is. */
+static void turn_away(struct serve *serve, struct guest *guest, enum kith_error error)
+{
+    const struct connections_limits *limits = &serve->daemon.connections.limits;
+    char most[REFUSALS_MOST_SIZE];
+
+    refusals_say_most(most, error == ERR_TOO_MANY ? limits->per_peer : limits->most);
+    refusals_add_unheard(&serve->daemon.refusals, &guest->from, error,
+                         error == ERR_TOO_MANY || error == ERR_NO_PLACE ? most : NULL);
+    transport_close(&guest->transport);
+}
+
+/* A connection for it that is open; NULL and the reason if there can be none. */
+static struct connection *open_for(struct serve *serve, const struct guest *guest,
+                                   enum kith_error *error)
+{
+    struct connections *connections = &serve->daemon.connections;
+    struct connection *connection;
     char name[NAME_SIZE];
 
-    atomic_store(&connection->spoken, true);
-    return look_up(context, signer, from, name);
+    *error = look_up(serve, guest->key, &guest->from, name); /* as it is now */
+    if (*error != OK)
+        return NULL;
+    connection = connections_add(connections, guest->transport.in, &guest->from, error);
+    if (connection == NULL)
+        return NULL;
+    *error = connections_open(connections, connection, guest->key, name, guest->transport.out);
+    if (*error == OK)
+        return connection;
+    (void)connections_leave(connections, connection);
+    return NULL;
 }
 
-/* A hello is good for one call: a stranger may have recorded it. */
-static enum kith_error heard(void *caller, const uint8_t signer[static KEY_SIZE],
-                             const uint8_t hello_digest[static HASH_SIZE])
+/* A peer has proven who it is: it gets a channel, and a thread. */
+static void let_in(struct serve *serve, struct guest *guest)
 {
-    struct connection *connection = caller;
-    struct serve *serve = connection->owner;
+    enum kith_error error;
+    struct connection *connection = open_for(serve, guest, &error);
 
-    if (!replay_enter(hello_digest))
-        return ERR_REPLAY;
-    return registry_heard(&serve->daemon.registry, connection, signer);
+    if (connection != NULL) {
+        connection->keys = guest->keys;
+        daemon_begin(&serve->daemon, connection);
+    } else {
+        turn_away(serve, guest, error);
+    }
+    session_keys_wipe(&guest->keys);
 }
 
-/* Log why a caller is not let in; the reason of somebody else who has ended it comes first. */
-static void say_refusal(struct serve *serve, struct connection *connection, struct handshake_io *io)
-{
-    struct registry *registry = &serve->daemon.registry;
-    enum kith_error ending = registry_ending(registry, connection);
-    char name[NAME_SIZE], most[REGISTRY_MOST_SIZE];
-
-    if (ending != OK)
-        io->error = ending;
-    registry_say_most(most, registry->limits.per_peer);
-    (void)look_up(serve, io->handshake.peer, &connection->from, name);
-    refusals_add(&serve->daemon.refusals, io, name, io->error == ERR_TOO_MANY ? most : NULL);
-}
-
-/* From here on the caller is a known peer, or there is none. */
-static enum kith_error greet(struct daemon *daemon, struct connection *connection,
-                             struct session_keys *keys)
+static int64_t arm(struct daemon *daemon, struct poll_set *set)
 {
     struct serve *serve = daemon->hooks->context;
-    int64_t deadline_ms = clock_deadline_ms(serve->setup.options->handshake_timeout_ms);
-    struct handshake_io io;
-    char name[NAME_SIZE];
-    enum kith_error error = OK;
 
-    handshake_io_listen(&io, &serve->setup.rules, transport_socket(connection->fd),
-                        &connection->from, deadline_ms);
-    io.caller = connection;
-    connection->owner = serve;
-    if (serve->setup.options->accept_proxy != NULL &&
-        source_list_holds(serve->setup.options->accept_proxy,
-                          (const struct sockaddr *)&connection->from.address)) {
-        error = proxy_read(connection->fd, deadline_ms, &io.peer);
-        if (error == OK)
-            error = registry_locate(&daemon->registry, connection, &io.peer);
-    }
-    if (error == OK)
-        error = handshake_io_finish(&io);
-    if (error == OK)
-        error = look_up(serve, io.handshake.peer, &connection->from, name);
-    if (error == OK)
-        error =
-            registry_open(&daemon->registry, connection, io.handshake.peer, name, connection->fd);
-    if (error == OK) /* once more: a reload in between did not see this channel */
-        error = look_up(serve, io.handshake.peer, &connection->from, name);
-    if (error == OK) {
-        *keys = io.keys;
-    } else {
-        io.error = error;
-        say_refusal(serve, connection, &io);
-    }
-    handshake_io_wipe(&io);
-    return error;
+    return reception_arm(&serve->reception, set);
+}
+
+static bool step(struct daemon *daemon, const struct poll_set *set)
+{
+    struct serve *serve = daemon->hooks->context;
+    enum reception_result result;
+    struct guest guest;
+
+    while ((result = reception_step(&serve->reception, set, &guest)) == RECEPTION_GUEST)
+        let_in(serve, &guest);
+    return result != RECEPTION_FAILED;
+}
+
+static size_t waiting(struct daemon *daemon)
+{
+    const struct serve *serve = daemon->hooks->context;
+
+    return reception_count(&serve->reception);
+}
+
+static void stop(struct daemon *daemon)
+{
+    struct serve *serve = daemon->hooks->context;
+
+    reception_end(&serve->reception, ERR_STOPPING);
 }
 
 /* Connect to an address by the deadline. */
@@ -177,7 +198,7 @@ static int reach_target(const struct serve *serve, const struct connection *conn
     const struct options *options = serve->setup.options;
     struct net_peer local;
     uint8_t header[PROXY_HEADER_MAX];
-    char which[DAEMON_WHICH_SIZE], tried[ADDRESS_TEXT_SIZE], why[ADDRESS_TEXT_SIZE + 128];
+    char which[REPORT_WHICH_SIZE], tried[ADDRESS_TEXT_SIZE], why[ADDRESS_TEXT_SIZE + 128];
     const char *reason = NULL;
     enum kith_error error;
     size_t len;
@@ -196,7 +217,7 @@ static int reach_target(const struct serve *serve, const struct connection *conn
         }
     }
     if (fd < 0) {
-        daemon_describe(which, connection, connection->from.text);
+        report_describe(which, connection->name, connection->key, connection->from.text);
         (void)snprintf(why, sizeof(why), "%s %s: %s", error_text(ERR_TARGET), tried,
                        reason != NULL ? reason : error_text(error));
         log_event(LOG_ERROR, "serve", which, why,
@@ -221,11 +242,11 @@ static void join_target(struct serve *serve, struct connection *connection,
 static void join_program(struct serve *serve, struct connection *connection,
                          struct session_keys *keys)
 {
-    struct registry *registry = &serve->daemon.registry;
+    struct connections *connections = &serve->daemon.connections;
     char *const *argv = serve->setup.options->program;
     struct program program;
 
-    if (program_start(&program, registry, connection, argv) == OK) {
+    if (program_start(&program, connections, connection, argv) == OK) {
         struct local_end end =
             local_end_program(program.out, program.in, program.end_fd, program_result, &program);
 
@@ -234,7 +255,7 @@ static void join_program(struct serve *serve, struct connection *connection,
     } else {
         program.problem = errno;
     }
-    program_stop(&program, registry, connection);
+    program_stop(&program, connections, connection);
     if (program.problem != 0)
         log_event(LOG_ERROR, "serve", argv[0], strerror(program.problem), "see --exec");
 }
@@ -242,15 +263,12 @@ static void join_program(struct serve *serve, struct connection *connection,
 static void run(struct daemon *daemon, struct connection *connection)
 {
     struct serve *serve = daemon->hooks->context;
-    struct session_keys keys;
 
-    if (greet(daemon, connection, &keys) != OK)
-        return;
     if (serve->setup.options->program != NULL)
-        join_program(serve, connection, &keys);
+        join_program(serve, connection, &connection->keys);
     else
-        join_target(serve, connection, &keys);
-    session_keys_wipe(&keys);
+        join_target(serve, connection, &connection->keys);
+    session_keys_wipe(&connection->keys);
 }
 
 /* A visit: end the channel of a key that may no longer call. */
@@ -259,11 +277,11 @@ static void end_if_gone(struct connection *connection, void *context)
     char name[NAME_SIZE];
     enum kith_error error;
 
-    if (connection->state != CONNECTION_OPEN)
+    if (!connection->is_open)
         return;
     error = look_up(context, connection->key, &connection->from, name);
     if (error != OK)
-        registry_end(connection, error == ERR_PEER_UNKNOWN ? ERR_REMOVED : error);
+        connection_end(connection, error == ERR_PEER_UNKNOWN ? ERR_REMOVED : error);
 }
 
 static void begin_reload(struct daemon *daemon)
@@ -286,13 +304,11 @@ static void take_fresh(struct daemon *daemon)
     struct serve *serve = daemon->hooks->context;
     struct peers before;
 
-    (void)pthread_mutex_lock(&serve->lock);
     before = serve->chosen;
     serve->chosen = serve->fresh;
-    (void)pthread_mutex_unlock(&serve->lock);
     serve->fresh = (struct peers){0};
     peers_free(&before);
-    registry_each(&daemon->registry, end_if_gone, serve);
+    connections_each(&daemon->connections, end_if_gone, serve);
     setup_report_reload(&serve->setup, "serve", daemon->listeners.text);
 }
 
@@ -317,8 +333,29 @@ static bool step_reload(struct daemon *daemon, const struct poll_set *set)
     return true;
 }
 
+static void begin_reception(struct serve *serve)
+{
+    const struct options *options = serve->setup.options;
+    const struct connections_limits *limits = &serve->daemon.connections.limits;
+    const struct reception_terms terms = {
+        .what = "serve",
+        .listeners = &serve->daemon.listeners,
+        .rules = &serve->setup.rules,
+        .timeout_ms = options->handshake_timeout_ms,
+        .places = limits->pending,
+        .most = limits->most,
+        .most_of_peer = limits->per_peer,
+        .proxies = options->accept_proxy,
+        .refusals = &serve->daemon.refusals,
+        .name = name_of,
+        .context = serve,
+    };
+
+    reception_begin(&serve->reception, &terms);
+}
+
 /* A program is not confined, since it would be for good; nor are we then, who start it. */
-static enum kith_error confine(struct daemon *daemon)
+static enum kith_error begin(struct daemon *daemon)
 {
     struct serve *serve = daemon->hooks->context;
     const struct sandbox_needs needs = {
@@ -328,6 +365,7 @@ static enum kith_error confine(struct daemon *daemon)
     };
     enum kith_error error = setup_start_lookup(&serve->setup);
 
+    begin_reception(serve);
     if (error != OK)
         return error;
     if (serve->setup.options->program != NULL)
@@ -385,7 +423,7 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
 
 enum kith_error command_serve(const struct options *options)
 {
-    static struct serve serve = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    static struct serve serve;
     bool local = options->program == NULL && strchr(options->arguments[1], '/') != NULL;
     const struct daemon_hooks hooks = {
         .what = "serve",
@@ -397,8 +435,12 @@ enum kith_error command_serve(const struct options *options)
         .keeper = &serve.setup.keeper.helper,
         .lookup = &serve.setup.lookup,
         .context = &serve,
-        .confine = confine,
+        .begin = begin,
         .announce = announce,
+        .arm = arm,
+        .step = step,
+        .waiting = waiting,
+        .stop = stop,
         .run = run,
         .reload_begin = begin_reload,
         .reload_arm = arm_reload,
@@ -409,7 +451,6 @@ enum kith_error command_serve(const struct options *options)
 
     serve.setup.rules.admit = admit;
     serve.setup.rules.admit_context = &serve;
-    serve.setup.rules.heard = heard;
     if (error == OK)
         error = daemon_run(&serve.daemon, &hooks, &terms);
     if (daemon_end(&serve.daemon, error)) {

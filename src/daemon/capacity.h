@@ -16,7 +16,7 @@ size_t capacity_find(size_t each, bool raise);
 
 /*
  * Callers whose handshake is not done have places of their own, never more than half of what there
- * is, with one descriptor each: they do not take those of channels, which have so many each.
+ * is, with two descriptors each: they do not take those of channels, which have so many each.
  */
 void capacity_set_apart(size_t *connections, size_t each, size_t *callers);
 

@@ -5,7 +5,6 @@
 #include "daemon/daemon.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,15 +16,14 @@
 #include "base/log.h"
 #include "daemon/capacity.h"
 #include "daemon/program.h"
-#include "peers/who.h"
+#include "daemon/report.h"
 #include "system/memory.h"
 #include "system/notify.h"
 #include "system/signals.h"
 
-#define DRAIN_LOOK_MS 20   /* between two looks whether the last channel has ended */
-#define POLLED_MAX 4       /* descriptors at once: signals, and what a reload waits for */
-#define ROWS 16            /* channels that are told of at a time */
-#define LEAVE_MS 1000      /* for those who were sent away to be gone */
+#define LEAVE_MS 1000                         /* for those who were sent away to be gone */
+#define LEAVE_LOOK_MS 20                      /* between two looks whether they are */
+#define POLLED_BESIDE (NET_LISTENERS_MAX + 8) /* descriptors that are no caller's */
 #define NOTIFY_AGAIN_MS 50 /* between two tries to tell a supervisor that takes nothing */
 
 /* The main thread's own. */
@@ -44,74 +42,11 @@ struct loop {
     enum kith_error lost; /* one of the two, before the end */
 };
 
-static void describe(char out[static DAEMON_WHICH_SIZE], const char *name,
-                     const uint8_t key[static KEY_SIZE], const char *address)
-{
-    char who[WHO_TEXT_SIZE];
-
-    who_format(who, name, key);
-    (void)snprintf(out, DAEMON_WHICH_SIZE, "%s at %s", who, address);
-}
-
-void daemon_describe(char out[static DAEMON_WHICH_SIZE], const struct connection *connection,
-                     const char *address)
-{
-    describe(out, connection->name, connection->key, address);
-}
-
-typedef void tell_row(const struct daemon *daemon, const struct registry_row *row);
-
-/* Tell of the channels that are open, a few at a time. */
-static void tell_channels(struct daemon *daemon, bool conclude, tell_row *tell)
-{
-    struct registry_row rows[ROWS];
-    uint64_t after = 0;
-    size_t count;
-
-    while ((count = registry_list(&daemon->registry, after, conclude, rows, ROWS)) > 0) {
-        for (size_t i = 0; i < count; i++)
-            tell(daemon, &rows[i]);
-        after = rows[count - 1].number;
-    }
-}
-
-static void report_one(const struct daemon *daemon, const struct registry_row *row)
-{
-    char which[DAEMON_WHICH_SIZE], age[24], sent[24], received[24];
-
-    describe(which, row->name, row->key, row->address);
-    (void)snprintf(age, sizeof(age), "%" PRId64, (clock_now_ms() - row->opened_ms) / 1000);
-    (void)snprintf(sent, sizeof(sent), "%" PRIu64, row->sent);
-    (void)snprintf(received, sizeof(received), "%" PRIu64, row->received);
-    log_fields(LOG_NOTE, daemon->hooks->what, which, "channel", "seconds", age, "sent", sent,
-               "received", received, (const char *)NULL);
-}
-
-/* SIGUSR1: a line for each channel, and one for all that have been. */
-static void report(struct daemon *daemon)
-{
-    struct registry_totals totals;
-    char open[24], pending[24], channels[24], sent[24], received[24], status[128];
-
-    tell_channels(daemon, false, report_one);
-    registry_count(&daemon->registry, &totals);
-    (void)snprintf(open, sizeof(open), "%zu", totals.count - totals.pending);
-    (void)snprintf(pending, sizeof(pending), "%zu", totals.pending);
-    (void)snprintf(channels, sizeof(channels), "%" PRIu64, totals.channels);
-    (void)snprintf(sent, sizeof(sent), "%" PRIu64, totals.sent);
-    (void)snprintf(received, sizeof(received), "%" PRIu64, totals.received);
-    log_fields(LOG_NOTE, daemon->hooks->what, daemon->listeners.text, "totals", "open", open,
-               "pending", pending, "channels", channels, "sent-by-ended", sent, "received-by-ended",
-               received, (const char *)NULL);
-    (void)snprintf(status, sizeof(status), "STATUS=%s channels open, %s in all", open, channels);
-    notify(status);
-}
-
 static size_t count_channels(struct daemon *daemon)
 {
-    struct registry_totals totals;
+    struct connections_totals totals;
 
-    registry_count(&daemon->registry, &totals);
+    connections_count(&daemon->connections, &totals);
     return totals.count - totals.pending;
 }
 
@@ -119,8 +54,8 @@ static size_t count_channels(struct daemon *daemon)
 static void send_away(struct connection *connection, void *unused)
 {
     (void)unused;
-    if (connection->state != CONNECTION_OPEN)
-        registry_end(connection, ERR_STOPPING);
+    if (!connection->is_open)
+        connection_end(connection, ERR_STOPPING);
 }
 
 static void format_channels(char *out, size_t size, size_t count)
@@ -154,9 +89,9 @@ static void begin_drain(struct loop *loop, int number)
     loop->ending = number;
     loop->drain_deadline_ms = clock_deadline_ms(daemon->terms->drain_timeout_ms);
     notify("STOPPING=1\nSTATUS=no new calls; waiting for the channels that are open");
-    if (workers_stop(&daemon->workers))
-        net_listeners_close(&daemon->listeners);
-    registry_each(&daemon->registry, send_away, NULL);
+    daemon->hooks->stop(daemon);
+    net_listeners_close(&daemon->listeners);
+    connections_each(&daemon->connections, send_away, NULL);
     say_drain(daemon);
 }
 
@@ -196,10 +131,10 @@ static void reap(struct loop *loop)
     const struct daemon_hooks *hooks = loop->daemon->hooks;
     pid_t process;
 
-    program_look(&loop->daemon->registry);
+    program_look(&loop->daemon->connections);
     reap_helper(loop, hooks->keeper, loop->keeper_reaped);
     reap_helper(loop, hooks->lookup, loop->lookup_reaped);
-    while ((process = program_reap_other(&loop->daemon->registry)) > 0)
+    while ((process = program_reap_other(&loop->daemon->connections)) > 0)
         note_end(loop, process);
 }
 
@@ -237,7 +172,8 @@ static void answer_signals(struct loop *loop)
             begin_reload(loop);
             break;
         case SIGUSR1:
-            report(daemon);
+            report_all(&daemon->connections, daemon->hooks->what, daemon->listeners.text,
+                       daemon->hooks->waiting(daemon));
             break;
         case SIGCHLD:
             reap(loop);
@@ -248,34 +184,52 @@ static void answer_signals(struct loop *loop)
     }
 }
 
+static int64_t earlier(int64_t a_ms, int64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
 /* Put what is waited for into the set. Returns until when. */
 static int64_t arm(struct loop *loop)
 {
     struct daemon *daemon = loop->daemon;
-    int64_t until_ms = refusals_due_ms(&daemon->refusals), due_ms;
+    int64_t until_ms = refusals_due_ms(&daemon->refusals), due_ms = NEVER_MS, reload_ms = NEVER_MS;
 
     poll_set_clear(&loop->set);
     loop->signal_at = poll_set_add(&loop->set, loop->signal_fd, POLLIN);
+    if (loop->reloads)
+        reload_ms = daemon->hooks->reload_arm(daemon, &loop->set);
+    if (loop->ending == 0)
+        due_ms = daemon->hooks->arm(daemon, &loop->set);
+    else
+        until_ms = earlier(until_ms, loop->drain_deadline_ms);
     if (notify_again())
-        until_ms = clock_deadline_ms(NOTIFY_AGAIN_MS);
-    if (loop->ending != 0)
-        until_ms = clock_deadline_ms(DRAIN_LOOK_MS);
-    due_ms = loop->reloads ? daemon->hooks->reload_arm(daemon, &loop->set) : NEVER_MS;
-    return due_ms < until_ms ? due_ms : until_ms;
+        until_ms = earlier(until_ms, clock_deadline_ms(NOTIFY_AGAIN_MS));
+    return earlier(until_ms, earlier(due_ms, reload_ms));
 }
 
-/* Wait for a signal, a reload, or the end while it is near. What fails is logged. */
+static enum kith_error log_failure_of(const struct daemon *daemon, enum kith_error error)
+{
+    return log_failure(LOG_ERROR, daemon->hooks->what, daemon->listeners.text, error, NULL, NULL);
+}
+
+/*
+ * Wait once: for a signal, for who comes, for a reload to go on, and for the end. What fails is
+ * logged.
+ */
 static enum kith_error attend(struct loop *loop)
 {
+    struct daemon *daemon = loop->daemon;
     int64_t until_ms = arm(loop);
 
     if (!poll_set_wait(&loop->set, until_ms))
-        return log_failure(LOG_ERROR, loop->daemon->hooks->what, loop->daemon->listeners.text,
-                           ERR_SYSTEM, NULL, NULL);
+        return log_failure_of(daemon, ERR_SYSTEM);
     step_reload(loop);
     if (poll_set_is_ready(&loop->set, loop->signal_at))
         answer_signals(loop);
-    refusals_sum_up(&loop->daemon->refusals, false);
+    if (loop->ending == 0 && !daemon->hooks->step(daemon, &loop->set))
+        return log_failure_of(daemon, ERR_SYSTEM);
+    refusals_sum_up(&daemon->refusals, false);
     return OK;
 }
 
@@ -284,89 +238,68 @@ static bool is_over(const struct loop *loop)
 {
     if (loop->ending == 0)
         return false;
-    return loop->at_once || count_channels(loop->daemon) == 0 ||
+    return loop->at_once || connections_have_ended(&loop->daemon->connections) ||
            clock_now_ms() >= loop->drain_deadline_ms;
+}
+
+/* Have the main thread look again. */
+static void wake(void)
+{
+    signals_note(0);
 }
 
 /* The limit on descriptors is raised, but not for programs, which would inherit it. */
 static enum kith_error set_limits(struct daemon *daemon)
 {
     const struct daemon_terms *terms = daemon->terms;
-    struct registry_limits limits = {
-        .connections = capacity_find((size_t)daemon->hooks->descriptors, !terms->starts_programs),
+    struct connections_limits limits = {
+        .most = capacity_find((size_t)daemon->hooks->descriptors, !terms->starts_programs),
         .per_peer = terms->max_per_peer,
-        .evicts = daemon->hooks->faces_network,
         .pending = terms->max_pending != 0 ? terms->max_pending : daemon->hooks->pending,
     };
 
-    if (limits.connections == 0)
+    if (limits.most == 0)
         return log_failure(LOG_ERROR, daemon->hooks->what, NULL, ERR_FEW_DESCRIPTORS, NULL, NULL);
     if (daemon->hooks->faces_network)
-        capacity_set_apart(&limits.connections, (size_t)daemon->hooks->descriptors,
-                           &limits.pending);
-    if (terms->max_connections > limits.connections)
-        capacity_say(daemon->hooks->what, limits.connections);
+        capacity_set_apart(&limits.most, (size_t)daemon->hooks->descriptors, &limits.pending);
+    if (terms->max_connections > limits.most)
+        capacity_say(daemon->hooks->what, limits.most);
     else if (terms->max_connections != 0)
-        limits.connections = terms->max_connections;
+        limits.most = terms->max_connections;
     if (limits.per_peer == 0)
-        limits.per_peer = limits.connections;
-    /* Neither one address nor one key takes the places of all. */
-    limits.pending_per_source = (limits.pending + 1) / 2;
-    limits.pending_per_peer = (limits.pending + 3) / 4;
-    registry_init(&daemon->registry, &limits);
+        limits.per_peer = limits.most;
+    connections_init(&daemon->connections, &limits, wake);
     return OK;
 }
 
-static void serve_call(void *context, struct connection *connection)
+/* A connection's whole life, in a thread. */
+static void live(void *thing)
 {
-    struct daemon *daemon = context;
+    struct connection *connection = thing;
+    struct daemon *daemon = connection->owner;
+    int fd = connection->fd;
+    bool last;
 
     daemon->hooks->run(daemon, connection);
+    last = connections_leave(&daemon->connections, connection);
+    (void)close(fd);
+    if (last)
+        memory_give_back();
 }
 
-static void wake(void)
+void daemon_begin(struct daemon *daemon, struct connection *connection)
 {
-    signals_note(0);
-}
+    int fd = connection->fd;
 
-static bool prepare_workers(struct daemon *daemon)
-{
-    const struct workers_task task = {
-        .what = daemon->hooks->what,
-        .faces_network = daemon->hooks->faces_network,
-        .listeners = &daemon->listeners,
-        .registry = &daemon->registry,
-        .refusals = &daemon->refusals,
-        .run = serve_call,
-        .context = daemon,
-    };
-
-    return workers_prepare(&daemon->workers, &task);
-}
-
-/* Whether a reload ended a channel that was open, for what would refuse a call. */
-static bool was_ended(enum kith_error error)
-{
-    return error == ERR_REMOVED || error == ERR_PEER_EXPIRED || error == ERR_PEER_SOURCE ||
-           error == ERR_PEER_TARGET;
-}
-
-static void summarise(const struct daemon *daemon, const struct registry_row *row,
-                      enum kith_error error)
-{
-    const struct pump_result moved = {.sent = row->sent, .received = row->received};
-    char who[WHO_TEXT_SIZE], how[128];
-
-    who_format(who, row->name, row->key);
-    (void)snprintf(how, sizeof(how), "%s%s", was_ended(error) ? "ended: " : "", error_text(error));
-    stream_summarise(error == OK ? LOG_NOTE : LOG_ERROR, daemon->hooks->what, who, how,
-                     row->address, &moved, row->opened_ms * 1000);
-}
-
-/* Say of a channel that is cut what its thread will not come to say. */
-static void summarise_cut(const struct daemon *daemon, const struct registry_row *row)
-{
-    summarise(daemon, row, ERR_CUT_AT_END);
+    connection->owner = daemon;
+    connection->job = (struct job){.run = live, .thing = connection};
+    if (threads_run(&daemon->threads, &connection->job))
+        return;
+    (void)log_failure(LOG_ERROR, daemon->hooks->what, connection->from.text, ERR_NO_THREAD,
+                      strerror(errno), NULL);
+    session_keys_wipe(&connection->keys);
+    (void)connections_leave(&daemon->connections, connection);
+    (void)close(fd);
 }
 
 static void cut_channels(const struct loop *loop, size_t count)
@@ -378,20 +311,20 @@ static void cut_channels(const struct loop *loop, size_t count)
     (void)snprintf(why, sizeof(why), "%s: %s cut short",
                    loop->at_once ? "a second signal" : "--drain-timeout is over", channels);
     log_event(LOG_ERROR, daemon->hooks->what, daemon->listeners.text, why, NULL);
-    tell_channels(daemon, true, summarise_cut);
-    registry_each(&daemon->registry, program_abandon, NULL);
+    report_cut(&daemon->connections, daemon->hooks->what);
+    connections_each(&daemon->connections, program_abandon, NULL);
 }
 
 /* Let those who were sent away be gone, within a bound: whether there are none left. */
 static bool await_leaving(struct daemon *daemon)
 {
     int64_t deadline_ms = clock_deadline_ms(LEAVE_MS);
-    struct registry_totals totals;
+    struct connections_totals totals;
 
-    registry_count(&daemon->registry, &totals);
+    connections_count(&daemon->connections, &totals);
     while (totals.count > 0 && clock_now_ms() < deadline_ms) {
-        (void)poll(NULL, 0, DRAIN_LOOK_MS);
-        registry_count(&daemon->registry, &totals);
+        (void)poll(NULL, 0, LEAVE_LOOK_MS);
+        connections_count(&daemon->connections, &totals);
     }
     return totals.count == 0;
 }
@@ -400,12 +333,14 @@ static bool await_leaving(struct daemon *daemon)
 static enum kith_error finish(struct loop *loop, enum kith_error error)
 {
     struct daemon *daemon = loop->daemon;
-    bool stopped = workers_stop(&daemon->workers);
-    size_t channels = count_channels(daemon);
+    size_t channels;
+
+    daemon->hooks->stop(daemon);
+    channels = count_channels(daemon);
 
     if (channels > 0)
         cut_channels(loop, channels);
-    daemon->is_in_use = channels > 0 || !await_leaving(daemon) || !stopped;
+    daemon->is_in_use = channels > 0 || !await_leaving(daemon);
     refusals_sum_up(&daemon->refusals, true);
     poll_set_free(&loop->set);
     if (loop->lost != OK)
@@ -417,14 +352,31 @@ static enum kith_error finish(struct loop *loop, enum kith_error error)
 static enum kith_error prepare(struct loop *loop)
 {
     struct daemon *daemon = loop->daemon;
+    enum kith_error error;
 
     loop->signal_fd = signals_start();
-    if (loop->signal_fd < 0 || poll_set_make(&loop->set, POLLED_MAX) != OK ||
-        !prepare_workers(daemon))
-        return log_failure(LOG_ERROR, daemon->hooks->what, daemon->listeners.text, ERR_SYSTEM, NULL,
-                           NULL);
+    if (loop->signal_fd < 0 || !threads_prepare(&daemon->threads))
+        return log_failure_of(daemon, ERR_SYSTEM);
     notify_open();
-    return set_limits(daemon);
+    error = set_limits(daemon);
+    if (error != OK)
+        return error;
+    error = poll_set_make(&loop->set, daemon->connections.limits.pending + POLLED_BESIDE);
+    return error == OK ? OK : log_failure_of(daemon, error);
+}
+
+/* One of them writes what is logged, if that may take its time. */
+static enum kith_error start_threads(struct daemon *daemon)
+{
+    bool started = true;
+
+    daemon->log_job = (struct job){.run = log_write_out};
+    if (log_divert())
+        started = threads_run(&daemon->threads, &daemon->log_job);
+    if (started && threads_start(&daemon->threads))
+        return OK;
+    return log_failure(LOG_ERROR, daemon->hooks->what, daemon->listeners.text, ERR_NO_THREAD,
+                       strerror(errno), NULL);
 }
 
 enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hooks,
@@ -439,20 +391,17 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
     memory_be_modest();
     error = prepare(&loop);
     if (error == OK)
-        error = hooks->confine(daemon);
+        error = hooks->begin(daemon);
+    if (error == OK)
+        error = start_threads(daemon);
     if (error != OK) {
         poll_set_free(&loop.set);
-        return error;
-    }
-    if (!workers_start(&daemon->workers)) {
-        error = log_failure(LOG_ERROR, hooks->what, daemon->listeners.text, ERR_NO_THREAD,
-                            strerror(errno), NULL);
-        (void)workers_stop(&daemon->workers); /* those that there are look at the listeners */
         return error;
     }
     hooks->announce(daemon);
     notify_ready_fd(terms->ready_fd, daemon->listeners.text, false);
     notify_ready(daemon->listeners.text);
+    log_hand_on();
     while (error == OK && !is_over(&loop))
         error = attend(&loop);
     daemon->signal = loop.ending;
@@ -462,8 +411,10 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
 bool daemon_end(struct daemon *daemon, enum kith_error error)
 {
     net_listeners_close(&daemon->listeners);
-    if (error == ERR_SIGNAL)
+    if (error == ERR_SIGNAL) {
+        log_finish();
         signals_end_by(daemon->signal);
+    }
     return !daemon->is_in_use;
 }
 
@@ -487,14 +438,14 @@ enum kith_error daemon_join(struct daemon *daemon, struct connection *connection
         .quiet = memory_rest_stack,
     };
     struct pump_result result;
-    struct registry_row row;
+    struct connection_row row;
     enum kith_error error =
         stream_run(transport, keys, daemon->terms->max_message_size, end, &terms, &result);
 
     (void)count_bytes(connection, result.sent, result.received);
-    registry_describe(&row, connection);
-    if (registry_conclude(&daemon->registry, connection, &error))
-        summarise(daemon, &row, error);
+    connection_describe(&row, connection);
+    if (connections_conclude(&daemon->connections, connection, &error))
+        report_end(daemon->hooks->what, &row, error);
     local_end_finish(end, error == OK);
     return error;
 }

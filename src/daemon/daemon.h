@@ -9,8 +9,8 @@
 
 #include "base/error.h"
 #include "calls/refusals.h"
-#include "daemon/registry.h"
-#include "daemon/workers.h"
+#include "daemon/connections.h"
+#include "daemon/threads.h"
 #include "helpers/helper.h"
 #include "net/net.h"
 #include "net/poll_set.h"
@@ -21,19 +21,31 @@ struct daemon;
 /* What a daemon does for its connections; the context is its own. */
 struct daemon_hooks {
     const char *what;            /* its name in logs: serve, forward */
-    bool faces_network;          /* what is accepted comes from peers */
+    bool faces_network;          /* callers have places of their own, beside the connections */
     int descriptors;             /* that each connection takes */
     size_t pending;              /* the default of --max-pending */
     const struct helper *keeper; /* without whom no handshake can be made */
     const struct helper *lookup; /* without whom no name or file is found */
     void *context;
 
-    /* Once all is open, and before the first call: start the lookup, and confine the process. What
-     * fails is logged. */
-    enum kith_error (*confine)(struct daemon *daemon);
+    /*
+     * Once all is open and the limits are set: be ready for calls, start the lookup, and confine
+     * the process. What fails is logged.
+     */
+    enum kith_error (*begin)(struct daemon *daemon);
 
     /* Once nothing can keep it from the first call any more: say what is waited for. */
     void (*announce)(struct daemon *daemon);
+
+    /*
+     * In the main thread: put what new connections come from into the set, and say when to be
+     * stepped at the latest; after poll, take them (daemon_begin), or false with errno if none can
+     * come any more; and when the end begins, turn away who has none yet.
+     */
+    int64_t (*arm)(struct daemon *daemon, struct poll_set *set);
+    bool (*step)(struct daemon *daemon, const struct poll_set *set);
+    size_t (*waiting)(struct daemon *daemon); /* how many have come, and have no channel */
+    void (*stop)(struct daemon *daemon);
 
     /* In a thread of its own: the whole life of a connection. Its descriptor is closed after. */
     void (*run)(struct daemon *daemon, struct connection *connection);
@@ -64,9 +76,10 @@ struct daemon {
     const struct daemon_hooks *hooks;
     const struct daemon_terms *terms;
     struct net_listeners listeners;
-    struct registry registry;
-    struct workers workers;
+    struct connections connections;
+    struct threads threads;
     struct refusals refusals;
+    struct job log_job;
     bool is_in_use; /* at the end: threads are left, which use what there is */
     int signal;     /* at the end: what it was asked by, or 0 */
 };
@@ -85,6 +98,12 @@ must_check enum kith_error daemon_run(struct daemon *daemon, const struct daemon
 bool daemon_end(struct daemon *daemon, enum kith_error error);
 
 /*
+ * For hooks: have a connection run in a thread. If none can be had that is said, and the connection
+ * is over.
+ */
+void daemon_begin(struct daemon *daemon, struct connection *connection);
+
+/*
  * For hooks: join a local end to the peer of the connection, count its bytes for all to see, say
  * how it ended, and finish the local end. The keys are wiped. Returns what stream_run does, or why
  * somebody else ended it.
@@ -92,10 +111,5 @@ bool daemon_end(struct daemon *daemon, enum kith_error error);
 enum kith_error daemon_join(struct daemon *daemon, struct connection *connection,
                             struct transport transport, struct session_keys *keys,
                             struct local_end *end);
-
-/* For hooks: how a connection is shown, "NAME (01234567) at ADDRESS". */
-#define DAEMON_WHICH_SIZE (NAME_SIZE + ADDRESS_TEXT_SIZE + 24)
-void daemon_describe(char out[static DAEMON_WHICH_SIZE], const struct connection *connection,
-                     const char *address);
 
 #endif

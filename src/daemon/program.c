@@ -161,7 +161,7 @@ static int open_process(pid_t process)
  * ends, and without waiting for the program to be loaded, which can take long. No signal is handled
  * by a child of ours: it would be noted for us. Returns an errno, or 0.
  */
-static int give_birth(struct program *program, struct registry *registry,
+static int give_birth(struct program *program, struct connections *connections,
                       struct connection *connection, const struct child *child)
 {
     sigset_t all, before;
@@ -169,7 +169,7 @@ static int give_birth(struct program *program, struct registry *registry,
 
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    (void)pthread_mutex_lock(&registry->lock);
+    (void)pthread_mutex_lock(&connections->lock);
     program->process = fork();
     if (program->process == 0)
         become(child);
@@ -181,14 +181,14 @@ static int give_birth(struct program *program, struct registry *registry,
         result = errno;
         program->process = 0;
     }
-    (void)pthread_mutex_unlock(&registry->lock);
+    (void)pthread_mutex_unlock(&connections->lock);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return result;
 }
 
 /* Make the pipes and the process, and keep our ends only. Returns an errno, or 0. */
-static int begin(struct program *program, struct registry *registry, struct connection *connection,
-                 struct child *child)
+static int begin(struct program *program, struct connections *connections,
+                 struct connection *connection, struct child *child)
 {
     int result = 0;
 
@@ -196,7 +196,7 @@ static int begin(struct program *program, struct registry *registry, struct conn
         !make_pipe(&program->report_fd, &child->report, 0))
         result = errno;
     if (result == 0)
-        result = give_birth(program, registry, connection, child);
+        result = give_birth(program, connections, connection, child);
     program->end_fd = program->process_fd;
     if (program->process_fd < 0) {
         program->end_fd = program->report_fd;
@@ -209,7 +209,7 @@ static int begin(struct program *program, struct registry *registry, struct conn
     return result;
 }
 
-enum kith_error program_start(struct program *program, struct registry *registry,
+enum kith_error program_start(struct program *program, struct connections *connections,
                               struct connection *connection, char *const argv[])
 {
     /* The ends that are not ours take descriptors for a moment: of one program at a time. */
@@ -223,7 +223,7 @@ enum kith_error program_start(struct program *program, struct registry *registry
     if (make_environment(&environment, connection)) {
         child.environment = environment.list;
         (void)pthread_mutex_lock(&turn);
-        result = begin(program, registry, connection, &child);
+        result = begin(program, connections, connection, &child);
         (void)pthread_mutex_unlock(&turn);
     }
     free(environment.list);
@@ -297,22 +297,24 @@ static void end_group(struct program *program)
  * Let the number go. Who looks at our children does not see behind one that has ended and is not
  * reaped, so there may be others.
  */
-static void reap(struct program *program, struct registry *registry, struct connection *connection)
+static void reap(struct program *program, struct connections *connections,
+                 struct connection *connection)
 {
-    (void)pthread_mutex_lock(&registry->lock);
+    (void)pthread_mutex_lock(&connections->lock);
     connection->program = 0;
     connection->program_pipe = -1;
     (void)waitpid(program->process, NULL, WNOHANG);
-    (void)pthread_mutex_unlock(&registry->lock);
+    (void)pthread_mutex_unlock(&connections->lock);
     program->process = 0;
     signals_note(SIGCHLD);
 }
 
-void program_stop(struct program *program, struct registry *registry, struct connection *connection)
+void program_stop(struct program *program, struct connections *connections,
+                  struct connection *connection)
 {
     if (program->process > 0) {
         end_group(program);
-        reap(program, registry, connection);
+        reap(program, connections, connection);
     }
     close_one(&program->in);
     close_one(&program->out);
@@ -346,28 +348,28 @@ static void look_at(struct connection *connection, void *unused)
     connection->program_pipe = -1;
 }
 
-static bool is_program(const struct registry *registry, pid_t process)
+static bool is_program(const struct connections *connections, pid_t process)
 {
-    const struct connection *connection = registry->first;
+    const struct connection *connection = connections->first;
 
     while (connection != NULL && connection->program != process)
         connection = connection->next;
     return connection != NULL;
 }
 
-void program_look(struct registry *registry)
+void program_look(struct connections *connections)
 {
-    registry_each(registry, look_at, NULL);
+    connections_each(connections, look_at, NULL);
 }
 
-pid_t program_reap_other(struct registry *registry)
+pid_t program_reap_other(struct connections *connections)
 {
     siginfo_t end = {0};
 
-    (void)pthread_mutex_lock(&registry->lock);
+    (void)pthread_mutex_lock(&connections->lock);
     if (waitid(P_ALL, 0, &end, WEXITED | WNOHANG | WNOWAIT) != 0 || end.si_pid == 0 ||
-        is_program(registry, end.si_pid) || waitpid(end.si_pid, NULL, WNOHANG) != end.si_pid)
+        is_program(connections, end.si_pid) || waitpid(end.si_pid, NULL, WNOHANG) != end.si_pid)
         end.si_pid = 0;
-    (void)pthread_mutex_unlock(&registry->lock);
+    (void)pthread_mutex_unlock(&connections->lock);
     return end.si_pid;
 }

@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "daemon/registry.h"
+#include "daemon/connections.h"
 
 struct program {
     pid_t process; /* and its session and group; not reaped before all of that is ended; or 0 */
@@ -27,7 +27,7 @@ struct program {
  * Start argv in a session of its own, with the peer of the connection in its environment. Its
  * stderr is ours. ERR_PROGRAM with errno; that it cannot be run is known only at its end.
  */
-must_check enum kith_error program_start(struct program *program, struct registry *registry,
+must_check enum kith_error program_start(struct program *program, struct connections *connections,
                                          struct connection *connection, char *const argv[]);
 
 /*
@@ -40,20 +40,20 @@ enum kith_error program_result(void *context);
  * End the whole process group if it has not ended: asked first, and killed if that does not help.
  * Then close the pipes.
  */
-void program_stop(struct program *program, struct registry *registry,
+void program_stop(struct program *program, struct connections *connections,
                   struct connection *connection);
 
-/* A registry_visit: end the connection's program, since nobody is left to wait for it. */
+/* A connections_visit: end the connection's program, since nobody is left to wait for it. */
 void program_abandon(struct connection *connection, void *unused);
 
 /* At SIGCHLD: tell those programs' connections for whom the system does not. */
-void program_look(struct registry *registry);
+void program_look(struct connections *connections);
 
 /*
  * Reap a child that is no program, if one has ended: the first process of a container gets the
  * orphans of others. Its number, or 0. Once a program is reaped there may be more behind it:
  * SIGCHLD is noted then.
  */
-pid_t program_reap_other(struct registry *registry);
+pid_t program_reap_other(struct connections *connections);
 
 #endif

@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/descriptor.h"
 #include "calls/proxy_protocol.h"
 #include "net/net_socket.h"
@@ -53,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t rest[INPUT_MAX];
     enum kith_error error;
     ssize_t left;
+    struct proxy_input input = {.len = 0};
     int ends[2];
 
     if (size > INPUT_MAX)
@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(descriptor_set_nonblocking(ends[0]) && descriptor_set_nonblocking(ends[1]));
     require(send(ends[1], data, size, 0) == (ssize_t)size);
     require(shutdown(ends[1], SHUT_WR) == 0);
-    error = proxy_read(ends[0], clock_deadline_ms(60000), &peer);
+    require(proxy_receive(&input, ends[0], &peer, &error));
     left = recv(ends[0], rest, sizeof(rest), 0);
     require(left >= 0 && memcmp(rest, data + size - left, (size_t)left) == 0);
     if (error == OK) {

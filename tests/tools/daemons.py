@@ -137,8 +137,9 @@ class Daemon:
         return len(os.listdir(f"/proc/{self.pid}/task"))
 
     def is_idle(self):
-        """Whether only its first thread and two that wait are left, and a sanitizer's own."""
-        return self.threads() <= (4 if "KITH_SANITIZED" in os.environ else 3)
+        """Whether only its first thread, two that wait, and the one that logs are left, and a
+        sanitizer's own."""
+        return self.threads() <= (5 if "KITH_SANITIZED" in os.environ else 4)
 
     def has_again(self, descriptors, threads):
         """It comes back to no more of these than it had."""

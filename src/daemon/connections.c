@@ -1,0 +1,271 @@
+/*
+ * Owns the list of connections and its limits. Must never touch what a connection carries, nor do
+ * anything that can take long under its lock.
+ */
+#include "daemon/connections.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+
+#define MANY 64 /* at once, after which the end of the last one is worth a look at the memory */
+
+void connections_init(struct connections *connections, const struct connections_limits *limits,
+                      void (*wake)(void))
+{
+    memset(connections, 0, sizeof(*connections));
+    connections->limits = *limits;
+    connections->wake = wake;
+    (void)pthread_mutex_init(&connections->lock, NULL);
+}
+
+void connection_end(struct connection *connection, enum kith_error reason)
+{
+    if (connection->ending != OK)
+        return;
+    connection->ending = reason;
+    /* The local program's socket is left alone: it has to see a reset, not an end. */
+    if (connection->channel_fd >= 0)
+        (void)shutdown(connection->channel_fd, SHUT_RDWR);
+}
+
+/* How many channels there are of one key. */
+static size_t count_of(const struct connections *connections, const uint8_t key[static KEY_SIZE])
+{
+    size_t count = 0;
+
+    for (const struct connection *c = connections->first; c != NULL; c = c->next)
+        count += c->is_open && c->ending == OK && memcmp(c->key, key, KEY_SIZE) == 0;
+    return count;
+}
+
+static void append(struct connections *connections, struct connection *connection)
+{
+    connection->next = NULL;
+    connection->previous = connections->last;
+    if (connections->last != NULL)
+        connections->last->next = connection;
+    else
+        connections->first = connection;
+    connections->last = connection;
+    connections->count++;
+    connections->pending++;
+    connection->number = ++connections->last_number;
+}
+
+/* Have the main thread look, if it waits for something to change; without the lock. */
+static void tell_of_change(const struct connections *connections, bool awaited)
+{
+    if (awaited && connections->wake != NULL)
+        connections->wake();
+}
+
+/* Whether it does; it has to say so again. */
+static bool was_awaited(struct connections *connections)
+{
+    bool awaited = connections->is_awaited;
+
+    connections->is_awaited = false;
+    return awaited;
+}
+
+bool connections_have_room(struct connections *connections)
+{
+    bool room;
+
+    (void)pthread_mutex_lock(&connections->lock);
+    room = connections->pending < connections->limits.pending;
+    connections->is_awaited = connections->is_awaited || !room;
+    (void)pthread_mutex_unlock(&connections->lock);
+    return room;
+}
+
+bool connections_have_ended(struct connections *connections)
+{
+    bool ended;
+
+    (void)pthread_mutex_lock(&connections->lock);
+    ended = connections->count == connections->pending;
+    connections->is_awaited = connections->is_awaited || !ended;
+    (void)pthread_mutex_unlock(&connections->lock);
+    return ended;
+}
+
+struct connection *connections_add(struct connections *connections, int fd,
+                                   const struct net_peer *from, enum kith_error *error)
+{
+    struct connection *connection = calloc(1, sizeof(*connection));
+
+    *error = connection == NULL ? ERR_MEMORY : OK;
+    if (connection == NULL)
+        return NULL;
+    connection->fd = fd;
+    connection->from = *from;
+    connection->channel_fd = -1;
+    connection->program_pipe = -1;
+    (void)pthread_mutex_lock(&connections->lock);
+    if (connections->count >= connections->limits.most)
+        *error = ERR_NO_PLACE;
+    else
+        append(connections, connection);
+    (void)pthread_mutex_unlock(&connections->lock);
+    if (*error == OK)
+        return connection;
+    free(connection);
+    return NULL;
+}
+
+/* Whether a channel of this key may be opened, with the others that there are beside it. */
+static enum kith_error judge(const struct connections *connections,
+                             const uint8_t key[static KEY_SIZE], size_t others)
+{
+    if (others >= connections->limits.most)
+        return ERR_NO_PLACE;
+    if (connections->limits.per_peer <= others &&
+        count_of(connections, key) >= connections->limits.per_peer)
+        return ERR_TOO_MANY;
+    return OK;
+}
+
+enum kith_error connections_allow(struct connections *connections,
+                                  const uint8_t key[static KEY_SIZE])
+{
+    enum kith_error error;
+
+    (void)pthread_mutex_lock(&connections->lock);
+    error = judge(connections, key, connections->count);
+    (void)pthread_mutex_unlock(&connections->lock);
+    return error;
+}
+
+enum kith_error connections_open(struct connections *connections, struct connection *connection,
+                                 const uint8_t key[static KEY_SIZE], const char *name,
+                                 int channel_fd)
+{
+    bool awaited = false;
+    enum kith_error error;
+
+    (void)pthread_mutex_lock(&connections->lock);
+    error = connection->ending;
+    if (error == OK)
+        error = judge(connections, key, connections->count - 1);
+    if (error == OK) {
+        connection->is_open = true;
+        connection->channel_fd = channel_fd;
+        connection->opened_ms = clock_now_ms();
+        memcpy(connection->key, key, KEY_SIZE);
+        memcpy(connection->name, name, strlen(name) + 1);
+        connections->pending--;
+        connections->total++;
+        awaited = was_awaited(connections);
+    }
+    (void)pthread_mutex_unlock(&connections->lock);
+    tell_of_change(connections, awaited);
+    return error;
+}
+
+void connections_detach(struct connections *connections, struct connection *connection)
+{
+    (void)pthread_mutex_lock(&connections->lock);
+    connection->channel_fd = -1;
+    (void)pthread_mutex_unlock(&connections->lock);
+}
+
+static void take_out(struct connections *connections, struct connection *connection)
+{
+    if (connection->previous != NULL)
+        connection->previous->next = connection->next;
+    else
+        connections->first = connection->next;
+    if (connection->next != NULL)
+        connection->next->previous = connection->previous;
+    else
+        connections->last = connection->previous;
+    connections->count--;
+    if (!connection->is_open)
+        connections->pending--;
+}
+
+bool connections_leave(struct connections *connections, struct connection *connection)
+{
+    bool last, awaited;
+
+    (void)pthread_mutex_lock(&connections->lock);
+    take_out(connections, connection);
+    connections->sent += connection->sent;
+    connections->received += connection->received;
+    if (connections->most < connections->count + 1)
+        connections->most = connections->count + 1;
+    last = connections->count == 0 && connections->most >= MANY;
+    if (last)
+        connections->most = 0;
+    awaited = was_awaited(connections);
+    (void)pthread_mutex_unlock(&connections->lock);
+    free(connection);
+    tell_of_change(connections, awaited);
+    return last;
+}
+
+bool connections_conclude(struct connections *connections, struct connection *connection,
+                          enum kith_error *error)
+{
+    bool unsaid;
+
+    (void)pthread_mutex_lock(&connections->lock);
+    unsaid = !connection->is_concluded;
+    connection->is_concluded = true;
+    if (*error != OK && connection->ending != OK)
+        *error = connection->ending;
+    (void)pthread_mutex_unlock(&connections->lock);
+    return unsaid;
+}
+
+void connections_each(struct connections *connections, connections_visit *visit, void *context)
+{
+    (void)pthread_mutex_lock(&connections->lock);
+    for (struct connection *c = connections->first; c != NULL; c = c->next)
+        visit(c, context);
+    (void)pthread_mutex_unlock(&connections->lock);
+}
+
+void connection_describe(struct connection_row *row, const struct connection *connection)
+{
+    row->number = connection->number;
+    row->opened_ms = connection->opened_ms;
+    row->sent = connection->sent;
+    row->received = connection->received;
+    memcpy(row->key, connection->key, KEY_SIZE);
+    memcpy(row->name, connection->name, NAME_SIZE);
+    memcpy(row->address, connection->from.text, ADDRESS_TEXT_SIZE);
+}
+
+size_t connections_list(struct connections *connections, uint64_t after, bool conclude,
+                        struct connection_row *rows, size_t most)
+{
+    size_t count = 0;
+
+    (void)pthread_mutex_lock(&connections->lock);
+    for (struct connection *c = connections->first; c != NULL && count < most; c = c->next) {
+        if (!c->is_open || c->number <= after || (conclude && c->is_concluded))
+            continue;
+        c->is_concluded = c->is_concluded || conclude;
+        connection_describe(&rows[count++], c);
+    }
+    (void)pthread_mutex_unlock(&connections->lock);
+    return count;
+}
+
+void connections_count(struct connections *connections, struct connections_totals *totals)
+{
+    (void)pthread_mutex_lock(&connections->lock);
+    *totals = (struct connections_totals){
+        .count = connections->count,
+        .pending = connections->pending,
+        .channels = connections->total,
+        .sent = connections->sent,
+        .received = connections->received,
+    };
+    (void)pthread_mutex_unlock(&connections->lock);
+}

@@ -1,0 +1,151 @@
+/*
+ * The connections of a daemon: how many there are and whose, what they have moved, and how they are
+ * ended. Safe for threads.
+ */
+#ifndef KITH_CONNECTIONS_H
+#define KITH_CONNECTIONS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "daemon/threads.h"
+#include "keys/public_key.h"
+#include "net/net.h"
+#include "protocol/handshake.h"
+
+/* What --max-connections, --max-per-peer and --max-pending say. */
+struct connections_limits {
+    size_t most;
+    size_t per_peer; /* channels of one key */
+    size_t pending;  /* connections without a channel yet */
+};
+
+/*
+ * One connection. Its thread owns it; what others look at is under the list's lock, or atomic.
+ */
+struct connection {
+    struct connection *previous;
+    struct connection *next;
+    void *owner; /* the daemon */
+    struct job job;
+    uint64_t number;
+    int fd; /* accepted; open as long as it is in the list */
+    struct net_peer from;
+    struct session_keys keys; /* where the peer has called us; wiped when its stream begins */
+    bool is_open;             /* its peer has proven who it is */
+    int channel_fd;           /* that faces the network, to shut down; -1 while there is none */
+    enum kith_error ending;   /* why somebody else ends it, or OK */
+    bool is_concluded;        /* how its channel ended is said */
+    uint8_t key[KEY_SIZE];    /* of the peer, once it is open */
+    char name[NAME_SIZE];
+    int64_t opened_ms;
+    _Atomic uint64_t sent; /* bytes of the stream so far, each way */
+    _Atomic uint64_t received;
+    pid_t program;    /* of --exec and not reaped yet, or 0 */
+    int program_pipe; /* where its end has to be reported to, or -1 */
+};
+
+struct connections {
+    pthread_mutex_t lock;
+    struct connections_limits limits;
+    void (*wake)(void);       /* the main thread, which waits for a change */
+    bool is_awaited;          /* by it */
+    struct connection *first; /* the oldest */
+    struct connection *last;
+    size_t count;
+    size_t pending;
+    uint64_t last_number;
+    size_t most;    /* that there were at once since it was empty */
+    uint64_t total; /* ever with a channel */
+    uint64_t sent;  /* bytes of channels that have ended */
+    uint64_t received;
+};
+
+/* wake is called, by any thread, once something has changed for which the next two said false. */
+void connections_init(struct connections *connections, const struct connections_limits *limits,
+                      void (*wake)(void));
+
+/* Whether one more without a channel may be added. */
+bool connections_have_room(struct connections *connections);
+
+/* Whether no channel is left. */
+bool connections_have_ended(struct connections *connections);
+
+/*
+ * Add a connection, whose descriptor was accepted from there; connections_leave has to follow. NULL
+ * if there are too many (ERR_NO_PLACE), or ERR_MEMORY.
+ */
+struct connection *connections_add(struct connections *connections, int fd,
+                                   const struct net_peer *from, enum kith_error *error);
+
+/* Whether a channel of this key could be opened now. OK, ERR_NO_PLACE, ERR_TOO_MANY. */
+must_check enum kith_error connections_allow(struct connections *connections,
+                                             const uint8_t key[static KEY_SIZE]);
+
+/*
+ * Its peer has proven who it is: channel_fd is what to shut down to end it. ERR_TOO_MANY if that
+ * peer has too many channels; why somebody else has ended it meanwhile.
+ */
+must_check enum kith_error connections_open(struct connections *connections,
+                                            struct connection *connection,
+                                            const uint8_t key[static KEY_SIZE], const char *name,
+                                            int channel_fd);
+
+/* Its channel's descriptor is about to be closed: nobody else touches it from here on. */
+void connections_detach(struct connections *connections, struct connection *connection);
+
+/* Take it out and free it; its descriptor stays open. True if it was the last of many. */
+bool connections_leave(struct connections *connections, struct connection *connection);
+
+/*
+ * Its channel has ended: *error becomes why somebody else ended it, if that is why. False if its
+ * end was said already.
+ */
+bool connections_conclude(struct connections *connections, struct connection *connection,
+                          enum kith_error *error);
+
+/* Called for each connection that is there, under the lock. */
+typedef void connections_visit(struct connection *connection, void *context);
+void connections_each(struct connections *connections, connections_visit *visit, void *context);
+
+/* End a connection for a reason; only from a visit. */
+void connection_end(struct connection *connection, enum kith_error reason);
+
+/* What is told of a channel. */
+struct connection_row {
+    uint64_t number; /* later connections have larger ones */
+    uint8_t key[KEY_SIZE];
+    char name[NAME_SIZE];
+    char address[ADDRESS_TEXT_SIZE];
+    int64_t opened_ms;
+    uint64_t sent;
+    uint64_t received;
+};
+
+void connection_describe(struct connection_row *row, const struct connection *connection);
+
+/*
+ * Describe the channels that are open and come after this number (0: all), up to so many, in their
+ * order: what is told of them is told without the lock. To conclude them is to leave out whose end
+ * was said, and to have the others' taken for said. How many there are.
+ */
+size_t connections_list(struct connections *connections, uint64_t after, bool conclude,
+                        struct connection_row *rows, size_t most);
+
+/* What there is and has been. */
+struct connections_totals {
+    size_t count;
+    size_t pending;
+    uint64_t channels; /* ever */
+    uint64_t sent;     /* bytes of channels that have ended */
+    uint64_t received;
+};
+void connections_count(struct connections *connections, struct connections_totals *totals);
+
+#endif

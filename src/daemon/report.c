@@ -1,0 +1,100 @@
+/*
+ * Owns the lines about channels. Must never write one under the lock of the connections: a stderr
+ * may take its time.
+ */
+#include "daemon/report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "stream/stream.h"
+#include "system/notify.h"
+
+#define ROWS 16 /* channels that are told of at a time */
+
+void report_describe(char out[static REPORT_WHICH_SIZE], const char *name,
+                     const uint8_t key[static KEY_SIZE], const char *address)
+{
+    char who[WHO_TEXT_SIZE];
+
+    who_format(who, name, key);
+    (void)snprintf(out, REPORT_WHICH_SIZE, "%s at %s", who, address);
+}
+
+typedef void tell_row(const char *what, const struct connection_row *row);
+
+/* Tell of the channels that are open, a few at a time. */
+static void tell_channels(struct connections *connections, const char *what, bool conclude,
+                          tell_row *tell)
+{
+    struct connection_row rows[ROWS];
+    uint64_t after = 0;
+    size_t count;
+
+    while ((count = connections_list(connections, after, conclude, rows, ROWS)) > 0) {
+        for (size_t i = 0; i < count; i++)
+            tell(what, &rows[i]);
+        after = rows[count - 1].number;
+    }
+}
+
+static void report_one(const char *what, const struct connection_row *row)
+{
+    char which[REPORT_WHICH_SIZE], age[24], sent[24], received[24];
+
+    report_describe(which, row->name, row->key, row->address);
+    (void)snprintf(age, sizeof(age), "%" PRId64, (clock_now_ms() - row->opened_ms) / 1000);
+    (void)snprintf(sent, sizeof(sent), "%" PRIu64, row->sent);
+    (void)snprintf(received, sizeof(received), "%" PRIu64, row->received);
+    log_fields(LOG_NOTE, what, which, "channel", "seconds", age, "sent", sent, "received", received,
+               (const char *)NULL);
+}
+
+void report_all(struct connections *connections, const char *what, const char *where,
+                size_t waiting)
+{
+    struct connections_totals totals;
+    char open[24], pending[24], channels[24], sent[24], received[24], status[128];
+
+    tell_channels(connections, what, false, report_one);
+    connections_count(connections, &totals);
+    (void)snprintf(open, sizeof(open), "%zu", totals.count - totals.pending);
+    (void)snprintf(pending, sizeof(pending), "%zu", waiting);
+    (void)snprintf(channels, sizeof(channels), "%" PRIu64, totals.channels);
+    (void)snprintf(sent, sizeof(sent), "%" PRIu64, totals.sent);
+    (void)snprintf(received, sizeof(received), "%" PRIu64, totals.received);
+    log_fields(LOG_NOTE, what, where, "totals", "open", open, "pending", pending, "channels",
+               channels, "sent-by-ended", sent, "received-by-ended", received, (const char *)NULL);
+    (void)snprintf(status, sizeof(status), "STATUS=%s channels open, %s in all", open, channels);
+    notify(status);
+}
+
+/* Whether a reload ended a channel that was open, for what would refuse a call. */
+static bool was_ended(enum kith_error error)
+{
+    return error == ERR_REMOVED || error == ERR_PEER_EXPIRED || error == ERR_PEER_SOURCE ||
+           error == ERR_PEER_TARGET;
+}
+
+void report_end(const char *what, const struct connection_row *row, enum kith_error error)
+{
+    const struct pump_result moved = {.sent = row->sent, .received = row->received};
+    char who[WHO_TEXT_SIZE], how[128];
+
+    who_format(who, row->name, row->key);
+    (void)snprintf(how, sizeof(how), "%s%s", was_ended(error) ? "ended: " : "", error_text(error));
+    stream_summarise(error == OK ? LOG_NOTE : LOG_ERROR, what, who, how, row->address, &moved,
+                     row->opened_ms * 1000);
+}
+
+static void report_one_cut(const char *what, const struct connection_row *row)
+{
+    report_end(what, row, ERR_CUT_AT_END);
+}
+
+void report_cut(struct connections *connections, const char *what)
+{
+    tell_channels(connections, what, true, report_one_cut);
+}

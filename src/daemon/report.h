@@ -1,0 +1,34 @@
+/*
+ * What a daemon says of its channels: while they are open, when they end, and of all that have
+ * been.
+ */
+#ifndef KITH_REPORT_H
+#define KITH_REPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "daemon/connections.h"
+#include "peers/who.h"
+
+/* How a peer is shown: "NAME (01234567) at ADDRESS". */
+#define REPORT_WHICH_SIZE (NAME_SIZE + ADDRESS_TEXT_SIZE + 24)
+void report_describe(char out[static REPORT_WHICH_SIZE], const char *name,
+                     const uint8_t key[static KEY_SIZE], const char *address);
+
+/*
+ * A line for each channel, and one for all that have been, of a command that listens there; so many
+ * have come and have no channel yet.
+ */
+void report_all(struct connections *connections, const char *what, const char *where,
+                size_t waiting);
+
+/* How a channel has ended. */
+void report_end(const char *what, const struct connection_row *row, enum kith_error error);
+
+/* Of the channels that are cut at the end of the daemon, what their threads will not come to say.
+ */
+void report_cut(struct connections *connections, const char *what);
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * Owns the taking of calls, and the pauses in it. Must never try without end what cannot be done
+ * now, nor give up for what may pass.
+ */
+#include "net/acceptance.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define PAUSE_MS 20 /* before the next call is taken when there is no room for it */
+#define QUIET_MS 10000
+
+void acceptance_begin(struct acceptance *acceptance, const char *what,
+                      const struct net_listeners *listeners)
+{
+    *acceptance = (struct acceptance){.what = what, .listeners = listeners};
+}
+
+void acceptance_pause(struct acceptance *acceptance)
+{
+    acceptance->paused_until_ms = clock_deadline_ms(PAUSE_MS);
+}
+
+static bool is_paused(const struct acceptance *acceptance)
+{
+    return clock_now_ms() < acceptance->paused_until_ms;
+}
+
+int64_t acceptance_arm(struct acceptance *acceptance, struct poll_set *set)
+{
+    bool paused = is_paused(acceptance);
+
+    for (size_t i = 0; i < acceptance->listeners->count; i++)
+        acceptance->places[i] =
+            poll_set_add(set, paused ? -1 : acceptance->listeners->fds[i], POLLIN);
+    return paused ? acceptance->paused_until_ms : NEVER_MS;
+}
+
+/* A call may be there, and was not to be had. */
+static enum accepted lack_call(struct acceptance *acceptance, int problem)
+{
+    if (problem == ENOSYS || problem == EBADF || problem == ENOTSOCK || problem == EINVAL) {
+        errno = problem;
+        return ACCEPTED_NEVER;
+    }
+    if (clock_now_ms() >= acceptance->quiet_until_ms) {
+        acceptance->quiet_until_ms = clock_deadline_ms(QUIET_MS);
+        log_event(LOG_NOTE, acceptance->what, acceptance->listeners->text, "cannot accept",
+                  strerror(problem));
+    }
+    acceptance_pause(acceptance);
+    return problem == EMFILE || problem == ENFILE || problem == ENOBUFS || problem == ENOMEM
+               ? ACCEPTED_NO_ROOM
+               : ACCEPTED_NONE;
+}
+
+enum accepted acceptance_take(struct acceptance *acceptance, const struct poll_set *set, int *fd,
+                              struct net_peer *from)
+{
+    size_t count = acceptance->listeners->count;
+
+    for (size_t tried = 0; tried < count && !is_paused(acceptance); tried++) {
+        size_t i = acceptance->next++ % count;
+
+        if (!poll_set_is_ready(set, acceptance->places[i]))
+            continue;
+        if (net_accept(acceptance->listeners->fds[i], fd, from))
+            return ACCEPTED;
+        acceptance->places[i] = POLL_SET_NONE;
+        if (errno != EAGAIN && errno != EWOULDBLOCK)
+            return lack_call(acceptance, errno);
+    }
+    return ACCEPTED_NONE;
+}
