@@ -54,7 +54,7 @@ static struct in6_addr as_ipv6(const struct sockaddr *address, in_port_t *port)
     return mapped;
 }
 
-/* Both addresses and ports behind the fixed part; sets the family. Returns their length. */
+/* Both addresses and ports after the fixed part; sets the family. Returns their length. */
 static size_t put_addresses(uint8_t *header, const struct sockaddr *from, const struct sockaddr *to)
 {
     uint8_t *at = header + FIXED_LEN;

@@ -22,6 +22,7 @@ struct caller {
     struct handshake_io io;
     struct reception *reception;
     struct proxy_input *proxy; /* while a PROXY header is awaited */
+    size_t share;              /* that it found taken, of its source or its key */
     size_t at;                 /* in the poll set */
     int64_t close_ms;          /* once it is refused */
 };
@@ -47,7 +48,7 @@ static void tell(struct reception *reception, const struct caller *caller)
     char most[REFUSALS_MOST_SIZE];
     size_t limit = io->error == ERR_TOO_MANY   ? terms->most_of_peer
                    : io->error == ERR_NO_PLACE ? terms->most
-                   : io->error == ERR_CROWDED  ? reception->places.most_of_source
+                   : io->error == ERR_CROWDED  ? caller->share
                                                : 0;
 
     refusals_say_most(most, limit);
@@ -102,6 +103,7 @@ static enum kith_error heard(void *context, const uint8_t signer[static KEY_SIZE
 
     if (!replay_enter(hello_digest))
         return ERR_REPLAY;
+    caller->share = reception->places.most_of_key;
     error = places_hear(&reception->places, &caller->place, signer, clock_now_ms(), &victim);
     expel(reception, victim);
     return error;
@@ -233,6 +235,7 @@ static bool welcome(struct reception *reception, int fd, const struct net_peer *
         (void)close(fd);
         return false;
     }
+    caller->share = reception->places.most_of_source;
     error = places_enter(&reception->places, &caller->place, clock_now_ms(), &victim);
     evict(reception, victim);
     if (error == OK)

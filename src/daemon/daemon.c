@@ -17,6 +17,7 @@
 #include "daemon/capacity.h"
 #include "daemon/program.h"
 #include "daemon/report.h"
+#include "net/net_socket.h"
 #include "system/memory.h"
 #include "system/notify.h"
 #include "system/signals.h"
@@ -299,6 +300,7 @@ void daemon_begin(struct daemon *daemon, struct connection *connection)
                       strerror(errno), NULL);
     session_keys_wipe(&connection->keys);
     (void)connections_leave(&daemon->connections, connection);
+    net_reset_on_close(fd, true); /* nothing was carried: that is no end */
     (void)close(fd);
 }
 
