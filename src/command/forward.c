@@ -173,33 +173,24 @@ static void end_if_other(struct connection *connection, void *context)
         connection_end(connection, ERR_REMOVED);
 }
 
-static void begin_reload(struct daemon *daemon)
-{
-    struct forward *forward = daemon->hooks->context;
-
-    reload_begin(&forward->setup.reload);
-}
-
-static int64_t arm_reload(struct daemon *daemon, struct poll_set *set)
-{
-    struct forward *forward = daemon->hooks->context;
-
-    return reload_arm(&forward->setup.reload, set);
-}
-
 /* Look who is called now. */
-static bool find_fresh(struct forward *forward)
+static bool look_again(struct daemon *daemon)
 {
+    struct forward *forward = daemon->hooks->context;
+
     forward->fresh = (struct callee){.name = ""};
     return setup_find_again(&forward->setup, &forward->fresh, &forward->fresh_gone) == OK;
 }
 
-/* The keeper has read the files as well: what they say counts from here on. */
-static void take_fresh(struct daemon *daemon)
+static void take_again(struct daemon *daemon, bool good)
 {
     struct forward *forward = daemon->hooks->context;
     const char *peer = forward->setup.options->arguments[1];
 
+    if (!good) {
+        log_event(LOG_ERROR, "forward", peer, "the peer stays as it was", NULL);
+        return;
+    }
     (void)pthread_mutex_lock(&forward->lock);
     forward->gone = forward->fresh_gone;
     forward->callee = forward->fresh;
@@ -208,25 +199,6 @@ static void take_fresh(struct daemon *daemon)
     setup_report_reload(&forward->setup, "forward", peer);
     if (forward->gone)
         log_event(LOG_NOTE, "forward", peer, "called no longer", NULL);
-}
-
-static bool step_reload(struct daemon *daemon, const struct poll_set *set)
-{
-    struct forward *forward = daemon->hooks->context;
-    struct reload *reload = &forward->setup.reload;
-    enum reload_result result = reload_step(reload, set);
-
-    if (result == RELOAD_GOES_ON)
-        return false;
-    if (result == RELOAD_HAS_TEXTS && find_fresh(forward) && reload_ask_keeper(reload))
-        return false;
-    if (result == RELOAD_DONE)
-        take_fresh(daemon);
-    else
-        log_event(LOG_ERROR, "forward", forward->setup.options->arguments[1],
-                  "the peer stays as it was", NULL);
-    reload_end(reload);
-    return true;
 }
 
 /* A peer by name may have another address after a reload. */
@@ -309,9 +281,9 @@ enum kith_error command_forward(const struct options *options)
         .waiting = waiting,
         .stop = stop,
         .run = run,
-        .reload_begin = begin_reload,
-        .reload_arm = arm_reload,
-        .reload_step = step_reload,
+        .reload = &forward.setup.reload,
+        .look_again = look_again,
+        .take_again = take_again,
     };
     const struct daemon_terms terms = setup_daemon_terms(options);
 

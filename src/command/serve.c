@@ -284,53 +284,28 @@ static void end_if_gone(struct connection *connection, void *context)
         connection_end(connection, error == ERR_PEER_UNKNOWN ? ERR_REMOVED : error);
 }
 
-static void begin_reload(struct daemon *daemon)
+static bool look_again(struct daemon *daemon)
 {
     struct serve *serve = daemon->hooks->context;
 
-    reload_begin(&serve->setup.reload);
+    return setup_choose_again(&serve->setup, "serve", &serve->fresh) == OK;
 }
 
-static int64_t arm_reload(struct daemon *daemon, struct poll_set *set)
+static void take_again(struct daemon *daemon, bool good)
 {
     struct serve *serve = daemon->hooks->context;
+    struct peers before = serve->chosen;
 
-    return reload_arm(&serve->setup.reload, set);
-}
-
-/* The keeper has them as well: they count from here on. */
-static void take_fresh(struct daemon *daemon)
-{
-    struct serve *serve = daemon->hooks->context;
-    struct peers before;
-
-    before = serve->chosen;
+    if (!good) {
+        log_event(LOG_ERROR, "serve", daemon->listeners.text, "the peers stay as they were", NULL);
+        peers_free(&serve->fresh);
+        return;
+    }
     serve->chosen = serve->fresh;
     serve->fresh = (struct peers){0};
     peers_free(&before);
     connections_each(&daemon->connections, end_if_gone, serve);
     setup_report_reload(&serve->setup, "serve", daemon->listeners.text);
-}
-
-static bool step_reload(struct daemon *daemon, const struct poll_set *set)
-{
-    struct serve *serve = daemon->hooks->context;
-    struct reload *reload = &serve->setup.reload;
-    enum reload_result result = reload_step(reload, set);
-
-    if (result == RELOAD_GOES_ON)
-        return false;
-    if (result == RELOAD_HAS_TEXTS &&
-        setup_choose_again(&serve->setup, "serve", &serve->fresh) == OK &&
-        reload_ask_keeper(reload))
-        return false;
-    if (result == RELOAD_DONE)
-        take_fresh(daemon);
-    else
-        log_event(LOG_ERROR, "serve", daemon->listeners.text, "the peers stay as they were", NULL);
-    peers_free(&serve->fresh);
-    reload_end(reload);
-    return true;
 }
 
 static void begin_reception(struct serve *serve)
@@ -442,9 +417,9 @@ enum kith_error command_serve(const struct options *options)
         .waiting = waiting,
         .stop = stop,
         .run = run,
-        .reload_begin = begin_reload,
-        .reload_arm = arm_reload,
-        .reload_step = step_reload,
+        .reload = &serve.setup.reload,
+        .look_again = look_again,
+        .take_again = take_again,
     };
     const struct daemon_terms terms = setup_daemon_terms(options);
     enum kith_error error = prepare(&serve, options);

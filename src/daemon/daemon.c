@@ -147,14 +147,31 @@ static void begin_reload(struct loop *loop)
         return;
     loop->reloads = true;
     notify_reloading();
-    loop->daemon->hooks->reload_begin(loop->daemon);
+    reload_begin(loop->daemon->hooks->reload);
+}
+
+/* Let it go on; whether it is over. */
+static bool has_reloaded(const struct loop *loop)
+{
+    struct daemon *daemon = loop->daemon;
+    struct reload *reload = daemon->hooks->reload;
+    enum reload_result result = reload_step(reload, &loop->set);
+
+    if (result == RELOAD_GOES_ON)
+        return false;
+    if (result == RELOAD_HAS_TEXTS && daemon->hooks->look_again(daemon) &&
+        reload_ask_keeper(reload))
+        return false;
+    daemon->hooks->take_again(daemon, result == RELOAD_DONE);
+    reload_end(reload);
+    return true;
 }
 
 static void step_reload(struct loop *loop)
 {
     struct daemon *daemon = loop->daemon;
 
-    if (!loop->reloads || !daemon->hooks->reload_step(daemon, &loop->set))
+    if (!loop->reloads || !has_reloaded(loop))
         return;
     loop->reloads = false;
     notify_ready(daemon->listeners.text);
@@ -199,7 +216,7 @@ static int64_t arm(struct loop *loop)
     poll_set_clear(&loop->set);
     loop->signal_at = poll_set_add(&loop->set, loop->signal_fd, POLLIN);
     if (loop->reloads)
-        reload_ms = daemon->hooks->reload_arm(daemon, &loop->set);
+        reload_ms = reload_arm(daemon->hooks->reload, &loop->set);
     if (loop->ending == 0)
         due_ms = daemon->hooks->arm(daemon, &loop->set);
     else

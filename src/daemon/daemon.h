@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "calls/refusals.h"
 #include "daemon/connections.h"
+#include "daemon/reload.h"
 #include "daemon/threads.h"
 #include "helpers/helper.h"
 #include "net/net.h"
@@ -51,13 +52,13 @@ struct daemon_hooks {
     void (*run)(struct daemon *daemon, struct connection *connection);
 
     /*
-     * In the main thread, on SIGHUP: begin to read the files again; as a party of its poll, until
-     * step says that it is over. What is wrong is logged. arm returns when it wants to be stepped
-     * at the latest.
+     * On SIGHUP: files that are read again, in the main thread. Once they are here, look whether
+     * they will do, which is logged if not; and once the keeper has read them as well, or it is
+     * known that they do not count, take them, or leave all as it was and say so.
      */
-    void (*reload_begin)(struct daemon *daemon);
-    int64_t (*reload_arm)(struct daemon *daemon, struct poll_set *set);
-    bool (*reload_step)(struct daemon *daemon, const struct poll_set *set);
+    struct reload *reload;
+    bool (*look_again)(struct daemon *daemon);
+    void (*take_again)(struct daemon *daemon, bool good);
 };
 
 /* What the user has set, of what serve and forward share. */

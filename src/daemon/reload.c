@@ -2,7 +2,7 @@
  * Owns a reload that is under way. Must never wait for a file or a helper but by the daemon's poll,
  * nor beyond its deadline.
  */
-#include "command/reload.h"
+#include "daemon/reload.h"
 
 #include <errno.h>
 #include <string.h>
