@@ -7,10 +7,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static enum kith_error refuse(struct peers_problem *problem, const char *hint, const char *format,
-                              va_list args)
+__attribute__((format(printf, 3, 0))) static enum kith_error
+refuse(struct peers_problem *problem, const char *hint, const char *format, va_list args)
 {
-    vsnprintf(problem->why, sizeof(problem->why), format, args);
+    (void)vsnprintf(problem->why, sizeof(problem->why), format, args);
     problem->hint = hint;
     return ERR_PEERS_LINE;
 }

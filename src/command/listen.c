@@ -102,7 +102,7 @@ enum kith_error command_listen(const struct options *options)
     struct peers chosen = {0};
     struct net_listeners listeners = {0};
     struct address address;
-    struct guest guest;
+    struct guest guest = {.transport = TRANSPORT_NONE};
     struct local_end end;
     enum kith_error error = OK;
 

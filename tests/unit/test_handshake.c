@@ -273,7 +273,7 @@ static void test_wrong_signature(void)
     static const uint8_t wrong[SIGNATURE_SIZE];
     struct handshake handshake = {0};
     struct session_keys keys = untouched;
-    size_t len;
+    size_t len = HEADER;
 
     CHECK(try_hello(&handshake, &keys) == OK &&
               dialer_signed(&handshake, wrong, frame1, &len) == OK,
