@@ -38,8 +38,10 @@ FLAGS_valgrind = -O1 -g $(UNCONFINED)
 FLAGS_debug = -Og -g3 $(UNCONFINED) -DKITH_TRACEABLE
 FLAGS_cover = -O0 -g $(UNCONFINED) --coverage -fprofile-update=atomic
 
+# What nobody has declared would be taken to return an int, in a flavour that nobody looks at.
+UNDECLARED = -Werror=implicit-function-declaration
 COMPILE_FLAGS = $(BASE_CFLAGS) -Isrc -DKITH_VERSION='"$(VERSION)"' $(CRYPTO_CFLAGS) $(CPPFLAGS) \
-	$(WARNINGS) $(or $(FLAGS_$(FLAVOUR)),$(HARDEN_CFLAGS) $(CFLAGS))
+	$(WARNINGS) $(UNDECLARED) $(or $(FLAGS_$(FLAVOUR)),$(HARDEN_CFLAGS) $(CFLAGS))
 LINK_FLAGS = $(or $(FLAGS_$(FLAVOUR)),$(HARDEN_LDFLAGS)) $(LDFLAGS)
 LIBS = $(CRYPTO_LIBS)
 # Shows what is made; the commands themselves with V=1.

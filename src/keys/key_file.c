@@ -4,6 +4,7 @@
  * never block on what is no file, read without bound, leave a copy of a secret behind, or leave
  * half a file at the place of a whole one.
  */
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "keys/key_file.h"
 
 #include <errno.h>
