@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/problem.h"
 #include "command/commands.h"
 #include "command/paths.h"
 #include "crypto/crypto.h"
@@ -25,27 +26,27 @@
 #define HOSTNAME_SIZE 256
 
 /*
- * The name after the public key: what -n says, else the host's as far as it is a good name.
- * Returns what is wrong with -n, or NULL.
+ * The name after the public key: what -n says, else the host's as far as it is a good name. False
+ * if -n says none.
  */
-static const char *choose_name(const struct options *options, char name[static NAME_SIZE])
+static bool choose_name(const struct options *options, char name[static NAME_SIZE],
+                        struct problem *problem)
 {
     char host[HOSTNAME_SIZE] = "";
-    const char *problem;
 
     name[0] = '\0';
     if (options->name == NULL && gethostname(host, sizeof(host) - 1) == 0)
         host[strcspn(host, ".")] = '\0';
-    if (options->name == NULL && name_problem(host, strlen(host)) == NULL)
+    if (options->name == NULL && name_check(host, strlen(host), NULL))
         (void)snprintf(name, NAME_SIZE, "%.*s", NAME_SIZE - 1, host);
     if (options->name == NULL && name[0] == '\0')
         (void)snprintf(name, NAME_SIZE, "unnamed"); /* without one, the line is a seed in form */
     if (options->name == NULL)
-        return NULL;
-    problem = name_problem(options->name, strlen(options->name));
-    if (problem == NULL)
-        (void)snprintf(name, NAME_SIZE, "%s", options->name);
-    return problem;
+        return true;
+    if (!name_check(options->name, strlen(options->name), problem))
+        return false;
+    (void)snprintf(name, NAME_SIZE, "%s", options->name);
+    return true;
 }
 
 /* Make a key: its PEM, and the line of its public key. */
@@ -188,12 +189,12 @@ enum kith_error command_keygen(const struct options *options)
     char path[FILE_PATH_SIZE], pem[PKCS8_PEM_SIZE], hex[KEY_HEX_SIZE], name[NAME_SIZE];
     char line[KEY_HEX_SIZE + NAME_SIZE + 2];
     uint8_t public_key[KEY_SIZE];
-    const char *problem = choose_name(options, name);
+    struct problem problem;
     bool replaced;
     enum kith_error error;
 
-    if (problem != NULL)
-        return log_failure(LOG_ERROR, "keygen", options->name, ERR_USAGE, problem,
+    if (!choose_name(options, name, &problem))
+        return log_failure(LOG_ERROR, "keygen", options->name, ERR_USAGE, problem.why,
                            "-n takes a word that peers can know this key by: -n alice-laptop");
     error = path_of_identity(path, given);
     if (error == OK && check_path(path) != OK)

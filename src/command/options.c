@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/problem.h"
 #include "base/spelling.h"
 #include "net/source_list.h"
 #include "protocol/handshake.h"
@@ -166,63 +167,91 @@ static bool is_numeric(const char *text)
     return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
 }
 
-static const char *set_family(int *family, int wanted)
+static bool set_family(int *family, int wanted)
 {
-    if (*family != AF_UNSPEC && *family != wanted)
-        return "-4 and -6 exclude each other";
+    bool fits = *family == AF_UNSPEC || *family == wanted;
+
     *family = wanted;
-    return NULL;
+    return fits;
 }
 
-/* Read a value into its field; NULL, or what it should have been. */
-static const char *set(struct options *options, const struct spec *spec, const char *value)
+static bool add_named(struct options *options, const char *value)
 {
-    static char problem[SOURCE_PROBLEM_SIZE];
+    if (options->named_count == PEERS_NAMED_MAX)
+        return false;
+    options->named[options->named_count++] = value;
+    return true;
+}
+
+/* What is said of a value that is not one of its kind. */
+static const char *const wanted[] = {
+    [TEXT] = "takes a text that is not empty",
+    [DURATION] = "takes a time: 500ms, 5s, 2m or 1h",
+    [SIZE] = "takes a size from 1 to 16M: 4096, 64K or 1M",
+    [LIMIT] = "takes a number from 1 to 1000000",
+    [ADDRESS] = "takes an address in numbers, as 2001:db8::1",
+    [NAMED] = "can be given 256 times: use the peers file for more",
+    [NAMESPACE] = "takes 1 to 1024 bytes",
+    [DESCRIPTOR] = "takes the number of an open descriptor",
+    [FORMAT] = "takes text or json",
+    [IPV4] = "-4 and -6 exclude each other",
+    [IPV6] = "-4 and -6 exclude each other",
+    [PROGRAM] = "takes no =: the program is the words after it",
+};
+
+/* Read a value into its field, if it is one of that kind. */
+static bool read_value(struct options *options, const struct spec *spec, const char *value)
+{
     void *field = (char *)options + spec->offset;
 
     switch (spec->kind) {
     case FLAG:
         *(bool *)field = true;
-        return NULL;
+        return true;
     case COUNT:
         ++*(int *)field;
-        return NULL;
+        return true;
     case TEXT:
         *(const char **)field = value;
-        return value[0] != '\0' ? NULL : "takes a text that is not empty";
+        return value[0] != '\0';
     case DURATION:
-        return clock_parse_duration(value, field) ? NULL : "takes a time: 500ms, 5s, 2m or 1h";
+        return clock_parse_duration(value, field);
     case SIZE:
-        return parse_size(value, field) ? NULL : "takes a size from 1 to 16M: 4096, 64K or 1M";
+        return parse_size(value, field);
     case LIMIT:
-        return parse_limit(value, field) ? NULL : "takes a number from 1 to 1000000";
+        return parse_limit(value, field);
     case ADDRESS:
         *(const char **)field = value;
-        return is_numeric(value) ? NULL : "takes an address in numbers, as 2001:db8::1";
-    case SOURCES:
+        return is_numeric(value);
+    case SOURCES: /* which says itself what is wrong */
         *(const char **)field = value;
-        return source_list_check(value, problem) ? NULL : problem;
+        return true;
     case PROGRAM: /* cut_program has taken it; here it has a value of its own, as in --exec=CMD */
-        return "takes no =: the program is the words after it";
+        return false;
     case NAMED:
-        if (options->named_count == PEERS_NAMED_MAX)
-            return "can be given 256 times: use the peers file for more";
-        options->named[options->named_count++] = value;
-        return NULL;
+        return add_named(options, value);
     case NAMESPACE:
         options->namespace = value;
-        return value[0] != '\0' && strlen(value) <= NAMESPACE_MAX ? NULL : "takes 1 to 1024 bytes";
+        return value[0] != '\0' && strlen(value) <= NAMESPACE_MAX;
     case DESCRIPTOR:
-        return parse_descriptor(value, field) ? NULL : "takes the number of an open descriptor";
+        return parse_descriptor(value, field);
     case FORMAT:
         *(bool *)field = strcmp(value, "json") == 0;
-        return *(bool *)field || strcmp(value, "text") == 0 ? NULL : "takes text or json";
+        return *(bool *)field || strcmp(value, "text") == 0;
     case IPV4:
         return set_family(field, AF_INET);
     case IPV6:
         return set_family(field, AF_INET6);
     }
-    return NULL;
+    return true;
+}
+
+static bool set(struct options *options, const struct spec *spec, const char *value,
+                struct problem *problem)
+{
+    if (!read_value(options, spec, value))
+        return problem_say(problem, "%s", wanted[spec->kind]);
+    return spec->kind != SOURCES || source_list_check(value, problem);
 }
 
 /* getopt's tables for one command. */
@@ -417,15 +446,14 @@ enum kith_error options_parse(struct options *options, const struct command_form
     opterr = 0;
     while ((found = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1) {
         const struct spec *spec = found == '?' || found == ':' ? NULL : find_spec(found, form->bit);
-        const char *wanted;
+        struct problem problem;
         char name[32];
 
         if (spec == NULL)
             return complain_word(form, found, argv);
-        wanted = set(options, spec, optarg);
-        if (wanted != NULL) {
+        if (!set(options, spec, optarg, &problem)) {
             (void)snprintf(name, sizeof(name), "--%s", spec->name);
-            return complain(form->name, name, wanted, NULL);
+            return complain(form->name, name, problem.why, problem.hint);
         }
     }
     options->arguments = argv + optind;

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/log.h"
+#include "base/problem.h"
 #include "helpers/lookup.h"
 #include "keys/identity.h"
 #include "keys/key_file.h"
@@ -323,12 +324,11 @@ void setup_report_reload(const struct setup *setup, const char *what, const char
 enum kith_error setup_parse_address(struct address *address, const char *what, const char *text,
                                     enum address_form form)
 {
-    char problem[ADDRESS_PROBLEM_SIZE];
+    struct problem problem;
 
-    if (address_parse(address, text, form))
+    if (address_parse(address, text, form, &problem))
         return OK;
-    address_problem(problem, text, form);
-    return log_failure(LOG_ERROR, what, text, ERR_USAGE, problem, NULL);
+    return log_failure(LOG_ERROR, what, text, ERR_USAGE, problem.why, problem.hint);
 }
 
 enum kith_error setup_take_listeners(const char *what, struct net_listeners *listeners)

@@ -80,7 +80,7 @@ static enum kith_error parse_line(uint8_t key[static KEY_SIZE], char name[static
         return ERR_KEY_FORMAT;
     text_skip(&line, used);
     text_skip_blanks(&line);
-    if (name_problem(line.at, line.len) == NULL) {
+    if (name_check(line.at, line.len, NULL)) {
         memcpy(name, line.at, line.len);
         name[line.len] = '\0';
     }
@@ -107,32 +107,32 @@ enum kith_error public_key_parse(uint8_t key[static KEY_SIZE], char name[static 
     return error;
 }
 
-const char *name_problem(const char *text, size_t len)
+bool name_check(const char *text, size_t len, struct problem *problem)
 {
     const struct text name = {text, len};
     uint8_t key[KEY_SIZE];
 
     if (len == KEY_HEX_SIZE - 1 && hex_decode(key, KEY_SIZE, text))
-        return "the name looks like a key";
+        return problem_say(problem, "the name looks like a key");
     if (len == 0)
-        return "the name is empty";
+        return problem_say(problem, "the name is empty");
     if (len >= NAME_SIZE)
-        return "the name is too long: 63 bytes at most";
+        return problem_say(problem, "the name is too long: 63 bytes at most");
     if (text[0] == '-')
-        return "the name begins with \"-\"";
+        return problem_say(problem, "the name begins with \"-\"");
     if (text_fault(text, len) == TEXT_CONTROL)
-        return "the name has a control character in it";
+        return problem_say(problem, "the name has a control character in it");
     if (text_fault(text, len) == TEXT_NO_UTF8)
-        return "the name is not UTF-8";
+        return problem_say(problem, "the name is not UTF-8");
     for (size_t i = 0; i < len; i++) {
         if (is_blank(text[i]))
-            return "the name has a blank in it";
+            return problem_say(problem, "the name has a blank in it");
         if (strchr("/@,#\"", text[i]) != NULL)
-            return "the name has one of / @ , # \" in it";
+            return problem_say(problem, "the name has one of / @ , # \" in it");
     }
     if (text_ends(name, ".pub"))
-        return "the name ends in \".pub\", as files do";
-    return NULL;
+        return problem_say(problem, "the name ends in \".pub\", as files do");
+    return true;
 }
 
 bool public_key_is_path(const char *path)

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/problem.h"
 
 /* Room for a peer's name, its NUL included. */
 #define NAME_SIZE 64
@@ -33,10 +34,10 @@ must_check enum kith_error public_key_parse(uint8_t key[static KEY_SIZE],
                                             size_t len);
 
 /*
- * NULL if these bytes can be a peer's name, else what is wrong with them. A name is never
+ * Whether these bytes can be a peer's name; if not, problem (or NULL) says why. A name is never
  * mistaken for an option, a key, a path or the left of an @.
  */
-const char *name_problem(const char *text, size_t len);
+bool name_check(const char *text, size_t len, struct problem *problem);
 
 /* Whether a path is named as the file of a public key: it ends in ".pub". */
 bool public_key_is_path(const char *path);

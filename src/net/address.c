@@ -57,7 +57,7 @@ static bool parse_bracketed(struct address *address, const char *text, enum addr
            parse_port(address, end + 2, form);
 }
 
-bool address_parse(struct address *address, const char *text, enum address_form form)
+static bool parse(struct address *address, const char *text, enum address_form form)
 {
     const char *colon = strrchr(text, ':');
 
@@ -112,8 +112,8 @@ static const char *particular_problem(const char *text, enum address_form form)
     return colon - text < HOST_SIZE ? port_problem(colon + 1, form) : NULL;
 }
 
-void address_problem(char out[static ADDRESS_PROBLEM_SIZE], const char *text,
-                     enum address_form form)
+/* Say what is wrong with a text that is none of the forms. */
+static bool say_problem(struct problem *problem, const char *text, enum address_form form)
 {
     static const char *const forms[] = {
         [ADDRESS_HOST_PORT] = "not HOST:PORT",
@@ -126,15 +126,19 @@ void address_problem(char out[static ADDRESS_PROBLEM_SIZE], const char *text,
     const char *particular = is_path ? NULL : particular_problem(text, form);
 
     if (is_path)
-        (void)snprintf(out, ADDRESS_PROBLEM_SIZE,
-                       "too long: the path of a UNIX socket has %zu bytes at most", PATH_SIZE - 1);
-    else if (particular != NULL)
-        (void)snprintf(out, ADDRESS_PROBLEM_SIZE, "%s", particular);
-    else if (colon != NULL && colon - text >= HOST_SIZE)
-        (void)snprintf(out, ADDRESS_PROBLEM_SIZE, "too long: a host has %d bytes at most",
-                       HOST_SIZE - 1);
-    else
-        (void)snprintf(out, ADDRESS_PROBLEM_SIZE, "%s", forms[form]);
+        return problem_say(problem, "too long: the path of a UNIX socket has %zu bytes at most",
+                           PATH_SIZE - 1);
+    if (particular != NULL)
+        return problem_say(problem, "%s", particular);
+    if (colon != NULL && colon - text >= HOST_SIZE)
+        return problem_say(problem, "too long: a host has %d bytes at most", HOST_SIZE - 1);
+    return problem_say(problem, "%s", forms[form]);
+}
+
+bool address_parse(struct address *address, const char *text, enum address_form form,
+                   struct problem *problem)
+{
+    return parse(address, text, form) || say_problem(problem, text, form);
 }
 
 bool address_has_name(const struct address *address)

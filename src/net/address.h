@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/problem.h"
+
 #define HOST_SIZE 256 /* a domain name and its NUL (RFC 1035, 2.3.4) */
 #define PORT_SIZE 6   /* "65535" and its NUL */
 #define PATH_SIZE (sizeof(((struct sockaddr_un *)0)->sun_path))
@@ -33,14 +35,10 @@ enum address_form {
 
 /*
  * Read text. A port is a number from 1 to 65535, or, to listen, 0, which asks for a free one. False
- * if it is none of the forms that are allowed.
+ * if it is none of the forms that are allowed; problem (or NULL) then says why.
  */
-bool address_parse(struct address *address, const char *text, enum address_form form);
-
-/* What is wrong with a text that address_parse did not take. */
-#define ADDRESS_PROBLEM_SIZE 96
-void address_problem(char out[static ADDRESS_PROBLEM_SIZE], const char *text,
-                     enum address_form form);
+bool address_parse(struct address *address, const char *text, enum address_form form,
+                   struct problem *problem);
 
 /* Whether its host is a name, which takes a resolver. */
 bool address_has_name(const struct address *address);

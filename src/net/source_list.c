@@ -109,7 +109,7 @@ static const char *read_range(struct range *range, struct text text)
     return NULL;
 }
 
-bool source_list_check(const char *list, char problem[static SOURCE_PROBLEM_SIZE])
+bool source_list_check(const char *list, struct problem *problem)
 {
     struct text rest = {list, strlen(list)};
     struct text part = {0};
@@ -117,11 +117,8 @@ bool source_list_check(const char *list, char problem[static SOURCE_PROBLEM_SIZE
 
     while (text_next_part(&rest, ',', &part)) {
         const char *why = part.len > 0 ? read_range(&range, part) : "is empty";
-        if (why != NULL) {
-            snprintf(problem, SOURCE_PROBLEM_SIZE, "from: \"%.*s\" %s",
-                     (int)(part.len < 60 ? part.len : 60), part.at, why);
-            return false;
-        }
+        if (why != NULL)
+            return problem_say(problem, "from: \"%.*s\" %s", problem_shown(part), part.at, why);
     }
     return true;
 }

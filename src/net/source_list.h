@@ -8,14 +8,13 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-/* Room for what source_list_check has to say. */
-#define SOURCE_PROBLEM_SIZE 128
+#include "base/problem.h"
 
 /*
  * Whether the list is well-formed. Each part is an address, or a network in which no bit beyond
- * BITS is set. If not, problem says what is wrong, raw.
+ * BITS is set. If not, problem says why.
  */
-bool source_list_check(const char *list, char problem[static SOURCE_PROBLEM_SIZE]);
+bool source_list_check(const char *list, struct problem *problem);
 
 /*
  * Whether a list that was checked holds the address. An IPv4 caller of an IPv6 socket

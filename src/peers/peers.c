@@ -48,33 +48,33 @@ static enum kith_error entries_add(struct entries *entries, const struct peer *p
     return OK;
 }
 
-static enum kith_error parse_name(struct peer *peer, struct text rest,
-                                  struct peers_problem *problem)
+/* Take the name, after which nothing may be. */
+static bool parse_name(struct peer *peer, struct text rest, struct problem *problem)
 {
     struct text name = text_next_word(&rest);
-    const char *why = NULL;
+    struct problem of_name;
 
     if (name.len == 0)
-        return peers_refuse_with("write one there, as you want to call this peer", problem,
-                                 "no name after the key");
-    why = name_problem(name.at, name.len);
-    if (why != NULL)
-        return peers_refuse_with("write another there, as you want to call this peer", problem,
-                                 "%s: \"%.*s\"", why, peers_shown(name), name.at);
+        return problem_advise(problem, "write one there, as you want to call this peer",
+                              "no name after the key");
+    if (!name_check(name.at, name.len, &of_name))
+        return problem_advise(problem, "write another there, as you want to call this peer",
+                              "%.80s: \"%.*s\"", of_name.why, problem_shown(name), name.at);
     if (rest.len > 0)
-        return peers_refuse_with(rest.at[0] == '#' ? "a comment has a line of its own"
-                                                   : "a name is one word: leave one of them",
-                                 problem, "text after the name \"%.*s\": \"%.*s\"",
-                                 peers_shown(name), name.at, peers_shown(rest), rest.at);
+        return problem_advise(problem,
+                              rest.at[0] == '#' ? "a comment has a line of its own"
+                                                : "a name is one word: leave one of them",
+                              "text after the name \"%.*s\": \"%.*s\"", problem_shown(name),
+                              name.at, problem_shown(rest), rest.at);
     memcpy(peer->name, name.at, name.len);
-    return OK;
+    return true;
 }
 
 /*
  * Take [options] KEY and the blanks after it off a line. ERR_KEY_TYPE for one that is in order but
  * for its type of key; problem says which.
  */
-static enum kith_error take_key(struct peer *peer, struct text *line, struct peers_problem *problem)
+static enum kith_error take_key(struct peer *peer, struct text *line, struct problem *problem)
 {
     size_t used = 0;
     struct text key = {0};
@@ -94,15 +94,17 @@ static enum kith_error take_key(struct peer *peer, struct text *line, struct pee
         return OK;
     case ERR_KEY_TYPE:
         key = text_next_word(&key);
-        peers_refuse(problem, "a key of type %.*s, where only ssh-ed25519 is of use",
-                     peers_shown(key), key.at);
+        (void)problem_say(problem, "a key of type %.*s, where only ssh-ed25519 is of use",
+                          problem_shown(key), key.at);
         return ERR_KEY_TYPE;
     case ERR_KEY_FORMAT:
-        return peers_refuse(problem, "no key after the options: \"%.*s\"", peers_shown(key),
-                            key.at);
+        (void)problem_say(problem, "no key after the options: \"%.*s\"", problem_shown(key),
+                          key.at);
+        return ERR_PEERS_LINE;
     case ERR_KEY_DAMAGED:
     case ERR_KEY_POINT:
-        return peers_refuse(problem, "%s: \"%.*s\"", error_text(error), peers_shown(key), key.at);
+        (void)problem_say(problem, "%s: \"%.*s\"", error_text(error), problem_shown(key), key.at);
+        return ERR_PEERS_LINE;
     default:
         return error;
     }
@@ -114,23 +116,31 @@ static bool is_comment(struct text line)
     return line.len == 0 || line.at[0] == '#';
 }
 
+/* Whether it is not ourselves; own_key may be NULL. */
+static bool is_other(const struct peer *peer, const uint8_t *own_key, struct problem *problem)
+{
+    if (own_key == NULL || memcmp(peer->key, own_key, KEY_SIZE) != 0)
+        return true;
+    return problem_advise(problem, "the others' keys are to be here; ours is to be in theirs",
+                          "this is our own key");
+}
+
 /* Parse a line, number problem->line, and add what it says. */
 static enum kith_error add_line(struct entries *entries, struct text line, const uint8_t *own_key,
-                                struct peers_problem *problem)
+                                struct problem *problem)
 {
     struct peer peer = {.expires_ms = UINT64_MAX};
     enum kith_error error = OK;
 
-    if (memchr(line.at, '\0', line.len) != NULL)
-        return peers_refuse(problem, "a NUL byte");
+    if (memchr(line.at, '\0', line.len) != NULL) {
+        (void)problem_say(problem, "a NUL byte");
+        return ERR_PEERS_LINE;
+    }
     if (is_comment(line))
         return OK;
     error = take_key(&peer, &line, problem);
-    if (error == OK)
-        error = parse_name(&peer, line, problem);
-    if (error == OK && own_key != NULL && memcmp(peer.key, own_key, KEY_SIZE) == 0)
-        error = peers_refuse_with("the others' keys are to be here; ours is to be in theirs",
-                                  problem, "this is our own key");
+    if (error == OK && !(parse_name(&peer, line, problem) && is_other(&peer, own_key, problem)))
+        error = ERR_PEERS_LINE;
     if (error == OK)
         error = entries_add(entries, &peer, problem->line);
     if (error != OK)
@@ -163,12 +173,13 @@ static int by_key(const void *a, const void *b)
 
 /* Note that two neighbours are the same, unless an earlier line is already known to be wrong. */
 static bool note_twice(const struct entry *first, const struct entry *second, const char *what,
-                       bool noted, struct peers_problem *problem)
+                       bool noted, struct problem *problem)
 {
     if (noted && problem->line <= second->line)
         return true;
     problem->line = second->line;
-    peers_refuse(problem, "the %s of line %zu again: \"%s\"", what, first->line, first->peer.name);
+    (void)problem_say(problem, "the %s of line %zu again: \"%s\"", what, first->line,
+                      first->peer.name);
     return true;
 }
 
@@ -176,7 +187,7 @@ static bool note_twice(const struct entry *first, const struct entry *second, co
  * Sort by key, and find the first line that has the key or name of an earlier one. noted says
  * whether problem holds a refused line already, after all entries.
  */
-static bool find_twice(struct entries *entries, bool noted, struct peers_problem *problem)
+static bool find_twice(struct entries *entries, bool noted, struct problem *problem)
 {
     struct entry *list = entries->list;
 
@@ -211,8 +222,8 @@ static enum kith_error hand_over(struct peers *peers, struct entries *entries)
 }
 
 enum kith_error peers_parse(struct peers *peers, const char *text, size_t len,
-                            const uint8_t *own_key, struct peers_problem *problem,
-                            peers_warning *warn, void *context)
+                            const uint8_t *own_key, struct problem *problem, peers_warning *warn,
+                            void *context)
 {
     struct entries entries = {0};
     struct text rest = text_of(text, len);
@@ -220,7 +231,7 @@ enum kith_error peers_parse(struct peers *peers, const char *text, size_t len,
     enum kith_error error = OK;
 
     *peers = (struct peers){0};
-    *problem = (struct peers_problem){0};
+    *problem = (struct problem){0};
     while (error == OK && text_next_line(&rest, &line)) {
         problem->line++;
         error = add_line(&entries, line, own_key, problem);
@@ -241,12 +252,12 @@ enum kith_error peers_parse(struct peers *peers, const char *text, size_t len,
 
 /* Add the key of a line; a comment that can be a name is one. */
 static enum kith_error add_key_line(struct entries *entries, struct text line,
-                                    struct peers_problem *problem)
+                                    struct problem *problem)
 {
     struct peer peer = {.expires_ms = UINT64_MAX};
     enum kith_error error = take_key(&peer, &line, problem);
 
-    if (error == OK && name_problem(line.at, line.len) == NULL)
+    if (error == OK && name_check(line.at, line.len, NULL))
         memcpy(peer.name, line.at, line.len);
     if (error == OK)
         error = entries_add(entries, &peer, problem->line);
@@ -256,8 +267,7 @@ static enum kith_error add_key_line(struct entries *entries, struct text line,
 }
 
 static enum kith_error add_key_lines(struct entries *entries, struct text rest,
-                                     struct peers_problem *problem, peers_warning *skipped,
-                                     void *context)
+                                     struct problem *problem, peers_warning *skipped, void *context)
 {
     struct text line = {0};
     enum kith_error last = ERR_FILE_EMPTY; /* what a file without a key is */
@@ -299,7 +309,7 @@ static void sort_out(struct entries *entries)
 
 /* They are sorted at once: put in their places one by one, many would take too long. */
 static enum kith_error read_key_lines(struct peers *peers, struct text text,
-                                      struct peers_problem *problem, peers_warning *skipped,
+                                      struct problem *problem, peers_warning *skipped,
                                       void *context)
 {
     struct entries entries = {0};
@@ -335,14 +345,13 @@ static enum kith_error add_single_key(struct peers *peers, const char *text, siz
 }
 
 enum kith_error peers_parse_keys(struct peers *peers, const char *text, size_t len,
-                                 struct peers_problem *problem, peers_warning *skipped,
-                                 void *context)
+                                 struct problem *problem, peers_warning *skipped, void *context)
 {
     struct text rest = text_of(text, len);
     enum kith_error error = OK;
 
     *peers = (struct peers){0};
-    *problem = (struct peers_problem){0};
+    *problem = (struct problem){0};
     if (memchr(text, '\0', len) != NULL)
         return ERR_FILE_NUL;
     if (is_pem_file(rest))

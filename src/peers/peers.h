@@ -20,7 +20,7 @@ struct peers {
 };
 
 /* Called for each line that is skipped with a warning (a key of another type). */
-typedef void peers_warning(const struct peers_problem *problem, void *context);
+typedef void peers_warning(const struct problem *problem, void *context);
 
 /*
  * Parse len bytes of text into an empty set. own_key (or NULL) may not be in it; warn may be NULL.
@@ -28,7 +28,7 @@ typedef void peers_warning(const struct peers_problem *problem, void *context);
  * is on ERR_MEMORY and ERR_CRYPTO.
  */
 must_check enum kith_error peers_parse(struct peers *peers, const char *text, size_t len,
-                                       const uint8_t *own_key, struct peers_problem *problem,
+                                       const uint8_t *own_key, struct problem *problem,
                                        peers_warning *warn, void *context);
 
 /*
@@ -39,7 +39,7 @@ must_check enum kith_error peers_parse(struct peers *peers, const char *text, si
  * there are none at all; also the errors of public_key_parse, with problem->line 0.
  */
 must_check enum kith_error peers_parse_keys(struct peers *peers, const char *text, size_t len,
-                                            struct peers_problem *problem, peers_warning *skipped,
+                                            struct problem *problem, peers_warning *skipped,
                                             void *context);
 
 /* Add one key under a name ("" for none) to a set, unless it is there. ERR_MEMORY. */

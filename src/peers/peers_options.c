@@ -75,13 +75,12 @@ static const char *host_problem(struct text host)
     return NULL;
 }
 
-static enum kith_error set_address(struct peer *peer, const char *value,
-                                   struct peers_problem *problem)
+static enum kith_error set_address(struct peer *peer, const char *value, struct problem *problem)
 {
     const char *colon = strrchr(value, ':');
     const char *bracket = strrchr(value, ']');
     const char *why = "it is HOST:PORT";
-    char unread[ADDRESS_PROBLEM_SIZE];
+    struct problem unread;
     struct address address;
 
     if (colon != NULL && (bracket == NULL || bracket < colon)) {
@@ -89,22 +88,17 @@ static enum kith_error set_address(struct peer *peer, const char *value,
         if (why == NULL && !is_port((struct text){colon + 1, strlen(colon + 1)}))
             why = "the port is a number from 1 to 65535";
     }
-    if (why == NULL && !address_parse(&address, value, ADDRESS_HOST_PORT)) {
-        address_problem(unread, value, ADDRESS_HOST_PORT); /* as whoever dials it reads it */
-        why = unread;
-    }
-    if (why != NULL)
-        return peers_refuse(problem, "addr=\"%.*s\": %s", PEERS_SHOWN_MAX, value, why);
-    return store(&peer->address, value);
+    if (why == NULL && !address_parse(&address, value, ADDRESS_HOST_PORT, &unread))
+        why = unread.why; /* as whoever dials it reads it */
+    if (why == NULL)
+        return store(&peer->address, value);
+    (void)problem_say(problem, "addr=\"%.*s\": %.90s", PROBLEM_SHOWN_MAX, value, why);
+    return ERR_PEERS_LINE;
 }
 
-static enum kith_error set_from(struct peer *peer, const char *value, struct peers_problem *problem)
+static enum kith_error set_from(struct peer *peer, const char *value, struct problem *problem)
 {
-    char why[SOURCE_PROBLEM_SIZE];
-
-    if (!source_list_check(value, why))
-        return peers_refuse(problem, "%s", why);
-    return store(&peer->from, value);
+    return source_list_check(value, problem) ? store(&peer->from, value) : ERR_PEERS_LINE;
 }
 
 /* Read count digits, which are there, and step over them. */
@@ -178,38 +172,44 @@ static bool read_time(uint64_t *out_ms, const char *value)
     return true;
 }
 
-static enum kith_error set_expiry(struct peer *peer, const char *value,
-                                  struct peers_problem *problem)
+/* Whether the value is a time, and what it is on the clock can be known. */
+static bool parse_expiry(uint64_t *out_ms, const char *value, struct problem *problem)
 {
     if (strchr(value, 'Z') == NULL && !zone_is_known())
-        return peers_refuse(problem,
-                            "expiry-time=\"%.*s\": local time is not known here, since the time "
-                            "zone is not installed; with a Z after it, it is UTC",
-                            PEERS_SHOWN_MAX, value);
-    if (!read_time(&peer->expires_ms, value))
-        return peers_refuse(problem,
-                            "expiry-time=\"%.*s\": it is YYYYMMDD or YYYYMMDDHHMM, a day and time "
-                            "that exist",
-                            PEERS_SHOWN_MAX, value);
-    return OK;
+        return problem_say(problem,
+                           "expiry-time=\"%.*s\": local time is not known here, since the time "
+                           "zone is not installed; with a Z after it, it is UTC",
+                           PROBLEM_SHOWN_MAX, value);
+    return read_time(out_ms, value) ||
+           problem_say(problem,
+                       "expiry-time=\"%.*s\": it is YYYYMMDD or YYYYMMDDHHMM, a day and time "
+                       "that exist",
+                       PROBLEM_SHOWN_MAX, value);
+}
+
+static enum kith_error set_expiry(struct peer *peer, const char *value, struct problem *problem)
+{
+    return parse_expiry(&peer->expires_ms, value, problem) ? OK : ERR_PEERS_LINE;
 }
 
 static enum kith_error set_permit_target(struct peer *peer, const char *value,
-                                         struct peers_problem *problem)
+                                         struct problem *problem)
 {
     struct text rest = {value, strlen(value)};
     struct text target = {0};
 
     while (text_next_part(&rest, ',', &target)) {
-        if (target.len == 0)
-            return peers_refuse(problem, "permit-target: an empty target");
+        if (target.len == 0) {
+            (void)problem_say(problem, "permit-target: an empty target");
+            return ERR_PEERS_LINE;
+        }
     }
     return store(&peer->permit_target, value);
 }
 
 static const struct option {
     const char *name;
-    enum kith_error (*set)(struct peer *peer, const char *value, struct peers_problem *problem);
+    enum kith_error (*set)(struct peer *peer, const char *value, struct problem *problem);
 } options[] = {
     {"addr", set_address},
     {"from", set_from},
@@ -231,8 +231,19 @@ static size_t name_length(struct text line)
     return len;
 }
 
+/* The index of the option of this name; OPTION_COUNT for none. */
+static size_t find_option(struct text name)
+{
+    size_t index = 0;
+
+    while (index < OPTION_COUNT && (strlen(options[index].name) != name.len ||
+                                    strncasecmp(options[index].name, name.at, name.len) != 0))
+        index++;
+    return index;
+}
+
 /* Take an option's name and the = after it off the line. */
-static enum kith_error take_name(size_t *index, struct text *line, struct peers_problem *problem)
+static bool take_name(size_t *index, struct text *line, struct problem *problem)
 {
     struct text name = {line->at, name_length(*line)};
     struct text rest = *line;
@@ -242,77 +253,71 @@ static enum kith_error take_name(size_t *index, struct text *line, struct peers_
         struct text word = text_next_word(&rest);
         bool quoted = word.len > 0 && strchr("\"'", word.at[0]) != NULL;
 
-        return peers_refuse_with(quoted ? "take the quotes away: a line is: KEY NAME"
-                                        : "a line is: KEY NAME, or: options KEY NAME",
-                                 problem, "\"%.*s\" is neither a key nor an option",
-                                 peers_shown(word), word.at);
+        return problem_advise(problem,
+                              quoted ? "take the quotes away: a line is: KEY NAME"
+                                     : "a line is: KEY NAME, or: options KEY NAME",
+                              "\"%.*s\" is neither a key nor an option", problem_shown(word),
+                              word.at);
     }
-    for (*index = 0; *index < OPTION_COUNT; ++*index) {
-        const char *known = options[*index].name;
-        if (strlen(known) == name.len && strncasecmp(known, name.at, name.len) == 0)
-            break;
-    }
+    *index = find_option(name);
     if (*index == OPTION_COUNT)
-        return peers_refuse_with("there are addr, from, expiry-time and permit-target", problem,
-                                 "unknown option \"%.*s\"", peers_shown(name), name.at);
+        return problem_advise(problem, "there are addr, from, expiry-time and permit-target",
+                              "unknown option \"%.*s\"", problem_shown(name), name.at);
     if (next != '=')
-        return peers_refuse(problem, "option %s has no value", options[*index].name);
+        return problem_say(problem, "option %s has no value", options[*index].name);
     text_skip(line, name.len + 1);
-    return OK;
+    return true;
 }
 
 /*
- * Take a value in quotes off the line. Only a quote is escaped; a backslash before anything else
- * is itself. *value is the caller's to free.
+ * Take a value in quotes off the line, into out, which has room for all of the line and a NUL. Only
+ * a quote is escaped; a backslash before anything else is itself.
  */
-static enum kith_error take_value(char **value, const char *name, struct text *line,
-                                  struct peers_problem *problem)
+static bool take_value(char *out, const char *name, struct text *line, struct problem *problem)
 {
     size_t used = 0;
 
     if (!text_starts(*line, "\""))
-        return peers_refuse(problem, "the value of %s is not in quotes", name);
+        return problem_say(problem, "the value of %s is not in quotes", name);
     text_skip(line, 1);
-    *value = malloc(line->len + 1);
-    if (*value == NULL)
-        return ERR_MEMORY;
     while (line->len > 0 && line->at[0] != '"') {
         if (text_starts(*line, "\\\""))
             text_skip(line, 1);
-        (*value)[used++] = line->at[0];
+        out[used++] = line->at[0];
         text_skip(line, 1);
     }
-    (*value)[used] = '\0';
+    out[used] = '\0';
     if (line->len == 0)
-        return peers_refuse(problem, "the value of %s has no closing quote", name);
+        return problem_say(problem, "the value of %s has no closing quote", name);
     text_skip(line, 1);
-    if (text_fault(*value, used) != TEXT_FINE)
-        return peers_refuse(problem, "the value of %s has a control character in it, or no UTF-8",
-                            name);
-    return OK;
+    return text_fault(out, used) == TEXT_FINE ||
+           problem_say(problem, "the value of %s has a control character in it, or no UTF-8", name);
 }
 
 static enum kith_error take_option(struct peer *peer, unsigned *seen, struct text *line,
-                                   struct peers_problem *problem)
+                                   struct problem *problem)
 {
-    char *value = NULL;
+    char *value;
     size_t index = 0;
-    enum kith_error error = take_name(&index, line, problem);
+    enum kith_error error = ERR_PEERS_LINE;
 
-    if (error != OK)
-        return error;
-    if ((*seen & 1u << index) != 0)
-        return peers_refuse(problem, "option %s is given twice", options[index].name);
+    if (!take_name(&index, line, problem))
+        return ERR_PEERS_LINE;
+    if ((*seen & 1u << index) != 0) {
+        (void)problem_say(problem, "option %s is given twice", options[index].name);
+        return ERR_PEERS_LINE;
+    }
     *seen |= 1u << index;
-    error = take_value(&value, options[index].name, line, problem);
-    if (error == OK)
+    value = malloc(line->len + 1);
+    if (value == NULL)
+        return ERR_MEMORY;
+    if (take_value(value, options[index].name, line, problem))
         error = options[index].set(peer, value, problem);
     free(value);
     return error;
 }
 
-enum kith_error peers_options_parse(struct peer *peer, struct text *line,
-                                    struct peers_problem *problem)
+enum kith_error peers_options_parse(struct peer *peer, struct text *line, struct problem *problem)
 {
     unsigned seen = 0;
 
@@ -322,8 +327,10 @@ enum kith_error peers_options_parse(struct peer *peer, struct text *line,
             return error;
         if (line->len == 0 || is_blank(line->at[0]))
             break;
-        if (line->at[0] != ',')
-            return peers_refuse(problem, "a comma or a blank is missing after an option");
+        if (line->at[0] != ',') {
+            (void)problem_say(problem, "a comma or a blank is missing after an option");
+            return ERR_PEERS_LINE;
+        }
         text_skip(line, 1);
     }
     text_skip_blanks(line);

@@ -16,6 +16,6 @@
  * caller's to free in any case.
  */
 must_check enum kith_error peers_options_parse(struct peer *peer, struct text *line,
-                                               struct peers_problem *problem);
+                                               struct problem *problem);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/problem.h"
 #include "base/spelling.h"
 #include "keys/identity.h"
 #include "keys/key_file.h"
@@ -32,7 +33,7 @@ static void locate(char out[static LOCATION_SIZE], const char *path, size_t line
     (void)snprintf(out, LOCATION_SIZE, "%s, line %zu", path, line);
 }
 
-static void warn_line(const struct peers_problem *problem, void *who)
+static void warn_line(const struct problem *problem, void *who)
 {
     char location[LOCATION_SIZE];
 
@@ -40,7 +41,7 @@ static void warn_line(const struct peers_problem *problem, void *who)
     log_event(LOG_NOTE, "peers", location, problem->why, problem->hint);
 }
 
-static void tell_skipped(const struct peers_problem *problem, void *path)
+static void tell_skipped(const struct problem *problem, void *path)
 {
     char location[LOCATION_SIZE];
 
@@ -95,7 +96,7 @@ static enum kith_error log_file_failure(enum kith_error error, const char *path)
 enum kith_error who_read_file(struct who *who)
 {
     char location[LOCATION_SIZE];
-    struct peers_problem problem;
+    struct problem problem;
     const char *path = who->peers_path;
     struct key_file file = {0};
     enum kith_error error;
@@ -143,7 +144,7 @@ bool who_is_file(const char *text)
 static enum kith_error read_keys(struct who *who, const char *path, struct peers *keys)
 {
     char location[LOCATION_SIZE];
-    struct peers_problem problem = {0};
+    struct problem problem = {0};
     struct key_file file = {0};
     enum kith_error error = read_file(who, &file, "public key", path);
 
@@ -298,17 +299,18 @@ static enum kith_error refuse_callee(const char *text, const char *why)
                        "addr=\"HOST:PORT\"");
 }
 
-static enum kith_error refuse_address(const char *text, const char *problem)
+static enum kith_error refuse_address(const char *text, const struct problem *problem)
 {
-    char why[ADDRESS_PROBLEM_SIZE + 32];
+    char why[sizeof(problem->why) + 32];
 
-    (void)snprintf(why, sizeof(why), "the address after the @: %s", problem);
+    (void)snprintf(why, sizeof(why), "the address after the @: %s", problem->why);
     return refuse_callee(text, why);
 }
 
 enum kith_error who_callee(struct who *who, const char *text, struct callee *callee)
 {
-    char before[FILE_PATH_SIZE], problem[ADDRESS_PROBLEM_SIZE];
+    char before[FILE_PATH_SIZE];
+    struct problem problem;
     const char *at = strrchr(text, '@');
     size_t len = at == NULL ? strlen(text) : (size_t)(at - text);
     const struct peer *entry;
@@ -316,13 +318,11 @@ enum kith_error who_callee(struct who *who, const char *text, struct callee *cal
 
     if (len == 0 || len >= sizeof(before))
         return refuse_callee(text, "does not say who is meant");
-    if (at != NULL && !address_parse(&callee->address, at + 1, ADDRESS_HOST_PORT)) {
-        address_problem(problem, at + 1, ADDRESS_HOST_PORT);
-        return refuse_address(text, problem);
-    }
+    if (at != NULL && !address_parse(&callee->address, at + 1, ADDRESS_HOST_PORT, &problem))
+        return refuse_address(text, &problem);
     memcpy(before, text, len);
     before[len] = '\0';
-    if (at == NULL && address_parse(&callee->address, text, ADDRESS_HOST_PORT))
+    if (at == NULL && address_parse(&callee->address, text, ADDRESS_HOST_PORT, NULL))
         return refuse_callee(text, "says where to call, but not who is meant there");
     if (at == NULL && (is_hex_key(before) || who_is_file(before)))
         return refuse_callee(text, "does not say where to call");
@@ -334,7 +334,7 @@ enum kith_error who_callee(struct who *who, const char *text, struct callee *cal
     if (error != OK || at != NULL)
         return error;
     if (entry == NULL || entry->address == NULL ||
-        !address_parse(&callee->address, entry->address, ADDRESS_HOST_PORT))
+        !address_parse(&callee->address, entry->address, ADDRESS_HOST_PORT, NULL))
         return refuse_callee(text, "its line in the peers file has no addr");
     return OK;
 }

@@ -18,7 +18,7 @@ static void require(bool holds)
         abort();
 }
 
-static void check_problem(const struct peers_problem *problem, void *context)
+static void check_problem(const struct problem *problem, void *context)
 {
     (void)context;
     require(problem->line > 0 && problem->why[0] != '\0' &&
@@ -40,7 +40,7 @@ static void ask(const struct peer *peer)
 static void read_as_keys(const char *text, size_t len)
 {
     struct peers peers;
-    struct peers_problem problem;
+    struct problem problem;
     enum kith_error error = peers_parse_keys(&peers, text, len, &problem, check_problem, NULL);
 
     require((error == OK) == (peers.count > 0));
@@ -49,7 +49,7 @@ static void read_as_keys(const char *text, size_t len)
     for (size_t i = 0; i < peers.count; i++) {
         const struct peer *peer = &peers.list[i];
         require(i == 0 || memcmp(peer[-1].key, peer->key, KEY_SIZE) < 0);
-        require(peer->name[0] == '\0' || name_problem(peer->name, strlen(peer->name)) == NULL);
+        require(peer->name[0] == '\0' || name_check(peer->name, strlen(peer->name), NULL));
     }
     peers_free(&peers);
 }
@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const uint8_t own_key[KEY_SIZE];
     struct peers peers;
     struct peers copy = {0};
-    struct peers_problem problem;
+    struct problem problem;
     enum kith_error error = OK;
 
     require(started || crypto_start() == OK);
@@ -75,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < peers.count; i++) {
         const struct peer *peer = &peers.list[i];
         require(i == 0 || memcmp(peer[-1].key, peer->key, KEY_SIZE) < 0);
-        require(name_problem(peer->name, strlen(peer->name)) == NULL);
+        require(name_check(peer->name, strlen(peer->name), NULL));
         require(peers_find_key(&peers, peer->key) == peer);
         require(peers_find_name(&peers, peer->name) == peer);
         ask(peer);

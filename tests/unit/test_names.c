@@ -38,15 +38,17 @@ static void test_names(void)
                                       "\xc0\xaf",
                                       "\xf4\x90\x80\x80"};
 
+    struct problem control, no_utf8, problem;
+
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
-        CHECK(name_problem(good[i], strlen(good[i])) == NULL, "a name: %s", good[i]);
+        CHECK(name_check(good[i], strlen(good[i]), NULL), "a name: %s", good[i]);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        CHECK(name_problem(bad[i], strlen(bad[i])) != NULL, "not a name: %s, number %zu",
-              name_problem(bad[i], strlen(bad[i])), i);
-    CHECK(strstr(name_problem("\xc2\x9b", 2), "control") != NULL &&
-              strstr(name_problem("\x9b", 1), "UTF-8") != NULL,
+        CHECK(!name_check(bad[i], strlen(bad[i]), &problem), "not a name: %s, number %zu",
+              problem.why, i);
+    CHECK(!name_check("\xc2\x9b", 2, &control) && strstr(control.why, "control") != NULL &&
+              !name_check("\x9b", 1, &no_utf8) && strstr(no_utf8.why, "UTF-8") != NULL,
           "a control character of C1, and a byte that is none of UTF-8");
-    CHECK(name_problem("a\0b", 3) != NULL, "not a name: a NUL byte in it");
+    CHECK(!name_check("a\0b", 3, NULL), "not a name: a NUL byte in it");
 }
 
 int main(void)

@@ -26,10 +26,10 @@ static void make_keys(void)
 
 struct warnings {
     size_t count;
-    struct peers_problem last;
+    struct problem last;
 };
 
-static void count_warning(const struct peers_problem *problem, void *context)
+static void count_warning(const struct problem *problem, void *context)
 {
     struct warnings *warnings = context;
 
@@ -39,7 +39,7 @@ static void count_warning(const struct peers_problem *problem, void *context)
 
 /* Parse a copy of exactly the text's size, so that a sanitizer sees a byte too far. */
 static enum kith_error parse(struct peers *peers, const char *text, size_t len,
-                             struct peers_problem *problem)
+                             struct problem *problem)
 {
     struct warnings warnings = {0};
     char *copy = malloc(len + 1);
@@ -71,8 +71,7 @@ static void expand(char *out, size_t size, const char *text)
     out[used] = '\0';
 }
 
-static enum kith_error parse_text(struct peers *peers, const char *text,
-                                  struct peers_problem *problem)
+static enum kith_error parse_text(struct peers *peers, const char *text, struct problem *problem)
 {
     char expanded[4096];
 
@@ -94,7 +93,7 @@ static void test_file(void)
         " ssh\n"
         "addr=\"db.example:9000\",from=\"10.0.0.0/8\" \t %2 db";
     struct peers peers;
-    struct peers_problem problem;
+    struct problem problem;
     const struct peer *db = NULL;
 
     CHECK(parse_text(&peers, text, &problem) == OK && peers.count == 4, "a file of four peers");
@@ -122,7 +121,7 @@ static void test_many(void)
 {
     static char text[MANY * 80];
     struct peers peers;
-    struct peers_problem problem;
+    struct problem problem;
     size_t used = 0;
     size_t found = 0;
 
@@ -182,7 +181,7 @@ static void test_refusals(void)
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         const struct refusal *refusal = &refusals[i];
         struct peers peers;
-        struct peers_problem problem;
+        struct problem problem;
         enum kith_error error = parse_text(&peers, refusal->text, &problem);
         CHECK(error == ERR_PEERS_LINE && problem.line == refusal->line &&
                   strstr(problem.why, refusal->why) != NULL && peers.count == 0 &&
@@ -195,7 +194,7 @@ static void test_refusals(void)
 static void test_nul(void)
 {
     struct peers peers;
-    struct peers_problem problem;
+    struct problem problem;
     char text[256];
 
     expand(text, sizeof text, "%0 a\n# c_mment\n%1 b\n");
@@ -209,7 +208,7 @@ static void test_nul(void)
 static void test_other_types(void)
 {
     struct peers peers;
-    struct peers_problem problem;
+    struct problem problem;
     struct warnings warnings = {0};
     char text[512];
 
@@ -235,7 +234,7 @@ static void test_sets(void)
 {
     struct peers peers = {0};
     struct peers file;
-    struct peers_problem problem;
+    struct problem problem;
     const struct peer *copy = NULL;
     bool sorted = true;
 

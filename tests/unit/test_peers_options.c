@@ -16,8 +16,7 @@
 
 #define KEY PKCS8_PUBLIC " a\n"
 
-static enum kith_error parse_text(struct peers *peers, const char *text,
-                                  struct peers_problem *problem)
+static enum kith_error parse_text(struct peers *peers, const char *text, struct problem *problem)
 {
     return peers_parse(peers, text, strlen(text), NULL, problem, NULL, NULL);
 }
@@ -112,7 +111,7 @@ static void test_refusals(void)
 {
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         struct peers peers;
-        struct peers_problem problem;
+        struct problem problem;
         enum kith_error error = parse_text(&peers, refusals[i].text, &problem);
         CHECK(error == ERR_PEERS_LINE && strstr(problem.why, refusals[i].why) != NULL &&
                   peers.list == NULL,
@@ -141,7 +140,7 @@ static const char *const good_options[] = {
 static void test_options(void)
 {
     struct peers peers;
-    struct peers_problem problem;
+    struct problem problem;
 
     for (size_t i = 0; i < sizeof good_options / sizeof good_options[0]; i++) {
         char text[256];
@@ -165,7 +164,7 @@ static void test_options(void)
 static void expect_expiry(const char *value, uint64_t wanted_ms)
 {
     struct peers peers;
-    struct peers_problem problem;
+    struct problem problem;
     char text[128];
 
     snprintf(text, sizeof text, "expiry-time=\"%s\" %s", value, KEY);
@@ -199,7 +198,7 @@ static void test_expiry(void)
 static bool may_call_from(const char *list, const char *address)
 {
     struct peers peers;
-    struct peers_problem problem;
+    struct problem problem;
     struct sockaddr_storage from = {0};
     char text[256];
     bool may = false;
