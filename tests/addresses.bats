@@ -282,3 +282,13 @@ END
     echo "addr=\"h:70000\" $(cat bob/identity.pub)" >alice/peers
     refused 3 'line 1' '1 to 65535' -- as alice dial bob
 }
+
+@test "what a peer's line may have as addr is what may stand behind the @, and the reverse" {
+    local where
+    for where in 'n as:80' 'n[as:80' '[nas]:80' '[:z]:80' '[127.0.0.1]:80' '[fe80::1%]:80' '/run/kith:80'; do
+        refused 2 'after the @: (a host is not written|no IPv6 address)' -- \
+            as alice dial "bob@$where"
+        echo "addr=\"$where\" $(cat bob/identity.pub)" >alice/peers
+        refused 3 'line 1' ': (a host is not written|no IPv6 address)' -- as alice dial bob
+    done
+}

@@ -18,7 +18,7 @@
 
 /* "NAME (01234567) at HOST:PORT", and the address that was reached when a name was given. */
 static void describe(char out[static WHICH_SIZE], const struct callee *callee,
-                     const struct net_peer *reached)
+                     const struct endpoint *reached)
 {
     char who[WHO_TEXT_SIZE], given[ADDRESS_TEXT_SIZE];
 

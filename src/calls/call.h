@@ -23,7 +23,7 @@ struct call_terms {
 /* A call: how far it came, and why no further. */
 struct call {
     struct transport transport; /* once connected */
-    struct net_peer reached;
+    struct endpoint reached;
     const char *why; /* the system's reason for an error, or NULL */
     struct handshake_io io;
 };

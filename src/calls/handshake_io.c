@@ -14,7 +14,7 @@
 
 static void begin(struct handshake_io *io, const struct handshake_rules *rules,
                   enum handshake_io_role role, struct transport transport,
-                  const struct net_peer *peer, int64_t deadline_ms)
+                  const struct endpoint *peer, int64_t deadline_ms)
 {
     memset(io, 0, sizeof(*io));
     io->rules = rules;
@@ -55,7 +55,7 @@ void handshake_io_fail(struct handshake_io *io, enum kith_error error)
 }
 
 void handshake_io_listen(struct handshake_io *io, const struct handshake_rules *rules,
-                         struct transport transport, const struct net_peer *from,
+                         struct transport transport, const struct endpoint *from,
                          int64_t deadline_ms)
 {
     begin(io, rules, HANDSHAKE_IO_LISTENS, transport, from, deadline_ms);
@@ -245,7 +245,7 @@ static enum handshake_io_state transmit(struct handshake_io *io)
 }
 
 void handshake_io_dial(struct handshake_io *io, const struct handshake_rules *rules,
-                       struct transport transport, const struct net_peer *to,
+                       struct transport transport, const struct endpoint *to,
                        const uint8_t peer_key[static KEY_SIZE], int64_t deadline_ms)
 {
     uint8_t ephemeral_secret[KEY_SIZE];

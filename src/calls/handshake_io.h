@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "helpers/keeper.h"
-#include "net/net.h"
+#include "net/endpoint.h"
 #include "net/transport.h"
 #include "protocol/handshake.h"
 
@@ -22,7 +22,7 @@
  */
 typedef enum kith_error handshake_admit(void *context, void *caller,
                                         const uint8_t signer[static KEY_SIZE],
-                                        const struct net_peer *from);
+                                        const struct endpoint *from);
 
 /*
  * Told by a listener once a hello is verified: signer has signed it at some time, and its digest
@@ -59,7 +59,7 @@ struct handshake_io {
     enum kith_error error;      /* once it has failed */
     struct transport transport; /* the caller's to close */
     int64_t deadline_ms;
-    struct net_peer peer;
+    struct endpoint peer;
     void *caller; /* whom the handshake is of, for rules->heard */
     struct handshake handshake;
     struct session_keys keys; /* once it is done; wipe with handshake_io_wipe */
@@ -82,10 +82,10 @@ struct handshake_io {
  * calls, over a transport. What fails at once is found in state and error.
  */
 void handshake_io_dial(struct handshake_io *io, const struct handshake_rules *rules,
-                       struct transport transport, const struct net_peer *to,
+                       struct transport transport, const struct endpoint *to,
                        const uint8_t peer_key[static KEY_SIZE], int64_t deadline_ms);
 void handshake_io_listen(struct handshake_io *io, const struct handshake_rules *rules,
-                         struct transport transport, const struct net_peer *from,
+                         struct transport transport, const struct endpoint *from,
                          int64_t deadline_ms);
 
 /*

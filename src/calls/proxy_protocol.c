@@ -6,10 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define SIGNATURE_LEN 12
@@ -32,42 +29,26 @@ static void store_u16be(uint8_t *out, size_t value)
     out[1] = (uint8_t)value;
 }
 
-/* Any address as IPv6: what is IPv4 is mapped. */
-static struct in6_addr as_ipv6(const struct sockaddr *address, in_port_t *port)
-{
-    struct in6_addr mapped = {{{0}}};
-
-    *port = 0;
-    if (address->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
-
-        *port = in6->sin6_port;
-        return in6->sin6_addr;
-    }
-    mapped.s6_addr[10] = mapped.s6_addr[11] = 0xff;
-    if (address->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
-
-        *port = in->sin_port;
-        memcpy(mapped.s6_addr + 12, &in->sin_addr, 4);
-    }
-    return mapped;
-}
-
 /* Both addresses and ports after the fixed part; sets the family. Returns their length. */
 static size_t put_addresses(uint8_t *header, const struct sockaddr *from, const struct sockaddr *to)
 {
     uint8_t *at = header + FIXED_LEN;
-    in_port_t ports[2];
-    struct in6_addr source = as_ipv6(from, &ports[0]), target = as_ipv6(to, &ports[1]);
-    bool both_ipv4 = IN6_IS_ADDR_V4MAPPED(&source) && IN6_IS_ADDR_V4MAPPED(&target);
-    size_t skipped = both_ipv4 ? 12 : 0, len = sizeof(source) - skipped;
+    in_port_t ports[2] = {endpoint_port(from), endpoint_port(to)};
+    struct ip source = endpoint_ip(from), target = endpoint_ip(to);
 
-    header[13] = both_ipv4 ? FAMILY_TCP4 : FAMILY_TCP6;
-    memcpy(at, source.s6_addr + skipped, len);
-    memcpy(at + len, target.s6_addr + skipped, len);
-    memcpy(at + 2 * len, ports, sizeof(ports));
-    return 2 * len + sizeof(ports);
+    ip_unmap(&source);
+    ip_unmap(&target);
+    if (source.size == IPV6_SIZE || target.size == IPV6_SIZE) {
+        ip_map(&source);
+        ip_map(&target);
+    } else { /* of a UNIX socket, which has none, 0.0.0.0 */
+        source.size = target.size = IPV4_SIZE;
+    }
+    header[13] = source.size == IPV4_SIZE ? FAMILY_TCP4 : FAMILY_TCP6;
+    memcpy(at, source.bytes, source.size);
+    memcpy(at + source.size, target.bytes, target.size);
+    memcpy(at + source.size + target.size, ports, sizeof(ports));
+    return source.size + target.size + sizeof(ports);
 }
 
 static size_t put_value(uint8_t *at, uint8_t type, const void *value, size_t len)
@@ -78,7 +59,7 @@ static size_t put_value(uint8_t *at, uint8_t type, const void *value, size_t len
     return 3 + len;
 }
 
-size_t proxy_header(uint8_t out[static PROXY_HEADER_MAX], const struct net_peer *peer,
+size_t proxy_header(uint8_t out[static PROXY_HEADER_MAX], const struct endpoint *peer,
                     const struct sockaddr *local, const uint8_t key[static KEY_SIZE],
                     const char *name)
 {
@@ -94,44 +75,19 @@ size_t proxy_header(uint8_t out[static PROXY_HEADER_MAX], const struct net_peer 
     return len;
 }
 
-static void set_peer(struct net_peer *peer, int family, const void *address, in_port_t port)
+/* One of the addresses of a line of version 1. */
+static bool read_ip(struct ip *ip, const char *text, size_t size)
 {
-    memset(&peer->address, 0, sizeof(peer->address));
-    if (family == AF_INET) {
-        struct sockaddr_in *in = (struct sockaddr_in *)(void *)&peer->address;
-
-        in->sin_port = port;
-        memcpy(&in->sin_addr, address, sizeof(in->sin_addr));
-        peer->len = sizeof(*in);
-    } else {
-        struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)&peer->address;
-
-        in6->sin6_port = port;
-        memcpy(&in6->sin6_addr, address, sizeof(in6->sin6_addr));
-        peer->len = sizeof(*in6);
-    }
-    peer->address.ss_family = (sa_family_t)family;
-    address_of_socket(peer->text, (struct sockaddr *)&peer->address, peer->len);
-}
-
-/* A port as it has to be written: digits, at most 65535. */
-static bool parse_port(const char *text, in_port_t *port)
-{
-    size_t len = strlen(text);
-    unsigned long value = strtoul(text, NULL, 10);
-
-    *port = htons((uint16_t)value);
-    return len >= 1 && len <= 5 && strspn(text, "0123456789") == len && value <= 65535;
+    return ip_parse(ip, (struct text){text, strlen(text)}) && ip->size == size;
 }
 
 /* "PROXY TCP4 SOURCE TARGET SOURCE-PORT TARGET-PORT", without its CRLF. */
-static enum kith_error parse_v1(char *line, struct net_peer *peer)
+static enum kith_error parse_v1(char *line, struct endpoint *peer)
 {
     char *fields[6] = {NULL}, *rest = line;
-    unsigned char source[sizeof(struct in6_addr)], target[sizeof(struct in6_addr)];
-    in_port_t source_port, target_port;
-    size_t count = 0;
-    int family;
+    struct ip source, target;
+    uint16_t source_port, target_port;
+    size_t count = 0, size;
 
     while (count < 6 && rest != NULL) {
         char *blank = strchr(rest, ' ');
@@ -145,18 +101,18 @@ static enum kith_error parse_v1(char *line, struct net_peer *peer)
         return OK;
     if (count != 6 || rest != NULL)
         return ERR_PROXY_HEADER;
-    family = strcmp(fields[1], "TCP4") == 0 ? AF_INET : AF_INET6;
-    if (family == AF_INET6 && strcmp(fields[1], "TCP6") != 0)
+    size = strcmp(fields[1], "TCP4") == 0 ? IPV4_SIZE : IPV6_SIZE;
+    if (size == IPV6_SIZE && strcmp(fields[1], "TCP6") != 0)
         return ERR_PROXY_HEADER;
-    if (inet_pton(family, fields[2], source) != 1 || inet_pton(family, fields[3], target) != 1 ||
-        !parse_port(fields[4], &source_port) || !parse_port(fields[5], &target_port))
+    if (!read_ip(&source, fields[2], size) || !read_ip(&target, fields[3], size) ||
+        !port_parse(fields[4], &source_port) || !port_parse(fields[5], &target_port))
         return ERR_PROXY_HEADER;
-    set_peer(peer, family, source, source_port);
+    endpoint_set_ip(peer, &source, htons(source_port));
     return OK;
 }
 
 /* A line of version 1, whole. */
-static enum kith_error parse_line(const struct proxy_input *input, struct net_peer *peer)
+static enum kith_error parse_line(const struct proxy_input *input, struct endpoint *peer)
 {
     char line[V1_MAX + 1];
     size_t len = input->len;
@@ -168,24 +124,25 @@ static enum kith_error parse_line(const struct proxy_input *input, struct net_pe
     return parse_v1(line, peer);
 }
 
-/* A header of version 2, whole. */
-static enum kith_error parse_v2(const struct proxy_input *input, struct net_peer *peer)
+/* A header of version 2, whole: both addresses, then both ports. */
+static enum kith_error parse_v2(const struct proxy_input *input, struct endpoint *peer)
 {
     const uint8_t *body = input->bytes + FIXED_LEN;
     size_t len = input->len - FIXED_LEN;
+    struct ip source = {.size = 0};
     in_port_t port;
 
     if (input->bytes[12] == COMMAND_LOCAL)
         return OK;
-    if (input->bytes[13] == FAMILY_TCP4 && len >= IPV4_LEN) {
-        memcpy(&port, body + 8, sizeof(port));
-        set_peer(peer, AF_INET, body, port);
-    } else if (input->bytes[13] == FAMILY_TCP6 && len >= IPV6_LEN) {
-        memcpy(&port, body + 32, sizeof(port));
-        set_peer(peer, AF_INET6, body, port);
-    } else {
+    if (input->bytes[13] == FAMILY_TCP4 && len >= IPV4_LEN)
+        source.size = IPV4_SIZE;
+    else if (input->bytes[13] == FAMILY_TCP6 && len >= IPV6_LEN)
+        source.size = IPV6_SIZE;
+    else
         return ERR_PROXY_HEADER;
-    }
+    memcpy(source.bytes, body, source.size);
+    memcpy(&port, body + 2 * source.size, sizeof(port));
+    endpoint_set_ip(peer, &source, port);
     return OK;
 }
 
@@ -226,7 +183,7 @@ static size_t lacking(const struct proxy_input *input, enum kith_error *error)
     return 0;
 }
 
-bool proxy_receive(struct proxy_input *input, int fd, struct net_peer *peer, enum kith_error *error)
+bool proxy_receive(struct proxy_input *input, int fd, struct endpoint *peer, enum kith_error *error)
 {
     size_t wanted;
 

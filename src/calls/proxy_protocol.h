@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "keys/public_key.h"
-#include "net/net.h"
+#include "net/endpoint.h"
 
 /* Types of our own, from the range that the specification leaves to applications. */
 #define PROXY_TYPE_NAME 0xe0 /* the peer's name, as in the peers file */
@@ -24,7 +24,7 @@
  * Write a header of version 2 for a connection from the peer to local: its addresses, name and
  * key. Returns its length.
  */
-size_t proxy_header(uint8_t out[static PROXY_HEADER_MAX], const struct net_peer *peer,
+size_t proxy_header(uint8_t out[static PROXY_HEADER_MAX], const struct endpoint *peer,
                     const struct sockaddr *local, const uint8_t key[static KEY_SIZE],
                     const char *name);
 
@@ -41,7 +41,7 @@ struct proxy_input {
  * is reached, or *error is set: ERR_PROXY_HEADER, ERR_HANDSHAKE_CUT. *peer becomes the caller that
  * it names (and stays for a LOCAL or UNKNOWN one).
  */
-bool proxy_receive(struct proxy_input *input, int fd, struct net_peer *peer,
+bool proxy_receive(struct proxy_input *input, int fd, struct endpoint *peer,
                    enum kith_error *error);
 
 #endif

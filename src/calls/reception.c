@@ -11,8 +11,6 @@
 #include "base/clock.h"
 #include "calls/proxy_protocol.h"
 #include "calls/replay.h"
-#include "calls/source.h"
-#include "net/source_list.h"
 
 #define COMPUTED_MAX 4 /* answers and confirmations of one step, about a millisecond */
 #define REFUSAL_MS 50  /* after its hello a caller is hung up on: all is looked at by then */
@@ -167,7 +165,7 @@ static bool has_introduced(struct reception *reception, struct caller *caller)
     free(caller->proxy);
     caller->proxy = NULL;
     if (error == OK)
-        error = places_locate(&reception->places, &caller->place, source_of(&io->peer),
+        error = places_locate(&reception->places, &caller->place, endpoint_source(&io->peer),
                               clock_now_ms(), &victim);
     expel(reception, victim);
     if (error != OK)
@@ -197,13 +195,13 @@ static bool go_on(struct reception *reception, struct caller *caller, struct gue
 }
 
 /* One that comes from a balancer says first for whom. */
-static bool expects_introduction(const struct reception *reception, const struct net_peer *from)
+static bool expects_introduction(const struct reception *reception, const struct endpoint *from)
 {
     return reception->terms.proxies != NULL &&
-           source_list_holds(reception->terms.proxies, (const struct sockaddr *)&from->address);
+           address_ranges_hold(reception->terms.proxies, (const struct sockaddr *)&from->address);
 }
 
-static struct caller *make_caller(struct reception *reception, int fd, const struct net_peer *from)
+static struct caller *make_caller(struct reception *reception, int fd, const struct endpoint *from)
 {
     struct caller *caller = calloc(1, sizeof(*caller));
     bool introduced = expects_introduction(reception, from);
@@ -219,12 +217,12 @@ static struct caller *make_caller(struct reception *reception, int fd, const str
     caller->io.caller = caller;
     caller->reception = reception;
     caller->at = POLL_SET_NONE;
-    caller->place.source = introduced ? 0 : source_of(from);
+    caller->place.source = introduced ? 0 : endpoint_source(from);
     return caller;
 }
 
 /* A call that has come: it has mostly said its hello already. */
-static bool welcome(struct reception *reception, int fd, const struct net_peer *from,
+static bool welcome(struct reception *reception, int fd, const struct endpoint *from,
                     struct guest *guest)
 {
     struct caller *caller = make_caller(reception, fd, from);
@@ -254,7 +252,7 @@ static enum reception_result accept_calls(struct reception *reception, const str
 {
     while (reception->computed < COMPUTED_MAX) {
         enum accepted accepted;
-        struct net_peer from;
+        struct endpoint from;
         int fd;
 
         if (!places_have_room(&reception->places, clock_now_ms())) {

@@ -14,6 +14,7 @@
 #include "calls/places.h"
 #include "calls/refusals.h"
 #include "net/acceptance.h"
+#include "net/address_range.h"
 #include "net/net.h"
 #include "net/poll_set.h"
 
@@ -22,7 +23,7 @@ struct guest {
     struct transport transport; /* the caller's to close */
     uint8_t key[KEY_SIZE];
     struct session_keys keys; /* the caller's to wipe */
-    struct net_peer from;
+    struct endpoint from;
 };
 
 /* What a peer that claims to call is called, or "". */
@@ -35,8 +36,8 @@ struct reception_terms {
     int64_t timeout_ms;                  /* of one handshake */
     size_t places;             /* for callers at once; an allocation each while it is there */
     size_t most, most_of_peer; /* channels, of which admit judges: for the words */
-    const char *proxies;       /* from there a PROXY header comes first; or NULL */
-    struct refusals *refusals; /* where those are told who are turned away */
+    const struct address_ranges *proxies; /* from there a PROXY header comes first; may be none */
+    struct refusals *refusals;            /* where those are told who are turned away */
     reception_name *name;
     void *context;
 };

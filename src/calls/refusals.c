@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "calls/explain.h"
-#include "calls/source.h"
 #include "peers/who.h"
 
 #define SOURCES_TOLD (REFUSALS_SOURCES / 4 * 3)
@@ -61,12 +60,12 @@ bool refusals_count(struct refusals *refusals, enum kith_error kind, uint64_t so
 }
 
 /* Whether it is to be shown; who sums up is woken for the first that is not. */
-static bool is_shown(struct refusals *refusals, enum kith_error kind, const struct net_peer *from)
+static bool is_shown(struct refusals *refusals, enum kith_error kind, const struct endpoint *from)
 {
     bool shown, first;
 
     (void)pthread_mutex_lock(&refusals->lock);
-    shown = refusals_count(refusals, kind, source_of(from), clock_now_ms());
+    shown = refusals_count(refusals, kind, endpoint_source(from), clock_now_ms());
     first = !shown && refusals->counted == 1;
     (void)pthread_mutex_unlock(&refusals->lock);
     if (first && refusals->wake != NULL)
@@ -118,7 +117,7 @@ void refusals_say_most(char out[static REFUSALS_MOST_SIZE], size_t most)
     (void)snprintf(out, REFUSALS_MOST_SIZE, "%zu at once are the most", most);
 }
 
-void refusals_add_unheard(struct refusals *refusals, const struct net_peer *from,
+void refusals_add_unheard(struct refusals *refusals, const struct endpoint *from,
                           enum kith_error error, const char *detail)
 {
     if (log_enabled(LOG_NOTE) && is_shown(refusals, error, from))

@@ -49,7 +49,7 @@ void refusals_add(struct refusals *refusals, const struct handshake_io *io, cons
 void refusals_say_most(char out[static REFUSALS_MOST_SIZE], size_t most);
 
 /* A caller was turned away before anything was heard of it. */
-void refusals_add_unheard(struct refusals *refusals, const struct net_peer *from,
+void refusals_add_unheard(struct refusals *refusals, const struct endpoint *from,
                           enum kith_error error, const char *detail);
 
 /* When the next summing up is due; NEVER_MS if nothing is counted. */

@@ -112,7 +112,7 @@ static int64_t arm(struct daemon *daemon, struct poll_set *set)
 }
 
 /* A local program that gets no connection sees a reset. */
-static void turn_away(struct forward *forward, int fd, const struct net_peer *from,
+static void turn_away(struct forward *forward, int fd, const struct endpoint *from,
                       enum kith_error error)
 {
     char most[REFUSALS_MOST_SIZE];
@@ -128,7 +128,7 @@ static bool step(struct daemon *daemon, const struct poll_set *set)
 {
     struct forward *forward = daemon->hooks->context;
     enum accepted accepted = ACCEPTED;
-    struct net_peer from;
+    struct endpoint from;
     int fd;
 
     while (forward->takes && accepted == ACCEPTED) {

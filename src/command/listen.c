@@ -18,7 +18,7 @@
 #define PLACES 128 /* for callers whose handshake is not done */
 
 static enum kith_error admit(void *context, void *caller, const uint8_t signer[static KEY_SIZE],
-                             const struct net_peer *from)
+                             const struct endpoint *from)
 {
     const struct peers *chosen = context;
     const struct peer *peer = peers_find_key(chosen, signer);

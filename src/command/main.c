@@ -88,7 +88,7 @@ static enum log_level level_of(const struct options *options)
 
 static enum exit_status run(const struct command *command, int argc, char **argv)
 {
-    struct options options;
+    static struct options options; /* to the end of all threads */
     enum kith_error error;
 
     error = options_parse(&options, &command->form, argc, argv);

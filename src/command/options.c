@@ -3,11 +3,9 @@
  */
 #include "command/options.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +15,7 @@
 #include "base/log.h"
 #include "base/problem.h"
 #include "base/spelling.h"
-#include "net/source_list.h"
+#include "net/address.h"
 #include "protocol/handshake.h"
 
 #define FOR_PIPES (FOR_LISTEN | FOR_DIAL)
@@ -157,16 +155,6 @@ static bool parse_descriptor(const char *text, int *out)
     return fcntl(*out, F_GETFD) >= 0;
 }
 
-/* Whether an address is written in numbers; an IPv6 one may have a zone. */
-static bool is_numeric(const char *text)
-{
-    char host[INET6_ADDRSTRLEN];
-    struct in6_addr address;
-
-    (void)snprintf(host, sizeof(host), "%.*s", (int)strcspn(text, "%"), text);
-    return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
-}
-
 static bool set_family(int *family, int wanted)
 {
     bool fits = *family == AF_UNSPEC || *family == wanted;
@@ -203,6 +191,7 @@ static const char *const wanted[] = {
 static bool read_value(struct options *options, const struct spec *spec, const char *value)
 {
     void *field = (char *)options + spec->offset;
+    struct ip ip;
 
     switch (spec->kind) {
     case FLAG:
@@ -222,9 +211,8 @@ static bool read_value(struct options *options, const struct spec *spec, const c
         return parse_limit(value, field);
     case ADDRESS:
         *(const char **)field = value;
-        return is_numeric(value);
-    case SOURCES: /* which says itself what is wrong */
-        *(const char **)field = value;
+        return ip_parse_zoned(&ip, (struct text){value, strlen(value)});
+    case SOURCES: /* for read_sources */
         return true;
     case PROGRAM: /* cut_program has taken it; here it has a value of its own, as in --exec=CMD */
         return false;
@@ -246,12 +234,23 @@ static bool read_value(struct options *options, const struct spec *spec, const c
     return true;
 }
 
-static bool set(struct options *options, const struct spec *spec, const char *value,
-                struct problem *problem)
+/* The last of several counts, as of any option. */
+static enum kith_error read_sources(struct address_ranges *field, const char *value,
+                                    struct problem *problem)
 {
-    if (!read_value(options, spec, value))
-        return problem_say(problem, "%s", wanted[spec->kind]);
-    return spec->kind != SOURCES || source_list_check(value, problem);
+    address_ranges_free(field);
+    return address_ranges_parse(field, value, problem);
+}
+
+static enum kith_error set(struct options *options, const struct spec *spec, const char *value,
+                           struct problem *problem)
+{
+    if (spec->kind == SOURCES)
+        return read_sources(&options->accept_proxy, value, problem);
+    if (read_value(options, spec, value))
+        return OK;
+    (void)problem_say(problem, "%s", wanted[spec->kind]);
+    return ERR_USAGE;
 }
 
 /* getopt's tables for one command. */
@@ -447,14 +446,17 @@ enum kith_error options_parse(struct options *options, const struct command_form
     while ((found = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1) {
         const struct spec *spec = found == '?' || found == ':' ? NULL : find_spec(found, form->bit);
         struct problem problem;
+        enum kith_error error;
         char name[32];
 
         if (spec == NULL)
             return complain_word(form, found, argv);
-        if (!set(options, spec, optarg, &problem)) {
-            (void)snprintf(name, sizeof(name), "--%s", spec->name);
+        error = set(options, spec, optarg, &problem);
+        (void)snprintf(name, sizeof(name), "--%s", spec->name);
+        if (error == ERR_MEMORY)
+            return log_failure(LOG_ERROR, form->name, name, error, NULL, NULL);
+        if (error != OK)
             return complain(form->name, name, problem.why, problem.hint);
-        }
     }
     options->arguments = argv + optind;
     options->argument_count = argc - optind;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "net/address_range.h"
 
 #define PEERS_NAMED_MAX 256 /* uses of --peer */
 #define LIMIT_MAX 1000000
@@ -54,11 +55,11 @@ struct options {
     size_t max_per_peer;
     size_t max_pending;
     int64_t drain_timeout_ms;
-    bool proxy_protocol;      /* serve */
-    const char *accept_proxy; /* serve: the sources of PROXY headers, or NULL */
-    char **program;           /* serve: what stands after --exec, or NULL */
-    bool force;               /* keygen */
-    const char *name;         /* keygen */
+    bool proxy_protocol;                /* serve */
+    struct address_ranges accept_proxy; /* serve: the sources of PROXY headers */
+    char **program;                     /* serve: what stands after --exec, or NULL */
+    bool force;                         /* keygen */
+    const char *name;                   /* keygen */
     bool help;
     char **arguments; /* what is no option */
     int argument_count;

@@ -21,7 +21,7 @@
 #define PIPE_SIZE (512 << 10) /* what was measured best (bench/README) */
 
 static void log_end(const struct pump_result *result, enum kith_error error, const char *what,
-                    const char *who, const struct net_peer *peer)
+                    const char *who, const struct endpoint *peer)
 {
     bool local = error == ERR_STDIN || error == ERR_STDOUT || error == ERR_STDOUT_CLOSED;
     bool by_system = result->system_errno != 0 && error_is_system(error);
@@ -114,7 +114,7 @@ enum kith_error pipe_open(struct local_end *end, const struct options *options, 
 
 enum kith_error pipe_run(struct local_end *end, const struct options *options, const char *what,
                          struct transport transport, struct session_keys *keys, const char *who,
-                         const struct net_peer *peer)
+                         const struct endpoint *peer)
 {
     struct progress progress;
     struct pump_terms terms = {.idle_timeout_ms = options->idle_timeout_ms};

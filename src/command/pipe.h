@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "command/options.h"
-#include "net/net.h"
+#include "net/endpoint.h"
 #include "net/transport.h"
 #include "protocol/handshake.h"
 #include "stream/local_end.h"
@@ -27,6 +27,6 @@ must_check enum kith_error pipe_open(struct local_end *end, const struct options
 must_check enum kith_error pipe_run(struct local_end *end, const struct options *options,
                                     const char *what, struct transport transport,
                                     struct session_keys *keys, const char *who,
-                                    const struct net_peer *peer);
+                                    const struct endpoint *peer);
 
 #endif

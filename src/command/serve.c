@@ -35,7 +35,7 @@ struct serve {
 
 /* Whether a key may call now; its name is copied out. */
 static enum kith_error look_up(struct serve *serve, const uint8_t key[static KEY_SIZE],
-                               const struct net_peer *from, char name[static NAME_SIZE])
+                               const struct endpoint *from, char name[static NAME_SIZE])
 {
     enum kith_error error = ERR_PEER_UNKNOWN;
     const struct peer *peer;
@@ -52,7 +52,7 @@ static enum kith_error look_up(struct serve *serve, const uint8_t key[static KEY
 }
 
 static enum kith_error admit(void *context, void *caller, const uint8_t signer[static KEY_SIZE],
-                             const struct net_peer *from)
+                             const struct endpoint *from)
 {
     struct serve *serve = context;
     char name[NAME_SIZE];
@@ -156,7 +156,7 @@ static enum kith_error try_target(const struct serve *serve, const struct addres
 {
     static const struct net_options net = {.family = AF_UNSPEC};
     struct resolved found;
-    struct net_peer reached;
+    struct endpoint reached;
     enum kith_error error;
 
     *fd = -1;
@@ -196,7 +196,7 @@ static enum kith_error connect_target(const struct serve *serve, int *fd,
 static int reach_target(const struct serve *serve, const struct connection *connection)
 {
     const struct options *options = serve->setup.options;
-    struct net_peer local;
+    struct endpoint local;
     uint8_t header[PROXY_HEADER_MAX];
     char which[REPORT_WHICH_SIZE], tried[ADDRESS_TEXT_SIZE], why[ADDRESS_TEXT_SIZE + 128];
     const char *reason = NULL;
@@ -206,7 +206,7 @@ static int reach_target(const struct serve *serve, const struct connection *conn
 
     error = connect_target(serve, &fd, tried, &reason);
     if (error == OK && options->proxy_protocol) {
-        net_local_address(connection->fd, &local);
+        endpoint_set_own(&local, connection->fd);
         len = proxy_header(header, &connection->from, (struct sockaddr *)&local.address,
                            connection->key, connection->name);
         /* The first bytes of a new connection: its buffer takes them. */
@@ -320,7 +320,7 @@ static void begin_reception(struct serve *serve)
         .places = limits->pending,
         .most = limits->most,
         .most_of_peer = limits->per_peer,
-        .proxies = options->accept_proxy,
+        .proxies = &options->accept_proxy,
         .refusals = &serve->daemon.refusals,
         .name = name_of,
         .context = serve,

@@ -94,7 +94,7 @@ bool connections_have_ended(struct connections *connections)
 }
 
 struct connection *connections_add(struct connections *connections, int fd,
-                                   const struct net_peer *from, enum kith_error *error)
+                                   const struct endpoint *from, enum kith_error *error)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
 

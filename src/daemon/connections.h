@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "daemon/threads.h"
 #include "keys/public_key.h"
-#include "net/net.h"
+#include "net/endpoint.h"
 #include "protocol/handshake.h"
 
 /* What --max-connections, --max-per-peer and --max-pending say. */
@@ -36,7 +36,7 @@ struct connection {
     struct job job;
     uint64_t number;
     int fd; /* accepted; open as long as it is in the list */
-    struct net_peer from;
+    struct endpoint from;
     struct session_keys keys; /* where the peer has called us; wiped when its stream begins */
     bool is_open;             /* its peer has proven who it is */
     int channel_fd;           /* that faces the network, to shut down; -1 while there is none */
@@ -82,7 +82,7 @@ bool connections_have_ended(struct connections *connections);
  * if there are too many (ERR_NO_PLACE), or ERR_MEMORY.
  */
 struct connection *connections_add(struct connections *connections, int fd,
-                                   const struct net_peer *from, enum kith_error *error);
+                                   const struct endpoint *from, enum kith_error *error);
 
 /* Whether a channel of this key could be opened now. OK, ERR_NO_PLACE, ERR_TOO_MANY. */
 must_check enum kith_error connections_allow(struct connections *connections,

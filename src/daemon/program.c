@@ -39,7 +39,7 @@ struct environment {
     char **list;
 };
 
-static void split_address(const struct net_peer *peer, char *host, const char *host_name,
+static void split_address(const struct endpoint *peer, char *host, const char *host_name,
                           char *port, const char *port_name)
 {
     char numeric[NI_MAXHOST] = "", service[NI_MAXSERV] = "";
@@ -66,12 +66,12 @@ static bool is_ours(const char *variable)
 /* Our environment without what was ours alone, and with the peer's. */
 static bool make_environment(struct environment *environment, const struct connection *connection)
 {
-    struct net_peer local;
+    struct endpoint local;
     char key[KEY_HEX_SIZE];
     size_t count = 0, used = 0;
 
     hex_encode(key, connection->key, KEY_SIZE);
-    net_local_address(connection->fd, &local);
+    endpoint_set_own(&local, connection->fd);
     (void)snprintf(environment->values[PEER_NAME], VARIABLE_SIZE, "KITH_PEER_NAME=%s",
                    connection->name);
     (void)snprintf(environment->values[PEER_KEY], VARIABLE_SIZE, "KITH_PEER_KEY=%s", key);

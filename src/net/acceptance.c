@@ -58,7 +58,7 @@ static enum accepted lack_call(struct acceptance *acceptance, int problem)
 }
 
 enum accepted acceptance_take(struct acceptance *acceptance, const struct poll_set *set, int *fd,
-                              struct net_peer *from)
+                              struct endpoint *from)
 {
     size_t count = acceptance->listeners->count;
 

@@ -34,7 +34,7 @@ enum accepted { ACCEPTED, ACCEPTED_NONE, ACCEPTED_NO_ROOM, ACCEPTED_NEVER };
  * then, and there is a pause. ACCEPTED_NEVER, with errno: it will always be so.
  */
 enum accepted acceptance_take(struct acceptance *acceptance, const struct poll_set *set, int *fd,
-                              struct net_peer *from);
+                              struct endpoint *from);
 
 /* Take nothing for a moment: what waits stays in the backlog. */
 void acceptance_pause(struct acceptance *acceptance);

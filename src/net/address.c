@@ -4,13 +4,11 @@
 #include "net/address.h"
 
 #include <arpa/inet.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PORT_MAX 65535
+#include "base/bytes.h"
 
 static bool copy_part(char *out, size_t size, const char *text, size_t len)
 {
@@ -26,94 +24,115 @@ static bool may_be_path(enum address_form form)
     return form == ADDRESS_LOCAL || form == ADDRESS_TARGET;
 }
 
-static bool is_to_call(enum address_form form)
-{
-    return form == ADDRESS_HOST_PORT || form == ADDRESS_TARGET;
-}
-
 static bool is_number(const char *text)
 {
     return text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
 }
 
-static bool parse_port(struct address *address, const char *text, enum address_form form)
+static bool is_to_call(enum address_form form)
 {
-    unsigned long port = strtoul(text, NULL, 10);
+    return form == ADDRESS_HOST_PORT || form == ADDRESS_TARGET;
+}
 
-    if (!is_number(text) || port > PORT_MAX || (port == 0 && is_to_call(form)))
+bool port_parse(const char *text, uint16_t *port)
+{
+    size_t len = strlen(text);
+    unsigned long number = strtoul(text, NULL, 10);
+
+    *port = (uint16_t)number;
+    return len >= 1 && len < PORT_SIZE && is_number(text) && number <= UINT16_MAX;
+}
+
+bool ip_parse(struct ip *ip, struct text text)
+{
+    char copy[INET6_ADDRSTRLEN];
+
+    *ip = (struct ip){.size = 0};
+    if (text.len == 0 || text.len >= sizeof(copy))
         return false;
+    memcpy(copy, text.at, text.len);
+    copy[text.len] = '\0';
+    ip->size = memchr(copy, ':', text.len) != NULL ? IPV6_SIZE : IPV4_SIZE;
+    return inet_pton(ip->size == IPV6_SIZE ? AF_INET6 : AF_INET, copy, ip->bytes) == 1;
+}
+
+bool ip_parse_zoned(struct ip *ip, struct text text)
+{
+    struct text number = {0};
+
+    if (!text_next_part(&text, '%', &number) || !ip_parse(ip, number))
+        return false;
+    return text.at == NULL || (ip->size == IPV6_SIZE && text.len > 0);
+}
+
+/* What an IPv4 address begins with when it is written as one of IPv6. */
+static const uint8_t mapped_prefix[IPV6_SIZE - IPV4_SIZE] = {0, 0, 0, 0, 0,    0,
+                                                             0, 0, 0, 0, 0xff, 0xff};
+
+bool ip_is_mapped(const struct ip *ip)
+{
+    return ip->size == IPV6_SIZE && memcmp(ip->bytes, mapped_prefix, sizeof(mapped_prefix)) == 0;
+}
+
+void ip_unmap(struct ip *ip)
+{
+    if (!ip_is_mapped(ip))
+        return;
+    memmove(ip->bytes, ip->bytes + sizeof(mapped_prefix), IPV4_SIZE);
+    ip->size = IPV4_SIZE;
+}
+
+void ip_map(struct ip *ip)
+{
+    if (ip->size == IPV6_SIZE)
+        return;
+    memmove(ip->bytes + sizeof(mapped_prefix), ip->bytes, IPV4_SIZE);
+    memcpy(ip->bytes, mapped_prefix, sizeof(mapped_prefix));
+    ip->size = IPV6_SIZE;
+}
+
+static bool parse_port(struct address *address, const char *text, enum address_form form,
+                       struct problem *problem)
+{
+    uint16_t port;
+
+    if (text[0] == '\0')
+        return problem_say(problem, "there is no port after the colon");
+    if (!is_number(text))
+        return problem_say(problem, "the port is not a number");
+    if (!port_parse(text, &port) || (port == 0 && is_to_call(form)))
+        return problem_say(problem, "the port is out of range: 1 to 65535");
     return copy_part(address->port, sizeof(address->port), text, strlen(text));
 }
 
-/* [v6]:PORT, where text begins after the bracket. */
-static bool parse_bracketed(struct address *address, const char *text, enum address_form form)
+static bool parse_host(struct address *address, struct text host, struct problem *problem)
 {
-    const char *end = strchr(text, ']');
-
-    if (end == NULL || end == text || end[1] != ':' ||
-        memchr(text, ':', (size_t)(end - text)) == NULL)
-        return false;
-    return copy_part(address->host, sizeof(address->host), text, (size_t)(end - text)) &&
-           parse_port(address, end + 2, form);
+    if (!copy_part(address->host, sizeof(address->host), host.at, host.len))
+        return problem_say(problem, "too long: a host has %d bytes at most", HOST_SIZE - 1);
+    for (const char *at = address->host; *at != '\0'; at++) {
+        if (is_blank(*at) || strchr("/@[]\"\\", *at) != NULL)
+            return problem_say(problem, "a host is not written like that");
+    }
+    return true;
 }
 
-static bool parse(struct address *address, const char *text, enum address_form form)
+/* [v6]:PORT, where end is the last bracket. */
+static bool parse_bracketed(struct address *address, const char *text, const char *end,
+                            enum address_form form, struct problem *problem)
 {
-    const char *colon = strrchr(text, ':');
+    struct text inside = {text + 1, (size_t)(end - text) - 1};
+    struct ip ip;
 
-    memset(address, 0, sizeof(*address));
-    if (may_be_path(form) && strchr(text, '/') != NULL)
-        return copy_part(address->path, sizeof(address->path), text, strlen(text));
-    if (text[0] == '[')
-        return parse_bracketed(address, text + 1, form);
-    if (colon == NULL)
-        return form != ADDRESS_HOST_PORT && parse_port(address, text, form);
-    if (strchr(text, ':') != colon)
-        return false; /* an IPv6 address needs its brackets, or its last group is taken for a port
-                       */
-    if (colon == text && form == ADDRESS_HOST_PORT)
-        return false;
-    return copy_part(address->host, sizeof(address->host), text, (size_t)(colon - text)) &&
-           parse_port(address, colon + 1, form);
+    if (end[1] != ':')
+        return problem_say(problem, "there is no port after the brackets: [v6]:PORT");
+    if (!ip_parse_zoned(&ip, inside) || ip.size != IPV6_SIZE)
+        return problem_say(problem, "no IPv6 address is between the brackets");
+    return parse_host(address, inside, problem) && parse_port(address, end + 2, form, problem);
 }
 
-/* NULL if it is a port that is not of the form that it should have. */
-static const char *port_problem(const char *port, enum address_form form)
-{
-    unsigned long number = strtoul(port, NULL, 10);
-
-    if (port[0] == '\0')
-        return "there is no port after the colon";
-    if (!is_number(port))
-        return "the port is not a number";
-    if (number > PORT_MAX || (number == 0 && is_to_call(form)))
-        return "the port is out of range: 1 to 65535";
-    return NULL;
-}
-
-/* What can be said in particular, or NULL. */
-static const char *particular_problem(const char *text, enum address_form form)
-{
-    const char *colon = strrchr(text, ':'), *bracket = strrchr(text, ']');
-
-    if (text[0] == '[' && bracket != NULL)
-        return bracket[1] == ':' ? port_problem(bracket + 2, form)
-                                 : "there is no port after the brackets: [v6]:PORT";
-    if (colon == NULL && form == ADDRESS_HOST_PORT)
-        return "there is no port: HOST:PORT";
-    if (colon == NULL)
-        return text[0] != '\0' && (form == ADDRESS_PORT || is_number(text))
-                   ? port_problem(text, form)
-                   : NULL;
-    if (strchr(text, ':') != colon)
-        return "several colons: an IPv6 address stands in brackets, [v6]:PORT";
-    if (colon == text && form == ADDRESS_HOST_PORT)
-        return "a host is missing before the colon";
-    return colon - text < HOST_SIZE ? port_problem(colon + 1, form) : NULL;
-}
-
-/* Say what is wrong with a text that is none of the forms. */
-static bool say_problem(struct problem *problem, const char *text, enum address_form form)
+/* One without a host: a port alone. */
+static bool parse_bare(struct address *address, const char *text, enum address_form form,
+                       struct problem *problem)
 {
     static const char *const forms[] = {
         [ADDRESS_HOST_PORT] = "not HOST:PORT",
@@ -121,32 +140,43 @@ static bool say_problem(struct problem *problem, const char *text, enum address_
         [ADDRESS_LOCAL] = "not PORT, HOST:PORT, or a path with a /",
         [ADDRESS_TARGET] = "not PORT, HOST:PORT, or a path with a /",
     };
-    const char *colon = strrchr(text, ':');
-    bool is_path = may_be_path(form) && strchr(text, '/') != NULL;
-    const char *particular = is_path ? NULL : particular_problem(text, form);
 
-    if (is_path)
-        return problem_say(problem, "too long: the path of a UNIX socket has %zu bytes at most",
-                           PATH_SIZE - 1);
-    if (particular != NULL)
-        return problem_say(problem, "%s", particular);
-    if (colon != NULL && colon - text >= HOST_SIZE)
-        return problem_say(problem, "too long: a host has %d bytes at most", HOST_SIZE - 1);
-    return problem_say(problem, "%s", forms[form]);
+    if (text[0] == '\0' || (may_be_path(form) && !is_number(text)))
+        return problem_say(problem, "%s", forms[form]);
+    if (form == ADDRESS_HOST_PORT)
+        return problem_say(problem, "there is no port: HOST:PORT");
+    return parse_port(address, text, form, problem);
 }
 
 bool address_parse(struct address *address, const char *text, enum address_form form,
                    struct problem *problem)
 {
-    return parse(address, text, form) || say_problem(problem, text, form);
+    const char *colon = strrchr(text, ':'), *bracket = strrchr(text, ']');
+
+    memset(address, 0, sizeof(*address));
+    if (may_be_path(form) && strchr(text, '/') != NULL)
+        return copy_part(address->path, sizeof(address->path), text, strlen(text)) ||
+               problem_say(problem, "too long: the path of a UNIX socket has %zu bytes at most",
+                           PATH_SIZE - 1);
+    if (text[0] == '[' && bracket != NULL)
+        return parse_bracketed(address, text, bracket, form, problem);
+    if (colon == NULL)
+        return parse_bare(address, text, form, problem);
+    if (strchr(text, ':') != colon) /* or its last group is taken for a port */
+        return problem_say(problem,
+                           "several colons: an IPv6 address stands in brackets, [v6]:PORT");
+    if (colon == text && form == ADDRESS_HOST_PORT)
+        return problem_say(problem, "a host is missing before the colon");
+    return parse_host(address, (struct text){text, (size_t)(colon - text)}, problem) &&
+           parse_port(address, colon + 1, form, problem);
 }
 
 bool address_has_name(const struct address *address)
 {
-    struct in_addr ipv4;
+    struct ip ip;
 
-    return address->host[0] != '\0' && strchr(address->host, ':') == NULL &&
-           inet_pton(AF_INET, address->host, &ipv4) != 1;
+    return address->host[0] != '\0' &&
+           !ip_parse_zoned(&ip, (struct text){address->host, strlen(address->host)});
 }
 
 bool address_needs_system(const struct address *address)
@@ -163,28 +193,4 @@ void address_format(char out[static ADDRESS_TEXT_SIZE], const struct address *ad
     else
         (void)snprintf(out, ADDRESS_TEXT_SIZE, "%s%s%s:%s", brackets ? "[" : "", address->host,
                        brackets ? "]" : "", address->port);
-}
-
-void address_of_socket(char out[static ADDRESS_TEXT_SIZE], const struct sockaddr *from,
-                       socklen_t len)
-{
-    struct address address = {0};
-
-    if (from->sa_family == AF_UNIX &&
-        (len <= offsetof(struct sockaddr_un, sun_path) ||
-         ((const struct sockaddr_un *)(const void *)from)->sun_path[0] == '\0')) {
-        (void)snprintf(out, ADDRESS_TEXT_SIZE, "a local socket"); /* that has no path */
-        return;
-    }
-    if (from->sa_family == AF_UNIX) {
-        const struct sockaddr_un *un = (const struct sockaddr_un *)(const void *)from;
-
-        (void)copy_part(address.path, sizeof(address.path), un->sun_path,
-                        strnlen(un->sun_path, sizeof(un->sun_path) - 1));
-    } else if (getnameinfo(from, len, address.host, sizeof(address.host), address.port,
-                           sizeof(address.port), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
-        (void)snprintf(out, ADDRESS_TEXT_SIZE, "?");
-        return;
-    }
-    address_format(out, &address);
 }

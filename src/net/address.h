@@ -1,16 +1,17 @@
 /*
- * Addresses as people write them: HOST:PORT, [v6]:PORT, PORT, or the path of a UNIX socket. And
- * as kith shows them.
+ * Addresses as people write them: HOST:PORT, [v6]:PORT, PORT, or the path of a UNIX socket; and
+ * the numbers in them.
  */
 #ifndef KITH_ADDRESS_H
 #define KITH_ADDRESS_H
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/socket.h>
+#include <stdint.h>
 #include <sys/un.h>
 
 #include "base/problem.h"
+#include "base/text.h"
 
 #define HOST_SIZE 256 /* a domain name and its NUL (RFC 1035, 2.3.4) */
 #define PORT_SIZE 6   /* "65535" and its NUL */
@@ -49,8 +50,28 @@ bool address_needs_system(const struct address *address);
 /* Write it as it would be parsed: HOST:PORT with brackets where they are needed, or the path. */
 void address_format(char out[static ADDRESS_TEXT_SIZE], const struct address *address);
 
-/* The numeric form of a socket's address: 127.0.0.1:40123, [::1]:40123, a path, or "?". */
-void address_of_socket(char out[static ADDRESS_TEXT_SIZE], const struct sockaddr *from,
-                       socklen_t len);
+#define IPV4_SIZE 4
+#define IPV6_SIZE 16
+
+/* An IP address, without a zone. */
+struct ip {
+    uint8_t bytes[IPV6_SIZE];
+    size_t size; /* IPV4_SIZE or IPV6_SIZE; 0 for none */
+};
+
+/* Read one that is written in numbers; an IPv6 one of the second may have a zone after it. */
+bool ip_parse(struct ip *ip, struct text text);
+bool ip_parse_zoned(struct ip *ip, struct text text);
+
+/*
+ * An IPv4 address may be written as one of IPv6, ::ffff:a.b.c.d: whether it is, how it becomes one
+ * of IPv4, and one of IPv4 such a one. What is neither stays as it is.
+ */
+bool ip_is_mapped(const struct ip *ip);
+void ip_unmap(struct ip *ip);
+void ip_map(struct ip *ip);
+
+/* A port as it has to be written: up to five digits, 0 to 65535. */
+bool port_parse(const char *text, uint16_t *port);
 
 #endif

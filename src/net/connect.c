@@ -199,31 +199,26 @@ enum kith_error net_connect_path(const char path[static PATH_SIZE], int64_t dead
 }
 
 enum kith_error net_connect(const struct resolved *to, const struct net_options *options,
-                            int64_t deadline_ms, int *fd, struct net_peer *peer, const char **why)
+                            int64_t deadline_ms, int *fd, struct endpoint *peer, const char **why)
 {
     struct race race = {.to = to, .options = options, .deadline_ms = deadline_ms};
-    bool alone = to->count == 1;
+    struct sockaddr_storage reached;
+    socklen_t len = sizeof(reached);
     enum kith_error error = OK;
 
     *why = NULL;
     memset(peer, 0, sizeof(*peer));
-    if (alone) { /* which getpeername does not know before the SYN is sent */
-        memcpy(&peer->address, &to->list[0].at, to->list[0].len);
-        peer->len = to->list[0].len;
-    }
     *fd = run(&race, &error);
     if (*fd < 0) {
-        peer->len = 0;
         *why = race.why;
         if (error == OK)
             error = race.refused ? ERR_CONNECT_REFUSED : ERR_CONNECT;
         return error;
     }
-    if (!alone) {
-        peer->len = sizeof(peer->address);
-        (void)getpeername(*fd, (struct sockaddr *)&peer->address, &peer->len);
-    }
-    address_of_socket(peer->text, (struct sockaddr *)&peer->address, peer->len);
+    if (to->count == 1) /* which getpeername does not know before the SYN is sent */
+        endpoint_set(peer, &to->list[0].at, to->list[0].len);
+    else if (getpeername(*fd, (struct sockaddr *)&reached, &len) == 0)
+        endpoint_set(peer, &reached, len);
     net_tune(*fd);
     return OK;
 }

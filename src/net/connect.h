@@ -18,7 +18,7 @@
  * ERR_CONNECT_TIMEOUT: *why is then the reason, a constant or what strerror gave.
  */
 must_check enum kith_error net_connect(const struct resolved *to, const struct net_options *options,
-                                       int64_t deadline_ms, int *fd, struct net_peer *peer,
+                                       int64_t deadline_ms, int *fd, struct endpoint *peer,
                                        const char **why);
 
 /* The same to a UNIX socket. */

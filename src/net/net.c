@@ -31,21 +31,6 @@ void net_listeners_close(struct net_listeners *listeners)
     close_all(listeners);
 }
 
-static void set_port(struct sockaddr *address, in_port_t port)
-{
-    if (address->sa_family == AF_INET)
-        ((struct sockaddr_in *)(void *)address)->sin_port = port;
-    else if (address->sa_family == AF_INET6)
-        ((struct sockaddr_in6 *)(void *)address)->sin6_port = port;
-}
-
-static in_port_t get_port(const struct sockaddr_storage *address)
-{
-    if (address->ss_family == AF_INET)
-        return ((const struct sockaddr_in *)(const void *)address)->sin_port;
-    return ((const struct sockaddr_in6 *)(const void *)address)->sin6_port;
-}
-
 /* Whether an IPv6 socket takes IPv4 calls as well. */
 static bool takes_both(int fd)
 {
@@ -116,7 +101,7 @@ static struct sockaddr_storage bound_address(int fd, char text[static ADDRESS_TE
     if (bound.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&ipv6->sin6_addr) && takes_both(fd))
         (void)snprintf(text, ADDRESS_TEXT_SIZE, ":%u", (unsigned)ntohs(ipv6->sin6_port));
     else
-        address_of_socket(text, (struct sockaddr *)&bound, len);
+        endpoint_format(text, (struct sockaddr *)&bound, len);
     return bound;
 }
 
@@ -128,7 +113,7 @@ void net_describe_listener(struct net_listeners *listeners)
 static void set_ports(struct resolved *found, in_port_t port)
 {
     for (size_t i = 0; i < found->count; i++)
-        set_port(&found->list[i].at.any, port);
+        endpoint_set_port(&found->list[i].at.any, port);
 }
 
 /*
@@ -150,7 +135,7 @@ static const char *add_listener(struct net_listeners *listeners, const struct so
     if (family_is_missing(at->at.any.sa_family))
         return NULL;
     saved = errno;
-    address_of_socket(listeners->text, &at->at.any, at->len);
+    endpoint_format(listeners->text, &at->at.any, at->len);
     errno = saved;
     return net_reason(saved, &at->at.any);
 }
@@ -180,7 +165,7 @@ static const char *listen_each(struct net_listeners *listeners, struct resolved 
         if (why == NULL && listeners->count == 1) {
             struct sockaddr_storage first = bound_address(listeners->fds[0], listeners->text);
 
-            set_ports(found, get_port(&first));
+            set_ports(found, endpoint_port((const struct sockaddr *)&first));
         }
     }
     return why;
@@ -269,35 +254,15 @@ enum kith_error net_listen(struct net_listeners *listeners, const struct address
 }
 
 /* A caller of a socket for both families is one of IPv4, if it is. */
-static void unmap(struct net_peer *peer)
+bool net_accept(int listener, int *fd, struct endpoint *from)
 {
-    const struct sockaddr_in6 *mapped = (const struct sockaddr_in6 *)&peer->address;
-    struct sockaddr_in plain = {.sin_family = AF_INET};
+    struct sockaddr_storage address;
+    socklen_t len = sizeof(address);
 
-    if (peer->address.ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&mapped->sin6_addr))
-        return;
-    plain.sin_port = mapped->sin6_port;
-    memcpy(&plain.sin_addr, mapped->sin6_addr.s6_addr + 12, sizeof(plain.sin_addr));
-    memcpy(&peer->address, &plain, sizeof(plain));
-    peer->len = sizeof(plain);
-}
-
-void net_local_address(int fd, struct net_peer *local)
-{
-    memset(local, 0, sizeof(*local));
-    local->len = sizeof(local->address);
-    (void)getsockname(fd, (struct sockaddr *)&local->address, &local->len);
-    unmap(local);
-    address_of_socket(local->text, (struct sockaddr *)&local->address, local->len);
-}
-
-bool net_accept(int listener, int *fd, struct net_peer *peer)
-{
-    peer->len = sizeof(peer->address);
-    *fd = net_take_call(listener, (struct sockaddr *)&peer->address, &peer->len);
+    *fd = net_take_call(listener, (struct sockaddr *)&address, &len);
     if (*fd < 0)
         return false;
-    unmap(peer);
-    address_of_socket(peer->text, (struct sockaddr *)&peer->address, peer->len);
+    endpoint_set(from, &address, len);
+    endpoint_unmap(from);
     return true;
 }

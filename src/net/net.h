@@ -1,5 +1,5 @@
 /*
- * TCP and UNIX sockets that listen, and what is known of a connection.
+ * TCP and UNIX sockets that listen, and the calls that come there.
  */
 #ifndef KITH_NET_H
 #define KITH_NET_H
@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "net/address.h"
+#include "net/endpoint.h"
 #include "net/local_socket.h"
 #include "net/resolve.h"
 
@@ -19,13 +20,6 @@ struct net_options {
     int family;                    /* AF_UNSPEC, AF_INET or AF_INET6 */
     const struct resolved *source; /* addresses of ours to call from, or NULL */
     bool first_with_syn;           /* our hello may be sent before we know that anybody is there */
-};
-
-/* The other side of a connection. */
-struct net_peer {
-    struct sockaddr_storage address;
-    socklen_t len;
-    char text[ADDRESS_TEXT_SIZE];
 };
 
 #define NET_LISTENERS_MAX 8
@@ -62,9 +56,6 @@ void net_listeners_close(struct net_listeners *listeners);
  * Take a call that waits, non-blocking and tuned. False, with errno, if there is none: EAGAIN, or
  * EMFILE and its kin when the machine has no room.
  */
-bool net_accept(int listener, int *fd, struct net_peer *peer);
-
-/* Our own address of a connection. */
-void net_local_address(int fd, struct net_peer *local);
+bool net_accept(int listener, int *fd, struct endpoint *from);
 
 #endif

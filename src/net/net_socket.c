@@ -18,6 +18,7 @@
 #endif
 
 #include "base/descriptor.h"
+#include "net/endpoint.h"
 
 /* A vanished peer that owes us nothing: probed after 30 s, each 10 s, given up after 3 probes. */
 #define KEEPALIVE_IDLE_S 30
@@ -81,12 +82,12 @@ int net_take_call(int listener, struct sockaddr *from, socklen_t *len)
 const char *net_reason(int system_errno, const struct sockaddr *address)
 {
     const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)(const void *)address;
+    struct ip ip = endpoint_ip(address);
 
     if (system_errno == EINVAL && address->sa_family == AF_INET6 && ipv6->sin6_scope_id == 0 &&
         IN6_IS_ADDR_LINKLOCAL(&ipv6->sin6_addr))
         return "a link-local address needs its zone, as in [fe80::1%eth0]:9000";
-    if (system_errno == EINVAL && address->sa_family == AF_INET6 &&
-        IN6_IS_ADDR_V4MAPPED(&ipv6->sin6_addr))
+    if (system_errno == EINVAL && ip_is_mapped(&ip))
         return "an IPv4 address inside an IPv6 one: write the IPv4 address alone";
     return strerror(system_errno);
 }

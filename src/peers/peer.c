@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "net/source_list.h"
 
 /* A copy of text, or NULL of NULL. False if there is no memory. */
 static bool copy_text(char **out, const char *text)
@@ -20,17 +19,18 @@ static bool copy_text(char **out, const char *text)
 enum kith_error peer_copy(struct peer *copy, const struct peer *peer)
 {
     *copy = *peer;
-    copy->address = copy->from = copy->permit_target = NULL;
-    if (copy_text(&copy->address, peer->address) && copy_text(&copy->from, peer->from) &&
+    copy->address = copy->permit_target = NULL;
+    copy->from = (struct address_ranges){.list = NULL};
+    if (copy_text(&copy->address, peer->address) &&
         copy_text(&copy->permit_target, peer->permit_target))
-        return OK;
+        return address_ranges_copy(&copy->from, &peer->from);
     return ERR_MEMORY;
 }
 
 void peer_free(struct peer *peer)
 {
     free(peer->address);
-    free(peer->from);
+    address_ranges_free(&peer->from);
     free(peer->permit_target);
     *peer = (struct peer){0};
 }
@@ -40,7 +40,7 @@ enum kith_error peer_may_call(const struct peer *peer, const struct sockaddr *fr
 {
     if (wall_ms >= peer->expires_ms)
         return ERR_PEER_EXPIRED;
-    if (peer->from != NULL && !source_list_holds(peer->from, from))
+    if (peer->from.count > 0 && !address_ranges_hold(&peer->from, from))
         return ERR_PEER_SOURCE;
     return OK;
 }

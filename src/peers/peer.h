@@ -11,14 +11,15 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "keys/public_key.h"
+#include "net/address_range.h"
 
 struct peer {
     uint8_t key[KEY_SIZE];
-    char name[NAME_SIZE]; /* empty for a key that was given by itself */
-    char *address;        /* addr="HOST:PORT", or NULL */
-    char *from;           /* from="ADDR/BITS,...", checked when read, or NULL */
-    char *permit_target;  /* permit-target="...,...", or NULL for every target */
-    uint64_t expires_ms;  /* expiry-time, since the epoch; UINT64_MAX for never */
+    char name[NAME_SIZE];       /* empty for a key that was given by itself */
+    char *address;              /* addr="HOST:PORT", or NULL */
+    struct address_ranges from; /* from="ADDR/BITS,..."; none for everywhere */
+    char *permit_target;        /* permit-target="...,...", or NULL for every target */
+    uint64_t expires_ms;        /* expiry-time, since the epoch; UINT64_MAX for never */
 };
 
 /* Copy it, its strings too, for peer_free to free whatever is returned. ERR_MEMORY. */

@@ -4,8 +4,6 @@
  */
 #include "peers/peers_options.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +11,6 @@
 #include <time.h>
 
 #include "net/address.h"
-#include "net/source_list.h"
 #include "system/zone.h"
 
 static bool is_digit(char c)
@@ -27,78 +24,22 @@ static enum kith_error store(char **out, const char *value)
     return *out != NULL ? OK : ERR_MEMORY;
 }
 
-static bool is_port(struct text text)
-{
-    long port = 0;
-
-    if (text.len == 0 || text.len > 5)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        if (!is_digit(text.at[i]))
-            return false;
-        port = port * 10 + (text.at[i] - '0');
-    }
-    return port >= 1 && port <= 65535;
-}
-
-/* An IPv6 address, and the zone of a link-local one after a percent sign. */
-static bool is_ipv6(struct text text)
-{
-    char copy[INET6_ADDRSTRLEN];
-    struct in6_addr parsed;
-    struct text address = {0};
-
-    if (!text_next_part(&text, '%', &address) || address.len >= sizeof(copy))
-        return false;
-    if (text.at != NULL && text.len == 0)
-        return false;
-    memcpy(copy, address.at, address.len);
-    copy[address.len] = '\0';
-    return inet_pton(AF_INET6, copy, &parsed) == 1;
-}
-
-/* NULL, or what is wrong with the host of an addr. */
-static const char *host_problem(struct text host)
-{
-    if (text_starts(host, "[") && text_ends(host, "]")) {
-        struct text inside = {host.at + 1, host.len - 2};
-        return is_ipv6(inside) ? NULL : "no IPv6 address is between the brackets";
-    }
-    if (host.len == 0)
-        return "no host in front of the port";
-    for (size_t i = 0; i < host.len; i++) {
-        if (host.at[i] == ':')
-            return "an IPv6 address needs brackets: [ADDRESS]:PORT";
-        if (is_blank(host.at[i]) || strchr("/@[]\"\\", host.at[i]) != NULL)
-            return "a host is not written like that";
-    }
-    return NULL;
-}
-
 static enum kith_error set_address(struct peer *peer, const char *value, struct problem *problem)
 {
-    const char *colon = strrchr(value, ':');
-    const char *bracket = strrchr(value, ']');
-    const char *why = "it is HOST:PORT";
     struct problem unread;
     struct address address;
 
-    if (colon != NULL && (bracket == NULL || bracket < colon)) {
-        why = host_problem((struct text){value, (size_t)(colon - value)});
-        if (why == NULL && !is_port((struct text){colon + 1, strlen(colon + 1)}))
-            why = "the port is a number from 1 to 65535";
-    }
-    if (why == NULL && !address_parse(&address, value, ADDRESS_HOST_PORT, &unread))
-        why = unread.why; /* as whoever dials it reads it */
-    if (why == NULL)
+    if (address_parse(&address, value, ADDRESS_HOST_PORT, &unread))
         return store(&peer->address, value);
-    (void)problem_say(problem, "addr=\"%.*s\": %.90s", PROBLEM_SHOWN_MAX, value, why);
+    (void)problem_say(problem, "addr=\"%.*s\": %.90s", PROBLEM_SHOWN_MAX, value, unread.why);
     return ERR_PEERS_LINE;
 }
 
 static enum kith_error set_from(struct peer *peer, const char *value, struct problem *problem)
 {
-    return source_list_check(value, problem) ? store(&peer->from, value) : ERR_PEERS_LINE;
+    enum kith_error error = address_ranges_parse(&peer->from, value, problem);
+
+    return error == ERR_USAGE ? ERR_PEERS_LINE : error;
 }
 
 /* Read count digits, which are there, and step over them. */

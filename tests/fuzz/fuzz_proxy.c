@@ -34,7 +34,7 @@ static size_t length_of(const uint8_t *data, size_t size)
     return (size_t)(newline - data) + 1;
 }
 
-static void check_accepted(const struct net_peer *peer, const struct net_peer *before)
+static void check_accepted(const struct endpoint *peer, const struct endpoint *before)
 {
     char text[ADDRESS_TEXT_SIZE];
 
@@ -42,13 +42,13 @@ static void check_accepted(const struct net_peer *peer, const struct net_peer *b
         return;
     require((peer->address.ss_family == AF_INET && peer->len == sizeof(struct sockaddr_in)) ||
             (peer->address.ss_family == AF_INET6 && peer->len == sizeof(struct sockaddr_in6)));
-    address_of_socket(text, (const struct sockaddr *)&peer->address, peer->len);
+    endpoint_format(text, (const struct sockaddr *)&peer->address, peer->len);
     require(strcmp(peer->text, text) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct net_peer peer = {.text = "before"}, before = peer;
+    struct endpoint peer = {.text = "before"}, before = peer;
     uint8_t rest[INPUT_MAX];
     enum kith_error error;
     ssize_t left;

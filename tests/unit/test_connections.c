@@ -36,7 +36,7 @@ static struct connections make(size_t most, size_t per_peer, size_t pending)
 /* One more; without a connection if it is not let in. */
 static struct party join(struct connections *connections)
 {
-    struct net_peer from = {.text = "127.0.0.1:9"};
+    struct endpoint from = {.text = "127.0.0.1:9"};
     enum kith_error error = OK;
     struct party party;
     int ends[2];

@@ -48,22 +48,22 @@ static const struct refusal {
     {"addr=\"a:1 " KEY, "no closing quote"},
     {"addr=\"a:1\\\" " KEY, "no closing quote"},
     {"permit-target=\"a\x1b\" " KEY, "control character"},
-    {"addr=\"\" " KEY, "it is HOST:PORT"},
-    {"addr=\"nas\" " KEY, "it is HOST:PORT"},
-    {"addr=\":1\" " KEY, "no host"},
-    {"addr=\"nas:\" " KEY, "the port"},
+    {"addr=\"\" " KEY, "not HOST:PORT"},
+    {"addr=\"nas\" " KEY, "no port: HOST:PORT"},
+    {"addr=\":1\" " KEY, "a host is missing"},
+    {"addr=\"nas:\" " KEY, "no port after the colon"},
     {"addr=\"nas:0\" " KEY, "the port"},
     {"addr=\"nas:65536\" " KEY, "the port"},
     {"addr=\"nas:000080\" " KEY, "the port"},
     {"addr=\"nas:http\" " KEY, "the port"},
     {"addr=\"nas:+1\" " KEY, "the port"},
-    {"addr=\"::1:80\" " KEY, "needs brackets"},
-    {"addr=\"[::1]\" " KEY, "it is HOST:PORT"},
+    {"addr=\"::1:80\" " KEY, "stands in brackets"},
+    {"addr=\"[::1]\" " KEY, "no port after the brackets"},
     {"addr=\"[]:80\" " KEY, "between the brackets"},
     {"addr=\"[nas]:80\" " KEY, "between the brackets"},
     {"addr=\"[127.0.0.1]:80\" " KEY, "between the brackets"},
     {"addr=\"[fe80::1%]:80\" " KEY, "between the brackets"},
-    {"addr=\"[::1:80\" " KEY, "a host is not written like that"},
+    {"addr=\"[::1:80\" " KEY, "stands in brackets"},
     {"addr=\"n as:80\" " KEY, "a host is not written like that"},
     {"addr=\"me@nas:80\" " KEY, "a host is not written like that"},
     {"addr=\"/run/kith:80\" " KEY, "a host is not written like that"},
@@ -265,17 +265,18 @@ static void test_from(void)
 static void test_may_call(void)
 {
     struct peer peer = {.expires_ms = 1000};
-    char from[] = "10.0.0.1";
+    struct problem problem;
     const struct sockaddr_un unknown = {.sun_family = AF_UNIX};
     const struct sockaddr *address = (const struct sockaddr *)&unknown;
 
     CHECK(peer_may_call(&peer, address, 999) == OK, "until it expires");
     CHECK(peer_may_call(&peer, address, 1000) == ERR_PEER_EXPIRED, "no longer");
-    peer.from = from;
+    CHECK(address_ranges_parse(&peer.from, "10.0.0.1", &problem) == OK, "a list of one");
     CHECK(peer_may_call(&peer, address, 0) == ERR_PEER_SOURCE, "from no address of another family");
     peer.expires_ms = UINT64_MAX;
     CHECK(peer_may_call(&peer, address, UINT64_MAX - 1) == ERR_PEER_SOURCE, "never expires");
     CHECK(peer_permits_target(&peer, "anything"), "every target, where none is named");
+    peer_free(&peer);
 }
 
 int main(void)

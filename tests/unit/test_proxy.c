@@ -16,9 +16,9 @@
 #define BEHIND "what is behind"
 #define TEXT(literal) (literal), (sizeof(literal) - 1)
 
-static struct net_peer address(const char *text, unsigned port)
+static struct endpoint address(const char *text, unsigned port)
 {
-    struct net_peer peer = {.len = 0};
+    struct endpoint peer = {.len = 0};
     struct sockaddr_in *in = (struct sockaddr_in *)&peer.address;
     struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&peer.address;
 
@@ -38,7 +38,7 @@ static void check_header(const char *from, const char *to, const char *name, con
                          size_t expected_len)
 {
     uint8_t out[PROXY_HEADER_MAX], key[KEY_SIZE];
-    struct net_peer peer = address(from, 0x1234), local = address(to, 0x5678);
+    struct endpoint peer = address(from, 0x1234), local = address(to, 0x5678);
     size_t len;
 
     memset(key, 'k', sizeof(key));
@@ -52,7 +52,7 @@ static void check_header(const char *from, const char *to, const char *name, con
 static void test_written(void)
 {
     uint8_t out[PROXY_HEADER_MAX] = {0}, key[KEY_SIZE] = {0};
-    struct net_peer peer = address("::1", 1);
+    struct endpoint peer = address("::1", 1);
     char name[NAME_SIZE];
     size_t len;
 
@@ -80,7 +80,7 @@ static void test_written(void)
 }
 
 /* Read one header. */
-static enum kith_error proxy_read(int fd, struct net_peer *peer)
+static enum kith_error proxy_read(int fd, struct endpoint *peer)
 {
     struct proxy_input input = {.len = 0};
     enum kith_error error = OK;
@@ -94,7 +94,7 @@ static enum kith_error proxy_read(int fd, struct net_peer *peer)
 }
 
 /* Give proxy_read these bytes and some that are not its own. */
-static enum kith_error read_from(const char *said, size_t len, struct net_peer *peer, bool *exact)
+static enum kith_error read_from(const char *said, size_t len, struct endpoint *peer, bool *exact)
 {
     int ends[2];
     char rest[sizeof(BEHIND)] = "";
@@ -118,12 +118,12 @@ static enum kith_error read_from(const char *said, size_t len, struct net_peer *
 
 static void check_read(const char *said, size_t len, const char *expected, unsigned port)
 {
-    struct net_peer peer, wanted = address(expected, port);
+    struct endpoint peer, wanted = address(expected, port);
     char text[ADDRESS_TEXT_SIZE];
     bool exact;
     enum kith_error error = read_from(said, len, &peer, &exact);
 
-    address_of_socket(text, (struct sockaddr *)&peer.address, peer.len);
+    endpoint_format(text, (struct sockaddr *)&peer.address, peer.len);
     CHECK(error == OK && exact, "a header of %zu bytes is read, and no more", len);
     CHECK(peer.len == wanted.len && memcmp(&peer.address, &wanted.address, peer.len) == 0,
           "it names %s (%s)", expected, text);
@@ -132,7 +132,7 @@ static void check_read(const char *said, size_t len, const char *expected, unsig
 
 static void check_refused(const char *said, size_t len, const char *why)
 {
-    struct net_peer peer, before = address("127.0.0.1", 9);
+    struct endpoint peer, before = address("127.0.0.1", 9);
     bool exact;
     enum kith_error error = read_from(said, len, &peer, &exact);
 
@@ -209,7 +209,7 @@ static void test_version_2(void)
 static void test_cut(void)
 {
     static const char whole[] = "PROXY TCP4 1.2.3.4 5.6.7.8 80 443\r\n";
-    struct net_peer peer = address("127.0.0.1", 9);
+    struct endpoint peer = address("127.0.0.1", 9);
     bool cut = true, late = true;
 
     for (size_t len = 0; len < sizeof(whole) - 1; len++) {

@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "calls/refusals.h"
-#include "calls/source.h"
 #include "tap.h"
 
 #define START_MS 1000000 /* some time */
@@ -66,9 +65,9 @@ static void test_sources(void)
     CHECK(refusals.counted == 6000, "and none to counting");
 }
 
-static struct net_peer peer_at(const char *text)
+static struct endpoint peer_at(const char *text)
 {
-    struct net_peer peer = {.text = ""};
+    struct endpoint peer = {.text = ""};
     struct sockaddr_in *in = (struct sockaddr_in *)&peer.address;
     struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&peer.address;
 
@@ -81,14 +80,14 @@ static struct net_peer peer_at(const char *text)
 
 static bool are_one(const char *a, const char *b)
 {
-    struct net_peer first = peer_at(a), second = peer_at(b);
+    struct endpoint first = peer_at(a), second = peer_at(b);
 
-    return source_of(&first) == source_of(&second);
+    return endpoint_source(&first) == endpoint_source(&second);
 }
 
 static void test_source_of(void)
 {
-    struct net_peer nowhere = {.text = ""};
+    struct endpoint nowhere = {.text = ""};
 
     CHECK(are_one("192.0.2.1", "192.0.2.1"), "an IPv4 address is one source");
     CHECK(!are_one("192.0.2.1", "192.0.2.2"), "the next is another");
@@ -96,13 +95,13 @@ static void test_source_of(void)
     CHECK(!are_one("2001:db8::1", "2001:db8:0:1::1"), "the next network is another");
     CHECK(are_one("::ffff:192.0.2.1", "192.0.2.1"), "IPv4 in IPv6 is IPv4");
     CHECK(!are_one("::1", "127.0.0.1"), "the two loopback addresses are two");
-    CHECK(source_of(&nowhere) == 0, "no address is no source");
+    CHECK(endpoint_source(&nowhere) == 0, "no address is no source");
 }
 
 /* Six of them from where there are no addresses; what is said in the end, into out. */
 static void sum_up(char *out, size_t size)
 {
-    struct net_peer local = {.text = "a local socket"};
+    struct endpoint local = {.text = "a local socket"};
     FILE *said = tmpfile();
     int before = dup(STDERR_FILENO);
 
