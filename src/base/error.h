@@ -48,6 +48,7 @@ enum kith_error {
 
     /* usage */
     ERR_USAGE,
+    ERR_NAME_ADDRESS, /* a name is to be called, and its line does not say where */
 
     /* key and peers files */
     ERR_NAME_EMPTY, /* of a file */

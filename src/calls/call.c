@@ -14,15 +14,15 @@
 #include "net/connect.h"
 #include "system/sandbox.h"
 
-#define WHICH_SIZE (WHO_TEXT_SIZE + ADDRESS_TEXT_SIZE + 8)
+#define WHICH_SIZE (PEER_TEXT_SIZE + ADDRESS_TEXT_SIZE + 8)
 
 /* "NAME (01234567) at HOST:PORT", and the address that was reached when a name was given. */
 static void describe(char out[static WHICH_SIZE], const struct callee *callee,
                      const struct endpoint *reached)
 {
-    char who[WHO_TEXT_SIZE], given[ADDRESS_TEXT_SIZE];
+    char who[PEER_TEXT_SIZE], given[ADDRESS_TEXT_SIZE];
 
-    who_format(who, callee->name, callee->key);
+    peer_format(who, callee->name, callee->key);
     address_format(given, &callee->address);
     (void)snprintf(out, WHICH_SIZE, "%s at %s", who, reached->len > 0 ? reached->text : given);
 }

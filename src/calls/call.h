@@ -9,7 +9,7 @@
 #include "calls/handshake_io.h"
 #include "helpers/helper.h"
 #include "net/net.h"
-#include "peers/who.h"
+#include "peers/directory.h"
 
 /* What holds for all calls of a run. */
 struct call_terms {

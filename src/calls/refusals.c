@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "calls/explain.h"
-#include "peers/who.h"
+#include "peers/directory.h"
 
 #define SOURCES_TOLD (REFUSALS_SOURCES / 4 * 3)
 
@@ -85,10 +85,10 @@ static void show(const struct refusals *refusals, enum log_level level,
                  const struct handshake_io *io, const char *name,
                  const struct explanation *explanation, const char *detail)
 {
-    char who[WHO_TEXT_SIZE], which[WHO_TEXT_SIZE + ADDRESS_TEXT_SIZE + 24];
+    char who[PEER_TEXT_SIZE], which[PEER_TEXT_SIZE + ADDRESS_TEXT_SIZE + 24];
     bool claims = io->handshake.peer_timestamp_ms != 0;
 
-    who_format(who, name, io->handshake.peer);
+    peer_format(who, name, io->handshake.peer);
     (void)snprintf(which, sizeof(which), "%s%s%s", claims ? who : "", claims ? " at " : "",
                    io->peer.text);
     if (explanation->error == ERR_LEFT) /* that was its own doing */

@@ -76,14 +76,14 @@ enum kith_error command_dial(const struct options *options)
     if (error == OK)
         error = call_with_retries(&call, &setup, &callee);
     if (error == OK) {
-        char who[WHO_TEXT_SIZE];
+        char who[PEER_TEXT_SIZE];
 
         static const struct sandbox_needs nothing;
 
         setup_dismiss_keeper(&setup);
         if (!setup.calls.confines)
             setup_confine(SANDBOX_PIPE, &nothing);
-        who_format(who, callee.name, callee.key);
+        peer_format(who, callee.name, callee.key);
         log_event(LOG_SUMMARY, "dial", who, "connected", NULL);
         notify_ready_fd(options->ready_fd, call.io.peer.text, true);
         error = pipe_run(&end, options, "dial", call.transport, &call.io.keys, who, &call.io.peer);
@@ -96,13 +96,13 @@ enum kith_error command_dial(const struct options *options)
 /* "NAME (01234567) 127.0.0.1:9000: round trip 0.4 ms, clock 0.002 s ahead of ours". */
 static void print_check(const struct callee *callee, const struct handshake_io *io)
 {
-    char who[WHO_TEXT_SIZE], skew[64], at[4 * ADDRESS_TEXT_SIZE], shown[4 * WHO_TEXT_SIZE];
+    char who[PEER_TEXT_SIZE], skew[64], at[4 * ADDRESS_TEXT_SIZE], shown[4 * PEER_TEXT_SIZE];
     const char *address = io->peer.text;
     uint64_t trip_us = (uint64_t)(io->answered_us - io->called_us);
     /* Its timestamp was taken about half a round trip before its answer came. */
     uint64_t then_ms = io->answered_wall_ms - trip_us / 2000;
 
-    who_format(who, callee->name, callee->key);
+    peer_format(who, callee->name, callee->key);
     clock_format_skew(skew, sizeof(skew), io->handshake.peer_timestamp_ms, then_ms);
     (void)printf("%s at %s: round trip %" PRIu64 ".%03u ms, clock %s ours\n",
                  escape_text(shown, sizeof(shown), who, strlen(who)),

@@ -205,7 +205,7 @@ static void take_again(struct daemon *daemon, bool good)
 static enum kith_error begin(struct daemon *daemon)
 {
     struct forward *forward = daemon->hooks->context;
-    bool may_move = forward->setup.who.read;
+    bool may_move = forward->setup.directory.read;
     const struct sandbox_needs needs = {
         .connects = true,
         .port = may_move ? 0 : (uint16_t)strtoul(forward->callee.address.port, NULL, 10),
@@ -224,9 +224,9 @@ static enum kith_error begin(struct daemon *daemon)
 static void announce(struct daemon *daemon)
 {
     struct forward *forward = daemon->hooks->context;
-    char who[WHO_TEXT_SIZE], at[ADDRESS_TEXT_SIZE], line[WHO_TEXT_SIZE + ADDRESS_TEXT_SIZE + 64];
+    char who[PEER_TEXT_SIZE], at[ADDRESS_TEXT_SIZE], line[PEER_TEXT_SIZE + ADDRESS_TEXT_SIZE + 64];
 
-    who_format(who, forward->callee.name, forward->callee.key);
+    peer_format(who, forward->callee.name, forward->callee.key);
     address_format(at, &forward->callee.address);
     (void)snprintf(line, sizeof(line), "each connection is carried to %s at %s", who, at);
     log_event(LOG_NOTE, "forward", daemon->listeners.text, line, NULL);

@@ -26,7 +26,7 @@ static enum kith_error admit(void *context, void *caller, const uint8_t signer[s
     (void)caller;
     if (peer == NULL)
         return ERR_PEER_UNKNOWN;
-    return peer_may_call(peer, (const struct sockaddr *)&from->address, clock_wall_ms());
+    return peer_may_call(peer, (const struct sockaddr *)&from->address, NULL, clock_wall_ms());
 }
 
 static const char *name_of(void *context, const uint8_t key[static KEY_SIZE])
@@ -122,10 +122,10 @@ enum kith_error command_listen(const struct options *options)
         error = take_one(&setup, &listeners, &chosen, &guest);
     }
     if (error == OK) {
-        char who[WHO_TEXT_SIZE];
+        char who[PEER_TEXT_SIZE];
 
         setup_dismiss_keeper(&setup);
-        who_format(who, peers_find_key(&chosen, guest.key)->name, guest.key);
+        peer_format(who, peers_find_key(&chosen, guest.key)->name, guest.key);
         log_event(LOG_SUMMARY, "listen", who, "connected", NULL);
         error = pipe_run(&end, options, "listen", guest.transport, &guest.keys, who, &guest.from);
         transport_close(&guest.transport);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/problem.h"
 #include "calls/proxy_protocol.h"
 #include "calls/reception.h"
 #include "calls/replay.h"
@@ -20,13 +21,13 @@
 #include "daemon/report.h"
 #include "net/connect.h"
 #include "net/net_socket.h"
+#include "peers/target.h"
 #include "system/signals.h"
 
 struct serve {
     struct setup setup;
-    struct address asked;    /* where we are to listen, as it was given */
-    const char *target_text; /* as it was given, or the program's name: what permit-target names */
-    struct address target;
+    struct address asked; /* where we are to listen, as it was given */
+    struct target target;
     struct peers chosen; /* swapped whole by a reload; the main thread's alone */
     struct peers fresh;  /* of a reload that is under way */
     struct reception reception;
@@ -44,9 +45,8 @@ static enum kith_error look_up(struct serve *serve, const uint8_t key[static KEY
     peer = peers_find_key(&serve->chosen, key);
     if (peer != NULL) {
         memcpy(name, peer->name, NAME_SIZE);
-        error = peer_may_call(peer, (const struct sockaddr *)&from->address, clock_wall_ms());
-        if (error == OK && !peer_permits_target(peer, serve->target_text))
-            error = ERR_PEER_TARGET;
+        error = peer_may_call(peer, (const struct sockaddr *)&from->address, &serve->target,
+                              clock_wall_ms());
     }
     return error;
 }
@@ -175,7 +175,7 @@ static enum kith_error connect_target(const struct serve *serve, int *fd,
                                       char tried[static ADDRESS_TEXT_SIZE], const char **reason)
 {
     int64_t deadline_ms = clock_deadline_ms(serve->setup.options->handshake_timeout_ms);
-    struct address target = serve->target;
+    struct address target = serve->target.address;
     bool any = target.host[0] == '\0' && target.path[0] == '\0';
     const char *other_reason;
     enum kith_error error;
@@ -264,7 +264,7 @@ static void run(struct daemon *daemon, struct connection *connection)
 {
     struct serve *serve = daemon->hooks->context;
 
-    if (serve->setup.options->program != NULL)
+    if (serve->target.kind == TARGET_PROGRAM)
         join_program(serve, connection, &connection->keys);
     else
         join_target(serve, connection, &connection->keys);
@@ -334,16 +334,16 @@ static enum kith_error begin(struct daemon *daemon)
 {
     struct serve *serve = daemon->hooks->context;
     const struct sandbox_needs needs = {
-        .connects = serve->target.path[0] == '\0',
-        .connects_locally = serve->target.path[0] != '\0',
-        .port = (uint16_t)strtoul(serve->target.port, NULL, 10),
+        .connects = serve->target.kind == TARGET_ADDRESS,
+        .connects_locally = serve->target.kind == TARGET_PATH,
+        .port = (uint16_t)strtoul(serve->target.address.port, NULL, 10),
     };
     enum kith_error error = setup_start_lookup(&serve->setup);
 
     begin_reception(serve);
     if (error != OK)
         return error;
-    if (serve->setup.options->program != NULL)
+    if (serve->target.kind == TARGET_PROGRAM)
         log_event(LOG_SUMMARY, "sandbox", NULL, "none, since programs are started", NULL);
     else
         setup_confine(SANDBOX_DAEMON, &needs);
@@ -357,20 +357,32 @@ static enum kith_error begin(struct daemon *daemon)
 static void announce(struct daemon *daemon)
 {
     struct serve *serve = daemon->hooks->context;
-    unsigned long port = strtoul(serve->target.port, NULL, 10);
+    const struct target *target = &serve->target;
+    unsigned long port = strtoul(target->address.port, NULL, 10);
     char words[32] = "dial";
-    bool program = serve->setup.options->program != NULL;
     char line[ADDRESS_TEXT_SIZE + 96];
 
     (void)snprintf(line, sizeof(line), "each caller is joined to %s%.300s; %zu peer%s may call",
-                   program ? "a program: " : "", serve->target_text, serve->chosen.count,
-                   serve->chosen.count == 1 ? "" : "s");
+                   target->kind == TARGET_PROGRAM ? "a program: " : "", target->text,
+                   serve->chosen.count, serve->chosen.count == 1 ? "" : "s");
     log_event(LOG_NOTE, "serve", daemon->listeners.text, line, NULL);
 
-    if (serve->setup.options->program == NULL && serve->target.path[0] == '\0')
+    if (target->kind == TARGET_ADDRESS)
         (void)snprintf(words, sizeof(words), "forward %lu", port < 1024 ? 0 : port);
     setup_announce(&serve->setup, "serve", &daemon->listeners, &serve->asked, words);
-    setup_warn_of_path("serve", serve->target.path);
+    setup_warn_of_path("serve", target->address.path);
+}
+
+/* What the command line says of it; what is wrong is logged. */
+static enum kith_error read_target(struct target *target, const struct options *options)
+{
+    struct problem problem;
+
+    if (options->program != NULL)
+        *target = target_of_program(options->program[0]);
+    else if (!target_parse(target, options->arguments[1], &problem))
+        return log_failure(LOG_ERROR, "serve", target->text, ERR_USAGE, problem.why, problem.hint);
+    return OK;
 }
 
 /* Everything before the first call. */
@@ -378,10 +390,9 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
 {
     enum kith_error error;
 
-    serve->target_text = options->program != NULL ? options->program[0] : options->arguments[1];
     error = setup_parse_address(&serve->asked, "serve", options->arguments[0], ADDRESS_PORT);
-    if (error == OK && options->program == NULL)
-        error = setup_parse_address(&serve->target, "serve", serve->target_text, ADDRESS_TARGET);
+    if (error == OK)
+        error = read_target(&serve->target, options);
     if (error != OK)
         return error;
     error = setup_begin(&serve->setup, options, NULL);
@@ -398,14 +409,14 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
 
 enum kith_error command_serve(const struct options *options)
 {
+    static const int descriptors[] = {
+        [TARGET_ADDRESS] = 2, [TARGET_PATH] = 3, [TARGET_PROGRAM] = 5}; /* see stream/hold.h */
     static struct serve serve;
-    bool local = options->program == NULL && strchr(options->arguments[1], '/') != NULL;
+    enum kith_error error = prepare(&serve, options);
     const struct daemon_hooks hooks = {
         .what = "serve",
         .faces_network = true,
-        .descriptors = options->program != NULL ? 5
-                       : local                  ? 3
-                                                : 2, /* see stream/hold.h */
+        .descriptors = descriptors[serve.target.kind],
         .pending = 512,
         .keeper = &serve.setup.keeper.helper,
         .lookup = &serve.setup.lookup,
@@ -422,7 +433,6 @@ enum kith_error command_serve(const struct options *options)
         .take_again = take_again,
     };
     const struct daemon_terms terms = setup_daemon_terms(options);
-    enum kith_error error = prepare(&serve, options);
 
     serve.setup.rules.admit = admit;
     serve.setup.rules.admit_context = &serve;

@@ -28,15 +28,15 @@ static void list_files(struct setup *setup, const char *peer)
     const struct options *options = setup->options;
     const char *at = peer == NULL ? NULL : strrchr(peer, '@');
 
-    if (setup->who.peers_error == OK)
+    if (setup->directory.peers_error == OK)
         setup->files[setup->file_count++] = setup->peers_path;
     for (size_t i = 0; i < options->named_count; i++) {
-        if (who_is_file(options->named[i]))
+        if (directory_is_file(options->named[i]))
             setup->files[setup->file_count++] = options->named[i];
     }
     if (at != NULL)
         (void)snprintf(setup->peer_file, sizeof(setup->peer_file), "%.*s", (int)(at - peer), peer);
-    if (who_is_file(setup->peer_file))
+    if (directory_is_file(setup->peer_file))
         setup->files[setup->file_count++] = setup->peer_file;
 }
 
@@ -108,7 +108,7 @@ static void set_rules(struct setup *setup)
 enum kith_error setup_start_lookup(struct setup *setup)
 {
     size_t skipped = setup->file_count > 0 && setup->files[0] == setup->peers_path &&
-                     !setup->who.read; /* which nothing on the command line needs */
+                     !setup->directory.read; /* which nothing on the command line needs */
     const char *const *files = setup->files + skipped;
 
     setup->reload = (struct reload){
@@ -129,14 +129,15 @@ void setup_confine(enum sandbox_role role, const struct sandbox_needs *needs)
 }
 
 /* Those who may call, to a set. */
-static enum kith_error choose(struct who *who, const struct options *options, struct peers *chosen)
+static enum kith_error choose(struct directory *directory, const struct options *options,
+                              struct peers *chosen)
 {
     enum kith_error error = OK;
 
     if (options->named_count == 0)
-        error = who_add_all(who, chosen);
+        error = directory_add_all(directory, chosen);
     for (size_t i = 0; error == OK && i < options->named_count; i++)
-        error = who_add(who, options->named[i], chosen);
+        error = directory_add(directory, options->named[i], chosen);
     return error;
 }
 
@@ -151,12 +152,12 @@ static void warn_of_nobody(const struct peers *chosen, const char *what)
  * Who is called. *gone is set if the peers file is in order, and does not name it: that is an
  * answer, too, when the file is read again.
  */
-static enum kith_error find_callee(struct who *who, const char *peer, struct callee *callee,
-                                   bool *gone)
+static enum kith_error find_callee(struct directory *directory, const char *peer,
+                                   struct callee *callee, bool *gone)
 {
-    enum kith_error error = who_callee(who, peer, callee);
+    enum kith_error error = directory_callee(directory, peer, callee);
 
-    *gone = error != OK && who->read;
+    *gone = error != OK && directory->read;
     return error;
 }
 
@@ -165,8 +166,9 @@ static enum kith_error read_peers(const void *context, const uint8_t own_key[sta
                                   struct peers *peers)
 {
     const struct setup *setup = context;
-    struct who who = {
-        .peers_path = setup->peers_path, .peers_error = setup->who.peers_error, .own_key = own_key};
+    struct directory directory = {.peers_path = setup->peers_path,
+                                  .peers_error = setup->directory.peers_error,
+                                  .own_key = own_key};
     struct callee callee;
     bool gone = false;
     enum kith_error error;
@@ -176,13 +178,13 @@ static enum kith_error read_peers(const void *context, const uint8_t own_key[sta
             return ERR_FILE_MISSING;
     }
     if (setup->peer == NULL) {
-        error = choose(&who, setup->options, peers);
+        error = choose(&directory, setup->options, peers);
     } else {
-        error = find_callee(&who, setup->peer, &callee, &gone);
+        error = find_callee(&directory, setup->peer, &callee, &gone);
         if (error == OK)
             error = peers_add(peers, callee.key, callee.name);
     }
-    who_free(&who);
+    directory_free(&directory);
     if (error != OK)
         peers_free(peers);
     return gone ? OK : error;
@@ -238,7 +240,7 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options, 
     error = path_of_identity(setup->identity_path, options->identity);
     if (error != OK)
         return identity_log_failure(error, "~/.config/kith/identity", true);
-    setup->who.peers_error = path_of_peers(setup->peers_path, options->peers);
+    setup->directory.peers_error = path_of_peers(setup->peers_path, options->peers);
     list_files(setup, peer);
     error = close_inherited(setup);
     if (error != OK)
@@ -253,14 +255,14 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options, 
         .context = setup,
     };
     setup->peer = peer;
-    setup->who.peers_path = setup->peers_path;
-    setup->who.own_key = setup->keeper.public_key;
+    setup->directory.peers_path = setup->peers_path;
+    setup->directory.own_key = setup->keeper.public_key;
     return start(setup, &task);
 }
 
 enum kith_error setup_choose_peers(struct setup *setup, const char *what, struct peers *chosen)
 {
-    enum kith_error error = choose(&setup->who, setup->options, chosen);
+    enum kith_error error = choose(&setup->directory, setup->options, chosen);
 
     if (error != OK)
         return error;
@@ -271,7 +273,7 @@ enum kith_error setup_choose_peers(struct setup *setup, const char *what, struct
 enum kith_error setup_choose_callee(struct setup *setup, struct callee *callee)
 {
     struct peers chosen = {0};
-    enum kith_error error = who_callee(&setup->who, setup->peer, callee);
+    enum kith_error error = directory_callee(&setup->directory, setup->peer, callee);
 
     if (error != OK)
         return error;
@@ -287,9 +289,9 @@ enum kith_error setup_choose_callee(struct setup *setup, struct callee *callee)
 /* What was read before is forgotten; the texts take its place. */
 static void use_texts(struct setup *setup)
 {
-    who_free(&setup->who);
-    setup->who.texts = setup->texts;
-    setup->who.text_count = setup->reload.count;
+    directory_free(&setup->directory);
+    setup->directory.texts = setup->texts;
+    setup->directory.text_count = setup->reload.count;
 }
 
 enum kith_error setup_choose_again(struct setup *setup, const char *what, struct peers *chosen)
@@ -297,7 +299,7 @@ enum kith_error setup_choose_again(struct setup *setup, const char *what, struct
     enum kith_error error;
 
     use_texts(setup);
-    error = choose(&setup->who, setup->options, chosen);
+    error = choose(&setup->directory, setup->options, chosen);
     if (error == OK)
         warn_of_nobody(chosen, what);
     return error;
@@ -308,13 +310,13 @@ enum kith_error setup_find_again(struct setup *setup, struct callee *callee, boo
     enum kith_error error;
 
     use_texts(setup);
-    error = find_callee(&setup->who, setup->peer, callee, gone);
+    error = find_callee(&setup->directory, setup->peer, callee, gone);
     return *gone ? OK : error;
 }
 
 void setup_report_reload(const struct setup *setup, const char *what, const char *which)
 {
-    if (setup->who.from_files)
+    if (setup->directory.from_files)
         log_event(LOG_NOTE, what, which, "the peers were read again", NULL);
     else
         log_event(LOG_NOTE, what, which,
@@ -406,7 +408,7 @@ void setup_end(struct setup *setup)
     reload_end(&setup->reload);
     helper_stop(&setup->lookup);
     helper_stop(&setup->keeper.helper);
-    who_free(&setup->who);
+    directory_free(&setup->directory);
 }
 
 struct daemon_terms setup_daemon_terms(const struct options *options)

@@ -15,14 +15,14 @@
 #include "helpers/keeper.h"
 #include "helpers/lookup.h"
 #include "net/net.h"
-#include "peers/who.h"
+#include "peers/directory.h"
 #include "system/sandbox.h"
 
 struct setup {
     const struct options *options;
     struct keeper keeper;
     struct helper lookup; /* none but in a daemon */
-    struct who who;
+    struct directory directory;
     struct net_options net;
     struct handshake_rules rules;
     struct call_terms calls;

@@ -12,7 +12,7 @@
 #include "helpers/keeper.h"
 #include "helpers/lookup.h"
 #include "net/poll_set.h"
-#include "peers/who.h"
+#include "peers/directory.h"
 
 enum reload_state { RELOAD_IDLE, RELOAD_READS, RELOAD_ASKS };
 

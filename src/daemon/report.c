@@ -17,9 +17,9 @@
 void report_describe(char out[static REPORT_WHICH_SIZE], const char *name,
                      const uint8_t key[static KEY_SIZE], const char *address)
 {
-    char who[WHO_TEXT_SIZE];
+    char who[PEER_TEXT_SIZE];
 
-    who_format(who, name, key);
+    peer_format(who, name, key);
     (void)snprintf(out, REPORT_WHICH_SIZE, "%s at %s", who, address);
 }
 
@@ -81,9 +81,9 @@ static bool was_ended(enum kith_error error)
 void report_end(const char *what, const struct connection_row *row, enum kith_error error)
 {
     const struct pump_result moved = {.sent = row->sent, .received = row->received};
-    char who[WHO_TEXT_SIZE], how[128];
+    char who[PEER_TEXT_SIZE], how[128];
 
-    who_format(who, row->name, row->key);
+    peer_format(who, row->name, row->key);
     (void)snprintf(how, sizeof(how), "%s%s", was_ended(error) ? "ended: " : "", error_text(error));
     stream_summarise(error == OK ? LOG_NOTE : LOG_ERROR, what, who, how, row->address, &moved,
                      row->opened_ms * 1000);

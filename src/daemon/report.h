@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "daemon/connections.h"
-#include "peers/who.h"
+#include "peers/directory.h"
 
 /* How a peer is shown: "NAME (01234567) at ADDRESS". */
 #define REPORT_WHICH_SIZE (NAME_SIZE + ADDRESS_TEXT_SIZE + 24)

@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "helpers/question.h"
 #include "keys/key_file.h"
-#include "peers/peers.h"
+#include "peers/peers_file.h"
 #include "system/sandbox.h"
 
 #define CHILDREN_MAX 256 /* questions under way; further ones wait */

@@ -14,7 +14,7 @@
 #include "helpers/helper.h"
 #include "net/address.h"
 #include "net/resolve.h"
-#include "peers/who.h"
+#include "peers/directory.h"
 
 /*
  * Fork it; it reads these files, and no others. Before any thread, and before this process is

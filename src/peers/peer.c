@@ -1,61 +1,68 @@
 /*
- * Owns what one peer consists of, and what it may. Must never take a condition that it cannot
- * judge for one that holds.
+ * Owns what one peer consists of, what it may, and how it is shown. Must never take a condition
+ * that it cannot judge for one that holds.
  */
 #include "peers/peer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
-
-/* A copy of text, or NULL of NULL. False if there is no memory. */
-static bool copy_text(char **out, const char *text)
+static enum kith_error copy_address(struct address **copy, const struct address *address)
 {
-    *out = text != NULL ? strdup(text) : NULL;
-    return text == NULL || *out != NULL;
+    *copy = NULL;
+    if (address == NULL)
+        return OK;
+    *copy = malloc(sizeof(**copy));
+    if (*copy == NULL)
+        return ERR_MEMORY;
+    **copy = *address;
+    return OK;
 }
 
 enum kith_error peer_copy(struct peer *copy, const struct peer *peer)
 {
+    enum kith_error error;
+
     *copy = *peer;
-    copy->address = copy->permit_target = NULL;
     copy->from = (struct address_ranges){.list = NULL};
-    if (copy_text(&copy->address, peer->address) &&
-        copy_text(&copy->permit_target, peer->permit_target))
-        return address_ranges_copy(&copy->from, &peer->from);
-    return ERR_MEMORY;
+    copy->targets = (struct target_list){.texts = NULL};
+    error = copy_address(&copy->address, peer->address);
+    if (error == OK)
+        error = address_ranges_copy(&copy->from, &peer->from);
+    if (error == OK)
+        error = target_list_copy(&copy->targets, &peer->targets);
+    return error;
 }
 
 void peer_free(struct peer *peer)
 {
     free(peer->address);
     address_ranges_free(&peer->from);
-    free(peer->permit_target);
+    target_list_free(&peer->targets);
     *peer = (struct peer){0};
 }
 
 enum kith_error peer_may_call(const struct peer *peer, const struct sockaddr *from,
-                              uint64_t wall_ms)
+                              const struct target *target, uint64_t wall_ms)
 {
     if (wall_ms >= peer->expires_ms)
         return ERR_PEER_EXPIRED;
     if (peer->from.count > 0 && !address_ranges_hold(&peer->from, from))
         return ERR_PEER_SOURCE;
+    if (target != NULL && !target_list_permits(&peer->targets, target))
+        return ERR_PEER_TARGET;
     return OK;
 }
 
-bool peer_permits_target(const struct peer *peer, const char *target)
+void peer_format(char out[static PEER_TEXT_SIZE], const char *name,
+                 const uint8_t key[static KEY_SIZE])
 {
-    struct text rest = {0};
-    struct text permitted = {0};
+    char digits[9];
 
-    if (peer->permit_target == NULL)
-        return true;
-    rest = (struct text){peer->permit_target, strlen(peer->permit_target)};
-    while (text_next_part(&rest, ',', &permitted)) {
-        if (text_equals(permitted, target))
-            return true;
-    }
-    return false;
+    public_key_short(digits, key);
+    if (name[0] == '\0')
+        (void)snprintf(out, PEER_TEXT_SIZE, "%s", digits);
+    else
+        (void)snprintf(out, PEER_TEXT_SIZE, "%s (%s)", name, digits);
 }

@@ -11,31 +11,38 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "keys/public_key.h"
+#include "net/address.h"
 #include "net/address_range.h"
+#include "peers/target.h"
 
+/* All of it is parsed when its line is read: nothing is while somebody waits. */
 struct peer {
     uint8_t key[KEY_SIZE];
     char name[NAME_SIZE];       /* empty for a key that was given by itself */
-    char *address;              /* addr="HOST:PORT", or NULL */
+    struct address *address;    /* addr="HOST:PORT", or NULL */
     struct address_ranges from; /* from="ADDR/BITS,..."; none for everywhere */
-    char *permit_target;        /* permit-target="...,...", or NULL for every target */
+    struct target_list targets; /* permit-target="...,..."; none for every target */
     uint64_t expires_ms;        /* expiry-time, since the epoch; UINT64_MAX for never */
 };
 
-/* Copy it, its strings too, for peer_free to free whatever is returned. ERR_MEMORY. */
+/* Copy it, with all that it points to, for peer_free to free whatever is returned. ERR_MEMORY. */
 must_check enum kith_error peer_copy(struct peer *copy, const struct peer *peer);
 
-/* Free its strings; fine twice. */
+/* Free what it points to; fine twice. */
 void peer_free(struct peer *peer);
 
-/* Whether the peer may call from this address: OK, ERR_PEER_EXPIRED or ERR_PEER_SOURCE. */
-must_check enum kith_error peer_may_call(const struct peer *peer, const struct sockaddr *from,
-                                         uint64_t wall_ms);
-
 /*
- * Whether the peer may be joined to this target of serve, compared as text with each of the parts
- * of permit-target between commas.
+ * Whether the peer may call from this address, to be joined to this target of serve, or to any at
+ * all if that is NULL: OK, ERR_PEER_EXPIRED, ERR_PEER_SOURCE or ERR_PEER_TARGET.
  */
-bool peer_permits_target(const struct peer *peer, const char *target);
+must_check enum kith_error peer_may_call(const struct peer *peer, const struct sockaddr *from,
+                                         const struct target *target, uint64_t wall_ms);
+
+/* "NAME (01234567)", or the 8 digits alone for a key without a name. */
+#define PEER_TEXT_SIZE (NAME_SIZE + 12)
+
+/* How a peer is shown. */
+void peer_format(char out[static PEER_TEXT_SIZE], const char *name,
+                 const uint8_t key[static KEY_SIZE]);
 
 #endif

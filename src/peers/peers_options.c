@@ -18,28 +18,22 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static enum kith_error store(char **out, const char *value)
-{
-    *out = strdup(value);
-    return *out != NULL ? OK : ERR_MEMORY;
-}
-
 static enum kith_error set_address(struct peer *peer, const char *value, struct problem *problem)
 {
     struct problem unread;
-    struct address address;
 
-    if (address_parse(&address, value, ADDRESS_HOST_PORT, &unread))
-        return store(&peer->address, value);
+    peer->address = malloc(sizeof(*peer->address));
+    if (peer->address == NULL)
+        return ERR_MEMORY;
+    if (address_parse(peer->address, value, ADDRESS_HOST_PORT, &unread))
+        return OK;
     (void)problem_say(problem, "addr=\"%.*s\": %.90s", PROBLEM_SHOWN_MAX, value, unread.why);
-    return ERR_PEERS_LINE;
+    return ERR_USAGE;
 }
 
 static enum kith_error set_from(struct peer *peer, const char *value, struct problem *problem)
 {
-    enum kith_error error = address_ranges_parse(&peer->from, value, problem);
-
-    return error == ERR_USAGE ? ERR_PEERS_LINE : error;
+    return address_ranges_parse(&peer->from, value, problem);
 }
 
 /* Read count digits, which are there, and step over them. */
@@ -130,32 +124,23 @@ static bool parse_expiry(uint64_t *out_ms, const char *value, struct problem *pr
 
 static enum kith_error set_expiry(struct peer *peer, const char *value, struct problem *problem)
 {
-    return parse_expiry(&peer->expires_ms, value, problem) ? OK : ERR_PEERS_LINE;
+    return parse_expiry(&peer->expires_ms, value, problem) ? OK : ERR_USAGE;
 }
 
-static enum kith_error set_permit_target(struct peer *peer, const char *value,
-                                         struct problem *problem)
+static enum kith_error set_targets(struct peer *peer, const char *value, struct problem *problem)
 {
-    struct text rest = {value, strlen(value)};
-    struct text target = {0};
-
-    while (text_next_part(&rest, ',', &target)) {
-        if (target.len == 0) {
-            (void)problem_say(problem, "permit-target: an empty target");
-            return ERR_PEERS_LINE;
-        }
-    }
-    return store(&peer->permit_target, value);
+    return target_list_parse(&peer->targets, value, problem);
 }
 
-static const struct option {
+/* The options. A value that is none is ERR_USAGE. */
+static const struct peer_option {
     const char *name;
     enum kith_error (*set)(struct peer *peer, const char *value, struct problem *problem);
 } options[] = {
     {"addr", set_address},
     {"from", set_from},
     {"expiry-time", set_expiry},
-    {"permit-target", set_permit_target},
+    {"permit-target", set_targets},
 };
 
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
@@ -255,7 +240,7 @@ static enum kith_error take_option(struct peer *peer, unsigned *seen, struct tex
     if (take_value(value, options[index].name, line, problem))
         error = options[index].set(peer, value, problem);
     free(value);
-    return error;
+    return error == ERR_USAGE ? ERR_PEERS_LINE : error;
 }
 
 enum kith_error peers_options_parse(struct peer *peer, struct text *line, struct problem *problem)

@@ -12,7 +12,7 @@
 
 /*
  * Take the options and the blanks after them off the front of a line, into a peer that has none
- * yet. OK, ERR_MEMORY, or ERR_PEERS_LINE: problem then says why. The peer's strings are the
+ * yet. OK, ERR_MEMORY, or ERR_PEERS_LINE: problem then says why. The peer is the
  * caller's to free in any case.
  */
 must_check enum kith_error peers_options_parse(struct peer *peer, struct text *line,

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "crypto/crypto.h"
-#include "peers/peers.h"
+#include "peers/peers_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,13 +28,15 @@ static void check_problem(const struct problem *problem, void *context)
 /* What is asked of a peer when it calls; the answers are the unit tests' matter. */
 static void ask(const struct peer *peer)
 {
+    const struct target target = target_of_program("5432");
     const struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr = {0x0100000a}};
     const struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 
-    require(peer_may_call(peer, (const struct sockaddr *)&in, UINT64_MAX) == ERR_PEER_EXPIRED);
-    (void)!peer_may_call(peer, (const struct sockaddr *)&in, 0);
-    (void)!peer_may_call(peer, (const struct sockaddr *)&in6, 0);
-    require(peer_permits_target(peer, "5432") || peer->permit_target != NULL);
+    require(peer_may_call(peer, (const struct sockaddr *)&in, NULL, UINT64_MAX) ==
+            ERR_PEER_EXPIRED);
+    (void)!peer_may_call(peer, (const struct sockaddr *)&in, NULL, 0);
+    (void)!peer_may_call(peer, (const struct sockaddr *)&in6, &target, 0);
+    require(target_list_permits(&peer->targets, &target) || peer->targets.texts != NULL);
 }
 
 static void read_as_keys(const char *text, size_t len)

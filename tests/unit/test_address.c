@@ -5,7 +5,7 @@
 
 #include "crypto/crypto.h"
 #include "net/address.h"
-#include "peers/peers.h"
+#include "peers/peers_file.h"
 #include "published_keys.h"
 #include "tap.h"
 

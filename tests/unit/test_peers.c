@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "crypto/crypto.h"
-#include "peers/peers.h"
+#include "peers/peers_file.h"
 #include "tap.h"
 
 #define MANY 1000
@@ -99,8 +99,9 @@ static void test_file(void)
     CHECK(parse_text(&peers, text, &problem) == OK && peers.count == 4, "a file of four peers");
     db = peers_find_name(&peers, "db");
     CHECK(db != NULL && peers_find_key(&peers, keys[2]) == db, "by name and by key");
-    CHECK(db != NULL && strcmp(db->address, "db.example:9000") == 0 && db->from.count == 1 &&
-              db->from.list[0].bits == 8 && db->permit_target == NULL &&
+    CHECK(db != NULL && db->address != NULL && strcmp(db->address->host, "db.example") == 0 &&
+              strcmp(db->address->port, "9000") == 0 && db->from.count == 1 &&
+              db->from.list[0].bits == 8 && db->targets.texts == NULL &&
               db->expires_ms == UINT64_MAX,
           "with its options");
     CHECK(peers_find_name(&peers, "laptop") == peers_find_key(&peers, keys[1]), "another");
@@ -255,9 +256,9 @@ static void test_sets(void)
           "a copy of it, once");
     peers_free(&file);
     copy = peers_find_key(&peers, keys[8]);
-    CHECK(copy != NULL && strcmp(copy->name, "nas") == 0 && strcmp(copy->address, "a:1") == 0 &&
+    CHECK(copy != NULL && strcmp(copy->name, "nas") == 0 && strcmp(copy->address->host, "a") == 0 &&
               copy->from.count == 1 && copy->from.list[0].bits == 128 &&
-              strcmp(copy->permit_target, "b:2") == 0 &&
+              strcmp(copy->targets.texts, "b:2") == 0 &&
               copy->expires_ms == UINT64_C(1893456000000),
           "the copy has all of it, and its own");
     peers_free(&peers);

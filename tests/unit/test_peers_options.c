@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "crypto/crypto.h"
-#include "peers/peers.h"
+#include "peers/peers_file.h"
 #include "published_keys.h"
 #include "tap.h"
 
@@ -137,6 +137,13 @@ static const char *const good_options[] = {
     "permit-target=\"/run/x y.sock,[::1]:22\"",
 };
 
+static bool permits(const struct peer *peer, const char *text)
+{
+    const struct target target = target_of_program(text);
+
+    return target_list_permits(&peer->targets, &target);
+}
+
 static void test_options(void)
 {
     struct peers peers;
@@ -150,13 +157,11 @@ static void test_options(void)
         peers_free(&peers);
     }
     CHECK(parse_text(&peers, "permit-target=\"a\\\"b\\c\\\\,d\" " KEY, &problem) == OK &&
-              strcmp(peers.list[0].permit_target, "a\"b\\c\\\\,d") == 0,
+              strcmp(peers.list[0].targets.texts, "a\"b\\c\\\\") == 0,
           "a quote is escaped, a backslash is not");
-    CHECK(peer_permits_target(&peers.list[0], "d") &&
-              peer_permits_target(&peers.list[0], "a\"b\\c\\\\") &&
-              !peer_permits_target(&peers.list[0], "a") &&
-              !peer_permits_target(&peers.list[0], "") &&
-              !peer_permits_target(&peers.list[0], "dd"),
+    CHECK(permits(&peers.list[0], "d") && permits(&peers.list[0], "a\"b\\c\\\\") &&
+              !permits(&peers.list[0], "a") && !permits(&peers.list[0], "") &&
+              !permits(&peers.list[0], "dd"),
           "each of its targets, whole");
     peers_free(&peers);
 }
@@ -217,7 +222,7 @@ static bool may_call_from(const char *list, const char *address)
     }
     snprintf(text, sizeof text, "from=\"%s\" %s", list, KEY);
     if (parse_text(&peers, text, &problem) == OK)
-        may = peer_may_call(&peers.list[0], (struct sockaddr *)&from, 0) == OK;
+        may = peer_may_call(&peers.list[0], (struct sockaddr *)&from, NULL, 0) == OK;
     peers_free(&peers);
     return may;
 }
@@ -269,13 +274,14 @@ static void test_may_call(void)
     const struct sockaddr_un unknown = {.sun_family = AF_UNIX};
     const struct sockaddr *address = (const struct sockaddr *)&unknown;
 
-    CHECK(peer_may_call(&peer, address, 999) == OK, "until it expires");
-    CHECK(peer_may_call(&peer, address, 1000) == ERR_PEER_EXPIRED, "no longer");
+    CHECK(peer_may_call(&peer, address, NULL, 999) == OK, "until it expires");
+    CHECK(peer_may_call(&peer, address, NULL, 1000) == ERR_PEER_EXPIRED, "no longer");
     CHECK(address_ranges_parse(&peer.from, "10.0.0.1", &problem) == OK, "a list of one");
-    CHECK(peer_may_call(&peer, address, 0) == ERR_PEER_SOURCE, "from no address of another family");
+    CHECK(peer_may_call(&peer, address, NULL, 0) == ERR_PEER_SOURCE,
+          "from no address of another family");
     peer.expires_ms = UINT64_MAX;
-    CHECK(peer_may_call(&peer, address, UINT64_MAX - 1) == ERR_PEER_SOURCE, "never expires");
-    CHECK(peer_permits_target(&peer, "anything"), "every target, where none is named");
+    CHECK(peer_may_call(&peer, address, NULL, UINT64_MAX - 1) == ERR_PEER_SOURCE, "never expires");
+    CHECK(permits(&peer, "anything"), "every target, where none is named");
     peer_free(&peer);
 }
 

@@ -2,8 +2,8 @@
  * The people: reading the peers file when a command needs it, and finding out who is meant by
  * what stands on the command line.
  */
-#ifndef KITH_WHO_H
-#define KITH_WHO_H
+#ifndef KITH_DIRECTORY_H
+#define KITH_DIRECTORY_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,9 +12,6 @@
 #include "keys/key_file.h"
 #include "net/address.h"
 #include "peers/peers.h"
-
-/* "NAME (01234567)", or the 8 digits alone for a key without a name. */
-#define WHO_TEXT_SIZE (NAME_SIZE + 12)
 
 /* A file that the lookup has read for us: what came of it. */
 struct file_text {
@@ -25,7 +22,7 @@ struct file_text {
     bool taken; /* by the one that asked for this path */
 };
 
-struct who {
+struct directory {
     const char *peers_path;      /* where the peers file is, unless: */
     enum kith_error peers_error; /* what is wrong with that, once it is needed */
     const uint8_t *own_key;
@@ -33,7 +30,7 @@ struct who {
     size_t text_count;
     struct peers file; /* the peers file, once it was needed */
     bool read;         /* that file */
-    bool from_files;   /* it or any other file was read since who_free */
+    bool from_files;   /* it or any other file was read since directory_free */
 };
 
 /* A peer to be called. */
@@ -47,28 +44,26 @@ struct callee {
  * Read the peers file, unless that has been done. As everything here, it logs what is wrong and
  * returns that error.
  */
-must_check enum kith_error who_read_file(struct who *who);
+must_check enum kith_error directory_read(struct directory *directory);
 
 /*
  * Add who is meant by WHO (a name, a key in hex, a file with public keys) to a set: with all that
  * the peers file says of a name, or such a file of a key.
  */
-must_check enum kith_error who_add(struct who *who, const char *text, struct peers *set);
+must_check enum kith_error directory_add(struct directory *directory, const char *text,
+                                         struct peers *set);
 
 /* Add everyone in the peers file to a set. */
-must_check enum kith_error who_add_all(struct who *who, struct peers *set);
+must_check enum kith_error directory_add_all(struct directory *directory, struct peers *set);
 
 /* Find who is meant by PEER (WHO@HOST:PORT, or a name with an address). */
-must_check enum kith_error who_callee(struct who *who, const char *text, struct callee *callee);
+must_check enum kith_error directory_callee(struct directory *directory, const char *text,
+                                            struct callee *callee);
 
 /* Whether WHO is a file that holds a key, as its form tells. */
-bool who_is_file(const char *text);
-
-/* How a peer is shown. */
-void who_format(char out[static WHO_TEXT_SIZE], const char *name,
-                const uint8_t key[static KEY_SIZE]);
+bool directory_is_file(const char *text);
 
 /* Free what was read; fine twice. */
-void who_free(struct who *who);
+void directory_free(struct directory *directory);
 
 #endif

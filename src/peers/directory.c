@@ -2,7 +2,7 @@
  * Owns the meaning of WHO and PEER. Must never take a key for a peer's that was not given by the
  * user, on the command line or in a file.
  */
-#include "peers/who.h"
+#include "peers/directory.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,31 +13,20 @@
 #include "base/spelling.h"
 #include "keys/identity.h"
 #include "keys/key_file.h"
+#include "peers/peers_file.h"
 
 #define LOCATION_SIZE (FILE_PATH_SIZE + 24)
-
-void who_format(char out[static WHO_TEXT_SIZE], const char *name,
-                const uint8_t key[static KEY_SIZE])
-{
-    char digits[9];
-
-    public_key_short(digits, key);
-    if (name[0] == '\0')
-        (void)snprintf(out, WHO_TEXT_SIZE, "%s", digits);
-    else
-        (void)snprintf(out, WHO_TEXT_SIZE, "%s (%s)", name, digits);
-}
 
 static void locate(char out[static LOCATION_SIZE], const char *path, size_t line)
 {
     (void)snprintf(out, LOCATION_SIZE, "%s, line %zu", path, line);
 }
 
-static void warn_line(const struct problem *problem, void *who)
+static void warn_line(const struct problem *problem, void *directory)
 {
     char location[LOCATION_SIZE];
 
-    locate(location, ((const struct who *)who)->peers_path, problem->line);
+    locate(location, ((const struct directory *)directory)->peers_path, problem->line);
     log_event(LOG_NOTE, "peers", location, problem->why, problem->hint);
 }
 
@@ -50,10 +39,11 @@ static void tell_skipped(const struct problem *problem, void *path)
 }
 
 /* Take what somebody else has read. */
-static enum kith_error take_text(const struct who *who, struct key_file *file, const char *path)
+static enum kith_error take_text(const struct directory *directory, struct key_file *file,
+                                 const char *path)
 {
-    for (size_t i = 0; i < who->text_count; i++) {
-        struct file_text *text = &who->texts[i];
+    for (size_t i = 0; i < directory->text_count; i++) {
+        struct file_text *text = &directory->texts[i];
 
         if (text->taken || strcmp(text->path, path) != 0)
             continue;
@@ -67,14 +57,14 @@ static enum kith_error take_text(const struct who *who, struct key_file *file, c
 }
 
 /* Read a file of which who can write to it decides who is a peer. */
-static enum kith_error read_file(struct who *who, struct key_file *file, const char *what,
-                                 const char *path)
+static enum kith_error read_file(struct directory *directory, struct key_file *file,
+                                 const char *what, const char *path)
 {
     enum kith_error error;
 
-    who->from_files = true;
-    if (who->texts != NULL)
-        error = take_text(who, file, path);
+    directory->from_files = true;
+    if (directory->texts != NULL)
+        error = take_text(directory, file, path);
     else
         error = key_file_read(file, path, PEERS_FILE_MAX, KEY_FILE_TRUSTED);
     if (error == OK && file->group_writable)
@@ -93,25 +83,25 @@ static enum kith_error log_file_failure(enum kith_error error, const char *path)
                            : NULL);
 }
 
-enum kith_error who_read_file(struct who *who)
+enum kith_error directory_read(struct directory *directory)
 {
     char location[LOCATION_SIZE];
     struct problem problem;
-    const char *path = who->peers_path;
+    const char *path = directory->peers_path;
     struct key_file file = {0};
     enum kith_error error;
 
-    if (who->read)
+    if (directory->read)
         return OK;
-    if (who->peers_error != OK)
-        return log_file_failure(who->peers_error, "~/.config/kith/peers");
-    error = read_file(who, &file, "peers", path);
+    if (directory->peers_error != OK)
+        return log_file_failure(directory->peers_error, "~/.config/kith/peers");
+    error = read_file(directory, &file, "peers", path);
     if (error == ERR_FILE_EMPTY)
         error = OK; /* nobody is known yet */
     if (error != OK)
         return log_file_failure(error, path);
-    error = peers_parse(&who->file, file.text == NULL ? "" : file.text, file.len, who->own_key,
-                        &problem, warn_line, who);
+    error = peers_parse(&directory->file, file.text == NULL ? "" : file.text, file.len,
+                        directory->own_key, &problem, warn_line, directory);
     if (error == ERR_PEERS_LINE) {
         locate(location, path, problem.line);
         (void)log_failure(LOG_ERROR, "peers", location, error, problem.why, problem.hint);
@@ -119,14 +109,14 @@ enum kith_error who_read_file(struct who *who)
         (void)log_file_failure(error, path);
     }
     key_file_wipe(&file);
-    who->read = error == OK;
+    directory->read = error == OK;
     return error;
 }
 
-void who_free(struct who *who)
+void directory_free(struct directory *directory)
 {
-    peers_free(&who->file);
-    who->read = who->from_files = false;
+    peers_free(&directory->file);
+    directory->read = directory->from_files = false;
 }
 
 static bool is_hex_key(const char *text)
@@ -135,18 +125,18 @@ static bool is_hex_key(const char *text)
            strspn(text, "0123456789abcdefABCDEF") == KEY_HEX_SIZE - 1;
 }
 
-bool who_is_file(const char *text)
+bool directory_is_file(const char *text)
 {
     return strchr(text, '/') != NULL || public_key_is_path(text);
 }
 
 /* The keys that a file holds, which has one at least. */
-static enum kith_error read_keys(struct who *who, const char *path, struct peers *keys)
+static enum kith_error read_keys(struct directory *directory, const char *path, struct peers *keys)
 {
     char location[LOCATION_SIZE];
     struct problem problem = {0};
     struct key_file file = {0};
-    enum kith_error error = read_file(who, &file, "public key", path);
+    enum kith_error error = read_file(directory, &file, "public key", path);
 
     if (error == OK)
         error = peers_parse_keys(keys, file.text, file.len, &problem, tell_skipped,
@@ -162,11 +152,11 @@ static enum kith_error read_keys(struct who *who, const char *path, struct peers
 }
 
 /* The one key that a file holds. */
-static enum kith_error read_key(struct who *who, const char *path, uint8_t key[static KEY_SIZE],
-                                char name[static NAME_SIZE])
+static enum kith_error read_key(struct directory *directory, const char *path,
+                                uint8_t key[static KEY_SIZE], char name[static NAME_SIZE])
 {
     struct peers keys = {0};
-    enum kith_error error = read_keys(who, path, &keys);
+    enum kith_error error = read_keys(directory, path, &keys);
 
     if (error == OK && keys.count > 1)
         error = log_failure(LOG_ERROR, "public key", path, ERR_KEY_SEVERAL, NULL, NULL);
@@ -179,13 +169,13 @@ static enum kith_error read_key(struct who *who, const char *path, uint8_t key[s
 }
 
 /* There is no such name in the peers file; maybe one that is spelt nearly like it. */
-static enum kith_error log_unknown_name(const struct who *who, const char *text)
+static enum kith_error log_unknown_name(const struct directory *directory, const char *text)
 {
     struct spelling spelling = spelling_of(text);
     char hint[NAME_SIZE + 32];
 
-    for (size_t i = 0; i < who->file.count; i++)
-        spelling_try(&spelling, who->file.list[i].name);
+    for (size_t i = 0; i < directory->file.count; i++)
+        spelling_try(&spelling, directory->file.list[i].name);
     if (spelling.nearest != NULL)
         (void)snprintf(hint, sizeof(hint), "did you mean: %s", spelling.nearest);
     return log_failure(LOG_ERROR, "peer", text, ERR_NAME_UNKNOWN, NULL,
@@ -193,8 +183,9 @@ static enum kith_error log_unknown_name(const struct who *who, const char *text)
 }
 
 /* The key of WHO; *entry is its line of the peers file when it is named there, else NULL. */
-static enum kith_error find(struct who *who, const char *text, uint8_t key[static KEY_SIZE],
-                            char name[static NAME_SIZE], const struct peer **entry)
+static enum kith_error find(struct directory *directory, const char *text,
+                            uint8_t key[static KEY_SIZE], char name[static NAME_SIZE],
+                            const struct peer **entry)
 {
     enum kith_error error;
     size_t used;
@@ -207,14 +198,14 @@ static enum kith_error find(struct who *who, const char *text, uint8_t key[stati
             (void)log_failure(LOG_ERROR, "public key", text, error, NULL, NULL);
         return error;
     }
-    if (who_is_file(text))
-        return read_key(who, text, key, name);
-    error = who_read_file(who);
+    if (directory_is_file(text))
+        return read_key(directory, text, key, name);
+    error = directory_read(directory);
     if (error != OK)
         return error;
-    *entry = peers_find_name(&who->file, text);
+    *entry = peers_find_name(&directory->file, text);
     if (*entry == NULL)
-        return log_unknown_name(who, text);
+        return log_unknown_name(directory, text);
     memcpy(key, (*entry)->key, KEY_SIZE);
     memcpy(name, (*entry)->name, NAME_SIZE);
     return OK;
@@ -228,10 +219,10 @@ static void warn_published(const uint8_t key[static KEY_SIZE], const char *text)
                   "have that peer make one of its own with: kith keygen");
 }
 
-static enum kith_error refuse_own(const struct who *who, const uint8_t key[static KEY_SIZE],
-                                  const char *text)
+static enum kith_error refuse_own(const struct directory *directory,
+                                  const uint8_t key[static KEY_SIZE], const char *text)
 {
-    if (memcmp(key, who->own_key, KEY_SIZE) != 0)
+    if (memcmp(key, directory->own_key, KEY_SIZE) != 0)
         return OK;
     return log_failure(LOG_ERROR, "peer", text, ERR_OURSELVES, NULL, NULL);
 }
@@ -250,53 +241,51 @@ static enum kith_error add(struct peers *set, const struct peer *peer, const cha
 
 /* Add the keys of a file. Our own is passed over where others are beside it: on a page of all ours.
  */
-static enum kith_error add_file(struct who *who, const char *path, struct peers *set)
+static enum kith_error add_file(struct directory *directory, const char *path, struct peers *set)
 {
     struct peers keys = {0};
-    enum kith_error error = read_keys(who, path, &keys);
+    enum kith_error error = read_keys(directory, path, &keys);
 
     for (size_t i = 0; error == OK && i < keys.count; i++) {
         const struct peer *peer = &keys.list[i];
 
         if (keys.count == 1)
-            error = refuse_own(who, peer->key, path);
-        if (error == OK && memcmp(peer->key, who->own_key, KEY_SIZE) != 0)
+            error = refuse_own(directory, peer->key, path);
+        if (error == OK && memcmp(peer->key, directory->own_key, KEY_SIZE) != 0)
             error = add(set, peer, path);
     }
     peers_free(&keys);
     return error;
 }
 
-enum kith_error who_add(struct who *who, const char *text, struct peers *set)
+enum kith_error directory_add(struct directory *directory, const char *text, struct peers *set)
 {
     struct peer peer = {.expires_ms = UINT64_MAX};
     const struct peer *entry;
     enum kith_error error;
 
-    if (who_is_file(text))
-        return add_file(who, text, set);
-    error = find(who, text, peer.key, peer.name, &entry);
+    if (directory_is_file(text))
+        return add_file(directory, text, set);
+    error = find(directory, text, peer.key, peer.name, &entry);
     if (error == OK)
-        error = refuse_own(who, peer.key, text);
+        error = refuse_own(directory, peer.key, text);
     if (error == OK)
         error = add(set, entry != NULL ? entry : &peer, text);
     return error;
 }
 
-enum kith_error who_add_all(struct who *who, struct peers *set)
+enum kith_error directory_add_all(struct directory *directory, struct peers *set)
 {
-    enum kith_error error = who_read_file(who);
+    enum kith_error error = directory_read(directory);
 
-    for (size_t i = 0; error == OK && i < who->file.count; i++)
-        error = add(set, &who->file.list[i], who->file.list[i].name);
+    for (size_t i = 0; error == OK && i < directory->file.count; i++)
+        error = add(set, &directory->file.list[i], directory->file.list[i].name);
     return error;
 }
 
 static enum kith_error refuse_callee(const char *text, const char *why)
 {
-    return log_failure(LOG_ERROR, "peer", text, ERR_USAGE, why,
-                       "say WHO@HOST:PORT, or a name whose line in the peers file has "
-                       "addr=\"HOST:PORT\"");
+    return log_failure(LOG_ERROR, "peer", text, ERR_USAGE, why, error_hint(ERR_NAME_ADDRESS));
 }
 
 static enum kith_error refuse_address(const char *text, const struct problem *problem)
@@ -307,7 +296,8 @@ static enum kith_error refuse_address(const char *text, const struct problem *pr
     return refuse_callee(text, why);
 }
 
-enum kith_error who_callee(struct who *who, const char *text, struct callee *callee)
+enum kith_error directory_callee(struct directory *directory, const char *text,
+                                 struct callee *callee)
 {
     char before[FILE_PATH_SIZE];
     struct problem problem;
@@ -324,17 +314,17 @@ enum kith_error who_callee(struct who *who, const char *text, struct callee *cal
     before[len] = '\0';
     if (at == NULL && address_parse(&callee->address, text, ADDRESS_HOST_PORT, NULL))
         return refuse_callee(text, "says where to call, but not who is meant there");
-    if (at == NULL && (is_hex_key(before) || who_is_file(before)))
+    if (at == NULL && (is_hex_key(before) || directory_is_file(before)))
         return refuse_callee(text, "does not say where to call");
-    error = find(who, before, callee->key, callee->name, &entry);
+    error = find(directory, before, callee->key, callee->name, &entry);
     if (error == OK)
-        error = refuse_own(who, callee->key, before);
+        error = refuse_own(directory, callee->key, before);
     if (error == OK)
         warn_published(callee->key, before);
     if (error != OK || at != NULL)
         return error;
-    if (entry == NULL || entry->address == NULL ||
-        !address_parse(&callee->address, entry->address, ADDRESS_HOST_PORT, NULL))
-        return refuse_callee(text, "its line in the peers file has no addr");
+    if (entry == NULL || entry->address == NULL)
+        return log_failure(LOG_ERROR, "peer", text, ERR_NAME_ADDRESS, NULL, NULL);
+    callee->address = *entry->address;
     return OK;
 }

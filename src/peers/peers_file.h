@@ -1,0 +1,39 @@
+/*
+ * Reading a set of peers: the peers file, and files that hold nothing but keys.
+ */
+#ifndef KITH_PEERS_FILE_H
+#define KITH_PEERS_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/problem.h"
+#include "peers/peers.h"
+
+#define PEERS_FILE_MAX (4u << 20) /* bytes in a peers file */
+
+/* Called for each line that is skipped with a warning (a key of another type). */
+typedef void peers_warning(const struct problem *problem, void *context);
+
+/*
+ * Parse len bytes of text into an empty set. own_key (or NULL) may not be in it; warn may be NULL.
+ * On the first bad line: ERR_PEERS_LINE, *problem says which and why, the set is left empty, as it
+ * is on ERR_MEMORY and ERR_CRYPTO.
+ */
+must_check enum kith_error peers_parse(struct peers *peers, const char *text, size_t len,
+                                       const uint8_t *own_key, struct problem *problem,
+                                       peers_warning *warn, void *context);
+
+/*
+ * Parse a file that holds nothing but public keys into an empty set: one key in any form, or a line
+ * for each, as authorized_keys and the pages of code hosts have them: [options] KEY [comment]. A
+ * comment that can be a name is one, and a key may be there twice. Lines that are skipped and bad
+ * ones are as for peers_parse; ERR_KEY_TYPE if there are none but skipped ones, ERR_FILE_EMPTY if
+ * there are none at all; also the errors of public_key_parse, with problem->line 0.
+ */
+must_check enum kith_error peers_parse_keys(struct peers *peers, const char *text, size_t len,
+                                            struct problem *problem, peers_warning *skipped,
+                                            void *context);
+
+#endif
