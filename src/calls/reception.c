@@ -19,6 +19,7 @@ struct caller {
     struct place place; /* first: a place is its caller */
     struct handshake_io io;
     struct reception *reception;
+    struct admitted admitted;  /* once it is */
     struct proxy_input *proxy; /* while a PROXY header is awaited */
     size_t share;              /* that it found taken, of its source or its key */
     size_t at;                 /* in the poll set */
@@ -50,7 +51,7 @@ static void tell(struct reception *reception, const struct caller *caller)
                                                : 0;
 
     refusals_say_most(most, limit);
-    refusals_add(terms->refusals, io, terms->name(terms->context, io->handshake.peer),
+    refusals_add(terms->refusals, io, admission_name(terms->admission, io->handshake.peer),
                  limit > 0 ? most : NULL);
 }
 
@@ -90,6 +91,21 @@ static void evict(struct reception *reception, struct place *victim)
         dismiss(reception, caller_of(victim));
 }
 
+/* Whether whoever signs as this may call, and be one more. */
+static enum kith_error admit(void *context, void *who, const uint8_t signer[static KEY_SIZE],
+                             const struct endpoint *from)
+{
+    const struct reception *reception = context;
+    const struct reception_terms *terms = &reception->terms;
+    struct caller *caller = who;
+    enum kith_error error =
+        admission_check(terms->admission, signer, from, terms->target, &caller->admitted);
+
+    if (error == OK && terms->allow != NULL)
+        error = terms->allow(terms->context, signer);
+    return error;
+}
+
 /* Its hello is good, for once: a stranger may have recorded it. */
 static enum kith_error heard(void *context, const uint8_t signer[static KEY_SIZE],
                              const uint8_t hello_digest[static HASH_SIZE])
@@ -110,6 +126,8 @@ static enum kith_error heard(void *context, const uint8_t signer[static KEY_SIZE
 void reception_begin(struct reception *reception, const struct reception_terms *terms)
 {
     *reception = (struct reception){.terms = *terms, .rules = *terms->rules};
+    reception->rules.admit = admit;
+    reception->rules.admit_context = reception;
     reception->rules.heard = heard;
     places_init(&reception->places, terms->places);
     acceptance_begin(&reception->acceptance, terms->what, terms->listeners);
@@ -144,6 +162,7 @@ static void let_in(struct reception *reception, struct caller *caller, struct gu
     guest->keys = caller->io.keys;
     guest->from = caller->io.peer;
     memcpy(guest->key, caller->io.handshake.peer, KEY_SIZE);
+    guest->admitted = caller->admitted;
     caller->io.transport = TRANSPORT_NONE;
     dismiss(reception, caller);
 }

@@ -17,28 +17,32 @@
 #include "net/address_range.h"
 #include "net/net.h"
 #include "net/poll_set.h"
+#include "peers/admission.h"
 
 /* A peer that has been let in. */
 struct guest {
     struct transport transport; /* the caller's to close */
     uint8_t key[KEY_SIZE];
+    struct admitted admitted;
     struct session_keys keys; /* the caller's to wipe */
     struct endpoint from;
 };
 
-/* What a peer that claims to call is called, or "". */
-typedef const char *reception_name(void *context, const uint8_t key[static KEY_SIZE]);
+/* Asked of a caller that is admitted: whether its key may have one connection more. */
+typedef enum kith_error reception_allow(void *context, const uint8_t key[static KEY_SIZE]);
 
 struct reception_terms {
     const char *what; /* the command's name, in logs */
     const struct net_listeners *listeners;
-    const struct handshake_rules *rules; /* heard and its like are the reception's own */
-    int64_t timeout_ms;                  /* of one handshake */
-    size_t places;             /* for callers at once; an allocation each while it is there */
-    size_t most, most_of_peer; /* channels, of which admit judges: for the words */
+    const struct handshake_rules *rules; /* admit and heard are the reception's own */
+    const struct admission *admission;
+    const struct target *target; /* that they are joined to, or NULL */
+    int64_t timeout_ms;          /* of one handshake */
+    size_t places;               /* for callers at once; an allocation each while it is there */
+    size_t most, most_of_peer;   /* channels, of which allow judges: for the words */
     const struct address_ranges *proxies; /* from there a PROXY header comes first; may be none */
     struct refusals *refusals;            /* where those are told who are turned away */
-    reception_name *name;
+    reception_allow *allow;               /* or NULL */
     void *context;
 };
 

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "calls/reception.h"
 #include "calls/refusals.h"
@@ -13,28 +12,10 @@
 #include "command/commands.h"
 #include "command/pipe.h"
 #include "command/setup.h"
+#include "peers/admission.h"
 #include "system/notify.h"
 
 #define PLACES 128 /* for callers whose handshake is not done */
-
-static enum kith_error admit(void *context, void *caller, const uint8_t signer[static KEY_SIZE],
-                             const struct endpoint *from)
-{
-    const struct peers *chosen = context;
-    const struct peer *peer = peers_find_key(chosen, signer);
-
-    (void)caller;
-    if (peer == NULL)
-        return ERR_PEER_UNKNOWN;
-    return peer_may_call(peer, (const struct sockaddr *)&from->address, NULL, clock_wall_ms());
-}
-
-static const char *name_of(void *context, const uint8_t key[static KEY_SIZE])
-{
-    const struct peer *peer = peers_find_key(context, key);
-
-    return peer != NULL ? peer->name : "";
-}
 
 /* Let the reception go on until it has a guest. What fails is logged. */
 static enum kith_error await_guest(struct reception *reception, struct refusals *refusals,
@@ -65,7 +46,7 @@ static enum kith_error await_guest(struct reception *reception, struct refusals 
 
 /* Wait for the guest on an open listener, which is closed once there is one. */
 static enum kith_error take_one(struct setup *setup, struct net_listeners *listeners,
-                                struct peers *chosen, struct guest *guest)
+                                const struct admission *admission, struct guest *guest)
 {
     static const struct sandbox_needs nothing;
     static struct refusals refusals;
@@ -74,11 +55,10 @@ static enum kith_error take_one(struct setup *setup, struct net_listeners *liste
         .what = "listen",
         .listeners = listeners,
         .rules = &setup->rules,
+        .admission = admission,
         .timeout_ms = options->handshake_timeout_ms,
         .places = PLACES,
         .refusals = &refusals,
-        .name = name_of,
-        .context = chosen,
     };
     struct reception reception;
     enum kith_error error;
@@ -86,8 +66,6 @@ static enum kith_error take_one(struct setup *setup, struct net_listeners *liste
     notify_ready_fd(options->ready_fd, listeners->text, true);
     setup_confine(SANDBOX_LISTEN, &nothing);
     refusals_init(&refusals, "listen", listeners->text, NULL);
-    setup->rules.admit = admit;
-    setup->rules.admit_context = chosen;
     replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
     reception_begin(&reception, &terms);
     error = await_guest(&reception, &refusals, guest);
@@ -99,7 +77,7 @@ static enum kith_error take_one(struct setup *setup, struct net_listeners *liste
 enum kith_error command_listen(const struct options *options)
 {
     struct setup setup;
-    struct peers chosen = {0};
+    struct admission admission = {.set = {.count = 0}};
     struct net_listeners listeners = {0};
     struct address address;
     struct guest guest = {.transport = TRANSPORT_NONE};
@@ -111,7 +89,7 @@ enum kith_error command_listen(const struct options *options)
         return error;
     error = setup_begin(&setup, options, NULL);
     if (error == OK)
-        error = setup_choose_peers(&setup, "listen", &chosen);
+        error = setup_choose_peers(&setup, "listen", &admission);
     if (error == OK)
         error = setup_listen(&setup, "listen", &address, NET_EVERYWHERE, &listeners);
     if (error == OK)
@@ -119,18 +97,18 @@ enum kith_error command_listen(const struct options *options)
     if (error == OK) {
         log_event(LOG_SUMMARY, "listen", listeners.text, "waiting for a call", NULL);
         setup_announce(&setup, "listen", &listeners, &address, "dial");
-        error = take_one(&setup, &listeners, &chosen, &guest);
+        error = take_one(&setup, &listeners, &admission, &guest);
     }
     if (error == OK) {
         char who[PEER_TEXT_SIZE];
 
         setup_dismiss_keeper(&setup);
-        peer_format(who, peers_find_key(&chosen, guest.key)->name, guest.key);
+        peer_format(who, guest.admitted.name, guest.key);
         log_event(LOG_SUMMARY, "listen", who, "connected", NULL);
         error = pipe_run(&end, options, "listen", guest.transport, &guest.keys, who, &guest.from);
         transport_close(&guest.transport);
     }
-    peers_free(&chosen);
+    admission_end(&admission);
     setup_end(&setup);
     return error;
 }

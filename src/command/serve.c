@@ -21,6 +21,7 @@
 #include "daemon/report.h"
 #include "net/connect.h"
 #include "net/net_socket.h"
+#include "peers/admission.h"
 #include "peers/target.h"
 #include "system/signals.h"
 
@@ -28,46 +29,17 @@ struct serve {
     struct setup setup;
     struct address asked; /* where we are to listen, as it was given */
     struct target target;
-    struct peers chosen; /* swapped whole by a reload; the main thread's alone */
-    struct peers fresh;  /* of a reload that is under way */
+    struct admission admission; /* the main thread's alone */
+    struct peers fresh;         /* of a reload that is under way */
     struct reception reception;
     struct daemon daemon;
 };
 
-/* Whether a key may call now; its name is copied out. */
-static enum kith_error look_up(struct serve *serve, const uint8_t key[static KEY_SIZE],
-                               const struct endpoint *from, char name[static NAME_SIZE])
-{
-    enum kith_error error = ERR_PEER_UNKNOWN;
-    const struct peer *peer;
-
-    name[0] = '\0';
-    peer = peers_find_key(&serve->chosen, key);
-    if (peer != NULL) {
-        memcpy(name, peer->name, NAME_SIZE);
-        error = peer_may_call(peer, (const struct sockaddr *)&from->address, &serve->target,
-                              clock_wall_ms());
-    }
-    return error;
-}
-
-static enum kith_error admit(void *context, void *caller, const uint8_t signer[static KEY_SIZE],
-                             const struct endpoint *from)
+static enum kith_error allow(void *context, const uint8_t key[static KEY_SIZE])
 {
     struct serve *serve = context;
-    char name[NAME_SIZE];
-    enum kith_error error = look_up(serve, signer, from, name);
 
-    (void)caller;
-    return error == OK ? connections_allow(&serve->daemon.connections, signer) : error;
-}
-
-static const char *name_of(void *context, const uint8_t key[static KEY_SIZE])
-{
-    const struct serve *serve = context;
-    const struct peer *peer = peers_find_key(&serve->chosen, key);
-
-    return peer != NULL ? peer->name : "";
+    return connections_allow(&serve->daemon.connections, key);
 }
 
 /* What has changed since its hello keeps a peer out that has proven who it is. */
@@ -88,15 +60,17 @@ static struct connection *open_for(struct serve *serve, const struct guest *gues
 {
     struct connections *connections = &serve->daemon.connections;
     struct connection *connection;
-    char name[NAME_SIZE];
+    struct admitted admitted;
 
-    *error = look_up(serve, guest->key, &guest->from, name); /* as it is now */
+    *error = admission_check(&serve->admission, guest->key, &guest->from, &serve->target,
+                             &admitted); /* as it is now */
     if (*error != OK)
         return NULL;
     connection = connections_add(connections, guest->transport.in, &guest->from, error);
     if (connection == NULL)
         return NULL;
-    *error = connections_open(connections, connection, guest->key, name, guest->transport.out);
+    *error =
+        connections_open(connections, connection, guest->key, admitted.name, guest->transport.out);
     if (*error == OK)
         return connection;
     (void)connections_leave(connections, connection);
@@ -274,12 +248,14 @@ static void run(struct daemon *daemon, struct connection *connection)
 /* A visit: end the channel of a key that may no longer call. */
 static void end_if_gone(struct connection *connection, void *context)
 {
-    char name[NAME_SIZE];
+    const struct serve *serve = context;
+    struct admitted admitted;
     enum kith_error error;
 
     if (!connection->is_open)
         return;
-    error = look_up(context, connection->key, &connection->from, name);
+    error = admission_check(&serve->admission, connection->key, &connection->from, &serve->target,
+                            &admitted);
     if (error != OK)
         connection_end(connection, error == ERR_PEER_UNKNOWN ? ERR_REMOVED : error);
 }
@@ -294,16 +270,13 @@ static bool look_again(struct daemon *daemon)
 static void take_again(struct daemon *daemon, bool good)
 {
     struct serve *serve = daemon->hooks->context;
-    struct peers before = serve->chosen;
 
     if (!good) {
         log_event(LOG_ERROR, "serve", daemon->listeners.text, "the peers stay as they were", NULL);
         peers_free(&serve->fresh);
         return;
     }
-    serve->chosen = serve->fresh;
-    serve->fresh = (struct peers){0};
-    peers_free(&before);
+    admission_replace(&serve->admission, &serve->fresh);
     connections_each(&daemon->connections, end_if_gone, serve);
     setup_report_reload(&serve->setup, "serve", daemon->listeners.text);
 }
@@ -316,13 +289,15 @@ static void begin_reception(struct serve *serve)
         .what = "serve",
         .listeners = &serve->daemon.listeners,
         .rules = &serve->setup.rules,
+        .admission = &serve->admission,
+        .target = &serve->target,
         .timeout_ms = options->handshake_timeout_ms,
         .places = limits->pending,
         .most = limits->most,
         .most_of_peer = limits->per_peer,
         .proxies = &options->accept_proxy,
         .refusals = &serve->daemon.refusals,
-        .name = name_of,
+        .allow = allow,
         .context = serve,
     };
 
@@ -364,7 +339,7 @@ static void announce(struct daemon *daemon)
 
     (void)snprintf(line, sizeof(line), "each caller is joined to %s%.300s; %zu peer%s may call",
                    target->kind == TARGET_PROGRAM ? "a program: " : "", target->text,
-                   serve->chosen.count, serve->chosen.count == 1 ? "" : "s");
+                   serve->admission.set.count, serve->admission.set.count == 1 ? "" : "s");
     log_event(LOG_NOTE, "serve", daemon->listeners.text, line, NULL);
 
     if (target->kind == TARGET_ADDRESS)
@@ -397,7 +372,7 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
         return error;
     error = setup_begin(&serve->setup, options, NULL);
     if (error == OK)
-        error = setup_choose_peers(&serve->setup, "serve", &serve->chosen);
+        error = setup_choose_peers(&serve->setup, "serve", &serve->admission);
     replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
     if (error == OK)
         error = setup_take_listeners("serve", &serve->daemon.listeners);
@@ -434,13 +409,11 @@ enum kith_error command_serve(const struct options *options)
     };
     const struct daemon_terms terms = setup_daemon_terms(options);
 
-    serve.setup.rules.admit = admit;
-    serve.setup.rules.admit_context = &serve;
     if (error == OK)
         error = daemon_run(&serve.daemon, &hooks, &terms);
     if (daemon_end(&serve.daemon, error)) {
         setup_end(&serve.setup);
-        peers_free(&serve.chosen);
+        admission_end(&serve.admission);
     }
     return error;
 }

@@ -260,14 +260,18 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options, 
     return start(setup, &task);
 }
 
-enum kith_error setup_choose_peers(struct setup *setup, const char *what, struct peers *chosen)
+enum kith_error setup_choose_peers(struct setup *setup, const char *what,
+                                   struct admission *admission)
 {
-    enum kith_error error = choose(&setup->directory, setup->options, chosen);
+    struct peers chosen = {0};
+    enum kith_error error = choose(&setup->directory, setup->options, &chosen);
 
-    if (error != OK)
-        return error;
-    warn_of_nobody(chosen, what);
-    return keeper_tell_peers(&setup->keeper, chosen);
+    if (error == OK)
+        warn_of_nobody(&chosen, what);
+    if (error == OK)
+        error = keeper_tell_peers(&setup->keeper, &chosen);
+    admission_replace(admission, &chosen);
+    return error;
 }
 
 enum kith_error setup_choose_callee(struct setup *setup, struct callee *callee)

@@ -15,6 +15,7 @@
 #include "helpers/keeper.h"
 #include "helpers/lookup.h"
 #include "net/net.h"
+#include "peers/admission.h"
 #include "peers/directory.h"
 #include "system/sandbox.h"
 
@@ -54,11 +55,11 @@ void setup_confine(enum sandbox_role role, const struct sandbox_needs *needs);
 must_check enum kith_error setup_start_lookup(struct setup *setup);
 
 /*
- * Fill a set with those who may call, everyone in the peers file or whom --peer names, and tell the
+ * Have those admitted who may call, everyone in the peers file or whom --peer names, and tell the
  * keeper that these are the peers of this run. What is wrong is logged, as in the next three.
  */
 must_check enum kith_error setup_choose_peers(struct setup *setup, const char *what,
-                                              struct peers *chosen);
+                                              struct admission *admission);
 
 /* The same for the peer that is called. */
 must_check enum kith_error setup_choose_callee(struct setup *setup, struct callee *callee);

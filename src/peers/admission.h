@@ -1,0 +1,44 @@
+/*
+ * Who may call now: the set of peers in force, which a reload replaces as a whole. The one place
+ * where a condition of a peer counts: at a hello, when its connection is listed, and for every
+ * connection after a reload.
+ */
+#ifndef KITH_ADMISSION_H
+#define KITH_ADMISSION_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "net/endpoint.h"
+#include "peers/peers.h"
+#include "peers/target.h"
+
+/* All zero: nobody. Of one thread alone. */
+struct admission {
+    struct peers set;
+};
+
+/* What of a peer is needed while it is there; the set may be another one by then. */
+struct admitted {
+    char name[NAME_SIZE];
+};
+
+/*
+ * Whether the holder of a key may call from there, to be joined to this target, or to any at all if
+ * that is NULL. ERR_PEER_UNKNOWN, ERR_PEER_EXPIRED, ERR_PEER_SOURCE, ERR_PEER_TARGET.
+ */
+must_check enum kith_error admission_check(const struct admission *admission,
+                                           const uint8_t key[static KEY_SIZE],
+                                           const struct endpoint *from, const struct target *target,
+                                           struct admitted *admitted);
+
+/* What a key is called, whether it may call or not; "" if it is not known. */
+const char *admission_name(const struct admission *admission, const uint8_t key[static KEY_SIZE]);
+
+/* From here on this set is in force, and no longer the caller's: it is empty then. */
+void admission_replace(struct admission *admission, struct peers *fresh);
+
+/* From here on there is nobody; fine twice. */
+void admission_end(struct admission *admission);
+
+#endif
