@@ -4,7 +4,7 @@
  * never block on what is no file, read without bound, leave a copy of a secret behind, or leave
  * half a file at the place of a whole one.
  */
-#define _XOPEN_SOURCE 700 /* realpath */
+#define _DEFAULT_SOURCE /* realpath */
 #include "keys/key_file.h"
 
 #include <errno.h>
