@@ -32,7 +32,7 @@
 #define LAST_WAIT_MS 1000
 #define LOOK_MS 5 /* between two looks whether all is written */
 
-struct line {
+struct log_line {
     char text[LINE_SIZE];
     size_t len;
 };
@@ -52,7 +52,7 @@ static atomic_uint_fast64_t lost_count; /* lines since the last one that was tak
 static atomic_bool is_cut;              /* only a part of the last one was taken */
 
 static pthread_mutex_t last_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct line last_error; /* that was lost, for log_finish */
+static struct log_line last_error; /* that was lost, for log_finish */
 
 void log_configure(enum log_level level, bool json)
 {
@@ -103,13 +103,13 @@ bool log_enabled(enum log_level level)
 }
 
 /* What can still be appended, leaving room for the end of the line. */
-static size_t room_in(const struct line *line)
+static size_t room_in(const struct log_line *line)
 {
     return sizeof(line->text) - END_SIZE - line->len;
 }
 
 /* Append; what does not fit is cut. */
-static void put(struct line *line, const char *text)
+static void put_text(struct log_line *line, const char *text)
 {
     size_t room = room_in(line);
     size_t len = strlen(text);
@@ -120,11 +120,11 @@ static void put(struct line *line, const char *text)
     line->len += len;
 }
 
-static void put_escaped(struct line *line, const char *value)
+static void put_escaped(struct log_line *line, const char *value)
 {
     char escaped[VALUE_SIZE];
 
-    put(line, escape_text(escaped, sizeof(escaped), value, strlen(value)));
+    put_text(line, escape_text(escaped, sizeof(escaped), value, strlen(value)));
 }
 
 /*
@@ -132,39 +132,39 @@ static void put_escaped(struct line *line, const char *value)
  * the backslash; its own \xNN becomes \u00NN, and the escaped backslash (\x5c) comes out right.
  * What does not fit is cut inside the quotes, so that the line remains JSON.
  */
-static void put_json_string(struct line *line, const char *value)
+static void put_json_string(struct log_line *line, const char *value)
 {
     char escaped[VALUE_SIZE];
     char one[2] = {0};
 
     escape_text(escaped, sizeof(escaped), value, strlen(value));
-    put(line, "\"");
+    put_text(line, "\"");
     for (const char *c = escaped; *c != '\0' && room_in(line) > JSON_CHARACTER; c++) {
         if (*c == '\\') {
-            put(line, "\\u00");
+            put_text(line, "\\u00");
             c++;
         } else if (*c == '"') {
-            put(line, "\\\"");
+            put_text(line, "\\\"");
         } else {
             one[0] = *c;
-            put(line, one);
+            put_text(line, one);
         }
     }
-    put(line, "\"");
+    put_text(line, "\"");
 }
 
 /* Left out if not even its name fits. */
-static void put_json_field(struct line *line, const char *name, const char *value)
+static void put_json_field(struct log_line *line, const char *name, const char *value)
 {
     if (room_in(line) <= strlen(name) + strlen(",\"\":\"\"") + JSON_CHARACTER)
         return;
-    put(line, ",\"");
-    put(line, name);
-    put(line, "\":");
+    put_text(line, ",\"");
+    put_text(line, name);
+    put_text(line, "\":");
     put_json_string(line, value);
 }
 
-static void put_json_head(struct line *line, enum log_level level)
+static void put_json_head(struct log_line *line, enum log_level level)
 {
     static const char *const names[] = {"error", "note", "summary", "debug"};
     uint64_t now_ms = clock_wall_ms();
@@ -176,15 +176,15 @@ static void put_json_head(struct line *line, enum log_level level)
     (void)gmtime_r(&seconds, &utc);
     len = strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
     (void)snprintf(stamp + len, sizeof(stamp) - len, ".%03uZ", (unsigned)(now_ms % 1000));
-    put(line, "{\"time\":");
+    put_text(line, "{\"time\":");
     put_json_string(line, stamp);
     put_json_field(line, "level", names[level]);
 }
 
-static void put_text_field(struct line *line, const char *before, const char *value)
+static void put_text_field(struct log_line *line, const char *before, const char *value)
 {
     if (value != NULL) {
-        put(line, before);
+        put_text(line, before);
         put_escaped(line, value[0] != '\0' ? value : "\"\"");
     }
 }
@@ -221,8 +221,8 @@ static bool offer(const char *text, size_t len)
     return n >= 0 && (size_t)n == len;
 }
 
-static void put_parts(struct line *line, enum log_level level, const char *what, const char *which,
-                      const char *why)
+static void put_parts(struct log_line *line, enum log_level level, const char *what,
+                      const char *which, const char *why)
 {
     line->len = 0;
     if (as_json) {
@@ -232,17 +232,17 @@ static void put_parts(struct line *line, enum log_level level, const char *what,
             put_json_field(line, "which", which);
         put_json_field(line, "why", why);
     } else {
-        put(line, "kith");
+        put_text(line, "kith");
         put_text_field(line, ": ", what);
         put_text_field(line, ": ", which);
         put_text_field(line, ": ", why);
     }
 }
 
-static void end_line(struct line *line)
+static void end_line(struct log_line *line)
 {
     if (as_json)
-        put(line, "}");
+        put_text(line, "}");
     line->text[line->len++] = '\n';
 }
 
@@ -250,7 +250,7 @@ static void end_line(struct line *line)
 static bool say_lost(void)
 {
     uint64_t count = atomic_exchange(&lost_count, 0);
-    struct line line;
+    struct log_line line;
     char why[80];
 
     if (count == 0)
@@ -266,7 +266,7 @@ static bool say_lost(void)
 }
 
 /* Keep an error that was lost for log_finish; whatever is taken is the last word. */
-static void keep_last(const struct line *line, bool taken, enum log_level level)
+static void keep_last(const struct log_line *line, bool taken, enum log_level level)
 {
     (void)pthread_mutex_lock(&last_lock);
     if (taken)
@@ -276,7 +276,7 @@ static void keep_last(const struct line *line, bool taken, enum log_level level)
     (void)pthread_mutex_unlock(&last_lock);
 }
 
-static void emit(struct line *line, enum log_level level)
+static void emit(struct log_line *line, enum log_level level)
 {
     bool taken;
 
@@ -322,7 +322,7 @@ void log_show(const char *line, size_t len)
 void log_event(enum log_level level, const char *what, const char *which, const char *why,
                const char *hint)
 {
-    struct line line;
+    struct log_line line;
 
     if (!log_enabled(level))
         return;
@@ -367,7 +367,7 @@ enum kith_error log_refusal(enum log_level level, const char *what, const char *
 
 void log_fields(enum log_level level, const char *what, const char *which, const char *why, ...)
 {
-    struct line line;
+    struct log_line line;
     const char *name;
     va_list args;
 
@@ -381,8 +381,8 @@ void log_fields(enum log_level level, const char *what, const char *which, const
         if (as_json) {
             put_json_field(&line, name, value);
         } else {
-            put(&line, " ");
-            put(&line, name);
+            put_text(&line, " ");
+            put_text(&line, name);
             put_text_field(&line, "=", value);
         }
     }

@@ -7,8 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-__attribute__((format(printf, 3, 0))) static void say(struct problem *problem, const char *hint,
-                                                      const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void say_why(struct problem *problem, const char *hint,
+                                                          const char *format, va_list args)
 {
     if (problem == NULL)
         return;
@@ -21,7 +21,7 @@ bool problem_say(struct problem *problem, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    say(problem, NULL, format, args);
+    say_why(problem, NULL, format, args);
     va_end(args);
     return false;
 }
@@ -31,7 +31,7 @@ bool problem_advise(struct problem *problem, const char *hint, const char *forma
     va_list args;
 
     va_start(args, format);
-    say(problem, hint, format, args);
+    say_why(problem, hint, format, args);
     va_end(args);
     return false;
 }

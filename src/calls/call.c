@@ -51,7 +51,7 @@ static enum kith_error reach(struct call *call, const struct call_terms *terms,
         lookup_resolve(terms->lookup, address, terms->net->family, deadline_ms, &found, &call->why);
 
     if (error == OK)
-        error = net_connect(&found, terms->net, deadline_ms, &fd, &call->reached, &call->why);
+        error = connect_to_any(&found, terms->net, deadline_ms, &fd, &call->reached, &call->why);
     call->transport = transport_socket(fd);
     return error;
 }

@@ -8,7 +8,8 @@
 #include "base/log.h"
 #include "calls/handshake_io.h"
 #include "helpers/helper.h"
-#include "net/net.h"
+#include "net/endpoint.h"
+#include "net/resolve.h"
 #include "peers/directory.h"
 
 /* What holds for all calls of a run. */

@@ -12,9 +12,9 @@
 
 #include "base/clock.h"
 
-static void begin(struct handshake_io *io, const struct handshake_rules *rules,
-                  enum handshake_io_role role, struct transport transport,
-                  const struct endpoint *peer, int64_t deadline_ms)
+static void begin_io(struct handshake_io *io, const struct handshake_rules *rules,
+                     enum handshake_io_role role, struct transport transport,
+                     const struct endpoint *peer, int64_t deadline_ms)
 {
     memset(io, 0, sizeof(*io));
     io->rules = rules;
@@ -33,7 +33,7 @@ static void stop_asking(struct handshake_io *io)
     io->answer_fd = -1;
 }
 
-static enum handshake_io_state fail(struct handshake_io *io, enum kith_error error)
+static enum handshake_io_state fail_io(struct handshake_io *io, enum kith_error error)
 {
     stop_asking(io);
     io->error = error;
@@ -51,14 +51,14 @@ void handshake_io_wipe(struct handshake_io *io)
 
 void handshake_io_fail(struct handshake_io *io, enum kith_error error)
 {
-    (void)fail(io, error);
+    (void)fail_io(io, error);
 }
 
 void handshake_io_listen(struct handshake_io *io, const struct handshake_rules *rules,
                          struct transport transport, const struct endpoint *from,
                          int64_t deadline_ms)
 {
-    begin(io, rules, HANDSHAKE_IO_LISTENS, transport, from, deadline_ms);
+    begin_io(io, rules, HANDSHAKE_IO_LISTENS, transport, from, deadline_ms);
     io->state = HANDSHAKE_IO_READS;
 }
 
@@ -68,7 +68,7 @@ static enum handshake_io_state ask(struct handshake_io *io)
     io->state = HANDSHAKE_IO_ASKS;
     io->answer_fd = keeper_ask_to_sign(io->rules->keeper, io->info, io->info_len);
     if (io->answer_fd < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
-        return fail(io, ERR_KEEPER);
+        return fail_io(io, ERR_KEEPER);
     return io->state;
 }
 
@@ -84,18 +84,18 @@ static enum handshake_io_state take_signature(struct handshake_io *io)
         return io->state;
     stop_asking(io);
     if (error != OK)
-        return fail(io, ERR_KEEPER);
+        return fail_io(io, ERR_KEEPER);
     if (io->role == HANDSHAKE_IO_DIALS)
         error = dialer_signed(&io->handshake, signature, io->frame, &io->frame_len);
     else
         error = listener_signed(&io->handshake, signature, io->frame, &io->frame_len);
     if (error != OK)
-        return fail(io, error);
+        return fail_io(io, error);
     return io->state = HANDSHAKE_IO_WRITES;
 }
 
 /* Take message 1 and make what has to be signed for message 2. */
-static enum kith_error answer(struct handshake_io *io, const uint8_t *body, size_t len)
+static enum kith_error answer_hello(struct handshake_io *io, const uint8_t *body, size_t len)
 {
     const struct handshake_rules *rules = io->rules;
     struct handshake *handshake = &io->handshake;
@@ -150,7 +150,7 @@ static enum handshake_io_state take_message(struct handshake_io *io, size_t whol
     memcpy(message, body, len); /* the frame's place takes what we say next */
     io->frame_sent = 0;
     if (io->message == 1)
-        error = answer(io, message, len);
+        error = answer_hello(io, message, len);
     else if (io->message == 2)
         error = confirm(io, message, len);
     else
@@ -158,7 +158,7 @@ static enum handshake_io_state take_message(struct handshake_io *io, size_t whol
     if (error == OK && more)
         error = ERR_HELLO_MALFORMED;
     if (error != OK)
-        return fail(io, error);
+        return fail_io(io, error);
     if (io->message++ == 1)
         return ask(io);
     io->state = io->message == 4 || io->check_only ? HANDSHAKE_IO_DONE : HANDSHAKE_IO_WRITES;
@@ -184,15 +184,16 @@ static size_t frame_size(struct handshake_io *io)
     return io->error == OK ? FRAME_HEADER_SIZE + body : 0;
 }
 
-/* A connection that failed: before anything was said, it may never have been made (net/net.h). */
+/* A connection that failed: before anything was said, it may never have been made (net/listen.h).
+ */
 static enum handshake_io_state fail_connection(struct handshake_io *io, int system_errno)
 {
     bool unreached =
         system_errno == ETIMEDOUT || system_errno == EHOSTUNREACH || system_errno == ENETUNREACH;
 
     if (system_errno == ECONNREFUSED)
-        return fail(io, ERR_CONNECT_REFUSED);
-    return fail(io, unreached ? ERR_CONNECT : ERR_HANDSHAKE_CUT);
+        return fail_io(io, ERR_CONNECT_REFUSED);
+    return fail_io(io, unreached ? ERR_CONNECT : ERR_HANDSHAKE_CUT);
 }
 
 /*
@@ -208,7 +209,7 @@ static enum handshake_io_state receive(struct handshake_io *io)
         ssize_t n;
 
         if (whole == 0)
-            return fail(io, io->error);
+            return fail_io(io, io->error);
         if (io->frame_len >= whole)
             return take_message(io, whole);
         n = transport_read(&io->transport, io->frame + io->frame_len, most - io->frame_len);
@@ -251,7 +252,7 @@ void handshake_io_dial(struct handshake_io *io, const struct handshake_rules *ru
     uint8_t ephemeral_secret[KEY_SIZE];
     enum kith_error error;
 
-    begin(io, rules, HANDSHAKE_IO_DIALS, transport, to, deadline_ms);
+    begin_io(io, rules, HANDSHAKE_IO_DIALS, transport, to, deadline_ms);
     error = crypto_random(ephemeral_secret, sizeof(ephemeral_secret));
     if (error == OK)
         error = dialer_hello(&io->handshake, &rules->params, &rules->namespace,
@@ -259,7 +260,7 @@ void handshake_io_dial(struct handshake_io *io, const struct handshake_rules *ru
                              io->info, &io->info_len);
     crypto_wipe(ephemeral_secret, sizeof(ephemeral_secret));
     if (error != OK)
-        (void)fail(io, error);
+        (void)fail_io(io, error);
     else
         (void)ask(io);
 }
@@ -278,11 +279,11 @@ struct pollfd handshake_io_wait(const struct handshake_io *io)
 /* Time is over for whoever it is that was waited for. */
 static enum handshake_io_state give_up(struct handshake_io *io)
 {
-    return fail(io, io->state == HANDSHAKE_IO_ASKS ? ERR_KEEPER : ERR_HANDSHAKE_TIMEOUT);
+    return fail_io(io, io->state == HANDSHAKE_IO_ASKS ? ERR_KEEPER : ERR_HANDSHAKE_TIMEOUT);
 }
 
 /* Do what is next; what was just asked for is not here yet. */
-static bool go_on(struct handshake_io *io)
+static bool advance_io(struct handshake_io *io)
 {
     enum handshake_io_state before = io->state;
 
@@ -301,7 +302,7 @@ enum handshake_io_state handshake_io_step(struct handshake_io *io)
         return io->state;
     if (clock_now_ms() >= io->deadline_ms)
         return give_up(io);
-    while (go_on(io))
+    while (advance_io(io))
         continue;
     return io->state;
 }
@@ -314,7 +315,7 @@ enum kith_error handshake_io_finish(struct handshake_io *io)
         struct pollfd wait = handshake_io_wait(io);
 
         if (poll(&wait, 1, clock_poll_timeout(io->deadline_ms)) < 0 && errno != EINTR)
-            (void)fail(io, ERR_SYSTEM);
+            (void)fail_io(io, ERR_SYSTEM);
         else
             (void)handshake_io_step(io);
     }

@@ -8,7 +8,7 @@
 
 /*
  * Within which an honest caller says its hello, from a busy machine too; less where there are few
- * places, so that as many strangers a second as with USUAL do not fill them. The callers of one
+ * places, so that as many callers a second as with USUAL do not fill them. The callers of one
  * source share it.
  */
 #define SILENT_MS 1000

@@ -40,7 +40,7 @@ static void dismiss(struct reception *reception, struct caller *caller)
     free(caller);
 }
 
-static void tell(struct reception *reception, const struct caller *caller)
+static void report_refusal(struct reception *reception, const struct caller *caller)
 {
     const struct reception_terms *terms = &reception->terms;
     const struct handshake_io *io = &caller->io;
@@ -56,11 +56,11 @@ static void tell(struct reception *reception, const struct caller *caller)
 }
 
 /* Its handshake has failed: it keeps its place until it is hung up on, or somebody needs that. */
-static void refuse(struct reception *reception, struct caller *caller)
+static void refuse_caller(struct reception *reception, struct caller *caller)
 {
     bool cut = caller->io.error == ERR_HANDSHAKE_CUT;
 
-    tell(reception, caller);
+    report_refusal(reception, caller);
     handshake_io_wipe(&caller->io);
     caller->place.state = PLACE_REFUSED;
     if (cut || caller->close_ms <= clock_now_ms())
@@ -77,7 +77,7 @@ static void expel(struct reception *reception, struct place *victim)
     caller = caller_of(victim);
     if (victim->state != PLACE_REFUSED) {
         caller->io.error = ERR_EVICTED;
-        tell(reception, caller);
+        report_refusal(reception, caller);
         victim->state = PLACE_REFUSED;
     }
     caller->close_ms = 0;
@@ -92,8 +92,8 @@ static void evict(struct reception *reception, struct place *victim)
 }
 
 /* Whether whoever signs as this may call, and be one more. */
-static enum kith_error admit(void *context, void *who, const uint8_t signer[static KEY_SIZE],
-                             const struct endpoint *from)
+static enum kith_error admit_signer(void *context, void *who, const uint8_t signer[static KEY_SIZE],
+                                    const struct endpoint *from)
 {
     const struct reception *reception = context;
     const struct reception_terms *terms = &reception->terms;
@@ -106,7 +106,7 @@ static enum kith_error admit(void *context, void *who, const uint8_t signer[stat
     return error;
 }
 
-/* Its hello is good, for once: a stranger may have recorded it. */
+/* Its hello is good, for once: somebody else may have recorded it. */
 static enum kith_error heard(void *context, const uint8_t signer[static KEY_SIZE],
                              const uint8_t hello_digest[static HASH_SIZE])
 {
@@ -126,7 +126,7 @@ static enum kith_error heard(void *context, const uint8_t signer[static KEY_SIZE
 void reception_begin(struct reception *reception, const struct reception_terms *terms)
 {
     *reception = (struct reception){.terms = *terms, .rules = *terms->rules};
-    reception->rules.admit = admit;
+    reception->rules.admit = admit_signer;
     reception->rules.admit_context = reception;
     reception->rules.heard = heard;
     places_init(&reception->places, terms->places);
@@ -156,7 +156,7 @@ int64_t reception_arm(struct reception *reception, struct poll_set *set)
 }
 
 /* Hand it over. */
-static void let_in(struct reception *reception, struct caller *caller, struct guest *guest)
+static void hand_over(struct reception *reception, struct caller *caller, struct guest *guest)
 {
     guest->transport = caller->io.transport;
     guest->keys = caller->io.keys;
@@ -193,7 +193,7 @@ static bool has_introduced(struct reception *reception, struct caller *caller)
 }
 
 /* Let one go on. True if it is the guest; in any other case it may be gone. */
-static bool go_on(struct reception *reception, struct caller *caller, struct guest *guest)
+static bool advance_caller(struct reception *reception, struct caller *caller, struct guest *guest)
 {
     unsigned before = caller->io.message;
     enum handshake_io_state state;
@@ -206,10 +206,10 @@ static bool go_on(struct reception *reception, struct caller *caller, struct gue
     if (state == HANDSHAKE_IO_FAILED || caller->io.message != before)
         reception->computed++;
     if (state == HANDSHAKE_IO_FAILED)
-        refuse(reception, caller);
+        refuse_caller(reception, caller);
     if (state != HANDSHAKE_IO_DONE)
         return false;
-    let_in(reception, caller, guest);
+    hand_over(reception, caller, guest);
     return true;
 }
 
@@ -241,8 +241,8 @@ static struct caller *make_caller(struct reception *reception, int fd, const str
 }
 
 /* A call that has come: it has mostly said its hello already. */
-static bool welcome(struct reception *reception, int fd, const struct endpoint *from,
-                    struct guest *guest)
+static bool welcome_call(struct reception *reception, int fd, const struct endpoint *from,
+                         struct guest *guest)
 {
     struct caller *caller = make_caller(reception, fd, from);
     struct place *victim;
@@ -256,9 +256,9 @@ static bool welcome(struct reception *reception, int fd, const struct endpoint *
     error = places_enter(&reception->places, &caller->place, clock_now_ms(), &victim);
     evict(reception, victim);
     if (error == OK)
-        return go_on(reception, caller, guest);
+        return advance_caller(reception, caller, guest);
     caller->io.error = error;
-    tell(reception, caller);
+    report_refusal(reception, caller);
     transport_close(&caller->io.transport);
     free(caller->proxy);
     free(caller);
@@ -285,7 +285,7 @@ static enum reception_result accept_calls(struct reception *reception, const str
             return RECEPTION_FAILED;
         if (accepted != ACCEPTED)
             break;
-        if (welcome(reception, fd, &from, guest))
+        if (welcome_call(reception, fd, &from, guest))
             return RECEPTION_GUEST;
     }
     return RECEPTION_NOBODY;
@@ -308,7 +308,7 @@ static bool step_callers(struct reception *reception, const struct poll_set *set
                 dismiss(reception, caller);
         } else if (poll_set_is_ready(set, caller->at) || now_ms >= caller->io.deadline_ms) {
             caller->at = POLL_SET_NONE;
-            if (go_on(reception, caller, guest))
+            if (advance_caller(reception, caller, guest))
                 return true;
         }
     }
@@ -331,7 +331,7 @@ void reception_end(struct reception *reception, enum kith_error reason)
 
         if (reason != OK && caller->place.state != PLACE_REFUSED) {
             caller->io.error = reason;
-            tell(reception, caller);
+            report_refusal(reception, caller);
         }
         dismiss(reception, caller);
     }

@@ -15,7 +15,7 @@
 #include "calls/refusals.h"
 #include "net/acceptance.h"
 #include "net/address_range.h"
-#include "net/net.h"
+#include "net/listen.h"
 #include "net/poll_set.h"
 #include "peers/admission.h"
 
@@ -33,7 +33,7 @@ typedef enum kith_error reception_allow(void *context, const uint8_t key[static 
 
 struct reception_terms {
     const char *what; /* the command's name, in logs */
-    const struct net_listeners *listeners;
+    const struct listeners *listeners;
     const struct handshake_rules *rules; /* admit and heard are the reception's own */
     const struct admission *admission;
     const struct target *target; /* that they are joined to, or NULL */

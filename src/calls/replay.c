@@ -1,6 +1,6 @@
 /*
  * Owns the memory of hellos. Must never grow, and takes only what a known peer has signed: a
- * stranger can neither fill it nor find out what is in it.
+ * caller who has proven nothing can neither fill it nor find out what is in it.
  */
 #include "calls/replay.h"
 

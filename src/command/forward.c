@@ -14,7 +14,7 @@
 #include "command/setup.h"
 #include "daemon/daemon.h"
 #include "net/acceptance.h"
-#include "net/net_socket.h"
+#include "net/socket.h"
 #include "system/signals.h"
 
 struct forward {
@@ -87,7 +87,7 @@ static enum kith_error call_for(struct forward *forward, struct connection *conn
     return error;
 }
 
-static void run(struct daemon *daemon, struct connection *connection)
+static void forward_connection(struct daemon *daemon, struct connection *connection)
 {
     struct forward *forward = daemon->hooks->context;
     struct local_end end = local_end_socket(connection->fd);
@@ -120,7 +120,7 @@ static void turn_away(struct forward *forward, int fd, const struct endpoint *fr
     refusals_say_most(most, forward->daemon.connections.limits.most);
     refusals_add_unheard(&forward->daemon.refusals, from, error,
                          error == ERR_NO_PLACE ? most : NULL);
-    net_reset_on_close(fd, true);
+    socket_reset_on_close(fd, true);
     (void)close(fd);
 }
 
@@ -157,7 +157,7 @@ static size_t waiting(struct daemon *daemon)
 }
 
 /* Nobody waits but in the backlog. */
-static void stop(struct daemon *daemon)
+static void stop_accepting(struct daemon *daemon)
 {
     struct forward *forward = daemon->hooks->context;
 
@@ -202,7 +202,7 @@ static void take_again(struct daemon *daemon, bool good)
 }
 
 /* A peer by name may have another address after a reload. */
-static enum kith_error begin(struct daemon *daemon)
+static enum kith_error begin_forward(struct daemon *daemon)
 {
     struct forward *forward = daemon->hooks->context;
     bool may_move = forward->setup.directory.read;
@@ -210,7 +210,7 @@ static enum kith_error begin(struct daemon *daemon)
         .connects = true,
         .port = may_move ? 0 : (uint16_t)strtoul(forward->callee.address.port, NULL, 10),
         .binds = forward->setup.options->source != NULL,
-        .removes = daemon->listeners.local.path[0] != '\0' ? daemon->listeners.local.path : NULL,
+        .removes = daemon->listeners.made.path[0] != '\0' ? daemon->listeners.made.path : NULL,
     };
     enum kith_error error = setup_start_lookup(&forward->setup);
 
@@ -235,10 +235,10 @@ static void announce(struct daemon *daemon)
 
 static enum kith_error prepare(struct forward *forward, const struct options *options)
 {
-    struct address local;
+    struct address asked;
     enum kith_error error;
 
-    error = setup_parse_address(&local, "forward", options->arguments[0], ADDRESS_LOCAL);
+    error = setup_parse_address(&asked, "forward", options->arguments[0], ADDRESS_LOCAL);
     if (error != OK)
         return error;
     error = setup_begin(&forward->setup, options, options->arguments[1]);
@@ -247,17 +247,17 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
     if (error == OK)
         error = setup_take_listeners("forward", &forward->daemon.listeners);
     if (error == OK)
-        error = setup_listen(&forward->setup, "forward", &local, NET_LOOPBACK,
+        error = setup_listen(&forward->setup, "forward", &asked, LISTEN_LOOPBACK,
                              &forward->daemon.listeners);
     return error;
 }
 
 /* How many descriptors a connection takes: one more at a UNIX socket, ours or passed
  * (stream/hold.h). */
-static int descriptors_each(const struct net_listeners *listeners)
+static int descriptors_each(const struct listeners *listeners)
 {
     for (size_t i = 0; i < listeners->count; i++) {
-        if (net_is_unix(listeners->fds[i]))
+        if (socket_is_unix(listeners->fds[i]))
             return 3;
     }
     return 2;
@@ -274,13 +274,13 @@ enum kith_error command_forward(const struct options *options)
         .keeper = &forward.setup.keeper.helper,
         .lookup = &forward.setup.lookup,
         .context = &forward,
-        .begin = begin,
+        .begin = begin_forward,
         .announce = announce,
         .arm = arm,
         .step = step,
         .waiting = waiting,
-        .stop = stop,
-        .run = run,
+        .stop = stop_accepting,
+        .run = forward_connection,
         .reload = &forward.setup.reload,
         .look_again = look_again,
         .take_again = take_again,

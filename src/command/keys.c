@@ -50,7 +50,8 @@ static bool choose_name(const struct options *options, char name[static NAME_SIZ
 }
 
 /* Make a key: its PEM, and the line of its public key. */
-static enum kith_error make(char pem[static PKCS8_PEM_SIZE], uint8_t public_key[static KEY_SIZE])
+static enum kith_error make_pair(char pem[static PKCS8_PEM_SIZE],
+                                 uint8_t public_key[static KEY_SIZE])
 {
     uint8_t seed[KEY_SIZE];
     enum kith_error error = crypto_random(seed, sizeof(seed));
@@ -203,7 +204,7 @@ enum kith_error command_keygen(const struct options *options)
     if (error == OK)
         error = crypto_start_keys();
     if (error == OK)
-        error = make(pem, public_key);
+        error = make_pair(pem, public_key);
     if (error != OK)
         return log_failure(LOG_ERROR, "keygen", given != NULL ? given : "~/.config/kith/identity",
                            error, NULL, NULL);

@@ -26,7 +26,7 @@ static enum kith_error await_guest(struct reception *reception, struct refusals 
     bool waited = true;
     enum kith_error error = OK;
 
-    if (poll_set_make(&set, PLACES + NET_LISTENERS_MAX) != OK)
+    if (poll_set_make(&set, PLACES + LISTENERS_MAX) != OK)
         return log_failure(LOG_ERROR, "listen", refusals->which, ERR_MEMORY, NULL, NULL);
     while (waited && result == RECEPTION_NOBODY) {
         int64_t until_ms = refusals_due_ms(refusals), due_ms;
@@ -45,7 +45,7 @@ static enum kith_error await_guest(struct reception *reception, struct refusals 
 }
 
 /* Wait for the guest on an open listener, which is closed once there is one. */
-static enum kith_error take_one(struct setup *setup, struct net_listeners *listeners,
+static enum kith_error take_one(struct setup *setup, struct listeners *listeners,
                                 const struct admission *admission, struct guest *guest)
 {
     static const struct sandbox_needs nothing;
@@ -70,7 +70,7 @@ static enum kith_error take_one(struct setup *setup, struct net_listeners *liste
     reception_begin(&reception, &terms);
     error = await_guest(&reception, &refusals, guest);
     reception_end(&reception, OK);
-    net_listeners_close(listeners);
+    listeners_close(listeners);
     return error;
 }
 
@@ -78,7 +78,7 @@ enum kith_error command_listen(const struct options *options)
 {
     struct setup setup;
     struct admission admission = {.set = {.count = 0}};
-    struct net_listeners listeners = {0};
+    struct listeners listeners = {0};
     struct address address;
     struct guest guest = {.transport = TRANSPORT_NONE};
     struct local_end end;
@@ -91,7 +91,7 @@ enum kith_error command_listen(const struct options *options)
     if (error == OK)
         error = setup_choose_peers(&setup, "listen", &admission);
     if (error == OK)
-        error = setup_listen(&setup, "listen", &address, NET_EVERYWHERE, &listeners);
+        error = setup_listen(&setup, "listen", &address, LISTEN_EVERYWHERE, &listeners);
     if (error == OK)
         error = pipe_open(&end, options, "listen", false);
     if (error == OK) {

@@ -86,7 +86,7 @@ static enum log_level level_of(const struct options *options)
     return options->verbosity == 1 ? LOG_SUMMARY : LOG_DEBUG;
 }
 
-static enum exit_status run(const struct command *command, int argc, char **argv)
+static enum exit_status run_command(const struct command *command, int argc, char **argv)
 {
     static struct options options; /* to the end of all threads */
     enum kith_error error;
@@ -146,7 +146,7 @@ static const char *command_after(int argc, char **argv)
     return NULL;
 }
 
-static void complain(const char *name, int argc, char **argv)
+static void log_unknown(const char *name, int argc, char **argv)
 {
     const char *meant = name[0] == '-' ? command_after(argc, argv) : guess(name);
     char hint[128] = "see: kith --help";
@@ -163,7 +163,7 @@ static void complain(const char *name, int argc, char **argv)
     log_event(LOG_ERROR, name, NULL, "no such command", hint);
 }
 
-static const struct command *find(const char *name)
+static const struct command *find_command(const char *name)
 {
     for (size_t i = 0; i < COMMANDS; i++) {
         if (strcmp(name, commands[i].form.name) == 0)
@@ -182,7 +182,7 @@ static enum exit_status do_as_told(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
     bool help = is_one_of(name, "--help", "-h", "help");
-    const struct command *command = find(help && argc > 2 ? argv[2] : name);
+    const struct command *command = find_command(help && argc > 2 ? argv[2] : name);
 
     if (help && argc < 3) {
         print_help();
@@ -191,9 +191,9 @@ static enum exit_status do_as_told(int argc, char **argv)
     } else if (is_one_of(name, "--version", "-V", "version")) {
         (void)printf("kith %s\n", KITH_VERSION);
     } else if (command != NULL) {
-        return run(command, argc - 1, argv + 1);
+        return run_command(command, argc - 1, argv + 1);
     } else {
-        complain(help ? argv[2] : name, argc, argv);
+        log_unknown(help ? argv[2] : name, argc, argv);
         return EXIT_USAGE;
     }
     return EXIT_WHOLE;

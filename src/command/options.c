@@ -242,8 +242,8 @@ static enum kith_error read_sources(struct address_ranges *field, const char *va
     return address_ranges_parse(field, value, problem);
 }
 
-static enum kith_error set(struct options *options, const struct spec *spec, const char *value,
-                           struct problem *problem)
+static enum kith_error set_option(struct options *options, const struct spec *spec,
+                                  const char *value, struct problem *problem)
 {
     if (spec->kind == SOURCES)
         return read_sources(&options->accept_proxy, value, problem);
@@ -294,8 +294,8 @@ static const struct spec *find_spec(int found, unsigned command_bit)
     return NULL;
 }
 
-static enum kith_error complain(const char *command, const char *which, const char *why,
-                                const char *hint)
+static enum kith_error log_misuse(const char *command, const char *which, const char *why,
+                                  const char *hint)
 {
     char help[64];
 
@@ -312,7 +312,7 @@ static const char *why_not(const struct spec *spec, unsigned command_bit)
 }
 
 /* A long option that getopt did not understand, without its dashes; it may have a value. */
-static enum kith_error complain_long(const struct command_form *form, const char *word)
+static enum kith_error log_misuse_of_long(const struct command_form *form, const char *word)
 {
     size_t len = strcspn(word, "="), begun = 0;
     char name[SPELLING_MAX + 1], shown[SPELLING_MAX + 3], hint[64];
@@ -323,38 +323,38 @@ static enum kith_error complain_long(const struct command_form *form, const char
     spelling = spelling_of(name);
     for (size_t i = 0; i < SPECS; i++) {
         if (strcmp(specs[i].name, name) == 0)
-            return complain(form->name, shown, why_not(&specs[i], form->bit), NULL);
+            return log_misuse(form->name, shown, why_not(&specs[i], form->bit), NULL);
         if ((specs[i].commands & form->bit) == 0)
             continue;
         begun += len > 0 && strncmp(specs[i].name, word, len) == 0;
         spelling_try(&spelling, specs[i].name);
     }
     if (begun > 1)
-        return complain(form->name, shown, "the beginning of several options", NULL);
+        return log_misuse(form->name, shown, "the beginning of several options", NULL);
     if (begun == 1)
-        return complain(form->name, shown, word[len] == '=' ? "takes no value" : "needs a value",
-                        NULL);
+        return log_misuse(form->name, shown, word[len] == '=' ? "takes no value" : "needs a value",
+                          NULL);
     if (strcmp(name, "version") == 0)
-        return complain(form->name, shown, "not an option of this command", VERSION_HINT);
+        return log_misuse(form->name, shown, "not an option of this command", VERSION_HINT);
     if (spelling.nearest == NULL)
-        return complain(form->name, shown, "no such option", NULL);
+        return log_misuse(form->name, shown, "no such option", NULL);
     (void)snprintf(hint, sizeof(hint), "did you mean: --%.32s", spelling.nearest);
-    return complain(form->name, shown, "no such option", hint);
+    return log_misuse(form->name, shown, "no such option", hint);
 }
 
 /* What getopt did not understand: a letter, or the word it stands in. */
-static enum kith_error complain_word(const struct command_form *form, int found, char **argv)
+static enum kith_error log_misuse_of_word(const struct command_form *form, int found, char **argv)
 {
     char letter[3] = {'-', (char)optopt, '\0'};
     bool is_letter = optopt > 0 && optopt < LONG_BASE;
 
     if (!is_letter)
-        return complain_long(form, argv[optind - 1] + 2);
+        return log_misuse_of_long(form, argv[optind - 1] + 2);
     if (found == ':')
-        return complain(form->name, letter, "needs a value", NULL);
+        return log_misuse(form->name, letter, "needs a value", NULL);
     if (find_spec(optopt, ~0U) != NULL)
-        return complain(form->name, letter, "not an option of this command", NULL);
-    return complain(form->name, letter, "no such option", optopt == 'V' ? VERSION_HINT : NULL);
+        return log_misuse(form->name, letter, "not an option of this command", NULL);
+    return log_misuse(form->name, letter, "no such option", optopt == 'V' ? VERSION_HINT : NULL);
 }
 
 /*
@@ -375,8 +375,7 @@ static int cut_program(struct options *options, unsigned command_bit, int argc, 
 }
 
 /* The name of the argument of this number is the word of this number. */
-static enum kith_error complain_missing(const struct options *options,
-                                        const struct command_form *form)
+static enum kith_error log_missing(const struct options *options, const struct command_form *form)
 {
     const char *name = form->arguments;
     char why[64], usage[96];
@@ -387,22 +386,22 @@ static enum kith_error complain_missing(const struct options *options,
     (void)snprintf(usage, sizeof(usage), "usage: kith %s [options] %s%s", form->name,
                    form->arguments,
                    form->bit == FOR_SERVE ? ", or --exec CMD in the place of TARGET" : "");
-    return complain(form->name, NULL, why, usage);
+    return log_misuse(form->name, NULL, why, usage);
 }
 
-static enum kith_error complain_excess(const struct options *options,
-                                       const struct command_form *form, const char *which)
+static enum kith_error log_excess(const struct options *options, const struct command_form *form,
+                                  const char *which)
 {
     const char *hint = NULL;
 
     if (options->program != NULL)
-        return complain(form->name, which,
-                        "one argument too many: --exec stands in the place of TARGET", NULL);
+        return log_misuse(form->name, which,
+                          "one argument too many: --exec stands in the place of TARGET", NULL);
     if (form->bit == FOR_DIAL)
         hint = "what is sent is standard input: kith dial PEER < FILE";
     if (form->bit == FOR_LISTEN)
         hint = "what arrives goes to standard output: kith listen PORT > FILE";
-    return complain(form->name, which, "one argument too many", hint);
+    return log_misuse(form->name, which, "one argument too many", hint);
 }
 
 /* What no single option can know. */
@@ -412,13 +411,13 @@ static enum kith_error check_together(const struct options *options,
     int replaced = options->program != NULL ? 1 : 0; /* it is in the place of the target */
 
     if (options->program != NULL && options->program[0] == NULL)
-        return complain(form->name, "--exec", "needs a program", NULL);
+        return log_misuse(form->name, "--exec", "needs a program", NULL);
     if (options->argument_count < form->least - replaced)
-        return complain_missing(options, form);
+        return log_missing(options, form);
     if (options->argument_count > form->most - replaced)
-        return complain_excess(options, form, options->arguments[form->most - replaced]);
+        return log_excess(options, form, options->arguments[form->most - replaced]);
     if (options->send_only && options->recv_only)
-        return complain(form->name, "--send-only", "excludes --recv-only", NULL);
+        return log_misuse(form->name, "--send-only", "excludes --recv-only", NULL);
     return OK;
 }
 
@@ -450,13 +449,13 @@ enum kith_error options_parse(struct options *options, const struct command_form
         char name[32];
 
         if (spec == NULL)
-            return complain_word(form, found, argv);
-        error = set(options, spec, optarg, &problem);
+            return log_misuse_of_word(form, found, argv);
+        error = set_option(options, spec, optarg, &problem);
         (void)snprintf(name, sizeof(name), "--%s", spec->name);
         if (error == ERR_MEMORY)
             return log_failure(LOG_ERROR, form->name, name, error, NULL, NULL);
         if (error != OK)
-            return complain(form->name, name, problem.why, problem.hint);
+            return log_misuse(form->name, name, problem.why, problem.hint);
     }
     options->arguments = argv + optind;
     options->argument_count = argc - optind;

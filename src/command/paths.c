@@ -34,8 +34,8 @@ static const char *home(void)
     return entry == NULL || entry->pw_dir[0] == '\0' ? NULL : entry->pw_dir;
 }
 
-static enum kith_error find(char out[static FILE_PATH_SIZE], const char *given,
-                            const char *override, const char *name)
+static enum kith_error find_file(char out[static FILE_PATH_SIZE], const char *given,
+                                 const char *override, const char *name)
 {
     const char *folder = variable("KITH_DIR");
     int len;
@@ -57,10 +57,10 @@ static enum kith_error find(char out[static FILE_PATH_SIZE], const char *given,
 
 enum kith_error path_of_identity(char out[static FILE_PATH_SIZE], const char *given)
 {
-    return find(out, given, "KITH_IDENTITY", "identity");
+    return find_file(out, given, "KITH_IDENTITY", "identity");
 }
 
 enum kith_error path_of_peers(char out[static FILE_PATH_SIZE], const char *given)
 {
-    return find(out, given, "KITH_PEERS", "peers");
+    return find_file(out, given, "KITH_PEERS", "peers");
 }

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/log.h"
-#include "net/net_socket.h"
+#include "net/socket.h"
 #include "stream/progress.h"
 #include "stream/stream.h"
 #include "system/signals.h"
@@ -78,7 +78,7 @@ static void say_input_awaited(void)
  */
 static bool carries_messages(int fd)
 {
-    return descriptor_is_socket(fd) && !net_is_stream(fd);
+    return descriptor_is_socket(fd) && !socket_is_stream(fd);
 }
 
 static enum kith_error check_kinds(const struct options *options, const char *what)

@@ -20,7 +20,7 @@
 #include "daemon/program.h"
 #include "daemon/report.h"
 #include "net/connect.h"
-#include "net/net_socket.h"
+#include "net/socket.h"
 #include "peers/admission.h"
 #include "peers/target.h"
 #include "system/signals.h"
@@ -78,7 +78,7 @@ static struct connection *open_for(struct serve *serve, const struct guest *gues
 }
 
 /* A peer has proven who it is: it gets a channel, and a thread. */
-static void let_in(struct serve *serve, struct guest *guest)
+static void take_guest(struct serve *serve, struct guest *guest)
 {
     enum kith_error error;
     struct connection *connection = open_for(serve, guest, &error);
@@ -106,7 +106,7 @@ static bool step(struct daemon *daemon, const struct poll_set *set)
     struct guest guest;
 
     while ((result = reception_step(&serve->reception, set, &guest)) == RECEPTION_GUEST)
-        let_in(serve, &guest);
+        take_guest(serve, &guest);
     return result != RECEPTION_FAILED;
 }
 
@@ -117,7 +117,7 @@ static size_t waiting(struct daemon *daemon)
     return reception_count(&serve->reception);
 }
 
-static void stop(struct daemon *daemon)
+static void stop_receiving(struct daemon *daemon)
 {
     struct serve *serve = daemon->hooks->context;
 
@@ -135,9 +135,9 @@ static enum kith_error try_target(const struct serve *serve, const struct addres
 
     *fd = -1;
     if (address->path[0] != '\0')
-        return net_connect_path(address->path, deadline_ms, fd, reason);
+        return connect_to_path(address->path, deadline_ms, fd, reason);
     error = lookup_resolve(&serve->setup.lookup, address, net.family, deadline_ms, &found, reason);
-    return error != OK ? error : net_connect(&found, &net, deadline_ms, fd, &reached, reason);
+    return error != OK ? error : connect_to_any(&found, &net, deadline_ms, fd, &reached, reason);
 }
 
 /*
@@ -170,7 +170,7 @@ static enum kith_error connect_target(const struct serve *serve, int *fd,
 static int reach_target(const struct serve *serve, const struct connection *connection)
 {
     const struct options *options = serve->setup.options;
-    struct endpoint local;
+    struct endpoint own;
     uint8_t header[PROXY_HEADER_MAX];
     char which[REPORT_WHICH_SIZE], tried[ADDRESS_TEXT_SIZE], why[ADDRESS_TEXT_SIZE + 128];
     const char *reason = NULL;
@@ -180,8 +180,8 @@ static int reach_target(const struct serve *serve, const struct connection *conn
 
     error = connect_target(serve, &fd, tried, &reason);
     if (error == OK && options->proxy_protocol) {
-        endpoint_set_own(&local, connection->fd);
-        len = proxy_header(header, &connection->from, (struct sockaddr *)&local.address,
+        endpoint_set_own(&own, connection->fd);
+        len = proxy_header(header, &connection->from, (struct sockaddr *)&own.address,
                            connection->key, connection->name);
         /* The first bytes of a new connection: its buffer takes them. */
         if (send(fd, header, len, 0) != (ssize_t)len) {
@@ -234,7 +234,7 @@ static void join_program(struct serve *serve, struct connection *connection,
         log_event(LOG_ERROR, "serve", argv[0], strerror(program.problem), "see --exec");
 }
 
-static void run(struct daemon *daemon, struct connection *connection)
+static void serve_peer(struct daemon *daemon, struct connection *connection)
 {
     struct serve *serve = daemon->hooks->context;
 
@@ -305,7 +305,7 @@ static void begin_reception(struct serve *serve)
 }
 
 /* A program is not confined, since it would be for good; nor are we then, who start it. */
-static enum kith_error begin(struct daemon *daemon)
+static enum kith_error begin_serve(struct daemon *daemon)
 {
     struct serve *serve = daemon->hooks->context;
     const struct sandbox_needs needs = {
@@ -377,7 +377,7 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
     if (error == OK)
         error = setup_take_listeners("serve", &serve->daemon.listeners);
     if (error == OK)
-        error = setup_listen(&serve->setup, "serve", &serve->asked, NET_EVERYWHERE,
+        error = setup_listen(&serve->setup, "serve", &serve->asked, LISTEN_EVERYWHERE,
                              &serve->daemon.listeners);
     return error;
 }
@@ -396,13 +396,13 @@ enum kith_error command_serve(const struct options *options)
         .keeper = &serve.setup.keeper.helper,
         .lookup = &serve.setup.lookup,
         .context = &serve,
-        .begin = begin,
+        .begin = begin_serve,
         .announce = announce,
         .arm = arm,
         .step = step,
         .waiting = waiting,
-        .stop = stop,
-        .run = run,
+        .stop = stop_receiving,
+        .run = serve_peer,
         .reload = &serve.setup.reload,
         .look_again = look_again,
         .take_again = take_again,

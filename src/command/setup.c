@@ -49,7 +49,7 @@ static enum kith_error close_inherited(const struct setup *setup)
 {
     const struct options *options = setup->options;
     const char *paths[PEERS_NAMED_MAX + 4] = {setup->identity_path, options->passphrase_file};
-    int keep[PEERS_NAMED_MAX + 4 + 1 + NET_LISTENERS_MAX + 1];
+    int keep[PEERS_NAMED_MAX + 4 + 1 + LISTENERS_MAX + 1];
     size_t path_count = 2, count = 0;
 
     for (size_t i = 0; i < setup->file_count; i++)
@@ -62,7 +62,7 @@ static enum kith_error close_inherited(const struct setup *setup)
                                "it is not open", NULL);
         keep[count++] = fd;
     }
-    count += net_passed(keep + count);
+    count += passed_list(keep + count);
     for (size_t i = 0; i < count; i++) { /* who closes it first leaves the other somebody else's */
         if (keep[i] >= 0 && keep[i] == options->ready_fd)
             return log_failure(LOG_ERROR, "--ready-fd", NULL, ERR_USAGE, "it has another use",
@@ -194,7 +194,7 @@ static enum kith_error read_peers(const void *context, const uint8_t own_key[sta
  * Start the keeper, and while it reads the key the rest of libcrypto, which it does not need.
  * Whatever is wrong here as well, a complaint about the identity comes first, and alone.
  */
-static enum kith_error start(struct setup *setup, const struct keeper_task *task)
+static enum kith_error start_keeper(struct setup *setup, const struct keeper_task *task)
 {
     enum kith_error started = crypto_start_keys();
     enum kith_error error = keeper_start(&setup->keeper, task);
@@ -257,7 +257,7 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options, 
     setup->peer = peer;
     setup->directory.peers_path = setup->peers_path;
     setup->directory.own_key = setup->keeper.public_key;
-    return start(setup, &task);
+    return start_keeper(setup, &task);
 }
 
 enum kith_error setup_choose_peers(struct setup *setup, const char *what,
@@ -337,9 +337,9 @@ enum kith_error setup_parse_address(struct address *address, const char *what, c
     return log_failure(LOG_ERROR, what, text, ERR_USAGE, problem.why, problem.hint);
 }
 
-enum kith_error setup_take_listeners(const char *what, struct net_listeners *listeners)
+enum kith_error setup_take_listeners(const char *what, struct listeners *listeners)
 {
-    enum kith_error error = net_take_passed(listeners);
+    enum kith_error error = passed_take(listeners);
 
     if (error == OK)
         return OK;
@@ -355,24 +355,23 @@ static void take_source(struct address *address, const char *source)
 }
 
 enum kith_error setup_listen(struct setup *setup, const char *what, const struct address *address,
-                             enum net_scope scope, struct net_listeners *listeners)
+                             enum listen_scope scope, struct listeners *listeners)
 {
     struct address here = *address;
     const char *why = NULL;
     enum kith_error error = OK;
 
-    if (scope == NET_EVERYWHERE)
+    if (scope == LISTEN_EVERYWHERE)
         take_source(&here, setup->options->source);
     if (listeners->count == 0)
-        error = net_listen(listeners, &here, &setup->net, scope, &why);
+        error = listeners_open(listeners, &here, &setup->net, scope, &why);
     if (error != OK)
         return log_failure(LOG_ERROR, what, listeners->text, error, why, NULL);
     return OK;
 }
 
-void setup_announce(const struct setup *setup, const char *what,
-                    const struct net_listeners *listeners, const struct address *asked,
-                    const char *words)
+void setup_announce(const struct setup *setup, const char *what, const struct listeners *listeners,
+                    const struct address *asked, const char *words)
 {
     char key[KEY_HEX_SIZE], at[ADDRESS_TEXT_SIZE], line[512];
     struct address address = *asked;

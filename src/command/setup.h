@@ -14,7 +14,7 @@
 #include "daemon/reload.h"
 #include "helpers/keeper.h"
 #include "helpers/lookup.h"
-#include "net/net.h"
+#include "net/listen.h"
 #include "peers/admission.h"
 #include "peers/directory.h"
 #include "system/sandbox.h"
@@ -80,12 +80,12 @@ void setup_report_reload(const struct setup *setup, const char *what, const char
  * For daemons: take the sockets that a supervisor passes, which are then listened on in the place
  * of an address. None, if there is no such supervisor. What is wrong is logged.
  */
-must_check enum kith_error setup_take_listeners(const char *what, struct net_listeners *listeners);
+must_check enum kith_error setup_take_listeners(const char *what, struct listeners *listeners);
 
 /* Listen for a command at the address, unless it has listeners. What is wrong is logged. */
 must_check enum kith_error setup_listen(struct setup *setup, const char *what,
-                                        const struct address *address, enum net_scope scope,
-                                        struct net_listeners *listeners);
+                                        const struct address *address, enum listen_scope scope,
+                                        struct listeners *listeners);
 
 /*
  * Read an address that stands on the command line. ERR_USAGE, which is logged with what is wrong.
@@ -97,9 +97,8 @@ must_check enum kith_error setup_parse_address(struct address *address, const ch
  * On a terminal, show the line that a peer types to call us: kith, these words
  * (dial, say), and who and where we are.
  */
-void setup_announce(const struct setup *setup, const char *what,
-                    const struct net_listeners *listeners, const struct address *asked,
-                    const char *words);
+void setup_announce(const struct setup *setup, const char *what, const struct listeners *listeners,
+                    const struct address *asked, const char *words);
 
 /* Say what a UNIX socket as an end of channels cannot do, if the address is one (see
  * stream/hold.h). */

@@ -49,8 +49,8 @@ static const OSSL_ALGORITHM *query(void *context, int operation, int *no_cache)
 }
 
 /* The functions get the context that they know, the default provider's. */
-static int begin(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
-                 void **context)
+static int provider_begin(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in,
+                          const OSSL_DISPATCH **out, void **context)
 {
     static const OSSL_DISPATCH functions[] = {
         {OSSL_FUNC_PROVIDER_QUERY_OPERATION, (void (*)(void))query},
@@ -68,7 +68,8 @@ EVP_CIPHER *crypto_cipher_fetch(const char *name)
     OSSL_LIB_CTX *library = OSSL_LIB_CTX_new();
     EVP_CIPHER *cipher = NULL;
     whole = OSSL_PROVIDER_load(NULL, "default");
-    if (library && whole && choose(name) && OSSL_PROVIDER_add_builtin(library, "one", begin) == 1 &&
+    if (library && whole && choose(name) &&
+        OSSL_PROVIDER_add_builtin(library, "one", provider_begin) == 1 &&
         OSSL_PROVIDER_load(library, "one"))
         cipher = EVP_CIPHER_fetch(library, name, NULL);
     if (cipher)

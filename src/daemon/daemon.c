@@ -17,14 +17,14 @@
 #include "daemon/capacity.h"
 #include "daemon/program.h"
 #include "daemon/report.h"
-#include "net/net_socket.h"
+#include "net/socket.h"
 #include "system/memory.h"
 #include "system/notify.h"
 #include "system/signals.h"
 
-#define LEAVE_MS 1000                         /* for those who were sent away to be gone */
-#define LEAVE_LOOK_MS 20                      /* between two looks whether they are */
-#define POLLED_BESIDE (NET_LISTENERS_MAX + 8) /* descriptors that are no caller's */
+#define LEAVE_MS 1000                     /* for those who were sent away to be gone */
+#define LEAVE_LOOK_MS 20                  /* between two looks whether they are */
+#define POLLED_BESIDE (LISTENERS_MAX + 8) /* descriptors that are no caller's */
 #define NOTIFY_AGAIN_MS 50 /* between two tries to tell a supervisor that takes nothing */
 
 /* The main thread's own. */
@@ -91,7 +91,7 @@ static void begin_drain(struct loop *loop, int number)
     loop->drain_deadline_ms = clock_deadline_ms(daemon->terms->drain_timeout_ms);
     notify("STOPPING=1\nSTATUS=no new calls; waiting for the channels that are open");
     daemon->hooks->stop(daemon);
-    net_listeners_close(&daemon->listeners);
+    listeners_close(&daemon->listeners);
     connections_each(&daemon->connections, send_away, NULL);
     say_drain(daemon);
 }
@@ -317,7 +317,7 @@ void daemon_begin(struct daemon *daemon, struct connection *connection)
                       strerror(errno), NULL);
     session_keys_wipe(&connection->keys);
     (void)connections_leave(&daemon->connections, connection);
-    net_reset_on_close(fd, true); /* nothing was carried: that is no end */
+    socket_reset_on_close(fd, true); /* nothing was carried: that is no end */
     (void)close(fd);
 }
 
@@ -429,7 +429,7 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
 
 bool daemon_end(struct daemon *daemon, enum kith_error error)
 {
-    net_listeners_close(&daemon->listeners);
+    listeners_close(&daemon->listeners);
     if (error == ERR_SIGNAL) {
         log_finish();
         signals_end_by(daemon->signal);

@@ -13,7 +13,7 @@
 #include "daemon/reload.h"
 #include "daemon/threads.h"
 #include "helpers/helper.h"
-#include "net/net.h"
+#include "net/listen.h"
 #include "net/poll_set.h"
 #include "stream/stream.h"
 
@@ -76,7 +76,7 @@ struct daemon_terms {
 struct daemon {
     const struct daemon_hooks *hooks;
     const struct daemon_terms *terms;
-    struct net_listeners listeners;
+    struct listeners listeners;
     struct connections connections;
     struct threads threads;
     struct refusals refusals;

@@ -20,7 +20,7 @@
 #endif
 
 #include "base/descriptor.h"
-#include "net/net_socket.h"
+#include "net/socket.h"
 #include "system/protect.h"
 #include "system/signals.h"
 

@@ -49,8 +49,8 @@ int64_t reload_arm(struct reload *reload, struct poll_set *set)
     return reload->at == POLL_SET_NONE ? clock_now_ms() : reload->deadline_ms;
 }
 
-static enum reload_result fail(struct reload *reload, const char *what, const char *which,
-                               const char *why)
+static enum reload_result reload_failed(struct reload *reload, const char *what, const char *which,
+                                        const char *why)
 {
     log_event(LOG_ERROR, what, which, why, NULL);
     reload_end(reload);
@@ -67,7 +67,7 @@ static enum reload_result read_next(struct reload *reload)
     if (lookup_read(reload->lookup, reload->next, reload->deadline_ms, &reload->reading, text) ||
         errno == EAGAIN || errno == EWOULDBLOCK)
         return RELOAD_GOES_ON;
-    return fail(reload, "peers", text->path, strerror(errno));
+    return reload_failed(reload, "peers", text->path, strerror(errno));
 }
 
 static enum reload_result step_reading(struct reload *reload)
@@ -106,8 +106,8 @@ enum reload_result reload_step(struct reload *reload, const struct poll_set *set
     if (clock_now_ms() < reload->deadline_ms)
         return RELOAD_GOES_ON;
     if (reload->state == RELOAD_ASKS)
-        return fail(reload, "keeper", NULL, "has not read the peers in time");
-    return fail(reload, "peers", reload->texts[reload->next].path, "not read in time");
+        return reload_failed(reload, "keeper", NULL, "has not read the peers in time");
+    return reload_failed(reload, "peers", reload->texts[reload->next].path, "not read in time");
 }
 
 bool reload_ask_keeper(struct reload *reload)
@@ -117,6 +117,6 @@ bool reload_ask_keeper(struct reload *reload)
         reload->state = RELOAD_ASKS;
         return true;
     }
-    (void)fail(reload, "keeper", NULL, keeper_text);
+    (void)reload_failed(reload, "keeper", NULL, keeper_text);
     return false;
 }

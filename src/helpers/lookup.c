@@ -40,7 +40,7 @@ struct children {
 
 static int news_of_ends = -1; /* for the handler */
 
-static void tell(int fd, const struct news *news)
+static void report_news(int fd, const struct news *news)
 {
     ssize_t n = write(fd, news, sizeof(*news)); /* whole or not at all */
 
@@ -53,7 +53,7 @@ static void note_end(int number)
     int saved = errno;
 
     (void)number;
-    tell(news_of_ends, &one_has_ended);
+    report_news(news_of_ends, &one_has_ended);
     errno = saved;
 }
 
@@ -153,11 +153,11 @@ static void answer_questions(int line, int news_fd, const struct files *files)
         if (until_ms == NEVER_MS)
             until_ms = clock_deadline_ms(LIFE_MS);
         news.busy = true;
-        tell(news_fd, &news);
+        report_news(news_fd, &news);
         if (fd >= 0)
             answer_one(files, &asked, fd);
         news.busy = false;
-        tell(news_fd, &news);
+        report_news(news_fd, &news);
         if (clock_now_ms() >= until_ms)
             break;
     }
@@ -217,7 +217,7 @@ static void take_news(struct children *children)
 }
 
 /* Its whole life: until the line is closed. */
-static void serve(int line, struct children *children, const struct files *files)
+static void keep_children(int line, struct children *children, const struct files *files)
 {
     for (;;) {
         bool prepared = prepare_child(children, line, files);
@@ -245,7 +245,7 @@ static void live(int line, const void *context)
     news_of_ends = children.news[1];
     (void)sigaction(SIGCHLD, &note, NULL);
     sandbox_enter(SANDBOX_LOOKUP, &needs);
-    serve(line, &children, context);
+    keep_children(line, &children, context);
 }
 
 enum kith_error lookup_start(struct helper *lookup, const char *const *files, size_t count)

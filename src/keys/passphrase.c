@@ -46,7 +46,7 @@ static void show(const char *text)
 }
 
 /* An answer that comes at once is heard: nothing is flushed once the prompt is there. */
-static void begin(void)
+static void begin_asking(void)
 {
     (void)tcsetattr(asking.fd, TCSAFLUSH, &asking.silent);
     show("passphrase for ");
@@ -116,7 +116,7 @@ static void give_way(int number)
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     hold(true);
     if (!asking.over)
-        begin();
+        begin_asking();
     errno = saved_errno;
 }
 
@@ -164,7 +164,7 @@ static int from_terminal(char *out, int size, const char *prompt, enum kith_erro
         for (size_t i = 0; i < HELD; i++)
             (void)sigaction(held_signals[i], NULL, &asking.usual[i]);
         hold(true);
-        begin();
+        begin_asking();
         len = read_line(out, size, error);
         asking.over = 1;
         finish();

@@ -31,7 +31,7 @@ static bool skip_break(struct text *text)
 }
 
 /* Move on to the first place where the text goes on with these words. */
-static bool find(struct text *text, const char *words)
+static bool find_words(struct text *text, const char *words)
 {
     while (text->len > 0 && !text_starts(*text, words))
         text_skip(text, 1);
@@ -57,14 +57,14 @@ enum kith_error pem_open(struct text *label, struct text *body, struct text tidy
         return ERR_KEY_FRAME;
     text_skip(&rest, strlen(PEM_BEGIN));
     label->at = rest.at;
-    if (!find(&rest, PEM_DASHES))
+    if (!find_words(&rest, PEM_DASHES))
         return ERR_KEY_FRAME;
     label->len = (size_t)(rest.at - label->at);
     if (!is_label(*label))
         return ERR_KEY_FRAME;
     text_skip(&rest, strlen(PEM_DASHES));
     body->at = rest.at;
-    if (!find(&rest, PEM_END))
+    if (!find_words(&rest, PEM_END))
         return ERR_KEY_DAMAGED;
     body->len = (size_t)(rest.at - body->at);
     text_skip(&rest, strlen(PEM_END));

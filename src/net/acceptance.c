@@ -14,7 +14,7 @@
 #define QUIET_MS 10000
 
 void acceptance_begin(struct acceptance *acceptance, const char *what,
-                      const struct net_listeners *listeners)
+                      const struct listeners *listeners)
 {
     *acceptance = (struct acceptance){.what = what, .listeners = listeners};
 }
@@ -67,7 +67,7 @@ enum accepted acceptance_take(struct acceptance *acceptance, const struct poll_s
 
         if (!poll_set_is_ready(set, acceptance->places[i]))
             continue;
-        if (net_accept(acceptance->listeners->fds[i], fd, from))
+        if (listeners_accept(acceptance->listeners->fds[i], fd, from))
             return ACCEPTED;
         acceptance->places[i] = POLL_SET_NONE;
         if (errno != EAGAIN && errno != EWOULDBLOCK)

@@ -8,20 +8,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "net/net.h"
+#include "net/listen.h"
 #include "net/poll_set.h"
 
 struct acceptance {
     const char *what; /* the command's name, in logs */
-    const struct net_listeners *listeners;
-    size_t places[NET_LISTENERS_MAX]; /* in the poll set; POLL_SET_NONE once nothing waits there */
-    size_t next;                      /* the listener whose turn it is */
-    int64_t paused_until_ms;          /* nothing is accepted before */
-    int64_t quiet_until_ms;           /* nor is it said before that nothing can be */
+    const struct listeners *listeners;
+    size_t places[LISTENERS_MAX]; /* in the poll set; POLL_SET_NONE once nothing waits there */
+    size_t next;                  /* the listener whose turn it is */
+    int64_t paused_until_ms;      /* nothing is accepted before */
+    int64_t quiet_until_ms;       /* nor is it said before that nothing can be */
 };
 
 void acceptance_begin(struct acceptance *acceptance, const char *what,
-                      const struct net_listeners *listeners);
+                      const struct listeners *listeners);
 
 /* Put the listeners into the set, unless there is a pause. When it is over, or NEVER_MS. */
 int64_t acceptance_arm(struct acceptance *acceptance, struct poll_set *set);

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "net/net_socket.h"
+#include "net/socket.h"
 
 #define STAGGER_MS 250 /* RFC 8305, section 5 */
 #define ATTEMPTS_MAX 32
@@ -43,7 +43,7 @@ static const char *bind_source(int fd, int family, const struct resolved *source
         if (bind(fd, &from->at.any, from->len) == 0)
             return NULL;
         return errno == EADDRNOTAVAIL ? "--source is no address of this machine"
-                                      : net_reason(errno, &from->at.any);
+                                      : socket_reason(errno, &from->at.any);
     }
     return "--source is no address of the same family";
 }
@@ -56,7 +56,7 @@ static const char *bind_source(int fd, int family, const struct resolved *source
 static void send_with_syn(int fd)
 {
 #ifdef TCP_FASTOPEN_CONNECT
-    net_set_option(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
+    socket_set_option(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
 #else
     (void)fd;
 #endif
@@ -67,7 +67,7 @@ static int start_attempt(struct race *race, const struct socket_address *to)
 {
     const struct net_options *options = race->options;
     const char *why = NULL;
-    int fd = net_socket(to->at.any.sa_family);
+    int fd = socket_open(to->at.any.sa_family);
 
     if (fd < 0) {
         race->why = strerror(errno);
@@ -81,7 +81,7 @@ static int start_attempt(struct race *race, const struct socket_address *to)
     race->refused = false;
     if (why == NULL && connect(fd, &to->at.any, to->len) != 0 && errno != EINPROGRESS) {
         race->refused = errno == ECONNREFUSED;
-        why = net_reason(errno, &to->at.any);
+        why = socket_reason(errno, &to->at.any);
     }
     if (why == NULL)
         return fd;
@@ -131,7 +131,7 @@ static int collect(struct race *race, bool *failed)
 }
 
 /* Run the race; -1 when all have failed (*error is OK) or at the deadline or a failure to wait. */
-static int run(struct race *race, enum kith_error *error)
+static int run_race(struct race *race, enum kith_error *error)
 {
     int64_t deadline_ms = race->deadline_ms;
     int64_t next_start_ms = clock_deadline_ms(STAGGER_MS);
@@ -170,15 +170,15 @@ static int run(struct race *race, enum kith_error *error)
  * It answers at once, but for one whose backlog is full (EAGAIN): poll does not tell when there is
  * a place in it again, so it is asked, at growing intervals.
  */
-enum kith_error net_connect_path(const char path[static PATH_SIZE], int64_t deadline_ms, int *fd,
-                                 const char **why)
+enum kith_error connect_to_path(const char path[static PATH_SIZE], int64_t deadline_ms, int *fd,
+                                const char **why)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
     int pause_ms = 1;
 
     *why = NULL;
     memcpy(to.sun_path, path, sizeof(to.sun_path));
-    *fd = net_socket(AF_UNIX);
+    *fd = socket_open(AF_UNIX);
     while (*fd >= 0 && connect(*fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
         bool full = errno == EAGAIN;
         int left_ms = clock_poll_timeout(deadline_ms);
@@ -198,8 +198,9 @@ enum kith_error net_connect_path(const char path[static PATH_SIZE], int64_t dead
     return *fd >= 0 ? OK : ERR_CONNECT;
 }
 
-enum kith_error net_connect(const struct resolved *to, const struct net_options *options,
-                            int64_t deadline_ms, int *fd, struct endpoint *peer, const char **why)
+enum kith_error connect_to_any(const struct resolved *to, const struct net_options *options,
+                               int64_t deadline_ms, int *fd, struct endpoint *peer,
+                               const char **why)
 {
     struct race race = {.to = to, .options = options, .deadline_ms = deadline_ms};
     struct sockaddr_storage reached;
@@ -208,7 +209,7 @@ enum kith_error net_connect(const struct resolved *to, const struct net_options 
 
     *why = NULL;
     memset(peer, 0, sizeof(*peer));
-    *fd = run(&race, &error);
+    *fd = run_race(&race, &error);
     if (*fd < 0) {
         *why = race.why;
         if (error == OK)
@@ -219,6 +220,6 @@ enum kith_error net_connect(const struct resolved *to, const struct net_options 
         endpoint_set(peer, &to->list[0].at, to->list[0].len);
     else if (getpeername(*fd, (struct sockaddr *)&reached, &len) == 0)
         endpoint_set(peer, &reached, len);
-    net_tune(*fd);
+    socket_tune(*fd);
     return OK;
 }

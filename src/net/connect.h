@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "net/address.h"
-#include "net/net.h"
+#include "net/endpoint.h"
 #include "net/resolve.h"
 
 /*
@@ -17,12 +17,12 @@
  * non-blocking and tuned; *peer says which address it was. ERR_CONNECT, ERR_CONNECT_REFUSED,
  * ERR_CONNECT_TIMEOUT: *why is then the reason, a constant or what strerror gave.
  */
-must_check enum kith_error net_connect(const struct resolved *to, const struct net_options *options,
-                                       int64_t deadline_ms, int *fd, struct endpoint *peer,
-                                       const char **why);
+must_check enum kith_error connect_to_any(const struct resolved *to,
+                                          const struct net_options *options, int64_t deadline_ms,
+                                          int *fd, struct endpoint *peer, const char **why);
 
 /* The same to a UNIX socket. */
-must_check enum kith_error net_connect_path(const char path[static PATH_SIZE], int64_t deadline_ms,
-                                            int *fd, const char **why);
+must_check enum kith_error connect_to_path(const char path[static PATH_SIZE], int64_t deadline_ms,
+                                           int *fd, const char **why);
 
 #endif

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/descriptor.h"
-#include "net/net_socket.h"
+#include "net/socket.h"
 
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
 
@@ -19,7 +19,7 @@ static bool listens(int fd)
     int value = 0;
     socklen_t len = sizeof(value);
 
-    return net_is_stream(fd) && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) == 0 &&
+    return socket_is_stream(fd) && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) == 0 &&
            value != 0;
 }
 
@@ -31,37 +31,37 @@ static long number(const char *name)
     return value == NULL ? 0 : strtol(value, NULL, 10);
 }
 
-size_t net_passed(int fds[static NET_LISTENERS_MAX + 1])
+size_t passed_list(int fds[static LISTENERS_MAX + 1])
 {
     long passed = number("LISTEN_PID") == (long)getpid() ? number("LISTEN_FDS") : 0;
     size_t count = 0;
 
-    while (count < NET_LISTENERS_MAX + 1 && (long)count < passed) {
+    while (count < LISTENERS_MAX + 1 && (long)count < passed) {
         fds[count] = FIRST_FD + (int)count;
         count++;
     }
     return count;
 }
 
-enum kith_error net_take_passed(struct net_listeners *listeners)
+enum kith_error passed_take(struct listeners *listeners)
 {
-    int fds[NET_LISTENERS_MAX + 1];
-    size_t count = net_passed(fds);
+    int fds[LISTENERS_MAX + 1];
+    size_t count = passed_list(fds);
 
     memset(listeners, 0, sizeof(*listeners));
     if (count == 0)
         return OK;
-    if (count > NET_LISTENERS_MAX)
+    if (count > LISTENERS_MAX)
         return ERR_BIND;
     for (size_t i = 0; i < count; i++) {
         int fd = fds[i];
 
         if (!listens(fd) || !descriptor_set_nonblocking(fd))
             return ERR_BIND;
-        net_tune(fd);
+        socket_tune(fd);
         listeners->fds[listeners->count++] = fd;
     }
-    net_describe_listener(listeners);
+    listeners_describe(listeners);
     (void)unsetenv("LISTEN_PID");
     (void)unsetenv("LISTEN_FDS");
     (void)unsetenv("LISTEN_FDNAMES");

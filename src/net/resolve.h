@@ -33,6 +33,13 @@ struct resolved {
     struct socket_address list[RESOLVED_MAX];
 };
 
+/* How to reach the network; what -4, -6 and --source say. */
+struct net_options {
+    int family;                    /* AF_UNSPEC, AF_INET or AF_INET6 */
+    const struct resolved *source; /* addresses of ours to call from, or NULL */
+    bool first_with_syn;           /* our hello may be sent before we know that anybody is there */
+};
+
 /*
  * All stream addresses of a host and port. family is AF_UNSPEC, AF_INET or AF_INET6. Passive: to
  * listen on; every address here, for an empty host. ERR_RESOLVE: *why is then the reason, a

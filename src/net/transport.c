@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net/net_socket.h"
+#include "net/socket.h"
 
 struct transport transport_socket(int fd)
 {
@@ -30,12 +30,12 @@ void transport_shut(const struct transport *transport)
 
 bool transport_is_silent(const struct transport *transport)
 {
-    return net_peer_is_silent(transport->out);
+    return socket_peer_is_silent(transport->out);
 }
 
 int transport_queued(const struct transport *transport)
 {
-    return net_queued(transport->out);
+    return socket_queued(transport->out);
 }
 
 void transport_close(struct transport *transport)

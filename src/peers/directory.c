@@ -183,9 +183,9 @@ static enum kith_error log_unknown_name(const struct directory *directory, const
 }
 
 /* The key of WHO; *entry is its line of the peers file when it is named there, else NULL. */
-static enum kith_error find(struct directory *directory, const char *text,
-                            uint8_t key[static KEY_SIZE], char name[static NAME_SIZE],
-                            const struct peer **entry)
+static enum kith_error find_who(struct directory *directory, const char *text,
+                                uint8_t key[static KEY_SIZE], char name[static NAME_SIZE],
+                                const struct peer **entry)
 {
     enum kith_error error;
     size_t used;
@@ -266,7 +266,7 @@ enum kith_error directory_add(struct directory *directory, const char *text, str
 
     if (directory_is_file(text))
         return add_file(directory, text, set);
-    error = find(directory, text, peer.key, peer.name, &entry);
+    error = find_who(directory, text, peer.key, peer.name, &entry);
     if (error == OK)
         error = refuse_own(directory, peer.key, text);
     if (error == OK)
@@ -316,7 +316,7 @@ enum kith_error directory_callee(struct directory *directory, const char *text,
         return refuse_callee(text, "says where to call, but not who is meant there");
     if (at == NULL && (is_hex_key(before) || directory_is_file(before)))
         return refuse_callee(text, "does not say where to call");
-    error = find(directory, before, callee->key, callee->name, &entry);
+    error = find_who(directory, before, callee->key, callee->name, &entry);
     if (error == OK)
         error = refuse_own(directory, callee->key, before);
     if (error == OK)

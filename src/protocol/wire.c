@@ -75,7 +75,7 @@ struct cursor {
     size_t left;
 };
 
-static bool take(struct cursor *cursor, void *out, size_t len)
+static bool cursor_take(struct cursor *cursor, void *out, size_t len)
 {
     if (cursor->left < len)
         return false;
@@ -90,17 +90,18 @@ static bool take_info(struct cursor *cursor, struct info *info)
     uint8_t option;
     size_t used;
 
-    if (!take(cursor, info->recipient, KEY_SIZE) || !take(cursor, info->ephemeral, KEY_SIZE))
+    if (!cursor_take(cursor, info->recipient, KEY_SIZE) ||
+        !cursor_take(cursor, info->ephemeral, KEY_SIZE))
         return false;
     used = wire_get_varint(cursor->at, cursor->left, &info->timestamp_ms);
     if (used == 0)
         return false;
     cursor->at += used;
     cursor->left -= used;
-    if (!take(cursor, &option, 1) || option > OPTION_PRESENT)
+    if (!cursor_take(cursor, &option, 1) || option > OPTION_PRESENT)
         return false;
     info->has_tag = option == OPTION_PRESENT;
-    return !info->has_tag || take(cursor, info->tag, HASH_SIZE);
+    return !info->has_tag || cursor_take(cursor, info->tag, HASH_SIZE);
 }
 
 bool wire_get_info(struct info *info, const uint8_t *in, size_t len)
@@ -118,7 +119,8 @@ enum kith_error wire_get_hello(struct hello *hello, size_t *info_len, size_t *he
     if (!take_info(&cursor, &hello->info))
         return ERR_HELLO_MALFORMED;
     *info_len = len - cursor.left;
-    if (!take(&cursor, hello->signer, KEY_SIZE) || !take(&cursor, hello->signature, SIGNATURE_SIZE))
+    if (!cursor_take(&cursor, hello->signer, KEY_SIZE) ||
+        !cursor_take(&cursor, hello->signature, SIGNATURE_SIZE))
         return ERR_HELLO_MALFORMED;
     *hello_len = len - cursor.left;
     return OK;

@@ -14,7 +14,7 @@
 #include <sys/epoll.h>
 #endif
 
-#include "net/net_socket.h"
+#include "net/socket.h"
 
 #define WASTE_SIZE 8192
 #define WASTE_PIECES 16
@@ -60,7 +60,7 @@ struct hold hold_begin(int fd)
     struct hold hold = HOLD_NONE;
 
     hold.fd = fd;
-    if (net_is_unix(fd) && !watch(&hold))
+    if (socket_is_unix(fd) && !watch(&hold))
         hold_end(&hold);
     return hold;
 }

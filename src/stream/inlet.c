@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/descriptor.h"
-#include "net/net_socket.h"
+#include "net/socket.h"
 
 struct inlet inlet_none(void)
 {
@@ -39,13 +39,13 @@ struct inlet inlet_stdin(void)
     };
 
     if (inlet.is_socket)
-        net_inline_urgent(inlet.fd);
+        socket_inline_urgent(inlet.fd);
     return inlet;
 }
 
 struct inlet inlet_socket(int fd)
 {
-    net_inline_urgent(fd);
+    socket_inline_urgent(fd);
     return (struct inlet){
         .fd = fd, .is_socket = true, .never_blocks = true, .hold = hold_begin(fd)};
 }

@@ -6,7 +6,7 @@
 
 #include <sys/stat.h>
 
-#include "net/net_socket.h"
+#include "net/socket.h"
 
 static bool is_same_file(int a, int b)
 {
@@ -32,7 +32,7 @@ struct local_end local_end_standard(struct inlet inlet, struct outlet outlet,
 
 struct local_end local_end_socket(int fd)
 {
-    net_reset_on_close(fd, true);
+    socket_reset_on_close(fd, true);
     return (struct local_end){
         .kind = LOCAL_SOCKET,
         .inlet = inlet_socket(fd),
@@ -93,14 +93,14 @@ bool local_end_has_gone(const struct local_end *end, enum kith_error error)
     if (error == ERR_STDIN)
         return true;
     return (error == ERR_STDOUT || error == ERR_STDOUT_CLOSED) &&
-           (end->inlet.fd < 0 || end->is_one) && net_has_gone(outlet->fd);
+           (end->inlet.fd < 0 || end->is_one) && socket_has_gone(outlet->fd);
 }
 
 void local_end_finish(struct local_end *end, bool whole)
 {
     if (end->kind == LOCAL_SOCKET && whole) {
         hold_let_go(&end->inlet.hold);
-        net_reset_on_close(end->socket, false);
+        socket_reset_on_close(end->socket, false);
     }
     hold_end(&end->inlet.hold);
 }

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/descriptor.h"
-#include "net/net_socket.h"
+#include "net/socket.h"
 #include "system/protect.h"
 
 struct outlet outlet_none(void)
@@ -97,7 +97,7 @@ static bool end_one(int fd)
 
 int outlet_queued(const struct outlet *outlet)
 {
-    int queued = net_queued(outlet->fd); /* a terminal answers this as well */
+    int queued = socket_queued(outlet->fd); /* a terminal answers this as well */
 
     return queued < 0 && ioctl(outlet->fd, FIONREAD, &queued) != 0 ? -1 : queued;
 }
@@ -112,14 +112,14 @@ static bool end_socket(struct outlet *outlet)
     bool there;
     int end;
 
-    if (!outlet->told && net_was_reset(outlet->fd)) {
+    if (!outlet->told && socket_was_reset(outlet->fd)) {
         errno = EPIPE;
         return false;
     }
-    there = outlet->others_end ? !net_has_gone(outlet->fd) : shutdown(outlet->fd, SHUT_WR) == 0;
+    there = outlet->others_end ? !socket_has_gone(outlet->fd) : shutdown(outlet->fd, SHUT_WR) == 0;
     outlet->told = outlet->told || there;
     end = outlet->told && !outlet->others_end ? 1 : 0;
-    if (net_unacknowledged(outlet->fd) > end) {
+    if (socket_unacknowledged(outlet->fd) > end) {
         errno = there ? EAGAIN : EPIPE;
         return false;
     }

@@ -7,7 +7,7 @@
 #include <poll.h>
 
 #include "base/clock.h"
-#include "net/net_socket.h"
+#include "net/socket.h"
 
 #define LOOK_MS 20       /* between two looks at what an outlet has taken */
 #define DELIVERY_MS 2000 /* how long an outlet may take nothing, once the stream is broken */
@@ -64,8 +64,9 @@ static void await_taking(const struct outlet *outlet)
 {
     struct patience patience = patience_with(outlet);
 
-    while (outlet->kind == OUTLET_SOCKET && outlet->fd >= 0 && net_unacknowledged(outlet->fd) > 0 &&
-           !net_has_gone(outlet->fd) && wait_for_reader(&patience, outlet, 0))
+    while (outlet->kind == OUTLET_SOCKET && outlet->fd >= 0 &&
+           socket_unacknowledged(outlet->fd) > 0 && !socket_has_gone(outlet->fd) &&
+           wait_for_reader(&patience, outlet, 0))
         continue;
 }
 

@@ -55,7 +55,7 @@ void notify_open(void)
 }
 
 /* False if its queue is full now. */
-static bool tell(const char *state)
+static bool send_state(const char *state)
 {
     return supervisor < 0 || send(supervisor, state, strlen(state), 0) >= 0 ||
            (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS);
@@ -66,7 +66,7 @@ bool notify_again(void)
     for (size_t i = 0; i < STATES; i++) {
         if (untold[i][0] == '\0')
             continue;
-        if (!tell(untold[i]))
+        if (!send_state(untold[i]))
             return true;
         untold[i][0] = '\0';
     }
@@ -83,7 +83,7 @@ void notify(const char *state)
 {
     enum state kept = READY;
 
-    if ((!notify_again() && tell(state)) || is_about(state, "STATUS="))
+    if ((!notify_again() && send_state(state)) || is_about(state, "STATUS="))
         return;
     if (is_about(state, "STOPPING="))
         kept = STOPPING;

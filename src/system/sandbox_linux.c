@@ -56,7 +56,7 @@ struct port_rule {
 #define DNS_PORT 53
 #define FOLDER_SIZE 4096
 
-static void tell(const char *which, const char *why)
+static void log_refused(const char *which, const char *why)
 {
     log_event(LOG_SUMMARY, "sandbox", which, why, NULL);
 }
@@ -82,7 +82,7 @@ static void allow_path(int ruleset, const char *path, uint64_t access)
     if (fstat(rule.parent_fd, &status) == 0 && !S_ISDIR(status.st_mode))
         rule.access &= FS_READ_FILE | FS_EXECUTE;
     if (syscall(LANDLOCK_ADD, ruleset, RULE_PATH, &rule, 0) != 0)
-        tell(path, strerror(errno));
+        log_refused(path, strerror(errno));
     (void)close(rule.parent_fd);
 }
 
@@ -91,7 +91,7 @@ static void allow_port(int ruleset, uint16_t port, uint64_t access)
     struct port_rule rule = {access, port};
 
     if (syscall(LANDLOCK_ADD, ruleset, RULE_PORT, &rule, 0) != 0)
-        tell("Landlock port", strerror(errno));
+        log_refused("Landlock port", strerror(errno));
 }
 
 /* Give rights on the folder of a file, in which it stands. */
@@ -131,7 +131,7 @@ static void enter_landlock(enum sandbox_role role, const struct sandbox_needs *n
     int ruleset;
 
     if (version < 1) {
-        tell("Landlock", "not available: files and ports are not confined");
+        log_refused("Landlock", "not available: files and ports are not confined");
         return;
     }
     rules.fs = all_fs_rights(version);
@@ -141,17 +141,17 @@ static void enter_landlock(enum sandbox_role role, const struct sandbox_needs *n
         rules.net |= NET_CONNECT;
     ruleset = (int)syscall(LANDLOCK_CREATE, &rules, size, 0);
     if (ruleset < 0) {
-        tell("Landlock", strerror(errno));
+        log_refused("Landlock", strerror(errno));
         return;
     }
     allow_needs(ruleset, role, needs, version >= 4);
     if (syscall(LANDLOCK_RESTRICT, ruleset, 0) != 0)
-        tell("Landlock", strerror(errno));
+        log_refused("Landlock", strerror(errno));
     (void)close(ruleset);
     if (version < 4)
-        tell("Landlock", "of a version that does not confine ports");
+        log_refused("Landlock", "of a version that does not confine ports");
     if (version < 6)
-        tell("Landlock", "of a version that does not confine signals and abstract sockets");
+        log_refused("Landlock", "of a version that does not confine signals and abstract sockets");
 }
 
 void sandbox_enter(enum sandbox_role role, const struct sandbox_needs *needs)
@@ -159,17 +159,17 @@ void sandbox_enter(enum sandbox_role role, const struct sandbox_needs *needs)
     const char *problem;
 
 #ifdef KITH_UNCONFINED /* for builds whose tools need the file system at the end */
-    tell("build", "made without confinement");
+    log_refused("build", "made without confinement");
     return;
 #endif
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-        tell("no_new_privs", strerror(errno));
+        log_refused("no_new_privs", strerror(errno));
         return;
     }
     enter_landlock(role, needs);
     problem = sandbox_filter_calls(role, needs);
     if (problem != NULL)
-        tell("seccomp", problem);
+        log_refused("seccomp", problem);
 }
 
 #endif

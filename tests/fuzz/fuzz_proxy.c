@@ -11,7 +11,7 @@
 
 #include "base/descriptor.h"
 #include "calls/proxy_protocol.h"
-#include "net/net_socket.h"
+#include "net/socket.h"
 
 #define INPUT_MAX 4096 /* a socket pair takes this much without blocking */
 

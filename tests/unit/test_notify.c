@@ -217,14 +217,14 @@ static void set_number(const char *name, long value)
 /* In a process of its own, since the numbers of the descriptors matter: 0 if all is well. */
 static int take(long pid_offset, long count, int listening, int streams)
 {
-    struct net_listeners listeners;
+    struct listeners listeners;
     int taken;
 
     for (int i = 0; i < 2; i++)
         place(FIRST_FD + i, i < streams ? SOCK_STREAM : SOCK_DGRAM, i < listening);
     set_number("LISTEN_PID", (long)getpid() + pid_offset);
     set_number("LISTEN_FDS", count);
-    if (net_take_passed(&listeners) != OK)
+    if (passed_take(&listeners) != OK)
         return 9;
     for (taken = 0; taken < (int)listeners.count; taken++) {
         if (listeners.fds[taken] != FIRST_FD + taken ||
@@ -260,7 +260,7 @@ static void test_listeners(void)
     CHECK(taken(0, 2, 1, 2) == 9, "one that does not listen is refused");
     CHECK(taken(0, 2, 1, 1) == 9, "and so is one that cannot");
     CHECK(taken(0, 3, 2, 2) == 9, "and one that is not there");
-    CHECK(taken(0, NET_LISTENERS_MAX + 1, 2, 2) == 9, "and more than there is room for");
+    CHECK(taken(0, LISTENERS_MAX + 1, 2, 2) == 9, "and more than there is room for");
     CHECK(taken(0, 1L << 33, 2, 2) == 9, "however many");
 }
 

@@ -9,7 +9,7 @@
 
 #include "base/descriptor.h"
 #include "calls/proxy_protocol.h"
-#include "net/net_socket.h"
+#include "net/socket.h"
 #include "tap.h"
 
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"

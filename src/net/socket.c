@@ -3,7 +3,7 @@
  * that a program which is started meanwhile inherits.
  */
 #define _GNU_SOURCE /* accept4, struct tcp_info */
-#include "net/net_socket.h"
+#include "net/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +48,7 @@
 #define accept_new(listener, address, len) accept((listener), (address), (len))
 #endif
 
-int net_socket(int family)
+int socket_open(int family)
 {
     int fd = socket(family, SOCK_STREAM | NEW_SOCKET, 0);
     int saved;
@@ -61,7 +61,7 @@ int net_socket(int family)
     return -1;
 }
 
-int net_take_call(int listener, struct sockaddr *from, socklen_t *len)
+int socket_take_call(int listener, struct sockaddr *from, socklen_t *len)
 {
     socklen_t size = *len;
     int fd;
@@ -75,11 +75,11 @@ int net_take_call(int listener, struct sockaddr *from, socklen_t *len)
         return -1;
     }
     if (fd >= 0 && !INHERITED)
-        net_tune(fd);
+        socket_tune(fd);
     return fd;
 }
 
-const char *net_reason(int system_errno, const struct sockaddr *address)
+const char *socket_reason(int system_errno, const struct sockaddr *address)
 {
     const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)(const void *)address;
     struct ip ip = endpoint_ip(address);
@@ -92,31 +92,31 @@ const char *net_reason(int system_errno, const struct sockaddr *address)
     return strerror(system_errno);
 }
 
-void net_set_option(int fd, int level, int name, int value)
+void socket_set_option(int fd, int level, int name, int value)
 {
     (void)setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-void net_inline_urgent(int fd)
+void socket_inline_urgent(int fd)
 {
-    net_set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+    socket_set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 }
 
-void net_tune(int fd)
+void socket_tune(int fd)
 {
-    net_inline_urgent(fd);
-    net_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    net_set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    socket_inline_urgent(fd);
+    socket_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    socket_set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 #ifdef TCP_KEEPIDLE
-    net_set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+    socket_set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
 #endif
 #ifdef TCP_KEEPINTVL
-    net_set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
-    net_set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
+    socket_set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+    socket_set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
 #endif
 }
 
-bool net_peer_is_silent(int fd)
+bool socket_peer_is_silent(int fd)
 {
 #ifdef __linux__
     struct tcp_info info = {0};
@@ -131,7 +131,7 @@ bool net_peer_is_silent(int fd)
 #endif
 }
 
-bool net_is_stream(int fd)
+bool socket_is_stream(int fd)
 {
     int type = 0;
     socklen_t len = sizeof(type);
@@ -139,21 +139,21 @@ bool net_is_stream(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM;
 }
 
-bool net_has_gone(int fd)
+bool socket_has_gone(int fd)
 {
     struct pollfd look = {.fd = fd};
 
     return poll(&look, 1, 0) > 0;
 }
 
-bool net_was_reset(int fd)
+bool socket_was_reset(int fd)
 {
     struct pollfd look = {.fd = fd};
 
     return poll(&look, 1, 0) > 0 && (look.revents & POLLERR) != 0;
 }
 
-int net_queued(int fd)
+int socket_queued(int fd)
 {
 #ifdef SIOCOUTQ
     int queued;
@@ -165,7 +165,7 @@ int net_queued(int fd)
 #endif
 }
 
-bool net_is_unix(int fd)
+bool socket_is_unix(int fd)
 {
     struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
     socklen_t len = sizeof(address);
@@ -173,14 +173,14 @@ bool net_is_unix(int fd)
     return getsockname(fd, (struct sockaddr *)&address, &len) == 0 && address.ss_family == AF_UNIX;
 }
 
-int net_unacknowledged(int fd)
+int socket_unacknowledged(int fd)
 {
-    int queued = net_is_unix(fd) ? 0 : net_queued(fd);
+    int queued = socket_is_unix(fd) ? 0 : socket_queued(fd);
 
     return queued > 0 ? queued : 0;
 }
 
-void net_reset_on_close(int fd, bool reset)
+void socket_reset_on_close(int fd, bool reset)
 {
     struct linger linger = {.l_onoff = reset, .l_linger = 0};
 

@@ -2,7 +2,7 @@
  * Owns the files of UNIX sockets. Must never remove one that a living process listens on, nor a
  * file that is no socket.
  */
-#include "net/local_socket.h"
+#include "net/unix_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "net/net_socket.h"
+#include "net/socket.h"
 
 #define OTHERS_MASK 0177
 #define LOCK_WAIT_MS 2000
@@ -24,7 +24,7 @@
 /* Whether somebody answers there. */
 static bool answers(const struct sockaddr_un *at)
 {
-    int fd = net_socket(AF_UNIX);
+    int fd = socket_open(AF_UNIX);
     bool answered;
 
     if (fd < 0)
@@ -106,8 +106,8 @@ static int take_path(const struct sockaddr_un *at, const char **why)
 
     if (!clear(at, why))
         return -1;
-    fd = net_socket(AF_UNIX);
-    if (fd >= 0 && bind_closed(fd, at) && listen(fd, NET_BACKLOG) == 0)
+    fd = socket_open(AF_UNIX);
+    if (fd >= 0 && bind_closed(fd, at) && listen(fd, SOCKET_BACKLOG) == 0)
         return fd;
     *why = strerror(errno);
     if (fd >= 0)
@@ -115,8 +115,8 @@ static int take_path(const struct sockaddr_un *at, const char **why)
     return -1;
 }
 
-enum kith_error local_listen(struct local_socket *local, const char path[static PATH_SIZE], int *fd,
-                             const char **why)
+enum kith_error unix_socket_listen(struct unix_socket *made, const char path[static PATH_SIZE],
+                                   int *fd, const char **why)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     struct stat status;
@@ -130,21 +130,21 @@ enum kith_error local_listen(struct local_socket *local, const char path[static 
     }
     *fd = take_path(&at, why);
     if (*fd >= 0 && lstat(path, &status) == 0) {
-        memcpy(local->path, path, PATH_SIZE);
-        local->device = status.st_dev;
-        local->inode = status.st_ino;
+        memcpy(made->path, path, PATH_SIZE);
+        made->device = status.st_dev;
+        made->inode = status.st_ino;
     }
     if (lock >= 0)
         (void)close(lock);
     return *fd >= 0 ? OK : ERR_BIND;
 }
 
-void local_remove(struct local_socket *local)
+void unix_socket_remove(struct unix_socket *made)
 {
     struct stat status;
 
-    if (local->path[0] != '\0' && lstat(local->path, &status) == 0 &&
-        status.st_dev == local->device && status.st_ino == local->inode)
-        (void)unlink(local->path);
-    local->path[0] = '\0';
+    if (made->path[0] != '\0' && lstat(made->path, &status) == 0 && status.st_dev == made->device &&
+        status.st_ino == made->inode)
+        (void)unlink(made->path);
+    made->path[0] = '\0';
 }

@@ -2,7 +2,7 @@
  * Owns the sockets that wait for calls, and the taking of one. Must never leave a descriptor open
  * that it does not hand out, nor block.
  */
-#include "net/net.h"
+#include "net/listen.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -12,12 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "net/net_socket.h"
 #include "net/resolve.h"
+#include "net/socket.h"
 
 #define PORT_TRIES 16 /* for one that is free at several addresses */
 
-static void close_all(struct net_listeners *listeners)
+static void close_all(struct listeners *listeners)
 {
     for (size_t i = 0; i < listeners->count; i++)
         (void)close(listeners->fds[i]);
@@ -25,9 +25,9 @@ static void close_all(struct net_listeners *listeners)
 }
 
 /* A path is removed first: while it is listened on, nobody takes it for that of a dead process. */
-void net_listeners_close(struct net_listeners *listeners)
+void listeners_close(struct listeners *listeners)
 {
-    local_remove(&listeners->local);
+    unix_socket_remove(&listeners->made);
     close_all(listeners);
 }
 
@@ -45,19 +45,19 @@ static int listen_on(const struct socket_address *at, bool dual)
 {
     /* A known peer's hello may come with its SYN. That a network may repeat it is harmless: a hello
      * proves nothing by itself, and serve takes each only once (calls/replay.h). */
-    int fd = net_socket(at->at.any.sa_family);
+    int fd = socket_open(at->at.any.sa_family);
     int saved;
 
     if (fd < 0)
         return -1;
-    net_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    socket_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (at->at.any.sa_family == AF_INET6)
-        net_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, dual ? 0 : 1);
+        socket_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, dual ? 0 : 1);
 #ifdef TCP_FASTOPEN
-    net_set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, NET_BACKLOG);
+    socket_set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, SOCKET_BACKLOG);
 #endif
-    net_tune(fd);
-    if (bind(fd, &at->at.any, at->len) == 0 && listen(fd, NET_BACKLOG) == 0)
+    socket_tune(fd);
+    if (bind(fd, &at->at.any, at->len) == 0 && listen(fd, SOCKET_BACKLOG) == 0)
         return fd;
     saved = errno;
     (void)close(fd);
@@ -78,7 +78,7 @@ static bool family_is_missing(int family)
     bool missing = saved == EAFNOSUPPORT;
 
     if (saved == EADDRNOTAVAIL) {
-        int fd = net_socket(family);
+        int fd = socket_open(family);
 
         missing = bind(fd, is_ipv6 ? (struct sockaddr *)&ipv6 : (struct sockaddr *)&ipv4,
                        is_ipv6 ? sizeof(ipv6) : sizeof(ipv4)) != 0 &&
@@ -105,7 +105,7 @@ static struct sockaddr_storage bound_address(int fd, char text[static ADDRESS_TE
     return bound;
 }
 
-void net_describe_listener(struct net_listeners *listeners)
+void listeners_describe(struct listeners *listeners)
 {
     (void)bound_address(listeners->fds[0], listeners->text);
 }
@@ -120,12 +120,12 @@ static void set_ports(struct resolved *found, in_port_t port)
  * Add a socket for an address. One of a family that is not there is passed over. NULL, or why it
  * cannot be, with errno; the text then is that address.
  */
-static const char *add_listener(struct net_listeners *listeners, const struct socket_address *at,
+static const char *add_listener(struct listeners *listeners, const struct socket_address *at,
                                 bool dual)
 {
     int fd, saved;
 
-    if (listeners->count == NET_LISTENERS_MAX)
+    if (listeners->count == LISTENERS_MAX)
         return "its name has too many addresses";
     fd = listen_on(at, dual);
     if (fd >= 0) {
@@ -137,7 +137,7 @@ static const char *add_listener(struct net_listeners *listeners, const struct so
     saved = errno;
     endpoint_format(listeners->text, &at->at.any, at->len);
     errno = saved;
-    return net_reason(saved, &at->at.any);
+    return socket_reason(saved, &at->at.any);
 }
 
 /* Whether an address stands further ahead in its list, too: a hosts file may say it twice. */
@@ -153,7 +153,7 @@ static bool is_repeated(const struct resolved *found, size_t place)
 }
 
 /* Add the sockets of one family's addresses; a free port found for the first is used for all. */
-static const char *listen_each(struct net_listeners *listeners, struct resolved *found, int family,
+static const char *listen_each(struct listeners *listeners, struct resolved *found, int family,
                                bool dual)
 {
     const char *why = NULL;
@@ -172,8 +172,7 @@ static const char *listen_each(struct net_listeners *listeners, struct resolved 
 }
 
 /* Every address here: one socket for both families, where the system has such. */
-static const char *listen_everywhere(struct net_listeners *listeners, struct resolved *found,
-                                     bool dual)
+static const char *listen_everywhere(struct listeners *listeners, struct resolved *found, bool dual)
 {
     const char *why = listen_each(listeners, found, AF_INET6, dual);
 
@@ -186,7 +185,7 @@ static const char *listen_everywhere(struct net_listeners *listeners, struct res
  * Listen on all addresses of a list, or on none: whoever comes to one that is not ours would speak
  * to whoever has it, and in the clear at a LOCAL.
  */
-static const char *listen_on_all(struct net_listeners *listeners, struct resolved *found,
+static const char *listen_on_all(struct listeners *listeners, struct resolved *found,
                                  bool everywhere, bool dual)
 {
     const char *why = NULL;
@@ -198,7 +197,7 @@ static const char *listen_on_all(struct net_listeners *listeners, struct resolve
 }
 
 /* The same with any free port: one that is free at the first address may be taken at another. */
-static const char *listen_somewhere(struct net_listeners *listeners, struct resolved *found,
+static const char *listen_somewhere(struct listeners *listeners, struct resolved *found,
                                     bool everywhere, bool dual)
 {
     const char *why = NULL;
@@ -213,22 +212,22 @@ static const char *listen_somewhere(struct net_listeners *listeners, struct reso
     return why;
 }
 
-static enum kith_error listen_at_path(struct net_listeners *listeners, const struct address *at,
+static enum kith_error listen_at_path(struct listeners *listeners, const struct address *at,
                                       const char **why)
 {
-    enum kith_error error = local_listen(&listeners->local, at->path, &listeners->fds[0], why);
+    enum kith_error error = unix_socket_listen(&listeners->made, at->path, &listeners->fds[0], why);
 
     address_format(listeners->text, at);
     listeners->count = error == OK ? 1 : 0;
     return error;
 }
 
-enum kith_error net_listen(struct net_listeners *listeners, const struct address *address,
-                           const struct net_options *options, enum net_scope scope,
-                           const char **why)
+enum kith_error listeners_open(struct listeners *listeners, const struct address *address,
+                               const struct net_options *options, enum listen_scope scope,
+                               const char **why)
 {
     struct resolved found;
-    bool everywhere = address->host[0] == '\0' && scope == NET_EVERYWHERE;
+    bool everywhere = address->host[0] == '\0' && scope == LISTEN_EVERYWHERE;
     bool dual = everywhere && options->family == AF_UNSPEC;
     enum kith_error error;
 
@@ -245,7 +244,7 @@ enum kith_error net_listen(struct net_listeners *listeners, const struct address
     if (*why == NULL && listeners->count == 0)
         *why = strerror(errno); /* of a family that is not there, as the other one */
     if (*why == NULL)
-        net_describe_listener(listeners);
+        listeners_describe(listeners);
     else
         close_all(listeners);
     if (*why != NULL && everywhere)
@@ -254,12 +253,12 @@ enum kith_error net_listen(struct net_listeners *listeners, const struct address
 }
 
 /* A caller of a socket for both families is one of IPv4, if it is. */
-bool net_accept(int listener, int *fd, struct endpoint *from)
+bool listeners_accept(int listener, int *fd, struct endpoint *from)
 {
     struct sockaddr_storage address;
     socklen_t len = sizeof(address);
 
-    *fd = net_take_call(listener, (struct sockaddr *)&address, &len);
+    *fd = socket_take_call(listener, (struct sockaddr *)&address, &len);
     if (*fd < 0)
         return false;
     endpoint_set(from, &address, len);

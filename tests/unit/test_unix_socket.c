@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "net/local_socket.h"
-#include "net/net_socket.h"
+#include "net/socket.h"
+#include "net/unix_socket.h"
 #include "tap.h"
 
 #define RACERS 6
@@ -24,7 +24,7 @@ static char path[PATH_SIZE];
 static void leave_stale_socket(void)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
-    int fd = net_socket(AF_UNIX);
+    int fd = socket_open(AF_UNIX);
 
     memcpy(at.sun_path, path, sizeof(path));
     (void)bind(fd, (struct sockaddr *)&at, sizeof(at));
@@ -34,7 +34,7 @@ static void leave_stale_socket(void)
 static bool is_reached(void)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
-    int fd = net_socket(AF_UNIX);
+    int fd = socket_open(AF_UNIX);
     bool reached;
 
     memcpy(at.sun_path, path, sizeof(path));
@@ -46,14 +46,14 @@ static bool is_reached(void)
 /* A racer's life: listen when the start pipe ends, say whether that went well, and stay. */
 static _Noreturn void race(int start, int result)
 {
-    struct local_socket local = {.path = ""};
+    struct unix_socket local = {.path = ""};
     const char *why = NULL;
     char byte;
     int fd;
 
     while (read(start, &byte, 1) > 0)
         continue;
-    byte = local_listen(&local, path, &fd, &why) == OK ? 'y' : 'n';
+    byte = unix_socket_listen(&local, path, &fd, &why) == OK ? 'y' : 'n';
     (void)!write(result, &byte, 1);
     (void)pause();
     _exit(0);
@@ -113,14 +113,14 @@ static void test_race(void)
 
 static void test_nothing_left(void)
 {
-    struct local_socket local = {.path = ""};
+    struct unix_socket local = {.path = ""};
     const char *why = NULL;
     int fd;
 
     leave_stale_socket();
-    CHECK(local_listen(&local, path, &fd, &why) == OK, "a stale socket is replaced");
+    CHECK(unix_socket_listen(&local, path, &fd, &why) == OK, "a stale socket is replaced");
     CHECK(is_reached(), "by one that is reached");
-    local_remove(&local);
+    unix_socket_remove(&local);
     (void)close(fd);
     CHECK(rmdir(directory) == 0, "and nothing is left in its folder");
 }
