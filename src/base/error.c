@@ -43,6 +43,8 @@ static const struct entry entries[ERR_COUNT] = {
 
     [ERR_LOOKUP] = {EXIT_LOCAL, "the process that resolves names and reads files again is gone",
                     "start kith again"},
+    [ERR_LAUNCHER] = {EXIT_LOCAL, "the process that starts programs is gone", "start kith again"},
+
     [ERR_USAGE] = {EXIT_USAGE, "wrong usage", NULL},
     [ERR_NAME_ADDRESS] = {EXIT_USAGE, "its line in the peers file has no addr",
                           "say WHO@HOST:PORT, or a name whose line in the peers file has "

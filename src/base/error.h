@@ -45,6 +45,7 @@ enum kith_error {
     ERR_NO_THREAD, /* the system has none left for us */
     ERR_KEEPER,    /* the process that holds the private key is gone or refused */
     ERR_LOOKUP,    /* the process that resolves names and reads files again is gone */
+    ERR_LAUNCHER,  /* the process that starts programs is gone */
 
     /* usage */
     ERR_USAGE,

@@ -17,17 +17,20 @@
 #include "command/commands.h"
 #include "command/setup.h"
 #include "daemon/daemon.h"
-#include "daemon/program.h"
 #include "daemon/report.h"
+#include "helpers/launcher.h"
+#include "helpers/program.h"
 #include "net/connect.h"
 #include "net/socket.h"
 #include "peers/admission.h"
 #include "peers/target.h"
+#include "system/protect.h"
 #include "system/signals.h"
 
 struct serve {
     struct setup setup;
-    struct address asked; /* where we are to listen, as it was given */
+    struct helper launcher; /* of programs, where they are the target */
+    struct address asked;   /* where we are to listen, as it was given */
     struct target target;
     struct admission admission; /* the main thread's alone */
     struct peers fresh;         /* of a reload that is under way */
@@ -216,22 +219,25 @@ static void join_target(struct serve *serve, struct connection *connection,
 static void join_program(struct serve *serve, struct connection *connection,
                          struct session_keys *keys)
 {
-    struct connections *connections = &serve->daemon.connections;
-    char *const *argv = serve->setup.options->program;
+    int64_t deadline_ms = clock_deadline_ms(serve->setup.options->handshake_timeout_ms);
+    const char *name = serve->setup.options->program[0];
+    struct visitor visitor = {.from = connection->from};
     struct program program;
+    struct local_end end;
 
-    if (program_start(&program, connections, connection, argv) == OK) {
-        struct local_end end =
-            local_end_program(program.out, program.in, program.end_fd, program_result, &program);
-
-        (void)daemon_join(&serve->daemon, connection, transport_socket(connection->fd), keys, &end);
-        program.in = end.outlet.fd;
-    } else {
-        program.problem = errno;
+    memcpy(visitor.name, connection->name, NAME_SIZE);
+    memcpy(visitor.key, connection->key, KEY_SIZE);
+    endpoint_set_own(&visitor.here, connection->fd);
+    if (!program_start(&program, &serve->launcher, &visitor, deadline_ms)) {
+        log_event(LOG_ERROR, "serve", name, strerror(errno), "see --exec");
+        return;
     }
-    program_stop(&program, connections, connection);
+    end = local_end_program(program.out, program.in, program.line, program_result, &program);
+    (void)daemon_join(&serve->daemon, connection, transport_socket(connection->fd), keys, &end);
+    program.in = end.outlet.fd;
+    program_stop(&program);
     if (program.problem != 0)
-        log_event(LOG_ERROR, "serve", argv[0], strerror(program.problem), "see --exec");
+        log_event(LOG_ERROR, "serve", name, strerror(program.problem), "see --exec");
 }
 
 static void serve_peer(struct daemon *daemon, struct connection *connection)
@@ -304,25 +310,36 @@ static void begin_reception(struct serve *serve)
     reception_begin(&serve->reception, &terms);
 }
 
-/* A program is not confined, since it would be for good; nor are we then, who start it. */
+/* What programs inherit is as it was until the launcher has it. */
+static enum kith_error start_launcher(struct serve *serve)
+{
+    enum kith_error error;
+
+    if (serve->target.kind != TARGET_PROGRAM)
+        return OK;
+    error = launcher_start(&serve->launcher, serve->setup.options->program,
+                           serve->daemon.connections.limits.most);
+    protect_for_good();
+    return error;
+}
+
 static enum kith_error begin_serve(struct daemon *daemon)
 {
     struct serve *serve = daemon->hooks->context;
     const struct sandbox_needs needs = {
         .connects = serve->target.kind == TARGET_ADDRESS,
         .connects_locally = serve->target.kind == TARGET_PATH,
+        .has_programs = serve->target.kind == TARGET_PROGRAM,
         .port = (uint16_t)strtoul(serve->target.address.port, NULL, 10),
     };
     enum kith_error error = setup_start_lookup(&serve->setup);
 
     begin_reception(serve);
-    if (error != OK)
-        return error;
-    if (serve->target.kind == TARGET_PROGRAM)
-        log_event(LOG_SUMMARY, "sandbox", NULL, "none, since programs are started", NULL);
-    else
+    if (error == OK)
+        error = start_launcher(serve);
+    if (error == OK)
         setup_confine(SANDBOX_DAEMON, &needs);
-    return OK;
+    return error;
 }
 
 /*
@@ -365,6 +382,7 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
 {
     enum kith_error error;
 
+    serve->launcher = HELPER_NONE;
     error = setup_parse_address(&serve->asked, "serve", options->arguments[0], ADDRESS_PORT);
     if (error == OK)
         error = read_target(&serve->target, options);
@@ -385,7 +403,7 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
 enum kith_error command_serve(const struct options *options)
 {
     static const int descriptors[] = {
-        [TARGET_ADDRESS] = 2, [TARGET_PATH] = 3, [TARGET_PROGRAM] = 5}; /* see stream/hold.h */
+        [TARGET_ADDRESS] = 2, [TARGET_PATH] = 3, [TARGET_PROGRAM] = 4}; /* see stream/hold.h */
     static struct serve serve;
     enum kith_error error = prepare(&serve, options);
     const struct daemon_hooks hooks = {
@@ -395,6 +413,7 @@ enum kith_error command_serve(const struct options *options)
         .pending = 512,
         .keeper = &serve.setup.keeper.helper,
         .lookup = &serve.setup.lookup,
+        .launcher = &serve.launcher,
         .context = &serve,
         .begin = begin_serve,
         .announce = announce,
@@ -412,6 +431,7 @@ enum kith_error command_serve(const struct options *options)
     if (error == OK)
         error = daemon_run(&serve.daemon, &hooks, &terms);
     if (daemon_end(&serve.daemon, error)) {
+        helper_stop(&serve.launcher);
         setup_end(&serve.setup);
         admission_end(&serve.admission);
     }

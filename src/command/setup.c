@@ -424,6 +424,5 @@ struct daemon_terms setup_daemon_terms(const struct options *options)
         .idle_timeout_ms = options->idle_timeout_ms,
         .drain_timeout_ms = options->drain_timeout_ms,
         .ready_fd = options->ready_fd,
-        .starts_programs = options->program != NULL,
     };
 }

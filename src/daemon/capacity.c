@@ -15,18 +15,16 @@
 #define SPARE_LEAST 4 /* for what is being made or read at one time: a program's pipes, a file */
 #define SPARE_MOST 64
 
-/* The limit on descriptors, after it was raised if that is wanted. */
-static size_t find_limit(bool raise)
+/* The limit on descriptors, after it was raised. */
+static size_t find_limit(void)
 {
     struct rlimit limit = {0};
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return 0;
-    if (raise) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-        (void)getrlimit(RLIMIT_NOFILE, &limit);
-    }
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
     return limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > MOST ? MOST : (size_t)limit.rlim_cur;
 }
 
@@ -41,9 +39,9 @@ static size_t count_open(size_t limit)
     return (size_t)next;
 }
 
-size_t capacity_find(size_t each, bool raise)
+size_t capacity_find(size_t each)
 {
-    size_t limit = find_limit(raise);
+    size_t limit = find_limit();
     size_t open = count_open(limit);
     size_t room = limit > open ? limit - open : 0;
     size_t spare = room / 4;

@@ -4,15 +4,14 @@
 #ifndef KITH_CAPACITY_H
 #define KITH_CAPACITY_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /*
- * The most connections that there can be beside what is open now, each with so many descriptors; 0
- * if not one fits. raise: have as many descriptors as the system lets us first. Before any thread,
- * and with all open that stays so.
+ * Have as many descriptors as the system lets us. The most connections that there can be beside
+ * what is open now, each with so many of them; 0 if not one fits. Before any thread, and with all
+ * open that stays so.
  */
-size_t capacity_find(size_t each, bool raise);
+size_t capacity_find(size_t each);
 
 /*
  * Callers whose handshake is not done have places of their own, never more than half of what there

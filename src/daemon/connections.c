@@ -104,7 +104,6 @@ struct connection *connections_add(struct connections *connections, int fd,
     connection->fd = fd;
     connection->from = *from;
     connection->channel_fd = -1;
-    connection->program_pipe = -1;
     (void)pthread_mutex_lock(&connections->lock);
     if (connections->count >= connections->limits.most)
         *error = ERR_NO_PLACE;

@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -47,8 +46,6 @@ struct connection {
     int64_t opened_ms;
     _Atomic uint64_t sent; /* bytes of the stream so far, each way */
     _Atomic uint64_t received;
-    pid_t program;    /* of --exec and not reaped yet, or 0 */
-    int program_pipe; /* where its end has to be reported to, or -1 */
 };
 
 struct connections {

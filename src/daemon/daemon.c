@@ -15,7 +15,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/capacity.h"
-#include "daemon/program.h"
 #include "daemon/report.h"
 #include "net/socket.h"
 #include "system/memory.h"
@@ -38,9 +37,10 @@ struct loop {
     size_t signal_at; /* in it */
     bool reloads;
     bool reload_again;  /* once that is over */
-    bool keeper_reaped; /* and the lookup: no process has their numbers any more */
+    bool keeper_reaped; /* and so on: no process has their numbers any more */
     bool lookup_reaped;
-    enum kith_error lost; /* one of the two, before the end */
+    bool launcher_reaped;
+    enum kith_error lost; /* one of them, before the end */
 };
 
 static size_t count_channels(struct daemon *daemon)
@@ -106,36 +106,33 @@ static void lose(struct loop *loop, const char *what, enum kith_error error)
     begin_drain(loop, SIGTERM);
 }
 
-/* A child of ours was reaped; whether it is a helper. */
+/* A child of ours was reaped; whether it is this helper. */
+static bool is_helper(const struct helper *helper, bool *reaped, pid_t process)
+{
+    if (*reaped || helper == NULL || helper->process != process)
+        return false;
+    *reaped = true;
+    return true;
+}
+
 static void note_end(struct loop *loop, pid_t process)
 {
     const struct daemon_hooks *hooks = loop->daemon->hooks;
 
-    if (!loop->keeper_reaped && process == hooks->keeper->process) {
-        loop->keeper_reaped = true;
+    if (is_helper(hooks->keeper, &loop->keeper_reaped, process))
         lose(loop, "keeper", ERR_KEEPER);
-    } else if (!loop->lookup_reaped && process == hooks->lookup->process) {
-        loop->lookup_reaped = true;
+    else if (is_helper(hooks->lookup, &loop->lookup_reaped, process))
         lose(loop, "lookup", ERR_LOOKUP);
-    }
+    else if (is_helper(hooks->launcher, &loop->launcher_reaped, process))
+        lose(loop, "launcher", ERR_LAUNCHER);
 }
 
-static void reap_helper(struct loop *loop, const struct helper *helper, bool reaped)
-{
-    if (!reaped && helper->process > 0 && waitpid(helper->process, NULL, WNOHANG) > 0)
-        note_end(loop, helper->process);
-}
-
-/* Reap what has ended. A program of --exec is waited for by its connection. */
+/* Reap what has ended: the first process of a container gets the orphans of others, too. */
 static void reap(struct loop *loop)
 {
-    const struct daemon_hooks *hooks = loop->daemon->hooks;
     pid_t process;
 
-    program_look(&loop->daemon->connections);
-    reap_helper(loop, hooks->keeper, loop->keeper_reaped);
-    reap_helper(loop, hooks->lookup, loop->lookup_reaped);
-    while ((process = program_reap_other(&loop->daemon->connections)) > 0)
+    while ((process = waitpid(-1, NULL, WNOHANG)) > 0)
         note_end(loop, process);
 }
 
@@ -266,12 +263,11 @@ static void wake(void)
     signals_note(0);
 }
 
-/* The limit on descriptors is raised, but not for programs, which would inherit it. */
 static enum kith_error set_limits(struct daemon *daemon)
 {
     const struct daemon_terms *terms = daemon->terms;
     struct connections_limits limits = {
-        .most = capacity_find((size_t)daemon->hooks->descriptors, !terms->starts_programs),
+        .most = capacity_find((size_t)daemon->hooks->descriptors),
         .per_peer = terms->max_per_peer,
         .pending = terms->max_pending != 0 ? terms->max_pending : daemon->hooks->pending,
     };
@@ -331,7 +327,6 @@ static void cut_channels(const struct loop *loop, size_t count)
                    loop->at_once ? "a second signal" : "--drain-timeout is over", channels);
     log_event(LOG_ERROR, daemon->hooks->what, daemon->listeners.text, why, NULL);
     report_cut(&daemon->connections, daemon->hooks->what);
-    connections_each(&daemon->connections, program_abandon, NULL);
 }
 
 /* Let those who were sent away be gone, within a bound: whether there are none left. */

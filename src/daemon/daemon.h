@@ -21,12 +21,13 @@ struct daemon;
 
 /* What a daemon does for its connections; the context is its own. */
 struct daemon_hooks {
-    const char *what;            /* its name in logs: serve, forward */
-    bool faces_network;          /* callers have places of their own, beside the connections */
-    int descriptors;             /* that each connection takes */
-    size_t pending;              /* the default of --max-pending */
-    const struct helper *keeper; /* without whom no handshake can be made */
-    const struct helper *lookup; /* without whom no name or file is found */
+    const char *what;              /* its name in logs: serve, forward */
+    bool faces_network;            /* callers have places of their own, beside the connections */
+    int descriptors;               /* that each connection takes */
+    size_t pending;                /* the default of --max-pending */
+    const struct helper *keeper;   /* without whom no handshake can be made */
+    const struct helper *lookup;   /* without whom no name or file is found */
+    const struct helper *launcher; /* without whom no program is started, or NULL */
     void *context;
 
     /*
@@ -70,7 +71,6 @@ struct daemon_terms {
     int64_t idle_timeout_ms;
     int64_t drain_timeout_ms;
     int ready_fd; /* -1 for none */
-    bool starts_programs;
 };
 
 struct daemon {

@@ -40,10 +40,12 @@ bool helper_start(struct helper *helper, helper_life *life, const void *context)
     return false;
 }
 
-void helper_strip(int line)
+void helper_strip(int line, bool keeps_stderr)
 {
+    int last = keeps_stderr ? STDOUT_FILENO : STDERR_FILENO;
+
     signals_ignore();
-    for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; standard++)
+    for (int standard = STDIN_FILENO; standard <= last; standard++)
         protect_vacate(standard);
     protect_close_all_but(&line, 1);
 }

@@ -26,8 +26,9 @@ must_check bool helper_start(struct helper *helper, helper_life *life, const voi
 /*
  * For the helper, once it needs no more: the signals of a terminal are for its parent, whose end it
  * sees, and nothing but the line stays open, or whoever reads our stdout would not see its end.
+ * Nor would who reads stderr, unless that is kept.
  */
-void helper_strip(int line);
+void helper_strip(int line, bool keeps_stderr);
 
 /* Close the line, at which the helper ends in its own time; nobody waits for that. Fine twice. */
 void helper_dismiss(struct helper *helper);

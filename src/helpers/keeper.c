@@ -250,7 +250,7 @@ static void keep(int line, const void *context)
         identity_warn(&identity, task->identity);
     report.error = (int32_t)error;
     memcpy(report.public_key, identity.public_key, KEY_SIZE);
-    helper_strip(line);
+    helper_strip(line, false);
     read_from_parent(line);
     /* Our parent does not have to wait for what is left to be done before the first question. */
     if (send(line, &report, sizeof(report), 0) == (ssize_t)sizeof(report) && error == OK) {

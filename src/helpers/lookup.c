@@ -136,7 +136,7 @@ static void answer_once(int line, const void *context)
     int fd;
 
     (void)context;
-    helper_strip(line);
+    helper_strip(line, false);
     if (question_receive(line, &asked, sizeof(asked), &fd, 1, NEVER_MS) == sizeof(asked) && fd >= 0)
         answer_one(&none, &asked, fd);
 }
@@ -239,7 +239,7 @@ static void live(int line, const void *context)
     static struct children children;
     const struct sigaction note = {.sa_handler = note_end};
 
-    helper_strip(line);
+    helper_strip(line, false);
     if (!descriptor_pipe_nonblocking(children.news))
         return;
     news_of_ends = children.news[1];

@@ -43,15 +43,15 @@ struct local_end local_end_socket(int fd)
     };
 }
 
-struct local_end local_end_program(int from, int to, int status, local_end_judge *judge,
+struct local_end local_end_program(int from, int to, int line, local_end_judge *judge,
                                    void *program)
 {
     return (struct local_end){
         .kind = LOCAL_PROGRAM,
         .inlet = inlet_program(from),
-        .outlet = outlet_program(to),
+        .outlet = outlet_program(to, line),
         .socket = -1,
-        .status = status,
+        .status = line,
         .judge = judge,
         .program = program,
     };

@@ -48,8 +48,11 @@ struct local_end local_end_standard(struct inlet inlet, struct outlet outlet,
 /* A connected, non-blocking socket that nothing was read from. From here on it is to be reset. */
 struct local_end local_end_socket(int fd);
 
-/* Pipes from and to a program, non-blocking; status is ready once it has ended. */
-struct local_end local_end_program(int from, int to, int status, local_end_judge *judge,
+/*
+ * Pipes from and to a program, non-blocking; its line is ready once it has ended, and is told when
+ * the stream to it has (see outlet_program).
+ */
+struct local_end local_end_program(int from, int to, int line, local_end_judge *judge,
                                    void *program);
 
 /* Whether our receipt has to wait until it is known how a program has ended. */

@@ -17,22 +17,24 @@
 
 struct outlet outlet_none(void)
 {
-    return (struct outlet){.kind = OUTLET_NONE, .fd = -1, .original_fd = -1};
+    return (struct outlet){.kind = OUTLET_NONE, .fd = -1, .original_fd = -1, .holder = -1};
 }
 
 struct outlet outlet_socket(int fd)
 {
-    return (struct outlet){.kind = OUTLET_SOCKET, .fd = fd, .original_fd = -1};
+    return (struct outlet){.kind = OUTLET_SOCKET, .fd = fd, .original_fd = -1, .holder = -1};
 }
 
-struct outlet outlet_program(int fd)
+struct outlet outlet_program(int fd, int holder)
 {
-    return (struct outlet){.kind = OUTLET_PRIVATE, .fd = fd, .original_fd = -1, .may_break = true};
+    return (struct outlet){
+        .kind = OUTLET_PRIVATE, .fd = fd, .original_fd = -1, .may_break = true, .holder = holder};
 }
 
 struct outlet outlet_stdout(void)
 {
-    struct outlet outlet = {.kind = OUTLET_SHARED, .fd = STDOUT_FILENO, .original_fd = -1};
+    struct outlet outlet = {
+        .kind = OUTLET_SHARED, .fd = STDOUT_FILENO, .original_fd = -1, .holder = -1};
     int own;
 
     if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)
@@ -141,6 +143,8 @@ bool outlet_end(struct outlet *outlet)
         kept = end_one(outlet->fd) || errno == EBADF;
         if (outlet->original_fd >= 0 && !end_one(outlet->original_fd))
             kept = false;
+        if (outlet->holder >= 0)
+            (void)send(outlet->holder, "", 1, MSG_DONTWAIT); /* who is gone holds nothing */
     }
     outlet->fd = -1;
     return kept;

@@ -23,6 +23,7 @@ struct outlet {
     bool told;       /* a socket's end was passed on, and may not have been taken yet */
     bool may_break;  /* whoever reads there does not have to read all: the rest is dropped */
     bool others_end; /* a socket that others write to after us: its end is theirs to pass on */
+    int holder;      /* a line to who holds this open as well, and is told to end it; or -1 */
 };
 
 /* Discards nothing: has no place for data. */
@@ -34,8 +35,9 @@ struct outlet outlet_socket(int fd);
 /*
  * A pipe to a program, non-blocking; remains the caller's to close, unless its end is passed on.
  * What the program does not read it does not want; whether all is well its exit status tells.
+ * holder is a socket to who holds the pipe open, too, so that it does not end without our word.
  */
-struct outlet outlet_program(int fd);
+struct outlet outlet_program(int fd, int holder);
 
 /*
  * stdout, whatever it is. Its mode is left as it is, since the shell and other programs share it:

@@ -24,12 +24,14 @@
 /* Reads as empty, and cannot be written to: for the place of a standard descriptor. */
 static int nothing = -1;
 
-static struct rlimit usual_core; /* the limit on core files that we were started with */
+/* The limits on core files and descriptors that we were started with. */
+static struct rlimit usual_core, usual_files;
 
 void protect_process(void)
 {
     struct rlimit none = {0, 0};
 
+    (void)getrlimit(RLIMIT_NOFILE, &usual_files);
     if (getrlimit(RLIMIT_CORE, &usual_core) == 0)
         none.rlim_max = usual_core.rlim_max;
 #ifdef KITH_TRACEABLE /* for builds that a debugger looks at */
@@ -53,6 +55,7 @@ void protect_for_good(void)
 void protect_give_back(void)
 {
     (void)setrlimit(RLIMIT_CORE, &usual_core);
+    (void)setrlimit(RLIMIT_NOFILE, &usual_files);
 }
 
 void protect_secret(void *memory, size_t len)

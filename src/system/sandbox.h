@@ -23,6 +23,7 @@ struct sandbox_needs {
     const char *removes;   /* a file that is removed at the end, or NULL */
     bool binds;            /* local addresses to connect from */
     bool connects_locally; /* to a UNIX socket */
+    bool has_programs;     /* by another process, with a pair of sockets for each */
     bool connects;         /* by TCP: */
     uint16_t port;         /* only to this port, or 0 for any */
 };

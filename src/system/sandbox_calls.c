@@ -357,6 +357,8 @@ static void allow_daemon(struct filter *filter, struct calls *calls,
         allow_socket(filter, AF_UNIX, SOCK_STREAM, 0);
     if (needs->binds)
         allow(calls, (const int[]){SYS_bind}, 1);
+    if (needs->has_programs)
+        allow_if(filter, SYS_socketpair, TESTS(IS(0, AF_UNIX), IS(1, SOCK_SEQPACKET)));
     allow_threads(filter, calls);
 }
 

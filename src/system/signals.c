@@ -81,6 +81,7 @@ void signals_prepare(void)
 void signals_ignore(void)
 {
     set_handler(SIGINT, SIG_IGN);
+    set_handler(SIGQUIT, SIG_IGN);
     set_handler(SIGTERM, SIG_IGN);
     set_handler(SIGHUP, SIG_IGN);
     set_handler(SIGUSR1, SIG_IGN);

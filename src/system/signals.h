@@ -25,7 +25,7 @@ void signals_linger_on_hangup(void);
 void signals_reset(void);
 void signals_unblock(void);
 
-/* For the keeper: the signals of a terminal and of a supervisor are for its parent. */
+/* For a helper: the signals of a terminal and of a supervisor are for its parent. */
 void signals_ignore(void);
 
 /*

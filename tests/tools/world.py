@@ -30,7 +30,6 @@ CALLS = {  # x86_64, aarch64
     "accept4": (288, 242),
     "clone3": (435, 435),
     "close_range": (436, 436),
-    "pidfd_open": (434, 434),
 }
 
 

@@ -308,6 +308,18 @@ static void check_listen(void)
     CHECK(accept(0, NULL, NULL) < 0 && errno == ENOTSOCK, "a call would be accepted");
 }
 
+static long try_pair(void)
+{
+    int pair[2];
+    long result = socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair);
+
+    if (result == 0) {
+        (void)close(pair[0]);
+        (void)close(pair[1]);
+    }
+    return result;
+}
+
 static void check_daemon(void)
 {
     CHECK(refused(try_open(kept, O_RDONLY)), "no file of ours is read, the identity least");
@@ -315,6 +327,18 @@ static void check_daemon(void)
     CHECK(refused(try_connect(other_port)), "no other port is connected to");
     CHECK(try_connect(allowed_port) < 0 && errno == ECONNREFUSED, "the target's port is");
     CHECK(refused(try_socket(AF_UNIX, SOCK_STREAM, 0)), "no UNIX socket is made");
+    CHECK(thread_works(), "threads are made");
+    CHECK(refused(try_pair()), "no pair of sockets is made for programs");
+}
+
+/* A target that is a program, which another process starts. */
+static void check_programs(void)
+{
+    CHECK(refused(try_open(kept, O_RDONLY)), "no file of ours is read, the identity least");
+    CHECK(refused(unlink(beside)), "nothing is removed");
+    CHECK(refused(socket(AF_INET, SOCK_STREAM, 0)), "no socket of TCP is made");
+    CHECK(refused(try_socket(AF_UNIX, SOCK_STREAM, 0)), "nor one of UNIX");
+    CHECK(try_pair() == 0, "a pair of sockets is, for a program");
     CHECK(thread_works(), "threads are made");
 }
 
@@ -411,6 +435,7 @@ static void run(void)
     const struct sandbox_needs reads = {.reads = true};
     const struct sandbox_needs serve = {.connects = true, .port = allowed_port};
     const struct sandbox_needs path = {.connects_locally = true};
+    const struct sandbox_needs programs = {.has_programs = true};
     const struct sandbox_needs forward = {.connects = true, .removes = kept};
     const struct sandbox_needs source = {.connects = true, .binds = true};
 
@@ -420,6 +445,7 @@ static void run(void)
     in_role(SANDBOX_LISTEN, &none, CHECKS(check_network, check_unbound, check_listen));
     in_role(SANDBOX_DAEMON, &serve, CHECKS(check_network, check_unbound, check_daemon));
     in_role(SANDBOX_DAEMON, &path, CHECKS(check_network, check_unbound, check_path));
+    in_role(SANDBOX_DAEMON, &programs, CHECKS(check_network, check_unbound, check_programs));
     in_role(SANDBOX_DAEMON, &forward, CHECKS(check_network, check_unbound, check_forward));
     in_role(SANDBOX_DAEMON, &source, CHECKS(check_network, check_source));
 }

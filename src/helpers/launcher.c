@@ -1,0 +1,271 @@
+/*
+ * Owns the processes of the programs of --exec. Must never leave one behind, nor use the number of
+ * one that was reaped, since it may be another's by then: it signals before it reaps. Nor wait for
+ * a program, or for who asks.
+ */
+#include "helpers/launcher.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "helpers/child.h"
+#include "helpers/program.h"
+#include "helpers/question.h"
+#include "net/poll_set.h"
+#include "system/signals.h"
+
+#define GRACE_MS 2000     /* between SIGTERM and SIGKILL */
+#define STATUS_SIGNAL 128 /* and its number */
+
+/* A program that was started. */
+struct child {
+    pid_t process; /* and its session and group; not reaped before all of that is ended */
+    int line;      /* to who has asked for it */
+    /*
+     * The other end of its stdin, which so does not come to an end when who asked is gone: what
+     * reads it would take that for the end of the stream, and act on a part of it as if it were the
+     * whole. -1 once the stream has ended in order.
+     */
+    int input;
+    size_t place;   /* of its line in the poll set */
+    bool has_ended; /* but is not reaped, and others may be left in its group */
+    bool is_to_end; /* nobody wants it any longer */
+    int64_t due_ms; /* when it is killed then */
+};
+
+/* What the launcher keeps. */
+struct launcher {
+    char *const *argv;
+    struct child *children;
+    size_t count;
+    size_t most;
+    int line; /* -1 once it is closed */
+    size_t line_at;
+    int signal_fd;
+    size_t signal_at;
+    struct poll_set set;
+};
+
+static void close_one(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}
+
+static void say_end(int line, int problem, int status)
+{
+    const struct program_end end = {problem, status};
+
+    (void)send(line, &end, sizeof(end), MSG_DONTWAIT);
+}
+
+/* Start one; an errno if that cannot be. */
+static int start_child(struct launcher *launcher, struct visitor *visitor,
+                       const int passed[static PROGRAM_PASSED])
+{
+    const struct child_plan plan = {.argv = launcher->argv,
+                                    .visitor = visitor,
+                                    .in = passed[ITS_IN],
+                                    .out = passed[ITS_OUT],
+                                    .line = passed[ITS_LINE]};
+    pid_t process;
+
+    if (passed[OUR_IN] < 0)
+        return EMFILE;
+    if (launcher->count == launcher->most)
+        return EAGAIN;
+    process = child_fork(&plan);
+    if (process < 0)
+        return errno;
+    launcher->children[launcher->count++] = (struct child){.process = process,
+                                                           .line = passed[ITS_LINE],
+                                                           .input = passed[OUR_IN],
+                                                           .place = POLL_SET_NONE,
+                                                           .due_ms = NEVER_MS};
+    return 0;
+}
+
+/* Take a question. Without one, the line is closed. */
+static void take_question(struct launcher *launcher)
+{
+    struct visitor visitor;
+    int passed[PROGRAM_PASSED];
+    int problem;
+
+    if (question_receive(launcher->line, &visitor, sizeof(visitor), passed, PROGRAM_PASSED, 0) !=
+        sizeof(visitor)) {
+        close_one(&launcher->line);
+        for (size_t i = 0; i < PROGRAM_PASSED; i++)
+            close_one(&passed[i]);
+        return;
+    }
+    problem = start_child(launcher, &visitor, passed);
+    close_one(&passed[ITS_IN]);
+    close_one(&passed[ITS_OUT]);
+    if (problem == 0)
+        return;
+    say_end(passed[ITS_LINE], problem, 0);
+    close_one(&passed[ITS_LINE]);
+    close_one(&passed[OUR_IN]);
+}
+
+/*
+ * The whole group, which is the process alone as long as it has not made it its own. False if it is
+ * not ours to signal: it has become another user's, as sudo does.
+ */
+static bool send_signal(pid_t process, int number)
+{
+    return kill(-process, number) == 0 || kill(process, number) == 0 || errno != EPERM;
+}
+
+static void ask_to_end(struct child *child)
+{
+    if (child->is_to_end)
+        return;
+    child->is_to_end = true;
+    child->due_ms = clock_deadline_ms(GRACE_MS);
+    if (!child->has_ended)
+        (void)send_signal(child->process, SIGTERM);
+}
+
+/* What is said on its line: that its input has ended in order; and, by its end, that it is to. */
+static void heed_line(struct child *child)
+{
+    char word;
+    ssize_t n = recv(child->line, &word, sizeof(word), MSG_DONTWAIT);
+
+    if (n > 0)
+        close_one(&child->input);
+    else if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+        ask_to_end(child);
+}
+
+/* See whether it has ended, and say so. */
+static void notice_end(struct child *child)
+{
+    siginfo_t end = {0};
+
+    if (child->has_ended ||
+        waitid(P_PID, (id_t)child->process, &end, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+        end.si_pid == 0)
+        return;
+    child->has_ended = true;
+    say_end(child->line, 0,
+            end.si_code == CLD_EXITED ? end.si_status : STATUS_SIGNAL + end.si_status);
+}
+
+/*
+ * Kill what is left of it, if it is time. Its input ends after that; or, for who is not ours to
+ * signal, it does because that gets to know by nothing else. True once nothing is left.
+ */
+static bool finish_child(struct child *child)
+{
+    if (!child->is_to_end || (!child->has_ended && clock_now_ms() < child->due_ms))
+        return false;
+    child->due_ms = NEVER_MS;
+    if (!send_signal(child->process, SIGKILL))
+        close_one(&child->input);
+    if (!child->has_ended)
+        return false;
+    (void)waitpid(child->process, NULL, WNOHANG);
+    close_one(&child->input);
+    close_one(&child->line);
+    return true;
+}
+
+/* Put all that is waited for into the set. Returns until when. */
+static int64_t arm_lines(struct launcher *launcher)
+{
+    int64_t until_ms = NEVER_MS;
+
+    poll_set_clear(&launcher->set);
+    launcher->signal_at = poll_set_add(&launcher->set, launcher->signal_fd, POLLIN);
+    launcher->line_at = poll_set_add(&launcher->set, launcher->line, POLLIN);
+    for (size_t i = 0; i < launcher->count; i++) {
+        struct child *child = &launcher->children[i];
+
+        child->place = poll_set_add(&launcher->set, child->is_to_end ? -1 : child->line, POLLIN);
+        if (child->due_ms < until_ms)
+            until_ms = child->due_ms;
+    }
+    return until_ms;
+}
+
+/* Go on with each program, and forget those of which nothing is left. */
+static void step_children(struct launcher *launcher, bool one_has_ended)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < launcher->count; i++) {
+        struct child *child = &launcher->children[i];
+
+        if (one_has_ended)
+            notice_end(child);
+        if (poll_set_is_ready(&launcher->set, child->place))
+            heed_line(child);
+        if (launcher->line < 0)
+            ask_to_end(child);
+        if (!finish_child(child))
+            launcher->children[kept++] = *child;
+    }
+    launcher->count = kept;
+}
+
+/* It cannot go on: nothing is left behind by that either. */
+static void kill_all(const struct launcher *launcher)
+{
+    for (size_t i = 0; i < launcher->count; i++)
+        (void)send_signal(launcher->children[i].process, SIGKILL);
+}
+
+/* Its whole life: until the line is closed, and nothing is left of any program. */
+static void keep_programs(struct launcher *launcher)
+{
+    while (launcher->line >= 0 || launcher->count > 0) {
+        bool one_has_ended = false;
+
+        if (!poll_set_wait(&launcher->set, arm_lines(launcher))) {
+            kill_all(launcher);
+            return;
+        }
+        if (poll_set_is_ready(&launcher->set, launcher->signal_at)) {
+            one_has_ended = true;
+            while (signals_next() != 0)
+                continue;
+        }
+        if (poll_set_is_ready(&launcher->set, launcher->line_at))
+            take_question(launcher);
+        step_children(launcher, one_has_ended);
+    }
+}
+
+/* In the forked process: of what our parent has the line to it and stderr are left. */
+static void live(int line, const void *context)
+{
+    struct launcher launcher = *(const struct launcher *)context;
+
+    helper_strip(line, true);
+    launcher.line = line;
+    launcher.children = calloc(launcher.most, sizeof(*launcher.children));
+    launcher.signal_fd = signals_start();
+    if (launcher.children != NULL && launcher.signal_fd >= 0 &&
+        poll_set_make(&launcher.set, launcher.most + 2) == OK)
+        keep_programs(&launcher);
+}
+
+enum kith_error launcher_start(struct helper *launcher, char *const argv[], size_t most)
+{
+    const struct launcher plan = {.argv = argv, .most = most};
+
+    if (helper_start(launcher, live, &plan))
+        return OK;
+    return log_failure(LOG_ERROR, "launcher", NULL, errno == EAGAIN ? ERR_PROCESS : ERR_SYSTEM,
+                       NULL, NULL);
+}

@@ -1,0 +1,20 @@
+/*
+ * The launcher: a process of its own that starts, ends and reaps the programs of --exec. So the one
+ * that faces the network executes nothing, and is confined although it has programs.
+ */
+#ifndef KITH_LAUNCHER_H
+#define KITH_LAUNCHER_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "helpers/helper.h"
+
+/*
+ * Fork it; it starts argv and nothing else, and has so many programs at a time at most. What a
+ * program inherits is what there is now, but for the limits that protect_give_back knows. Before
+ * any thread, and before this process is confined. ERR_PROCESS, ERR_SYSTEM, which are logged.
+ */
+must_check enum kith_error launcher_start(struct helper *launcher, char *const argv[], size_t most);
+
+#endif

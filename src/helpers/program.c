@@ -1,0 +1,138 @@
+/*
+ * Owns the descriptors that are all that the process on the network has of a program. Must never
+ * execute or signal one itself: it is confined.
+ */
+#include "helpers/program.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/descriptor.h"
+#include "helpers/question.h"
+
+#define CROWDED_MS 5 /* before a line is tried again that takes no more descriptors now */
+
+static void close_one(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}
+
+/* A pipe of which our end is non-blocking. ours: 0 to read, 1 to write. */
+static bool make_pipe(int *ours_fd, int *other_fd, int ours)
+{
+    int ends[2];
+
+    if (!descriptor_pipe(ends))
+        return false;
+    *ours_fd = ends[ours];
+    *other_fd = ends[1 - ours];
+    return descriptor_set_nonblocking(*ours_fd);
+}
+
+/* The line of one program, by messages as the launcher's own. */
+static bool make_line(int *ours_fd, int *other_fd)
+{
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) != 0)
+        return false;
+    *ours_fd = ends[0];
+    *other_fd = ends[1];
+    return descriptor_set_nonblocking(*ours_fd);
+}
+
+/* Make its descriptors and ask for it, once. False with errno. */
+static bool try_start(struct program *program, const struct helper *launcher,
+                      const struct visitor *visitor)
+{
+    int passed[PROGRAM_PASSED] = {-1, -1, -1, -1};
+    bool asked = false;
+    int saved;
+
+    if (make_pipe(&program->in, &passed[ITS_IN], 1) &&
+        make_pipe(&program->out, &passed[ITS_OUT], 0) &&
+        make_line(&program->line, &passed[ITS_LINE])) {
+        passed[OUR_IN] = program->in;
+        asked = question_send(launcher, visitor, sizeof(*visitor), passed, PROGRAM_PASSED);
+    }
+    saved = errno;
+    for (size_t i = 0; i < OUR_IN; i++)
+        close_one(&passed[i]);
+    errno = saved;
+    return asked;
+}
+
+static void close_all(struct program *program)
+{
+    int saved = errno;
+
+    close_one(&program->in);
+    close_one(&program->out);
+    close_one(&program->line);
+    errno = saved;
+}
+
+/* Whether the line is full, or takes no more descriptors at this moment. */
+static bool is_crowded(int problem)
+{
+    return problem == EAGAIN || problem == EWOULDBLOCK || problem == ETOOMANYREFS;
+}
+
+bool program_start(struct program *program, const struct helper *launcher,
+                   const struct visitor *visitor, int64_t deadline_ms)
+{
+    /* The ends that are not ours take descriptors for a moment: of one program at a time. */
+    static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+    bool asked;
+
+    *program = (struct program){.in = -1, .out = -1, .line = -1};
+    for (;;) {
+        (void)pthread_mutex_lock(&turn);
+        asked = try_start(program, launcher, visitor);
+        (void)pthread_mutex_unlock(&turn);
+        if (asked)
+            return true;
+        close_all(program);
+        if (!is_crowded(errno) || clock_now_ms() >= deadline_ms)
+            return false;
+        (void)poll(NULL, 0, CROWDED_MS);
+    }
+}
+
+/* Take what is said on its line; false if that is closed. */
+static bool hear(struct program *program, struct program_end *end)
+{
+    if (recv(program->line, end, sizeof(*end), MSG_DONTWAIT) != (ssize_t)sizeof(*end))
+        return false;
+    if (end->problem != 0)
+        program->problem = end->problem;
+    return true;
+}
+
+enum kith_error program_result(void *context)
+{
+    struct program_end end;
+
+    return hear(context, &end) && end.problem == 0 && end.status == 0 ? OK : ERR_PROGRAM;
+}
+
+void program_stop(struct program *program)
+{
+    struct pollfd line = {.fd = program->line, .events = POLLIN};
+    struct program_end end;
+
+    (void)shutdown(program->line, SHUT_WR);
+    close_one(&program->out);
+    close_one(&program->in);
+    do {
+        while (poll(&line, 1, -1) < 0 && errno == EINTR)
+            continue;
+    } while (hear(program, &end));
+    close_all(program);
+}

@@ -1,0 +1,58 @@
+/*
+ * A program of --exec, as the process on the network has it: three descriptors, and what it asks
+ * the launcher for.
+ */
+#ifndef KITH_PROGRAM_H
+#define KITH_PROGRAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "helpers/helper.h"
+#include "keys/public_key.h"
+#include "net/endpoint.h"
+
+/* Whom a program is started for: the question to the launcher. */
+struct visitor {
+    char name[NAME_SIZE]; /* or empty */
+    uint8_t key[KEY_SIZE];
+    struct endpoint from;
+    struct endpoint here; /* where it was accepted */
+};
+
+/* What goes with the question. Where descriptors are short, the last are lost first. */
+enum program_passed { ITS_LINE, ITS_IN, ITS_OUT, OUR_IN, PROGRAM_PASSED };
+
+/* How a program has ended, as it is said on its line. */
+struct program_end {
+    int32_t problem; /* an errno if it never was the program, else 0 */
+    int32_t status;  /* as a shell has it: 128 and more for a signal */
+};
+
+struct program {
+    int in;      /* to write to it; -1 once closed */
+    int out;     /* to read from it; -1 once closed */
+    int line;    /* to the launcher: ready once the program has ended */
+    int problem; /* an errno if it could not be run, known once it has ended */
+};
+
+/*
+ * Ask for it, by the deadline, for whoever visits. False with errno; that it cannot be run is known
+ * only at its end. Fine in any thread.
+ */
+must_check bool program_start(struct program *program, const struct helper *launcher,
+                              const struct visitor *visitor, int64_t deadline_ms);
+
+/* Once its line is ready: OK if it has succeeded, else ERR_PROGRAM. A local_end_judge for it. */
+enum kith_error program_result(void *program);
+
+/*
+ * Have the whole process group ended, if it is not: asked first, and killed if that does not help.
+ * Returns once nothing is left of it, and all is closed. Its input has no end before that, unless
+ * the launcher was told of one (stream/outlet.h).
+ */
+void program_stop(struct program *program);
+
+#endif
