@@ -85,9 +85,28 @@ enum kith_error crypto_start(void)
                      fetched.x25519_maker);
 }
 
+/*
+ * What copied a secret last may still have it in its vector registers, which the next signal lays
+ * down on the stack: those that our code uses, and those that the C library's memcpy does.
+ */
+static void wipe_registers(void)
+{
+    static const uint8_t zero[256];
+    static void *(*volatile copy)(void *, const void *, size_t) = memcpy;
+    uint8_t unused[sizeof(zero)];
+    (void)copy(unused, zero, sizeof(zero));
+#if defined(__x86_64__)
+    __asm__ volatile("pxor %%xmm0, %%xmm0; pxor %%xmm1, %%xmm1; pxor %%xmm2, %%xmm2;"
+                     "pxor %%xmm3, %%xmm3; pxor %%xmm4, %%xmm4; pxor %%xmm5, %%xmm5;"
+                     "pxor %%xmm6, %%xmm6; pxor %%xmm7, %%xmm7" ::
+                         : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7");
+#endif
+}
+
 void crypto_wipe(void *secret, size_t len)
 {
     OPENSSL_cleanse(secret, len);
+    wipe_registers();
 }
 
 bool crypto_equal(const void *a, const void *b, size_t len)
@@ -355,9 +374,20 @@ struct crypto_aead *crypto_aead_new(const uint8_t key[static KEY_SIZE], bool sea
     return NULL;
 }
 
+/*
+ * The assembler of libcrypto lays a key down on the stack, and leaves it there: where the next call
+ * writes over it, if there is one. Wiped is more than it uses, below whoever calls this.
+ */
+static __attribute__((noinline)) void wipe_stack(void)
+{
+    uint8_t used[8192];
+    crypto_wipe(used, sizeof(used));
+}
+
 void crypto_aead_free(struct crypto_aead *aead)
 {
     EVP_CIPHER_CTX_free((EVP_CIPHER_CTX *)aead);
+    wipe_stack();
 }
 
 /* Pass len bytes through the cipher; out is NULL for associated data. libcrypto counts in int. */

@@ -2,9 +2,11 @@
 """Looks for bytes in the memory of a process: search_memory.py PID HEX [FLAG...] prints how often
 they are there, in mappings that have all of these flags (VmFlags of proc(5))."""
 
+import re
 import sys
 
 
+EMPTY = re.compile(b"\0{1024,}")
 NOT_MEMORY = ("[vvar]", "[vsyscall]", "[vvar_vclock]")
 
 
@@ -21,18 +23,22 @@ def mappings(pid):
                 span = [int(side, 16) for side in words[0].split("-")] if readable else None
 
 
-def occurrences(pid, wanted, flags):
-    found = 0
+def contents(pid, flags=frozenset()):
+    """The bytes of each mapping that has these flags, with what is empty made short."""
     with open(f"/proc/{pid}/mem", "rb", 0) as memory:
         for start, end, present in mappings(pid):
             if not flags <= present:
                 continue
             memory.seek(start)
             try:
-                found += memory.read(end - start).count(wanted)
+                yield EMPTY.sub(b"\0", memory.read(end - start))
             except OSError:
                 continue  # a page that cannot be read holds nothing for anybody
-    return found
 
 
-print(occurrences(sys.argv[1], bytes.fromhex(sys.argv[2]), set(sys.argv[3:])))
+def occurrences(pid, wanted, flags=frozenset()):
+    return sum(part.count(wanted) for part in contents(pid, flags))
+
+
+if __name__ == "__main__":
+    print(occurrences(sys.argv[1], bytes.fromhex(sys.argv[2]), set(sys.argv[3:])))
