@@ -141,8 +141,10 @@ static void answer_once(int line, const void *context)
         answer_one(&none, &asked, fd);
 }
 
-/* A child's life: question after question, for a while. */
-static void answer_questions(int line, int news_fd, const struct files *files)
+#define LINE_OVER 1 /* a child's status */
+
+/* A child's life: question after question, for a while. Its status. */
+static int answer_questions(int line, int news_fd, const struct files *files)
 {
     struct news news = {.process = getpid()};
     int64_t until_ms = NEVER_MS;
@@ -161,6 +163,7 @@ static void answer_questions(int line, int news_fd, const struct files *files)
         if (clock_now_ms() >= until_ms)
             break;
     }
+    return until_ms == NEVER_MS ? LINE_OVER : 0; /* only the end comes to one that nobody asks */
 }
 
 static bool one_is_free(const struct children *children)
@@ -185,8 +188,7 @@ static bool prepare_child(struct children *children, int line, const struct file
     if (process == 0) {
         (void)signal(SIGCHLD, SIG_DFL);
         (void)close(children->news[0]);
-        answer_questions(line, children->news[1], files);
-        _exit(0);
+        _exit(answer_questions(line, children->news[1], files));
     }
     if (process > 0)
         children->list[children->count++] = (struct news){.process = process};
@@ -201,10 +203,13 @@ static void forget(struct children *children, pid_t process)
     }
 }
 
-static void take_news(struct children *children)
+/* False if a child has found that nobody asks any longer. */
+static bool take_news(struct children *children)
 {
     struct news news;
+    bool asked = true;
     pid_t ended;
+    int status;
 
     while (read(children->news[0], &news, sizeof(news)) == (ssize_t)sizeof(news)) {
         for (size_t i = 0; i < children->count; i++) {
@@ -212,11 +217,15 @@ static void take_news(struct children *children)
                 children->list[i].busy = news.busy;
         }
     }
-    while ((ended = waitpid(-1, NULL, WNOHANG)) > 0)
+    while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
         forget(children, ended);
+        asked = asked && !(WIFEXITED(status) && WEXITSTATUS(status) == LINE_OVER);
+    }
+    return asked;
 }
 
-/* Its whole life: until the line is closed. */
+/* Its whole life: until the line is closed, or ended by who asks, of which poll tells its children
+ * alone. */
 static void keep_children(int line, struct children *children, const struct files *files)
 {
     for (;;) {
@@ -228,7 +237,8 @@ static void keep_children(int line, struct children *children, const struct file
 
         if (poll(fds, 2, prepared ? -1 : AGAIN_MS) > 0 && fds[0].revents != 0)
             return;
-        take_news(children);
+        if (!take_news(children))
+            return;
     }
 }
 
