@@ -1,0 +1,253 @@
+"""Those that are attacked: listen and serve, by callers; dial and forward, by who answers. Each
+says what it says in a log of its own, and is asked afterwards whether it has its places again."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+import daemons
+import kith
+import speaker
+from daemons import check
+
+TOOLS = os.path.dirname(os.path.abspath(__file__))
+GREETING = b"an honest peer"
+
+
+def heard_to_end(side, sock):
+    """What the peer says, to its end."""
+    heard = b""
+    while text := side.unseal(speaker.read_frame(sock)):
+        heard += text
+    return heard
+
+
+def is_echoed(side, sock, greeting=GREETING):
+    """An honest peer's stream, which ends whole: its words come back, each end and each receipt."""
+    sock.sendall(side.seal(greeting) + side.seal(b""))
+    heard = heard_to_end(side, sock)
+    sock.sendall(side.seal(b""))
+    receipt = side.unseal(speaker.read_frame(sock))
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_WR)
+    return heard == greeting and receipt == b"" and sock.recv(1) == b""
+
+
+def check_nobody_has_a_place(daemon, descriptors):
+    """Neither by what it says of itself, nor by the descriptors that it has."""
+    def nobody():
+        daemon.signal(signal.SIGUSR1)
+        totals = [line for line in daemon.log().splitlines() if "totals" in line]
+        return totals and "open=0 pending=0" in totals[-1]
+    daemons.eventually(nobody, "all places are free; it says:", daemon.log()[-300:])
+    daemons.eventually(lambda: daemon.descriptors() <= descriptors, "it has its descriptors again")
+
+
+def shake_hands(caller, sock, first=None):
+    """Message 1, and the answer to it; whether it is a good one."""
+    sock.sendall(first or caller.message_1())
+    return caller.take_2(speaker.read_frame(sock))
+
+
+class Serve:
+    """serve, whose target says everything back."""
+
+    command = "serve"
+
+    def __init__(self, *options, listen="127.0.0.1:0", log="serve.err", **streams):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(log)
+        self.target = daemons.Target(handle=daemons.echo)
+        self.daemon = daemons.serve(self.target.address, "-w", "1h", *options, listen=listen,
+                                    log=log, **streams)
+        self.log = self.daemon.log
+        self.descriptors = self.daemon.descriptors()
+
+    def connect(self):
+        """A caller."""
+        return daemons.connect(self.daemon.address)
+
+    def check_honest(self, people, *after):
+        """An honest peer is served."""
+        with self.connect() as sock:
+            caller = speaker.Dialer(people.alice, people.bob.public)
+            good = shake_hands(caller, sock)
+            check(good, *after, "and no honest peer is answered")
+            if good:
+                sock.sendall(caller.message_3())
+                check(is_echoed(caller, sock), *after, "and no honest peer is served")
+
+    def check_places(self):
+        """Nobody has a place."""
+        check_nobody_has_a_place(self.daemon, self.descriptors)
+
+    def end(self):
+        """It ends in order, and had nothing else to say."""
+        self.check_places()
+        self.daemon.stop()
+        self.target.close()
+
+
+class ServeAtPath(Serve):
+    """The same at a UNIX socket, which a supervisor has opened."""
+
+    def __init__(self, *options, log="path.err", **streams):
+        path = os.path.abspath(f"{os.getpid()}.socket")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        launcher = (sys.executable, os.path.join(TOOLS, "listen_fds.py"), path)
+        super().__init__(*options, listen="0", log=log, launcher=launcher, **streams)
+
+    def connect(self):
+        return daemons.connect(os.path.abspath(f"{os.getpid()}.socket"))
+
+
+class Listen:
+    """listen, which waits on for its guest."""
+
+    command = "listen"
+
+    def __init__(self, *options, log="listen.err", **streams):
+        self.log_name = log
+        with open(log, "wb") as stderr:
+            self.process, self.address = kith.listen("-w", "1h", *options, stderr=stderr, **streams)
+        self.descriptors = self._descriptors()
+
+    def _descriptors(self):
+        with contextlib.suppress(PermissionError):
+            return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        return 0
+
+    def log(self):
+        """What it has said so far."""
+        with open(self.log_name, encoding="ascii") as lines:
+            return lines.read()
+
+    def connect(self):
+        """A caller."""
+        return socket.create_connection(self.address, kith.LIMIT)
+
+    def check_honest(self, people, *after):
+        """An honest peer is answered; it only looks whether we are there."""
+        with self.connect() as sock:
+            caller = speaker.Dialer(people.alice, people.bob.public)
+            check(shake_hands(caller, sock), *after, "and no honest peer is answered")
+
+    def check_places(self):
+        """Nobody has a place."""
+        daemons.eventually(lambda: self._descriptors() <= self.descriptors,
+                           "listen has its descriptors again")
+
+    def end(self):
+        """The guest comes at last."""
+        self.check_places()
+        check(kith.status(kith.dial(self.address)) == 0, "the guest is not let in")
+        check(kith.status(self.process) == 0, "listen ended with", self.process.returncode)
+
+
+def refusals(log):
+    """Of each caller that was turned away, the port and the reason."""
+    found = {}
+    for line in log.splitlines():
+        if match := re.search(r"[ :](\d+): refused: (.*)", line):
+            found[int(match[1])] = match[2]
+    return found
+
+
+class FalseBob:
+    """Where bob is called, and somebody else answers, if not he himself."""
+
+    def __init__(self):
+        self._server = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._server.settimeout(kith.LIMIT)
+        self.address = self._server.getsockname()
+
+    def take_call(self, people):
+        """The next call: its socket, and bob's side of the handshake."""
+        sock, _ = self._server.accept()
+        sock.settimeout(kith.LIMIT)
+        return sock, speaker.Listener(people.bob, speaker.read_frame(sock))
+
+    def close(self):
+        """Nobody is called any longer."""
+        self._server.close()
+
+
+class Dial:
+    """One dial after another, each to a false bob of its own."""
+
+    def __init__(self, *options):
+        self.options = ("-w", "1h", *options)
+
+    def be_called(self, people, act, name, reason, status):
+        """A call in which act(sock, listener) is how it is answered."""
+        false_bob = FalseBob()
+        process = kith.dial(false_bob.address, *self.options, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE)
+        sock, listener = false_bob.take_call(people)
+        with sock:
+            act(sock, listener)
+        ended = kith.status(process)
+        out, said = process.stdout.read(), process.stderr.read().decode("ascii")
+        check(ended == status, name, "made dial end with", ended)
+        check(out == b"", name, "made dial write something")
+        check(said.count("\n") == 1 and re.search(f": ({reason})", said), name, "is told as:", said)
+        false_bob.close()
+
+    def end(self):
+        """Nothing is left of it."""
+
+
+class Forward:
+    """forward, which goes on after each."""
+
+    def __init__(self, *options, log="forward.err"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(log)
+        self.false_bob = FalseBob()
+        self.daemon = daemons.Daemon("alice", "forward", ("-w", "1h", *options), [
+            "127.0.0.1:0", "bob@%s:%d" % self.false_bob.address], log)
+        self.descriptors = self.daemon.descriptors()
+
+    def _told(self):
+        """What it has said of calls that failed."""
+        return [line for line in self.daemon.log().splitlines()
+                if " bob (" in line and not re.search(": (whole|each connection) ", line)]
+
+    def be_called(self, people, act, name, reason, _status):
+        """The same for a local connection, which has to be reset; then an honest bob answers one."""
+        before = len(self._told())
+        with daemons.connect(self.daemon.address) as local:
+            sock, listener = self.false_bob.take_call(people)
+            with sock:
+                act(sock, listener)
+            check(daemons.read_to_end(local) == (b"", "reset"), name, "did not reset who is local")
+        daemons.eventually(lambda: len(self._told()) > before, "the log tells of", name)
+        said = self._told()[-1]
+        check(re.search(f": ({reason})", said), name, "is told as:", said)
+        self.check_honest(people, name)
+
+    def check_honest(self, people, *after):
+        """bob himself answers, and what is said to him comes back."""
+        with daemons.connect(self.daemon.address) as local:
+            sock, listener = self.false_bob.take_call(people)
+            with sock:
+                sock.sendall(speaker.frame(listener.answer()))
+                good = listener.takes_3(speaker.read_frame(sock))
+                check(good, *after, "and bob is not called in order")
+                local.sendall(GREETING)
+                local.shutdown(socket.SHUT_WR)
+                good = good and heard_to_end(listener, sock) == GREETING
+                check(good, *after, "and bob hears it not")
+                sock.sendall(listener.seal(GREETING) + listener.seal(b"") + listener.seal(b""))
+                good = daemons.read_to_end(local) == (GREETING, "end")
+                check(good, *after, "and bob is not heard")
+
+    def end(self):
+        """All places are free, and it ends in order."""
+        check_nobody_has_a_place(self.daemon, self.descriptors)
+        self.daemon.stop()
