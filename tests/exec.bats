@@ -93,6 +93,23 @@ all_gone() {
     [ "$output" = some ]
 }
 
+@test "its failure in mid-answer is a reset at the local program of forward" {
+    tool joined program_fails
+}
+
+@test "a program that closes its output and goes on: the end is passed on, though it may still fail" {
+    mkfifo alice.out
+    start_serve --exec sh -c 'echo word; exec >&-; cat >got'
+    mkfifo alice.in
+    exec 8<>alice.in
+    start_dialer
+    [ "$(bounded cat <alice.out)" = word ]
+    echo answer >&8
+    exec 8>&-
+    ends "$dialer" 0
+    [ "$(cat got)" = answer ]
+}
+
 @test "a program that is not there: the caller fails, and the log says so" {
     start_serve --exec ./nowhere
     run -8 dial --recv-only

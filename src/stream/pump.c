@@ -19,6 +19,7 @@
 #define SILENCE_LOOK_MS 5000 /* between two looks at a peer that takes nothing */
 #define LEAVING_MS 100       /* between the ends of stdout and stdin when who uses us closes both */
 #define TAKING_PAUSE_MAX_MS 100
+#define EXIT_MS 250   /* between the end of a program's output and its own, at most */
 #define QUIET_MS 1000 /* without anything moving, after which memory is given back */
 
 enum { FROM_PEER, TO_PEER, IN, OUT, VERDICT, POLLED };
@@ -37,6 +38,7 @@ struct run {
     int64_t taking_pause_ms;  /* before the next look at what the outlet has taken, at the end */
     int64_t silence_look_ms;  /* when to look at the peer next, while it takes nothing */
     int64_t outlet_broken_ms; /* when to give up on an outlet that nobody reads, or NEVER_MS */
+    int64_t exit_due_ms;      /* when a program is taken to go on without output, or NEVER_MS */
     bool peer_says_no_more;   /* seen while what came before waits for the outlet */
     bool outlet_closed;       /* the socket's other side has gone, and has read all until then */
     enum kith_error failed; /* the local socket, with failed_errno; its last words are under way */
@@ -128,6 +130,8 @@ static int timeout_for(struct run *run)
                                                      run->receiver.total));
     if (sender_wants_input(&run->sender))
         until_ms = earlier(until_ms, hold_due_ms(&run->end->inlet.hold));
+    if (run->link->channel.sending.state == STREAM_OPEN)
+        until_ms = earlier(until_ms, run->exit_due_ms);
     if (receiver_awaits_taking(&run->receiver))
         until_ms = earlier(until_ms, next_taking_look_ms(run));
     if (sender_wants_transport(&run->sender))
@@ -314,14 +318,29 @@ static bool is_over(const struct run *run, enum kith_error *error)
     return *error != OK;
 }
 
+/*
+ * Whether our end may be said once the input has ended. The output of a program that fails ends in
+ * that moment, too, and is no whole then: so it is waited for, a little.
+ */
+static bool may_end(struct run *run)
+{
+    if (!local_end_awaits_verdict(run->end))
+        return true;
+    if (run->end->inlet.fd >= 0 || sender_wants_transport(&run->sender))
+        return false;
+    if (run->exit_due_ms == NEVER_MS)
+        run->exit_due_ms = clock_deadline_ms(EXIT_MS);
+    return clock_now_ms() >= run->exit_due_ms;
+}
+
 /* Say our end and our receipt when they are due, and send what waits. */
 static enum kith_error speak(struct run *run)
 {
+    bool receipt_due = !local_end_awaits_verdict(run->end) && receiver_delivered(&run->receiver);
     enum kith_error error = OK;
 
     if (run->failed == OK)
-        error = sender_mark(&run->sender, !local_end_awaits_verdict(run->end) &&
-                                              receiver_delivered(&run->receiver));
+        error = sender_mark(&run->sender, may_end(run), receipt_due);
     if (error == OK)
         sender_flush(&run->sender);
     return error;
@@ -357,7 +376,7 @@ static enum kith_error conclude(struct run *run, enum kith_error error, struct p
 {
     struct receiver *receiver = &run->receiver;
 
-    /* Of a program or socket that has failed, the peer misses our receipt only. */
+    /* Of a program or socket that has failed, the peer misses our last word, and nothing else. */
     result->in_order = error == OK || error == ERR_PROGRAM || run->failed != OK;
     if (!result->in_order && error != ERR_STDOUT && error != ERR_STDOUT_CLOSED)
         deliver_rest(receiver);
@@ -379,6 +398,7 @@ enum kith_error pump_run(struct link *link, struct local_end *end, const struct 
         .end = end,
         .terms = terms,
         .outlet_broken_ms = NEVER_MS,
+        .exit_due_ms = NEVER_MS,
         .idle_deadline_ms = clock_deadline_ms(terms->idle_timeout_ms),
     };
     enum kith_error error = sender_start(&run.sender, link, &end->inlet);

@@ -114,13 +114,13 @@ bool sender_has_ended(const struct sender *sender)
     return sender->link->channel.sending.state != STREAM_OPEN && !sender_wants_transport(sender);
 }
 
-enum kith_error sender_mark(struct sender *sender, bool receipt_due)
+enum kith_error sender_mark(struct sender *sender, bool end_due, bool receipt_due)
 {
     struct buffer *sealed = &sender->sealed;
     struct channel *channel = &sender->link->channel;
     enum kith_error error = OK;
 
-    if (sender->inlet->fd < 0 && channel->sending.state == STREAM_OPEN &&
+    if (end_due && sender->inlet->fd < 0 && channel->sending.state == STREAM_OPEN &&
         room(sender) >= FRAME_OVERHEAD) {
         error = channel_seal_end(channel, sealed->bytes + sealed->end);
         buffer_extend(sealed, FRAME_OVERHEAD);

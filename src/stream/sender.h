@@ -39,10 +39,10 @@ bool sender_wants_transport(const struct sender *sender);
 must_check enum kith_error sender_read(struct sender *sender);
 
 /*
- * Say our end once the input has ended, and our receipt when receipt_due; each once, and only
- * when there is room.
+ * Say our end once the input has ended and end_due, and our receipt when receipt_due; each once,
+ * and only when there is room.
  */
-must_check enum kith_error sender_mark(struct sender *sender, bool receipt_due);
+must_check enum kith_error sender_mark(struct sender *sender, bool end_due, bool receipt_due);
 
 /* Whether our end is said, and the transport has taken it. */
 bool sender_has_ended(const struct sender *sender);

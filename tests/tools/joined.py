@@ -145,6 +145,18 @@ def target_killed():
     check(how == "reset", "the near program saw", how)
 
 
+def program_fails():
+    """A program that fails in mid-answer is a reset as well, whatever it has said."""
+    for said in (0, 1, 100000, SIZE):
+        for end in ("exit 1", "kill -KILL $$"):
+            far = daemons.serve(["sh", "-c", f"head -c {said} /dev/zero; {end}"])
+            near = daemons.forward(far)
+            got, how = daemons.read_to_end(daemons.connect(near.address))
+            check((len(got), how) == (said, "reset"), end, "after", said, "bytes:", len(got), how)
+            near.stop()
+            far.stop()
+
+
 def near_resets():
     """A near program that dies is a reset at the target."""
     chain = daemons.Chain()
@@ -234,4 +246,4 @@ def killed_under_load(which):
 if __name__ == "__main__":
     daemons.run_subject([
         both_ways, half_close, full_close, who_speaks_first, target_resets, target_killed,
-        near_resets, target_refuses, no_peer, killed, killed_under_load])
+        program_fails, near_resets, target_refuses, no_peer, killed, killed_under_load])
