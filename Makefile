@@ -52,7 +52,7 @@ SANITIZER_OPTIONS = ASAN_OPTIONS=detect_leaks=1:exitcode=99 \
 	UBSAN_OPTIONS=print_stacktrace=1:exitcode=99 TSAN_OPTIONS=halt_on_error=1:exitcode=99
 VALGRIND = valgrind -q --leak-check=full --error-exitcode=99
 
-.PHONY: all help programs fuzzers demo debug check unit asan tsan valgrind lint fuzz fuzz-quick cover \
+.PHONY: all help programs fuzzers demo debug check unit asan tsan valgrind matrix lint fuzz fuzz-quick cover \
 	bench fresh install uninstall dist clean distclean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
@@ -67,6 +67,7 @@ help:
 	@echo 'make unit            the unit tests alone'
 	@echo 'make asan, tsan      all tests (or SUITE) under AddressSanitizer and UBSan, ThreadSanitizer'
 	@echo 'make valgrind        the unit tests under valgrind'
+	@echo 'make matrix          every behaviour at every kind of end, half an hour'
 	@echo 'make lint            the source under every linter'
 	@echo 'make fuzz            every fuzzer for FUZZ_SECONDS=600 (make fuzz-quick: 20)'
 	@echo 'make cover           how much of each source file the tests run'
@@ -124,6 +125,9 @@ asan tsan:
 valgrind:
 	@$(MAKE) FLAVOUR=valgrind programs
 	@KITH_BUILD=build/valgrind KITH_WRAP='$(VALGRIND)' tests/run unit
+
+matrix: all
+	@KITH=$(BINARY) $(SANITIZER_OPTIONS) KITH_TEST_TIMEOUT=0 tests/run tests/matrix/long
 
 lint: all
 	@KITH_LINT_FLAGS='$(BASE_CFLAGS) -Isrc $(CRYPTO_CFLAGS)' tests/run lint tests/lint/tools

@@ -97,15 +97,18 @@ class Proxy:
     """Takes one connection at self.address and carries it to target, in a thread of its own.
 
     how says what a cut is: "fin" ends both directions in order, "rst" resets both sides, "half"
-    ends the one direction alone."""
+    ends the one direction alone, "stall" passes nothing more and says nothing."""
 
-    def __init__(self, target, d2l=None, l2d=None, how="fin"):
+    def __init__(self, target, d2l=None, l2d=None, how="fin", host="127.0.0.1"):
         self.target = target
         self.d2l = d2l or Tap()
         self.l2d = l2d or Tap()
         self.how = how
         self.severed = False
-        self._server = socket.create_server(("127.0.0.1", 0))
+        name = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        self._server = socket.socket(name[0])
+        self._server.bind(name[4])
+        self._server.listen()
         self.address = self._server.getsockname()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -150,7 +153,7 @@ class Proxy:
                     if self.how == "rst":
                         return
                     ended = {sock} if self.how == "half" else set(routes) - discarding
-                    for side in ended:
+                    for side in ended if self.how != "stall" else ():
                         self._end(routes[side][0])
                     discarding |= ended
 
