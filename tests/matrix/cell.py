@@ -120,8 +120,7 @@ class Cell:
         for side, expected in ((self.near, near), (self.far, far)):
             outcome = side.outcome()
             self.check(outcome in expected.split("|"), side.role, "is", outcome, "and not", expected)
-            if outcome != "killed" or not side.end.sink.unseen_if_killed:
-                self.sees_break(side)
+            self.sees_break(side)
 
     def sees_break(self, side):
         """It has a beginning of what the other has said, and takes a part for the whole only if its

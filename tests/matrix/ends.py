@@ -34,7 +34,6 @@ class Kind:
     closes = True  # who is there may go away before the end, and kith can tell
     is_full = False  # it has no room
     unseen = None  # why a broken channel may look as if it were whole
-    unseen_if_killed = None  # the same of a kith that was killed
     needs = None  # what the system has to have
 
     def __init__(self, name):
@@ -212,8 +211,6 @@ class Joined(Socket):
 class Program(Kind):
     """A program of serve --exec: it says what comes out of one FIFO, and puts into another what it
     hears; and a mark once that has ended."""
-
-    unseen_if_killed = "nobody is left to end the program before it sees the end of its input"
 
     script = """
         exec 3<"$0/from" 4>"$0/to"
