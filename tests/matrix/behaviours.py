@@ -42,12 +42,16 @@ def _may_say(ends, role):
 def _says_all(ends, role):
     """Whether it may, and its peer's end does not come in between."""
     other = ends[_other(role)]
-    return _may_say(ends, role) and (other.source.waits or ends[role].outlasts(_may_say(ends, _other(role))))
+    return _may_say(ends, role) and \
+        (other.source.waits or ends[role].outlasts(_may_say(ends, _other(role))))
 
 
 def _stays(ends):
-    """Whether the channel is there until somebody wants it to end."""
-    return any(end.source.waits for end in ends.values())
+    """Whether the channel is there until somebody wants it to end: one input waits, and its peer's
+    end does not end it."""
+    return any(ends[role].source.waits and
+               (ends[_other(role)].source.waits or
+                ends[role].outlasts(_may_say(ends, _other(role)))) for role in SIDES)
 
 
 # --- whole
