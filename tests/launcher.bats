@@ -170,6 +170,7 @@ counts_channel() {
 }
 
 @test "the signals of a terminal do not end it" {
+    launcher=(env --default-signal=INT,QUIT)
     # shellcheck disable=SC2016
     start_waiting 'echo $$ >>pids; read -r line; echo "$line" >part; exec cat'
     for signal in INT QUIT HUP TERM USR1; do
