@@ -258,6 +258,8 @@ static void live(int line, const void *context)
     if (launcher.children != NULL && launcher.signal_fd >= 0 &&
         poll_set_make(&launcher.set, launcher.most + 2) == OK)
         keep_programs(&launcher);
+    poll_set_free(&launcher.set);
+    free(launcher.children);
 }
 
 enum kith_error launcher_start(struct helper *launcher, char *const argv[], size_t most)
