@@ -25,6 +25,10 @@ UNIT_HELPERS = $(filter-out $(UNIT_SOURCES),$(sort $(wildcard tests/unit/*.c)))
 UNIT_PROGRAMS = $(UNIT_SOURCES:%.c=$(B)/%)
 FUZZ_SOURCES = $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_PROGRAMS = $(FUZZ_SOURCES:%.c=$(B)/%)
+# What runs a fuzzer: an engine, or the inputs that are here, once.
+ENGINE_fuzz = -fsanitize=fuzzer
+ENGINE_afl = -fsanitize=fuzzer
+ENGINE = $(or $(ENGINE_$(FLAVOUR)),tests/fuzz/replay.c)
 MANUALS = $(wildcard man/*.1 man/*.5 man/*.7)
 
 # Who reads files of its own at the end, or makes code as it runs, cannot be confined.
@@ -33,6 +37,7 @@ SANITIZE = $(UNCONFINED) -fno-omit-frame-pointer -fno-sanitize-recover=all
 FLAGS_asan = -O1 -g $(SANITIZE) -fsanitize=address,undefined
 FLAGS_tsan = -O1 -g $(SANITIZE) -fsanitize=thread
 FLAGS_fuzz = -O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link,address,undefined
+FLAGS_afl = -O1 -g $(SANITIZE) -fsanitize=address,undefined
 FLAGS_valgrind = -O1 -g $(UNCONFINED)
 # For a debugger: what may leave the process is not held back.
 FLAGS_debug = -Og -g3 $(UNCONFINED) -DKITH_TRACEABLE
@@ -52,8 +57,8 @@ SANITIZER_OPTIONS = ASAN_OPTIONS=detect_leaks=1:exitcode=99 \
 	UBSAN_OPTIONS=print_stacktrace=1:exitcode=99 TSAN_OPTIONS=halt_on_error=1:exitcode=99
 VALGRIND = valgrind -q --leak-check=full --error-exitcode=99
 
-.PHONY: all help programs fuzzers demo debug check unit asan tsan valgrind matrix lint fuzz fuzz-quick cover \
-	bench fresh install uninstall dist clean distclean
+.PHONY: all help programs fuzzers demo debug check unit asan tsan valgrind matrix lint fuzz afl \
+	fuzz-quick fuzz-cover fuzz-planted cover bench fresh install uninstall dist clean distclean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -70,6 +75,9 @@ help:
 	@echo 'make matrix          every behaviour at every kind of end, half an hour'
 	@echo 'make lint            the source under every linter'
 	@echo 'make fuzz            every fuzzer for FUZZ_SECONDS=600 (make fuzz-quick: 20)'
+	@echo 'make afl             the same by AFL++ in the place of libFuzzer'
+	@echo 'make fuzz-cover      how much of what they are for the fuzzers reach'
+	@echo 'make fuzz-planted    whether each fuzzer finds a bug that is planted for it'
 	@echo 'make cover           how much of each source file the tests run'
 	@echo 'make bench           measure'
 	@echo 'make fresh           what README says, on systems that were just installed (as root)'
@@ -97,12 +105,12 @@ $(B)/tests/unit/%: tests/unit/%.c $(UNIT_HELPERS) $(LIBRARY) $(CONFIG) Makefile
 	$(SHOW)$(CC) $(COMPILE_FLAGS) $(WITH_DEPENDENCIES) -o $@ $< $(UNIT_HELPERS) $(LIBRARY) \
 		$(LINK_FLAGS) $(LIBS)
 
-$(B)/tests/fuzz/%: tests/fuzz/%.c $(LIBRARY) $(CONFIG) Makefile
+$(B)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(LIBRARY) $(CONFIG) Makefile
 	@mkdir -p $(@D)
-	$(SHOW)$(CC) $(COMPILE_FLAGS) $(WITH_DEPENDENCIES) -fsanitize=fuzzer -o $@ $< $(LIBRARY) \
-		$(LINK_FLAGS) $(LIBS)
+	$(SHOW)$(CC) $(COMPILE_FLAGS) $(WITH_DEPENDENCIES) -o $@ $< $(ENGINE) $(LIBRARY) $(LINK_FLAGS) \
+		$(LIBS)
 
-programs: $(BINARY) $(UNIT_PROGRAMS)
+programs: $(BINARY) $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
 
 fuzzers: $(FUZZ_PROGRAMS)
 
@@ -115,7 +123,7 @@ debug:
 check: programs
 	@KITH=./kith KITH_BUILD=$(B) tests/run
 
-unit: $(UNIT_PROGRAMS)
+unit: $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
 	@KITH_BUILD=$(B) tests/run unit
 
 asan tsan:
@@ -132,12 +140,20 @@ matrix: all
 lint: all
 	@KITH_LINT_FLAGS='$(BASE_CFLAGS) -Isrc $(CRYPTO_CFLAGS)' tests/run lint tests/lint/tools
 
-fuzz:
-	@$(MAKE) FLAVOUR=fuzz CONFIG=build/fuzz/config.mk CC=clang fuzzers
-	@KITH_BUILD=build/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) KITH_TEST_TIMEOUT=0 tests/run tests/fuzz/run
+fuzz afl:
+	@$(MAKE) FLAVOUR=$@ CONFIG=build/$@/config.mk CC=$(if $(filter afl,$@),afl-clang-fast,clang) fuzzers
+	@KITH_BUILD=build/$@ FUZZ_ENGINE=$@ FUZZ_SECONDS=$(FUZZ_SECONDS) KITH_TEST_TIMEOUT=0 \
+		tests/run tests/fuzz/run
 
 fuzz-quick:
 	@$(MAKE) FUZZ_SECONDS=20 fuzz
+
+fuzz-cover:
+	@$(MAKE) FLAVOUR=cover fuzzers
+	@GCOV=$(GCOV) KITH_BUILD=build/cover tests/fuzz/cover
+
+fuzz-planted:
+	@KITH_TEST_TIMEOUT=0 tests/run tests/fuzz/planted
 
 cover:
 	@$(MAKE) FLAVOUR=cover programs

@@ -3,16 +3,14 @@
  * change a message on its way. A model of the stream's rules says what has to come of each step.
  *
  * A step is two bytes: what is done (act below) and by whom, and a number that goes with it.
+ *
+ * Targets: protocol/channel.
  */
-#include <stdlib.h>
-#include <string.h>
 
+#include "fuzz.h"
 #include "protocol/channel.h"
 
 #define MAX_SIZE 200
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum act { ACT_DATA, ACT_END, ACT_RECEIPT, ACT_FORCE_DATA, ACT_FORCE_EMPTY, ACT_TAMPER, ACT_LOSE };
 #define ACTS 7
@@ -21,12 +19,6 @@ struct end {
     struct channel channel;
     enum stream_state said; /* as the model has it */
 };
-
-static void demand(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {

@@ -4,16 +4,15 @@
  *
  * The first byte says which message (modulo 3) and, by its top bit, what follows: the message
  * itself, or changes to the right one: a length, then offsets and bytes to add there by xor.
+ *
+ * Targets: protocol/handshake.
  */
-#include <stdlib.h>
 
 #include "../unit/party.h"
+#include "fuzz.h"
 
 #define NOW 1757500000000u
 #define CHANGES 0x80
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const uint8_t namespace[] = "kith";
 static struct party dialer, listener;
@@ -22,12 +21,6 @@ static struct {
     uint8_t frame[MESSAGE_2_FRAME_MAX];
     size_t frame_len;
 } right[3];
-
-static void demand(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static void start_party(struct party *party, uint8_t number)
 {
@@ -69,8 +62,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 }
 
 /* Change the right message as data says; returns the length of what is in out then. */
-static size_t change(uint8_t out[static UINT8_MAX], const uint8_t *right_message, size_t right_len,
-                     const uint8_t *data, size_t size)
+static size_t change_message(uint8_t out[static UINT8_MAX], const uint8_t *right_message,
+                             size_t right_len, const uint8_t *data, size_t size)
 {
     size_t len = size > 0 ? data[0] : right_len;
 
@@ -98,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     right_len = right[number].frame_len - FRAME_HEADER_SIZE;
     len = size - 1;
     if ((data[0] & CHANGES) != 0) {
-        len = change(changed, right_message, right_len, message, len);
+        len = change_message(changed, right_message, right_len, message, len);
         message = changed;
     }
 

@@ -2,26 +2,20 @@
  * PROXY headers of any bytes, as a socket brings them: the reader takes what its header has and
  * nothing behind it, names a caller of a family that is known or leaves him alone, and says who
  * it is.
+ *
+ * Targets: calls/proxy_protocol.
  */
+#include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/descriptor.h"
 #include "calls/proxy_protocol.h"
+#include "fuzz.h"
 #include "net/socket.h"
 
 #define INPUT_MAX 4096 /* a socket pair takes this much without blocking */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 /* How many bytes a header that was accepted has, by its own account. */
 static size_t length_of(const uint8_t *data, size_t size)
@@ -30,20 +24,38 @@ static size_t length_of(const uint8_t *data, size_t size)
 
     if (data[0] == '\r')
         return 16 + ((size_t)data[14] << 8 | data[15]);
-    require(newline != NULL);
+    demand(newline != NULL);
     return (size_t)(newline - data) + 1;
 }
 
-static void check_accepted(const struct endpoint *peer, const struct endpoint *before)
+/* What a header of version 2 makes of the caller, by an account of our own. */
+static void check_v2(const struct endpoint *peer, const uint8_t *data, size_t body)
+{
+    char host[INET6_ADDRSTRLEN], text[ADDRESS_TEXT_SIZE];
+    bool is_ipv4 = data[13] == 0x11;
+    size_t size = is_ipv4 ? 4 : 16;
+    const uint8_t *port = data + 16 + 2 * size;
+
+    demand(data[12] == 0x21 && (is_ipv4 || data[13] == 0x21) && body >= 2 * size + 4);
+    demand(inet_ntop(is_ipv4 ? AF_INET : AF_INET6, data + 16, host, sizeof(host)) != NULL);
+    (void)snprintf(text, sizeof(text), is_ipv4 ? "%s:%u" : "[%s]:%u", host,
+                   (unsigned)port[0] << 8 | port[1]);
+    demand(strcmp(peer->text, text) == 0);
+}
+
+static void check_accepted(const struct endpoint *peer, const struct endpoint *before,
+                           const uint8_t *data)
 {
     char text[ADDRESS_TEXT_SIZE];
 
     if (memcmp(peer, before, sizeof(*peer)) == 0)
         return;
-    require((peer->address.ss_family == AF_INET && peer->len == sizeof(struct sockaddr_in)) ||
-            (peer->address.ss_family == AF_INET6 && peer->len == sizeof(struct sockaddr_in6)));
+    demand((peer->address.ss_family == AF_INET && peer->len == sizeof(struct sockaddr_in)) ||
+           (peer->address.ss_family == AF_INET6 && peer->len == sizeof(struct sockaddr_in6)));
     endpoint_format(text, (const struct sockaddr *)&peer->address, peer->len);
-    require(strcmp(peer->text, text) == 0);
+    demand(strcmp(peer->text, text) == 0);
+    if (data[0] == '\r')
+        check_v2(peer, data, (size_t)data[14] << 8 | data[15]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -57,19 +69,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size > INPUT_MAX)
         return 0;
-    require(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-    require(descriptor_set_nonblocking(ends[0]) && descriptor_set_nonblocking(ends[1]));
-    require(send(ends[1], data, size, 0) == (ssize_t)size);
-    require(shutdown(ends[1], SHUT_WR) == 0);
-    require(proxy_receive(&input, ends[0], &peer, &error));
+    demand(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+    demand(descriptor_set_nonblocking(ends[0]) && descriptor_set_nonblocking(ends[1]));
+    demand(send(ends[1], data, size, 0) == (ssize_t)size);
+    demand(shutdown(ends[1], SHUT_WR) == 0);
+    demand(proxy_receive(&input, ends[0], &peer, &error));
     left = recv(ends[0], rest, sizeof(rest), 0);
-    require(left >= 0 && memcmp(rest, data + size - left, (size_t)left) == 0);
+    demand(left >= 0 && memcmp(rest, data + size - left, (size_t)left) == 0);
     if (error == OK) {
-        require((size_t)left == size - length_of(data, size));
-        check_accepted(&peer, &before);
+        demand((size_t)left == size - length_of(data, size));
+        check_accepted(&peer, &before, data);
     } else {
-        require(error == ERR_PROXY_HEADER || error == ERR_HANDSHAKE_CUT);
-        require(memcmp(&peer, &before, sizeof(peer)) == 0);
+        demand(error == ERR_PROXY_HEADER || error == ERR_HANDSHAKE_CUT);
+        demand(memcmp(&peer, &before, sizeof(peer)) == 0);
     }
     (void)close(ends[0]);
     (void)close(ends[1]);

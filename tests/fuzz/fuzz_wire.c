@@ -1,19 +1,12 @@
 /*
  * Any bytes as a hello, a varint and a frame's header. What is accepted has one form only: it
  * encodes to the same bytes again.
+ *
+ * Targets: protocol/wire.
  */
-#include <stdlib.h>
-#include <string.h>
 
+#include "fuzz.h"
 #include "protocol/wire.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static void try_hello(const uint8_t *data, size_t size)
 {
