@@ -384,9 +384,9 @@ static void allow_role(struct filter *filter, struct calls *calls, enum sandbox_
         allow(calls, keeper_calls, COUNT(keeper_calls));
         allow_threads(filter, calls);
     }
+    answer_if(filter, SECCOMP_RET_ERRNO | EPERM, SYS_setsockopt,
+              TESTS(IS(1, IPPROTO_TCP), IS(2, TCP_ULP))); /* it becomes one of another kind */
     if (role >= SANDBOX_PIPE) {
-        answer_if(filter, SECCOMP_RET_ERRNO | EPERM, SYS_setsockopt,
-                  TESTS(IS(1, IPPROTO_TCP), IS(2, TCP_ULP))); /* it becomes one of another kind */
         refuse_owners(filter);
         allow(calls, pipe_calls, COUNT(pipe_calls));
         allow_isatty(filter);

@@ -1,0 +1,132 @@
+"""What somebody who runs code in a confined process of kith can do, tried from inside (intruder.c)
+in each command, and whether that is what kith(1) says.
+
+usage: intruders.py MANUAL LIBRARY SOURCE...     run in a directory with alice and bob in it
+
+Prints what differs; exits 1 if anything does."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+
+import daemons
+import kith
+from daemons import check, eventually
+
+
+def said_in(manual):
+    """By the item of the list in the manual, what it names."""
+    with open(manual, encoding="utf-8") as page:
+        (part,) = re.findall(r'^\.\\" What is let through:.*?\n(.*?)^\.El\n', page.read(), re.M | re.S)
+    items = {}
+    for item in part.split(".It ")[1:]:
+        head, _, body = item.partition("\n")
+        items[head.strip()] = set(re.split(r";\s+", body.strip().rstrip(".").replace("\n", " ")))
+    return items
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+class Scene:
+    """What an intruder tries itself on."""
+
+    def __init__(self, library):
+        self.library = library
+        self.port, self.target = free_port(), free_port()
+        self.abstract = f"kith-intruder-{os.getpid()}"
+        self.listening = socket.socket(socket.AF_UNIX)
+        self.listening.bind("\0" + self.abstract)
+        self.listening.listen(64)
+        os.mkdir("near")
+
+    def intruded(self):
+        """Where the reports of a kith will be, and what has to start it."""
+        folder = tempfile.mkdtemp(prefix="kith-intruder-")
+        named = socket.socket(socket.AF_UNIX)
+        named.bind(f"{folder}/named")
+        named.listen(64)
+        self.named = named
+        return folder, ["env", f"LD_PRELOAD={self.library}", f"KITH_INTRUDER={folder}",
+                        f"KITH_INTRUDER_NAME={self.abstract}", f"KITH_INTRUDER_PORT={self.port}",
+                        f"KITH_INTRUDER_TARGET={self.target}"]
+
+
+def reported(folder, number):
+    """What this process could do, once it has tried all."""
+    def lines():
+        try:
+            with open(f"{folder}/{number}", encoding="ascii") as report:
+                return report.read().splitlines()
+        except FileNotFoundError:
+            return []
+    eventually(lambda: lines()[-1:] == ["that was all"], folder, number, "has tried all")
+    return set(lines()[:-1])
+
+
+def phrases(sources):
+    """All that is tried, by the source of the intruder."""
+    found = set()
+    for source in sources:
+        with open(source, encoding="ascii") as text:
+            found.update(re.findall(r'(?:tell\(|\{)"([^"]+)"', text.read()))
+    return found
+
+
+def cases(scene):
+    """Each command: its name, how it is started, and the items of the manual for its processes."""
+    target = f"127.0.0.1:{scene.target}"
+    far = daemons.serve(target, log="far.err")
+    network = ["Each", "What faces the network"]
+    listens = [*network, "In listen and the daemons"]
+    daemon = [*listens, "In the daemons"]
+    helpers = {1: ["Each", "The keeper"], 2: ["Each", "What resolves names"]}
+    _, address = kith.listen()
+    yield ("dial", lambda launcher: kith.dial(address, launcher=launcher), {0: network, 1: helpers[1]})
+    yield ("check", lambda launcher: kith.start("alice", "check", f"bob@{far.address}", launcher=launcher),
+           {0: network, 1: helpers[1]})
+    yield ("listen", lambda launcher: kith.listen(launcher=launcher),
+           {0: listens, 1: helpers[1]})
+    yield ("serve", lambda launcher: daemons.serve(target, launcher=launcher),
+           {0: [*daemon, "In serve to a port"], **helpers})
+    yield ("serve to a path", lambda launcher: daemons.serve("./none", launcher=launcher),
+           {0: [*daemon, "In serve to a UNIX socket"], **helpers})
+    yield ("serve --exec", lambda launcher: daemons.serve(["cat"], launcher=launcher),
+           {0: daemon, **helpers})
+    yield ("forward", lambda launcher: daemons.forward(far, launcher=launcher),
+           {0: [*daemon, "In forward"], **helpers})
+    yield ("forward --source", lambda launcher: daemons.forward(
+        far, "--source", "127.0.0.1", launcher=launcher),
+           {0: [*daemon, "In forward", "In forward with --source"], **helpers})
+    yield ("forward at a path", lambda launcher: daemons.forward(
+        far, local="near/socket", launcher=launcher),
+           {0: [*daemon, "In forward", "In forward at a UNIX socket"], **helpers})
+
+
+def main():
+    items = said_in(sys.argv[1])
+    scene = Scene(sys.argv[2])
+    count = 0
+    for command, start, processes in cases(scene):
+        folder, launcher = scene.intruded()
+        started = start(launcher)
+        for number, names in processes.items():
+            could = reported(folder, number)
+            may = set().union(*(items.get(name, set()) for name in names))
+            check(could <= may, command, "process", number, "can also:", sorted(could - may))
+            check(may <= could, command, "process", number, "cannot:", sorted(may - could))
+            count += 1
+        del started
+        subprocess.run(["rm", "-rf", folder], check=True)
+    print(f"{len(phrases(sys.argv[3:]))} things tried in {count} processes", file=sys.stderr)
+    daemons.finish()
+
+
+if __name__ == "__main__":
+    main()
