@@ -170,7 +170,7 @@ counts_channel() {
 }
 
 @test "the signals of a terminal do not end it" {
-    launcher=(env --default-signal=INT,QUIT)
+    launcher=(env --default-signal=INT --default-signal=QUIT)
     # shellcheck disable=SC2016
     start_waiting 'echo $$ >>pids; read -r line; echo "$line" >part; exec cat'
     for signal in INT QUIT HUP TERM USR1; do
@@ -207,11 +207,12 @@ counts_channel() {
 
 # fill: so many callers at once are served as there are places for, one after the other let in.
 fill() {
-    local pids=()
+    local pids=() end ends=()
     rm -f in.* said.*
     for ((i = 0; i < places; i++)); do
         mkfifo "in.$i"
-        exec {ends[i]}<>"in.$i"
+        exec {end}<>"in.$i"
+        ends+=("$end")
         KITH_DIR=alice "$KITH" dial "bob@$address" <"in.$i" >"said.$i" 2>>alice.err 3>&- &
         pids+=($!)
         echo "hello $i" >&"${ends[i]}"

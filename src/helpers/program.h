@@ -46,7 +46,7 @@ must_check bool program_start(struct program *program, const struct helper *laun
                               const struct visitor *visitor, int64_t deadline_ms);
 
 /* Once its line is ready: OK if it has succeeded, else ERR_PROGRAM. A local_end_judge for it. */
-enum kith_error program_result(void *program);
+enum kith_error program_result(void *context);
 
 /*
  * Have the whole process group ended, if it is not: asked first, and killed if that does not help.
