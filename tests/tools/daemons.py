@@ -98,10 +98,11 @@ class Daemon:
         with open(self.log_name, encoding="ascii") as lines:
             return lines.read()
 
-    def logged(self, pattern, count=1):
+    def logged(self, pattern, count=1, limit=kith.LIMIT):
         """It says this, at least so many times."""
         eventually(lambda: len(re.findall(pattern, self.log())) >= count,
-                   f"{self.log_name} says {pattern!r} {count} times; it says: {self.log()}")
+                   f"{self.log_name} says {pattern!r} {count} times; it says: {self.log()}",
+                   limit=limit)
 
     def refused(self, why, count):
         """It says that so many were refused: some by themselves, the others summed up."""

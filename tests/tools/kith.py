@@ -37,11 +37,11 @@ def start(who, *arguments, launcher=(), **streams):
     return process
 
 
-def listen(*options, **streams):
+def listen(*options, at="127.0.0.1:0", **streams):
     """Start bob listening on a free port: the process and its (host, port)."""
     reading, writing = os.pipe()
     process = start(
-        "bob", "listen", "--ready-fd", str(writing), *options, "127.0.0.1:0",
+        "bob", "listen", "--ready-fd", str(writing), *options, at,
         pass_fds=[writing], **streams,
     )
     os.close(writing)
@@ -59,10 +59,10 @@ def dial(address, *options, **streams):
     return start("alice", "dial", *options, "bob@%s:%d" % address, **streams)
 
 
-def status(process):
+def status(process, limit=LIMIT):
     """Its exit status, or "hangs" for one that had to be killed."""
     try:
-        return process.wait(LIMIT)
+        return process.wait(limit)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -1,0 +1,150 @@
+"""kith while somebody sets the wall clock.
+
+usage: clocks.py LIBRARY SUBJECT     run in a directory with alice and bob in it
+
+LIBRARY is stepping.c. Each subject is a function here. Prints what went wrong; exits 1 if anything
+did."""
+
+import datetime
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import daemons
+import kith
+from daemons import check
+
+HOUR, YEAR = 3600, 365 * 24 * 3600
+STEPS = (HOUR, -HOUR, YEAR, -YEAR, -int(time.time()), (1 << 31) - int(time.time()), 0)
+
+
+class Clock:
+    """The wall clock of those who are started while it is the one in use."""
+
+    def __init__(self, name):
+        self.path = os.path.abspath(name)
+        self.set(0)
+
+    def set(self, seconds):
+        """Put it so far ahead of the system's."""
+        with open(self.path, "r+b" if os.path.exists(self.path) else "wb") as file:
+            file.write(seconds.to_bytes(8, sys.byteorder, signed=True))
+
+    def use(self):
+        """Whoever is started from here on has it."""
+        os.environ.update(LD_PRELOAD=LIBRARY, STEPPING=self.path)
+
+
+def _answers(near, said=b"hello"):
+    """What comes back of a new connection."""
+    with daemons.connect(near.address) as sock:
+        sock.sendall(said)
+        try:
+            return daemons.read_exactly(sock, len(said))
+        except ConnectionError:
+            return b""
+
+
+def open_channels():
+    """A channel that is open goes on, is not idle, and new ones are served, wherever it is set."""
+    clock = Clock("clock")
+    clock.use()
+    far = daemons.serve(["cat"], "--idle-timeout", "1h")
+    near = daemons.forward(far, "--idle-timeout", "1h")
+    with daemons.connect(near.address) as sock:
+        for step in STEPS:
+            clock.set(step)
+            sock.sendall(b"%d" % step)
+            check(daemons.read_exactly(sock, len(b"%d" % step)) == b"%d" % step,
+                  "set by", step, "s, an open channel is over")
+            check(_answers(near) == b"hello", "set by", step, "s, none is served")
+    near.stop()
+    far.stop()
+
+
+def one_side():
+    """Set on one side only, calls are refused, and the log says by how much; set back, served."""
+    clocks = {who: Clock(f"clock-{who}") for who in ("alice", "bob")}
+    clocks["bob"].use()
+    far = daemons.serve(["cat"])
+    clocks["alice"].use()
+    near = daemons.forward(far)
+    for who, step, said in (("bob", HOUR, "behind"), ("bob", -HOUR, "ahead"),
+                            ("alice", HOUR, "ahead"), ("alice", -HOUR, "behind")):
+        with daemons.connect(near.address) as sock:
+            sock.sendall(b"one")
+            check(daemons.read_exactly(sock, 3) == b"one", "none is served at first")
+            clocks[who].set(step)
+            check(_answers(near) == b"", who, "set by", step, "s: a call is served")
+            sock.sendall(b"two")
+            check(daemons.read_exactly(sock, 3) == b"two", "an open channel is over")
+        clocks[who].set(0)
+        check(_answers(near) == b"hello", who, "set back: none is served")
+        daemons.eventually(lambda: re.search(rf"(3599|3600)\.\d+ s {said}", far.log()),
+                           f"serve says that it is an hour {said}, but: {far.log()}")
+    near.stop()
+    far.stop()
+
+
+def deadlines():
+    """Those of a handshake, of a channel where nothing moves, and of a drain, are not put off."""
+    clock = Clock("clock")
+    clock.use()
+    far = daemons.serve(["cat"], "--idle-timeout", "1s", "--drain-timeout", "1s")
+    silent = daemons.Target(handle=lambda sock: sock.recv(1 << 16) and sock.recv(1))
+    reading, writing = os.pipe()
+    idle = kith.dial(daemons.host_and_port(far.address), stdin=reading)
+    with tempfile.TemporaryFile() as heard:
+        held = kith.dial(daemons.host_and_port(far.address), "-w", "20s", stdin=reading,
+                         stdout=heard)
+        in_vain = kith.dial(daemons.host_and_port(silent.address), "-w", "1s")
+        over = threading.Event()
+        stepping = threading.Thread(target=_step_back, args=(clock, over))
+        stepping.start()
+        for process, expected, what in ((in_vain, 7, "a handshake"), (idle, 8, "a channel"),
+                                        (held, 8, "another channel")):
+            status = kith.status(process)
+            check(status == expected, what, "ended with", status)
+        far.logged("idle timeout", 2)
+        over.set()
+        stepping.join()
+    os.close(reading)
+    os.close(writing)
+    far.stop()
+
+
+def _step_back(clock, over):
+    """An hour, again and again."""
+    step = 0
+    while not over.wait(0.2):
+        step -= HOUR
+        clock.set(step)
+
+
+def expiry():
+    """A key that is good until tomorrow is good for nothing once it is tomorrow."""
+    clock = Clock("clock")
+    clock.use()
+    tomorrow = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)
+    key = subprocess.run([os.environ["KITH"], "pubkey", "alice/identity"], check=True,
+                         capture_output=True, text=True).stdout.strip()
+    with open("bob/peers", "w", encoding="ascii") as peers:
+        peers.write(f'expiry-time="{tomorrow:%Y%m%d%H%M}Z" {key} alice\n')
+    far = daemons.serve(["cat"])
+    near = daemons.forward(far)
+    for step, served in ((0, True), (25 * HOUR, False), (0, True)):
+        clock.set(step)
+        check((_answers(near) == b"hello") == served, "set by", step, "s, a call is",
+              "refused" if served else "served")
+    far.logged("its key has expired")
+    near.stop()
+    far.stop()
+
+
+if __name__ == "__main__":
+    LIBRARY = sys.argv.pop(1)
+    daemons.run_subject([open_channels, one_side, deadlines, expiry])
