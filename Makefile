@@ -5,6 +5,7 @@ VERSION = 0.1.0
 FLAVOUR = release
 CONFIG = config.mk
 FUZZ_SECONDS = 600
+SOAK_SECONDS = 3600
 SUITE = unit bats
 # What is in the tarball; where configure was called from elsewhere, these are links to the source.
 SOURCES = .ci .clang-format .clang-tidy .editorconfig .gitignore CHANGELOG HACKING LICENSE Makefile README bench configure contrib keys man src tests
@@ -58,7 +59,8 @@ SANITIZER_OPTIONS = ASAN_OPTIONS=detect_leaks=1:exitcode=99 \
 VALGRIND = valgrind -q --leak-check=full --error-exitcode=99
 
 .PHONY: all help programs fuzzers demo debug check unit asan tsan valgrind matrix lint fuzz afl \
-	fuzz-quick fuzz-cover fuzz-planted cover bench fresh install uninstall dist clean distclean
+	fuzz-quick fuzz-cover fuzz-planted cover bench soak mutants \
+	fresh install uninstall dist clean distclean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -78,6 +80,8 @@ help:
 	@echo 'make afl             the same by AFL++ in the place of libFuzzer'
 	@echo 'make fuzz-cover      how much of what they are for the fuzzers reach'
 	@echo 'make fuzz-planted    whether each fuzzer finds a bug that is planted for it'
+	@echo 'make soak            an hour of trouble, or SOAK_SECONDS, from a printed SOAK_SEED'
+	@echo 'make mutants         plant bugs, one at a time, which the tests have to find'
 	@echo 'make cover           how much of each source file the tests run'
 	@echo 'make bench           measure'
 	@echo 'make fresh           what README says, on systems that were just installed (as root)'
@@ -165,6 +169,12 @@ cover:
 bench: all
 	@test -x bench/run || { echo 'make bench: bench/run is not here' >&2; exit 1; }
 	@KITH=./kith KITH_BUILD=$(B) bench/run
+
+soak: all
+	@KITH=./kith SOAK_SECONDS=$(SOAK_SECONDS) tests/soak $(SOAK_SEED)
+
+mutants: programs
+	@KITH_TEST_TIMEOUT=0 tests/run tests/mutants/run
 
 fresh:
 	@tests/fresh

@@ -148,6 +148,8 @@ static void test_tampering(void)
     frame[HEADER] ^= 1;
     CHECK(hear(&bob, &event) == ERR_TAMPERED && bob.receiving.state == STREAM_OPEN,
           "an end that does not open ends nothing");
+    frame[HEADER] ^= 1;
+    CHECK(hear(&bob, &event) == ERR_OUT_OF_ORDER, "after one that does not open none opens");
 }
 
 static void test_order(void)

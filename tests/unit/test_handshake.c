@@ -142,6 +142,7 @@ static void test_clock(void)
     check_clock(UINT64_MAX, UINT64_MAX, OK);
     check_clock(UINT64_MAX - 10000, UINT64_MAX, OK);
     check_clock(UINT64_MAX - 10001, UINT64_MAX, ERR_CLOCK_BEHIND);
+    check_clock(UINT64_MAX, UINT64_MAX - 1, OK);
     check_clock(UINT64_MAX, UINT64_MAX - 5000, OK);
     check_clock(UINT64_MAX, UINT64_MAX - 5001, ERR_CLOCK_AHEAD);
     check_clock(UINT64_MAX, 0, ERR_CLOCK_AHEAD);
