@@ -13,7 +13,7 @@ network() {
     [ "$(id -u)" = 0 ] || skip "only root makes networks"
     command -v nft >/dev/null || skip "there is no nft"
     unshare -n nft add table inet try 2>/dev/null || skip "no networks of our own, or no nftables, here"
-    [ -z "${KITH_LONG:-}" ] || limit=120
+    [ -z "${KITH_LONG:-}" ] || export KITH_TEST_LIMIT=120 limit=120
     tool networks "$@"
 }
 

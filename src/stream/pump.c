@@ -36,7 +36,8 @@ struct run {
     uint64_t moved;     /* bytes by all of our reads and writes, when last looked at */
     int64_t idle_deadline_ms;
     int64_t taking_pause_ms;  /* before the next look at what the outlet has taken, at the end */
-    int64_t silence_look_ms;  /* when to look at the peer next, while it takes nothing */
+    int64_t silence_look_ms;  /* when to look at the peer next, while it owes us something */
+    uint64_t acknowledged;    /* of what was sent, when last looked */
     int64_t outlet_broken_ms; /* when to give up on an outlet that nobody reads, or NEVER_MS */
     int64_t exit_due_ms;      /* when a program is taken to go on without output, or NEVER_MS */
     bool peer_says_no_more;   /* seen while what came before waits for the outlet */
@@ -118,6 +119,15 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/*
+ * Whether the peer has anything to take or to acknowledge, as far as is known. What the system has
+ * taken of us keeps it from asking by keepalive whether the peer is there.
+ */
+static bool awaits_peer(const struct run *run)
+{
+    return sender_wants_transport(&run->sender) || run->acknowledged != run->sender.carried;
+}
+
 /* How long poll may wait, for those who asked to be looked at in time. */
 static int timeout_for(struct run *run)
 {
@@ -134,7 +144,7 @@ static int timeout_for(struct run *run)
         until_ms = earlier(until_ms, run->exit_due_ms);
     if (receiver_awaits_taking(&run->receiver))
         until_ms = earlier(until_ms, next_taking_look_ms(run));
-    if (sender_wants_transport(&run->sender))
+    if (awaits_peer(run))
         until_ms = earlier(until_ms, run->silence_look_ms);
     else
         run->silence_look_ms = clock_deadline_ms(SILENCE_LOOK_MS);
@@ -203,6 +213,19 @@ static enum kith_error how_cut(const struct run *run)
     return is_whole(run) ? OK : ERR_CUT_OUR_RECEIPT;
 }
 
+/* Whether the peer owes us something and is silent for too long. Looked at now and then only. */
+static bool peer_is_silent(struct run *run, int64_t now_ms)
+{
+    const struct transport *transport = &run->link->transport;
+
+    if (!awaits_peer(run) || now_ms < run->silence_look_ms)
+        return false;
+    run->silence_look_ms = clock_deadline_ms(SILENCE_LOOK_MS);
+    if (transport_queued(transport) <= 0)
+        run->acknowledged = run->sender.carried;
+    return transport_is_silent(transport);
+}
+
 /* What only the clock tells, in front of every wait. */
 static enum kith_error check_patience(struct run *run)
 {
@@ -216,13 +239,10 @@ static enum kith_error check_patience(struct run *run)
     }
     if (run->end->inlet.fd < 0)
         run->outlet_broken_ms = NEVER_MS;
-    if (sender_wants_transport(&run->sender) && now_ms >= run->silence_look_ms) {
-        run->silence_look_ms = clock_deadline_ms(SILENCE_LOOK_MS);
-        if (transport_is_silent(&run->link->transport)) {
-            run->link->closed = true;
-            run->link->closed_errno = ETIMEDOUT;
-            return how_cut(run);
-        }
+    if (peer_is_silent(run, now_ms)) {
+        run->link->closed = true;
+        run->link->closed_errno = ETIMEDOUT;
+        return how_cut(run);
     }
     return OK;
 }
@@ -400,6 +420,7 @@ enum kith_error pump_run(struct link *link, struct local_end *end, const struct 
         .outlet_broken_ms = NEVER_MS,
         .exit_due_ms = NEVER_MS,
         .idle_deadline_ms = clock_deadline_ms(terms->idle_timeout_ms),
+        .silence_look_ms = clock_deadline_ms(SILENCE_LOOK_MS),
     };
     enum kith_error error = sender_start(&run.sender, link, &end->inlet);
 
