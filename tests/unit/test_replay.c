@@ -112,9 +112,22 @@ static void test_stale(void)
           "a digest is taken again when it is fresh no longer");
 }
 
+/* A hello is fresh to the last millisecond of its time: so long it is known, and a moment more. */
+static void test_last_moment(void)
+{
+    static const uint8_t place[8] = {3};
+    unsigned known = 0;
+
+    replay_start(0);
+    for (uint32_t i = 0; i < 1000; i++)
+        known += replay_enter(digest_at(i, place)) && !replay_enter(digest_at(i, place));
+    CHECK(known > 0, "in its last millisecond a digest is known (%u of 1000)", known);
+}
+
 int main(void)
 {
     test_stale();
+    test_last_moment();
     replay_start(3600 * 1000);
     test_once();
     test_full(elsewhere, "somewhere else");
