@@ -1,10 +1,22 @@
 #!/usr/bin/env bats
 # shellcheck shell=bats
-# The attack catalogue: tests/tools/{hellos,answers}.py are its tables, tests/tools/attacks.py tries them.
+# The attack catalogue. Its tables are tests/tools/{hellos,answers,traffic}.py; attacks.py and misdeeds.py
+# try them, and persistence.py what no table has. KITH_LONG=1: every bit of a message on a channel, too.
 
 # shellcheck source-path=SCRIPTDIR
 source "$BATS_TEST_DIRNAME/helpers.bash"
 source "$BATS_TEST_DIRNAME/daemons.bash"
+
+# tries TOOL SUBJECT: what it has tried is counted, once all of that went as it should.
+tries() {
+    tool "$@" >tried || { cat tried; return 1; }
+    cat tried >>"$BATS_FILE_TMPDIR/tried"
+}
+
+teardown_file() {
+    [ -z "${KITH_LONG:-}" ] || "$root/tests/evidence" attacks 'KITH_LONG=1 tests/run tests/attacks.bats' \
+        "$(awk '/^[0-9]+ [a-z]+$/ { count += $1 } END { print count }' "$BATS_FILE_TMPDIR/tried") attacks tried, and refused as expected"
+}
 
 @test "what attacks makes the recorded handshakes by itself" {
     python3 "$tools/speaker.py" "$root/tests/vectors/handshake.json"
@@ -12,17 +24,69 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
 }
 
 @test "every wrong call to serve is refused for what it is, in silence, and leaves no trace" {
-    tool attacks serve
+    tries attacks serve
 }
 
 @test "every wrong call to listen" {
-    tool attacks listen
+    tries attacks listen
 }
 
 @test "every wrong answer to dial" {
-    tool attacks dial
+    tries attacks dial
 }
 
 @test "every wrong answer to forward" {
-    tool attacks forward
+    tries attacks forward
+}
+
+@test "every wrong call to serve at a UNIX socket" {
+    tries attacks serve_at_path
+}
+
+@test "every misdeed of who was dialed" {
+    tries misdeeds dial
+}
+
+@test "every misdeed of a guest of listen" {
+    tries misdeeds listen
+}
+
+@test "every misdeed of a known peer of serve" {
+    tries misdeeds serve
+}
+
+@test "every misdeed of the peer of forward" {
+    tries misdeeds forward
+}
+
+@test "what was recorded is worth nothing to the same listener, a restarted one and another one" {
+    tries persistence replays
+}
+
+@test "a hello is known for as long as it is fresh, though its clock is ahead" {
+    tries persistence replays_until_stale
+}
+
+@test "a known peer between two others gets nowhere with either" {
+    tries persistence in_the_middle
+}
+
+@test "a stall after any byte of a caller's is ended in time, and holds up nobody" {
+    tries persistence stalls
+}
+
+@test "a stall in an answer is, too" {
+    tries persistence stalled_answers
+}
+
+@test "a known peer that reads nothing loses its place" {
+    tries persistence never_reads
+}
+
+@test "a known peer that says a byte at a time is served" {
+    tries persistence tiny_messages
+}
+
+@test "a known peer that confirms nothing loses its place" {
+    tries persistence no_receipt
 }

@@ -18,6 +18,14 @@ TOOLS = os.path.dirname(os.path.abspath(__file__))
 GREETING = b"an honest peer"
 
 
+def connect(address):
+    """A connection on which every message goes at once."""
+    sock = daemons.connect(address)
+    if sock.family != socket.AF_UNIX:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
 def heard_to_end(side, sock):
     """What the peer says, to its end."""
     heard = b""
@@ -54,14 +62,15 @@ def shake_hands(caller, sock, first=None):
 
 
 class Serve:
-    """serve, whose target says everything back."""
+    """serve, whose target says everything back, or does as it is told."""
 
     command = "serve"
 
-    def __init__(self, *options, listen="127.0.0.1:0", log="serve.err", **streams):
+    def __init__(self, *options, listen="127.0.0.1:0", log="serve.err", handle=daemons.echo,
+                 **streams):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(log)
-        self.target = daemons.Target(handle=daemons.echo)
+        self.target = daemons.Target(handle=handle)
         self.daemon = daemons.serve(self.target.address, "-w", "1h", *options, listen=listen,
                                     log=log, **streams)
         self.log = self.daemon.log
@@ -69,7 +78,7 @@ class Serve:
 
     def connect(self):
         """A caller."""
-        return daemons.connect(self.daemon.address)
+        return connect(self.daemon.address)
 
     def check_honest(self, people, *after):
         """An honest peer is served."""
@@ -103,7 +112,7 @@ class ServeAtPath(Serve):
         super().__init__(*options, listen="0", log=log, launcher=launcher, **streams)
 
     def connect(self):
-        return daemons.connect(os.path.abspath(f"{os.getpid()}.socket"))
+        return connect(os.path.abspath(f"{os.getpid()}.socket"))
 
 
 class Listen:
@@ -129,7 +138,7 @@ class Listen:
 
     def connect(self):
         """A caller."""
-        return socket.create_connection(self.address, kith.LIMIT)
+        return connect("%s:%d" % self.address)
 
     def check_honest(self, people, *after):
         """An honest peer is answered; it only looks whether we are there."""
@@ -213,21 +222,21 @@ class Forward:
             "127.0.0.1:0", "bob@%s:%d" % self.false_bob.address], log)
         self.descriptors = self.daemon.descriptors()
 
-    def _told(self):
+    def told(self):
         """What it has said of calls that failed."""
         return [line for line in self.daemon.log().splitlines()
                 if " bob (" in line and not re.search(": (whole|each connection) ", line)]
 
     def be_called(self, people, act, name, reason, _status):
-        """The same for a local connection, which has to be reset; then an honest bob answers one."""
-        before = len(self._told())
+        """The same for a local connection, which has to be reset; then an honest bob answers."""
+        before = len(self.told())
         with daemons.connect(self.daemon.address) as local:
             sock, listener = self.false_bob.take_call(people)
             with sock:
                 act(sock, listener)
             check(daemons.read_to_end(local) == (b"", "reset"), name, "did not reset who is local")
-        daemons.eventually(lambda: len(self._told()) > before, "the log tells of", name)
-        said = self._told()[-1]
+        daemons.eventually(lambda: len(self.told()) > before, "the log tells of", name)
+        said = self.told()[-1]
         check(re.search(f": ({reason})", said), name, "is told as:", said)
         self.check_honest(people, name)
 

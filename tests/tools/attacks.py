@@ -68,7 +68,7 @@ def _try(victim, people, attack):
     """One attack; the port that it came from."""
     caller = speaker.Dialer(people.alice, people.bob.public)
     with victim.connect() as sock:
-        port = sock.getsockname()[1]
+        port = sock.getsockname()[1:2]
         if attack.reason is spoiled.ANSWERED:
             check(attacked.shake_hands(caller, sock, attack.first(caller)), attack.name,
                   "was not answered")
@@ -83,32 +83,54 @@ def _try(victim, people, attack):
     return port
 
 
-def _on(victim_class, step):
-    """Every step-th attack on a listener; then an honest peer's call."""
+def _on(victim_class):
+    """Every attack on a listener, of which an honest peer's call is the last."""
     people = scene()
-    attacks = hellos.all_of(people)[::step]
+    attacks = hellos.all_of(people)
     for batch in batches(attacks):
         victim = victim_class()
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
             ports = list(pool.map(lambda attack: _try(victim, people, attack), batch))
-        for port, attack in zip(ports, batch):
+        for (port, *_), attack in zip(ports, batch):
             if attack.reason is not spoiled.ANSWERED:
                 daemons.eventually(lambda: port in attacked.refusals(victim.log()),
                                    "the log tells of", attack.name)
                 reason = attacked.refusals(victim.log()).get(port, "nothing")
                 check(re.match(attack.reason, reason), attack.name, "is told as:", reason)
         victim.end()
-    print(len(attacks), "attacks")
+    print(sum(attack.reason is not spoiled.ANSWERED for attack in attacks), "attacks")
 
 
 def serve():
     """Callers of serve."""
-    _on(attacked.Serve, 1)
+    _on(attacked.Serve)
 
 
 def listen():
     """Callers of listen."""
-    _on(attacked.Listen, 1)
+    _on(attacked.Listen)
+
+
+def serve_at_path():
+    """Callers of a serve at a UNIX socket, who have no address to be told by: one after another."""
+    people = scene()
+    table = [attack for attack in hellos.all_of(people) if attack.reason][::4]
+    for batch in batches(table):
+        victim = attacked.ServeAtPath()
+        for attack in batch:
+            before = len(reasons(victim))
+            _try(victim, people, attack)
+            daemons.eventually(lambda: len(reasons(victim)) > before, "the log tells of",
+                               attack.name)
+            reason = reasons(victim)[-1]
+            check(re.match(attack.reason, reason), attack.name, "is told as:", reason)
+        victim.end()
+    print(len(table), "attacks")
+
+
+def reasons(victim):
+    """The reasons of all refusals so far."""
+    return re.findall(" refused: (.*)", victim.log())
 
 
 def _say(answer, sock, listener):
@@ -145,4 +167,4 @@ def forward():
 
 
 if __name__ == "__main__":
-    daemons.run_subject([serve, listen, dial, forward])
+    daemons.run_subject([serve, listen, serve_at_path, dial, forward])

@@ -46,7 +46,7 @@ def _with(**parts):
 
 
 def _edited(edit):
-    """Message 1 whose body, a list of bytes, was changed by this, behind the length that it has then."""
+    """Message 1 whose body, a list of bytes, was changed by this."""
     def first(caller):
         body = bytearray(caller.hello())
         edit(body)
@@ -135,7 +135,8 @@ def _shifted(caller):
 
 
 def _of_signatures():
-    for name in (b"", b"kit", b"kith ", b"Kith", b"kith\0kept/1", b"x" * 127, b"x" * 128, b"x" * 1024):
+    for name in (b"", b"kit", b"kith ", b"Kith", b"kith\0kept/1",
+                 b"x" * 127, b"x" * 128, b"x" * 1024):
         yield Attack(f"the namespace {name[:12]} of {len(name)} bytes", SIGNATURE,
                      _with(namespace=name))
     yield Attack("the namespace with a byte of the hello", SIGNATURE, _shifted)
@@ -177,7 +178,7 @@ def _of_confirmations(scene):
     yield _third("zeros", CONFIRMATION, _said(frame(bytes(16))))
     yield _third("our own, reflected", CONFIRMATION, lambda caller: frame(caller.transcript[-16:]))
     yield _third("of both hellos alone", CONFIRMATION, over("d2l", "hello_d", "hello_l"))
-    yield _third("of both hellos in the wrong order", CONFIRMATION, over("d2l", "hello_l", "hello_d"))
+    yield _third("of both hellos, swapped", CONFIRMATION, over("d2l", "hello_l", "hello_d"))
     yield _third("of nothing", CONFIRMATION, over("d2l"))
     yield _third("with the listener's key", CONFIRMATION, over("l2d", "transcript"))
     yield _third("of another session", CONFIRMATION, lambda _: scene.answered.message_3())

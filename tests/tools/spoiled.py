@@ -19,6 +19,14 @@ TAG = "an answer to another hello"
 WRONG_PEER = "somebody else answered"
 CUT = "closed during the handshake"
 
+MESSAGE_SHORT = "a message too short to be one"
+MESSAGE_LONG = "a message longer than allowed"
+TAMPERED = "a message was tampered with"
+AFTER_END = "the peer sent data after its end"
+AFTER_RECEIPT = "the peer sent more after its receipt"
+EARLY_RECEIPT = "the peer confirmed what it cannot have"
+CUT_SHORT = "cut short"
+
 YEAR_MS = 365 * 86400 * 1000
 
 # The points of Curve25519 and its twist whose order divides 8, and their other spellings.
@@ -47,7 +55,7 @@ UNDECODABLE = b"\2" + bytes(31)
 
 
 def signature_plus_order(body):
-    """Make the signature at the end of a list of bytes the same one with an S that is not reduced."""
+    """Make the signature at the end of a list of bytes one whose S is not reduced."""
     s = int.from_bytes(body[-32:], "little") + primitives.L
     body[-32:] = s.to_bytes(32, "little")
 

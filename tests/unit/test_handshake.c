@@ -129,6 +129,7 @@ static void check_clock(uint64_t timestamp_ms, uint64_t now_ms, enum kith_error 
 
 static void test_clock(void)
 {
+    const uint64_t half = (uint64_t)1 << 63;
     struct handshake_params usual = listener.params;
 
     check_clock(NOW - 10000, NOW, OK);
@@ -139,6 +140,12 @@ static void test_clock(void)
     check_clock(0, 10001, ERR_CLOCK_BEHIND);
     check_clock(0, 0, OK);
     check_clock(5001, 0, ERR_CLOCK_AHEAD);
+    check_clock(half, half, OK);
+    check_clock(half - 10000, half, OK);
+    check_clock(half - 10001, half, ERR_CLOCK_BEHIND);
+    check_clock(half + 5000, half, OK);
+    check_clock(half + 5001, half, ERR_CLOCK_AHEAD);
+    check_clock(half, NOW, ERR_CLOCK_AHEAD);
     check_clock(UINT64_MAX, UINT64_MAX, OK);
     check_clock(UINT64_MAX - 10000, UINT64_MAX, OK);
     check_clock(UINT64_MAX - 10001, UINT64_MAX, ERR_CLOCK_BEHIND);

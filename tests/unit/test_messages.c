@@ -104,6 +104,47 @@ static void test_lengths(void)
           "message 3 at every other length");
 }
 
+typedef enum kith_error attempt_at(const uint8_t *message, size_t len);
+
+/* Put a byte in, take one out, swap two that differ, at every place: how many were not refused. */
+static size_t edit_bytes(const uint8_t *message, size_t len, attempt_at *attempt)
+{
+    uint8_t edited[MESSAGE_2_MAX + 1];
+    size_t taken = 0;
+
+    for (size_t at = 0; at < len; at++) {
+        memcpy(edited, message, at);
+        edited[at] = message[at];
+        memcpy(edited + at + 1, message + at, len - at);
+        taken += attempt(edited, len + 1) == OK;
+        edited[at] = 0;
+        taken += attempt(edited, len + 1) == OK;
+        memcpy(edited + at, message + at + 1, len - at - 1);
+        taken += attempt(edited, len - 1) == OK;
+        if (at + 1 == len || message[at] == message[at + 1])
+            continue;
+        memcpy(edited, message, len);
+        edited[at] = message[at + 1];
+        edited[at + 1] = message[at];
+        taken += attempt(edited, len) == OK;
+    }
+    return taken;
+}
+
+static void test_edits(void)
+{
+    uint8_t message[MESSAGE_2_MAX];
+
+    memcpy(message, frame1 + HEADER, len1);
+    CHECK(edit_bytes(message, len1, hear) == 0, "message 1 with a byte more, less or moved");
+    memcpy(message, frame2 + HEADER, len2);
+    CHECK(edit_bytes(message, len2, confirm) == 0, "message 2 with a byte more, less or moved");
+    CHECK(confirm(message, len2) == OK, "message 3 as it was");
+    memcpy(message, frame3 + HEADER, MESSAGE_3_SIZE);
+    CHECK(edit_bytes(message, MESSAGE_3_SIZE, finish) == 0,
+          "message 3 with a byte more, less or moved");
+}
+
 /* The points of low order of Curve25519 and its twist, and their other encodings. */
 static const char *const low_order_points[] = {
     "0000000000000000000000000000000000000000000000000000000000000000",
@@ -138,6 +179,28 @@ static void test_low_order(void)
     CHECK(answer() == OK, "message 2 as it was");
 }
 
+/* u + p is u, and so it is with the unused bit set (RFC 7748, 5): nothing comes of it but that. */
+static void test_spellings(void)
+{
+    static const char *const pairs[][2] = {
+        {"0900000000000000000000000000000000000000000000000000000000000000",
+         "f6ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"},
+        {"0200000000000000000000000000000000000000000000000000000000000000",
+         "efffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"},
+        {"1200000000000000000000000000000000000000000000000000000000000000",
+         "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"},
+    };
+    uint8_t point[KEY_SIZE], one[KEY_SIZE], other[KEY_SIZE];
+
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        hex_decode(point, KEY_SIZE, pairs[i][0]);
+        CHECK(crypto_x25519(one, dialer.secret, point) == OK, "a point: %.4s", pairs[i][0]);
+        hex_decode(point, KEY_SIZE, pairs[i][1]);
+        CHECK(crypto_x25519(other, dialer.secret, point) == OK && memcmp(one, other, KEY_SIZE) == 0,
+              "its other spelling is the same: %.4s", pairs[i][1]);
+    }
+}
+
 static void test_other_sessions(void)
 {
     uint8_t old2[MESSAGE_2_MAX], old3[MESSAGE_3_SIZE];
@@ -165,7 +228,9 @@ int main(void)
     CHECK(start_scene(), "three parties, and a handshake of two");
     test_bits();
     test_lengths();
+    test_edits();
     test_low_order();
+    test_spellings();
     test_other_sessions();
     return tap_done();
 }
