@@ -119,7 +119,7 @@ static void check_failures(void)
 static void check_bounds(void)
 {
     static char script[] =
-        "trap 'echo told; exit' TERM; echo; { cat >/dev/null; echo end; } <&0 & wait";
+        "{ cat >/dev/null; echo end; } <&0 & trap 'echo told; exit' TERM; echo; wait";
     struct helper launcher = launcher_of(script, 1);
     struct program first, second;
     char line;
