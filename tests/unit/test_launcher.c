@@ -119,7 +119,7 @@ static void check_failures(void)
 static void check_bounds(void)
 {
     static char script[] =
-        "{ cat >/dev/null; echo end; } <&0 & trap 'echo told; exit' TERM; echo; wait";
+        "exec 3<&0; { cat <&3 >/dev/null; echo end; } & trap 'echo told; exit' TERM; echo; wait";
     struct helper launcher = launcher_of(script, 1);
     struct program first, second;
     char line;
