@@ -133,11 +133,6 @@ reaches() {
     ends "$listener" 0
 }
 
-@test "a name in a message of ours cannot steer a terminal" {
-    run -3 --separate-stderr as alice dial $'x\e[31m@127.0.0.1:1'
-    [[ $stderr != *$'\e'* ]]
-}
-
 @test "PEER by name, key and file, at a name or an address" {
     reaches bob@ADDRESS
     reaches "$(as bob pubkey)@ADDRESS"

@@ -46,12 +46,30 @@ is_plain() {
     is_plain "$output"
 }
 
-@test "in JSON as well" {
-    for name in "${steering[@]}"; do
-        run -3 --separate-stderr as alice check --log-format json "$name@127.0.0.1:1"
-        is_plain "$stderr"
-        python3 -c 'import json, sys; json.loads(sys.argv[1])' "$stderr"
-    done
+# shown SUBJECT: strings of every kind, from tests/tools/shown.py.
+shown() {
+    ! sanitized || export KITH_SANITIZED=1
+    bounded python3 "$tools/shown.py" "$1" 3>&-
+}
+
+@test "whatever an argument or a file has in it: one line says why, in text and in JSON" {
+    shown refusals
+}
+
+@test "the name of a peer, in the log, in the status, to a supervisor" {
+    shown names_of_peers
+}
+
+@test "the path that is listened on, a target's, and a program's name" {
+    shown paths_and_programs
+}
+
+@test "what a stranger sends in the place of a PROXY header" {
+    shown proxy_headers
+}
+
+@test "whatever the environment has in it" {
+    shown environment
 }
 
 @test "the prompt for a passphrase shows the path without a byte that steers a terminal" {

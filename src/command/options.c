@@ -225,6 +225,7 @@ static bool read_value(struct options *options, const struct spec *spec, const c
         return parse_descriptor(value, field);
     case FORMAT:
         *(bool *)field = strcmp(value, "json") == 0;
+        log_configure(LOG_NOTE, *(bool *)field); /* what is wrong behind it is said in it, too */
         return *(bool *)field || strcmp(value, "text") == 0;
     case IPV4:
         return set_family(field, AF_INET);

@@ -78,6 +78,24 @@ def _encoded_multiple(scalar):
     return (y | (x & 1) << 255).to_bytes(32, "little")
 
 
+def multiples(count):
+    """The base point once, twice and so on: valid public keys, whose private ones nobody has."""
+    points, point = [], _TIMES_BASE[0]
+    for _ in range(count):
+        points.append(point)
+        point = _add(point, _TIMES_BASE[0])
+    products = [1]
+    for point in points:
+        products.append(products[-1] * point[2] % P)
+    inverse = pow(products[-1], P - 2, P)  # of all z together
+    keys = []
+    for point, before in zip(reversed(points), reversed(products[:-1])):
+        x, y = (c * inverse * before % P for c in point[:2])
+        inverse = inverse * point[2] % P
+        keys.append((y | (x & 1) << 255).to_bytes(32, "little"))
+    return keys[::-1]
+
+
 def _hash_scalar(*pieces):
     return int.from_bytes(hashlib.sha512(b"".join(pieces)).digest(), "little") % L
 

@@ -4,7 +4,8 @@ known (known_random.c): what a process must have forgotten is what these functio
 import hashlib
 import hmac
 
-PRIME = 2**255 - 19
+from primitives import x25519, x25519_public
+
 NAMESPACE = b"kith"
 MASK = 2**64 - 1
 
@@ -21,28 +22,11 @@ def known_random(seed, count, size=32):
     return bytes(_mixed(begin + i & MASK) & 0xFF for i in range(size))
 
 
-def x25519(secret, point):
-    """RFC 7748, section 5."""
-    scalar = int.from_bytes(secret, "little") & ~7 & ~(1 << 255) | 1 << 254
-    x1 = int.from_bytes(point, "little") & ~(1 << 255)
-    x2, z2, x3, z3 = 1, 0, x1, 1
-    for bit in reversed(range(255)):
-        swap = scalar >> bit & 1
-        if swap:
-            x2, z2, x3, z3 = x3, z3, x2, z2
-        a, b, c, d = x2 + z2, x2 - z2, x3 + z3, x3 - z3
-        x3, z3 = pow(d * a + c * b, 2, PRIME), x1 * pow(d * a - c * b, 2, PRIME) % PRIME
-        x2, z2 = a * a * b * b % PRIME, (a * a - b * b) * (a * a + 121665 * (a * a - b * b)) % PRIME
-        if swap:
-            x2, z2, x3, z3 = x3, z3, x2, z2
-    return (x2 * pow(z2, PRIME - 2, PRIME) % PRIME).to_bytes(32, "little")
-
-
 def _of_public(public, seed):
     """The known random number whose public key this is."""
     for count in range(64):
         secret = known_random(seed, count)
-        if x25519(secret, (9).to_bytes(32, "little")) == public:
+        if x25519_public(secret) == public:
             return secret
     raise AssertionError("an ephemeral key that is not of the known random numbers")
 
