@@ -39,7 +39,7 @@ FLAGS_asan = -O1 -g $(SANITIZE) -fsanitize=address,undefined
 FLAGS_tsan = -O1 -g $(SANITIZE) -fsanitize=thread
 FLAGS_fuzz = -O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link,address,undefined
 FLAGS_afl = -O1 -g $(SANITIZE) -fsanitize=address,undefined
-FLAGS_valgrind = -O1 -g $(UNCONFINED)
+FLAGS_valgrind = -O2 -g $(UNCONFINED)
 # For a debugger: what may leave the process is not held back.
 FLAGS_debug = -Og -g3 $(UNCONFINED) -DKITH_TRACEABLE
 FLAGS_cover = -O0 -g $(UNCONFINED) --coverage -fprofile-update=atomic
@@ -56,7 +56,7 @@ WITH_DEPENDENCIES = -MMD -MP -MT $@ -MF $@.d
 
 SANITIZER_OPTIONS = ASAN_OPTIONS=detect_leaks=1:exitcode=99 \
 	UBSAN_OPTIONS=print_stacktrace=1:exitcode=99 TSAN_OPTIONS=halt_on_error=1:exitcode=99
-VALGRIND = valgrind -q --leak-check=full --error-exitcode=99
+VALGRIND = valgrind -q --leak-check=full --error-exitcode=99 --suppressions=tests/unit/timing.supp
 
 .PHONY: all help programs fuzzers demo debug check unit asan tsan valgrind matrix lint fuzz afl \
 	fuzz-quick fuzz-cover fuzz-planted cover bench soak mutants \

@@ -53,7 +53,8 @@ shown() {
 }
 
 @test "whatever an argument or a file has in it: one line says why, in text and in JSON" {
-    shown refusals
+    run -0 shown refusals
+    "$root/tests/evidence" strings 'tests/run tests/shown.bats' "${lines[-1]}"
 }
 
 @test "the name of a peer, in the log, in the status, to a supervisor" {

@@ -30,28 +30,35 @@ void hex_encode(char *out, const uint8_t *in, size_t len)
     out[2 * len] = '\0';
 }
 
-static int hex_digit(char c)
+int mask_between(int low, int value, int high)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
+    return -(int)((unsigned)((low - 1 - value) & (value - high - 1)) >> 31);
+}
+
+/* The value of a digit, -1 if it is none. It may be a secret's, and decides on no branch. */
+static int hex_digit(unsigned char digit)
+{
+    int c = digit;
+    int value = -1;
+
+    value += mask_between('0', c, '9') & (c - '0' + 1);
+    value += mask_between('a', c, 'f') & (c - 'a' + 10 + 1);
+    value += mask_between('A', c, 'F') & (c - 'A' + 10 + 1);
+    return value;
 }
 
 bool hex_decode(uint8_t *out, size_t len, const char *in)
 {
-    for (size_t i = 0; i < len; i++) {
-        int high = hex_digit(in[2 * i]);
-        int low = high < 0 ? -1 : hex_digit(in[2 * i + 1]);
+    int bad = 0; /* negative once a digit is none */
 
-        if (low < 0)
-            return false;
-        out[i] = (uint8_t)(high << 4 | low);
+    for (size_t i = 0; i < len; i++) {
+        int high = hex_digit((unsigned char)in[2 * i]);
+        int low = hex_digit((unsigned char)in[2 * i + 1]);
+
+        bad |= high | low;
+        out[i] = (uint8_t)((unsigned)high << 4 | (unsigned)low);
     }
-    return true;
+    return bad >= 0;
 }
 
 char *escape_text(char *out, size_t size, const char *text, size_t text_len)

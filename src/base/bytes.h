@@ -20,9 +20,12 @@ uint32_t load_u32be(const uint8_t in[static 4]);
 /* Write len bytes as 2 * len lower-case digits and a NUL: out holds 2 * len + 1 bytes. */
 void hex_encode(char *out, const uint8_t *in, size_t len);
 
+/* All bits set if low <= value <= high, none otherwise; without a branch, for what is a secret. */
+int mask_between(int low, int value, int high);
+
 /*
- * Read exactly len bytes from 2 * len digits of either case; what follows them is not looked at.
- * False if another character comes first.
+ * Read exactly len bytes from 2 * len characters; what follows them is not looked at. False if one
+ * of them is no digit, of either case.
  */
 bool hex_decode(uint8_t *out, size_t len, const char *in);
 

@@ -8,7 +8,6 @@
 
 #include "crypto/crypto.h"
 
-#include <limits.h>
 #include <pthread.h>
 #include <string.h>
 #ifdef __APPLE__
@@ -432,29 +431,4 @@ enum kith_error crypto_open(struct crypto_aead *aead, const uint8_t nonce[static
     if (error != OK && len > 0)
         crypto_wipe(out, len);
     return result(error);
-}
-
-int crypto_base64_decode(uint8_t *out, const char *text, size_t len)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    int padding = 0;
-    if (len == 0 || len > INT_MAX || len % 4 != 0)
-        return len == 0 ? 0 : -1;
-    while (padding < 2 && text[len - 1 - (size_t)padding] == '=')
-        padding++;
-    /* Checked here, since libcrypto skips white space and takes a dash for the end. */
-    for (size_t i = 0; i < len - (size_t)padding; i++)
-        if (!memchr(digits, text[i], sizeof(digits) - 1))
-            return -1;
-    int size = EVP_DecodeBlock(out, (const unsigned char *)text, (int)len);
-    /* The padding decodes to zeros, unless the digit before it has bits that belong to no byte. */
-    for (int i = 1; i <= padding && i <= size; i++)
-        if (out[size - i] != 0)
-            return -1;
-    return size - padding;
-}
-
-void crypto_base64_encode(char *out, const uint8_t *bytes, size_t len)
-{
-    EVP_EncodeBlock((unsigned char *)out, bytes, (int)len);
 }

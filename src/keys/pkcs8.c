@@ -4,7 +4,6 @@
  */
 #include "keys/pkcs8.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* What stands before the key itself in the DER of RFC 8410. */
@@ -19,19 +18,23 @@ static const uint8_t public_head[] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
 /* An Ed25519 key needs less, in any encryption; keys of other algorithms may need more. */
 #define DER_SIZE PEM_DECODED_SIZE(4096)
 
+/* Not by printf: how long that takes may tell of the digits. */
 void pkcs8_write(char out[static PKCS8_PEM_SIZE], const uint8_t seed[static KEY_SIZE])
 {
+    static const char begin[] = "-----BEGIN PRIVATE KEY-----\n";
+    static const char end[] = "\n-----END PRIVATE KEY-----\n";
     uint8_t der[PRIVATE_SIZE];
-    char digits[PRIVATE_SIZE / 3 * 4 + 1];
+    char *digits = out + sizeof(begin) - 1;
 
     _Static_assert(PRIVATE_SIZE % 3 == 0, "the base64 of a private key has no padding");
+    _Static_assert(PKCS8_PEM_SIZE >= sizeof(begin) + PRIVATE_SIZE / 3 * 4 + sizeof(end),
+                   "there is room");
     memcpy(der, private_head, sizeof(private_head));
     memcpy(der + sizeof(private_head), seed, KEY_SIZE);
+    memcpy(out, begin, sizeof(begin));
     crypto_base64_encode(digits, der, sizeof(der));
-    (void)snprintf(out, PKCS8_PEM_SIZE,
-                   "-----BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----\n", digits);
+    memcpy(digits + PRIVATE_SIZE / 3 * 4, end, sizeof(end));
     crypto_wipe(der, sizeof(der));
-    crypto_wipe(digits, sizeof(digits));
 }
 
 /*

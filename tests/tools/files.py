@@ -136,7 +136,7 @@ def kinds():
             make(path)
             check_refused((reader, kind), words, path, *READERS[reader](path))
             count += 1
-    print(count, "refusals", file=sys.stderr)
+    print(len(every), "kinds of file,", len(READERS), "readers:", count, "refusals", file=sys.stderr)
 
 
 def endless():
