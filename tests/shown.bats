@@ -49,7 +49,7 @@ is_plain() {
 # shown SUBJECT: strings of every kind, from tests/tools/shown.py.
 shown() {
     ! sanitized || export KITH_SANITIZED=1
-    bounded python3 "$tools/shown.py" "$1" 3>&-
+    timeout -k 1 $((4 * limit)) python3 "$tools/shown.py" "$1" 3>&-
 }
 
 @test "whatever an argument or a file has in it: one line says why, in text and in JSON" {

@@ -127,7 +127,8 @@ def refusals():
     runs = 0
     every = 7 if "KITH_SANITIZED" in os.environ else 1  # it is slow
     for place, made in PLACES.items():
-        for name, text in list(STRINGS.items())[len(place) % every::every]:
+        for number, (name, text) in enumerate(list(STRINGS.items())[len(place) % every::every],
+                                              len(place)):
             status, out, err = run("alice", made(text))
             check(status in (1, 2, 3, 4), place, name, "ended with", status, err)
             check(out == b"", place, name, "on stdout:", out)
@@ -135,7 +136,7 @@ def refusals():
             lines = err.decode("ascii", "replace").splitlines()
             check(all(line.startswith("kith: ") for line in lines), place, name, lines)
             words = made(text)
-            if "--log-format" not in words and words[0] != text:
+            if number % 4 == 0 and "--log-format" not in words and words[0] != text:
                 _, _, err = run("alice", [words[0], "--log-format", "json", *words[1:]])
                 check_plain(err, place, name, "in JSON")
                 check(all(map(is_json, err.splitlines())), place, name, "is no JSON:", err)
