@@ -76,7 +76,7 @@ help:
 	@echo 'make valgrind        the unit tests under valgrind'
 	@echo 'make matrix          every behaviour at every kind of end, half an hour'
 	@echo 'make lint            the source under every linter'
-	@echo 'make fuzz            every fuzzer for FUZZ_SECONDS=600 (make fuzz-quick: 20)'
+	@echo 'make fuzz            every fuzzer for FUZZ_SECONDS=600 (make fuzz-quick: 10)'
 	@echo 'make afl             the same by AFL++ in the place of libFuzzer'
 	@echo 'make fuzz-cover      how much of what they are for the fuzzers reach'
 	@echo 'make fuzz-planted    whether each fuzzer finds a bug that is planted for it'
@@ -150,7 +150,7 @@ fuzz afl:
 		tests/run tests/fuzz/run
 
 fuzz-quick:
-	@$(MAKE) FUZZ_SECONDS=20 fuzz
+	@$(MAKE) FUZZ_SECONDS=10 fuzz
 
 fuzz-cover:
 	@$(MAKE) FLAVOUR=cover fuzzers
