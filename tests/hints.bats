@@ -119,6 +119,7 @@ shows() {
     refused 2 '--send-only: takes no value' -- as alice dial --send-only=yes bob
     refused 2 '--frobnicate: no such option' 'kith dial --help$' -- as alice dial --frobnicate bob
     refused 2 '-X: no such option' -- as alice dial -X bob
+    refused 2 '-\\xff: no such option' -- as alice dial $'-\xff\xfe' bob
 }
 
 @test "values that an option does not take" {
