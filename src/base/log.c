@@ -130,7 +130,8 @@ static void put_escaped(struct log_line *line, const char *value)
 /*
  * A JSON string. escape_text leaves printable ASCII alone, in which JSON minds only the quote and
  * the backslash; its own \xNN becomes \u00NN, and the escaped backslash (\x5c) comes out right.
- * What does not fit is cut inside the quotes, so that the line remains JSON.
+ * What does not fit is cut inside the quotes, and never inside a \u00NN, so that the line remains
+ * JSON.
  */
 static void put_json_string(struct log_line *line, const char *value)
 {
@@ -141,8 +142,10 @@ static void put_json_string(struct log_line *line, const char *value)
     put_text(line, "\"");
     for (const char *c = escaped; *c != '\0' && room_in(line) > JSON_CHARACTER; c++) {
         if (*c == '\\') {
-            put_text(line, "\\u00");
-            c++;
+            const char whole[] = {'\\', 'u', '0', '0', c[2], c[3], '\0'};
+
+            put_text(line, whole);
+            c += 3;
         } else if (*c == '"') {
             put_text(line, "\\\"");
         } else {
