@@ -38,9 +38,11 @@ int fstat(int fd, struct stat *status)
 ssize_t write(int fd, const void *bytes, size_t len)
 {
     __typeof__(&write) usual = (__typeof__(&write))dlsym(RTLD_NEXT, "write");
+    struct stat status;
 
-    while (fd == STDERR_FILENO && access("hang-write", F_OK) == 0) {
-        mark("writes");
+    /* By what a confined process may do: look, and say so where it writes. */
+    while (fd == STDERR_FILENO && stat("hang-write", &status) == 0) {
+        (void)usual(fd, "it hangs\n", 9);
         (void)sleep(1000);
     }
     return usual(fd, bytes, len);

@@ -385,7 +385,7 @@ def log_hangs_in_report(delaying):
     served, and a second SIGTERM ends it."""
     far, near, _ = _served_with_log(delaying)
     far.signal(signal.SIGUSR1)
-    daemons.eventually(lambda: os.path.exists("writes"), "it hangs")
+    far.logged("it hangs")
     with daemons.connect(near.address) as sock:
         sock.settimeout(kith.LIMIT / 4)
         sock.sendall(b"hello")
@@ -403,7 +403,7 @@ def log_hangs_in_refusal(delaying):
     """The same of who takes calls: SIGTERM drains all the same."""
     far, _, held = _served_with_log(delaying, "--max-connections", "1")
     refused = daemons.connect(far.address)
-    daemons.eventually(lambda: os.path.exists("writes"), "it hangs")
+    far.logged("it hangs")
     far.signal(signal.SIGTERM)
     held.shutdown(socket.SHUT_WR)
     check(daemons.read_to_end(held) == (b"", "end"), "a channel is not waited for")
