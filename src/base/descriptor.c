@@ -126,6 +126,13 @@ int descriptor_open_anew(int fd, int direction)
     return own >= 0 ? own : open_same("/dev/tty", direction, fd, is_same_terminal);
 }
 
+void descriptor_close(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}
+
 bool descriptor_is_socket(int fd)
 {
     struct stat status;

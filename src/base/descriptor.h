@@ -31,6 +31,9 @@ bool descriptor_set_nonblocking(int fd);
  */
 int descriptor_open_anew(int fd, int direction);
 
+/* Close it, unless it is -1, which it is then. */
+void descriptor_close(int *fd);
+
 bool descriptor_is_socket(int fd);
 
 /* A terminal, at which somebody sits; not the master of a pseudo terminal, where a program does. */

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/log.h"
 #include "helpers/child.h"
 #include "helpers/program.h"
@@ -51,13 +51,6 @@ struct launcher {
     size_t signal_at;
     struct poll_set set;
 };
-
-static void close_one(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
-}
 
 static void say_end(int line, int problem, int status)
 {
@@ -101,19 +94,19 @@ static void take_question(struct launcher *launcher)
 
     if (question_receive(launcher->line, &visitor, sizeof(visitor), passed, PROGRAM_PASSED, 0) !=
         sizeof(visitor)) {
-        close_one(&launcher->line);
+        descriptor_close(&launcher->line);
         for (size_t i = 0; i < PROGRAM_PASSED; i++)
-            close_one(&passed[i]);
+            descriptor_close(&passed[i]);
         return;
     }
     problem = start_child(launcher, &visitor, passed);
-    close_one(&passed[ITS_IN]);
-    close_one(&passed[ITS_OUT]);
+    descriptor_close(&passed[ITS_IN]);
+    descriptor_close(&passed[ITS_OUT]);
     if (problem == 0)
         return;
     say_end(passed[ITS_LINE], problem, 0);
-    close_one(&passed[ITS_LINE]);
-    close_one(&passed[OUR_IN]);
+    descriptor_close(&passed[ITS_LINE]);
+    descriptor_close(&passed[OUR_IN]);
 }
 
 /*
@@ -142,7 +135,7 @@ static void heed_line(struct child *child)
     ssize_t n = recv(child->line, &word, sizeof(word), MSG_DONTWAIT);
 
     if (n > 0)
-        close_one(&child->input);
+        descriptor_close(&child->input);
     else if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
         ask_to_end(child);
 }
@@ -171,12 +164,12 @@ static bool finish_child(struct child *child)
         return false;
     child->due_ms = NEVER_MS;
     if (!send_signal(child->process, SIGKILL))
-        close_one(&child->input);
+        descriptor_close(&child->input);
     if (!child->has_ended)
         return false;
     (void)waitpid(child->process, NULL, WNOHANG);
-    close_one(&child->input);
-    close_one(&child->line);
+    descriptor_close(&child->input);
+    descriptor_close(&child->line);
     return true;
 }
 

@@ -8,20 +8,12 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "helpers/question.h"
 
 #define CROWDED_MS 5 /* before a line is tried again that takes no more descriptors now */
-
-static void close_one(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
-}
 
 /* A pipe of which our end is non-blocking. ours: 0 to read, 1 to write. */
 static bool make_pipe(int *ours_fd, int *other_fd, int ours)
@@ -63,7 +55,7 @@ static bool try_start(struct program *program, const struct helper *launcher,
     }
     saved = errno;
     for (size_t i = 0; i < OUR_IN; i++)
-        close_one(&passed[i]);
+        descriptor_close(&passed[i]);
     errno = saved;
     return asked;
 }
@@ -72,9 +64,9 @@ static void close_all(struct program *program)
 {
     int saved = errno;
 
-    close_one(&program->in);
-    close_one(&program->out);
-    close_one(&program->line);
+    descriptor_close(&program->in);
+    descriptor_close(&program->out);
+    descriptor_close(&program->line);
     errno = saved;
 }
 
@@ -128,8 +120,8 @@ void program_stop(struct program *program)
     struct program_end end;
 
     (void)shutdown(program->line, SHUT_WR);
-    close_one(&program->out);
-    close_one(&program->in);
+    descriptor_close(&program->out);
+    descriptor_close(&program->in);
     do {
         while (poll(&line, 1, -1) < 0 && errno == EINTR)
             continue;
