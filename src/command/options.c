@@ -284,9 +284,15 @@ static void make_tables(struct tables *tables, unsigned command_bit)
     }
 }
 
+/* Whether getopt means a word. A letter may be any byte: a number below 0, or some large one. */
+static bool is_word(int found)
+{
+    return found >= LONG_BASE && found < LONG_BASE + (int)SPECS;
+}
+
 static const struct spec *find_spec(int found, unsigned command_bit)
 {
-    if (found >= LONG_BASE && found < LONG_BASE + (int)SPECS)
+    if (is_word(found))
         return &specs[found - LONG_BASE];
     for (size_t i = 0; i < SPECS; i++) {
         if (specs[i].letter == found && (specs[i].commands & command_bit) != 0)
@@ -347,11 +353,8 @@ static enum kith_error log_misuse_of_long(const struct command_form *form, const
 static enum kith_error log_misuse_of_word(const struct command_form *form, int found, char **argv)
 {
     char letter[3] = {'-', (char)optopt, '\0'};
-    bool is_long = optopt == 0 || (optopt >= LONG_BASE && optopt < LONG_BASE + (int)SPECS);
 
-    /* A letter may be any byte, and no character at all: then it is below 0, or some large number.
-     */
-    if (is_long)
+    if (optopt == 0 || is_word(optopt))
         return log_misuse_of_long(form, argv[optind - 1] + 2);
     if (found == ':')
         return log_misuse(form->name, letter, "needs a value", NULL);

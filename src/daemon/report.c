@@ -27,7 +27,7 @@ typedef void tell_row(const char *what, const struct connection_row *row);
 
 /* Tell of the channels that are open, a few at a time. */
 static void tell_channels(struct connections *connections, const char *what, bool conclude,
-                          tell_row *report_row)
+                          tell_row *tell)
 {
     struct connection_row rows[ROWS];
     uint64_t after = 0;
@@ -35,7 +35,7 @@ static void tell_channels(struct connections *connections, const char *what, boo
 
     while ((count = connections_list(connections, after, conclude, rows, ROWS)) > 0) {
         for (size_t i = 0; i < count; i++)
-            report_row(what, &rows[i]);
+            tell(what, &rows[i]);
         after = rows[count - 1].number;
     }
 }
