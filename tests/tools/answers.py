@@ -13,8 +13,8 @@ import speaker
 from speaker import frame, now, varint
 from spoiled import (
     CLOCKS, CONFIRMATION, CUT, EMPTY, GREETINGS, LOW, LOW_ORDER, MALFORMED, NOT_FOR_US,
-    OTHER_PROTOCOLS, OWN_KEY, SIGNATURE, SMALL, TAG, TOO_LONG, UNDECODABLE, WRONG_PEER, YEAR_MS,
-    from_end, signature_plus_order)
+    OTHER_PROTOCOLS, OWN_KEY, SIGNATURE, SIGNATURES, SMALL, TAG, TOO_LONG, UNDECODABLE, WRONG_PEER,
+    YEAR_MS, from_end)
 
 HANDSHAKE, CLOCK = 5, 6  # exit statuses
 
@@ -122,12 +122,7 @@ def _of_signatures():
     for name in (b"", b"kit", b"kith ", b"kith\0kept/1", b"x" * 128):
         yield Answer(f"the namespace {name[:12]} of {len(name)} bytes", SIGNATURE,
                      _with(namespace=name))
-    for name, edit in {
-        "of zeros": from_end(-64, bytes(64)),
-        "whose S is not reduced": signature_plus_order,
-        "whose R is of small order": from_end(-64, SMALL[4]),
-        "whose R is no point": from_end(-64, UNDECODABLE),
-    }.items():
+    for name, edit in SIGNATURES.items():
         yield Answer("a signature " + name, SIGNATURE, _edited(edit))
     forged = "|".join((SIGNATURE, WRONG_PEER))
     for number, point in enumerate(SMALL):

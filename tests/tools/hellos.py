@@ -14,8 +14,8 @@ import speaker
 from speaker import frame, now, varint
 from spoiled import (
     ANSWERED, CLOCKS, CONFIRMATION, EMPTY, LOW, LOW_ORDER, MALFORMED, NOT_FOR_US,
-    OTHER_PROTOCOLS, OWN_KEY, SIGNATURE, SMALL, TOO_LONG, UNDECODABLE, UNKNOWN, YEAR_MS,
-    from_end, signature_plus_order)
+    OTHER_PROTOCOLS, OWN_KEY, SIGNATURE, SIGNATURES, SMALL, TOO_LONG, UNDECODABLE, UNKNOWN,
+    YEAR_MS, from_end)
 
 
 @dataclasses.dataclass
@@ -141,11 +141,8 @@ def _of_signatures():
                      _with(namespace=name))
     yield Attack("the namespace with a byte of the hello", SIGNATURE, _shifted)
     for name, edit in {
-        "of zeros": from_end(-64, bytes(64)),
-        "whose S is not reduced": signature_plus_order,
+        **SIGNATURES,
         "whose S is the order": from_end(-32, primitives.L.to_bytes(32, "little")),
-        "whose R is of small order": from_end(-64, SMALL[4]),
-        "whose R is no point": from_end(-64, UNDECODABLE),
         "whose R is another spelling of 1": from_end(-64, b"\xee" + b"\xff" * 30 + b"\x7f"),
     }.items():
         yield Attack("a signature " + name, SIGNATURE, _edited(edit))

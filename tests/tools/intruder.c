@@ -83,11 +83,13 @@ static unsigned port_of(const char *name)
     return (unsigned)atoi(getenv(name));
 }
 
-static long connected(unsigned port)
+typedef int use_address(int fd, const struct sockaddr *address, socklen_t size);
+
+/* Connect a socket to an address, or bind it there. */
+static long used(use_address *use, const void *address, size_t size)
 {
-    struct sockaddr_in to = loopback(port);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    long result = fd < 0 ? fd : connect(fd, (struct sockaddr *)&to, sizeof(to));
+    int fd = socket(((const struct sockaddr *)address)->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    long result = fd < 0 ? fd : use(fd, address, (socklen_t)size);
     int saved = errno;
 
     (void)close_again(fd);
@@ -95,33 +97,27 @@ static long connected(unsigned port)
     return result;
 }
 
+static long connected(unsigned port)
+{
+    struct sockaddr_in to = loopback(port);
+
+    return used(connect, &to, sizeof(to));
+}
+
 static long bound(unsigned port)
 {
     struct sockaddr_in at = loopback(port);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    long result = fd < 0 ? fd : bind(fd, (struct sockaddr *)&at, sizeof(at));
-    int saved = errno;
 
-    (void)close_again(fd);
-    errno = saved;
-    return result;
+    return used(bind, &at, sizeof(at));
 }
 
 /* To a UNIX socket by a name that begins with a NUL if it is abstract. */
 static long connected_locally(const char *name, size_t len)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
-    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    long result;
-    int saved;
 
     memcpy(to.sun_path, name, len);
-    result = fd < 0 ? fd : connect(fd, (struct sockaddr *)&to, size);
-    saved = errno;
-    (void)close_again(fd);
-    errno = saved;
-    return result;
+    return used(connect, &to, offsetof(struct sockaddr_un, sun_path) + len);
 }
 
 static void try_unix_sockets(void)

@@ -68,6 +68,14 @@ def from_end(at, value):
     return edit
 
 
+# What is done to a signature, and the edit that does it.
+SIGNATURES = {
+    "of zeros": from_end(-64, bytes(64)),
+    "whose S is not reduced": signature_plus_order,
+    "whose R is of small order": from_end(-64, SMALL[4]),
+    "whose R is no point": from_end(-64, UNDECODABLE),
+}
+
 # What clients of other protocols say first.
 OTHER_PROTOCOLS = {
     "HTTP": b"GET / HTTP/1.1\r\nHost: kith\r\n\r\n",

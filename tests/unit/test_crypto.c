@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "crypto/cipher.h"
 #include "crypto/crypto.h"
+#include "low_order.h"
 #include "tap.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -173,25 +174,15 @@ static void test_x25519(void)
           "X25519, RFC 7748 6.1, the secret that they share");
 }
 
-/* From https://cr.yp.to/ecdh.html#validate; X25519 does not look at the top bit. */
 static void test_x25519_low_order(void)
 {
-    static const char *const points[] = {
-        "0000000000000000000000000000000000000000000000000000000000000000",
-        "0100000000000000000000000000000000000000000000000000000000000000",
-        "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
-        "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
-        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-    };
     uint8_t secret[KEY_SIZE], out[KEY_SIZE];
     memset(secret, 0x42, sizeof(secret));
-    for (size_t i = 0; i < COUNT(points); i++) {
-        struct bytes point = hex(points[i]);
+    for (size_t i = 0; i < LOW_ORDER_POINTS; i++) {
+        struct bytes point = hex(low_order_points[i]);
         memset(out, 0x55, sizeof(out));
         CHECK(crypto_x25519(out, secret, point.at) == ERR_LOW_ORDER && all_zero(out, KEY_SIZE),
-              "X25519 refuses the low-order point %.8s...", points[i]);
+              "X25519 refuses the low-order point %.8s...", low_order_points[i]);
         point.at[KEY_SIZE - 1] |= 0x80;
         CHECK(crypto_x25519(out, secret, point.at) == ERR_LOW_ORDER, "and with its top bit set");
     }
