@@ -242,10 +242,11 @@ static void put_parts(struct log_line *line, enum log_level level, const char *w
     }
 }
 
+/* In the room that is left for it, however full the line is. */
 static void end_line(struct log_line *line)
 {
     if (as_json)
-        put_text(line, "}");
+        line->text[line->len++] = '}';
     line->text[line->len++] = '\n';
 }
 
