@@ -22,18 +22,11 @@
 #include "base/clock.h"
 
 #ifdef SOCK_CLOEXEC /* whoever has that has pipe2 */
-#define pipe_new(ends) pipe2((ends), O_CLOEXEC)
-#else
-#define pipe_new(ends) pipe(ends)
-#endif
 
 bool descriptor_pipe(int ends[static 2])
 {
-    return pipe_new(ends) == 0 && fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0 &&
-           fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0;
+    return pipe2(ends, O_CLOEXEC) == 0;
 }
-
-#ifdef SOCK_CLOEXEC
 
 bool descriptor_pipe_nonblocking(int ends[static 2])
 {
@@ -42,10 +35,29 @@ bool descriptor_pipe_nonblocking(int ends[static 2])
 
 #else
 
+/* A pipe that is as it was wanted, or none. */
+static bool whole(int ends[static 2], bool good)
+{
+    int saved = errno;
+
+    if (good)
+        return true;
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    errno = saved;
+    return false;
+}
+
+bool descriptor_pipe(int ends[static 2])
+{
+    return pipe(ends) == 0 && whole(ends, fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0 &&
+                                              fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0);
+}
+
 bool descriptor_pipe_nonblocking(int ends[static 2])
 {
-    return descriptor_pipe(ends) && descriptor_set_nonblocking(ends[0]) &&
-           descriptor_set_nonblocking(ends[1]);
+    return pipe(ends) == 0 &&
+           whole(ends, descriptor_set_nonblocking(ends[0]) && descriptor_set_nonblocking(ends[1]));
 }
 
 #endif

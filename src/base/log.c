@@ -71,7 +71,14 @@ bool log_divert(void)
 
     if (fstat(STDERR_FILENO, &status) != 0 || !S_ISREG(status.st_mode))
         return false;
-    return descriptor_pipe(diverted) && descriptor_set_nonblocking(diverted[1]);
+    if (!descriptor_pipe(diverted))
+        return false;
+    if (descriptor_set_nonblocking(diverted[1]))
+        return true;
+    (void)close(diverted[0]);
+    (void)close(diverted[1]);
+    diverted[0] = diverted[1] = -1; /* nobody would read what is handed on */
+    return false;
 }
 
 void log_hand_on(void)

@@ -58,6 +58,12 @@ static EVP_PKEY_CTX *new_maker(const char *name)
     return NULL;
 }
 
+/* A default context that could not be made is used by libcrypto as if it had been, and crashes. */
+static bool has_context(void)
+{
+    return OSSL_LIB_CTX_get0_global_default() != NULL;
+}
+
 enum kith_error crypto_start_keys(void)
 {
     /* No configuration file, no tables of names: they would double the time of a start. No
@@ -65,7 +71,7 @@ enum kith_error crypto_start_keys(void)
     const uint64_t options = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
                              OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS |
                              OPENSSL_INIT_NO_ATEXIT;
-    if (OPENSSL_init_crypto(options, NULL) == 1 && !fetched.sha256) {
+    if (OPENSSL_init_crypto(options, NULL) == 1 && has_context() && !fetched.sha256) {
         fetched.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
         fetched.ed25519 = EVP_SIGNATURE_fetch(NULL, "ED25519", NULL);
         fetched.ed25519_maker = new_maker("ED25519");
@@ -75,12 +81,13 @@ enum kith_error crypto_start_keys(void)
 
 enum kith_error crypto_start(void)
 {
-    bool started = crypto_start_keys() == OK;
+    if (crypto_start_keys() != OK)
+        return ERR_CRYPTO;
     fetched.hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
     fetched.chacha20_poly1305 = crypto_cipher_fetch("ChaCha20-Poly1305");
     fetched.x25519 = EVP_KEYEXCH_fetch(NULL, "X25519", NULL);
     fetched.x25519_maker = new_maker("X25519");
-    return result_of(started && fetched.hkdf && fetched.chacha20_poly1305 && fetched.x25519 &&
+    return result_of(fetched.hkdf && fetched.chacha20_poly1305 && fetched.x25519 &&
                      fetched.x25519_maker);
 }
 

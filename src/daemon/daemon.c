@@ -371,6 +371,7 @@ static enum kith_error prepare(struct loop *loop)
     loop->signal_fd = signals_start();
     if (loop->signal_fd < 0 || !threads_prepare(&daemon->threads))
         return log_failure_of(daemon, ERR_SYSTEM);
+    signals_note(SIGCHLD); /* a helper that ended before this would not be missed */
     notify_open();
     error = set_limits(daemon);
     if (error != OK)

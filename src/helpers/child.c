@@ -98,12 +98,12 @@ static _Noreturn void become(const struct child_plan *plan)
     signals_reset();
     (void)setsid(); /* no terminal of ours is its own */
     protect_give_back();
-    (void)dup2(plan->in, STDIN_FILENO);
-    (void)dup2(plan->out, STDOUT_FILENO);
-    protect_close_all_but(&plan->line, 1);
-    signals_unblock();
-    if (set_environment(plan->visitor))
-        (void)execvp(plan->argv[0], plan->argv);
+    if (dup2(plan->in, STDIN_FILENO) >= 0 && dup2(plan->out, STDOUT_FILENO) >= 0) {
+        protect_close_all_but(&plan->line, 1);
+        signals_unblock();
+        if (set_environment(plan->visitor))
+            (void)execvp(plan->argv[0], plan->argv);
+    }
     end.problem = errno;
     n = write(plan->line, &end, sizeof(end));
     (void)n;

@@ -295,6 +295,14 @@ static enum kith_error flush_folder(const char *folder)
     return error;
 }
 
+static void remove_again(const char *path)
+{
+    int saved_errno = errno;
+
+    (void)unlink(path);
+    errno = saved_errno;
+}
+
 enum kith_error key_file_write(const char *path, const char *text, size_t len, unsigned mode,
                                bool replace)
 {
@@ -327,13 +335,12 @@ enum kith_error key_file_write(const char *path, const char *text, size_t len, u
         goto out;
     made = false;
     error = flush_folder(folder_len > 0 ? folder : ".");
+    if (error != OK && !replace)
+        remove_again(path);
 
 out:
-    if (made) {
-        int saved_errno = errno;
-        unlink(temporary);
-        errno = saved_errno;
-    }
+    if (made)
+        remove_again(temporary);
     if (fd >= 0)
         close(fd);
     free(folder);

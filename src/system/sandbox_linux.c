@@ -71,31 +71,31 @@ static uint64_t all_fs_rights(long version)
 }
 
 /* Give rights on a path and what is below it; one that is not there needs none. */
-static void allow_path(int ruleset, const char *path, uint64_t access)
+static bool allow_path(int ruleset, const char *path, uint64_t access)
 {
     struct path_rule rule = {.access = access};
     struct stat status;
+    bool allowed;
 
     rule.parent_fd = open(path, O_PATH | O_CLOEXEC);
     if (rule.parent_fd < 0)
-        return;
+        return errno == ENOENT || errno == ENOTDIR || errno == EACCES;
     if (fstat(rule.parent_fd, &status) == 0 && !S_ISDIR(status.st_mode))
         rule.access &= FS_READ_FILE | FS_EXECUTE;
-    if (syscall(LANDLOCK_ADD, ruleset, RULE_PATH, &rule, 0) != 0)
-        log_refused(path, strerror(errno));
+    allowed = syscall(LANDLOCK_ADD, ruleset, RULE_PATH, &rule, 0) == 0;
     (void)close(rule.parent_fd);
+    return allowed;
 }
 
-static void allow_port(int ruleset, uint16_t port, uint64_t access)
+static bool allow_port(int ruleset, uint16_t port, uint64_t access)
 {
     struct port_rule rule = {access, port};
 
-    if (syscall(LANDLOCK_ADD, ruleset, RULE_PORT, &rule, 0) != 0)
-        log_refused("Landlock port", strerror(errno));
+    return syscall(LANDLOCK_ADD, ruleset, RULE_PORT, &rule, 0) == 0;
 }
 
 /* Give rights on the folder of a file, in which it stands. */
-static void allow_folder_of(int ruleset, const char *path, uint64_t access)
+static bool allow_folder_of(int ruleset, const char *path, uint64_t access)
 {
     const char *slash = strrchr(path, '/');
     char folder[FOLDER_SIZE];
@@ -104,23 +104,27 @@ static void allow_folder_of(int ruleset, const char *path, uint64_t access)
         (void)snprintf(folder, sizeof(folder), "%s", slash == NULL ? "." : "/");
     else
         (void)snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
-    allow_path(ruleset, folder, access);
+    return allow_path(ruleset, folder, access);
 }
 
-static void allow_needs(int ruleset, enum sandbox_role role, const struct sandbox_needs *needs,
+/* False if one of the rights could not be given, without which something would not work. */
+static bool allow_needs(int ruleset, enum sandbox_role role, const struct sandbox_needs *needs,
                         bool ports)
 {
+    bool allowed = true;
+
     /* Not by their folders: a rule stays with what is there now, but others may take its place. */
     if (needs->reads)
-        allow_path(ruleset, "/", FS_READ_FILE | FS_READ_DIR);
-    if (needs->removes != NULL)
-        allow_folder_of(ruleset, needs->removes, FS_REMOVE_FILE);
-    if (ports && needs->binds)
-        allow_port(ruleset, 0, NET_BIND); /* whichever is free */
-    if (ports && needs->connects && needs->port != 0)
-        allow_port(ruleset, needs->port, NET_CONNECT);
-    if (ports && role == SANDBOX_LOOKUP)
-        allow_port(ruleset, DNS_PORT, NET_CONNECT); /* long answers come by TCP */
+        allowed = allow_path(ruleset, "/", FS_READ_FILE | FS_READ_DIR);
+    if (allowed && needs->removes != NULL)
+        allowed = allow_folder_of(ruleset, needs->removes, FS_REMOVE_FILE);
+    if (allowed && ports && needs->binds)
+        allowed = allow_port(ruleset, 0, NET_BIND); /* whichever is free */
+    if (allowed && ports && needs->connects && needs->port != 0)
+        allowed = allow_port(ruleset, needs->port, NET_CONNECT);
+    if (allowed && ports && role == SANDBOX_LOOKUP)
+        allowed = allow_port(ruleset, DNS_PORT, NET_CONNECT); /* long answers come by TCP */
+    return allowed;
 }
 
 static void enter_landlock(enum sandbox_role role, const struct sandbox_needs *needs)
@@ -144,8 +148,8 @@ static void enter_landlock(enum sandbox_role role, const struct sandbox_needs *n
         log_refused("Landlock", strerror(errno));
         return;
     }
-    allow_needs(ruleset, role, needs, version >= 4);
-    if (syscall(LANDLOCK_RESTRICT, ruleset, 0) != 0)
+    if (!allow_needs(ruleset, role, needs, version >= 4) ||
+        syscall(LANDLOCK_RESTRICT, ruleset, 0) != 0)
         log_refused("Landlock", strerror(errno));
     (void)close(ruleset);
     if (version < 4)

@@ -1,0 +1,385 @@
+"""What kith is asked to do while something in it fails, each with all that has to hold after it. In a
+directory with the folders alice and bob, who know each other; nobody fails but the subject."""
+
+import contextlib
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import daemons
+import kith
+
+DATA = bytes(range(256)) * 300  # more than a message
+LOG_CALLS = ("write", "send", "poll", "read")  # by which a line is lost, as is said with the next
+TIMES = ("-w", "3s")
+DAEMON = (*TIMES, "--drain-timeout", "3s")
+
+
+def _write(path, data):
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+def _read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+# Keys
+
+
+def _public_of(path):
+    """The public key of an identity as a whole kith finds it, or None."""
+    outcome = subprocess.run([kith.KITH, "pubkey", path], capture_output=True, check=False)
+    return outcome.stdout.split()[0] if outcome.returncode == 0 else None
+
+
+def _check_folder(run, before):
+    """Nothing half-written: whole files under their own names, or none."""
+    names = sorted(os.listdir("new")) if os.path.exists("new") else []
+    if run.fault.call == "unlink":  # which is how the name goes that it has while it is written
+        names = [name for name in names if not name.startswith(".kith-")]
+    run.check(set(names) <= {"identity", "identity.pub"}, "files are left:", names)
+    if "identity" not in names:
+        run.check("identity.pub" not in names, "a public key without a private one")
+        run.check(not before and run.status != 0, "there is no identity")
+        return
+    key = _public_of("new/identity")
+    run.check(key is not None, "the identity cannot be read")
+    run.check(os.stat("new/identity").st_mode & 0o777 == 0o600, "the identity's mode")
+    if run.status == 0:
+        run.check(_read("new/identity.pub").split()[0] == key, "the two files do not match")
+    elif not before:
+        run.check(False, "an identity is left, though it failed")
+    if os.path.exists("new/identity.pub"):
+        run.check(len(_read("new/identity.pub").split()[0]) == 64, "half a public key")
+
+
+def keygen(run, *options):
+    """A new identity in a new folder: both files or none, and printed if it is there."""
+    before = bool(options)
+    if not before:
+        shutil.rmtree("new", ignore_errors=True)
+    with open("out", "wb") as out:
+        process = run.start("alice", "keygen", "-n", "x", *options, "new/identity", stdout=out)
+        run.ends(process, "keys")
+    if run.status != 0 and run.errors() and "stdout" in run.errors()[0]["what"]:
+        before = True  # what could not be printed is there all the same
+    _check_folder(run, before)
+    if run.status == 0:
+        run.check(_read("out") == _read("new/identity.pub"), "what is printed is not the key")
+
+
+def keygen_force(run):
+    """The same in the place of an old one: that or the new one is there, whole."""
+    shutil.rmtree("new", ignore_errors=True)
+    subprocess.run([kith.KITH, "keygen", "-q", "new/identity"], check=True,
+                   stdout=subprocess.DEVNULL)
+    keygen(run, "-f")
+
+
+def pubkey(run, *options, path="alice/identity"):
+    """The public key and nothing but it."""
+    with open("out", "wb") as out:
+        run.ends(run.start("alice", "pubkey", *options, path, stdout=out), "keys")
+    run.check_bytes("stdout", "out", _read("alice/identity.pub").split()[0] + b"\n",
+                    run.status == 0)
+
+
+def _encrypt(who):
+    """Its identity with a passphrase, in a file of its own."""
+    if not os.path.exists(f"{who}/encrypted"):
+        _write(f"{who}/passphrase", b"sesame\n")
+        subprocess.run(["openssl", "pkcs8", "-topk8", "-v2", "aes-128-cbc", "-iter", "1",
+                        "-passout", f"file:{who}/passphrase", "-in", f"{who}/identity",
+                        "-out", f"{who}/encrypted"], check=True, stderr=subprocess.DEVNULL)
+        os.chmod(f"{who}/encrypted", 0o600)
+        os.chmod(f"{who}/passphrase", 0o600)
+
+
+def pubkey_encrypted(run):
+    """Of a key that has a passphrase."""
+    _encrypt("alice")
+    pubkey(run, "--passphrase-file", "alice/passphrase", path="alice/encrypted")
+
+
+# Pipes
+
+
+_standing = {}
+
+
+def _echo():
+    """An honest bob who gives everything back, the same for many runs."""
+    far = _standing.get("echo")
+    if far is None or far.process.poll() is not None:
+        far = _standing["echo"] = daemons.serve(["cat"], *DAEMON, log="echo.err")
+    return far
+
+
+def check(run):
+    """Whether a peer is there."""
+    far = _echo()
+    with open("out", "wb") as out:
+        process = run.start("alice", "check", *TIMES, f"bob@{far.address}", stdout=out)
+        run.ends(process, "call")
+    said = _read("out")
+    run.check(said.count(b"\n") == (1 if run.status == 0 else 0) or run.status != 0,
+              "on stdout:", said)
+
+
+def dial(run, host="127.0.0.1", options=()):
+    """A call that says something and hears it again."""
+    far = _echo()
+    port = far.address.rpartition(":")[2]
+    _write("in", DATA)
+    with open("in", "rb") as given, open("out", "wb") as out:
+        process = run.start("alice", "dial", *TIMES, *options, f"bob@{host}:{port}",
+                            stdin=given, stdout=out)
+        run.ends(process, "call", "channel")
+    run.check_bytes("stdout", "out", DATA, run.status == 0)
+
+
+def dial_by_name(run):
+    """The same of a name that has to be resolved."""
+    dial(run, "localhost", ("-4",))
+
+
+def dial_again(run):
+    """The same with --retry."""
+    dial(run, options=("--retry", "1s"))
+
+
+def dial_encrypted(run):
+    """The same with a passphrase."""
+    _encrypt("alice")
+    dial(run, options=("-i", "alice/encrypted", "--passphrase-file", "alice/passphrase"))
+
+
+def dial_pipes(run):
+    """The same from a pipe to a pipe."""
+    data = DATA[:50000]
+    process = run.start("alice", "dial", *TIMES, f"bob@{_echo().address}",
+                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        heard = process.communicate(data, kith.LIMIT)[0]
+    except subprocess.TimeoutExpired:
+        heard = b""
+    run.ends(process, "call", "channel")
+    _write("out", heard)
+    run.check_bytes("stdout", "out", data, run.status == 0)
+
+
+def _start_ready(run, who, command, *arguments, **streams):
+    """The subject, and its address once it is ready: as it says, or else as it logs. None if it ends
+    before that."""
+    reading, writing = os.pipe()
+    process = run.start(who, command, "-v", "--ready-fd", str(writing), *arguments,
+                        pass_fds=[writing], **streams)
+    os.close(writing)
+    with os.fdopen(reading) as ready:
+        if not select.select([ready], [], [], kith.LIMIT)[0]:
+            run.check(False, "it neither becomes ready nor ends")
+            return process, None
+        address = ready.readline().strip().replace("?", "")
+    if not address and process.poll() is None:
+        logged = [event["which"] for event in run.said()[0]
+                  if event["what"] == command and event["level"] != "error" and "which" in event]
+        address = logged[0] if logged and logged[0] != "?" else None
+    return process, address
+
+
+def _call(run, address, expected):
+    """An honest call of alice's, which is told the truth in any case: whether it was whole."""
+    _write("in", DATA)
+    with open("in", "rb") as given, open("heard", "wb") as out:
+        status = kith.status(kith.start("alice", "dial", *TIMES, f"bob@{address}", stdin=given,
+                                        stdout=out))
+    run.check(status in (0, 4, 5, 7, 8), "who called ended with", status)
+    run.check_bytes("who called", "heard", expected, status == 0)
+    return status == 0
+
+
+def listen(run):
+    """One call is taken; who called before it, and failed, may call again."""
+    said = b"from bob" * 1000
+    _write("in.bob", said)
+    with open("in.bob", "rb") as given, open("out", "wb") as out:
+        process, address = _start_ready(run, "bob", "listen", *TIMES, "127.0.0.1:0", stdin=given,
+                                        stdout=out)
+    for _ in range(3):
+        if not address or process.poll() is not None:
+            break
+        if _call(run, address, said):
+            break
+    else:
+        run.check(run.fault.lasting, "nobody was served")
+        address = None
+    if not address and process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        run.ends(process, "setup", also={-signal.SIGTERM})
+        return
+    run.ends(process, "setup", "channel")
+    run.check_bytes("stdout", "out", DATA, run.status == 0)
+
+
+# Daemons
+
+
+def _is_lost(run):
+    """Whether it has said that it cannot go on."""
+    return any(event["what"] in ("keeper", "lookup", "launcher") for event in run.errors())
+
+
+def _calls(run, process, call):
+    """What fails once harms one call; the next is served."""
+    served = [call(), call()]
+    if not served[-1]:
+        served.append(call())
+    run.check(served[-1] or run.fault.lasting or _is_lost(run) or process.poll() is not None,
+              "no call is served after it")
+    return any(served)
+
+
+def _measure(run, process):
+    """What it holds when nobody calls is no more than without a fault."""
+    if process.poll() is not None:
+        return
+    pid = process.pid
+    counts = {"descriptors": f"/proc/{pid}/fd", "threads": f"/proc/{pid}/task"}
+    for what, folder in counts.items():
+        most = run.expected.get(what)
+        end = time.monotonic() + 4
+        with contextlib.suppress(OSError):
+            while most is not None and (len(os.listdir(folder)) > most) and time.monotonic() < end:
+                time.sleep(0.01)
+            run.measured[what] = count = len(os.listdir(folder))
+            run.check(most is None or count <= most, "it has", count, what, "and not", most)
+
+
+def _stop(run, process):
+    """It ends when it is told to; or has, if it said why."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    also = {-signal.SIGTERM} if run.fault.word == "slow" else ()  # --drain-timeout is over
+    run.ends(process, *(["setup"] if _is_lost(run) else []), also=also, daemon=True)
+
+
+def _is_up(run, process, address):
+    """Whether it became ready. If not, it ended and said why."""
+    if address:
+        return True
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        run.ends(process, "setup", also={-signal.SIGTERM}, daemon=True)
+    else:
+        run.ends(process, "setup", daemon=True)
+    return False
+
+
+def _serve(run, arguments, between=lambda process: None):
+    process, address = _start_ready(run, "bob", "serve", *DAEMON, "127.0.0.1:0", *arguments)
+    if not _is_up(run, process, address):
+        return
+    between(process)
+    if _calls(run, process, lambda: _call(run, address, DATA)):
+        _measure(run, process)
+    _stop(run, process)
+
+
+def _target():
+    if "target" not in _standing:
+        _standing["target"] = daemons.Target(handle=daemons.echo)
+    return _standing["target"].address
+
+
+def serve(run):
+    """Callers are joined to a target."""
+    _serve(run, [_target()])
+
+
+def serve_program(run):
+    """Callers are joined to a program."""
+    _serve(run, ["--exec", "cat"])
+
+
+def _reload(run, process):
+    """SIGHUP and SIGUSR1 are answered."""
+    answers = "read again|as they were|as it was|has ended"
+    process.send_signal(signal.SIGHUP)
+    _says(run, process, answers)
+    process.send_signal(signal.SIGUSR1)
+    _says(run, process, "totals|has ended")
+
+
+def _says(run, process, pattern):
+    end = time.monotonic() + 10
+    while not any(re.search(pattern, event["what"] + " " + event["why"])
+                  for event in run.said()[0]):
+        if process.poll() is not None or run.log_failed():
+            return
+        if time.monotonic() > end:
+            run.check(run.fault.call in LOG_CALLS, "it never says", pattern)
+            return
+        time.sleep(0.01)
+
+
+def serve_reload(run):
+    """The peers are read again."""
+    _serve(run, [_target()], lambda process: _reload(run, process))
+
+
+def _local_call(run, address):
+    """A program's connection, which is whole or reset."""
+    data = DATA[:50000]
+    try:
+        with daemons.connect(address) as near:
+            near.settimeout(8)
+            near.sendall(data)
+            near.shutdown(socket.SHUT_WR)
+            heard, how = daemons.read_to_end(near)
+    except OSError:
+        return False  # reset
+    run.check(data.startswith(heard), "the program heard what nobody said")
+    waits = run.fault.lasting and run.fault.call == "accept4"  # as long as nobody is accepted
+    run.check(how != "nothing" or waits, "its connection hangs")
+    if "/" not in address:
+        run.check(how != "end" or heard == data, "a part was passed for the whole")
+    return heard == data and how == "end"
+
+
+def forward(run, local="127.0.0.1:0", between=lambda process: None):
+    """Local connections are carried to a peer."""
+    process, address = _start_ready(run, "alice", "forward", *DAEMON, local,
+                                    f"bob@{_echo().address}")
+    if not _is_up(run, process, address):
+        return
+    between(process)
+    if _calls(run, process, lambda: _local_call(run, address)):
+        _measure(run, process)
+    _stop(run, process)
+    if "/" in local:
+        run.check(not os.path.exists(local) or run.fault.word, "its socket is left")
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(local)
+
+
+def forward_path(run):
+    """The same at a path."""
+    forward(run, "./local.socket")
+
+
+def forward_reload(run):
+    """The peer is read again."""
+    forward(run, between=lambda process: _reload(run, process))
+
+
+SCENARIOS = {each.__name__: each for each in (
+    keygen, keygen_force, pubkey, pubkey_encrypted, check, dial, dial_by_name, dial_again,
+    dial_encrypted, dial_pipes, listen, serve, serve_program, serve_reload, forward, forward_path,
+    forward_reload)}
