@@ -29,6 +29,13 @@ faults() {
     faults 60 listen
 }
 
+@test "listen ends once the process has that holds its key" {
+    start_listener
+    kill -KILL "$(cat "/proc/$listener/task/$listener/children")"
+    ends "$listener" 1
+    one_line "$(cat bob.err)" 'keeper.*did not sign'
+}
+
 @test "serve loses one call at most, and holds nothing of it" {
     faults 80 serve serve_program serve_reload
 }

@@ -2,6 +2,7 @@
  * Owns the listen command: who may call, and the one call that is taken.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,29 +18,40 @@
 
 #define PLACES 128 /* for callers whose handshake is not done */
 
+/* Without its keeper it can let nobody in. What fails is logged. */
+static enum kith_error log_end(const struct refusals *refusals, bool keeper_has_left)
+{
+    if (keeper_has_left)
+        return log_failure(LOG_ERROR, "keeper", NULL, ERR_KEEPER, NULL, "it has ended");
+    return log_failure(LOG_ERROR, "listen", refusals->which, ERR_SYSTEM, NULL, NULL);
+}
+
 /* Let the reception go on until it has a guest. What fails is logged. */
 static enum kith_error await_guest(struct reception *reception, struct refusals *refusals,
-                                   struct guest *guest)
+                                   const struct keeper *keeper, struct guest *guest)
 {
     enum reception_result result = RECEPTION_NOBODY;
     struct poll_set set;
-    bool waited = true;
+    bool waited = true, left = false;
     enum kith_error error = OK;
 
-    if (poll_set_make(&set, PLACES + LISTENERS_MAX) != OK)
+    if (poll_set_make(&set, PLACES + LISTENERS_MAX + 1) != OK)
         return log_failure(LOG_ERROR, "listen", refusals->which, ERR_MEMORY, NULL, NULL);
-    while (waited && result == RECEPTION_NOBODY) {
+    while (waited && !left && result == RECEPTION_NOBODY) {
         int64_t until_ms = refusals_due_ms(refusals), due_ms;
+        size_t keeper_at;
 
         poll_set_clear(&set);
+        keeper_at = poll_set_add(&set, keeper->helper.line, POLLIN); /* where only an end comes */
         due_ms = reception_arm(reception, &set);
         waited = poll_set_wait(&set, due_ms < until_ms ? due_ms : until_ms);
+        left = waited && poll_set_is_ready(&set, keeper_at);
         if (waited)
             result = reception_step(reception, &set, guest);
         refusals_sum_up(refusals, result == RECEPTION_GUEST);
     }
     if (result != RECEPTION_GUEST)
-        error = log_failure(LOG_ERROR, "listen", refusals->which, ERR_SYSTEM, NULL, NULL);
+        error = log_end(refusals, left);
     poll_set_free(&set);
     return error;
 }
@@ -68,7 +80,7 @@ static enum kith_error take_one(struct setup *setup, struct listeners *listeners
     refusals_init(&refusals, "listen", listeners->text, NULL);
     replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
     reception_begin(&reception, &terms);
-    error = await_guest(&reception, &refusals, guest);
+    error = await_guest(&reception, &refusals, &setup->keeper, guest);
     reception_end(&reception, OK);
     listeners_close(listeners);
     return error;

@@ -52,11 +52,12 @@ struct launcher {
     struct poll_set set;
 };
 
-static void say_end(int line, int problem, int status)
+/* False if it cannot be said now. */
+static bool say_end(int line, int problem, int status)
 {
     const struct program_end end = {problem, status};
 
-    (void)send(line, &end, sizeof(end), MSG_DONTWAIT);
+    return send(line, &end, sizeof(end), MSG_DONTWAIT) == (ssize_t)sizeof(end);
 }
 
 /* Start one; an errno if that cannot be. */
@@ -104,7 +105,7 @@ static void take_question(struct launcher *launcher)
     descriptor_close(&passed[ITS_OUT]);
     if (problem == 0)
         return;
-    say_end(passed[ITS_LINE], problem, 0);
+    (void)say_end(passed[ITS_LINE], problem, 0);
     descriptor_close(&passed[ITS_LINE]);
     descriptor_close(&passed[OUR_IN]);
 }
@@ -140,7 +141,7 @@ static void heed_line(struct child *child)
         ask_to_end(child);
 }
 
-/* See whether it has ended, and say so. */
+/* See whether it has ended, and say so; or have the line's end say that it failed. */
 static void notice_end(struct child *child)
 {
     siginfo_t end = {0};
@@ -150,8 +151,11 @@ static void notice_end(struct child *child)
         end.si_pid == 0)
         return;
     child->has_ended = true;
-    say_end(child->line, 0,
-            end.si_code == CLD_EXITED ? end.si_status : STATUS_SIGNAL + end.si_status);
+    if (say_end(child->line, 0,
+                end.si_code == CLD_EXITED ? end.si_status : STATUS_SIGNAL + end.si_status))
+        return;
+    descriptor_close(&child->line);
+    ask_to_end(child);
 }
 
 /*
