@@ -7,11 +7,17 @@
 # shellcheck source-path=SCRIPTDIR
 source "$BATS_TEST_DIRNAME/helpers.bash"
 
-# faults COUNT SCENARIO...: so many of what can fail there.
-faults() {
+# The library that has calls fail.
+make_library() {
     [ "$(uname)" = Linux ] || skip "made for Linux"
     ! grep -q __tsan_init "$KITH" || skip "ThreadSanitizer's library has to come first"
     "${CC:-cc}" -O1 -shared -fPIC -o faults.so "$tools/faults.c" -ldl || skip "no compiler"
+    ! sanitized || export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0
+}
+
+# faults COUNT SCENARIO...: so many of what can fail there.
+faults() {
+    make_library
     ! sanitized || set -- $(($1 / 4)) "${@:2}"
     KITH_TEST_LIMIT=20 timeout 300 python3 "$tools/faults.py" faults.so --jobs 3 \
         --seed "${KITH_SEED:-1}" --most "$@" 3>&-
@@ -19,6 +25,7 @@ faults() {
 
 @test "keys: both files are whole or there is none" {
     faults 100 keygen keygen_force pubkey pubkey_encrypted
+    faults 4 --only '^0 malloc (3|10|28|40) ENOMEM' keygen # where libcrypto begins
 }
 
 @test "a call that fails somewhere is whole, or says why it is not" {
@@ -36,10 +43,61 @@ faults() {
     one_line "$(cat bob.err)" 'keeper.*did not sign'
 }
 
+# Whether the call has come that was to be slow.
+is_slow() {
+    [ "$(od -A n -N 4 -t u4 board)" -gt 0 ]
+}
+
+@test "a helper that ends while its daemon starts is missed" {
+    make_library
+    truncate -s 1M board
+    KITH_FAULT_BOARD=$PWD/board KITH_FAULT='0 bind 1 1 slow 1000' LD_PRELOAD=$PWD/faults.so \
+        KITH_DIR=bob "$KITH" serve 127.0.0.1:0 1 2>serve.err 3>&- &
+    server=$!
+    also_started "$server"
+    eventually is_slow
+    kill -KILL "$(cat "/proc/$server/task/$server/children")"
+    ends "$server" 1
+    grep 'keeper: .*it has ended' serve.err
+}
+
 @test "serve loses one call at most, and holds nothing of it" {
     faults 80 serve serve_program serve_reload
 }
 
 @test "forward loses one connection at most, and holds nothing of it" {
     faults 80 forward forward_path forward_reload
+}
+
+# without_random ROLE ARGUMENT...: kith without a random number, in one of its processes.
+without_random() {
+    rm -f board
+    truncate -s 1M board
+    KITH_FAULT_BOARD=$PWD/board KITH_FAULT="$1 getentropy 1 4294967295 fail $number" \
+        LD_PRELOAD=$PWD/faults.so timeout "$limit" "$KITH" "${@:2}"
+}
+
+# What a caller says, to its end.
+start_hearing() {
+    rm -f heard.at heard
+    python3 -c 'import socket
+server = socket.create_server(("127.0.0.1", 0))
+print("%s:%d" % server.getsockname(), file=open("heard.at", "w"), flush=True)
+open("heard", "wb").write(server.accept()[0].recv(1000))' 3>&- &
+    also_started "$!"
+    eventually [ -s heard.at ]
+}
+
+@test "random numbers that fail stop all before a byte is sent or a key is there" {
+    ! sanitized || skip "its library would have to come first"
+    make_library
+    for number in 5 38; do # EIO, ENOSYS
+        KITH_DIR=new refused 1 libcrypto -- without_random 0 keygen
+        [ ! -e new/identity ]
+        [ ! -e new/identity.pub ]
+        start_hearing
+        KITH_DIR=alice refused 1 libcrypto -- without_random 0 dial "bob@$(cat heard.at)"
+        eventually [ -e heard ]
+        [ ! -s heard ]
+    done
 }

@@ -3,7 +3,6 @@
  * children do, each for one question at a time, and one that is free is always there. Nor read what
  * is not in its list.
  */
-#define _GNU_SOURCE /* POLLRDHUP */
 #include "helpers/lookup.h"
 
 #include <errno.h>
@@ -20,13 +19,6 @@
 #include "keys/key_file.h"
 #include "peers/peers_file.h"
 #include "system/sandbox.h"
-
-/* Our parent leaves the line by saying no more; elsewhere poll tells of that unasked. */
-#ifdef POLLRDHUP
-#define LINE_ENDS POLLRDHUP
-#else
-#define LINE_ENDS 0
-#endif
 
 #define CHILDREN_MAX 256 /* questions under way; further ones wait */
 #define LIFE_MS 10000    /* of a child that was asked: what its C library remembers is no older */
@@ -239,7 +231,7 @@ static void keep_children(int line, struct children *children, const struct file
     for (;;) {
         bool prepared = prepare_child(children, line, files);
         struct pollfd fds[] = {
-            {.fd = line, .events = LINE_ENDS}, /* what is asked there is the children's */
+            {.fd = line}, /* its end only: what is asked there is the children's */
             {.fd = children->news[0], .events = POLLIN},
         };
 

@@ -131,6 +131,12 @@ static bool end_socket(struct outlet *outlet)
     return true;
 }
 
+/* Who is gone holds nothing. */
+static bool tell_holder(int holder)
+{
+    return send(holder, "", 1, MSG_DONTWAIT) == 1 || errno == EPIPE || errno == ECONNRESET;
+}
+
 bool outlet_end(struct outlet *outlet)
 {
     bool kept = true;
@@ -143,8 +149,8 @@ bool outlet_end(struct outlet *outlet)
         kept = end_one(outlet->fd) || errno == EBADF;
         if (outlet->original_fd >= 0 && !end_one(outlet->original_fd))
             kept = false;
-        if (outlet->holder >= 0)
-            (void)send(outlet->holder, "", 1, MSG_DONTWAIT); /* who is gone holds nothing */
+        if (outlet->holder >= 0 && !tell_holder(outlet->holder))
+            kept = false;
     }
     outlet->fd = -1;
     return kept;

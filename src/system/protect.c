@@ -55,7 +55,8 @@ void protect_for_good(void)
 void protect_give_back(void)
 {
     (void)setrlimit(RLIMIT_CORE, &usual_core);
-    (void)setrlimit(RLIMIT_NOFILE, &usual_files);
+    if (usual_files.rlim_max > 0) /* else it could not be found out */
+        (void)setrlimit(RLIMIT_NOFILE, &usual_files);
 }
 
 void protect_secret(void *memory, size_t len)

@@ -74,10 +74,23 @@ LASTING = {
     "setrlimit": "EPERM", "pthread_create": "EAGAIN", "mlock": "EPERM",
 }
 
-# What cannot be where it is called in these functions, with the reason; there nothing is asked.
+# What cannot be where it is called in these functions, all of it or these words, with the reason:
+# nothing is asked there.
 IMPOSSIBLE = {
-    ("write", "signals_note"): "a pipe of our own takes the byte, or is full and wakes as well",
+    ("send", "outlet_end"): ("EPIPE ECONNRESET", "who is told is gone then, and holds nothing"),
+    ("shutdown", "outlet_end"): ("", "what is no longer connected has ended at its reader, too"),
+    ("shutdown", "program_stop"): ("", "a pair of sockets is connected"),
+    ("waitid", "live"): ("", "it does not wait, and the child is ours"),
+    ("write", "signals_note"): ("", "a pipe of our own takes it, or is full and wakes as well"),
+    ("recvmsg", "hold_read"): ("EAGAIN", "what the news was about is there"),
 }
+
+
+def is_possible(call, word, function):
+    """Whether this can come about there."""
+    words, _ = IMPOSSIBLE.get((call, function), ("none", ""))
+    return bool(words) and word not in words.split()
+
 
 SLOW_MS = 3500
 

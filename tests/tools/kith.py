@@ -14,14 +14,15 @@ LIMIT = float(os.environ.get("KITH_TEST_LIMIT", "30"))
 _started = []
 
 
-def _end_all():
+def end_all():
+    """Nothing that was started is left."""
     for process in _started:
         if process.poll() is None:
             process.kill()
             process.wait()
 
 
-atexit.register(_end_all)
+atexit.register(end_all)
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 

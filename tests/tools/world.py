@@ -9,6 +9,7 @@ Each WORD is one of these, and the command begins at the first that is none:
   close=N            descriptor N is closed
   descriptors=N      so many there may be, and no more
   processes=N        so many the user may have: as nobody, who is not root
+  limit=NAME:N       that limit of getrlimit(2), without RLIMIT_
   refuse=CALL:ERROR  this system call fails, as it does under a supervisor's filter"""
 
 import ctypes
@@ -30,6 +31,17 @@ CALLS = {  # x86_64, aarch64
     "accept4": (288, 242),
     "clone3": (435, 435),
     "close_range": (436, 436),
+    "epoll_create1": (291, 20),
+    "landlock_add_rule": (445, 445),
+    "landlock_create_ruleset": (444, 444),
+    "landlock_restrict_self": (446, 446),
+    "madvise": (28, 233),
+    "mlock": (149, 228),
+    "pidfd_open": (434, 434),
+    "prctl": (157, 167),
+    "rseq": (334, 293),
+    "setsockopt": (54, 208),
+    "statx": (332, 291),
 }
 
 
@@ -59,6 +71,12 @@ def descriptors(number):
     resource.setrlimit(resource.RLIMIT_NOFILE, (int(number), int(number)))
 
 
+def limit(which):
+    """Set a limit."""
+    name, _, number = which.partition(":")
+    resource.setrlimit(getattr(resource, "RLIMIT_" + name), (int(number), int(number)))
+
+
 def processes(number):
     """Limit how many processes and threads there may be, of a user who is bound by that."""
     os.setgroups([])
@@ -86,7 +104,7 @@ def main():
     """Do what the words say, in their order, and become the command."""
     words = sys.argv[1:]
     changes = {change.__name__: change
-               for change in (block, ignore, close, descriptors, processes, refuse)}
+               for change in (block, ignore, close, descriptors, limit, processes, refuse)}
     while (word := re.fullmatch("([a-z]+)=(.*)", words[0])) and word[1] in changes:
         changes[word[1]](word[2])
         del words[0]
