@@ -15,6 +15,13 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 
+/* Descriptors that arrive close on exec, at once where the system can. */
+#ifdef MSG_CMSG_CLOEXEC
+#define ON_EXEC MSG_CMSG_CLOEXEC
+#else
+#define ON_EXEC 0
+#endif
+
 /* Room for the descriptors that go with a message, aligned as the macros want it. */
 union control {
     struct cmsghdr header;
@@ -114,7 +121,8 @@ static void detach(struct msghdr *message, int *passed, size_t passed_count)
             (void)close(fd);
             continue;
         }
-        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+        if (ON_EXEC == 0)
+            (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
         passed[i] = fd;
     }
 }
@@ -122,7 +130,7 @@ static void detach(struct msghdr *message, int *passed, size_t passed_count)
 size_t question_receive(int line, void *bytes, size_t size, int *passed, size_t passed_count,
                         int64_t until_ms)
 {
-    int flags = until_ms == NEVER_MS ? 0 : MSG_DONTWAIT; /* others may wait for it, too */
+    int flags = ON_EXEC | (until_ms == NEVER_MS ? 0 : MSG_DONTWAIT); /* others may wait, too */
     struct iovec piece = {bytes, size};
     union control control;
     struct msghdr message = {

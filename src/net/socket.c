@@ -175,9 +175,9 @@ bool socket_is_unix(int fd)
 
 int socket_unacknowledged(int fd)
 {
-    int queued = socket_is_unix(fd) ? 0 : socket_queued(fd);
+    int queued = socket_queued(fd);
 
-    return queued > 0 ? queued : 0;
+    return queued > 0 && !socket_is_unix(fd) ? queued : 0;
 }
 
 void socket_reset_on_close(int fd, bool reset)
