@@ -52,6 +52,7 @@ static const struct entry entries[ERR_COUNT] = {
 
     [ERR_NAME_EMPTY] = {EXIT_KEYS, "an empty name", "name a file"},
     [ERR_FILE_MISSING] = {EXIT_KEYS, "no such file", NULL},
+    [ERR_FILE_UNREADABLE] = {EXIT_KEYS, "cannot be read", NULL},
     [ERR_NO_HOME] = {EXIT_KEYS, "there is no folder to look for it in",
                      "no HOME is set, and the password file has none: name the file, or set "
                      "KITH_DIR"},
@@ -199,6 +200,11 @@ enum exit_status error_exit_status(enum kith_error error)
 bool error_is_general(enum kith_error error)
 {
     return error == ERR_SYSTEM || error == ERR_USAGE || error == ERR_PEERS_LINE;
+}
+
+bool error_sets_errno(enum kith_error error)
+{
+    return error == ERR_SYSTEM || error == ERR_FILE_UNREADABLE;
 }
 
 bool error_is_system(enum kith_error error)

@@ -54,7 +54,8 @@ enum kith_error {
     /* key and peers files */
     ERR_NAME_EMPTY, /* of a file */
     ERR_FILE_MISSING,
-    ERR_NO_HOME, /* a file whose place is not told, by nothing in the environment either */
+    ERR_FILE_UNREADABLE, /* errno says why */
+    ERR_NO_HOME,         /* a file whose place is not told, by nothing in the environment either */
     ERR_PATH_LONG,
     ERR_FILE_EXISTS,
     ERR_FILE_OTHER, /* what no file is put in the place of */
@@ -148,6 +149,9 @@ const char *error_text(enum kith_error error);
 
 /* What the user can do about it, or NULL where there is nothing useful to say. */
 const char *error_hint(enum kith_error error);
+
+/* Whether errno says which way it failed, right where it is returned. */
+bool error_sets_errno(enum kith_error error);
 
 /* Whether errno says more about it. */
 bool error_is_system(enum kith_error error);

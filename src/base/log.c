@@ -351,7 +351,7 @@ static enum kith_error log_error(enum log_level level, const char *what, const c
 {
     char why[WHY_SIZE];
 
-    if (error == ERR_SYSTEM && detail == NULL)
+    if (error_sets_errno(error) && detail == NULL)
         detail = strerror(errno);
     if (detail != NULL && error_is_general(error))
         (void)snprintf(why, sizeof(why), "%s%s", before, detail);

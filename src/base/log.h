@@ -49,7 +49,7 @@ void log_event(enum log_level level, const char *what, const char *which, const 
 
 /*
  * One event that is a failure: what the error says, and detail (or NULL) after it. Of an error that
- * is general (base/error.h) the detail says all; of ERR_SYSTEM it is errno's, unless given. hint
+ * is general (base/error.h) the detail says all; where errno is set it is that, unless given. hint
  * NULL is the error's own, and "" none. Returns the error: return log_failure(...).
  */
 enum kith_error log_failure(enum log_level level, const char *what, const char *which,

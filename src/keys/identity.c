@@ -111,7 +111,7 @@ static const char *advice(char out[static FILE_PATH_SIZE + 64], enum kith_error 
 
 enum kith_error identity_log_failure(enum kith_error error, const char *path, bool is_default)
 {
-    const char *detail = error == ERR_SYSTEM ? strerror(errno) : NULL;
+    const char *detail = error_sets_errno(error) ? strerror(errno) : NULL;
     char room[FILE_PATH_SIZE + 64];
 
     if (error == ERR_PASSPHRASE_FILE)

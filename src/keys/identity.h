@@ -20,14 +20,14 @@ struct identity {
 /*
  * Read the identity at path; an encrypted one's passphrase comes from passphrase_file, or from
  * the terminal if that is NULL. The errors of key_file_read and private_key_parse (errno is set
- * for ERR_SYSTEM); then *identity is wiped.
+ * where they set it); then *identity is wiped.
  */
 must_check enum kith_error identity_read(struct identity *identity, const char *path,
                                          const char *passphrase_file);
 
 /*
  * Log what went wrong with the identity at path, which may be the default one, and what to do;
- * errno is that of ERR_SYSTEM. ERR_PASSPHRASE_FILE has been logged where that file was read.
+ * errno is still that of the error. ERR_PASSPHRASE_FILE has been logged where that file was read.
  * Returns the error.
  */
 enum kith_error identity_log_failure(enum kith_error error, const char *path, bool is_default);

@@ -119,7 +119,9 @@ static enum kith_error open_source(int *fd, const char *path, int named)
         return ERR_FILE_MISSING;
     if (errno == ENXIO || errno == EOPNOTSUPP) /* a UNIX socket, or a device without a driver */
         return ERR_FILE_KIND;
-    return ERR_SYSTEM;
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+        return ERR_SYSTEM;
+    return ERR_FILE_UNREADABLE;
 }
 
 /*
@@ -170,7 +172,7 @@ static enum kith_error read_all(struct key_file *file, int fd, size_t max)
         if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK))
             continue;
         if (n < 0)
-            return ERR_SYSTEM;
+            return ERR_FILE_UNREADABLE;
         if (n == 0)
             break;
         file->len += (size_t)n;
