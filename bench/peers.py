@@ -55,9 +55,10 @@ class Peer:
 class Place:
     """The files that the programs need, in one folder that is removed in the end."""
 
-    def __init__(self, folder, kith, loop, client):
+    def __init__(self, folder, kith, other_kith, loop, client):
         self.folder = folder
         self.kith = kith
+        self.other_kith = other_kith
         self.loop = loop
         self.client = client
         self.user = pwd.getpwuid(os.getuid()).pw_name
@@ -102,25 +103,28 @@ class Kith(Peer):
     size = None  # of a message, if not the default
     one_way = True
 
+    def program(self):
+        return self.place.kith
+
     def options(self):
         return ["-q"] + (["--max-message-size", str(self.size)] if self.size else [])
 
     def pipe_server(self, port, target=None):
         direction = ["--recv-only"] if self.one_way else []
-        return [self.place.kith, "listen", *self.options(), *direction,
+        return [self.program(), "listen", *self.options(), *direction,
                 "-i", self.place.path("bob"), "-p", self.place.path("alice.pub"), f"{HOST}:{port}"]
 
     def pipe_client(self, port):
-        return [self.place.kith, "dial", *self.options(), "-i", self.place.path("alice"),
+        return [self.program(), "dial", *self.options(), "-i", self.place.path("alice"),
                 f"{self.place.path('bob.pub')}@{HOST}:{port}"]
 
     def forward_server(self, port, target):
-        return [self.place.kith, "serve", *self.options(), "--max-pending", "1024",
+        return [self.program(), "serve", *self.options(), "--max-pending", "1024",
                 "-i", self.place.path("bob"), "-p", self.place.path("alice.pub"),
                 f"{HOST}:{port}", str(target)]
 
     def forward_client(self, local, port):
-        return [self.place.kith, "forward", *self.options(), "-i", self.place.path("alice"),
+        return [self.program(), "forward", *self.options(), "-i", self.place.path("alice"),
                 str(local), f"{self.place.path('bob.pub')}@{HOST}:{port}"]
 
     def two_way(self, answer):
@@ -132,6 +136,18 @@ class Kith(Peer):
         other = type(self)(self.place)
         other.size, other.name = size, f"{self.name} {size >> 10}K"
         return other
+
+
+class OtherKith(Kith):
+    """Another build, in turns with the first."""
+
+    name = "other kith"
+
+    def program(self):
+        return self.place.other_kith
+
+    def installed(self):
+        return self.place is not None and self.place.other_kith is not None
 
 
 class Loop(Peer):
@@ -376,6 +392,7 @@ def all_peers(place=None):
     """kith first; everything else in the order in which tables show it."""
     peers = [
         Kith(place),
+        OtherKith(place),
         Socat(place, "socat TCP, nothing sealed"),
         Socat(place, "socat AES-256-GCM", "ECDHE-ECDSA-AES256-GCM-SHA384"),
         Socat(place, "socat ChaCha20", "ECDHE-ECDSA-CHACHA20-POLY1305"),
