@@ -54,6 +54,15 @@ static inline bool make_account(struct account *account, const uint8_t secret[st
     return true;
 }
 
+/* Whether two ephemeral keys are one to whoever agrees on a secret with them. */
+static inline bool are_alike(const uint8_t a[static KEY_SIZE], const uint8_t b[static KEY_SIZE])
+{
+    uint8_t with_a[KEY_SIZE], with_b[KEY_SIZE];
+
+    return crypto_x25519(with_a, stranger.secret, a) == OK &&
+           crypto_x25519(with_b, stranger.secret, b) == OK && memcmp(with_a, with_b, KEY_SIZE) == 0;
+}
+
 /* The call that a message 2 answers. */
 struct called {
     const uint8_t *hello;

@@ -29,7 +29,7 @@ enum choice {
 };
 
 enum step {
-    STEP_DATA,   /* so many bytes more, in a frame */
+    STEP_DATA,   /* so many bytes more, in a frame; the highest numbers alone make large ones */
     STEP_EMPTY,  /* an end, a receipt, or one too many */
     STEP_SEND,   /* so many bytes of the frames; 0: all */
     STEP_READ,   /* so many bytes at the outlet; 0: all */
@@ -39,6 +39,8 @@ enum step {
     STEP_DOUBLE  /* it comes twice */
 };
 #define STEPS 8
+#define LARGE 0xc000 /* the lowest of them */
+#define SMALL 256
 
 /* What has to come of the frames, up to the first bad one. */
 struct reference {
@@ -245,6 +247,11 @@ static void read_some(size_t most)
     demand(run.read <= run.receiver.total);
 }
 
+static size_t size_for(uint16_t number)
+{
+    return number % (number < LARGE && run.most > SMALL ? SMALL : run.most) + 1;
+}
+
 static void take_step(enum step step, uint16_t number)
 {
     size_t some = number > 0 ? number : SIZE_MAX;
@@ -252,7 +259,7 @@ static void take_step(enum step step, uint16_t number)
     switch (step) {
     case STEP_DATA:
     case STEP_EMPTY:
-        add_frame(step == STEP_DATA ? number % run.most + 1 : 0);
+        add_frame(step == STEP_DATA ? size_for(number) : 0);
         return;
     case STEP_SEND:
         send_some(some);

@@ -166,15 +166,6 @@ static bool was_heard(const uint8_t digest[static HASH_SIZE])
     return false;
 }
 
-/* Whether two ephemeral keys are one to whoever agrees on a secret with them. */
-static bool are_alike(const uint8_t a[static KEY_SIZE], const uint8_t b[static KEY_SIZE])
-{
-    uint8_t with_a[KEY_SIZE], with_b[KEY_SIZE];
-
-    return crypto_x25519(with_a, stranger.secret, a) == OK &&
-           crypto_x25519(with_b, stranger.secret, b) == OK && memcmp(with_a, with_b, KEY_SIZE) == 0;
-}
-
 /* Message 1, once it is whole: whether it is a new hello of the known peer, for us and of now. */
 static enum stage expect_hello(struct caller *caller)
 {
