@@ -71,7 +71,6 @@ static void begin(struct input *input)
     memset(&run, 0, sizeof(run));
     mood = (enum mood)(first / 2 % MOODS);
     clocks.wall_ms = NOW;
-    clocks.still = true;
     demand(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
     demand(descriptor_set_nonblocking(ends[0]) && descriptor_set_nonblocking(ends[1]));
     run.side.fd = ends[1];
@@ -272,6 +271,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     transport_close(&run.io.transport);
     side_leave(&run.side);
     keeper_forget();
-    clocks.still = false;
     return 0;
 }

@@ -144,7 +144,6 @@ static void begin(void)
     run.latest = &run.callers[0];
     clocks.wall_ms = NOW;
     clocks.monotonic_ms += LONG_AGO_MS;
-    clocks.still = true;
     said_nothing();
     refusals_init(&refusals, "fuzz", "here", NULL);
     reception_begin(&reception, &terms);
@@ -418,7 +417,6 @@ static void end(void)
     keeper_forget();
     refusals_sum_up(&refusals, true);
     (void)said_lines();
-    clocks.still = false;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
