@@ -270,6 +270,17 @@ if len(sys.argv) > 1:
     done
 }
 
+@test "options may stand behind arguments, whatever POSIXLY_CORRECT says" {
+    POSIXLY_CORRECT=1 as alice keygen ./new --name somebody
+    grep -q ' somebody$' new.pub
+    POSIXLY_CORRECT=1 as alice keygen -f --name another -- -odd
+    grep -q ' another$' ./-odd.pub
+    export POSIXLY_CORRECT=1
+    misused '--frobnicate.*no such option' keygen new --frobnicate
+    misused 'new: one argument too many' keygen -f old new
+    misused 'TARGET is missing' serve 127.0.0.1:0 -v
+}
+
 @test "SIGHUP ends it as it ends any program" {
     start_listener
     kill -s HUP "$listener"

@@ -111,6 +111,7 @@ static const struct spec specs[] = {
 
 #define SPECS (sizeof(specs) / sizeof(specs[0]))
 #define LONG_BASE 256 /* getopt_long returns this and the index of a spec without a letter */
+#define ARGUMENT 1    /* and this for what is no option */
 
 /* A number and K, M or G (1024), from 1 to MESSAGE_SIZE_MAX. */
 static bool parse_size(const char *text, size_t *out)
@@ -256,7 +257,7 @@ static enum kith_error set_option(struct options *options, const struct spec *sp
 
 /* getopt's tables for one command. */
 struct tables {
-    char letters[3 * SPECS + 2];
+    char letters[2 * SPECS + 3];
     struct option names[SPECS + 1];
 };
 
@@ -265,6 +266,8 @@ static void make_tables(struct tables *tables, unsigned command_bit)
     size_t letters = 0, names = 0;
 
     memset(tables, 0, sizeof(*tables));
+    tables->letters[letters++] =
+        '-'; /* an argument is given to us, whatever POSIXLY_CORRECT says */
     tables->letters[letters++] = ':'; /* a missing value is told apart */
     for (size_t i = 0; i < SPECS; i++) {
         const struct spec *spec = &specs[i];
@@ -448,12 +451,17 @@ enum kith_error options_parse(struct options *options, const struct command_form
     argc = cut_program(options, form->bit, argc, argv);
     make_tables(&tables, form->bit);
     opterr = 0;
+    options->arguments = argv; /* they move to its beginning, which getopt has left behind */
     while ((found = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1) {
         const struct spec *spec = found == '?' || found == ':' ? NULL : find_spec(found, form->bit);
         struct problem problem;
         enum kith_error error;
         char name[32];
 
+        if (found == ARGUMENT) {
+            argv[options->argument_count++] = optarg;
+            continue;
+        }
         if (spec == NULL)
             return log_misuse_of_word(form, found, argv);
         error = set_option(options, spec, optarg, &problem);
@@ -463,8 +471,8 @@ enum kith_error options_parse(struct options *options, const struct command_form
         if (error != OK)
             return log_misuse(form->name, name, problem.why, problem.hint);
     }
-    options->arguments = argv + optind;
-    options->argument_count = argc - optind;
+    while (optind < argc) /* what stands behind -- */
+        argv[options->argument_count++] = argv[optind++];
     return options->help ? OK : check_together(options, form);
 }
 
