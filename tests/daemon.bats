@@ -208,6 +208,31 @@ places() {
     [ "$(dial <<<hello)" = hello ]
 }
 
+# minds_early_signals COMMAND...: bob's daemon gets both while it waits for its key.
+minds_early_signals() {
+    : >ready
+    rm -f key
+    mkfifo key
+    KITH_DIR=bob "$KITH" "$1" --ready-fd 9 -i - "${@:2}" <key >/dev/null 2>early.err 9>ready 3>&- 8>&- &
+    daemon=$!
+    started+=("$daemon")
+    exec 7>key
+    eventually pgrep -P "$daemon" >/dev/null # the keeper, which reads it
+    kill -HUP "$daemon"
+    kill -USR1 "$daemon"
+    cat bob/identity >&7
+    exec 7>&-
+    eventually [ -s ready ]
+    says early.err 'read again'
+    says early.err totals
+}
+
+@test "SIGHUP and SIGUSR1 that come before a daemon is ready are minded once it is" {
+    minds_early_signals serve 127.0.0.1:0 --exec cat
+    cp carol/identity.pub carol.pub
+    minds_early_signals forward 127.0.0.1:0 ./carol.pub@127.0.0.1:1
+}
+
 @test "events as JSON are JSON" {
     start_call --log-format json
     kill -USR1 "$server"

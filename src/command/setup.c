@@ -20,6 +20,7 @@
 #include "keys/key_file.h"
 #include "net/passed.h"
 #include "system/protect.h"
+#include "system/signals.h"
 #include "system/zone.h"
 
 /* The files that a reload reads again: peers, and what --peer and PEER name. */
@@ -230,6 +231,8 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options, 
     struct keeper_task task;
     enum kith_error error;
 
+    if ((options->command & FOR_DAEMONS) != 0)
+        signals_expect(); /* the key may be long in coming */
     memset(setup, 0, sizeof(*setup));
     setup->options = options;
     setup->keeper.helper = HELPER_NONE;

@@ -151,6 +151,12 @@ void signals_note(int number)
     errno = saved;
 }
 
+void signals_expect(void)
+{
+    set_handler(SIGHUP, signals_note);
+    set_handler(SIGUSR1, signals_note);
+}
+
 int signals_start(void)
 {
     if (!descriptor_pipe(ends))

@@ -29,6 +29,12 @@ void signals_unblock(void);
 void signals_ignore(void);
 
 /*
+ * For a daemon that is not ready yet: SIGHUP and SIGUSR1, which it answers once it is, are noted
+ * until then instead of ending it.
+ */
+void signals_expect(void);
+
+/*
  * For daemons: from here on these signals are noted instead of doing what they do: SIGINT,
  * SIGTERM, SIGHUP, SIGUSR1, SIGCHLD. Returns the descriptor to poll, or -1 with errno. A second
  * SIGINT or SIGTERM ends us three seconds later, whether it is answered or not.
