@@ -12,7 +12,7 @@ SOURCES = .ci .clang-format .clang-tidy .editorconfig .gitignore CHANGELOG HACKI
 GCOV = gcov
 
 # Only what needs no compiler does without config.mk.
-ifneq ($(if $(MAKECMDGOALS),$(filter-out help clean distclean dist fresh model,$(MAKECMDGOALS)),all),)
+ifneq ($(if $(MAKECMDGOALS),$(filter-out help clean distclean dist fresh model proof,$(MAKECMDGOALS)),all),)
 include $(CONFIG)
 endif
 
@@ -59,7 +59,7 @@ SANITIZER_OPTIONS = ASAN_OPTIONS=detect_leaks=1:exitcode=99 \
 VALGRIND = valgrind -q --leak-check=full --error-exitcode=99 --suppressions=tests/unit/timing.supp
 
 .PHONY: all help programs fuzzers demo debug check unit asan tsan valgrind matrix lint faults fuzz afl \
-	fuzz-quick fuzz-cover fuzz-planted cover bench soak mutants model \
+	fuzz-quick fuzz-cover fuzz-planted cover bench soak mutants model proof \
 	fresh install uninstall dist clean distclean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
@@ -82,6 +82,7 @@ help:
 	@echo 'make fuzz-cover      how much of what they are for the fuzzers reach'
 	@echo 'make fuzz-planted    whether each fuzzer finds a bug that is planted for it'
 	@echo 'make soak            an hour of trouble, or SOAK_SECONDS, from a printed SOAK_SEED'
+	@echo 'make proof           what Frama-C proves of the readers, and that planted bugs break it'
 	@echo 'make mutants         plant bugs, one at a time, which the tests have to find'
 	@echo 'make model           verify the models of the protocol, and that they need each check'
 	@echo 'make cover           how much of each source file the tests run'
@@ -177,6 +178,9 @@ bench: all
 
 soak: all
 	@KITH=./kith SOAK_SECONDS=$(SOAK_SECONDS) tests/soak $(SOAK_SEED)
+
+proof:
+	@KITH_LONG=1 KITH_TEST_TIMEOUT=0 tests/run tests/proof/run
 
 mutants: programs
 	@KITH_TEST_TIMEOUT=0 tests/run tests/mutants/run

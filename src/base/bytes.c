@@ -8,15 +8,15 @@
 
 void store_u32be(uint8_t out[static 4], uint32_t value)
 {
-    out[0] = (uint8_t)(value >> 24);
-    out[1] = (uint8_t)(value >> 16);
-    out[2] = (uint8_t)(value >> 8);
-    out[3] = (uint8_t)value;
+    out[0] = (uint8_t)(value / 0x1000000);
+    out[1] = (uint8_t)(value / 0x10000 % 0x100);
+    out[2] = (uint8_t)(value / 0x100 % 0x100);
+    out[3] = (uint8_t)(value % 0x100);
 }
 
 uint32_t load_u32be(const uint8_t in[static 4])
 {
-    return (uint32_t)in[0] << 24 | (uint32_t)in[1] << 16 | (uint32_t)in[2] << 8 | in[3];
+    return in[0] * 0x1000000u + in[1] * 0x10000u + in[2] * 0x100u + in[3];
 }
 
 void hex_encode(char *out, const uint8_t *in, size_t len)

@@ -32,14 +32,27 @@ void channel_wipe(struct channel *channel)
     memset(channel, 0, sizeof(*channel));
 }
 
-/* Step to the next nonce; after the last one there is none. */
+bool channel_next_nonce(uint8_t nonce[static NONCE_SIZE])
+{
+    size_t i = NONCE_SIZE;
+
+    /*@ loop invariant i <= 12;
+        loop invariant \forall integer k; 0 <= k < i ==> nonce[k] == \at(nonce[k], Pre);
+        loop invariant \forall integer k; i <= k < 12 ==>
+            nonce[k] == 0 && \at(nonce[k], Pre) == 255;
+        loop assigns i, nonce[0 .. 11];
+        loop variant i; */
+    while (i > 0 && nonce[i - 1] == 255)
+        nonce[--i] = 0;
+    if (i == 0)
+        return false;
+    nonce[i - 1]++;
+    return true;
+}
+
 static void advance(struct direction *direction)
 {
-    for (size_t i = NONCE_SIZE; i-- > 0;) {
-        if (++direction->nonce[i] != 0)
-            return;
-    }
-    direction->nonces_used_up = true;
+    direction->nonces_used_up = !channel_next_nonce(direction->nonce);
 }
 
 static enum kith_error seal_frame(struct direction *direction, const uint8_t *plaintext, size_t len,
@@ -97,7 +110,20 @@ enum kith_error channel_frame_length(const struct channel *channel,
     *len = load_u32be(header);
     if (*len < TAG_SIZE)
         return ERR_FRAME_SHORT;
-    return *len <= channel->max_message_size + TAG_SIZE ? OK : ERR_MESSAGE_TOO_LONG;
+    return *len - TAG_SIZE <= channel->max_message_size ? OK : ERR_MESSAGE_TOO_LONG;
+}
+
+enum kith_error channel_split(const struct channel *channel, const uint8_t *arrived, size_t held,
+                              size_t *body_len, bool *whole)
+{
+    enum kith_error error;
+
+    *whole = false;
+    if (held < FRAME_HEADER_SIZE)
+        return OK;
+    error = channel_frame_length(channel, arrived, body_len);
+    *whole = error == OK && held - FRAME_HEADER_SIZE >= *body_len;
+    return error;
 }
 
 /* What a verified message of len bytes means after those before it. */

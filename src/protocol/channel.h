@@ -77,6 +77,19 @@ must_check enum kith_error channel_frame_length(const struct channel *channel,
                                                 size_t *len);
 
 /*
+ * What the held bytes that have arrived begin with. *whole: a frame, with a body of *body_len
+ * bytes. Else more has to come, or the header is bad: the errors of channel_frame_length.
+ */
+must_check enum kith_error channel_split(const struct channel *channel, const uint8_t *arrived,
+                                         size_t held, size_t *body_len, bool *whole);
+
+/*
+ * Step to the nonce after this one, in place; false if it was the last, and now there is none that
+ * may be used.
+ */
+bool channel_next_nonce(uint8_t nonce[static NONCE_SIZE]);
+
+/*
  * Open a frame's body of len bytes, as channel_frame_length gave it, in place: the plaintext is
  * its first len - TAG_SIZE bytes. ERR_TAMPERED, ERR_NONCES_USED_UP, ERR_AFTER_END,
  * ERR_AFTER_RECEIPT, ERR_EARLY_RECEIPT: then nothing of it may be used, and the channel is over.

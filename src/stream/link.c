@@ -55,12 +55,11 @@ enum kith_error link_open(struct link *link, struct message *message, bool *open
     size_t held = arrived->end - arrived->start;
     enum kith_error error;
     size_t body_len;
+    bool whole;
 
     *opened = false;
-    if (held < FRAME_HEADER_SIZE)
-        return OK;
-    error = channel_frame_length(&link->channel, frame, &body_len);
-    if (error != OK || held < FRAME_HEADER_SIZE + body_len)
+    error = channel_split(&link->channel, frame, held, &body_len, &whole);
+    if (!whole)
         return error;
     message->bytes = frame + FRAME_HEADER_SIZE;
     message->len = body_len - TAG_SIZE;
