@@ -99,7 +99,8 @@ enum kith_error channel_seal_end(struct channel *channel, uint8_t *frame)
 
 enum kith_error channel_seal_receipt(struct channel *channel, uint8_t *frame)
 {
-    if (channel->sending.state != STREAM_ENDED || channel->receiving.state == STREAM_OPEN)
+    if (channel->sending.state != STREAM_ENDED ||
+        (channel->receiving.state != STREAM_ENDED && channel->receiving.state != STREAM_RECEIPTED))
         return ERR_OUT_OF_ORDER;
     return seal_mark(channel, STREAM_RECEIPTED, frame);
 }
@@ -132,6 +133,10 @@ static enum kith_error advance_stream(struct channel *channel, size_t len,
 {
     struct direction *receiving = &channel->receiving;
 
+    if (receiving->state == STREAM_NONE) {
+        *event = CHANNEL_RECORD;
+        return OK;
+    }
     if (receiving->state == STREAM_RECEIPTED)
         return ERR_AFTER_RECEIPT;
     if (len > 0) {
@@ -144,7 +149,7 @@ static enum kith_error advance_stream(struct channel *channel, size_t len,
         return OK;
     }
     /* Nobody can have our end in hand before we have sent it. */
-    if (channel->sending.state == STREAM_OPEN)
+    if (channel->sending.state == STREAM_OPEN || channel->sending.state == STREAM_NONE)
         return ERR_EARLY_RECEIPT;
     receiving->state = STREAM_RECEIPTED;
     *event = CHANNEL_RECEIPT;
@@ -178,4 +183,23 @@ bool channel_whole(const struct channel *channel)
 {
     return channel->sending.state == STREAM_RECEIPTED &&
            channel->receiving.state == STREAM_RECEIPTED;
+}
+
+void channel_rest(struct channel *channel)
+{
+    channel->sending.state = STREAM_NONE;
+    channel->receiving.state = STREAM_NONE;
+}
+
+void direction_begin(struct direction *direction)
+{
+    direction->state = STREAM_OPEN;
+}
+
+enum kith_error channel_seal_record(struct channel *channel, const uint8_t *record, size_t len,
+                                    uint8_t *frame)
+{
+    if (channel->sending.state != STREAM_NONE || len == 0 || len > channel->max_message_size)
+        return ERR_OUT_OF_ORDER;
+    return seal_frame(&channel->sending, record, len, frame);
 }

@@ -17,8 +17,8 @@
 /* A frame is its plaintext and this many bytes: header before it, tag after it. */
 #define FRAME_OVERHEAD (FRAME_HEADER_SIZE + TAG_SIZE)
 
-/* How far one direction of the stream has come. */
-enum stream_state { STREAM_OPEN, STREAM_ENDED, STREAM_RECEIPTED };
+/* How far one direction of the stream has come; on a kept channel, there may be none yet. */
+enum stream_state { STREAM_OPEN, STREAM_ENDED, STREAM_RECEIPTED, STREAM_NONE };
 
 /* One direction: its cipher, the next nonce, how far it is. */
 struct direction {
@@ -36,7 +36,7 @@ struct channel {
 };
 
 /* What a message that was opened is. */
-enum channel_event { CHANNEL_DATA, CHANNEL_END, CHANNEL_RECEIPT };
+enum channel_event { CHANNEL_DATA, CHANNEL_END, CHANNEL_RECEIPT, CHANNEL_RECORD };
 
 /*
  * Set the channel up; the keys are copied and remain the caller's to wipe. ERR_MEMORY leaves it
@@ -99,5 +99,16 @@ must_check enum kith_error channel_open(struct channel *channel, uint8_t *body, 
 
 /* Whether both sides have sent and received everything, end and receipt. */
 bool channel_whole(const struct channel *channel);
+
+/*
+ * A kept channel (protocol/record.h): from its start, and once a stream is whole, it carries
+ * records, until a stream begins in each direction for itself.
+ */
+void channel_rest(struct channel *channel);
+void direction_begin(struct direction *direction);
+
+/* Seal a record of 1 to RECORD_MAX bytes, as channel_seal does. ERR_OUT_OF_ORDER in a stream. */
+must_check enum kith_error channel_seal_record(struct channel *channel, const uint8_t *record,
+                                               size_t len, uint8_t *frame);
 
 #endif

@@ -203,6 +203,7 @@ static bool is_whole(const struct run *run)
 static enum kith_error how_cut(const struct run *run)
 {
     switch (run->link->channel.receiving.state) {
+    case STREAM_NONE:
     case STREAM_OPEN:
         return ERR_CUT_DATA;
     case STREAM_ENDED:
