@@ -35,7 +35,7 @@ static void shake_hands(void)
     must(party_call(&dialer, &calling, listener.public_key, NOW, frame1, &len1));
     must(listener_hear(&hearing, &listener.params, listener.public_key, frame1 + FRAME_HEADER_SIZE,
                        len1 - FRAME_HEADER_SIZE, NOW));
-    must(listener_verify(&hearing, &listener.namespace));
+    must(listener_verify(&hearing, &listener.namespace, 1, NULL));
     must(party_answer(&listener, &hearing, NOW, frame2, &len2));
     must(dialer_confirm(&calling, frame2 + FRAME_HEADER_SIZE, len2 - FRAME_HEADER_SIZE, NOW, frame3,
                         &dialed));

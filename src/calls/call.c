@@ -56,7 +56,7 @@ static enum kith_error reach(struct call *call, const struct call_terms *terms,
     return error;
 }
 
-enum kith_error call_peer(struct call *call, const struct call_terms *terms,
+enum kith_error call_peer(struct call *call, const struct call_terms *terms, enum channel_kind kind,
                           const struct callee *callee, bool check_only)
 {
     static const struct sandbox_needs nothing;
@@ -67,7 +67,7 @@ enum kith_error call_peer(struct call *call, const struct call_terms *terms,
     error = reach(call, terms, &callee->address, deadline_ms);
     if (error != OK)
         return error;
-    handshake_io_dial(&call->io, terms->rules, call->transport, &call->reached, callee->key,
+    handshake_io_dial(&call->io, terms->rules, kind, call->transport, &call->reached, callee->key,
                       deadline_ms);
     call->io.check_only = check_only;
     if (terms->confines) /* before the first byte from outside, and while that is awaited */

@@ -30,11 +30,12 @@ struct call {
 };
 
 /*
- * Connect and shake hands within the time that a call has; with check_only, stop once the peer is
- * proven. In any case call_end has to follow.
+ * Connect and shake hands for a channel of a kind, within the time that a call has; with
+ * check_only, stop once the peer is proven. In any case call_end has to follow.
  */
 must_check enum kith_error call_peer(struct call *call, const struct call_terms *terms,
-                                     const struct callee *callee, bool check_only);
+                                     enum channel_kind kind, const struct callee *callee,
+                                     bool check_only);
 
 /* Log why a call failed, as of command what. Returns the error. */
 enum kith_error call_log_failure(const struct call *call, enum kith_error error,

@@ -66,7 +66,7 @@ void handshake_io_listen(struct handshake_io *io, const struct handshake_rules *
 static enum handshake_io_state ask(struct handshake_io *io)
 {
     io->state = HANDSHAKE_IO_ASKS;
-    io->answer_fd = keeper_ask_to_sign(io->rules->keeper, io->info, io->info_len);
+    io->answer_fd = keeper_ask_to_sign(io->rules->keeper, io->kind, io->info, io->info_len);
     if (io->answer_fd < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
         return fail_io(io, ERR_KEEPER);
     return io->state;
@@ -94,6 +94,32 @@ static enum handshake_io_state take_signature(struct handshake_io *io)
     return io->state = HANDSHAKE_IO_WRITES;
 }
 
+/*
+ * Verify the hello under each kind of channel that may be called for; under the first alone for who
+ * may not call, so that a stranger costs no more than that.
+ */
+static enum kith_error verify(struct handshake_io *io, bool admitted)
+{
+    struct kind_namespace made[KINDS];
+    struct namespace namespaces[KINDS];
+    enum channel_kind kinds[KINDS];
+    size_t count = 0, fits = 0;
+    enum kith_error error;
+
+    for (enum channel_kind kind = KIND_PLAIN; kind < KINDS; kind++) {
+        if ((io->rules->listens & KIND_SET(kind)) == 0 || (count == 1 && !admitted))
+            continue;
+        kind_namespace(&made[count], &io->rules->namespace, kind);
+        namespaces[count] = (struct namespace){made[count].bytes, made[count].len};
+        kinds[count++] = kind;
+    }
+    error = listener_verify(&io->handshake, namespaces, count, &fits);
+    if (error != OK)
+        return error;
+    io->kind = kinds[fits];
+    return io->kind != KIND_PLAIN && io->handshake.heard.info.has_tag ? ERR_HELLO_MALFORMED : OK;
+}
+
 /* Take message 1 and make what has to be signed for message 2. */
 static enum kith_error answer_hello(struct handshake_io *io, const uint8_t *body, size_t len)
 {
@@ -108,7 +134,7 @@ static enum kith_error answer_hello(struct handshake_io *io, const uint8_t *body
         admitted = rules->admit(rules->admit_context, io->caller, handshake->peer, &io->peer);
     /* Of everybody: when a refusal comes is not to tell which keys are known. */
     if (error == OK)
-        error = listener_verify(handshake, &rules->namespace);
+        error = verify(io, admitted == OK);
     if (error == OK)
         error = admitted;
     if (error == OK && rules->heard != NULL)
@@ -246,16 +272,21 @@ static enum handshake_io_state transmit(struct handshake_io *io)
 }
 
 void handshake_io_dial(struct handshake_io *io, const struct handshake_rules *rules,
-                       struct transport transport, const struct endpoint *to,
-                       const uint8_t peer_key[static KEY_SIZE], int64_t deadline_ms)
+                       enum channel_kind kind, struct transport transport,
+                       const struct endpoint *to, const uint8_t peer_key[static KEY_SIZE],
+                       int64_t deadline_ms)
 {
     uint8_t ephemeral_secret[KEY_SIZE];
+    struct kind_namespace namespace;
     enum kith_error error;
 
     begin_io(io, rules, HANDSHAKE_IO_DIALS, transport, to, deadline_ms);
+    io->kind = kind;
+    kind_namespace(&namespace, &rules->namespace, kind);
     error = crypto_random(ephemeral_secret, sizeof(ephemeral_secret));
     if (error == OK)
-        error = dialer_hello(&io->handshake, &rules->params, &rules->namespace,
+        error = dialer_hello(&io->handshake, &rules->params,
+                             &(struct namespace){namespace.bytes, namespace.len},
                              rules->keeper->public_key, peer_key, ephemeral_secret, clock_wall_ms(),
                              io->info, &io->info_len);
     crypto_wipe(ephemeral_secret, sizeof(ephemeral_secret));

@@ -35,6 +35,7 @@ typedef enum kith_error handshake_heard(void *caller, const uint8_t signer[stati
 struct handshake_rules {
     struct handshake_params params;
     struct namespace namespace;
+    kind_set listens; /* listener only: kinds of channels that may be called for */
     const struct keeper *keeper;
     handshake_admit *admit; /* listener only */
     void *admit_context;
@@ -59,6 +60,7 @@ struct handshake_io {
     enum kith_error error;      /* once it has failed */
     struct transport transport; /* the caller's to close */
     int64_t deadline_ms;
+    enum channel_kind kind; /* listener: once the hello is verified */
     struct endpoint peer;
     void *caller; /* whom the handshake is of, for rules->heard */
     struct handshake handshake;
@@ -78,12 +80,14 @@ struct handshake_io {
 };
 
 /*
- * Start to call the holder of peer_key, which says message 1 and reads nothing yet, or to hear who
- * calls, over a transport. What fails at once is found in state and error.
+ * Start to call the holder of peer_key for a channel of a kind, which says message 1 and reads
+ * nothing yet, or to hear who calls, over a transport. What fails at once is found in state and
+ * error.
  */
 void handshake_io_dial(struct handshake_io *io, const struct handshake_rules *rules,
-                       struct transport transport, const struct endpoint *to,
-                       const uint8_t peer_key[static KEY_SIZE], int64_t deadline_ms);
+                       enum channel_kind kind, struct transport transport,
+                       const struct endpoint *to, const uint8_t peer_key[static KEY_SIZE],
+                       int64_t deadline_ms);
 void handshake_io_listen(struct handshake_io *io, const struct handshake_rules *rules,
                          struct transport transport, const struct endpoint *from,
                          int64_t deadline_ms);

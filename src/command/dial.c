@@ -43,7 +43,7 @@ static enum kith_error call_with_retries(struct call *call, const struct setup *
     int64_t pause_ms = FIRST_WAIT_MS;
 
     for (bool first = true;; first = false) {
-        enum kith_error error = call_peer(call, &setup->calls, callee, false);
+        enum kith_error error = call_peer(call, &setup->calls, KIND_PLAIN, callee, false);
         int64_t left_ms = give_up_ms - clock_now_ms();
 
         if (error == OK)
@@ -66,7 +66,8 @@ enum kith_error command_dial(const struct options *options)
     struct callee callee;
     struct call call = {.transport = TRANSPORT_NONE};
     struct local_end end;
-    enum kith_error error = setup_begin(&setup, options, options->arguments[0]);
+    enum kith_error error =
+        setup_begin(&setup, options, options->arguments[0], KIND_SET(KIND_PLAIN));
 
     setup.calls.confines = options->retry_ms == 0;
     if (error == OK)
@@ -115,13 +116,14 @@ enum kith_error command_check(const struct options *options)
     struct setup setup;
     struct callee callee;
     struct call call = {.transport = TRANSPORT_NONE};
-    enum kith_error error = setup_begin(&setup, options, options->arguments[0]);
+    enum kith_error error =
+        setup_begin(&setup, options, options->arguments[0], KIND_SET(KIND_PLAIN));
 
     setup.calls.confines = true;
     if (error == OK)
         error = setup_choose_callee(&setup, &callee);
     if (error == OK) {
-        error = call_peer(&call, &setup.calls, &callee, true);
+        error = call_peer(&call, &setup.calls, KIND_PLAIN, &callee, true);
         if (error != OK)
             (void)call_log_failure(&call, error, &callee, "check", LOG_ERROR);
     }

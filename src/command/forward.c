@@ -65,7 +65,7 @@ static enum kith_error call_for(struct forward *forward, struct connection *conn
                   "once it does, send SIGHUP");
         return ERR_REMOVED;
     }
-    error = call_peer(&call, &forward->setup.calls, &callee, false);
+    error = call_peer(&call, &forward->setup.calls, KIND_PLAIN, &callee, false);
     if (error == OK)
         error = connections_open(&forward->daemon.connections, connection, callee.key, callee.name,
                                  call.transport.out);
@@ -241,7 +241,7 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
     error = setup_parse_address(&asked, "forward", options->arguments[0], ADDRESS_LOCAL);
     if (error != OK)
         return error;
-    error = setup_begin(&forward->setup, options, options->arguments[1]);
+    error = setup_begin(&forward->setup, options, options->arguments[1], KIND_SET(KIND_PLAIN));
     if (error == OK)
         error = setup_choose_callee(&forward->setup, &forward->callee);
     if (error == OK)

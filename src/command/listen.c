@@ -99,7 +99,7 @@ enum kith_error command_listen(const struct options *options)
     error = setup_parse_address(&address, "listen", options->arguments[0], ADDRESS_PORT);
     if (error != OK)
         return error;
-    error = setup_begin(&setup, options, NULL);
+    error = setup_begin(&setup, options, NULL, KIND_SET(KIND_PLAIN));
     if (error == OK)
         error = setup_choose_peers(&setup, "listen", &admission);
     if (error == OK)

@@ -221,7 +221,7 @@ static bool read_value(struct options *options, const struct spec *spec, const c
         return add_named(options, value);
     case NAMESPACE:
         options->namespace = value;
-        return value[0] != '\0' && strlen(value) <= NAMESPACE_MAX;
+        return value[0] != '\0' && strlen(value) <= NAMESPACE_GIVEN_MAX;
     case DESCRIPTOR:
         return parse_descriptor(value, field);
     case FORMAT:

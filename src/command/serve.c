@@ -388,7 +388,7 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
         error = read_target(&serve->target, options);
     if (error != OK)
         return error;
-    error = setup_begin(&serve->setup, options, NULL);
+    error = setup_begin(&serve->setup, options, NULL, KIND_SET(KIND_PLAIN));
     if (error == OK)
         error = setup_choose_peers(&serve->setup, "serve", &serve->admission);
     replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);

@@ -226,7 +226,8 @@ static void find_source(struct setup *setup)
     setup->net.source = &setup->source;
 }
 
-enum kith_error setup_begin(struct setup *setup, const struct options *options, const char *peer)
+enum kith_error setup_begin(struct setup *setup, const struct options *options, const char *peer,
+                            kind_set kinds)
 {
     struct keeper_task task;
     enum kith_error error;
@@ -244,6 +245,7 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options, 
     if (error != OK)
         return identity_log_failure(error, "~/.config/kith/identity", true);
     setup->directory.peers_error = path_of_peers(setup->peers_path, options->peers);
+    setup->rules.listens = peer == NULL ? kinds : 0;
     list_files(setup, peer);
     error = close_inherited(setup);
     if (error != OK)
@@ -253,7 +255,8 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options, 
         .identity_is_default = options->identity == NULL,
         .passphrase_file = options->passphrase_file,
         .namespace = setup->rules.namespace,
-        .listens = peer == NULL,
+        .listens = peer == NULL ? kinds : 0,
+        .calls = peer == NULL ? 0 : kinds,
         .read_peers = read_peers,
         .context = setup,
     };

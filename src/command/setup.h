@@ -40,10 +40,11 @@ struct setup {
 
 /*
  * Make it; must not move afterwards. peer is the PEER argument of a command that has one, else
- * NULL. What is wrong is logged.
+ * NULL; kinds are those of the channels that it is called for, or that are answered. What is wrong
+ * is logged.
  */
 must_check enum kith_error setup_begin(struct setup *setup, const struct options *options,
-                                       const char *peer);
+                                       const char *peer, kind_set kinds);
 
 /* Confine this process: it opens no file from here on. */
 void setup_confine(enum sandbox_role role, const struct sandbox_needs *needs);

@@ -33,8 +33,8 @@ struct report {
     uint8_t public_key[KEY_SIZE];
 };
 
-enum kind {
-    ASK_SIGN = 1,  /* an encoded Info */
+enum asking {
+    ASK_SIGN = 1,  /* the kind of channel, and an encoded Info */
     ASK_PEERS = 2, /* keys of peers, one after the other, and more of them follow */
     ASK_ALL = 3,   /* the same, and that was all */
     ASK_RELOAD = 4 /* nothing */
@@ -79,27 +79,31 @@ static bool is_peer(struct vault *vault, const uint8_t key[static KEY_SIZE])
     return known;
 }
 
-/* Whether we would make this Info ourselves, now. */
-static bool is_ours(struct vault *vault, const struct info *info)
+/* Whether we would make this Info ourselves, now, for a channel of this kind. */
+static bool is_ours(struct vault *vault, enum channel_kind kind, const struct info *info)
 {
+    kind_set made = info->has_tag ? vault->task->listens : vault->task->calls;
     uint64_t now_ms = clock_wall_ms();
     uint64_t apart_ms =
         now_ms > info->timestamp_ms ? now_ms - info->timestamp_ms : info->timestamp_ms - now_ms;
 
-    return apart_ms <= CLOCK_MS && info->has_tag == vault->task->listens &&
-           is_peer(vault, info->recipient);
+    return apart_ms <= CLOCK_MS && (made & KIND_SET(kind)) != 0 && is_peer(vault, info->recipient);
 }
 
-/* Sign if these bytes are one Info of ours and nothing but it. */
+/* Sign if these bytes are a kind, one Info of ours, and nothing but that. */
 static enum kith_error sign(struct vault *vault, const uint8_t *bytes, size_t len,
                             uint8_t signature[static SIGNATURE_SIZE])
 {
     uint8_t message[SIGNED_MAX];
+    struct kind_namespace namespace;
     struct info info;
 
-    if (!wire_get_info(&info, bytes, len) || !is_ours(vault, &info))
+    if (len == 0 || bytes[0] >= KINDS || !wire_get_info(&info, bytes + 1, len - 1) ||
+        !is_ours(vault, (enum channel_kind)bytes[0], &info))
         return ERR_KEEPER;
-    len = handshake_signed_bytes(message, &vault->task->namespace, bytes, len);
+    kind_namespace(&namespace, &vault->task->namespace, (enum channel_kind)bytes[0]);
+    len = handshake_signed_bytes(message, &(struct namespace){namespace.bytes, namespace.len},
+                                 bytes + 1, len - 1);
     return crypto_signer_sign(vault->signer, signature, message, len);
 }
 
@@ -284,27 +288,25 @@ enum kith_error keeper_await(struct keeper *keeper)
     return (enum kith_error)report.error;
 }
 
-static int ask(const struct keeper *keeper, enum kind kind, const void *bytes, size_t len)
+int keeper_ask_to_sign(const struct keeper *keeper, enum channel_kind kind, const uint8_t *info,
+                       size_t info_len)
 {
-    struct asked asked;
+    struct asked asked = {.kind = ASK_SIGN};
 
-    if (len > sizeof(asked.bytes)) {
+    if (info_len >= sizeof(asked.bytes)) {
         errno = EMSGSIZE;
         return -1;
     }
-    asked.kind = (uint16_t)kind;
-    memcpy(asked.bytes, bytes, len);
-    return question_ask(&keeper->helper, &asked, ASKED_HEAD + len);
-}
-
-int keeper_ask_to_sign(const struct keeper *keeper, const uint8_t *info, size_t info_len)
-{
-    return ask(keeper, ASK_SIGN, info, info_len);
+    asked.bytes[0] = (uint8_t)kind;
+    memcpy(asked.bytes + 1, info, info_len);
+    return question_ask(&keeper->helper, &asked, ASKED_HEAD + 1 + info_len);
 }
 
 int keeper_ask_to_reload(const struct keeper *keeper)
 {
-    return ask(keeper, ASK_RELOAD, "", 0);
+    const struct asked asked = {.kind = ASK_RELOAD};
+
+    return question_ask(&keeper->helper, &asked, ASKED_HEAD);
 }
 
 bool keeper_answers(int fd, enum kith_error *error, uint8_t *signature)

@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "helpers/helper.h"
 #include "peers/peers.h"
-#include "protocol/handshake.h"
+#include "protocol/kind.h"
 
 /* What the keeper is told when it starts. */
 struct keeper_task {
@@ -20,7 +20,8 @@ struct keeper_task {
     bool identity_is_default;
     const char *passphrase_file; /* or NULL */
     struct namespace namespace;
-    bool listens; /* answers calls: its Infos have a tag; or calls: they have none */
+    kind_set listens; /* answers calls of these kinds: its Infos have a tag */
+    kind_set calls;   /* and makes such calls: they have none */
 
     /*
      * Called in the keeper, to read the peers of this run again: into an empty set, which stays
@@ -57,11 +58,12 @@ must_check enum kith_error keeper_await(struct keeper *keeper);
 must_check enum kith_error keeper_tell_peers(struct keeper *keeper, const struct peers *peers);
 
 /*
- * Ask it to sign an encoded Info; and to read the peers again, by itself: whoever has taken us over
- * cannot choose them. If they cannot be read, those that it has stay. Returns the descriptor to
- * poll, as question_ask does.
+ * Ask it to sign an encoded Info for a channel of a kind; and to read the peers again, by itself:
+ * whoever has taken us over cannot choose them. If they cannot be read, those that it has stay.
+ * Returns the descriptor to poll, as question_ask does.
  */
-int keeper_ask_to_sign(const struct keeper *keeper, const uint8_t *info, size_t info_len);
+int keeper_ask_to_sign(const struct keeper *keeper, enum channel_kind kind, const uint8_t *info,
+                       size_t info_len);
 int keeper_ask_to_reload(const struct keeper *keeper);
 
 /*

@@ -329,15 +329,20 @@ enum kith_error listener_hear(struct handshake *handshake, const struct handshak
     return conclude(handshake, error, HANDSHAKE_HEARD);
 }
 
-enum kith_error listener_verify(struct handshake *handshake, const struct namespace *namespace)
+enum kith_error listener_verify(struct handshake *handshake, const struct namespace *namespaces,
+                                size_t count, size_t *fits)
 {
+    const size_t info_len = handshake->hello_d_len - KEY_SIZE - SIGNATURE_SIZE;
     enum kith_error error = ERR_OUT_OF_ORDER;
 
-    if (handshake->state == HANDSHAKE_HEARD)
-        error = take_namespace(handshake, namespace);
-    if (error == OK) {
-        error = check_signature(handshake, handshake->transcript,
-                                handshake->hello_d_len - KEY_SIZE - SIGNATURE_SIZE);
+    for (size_t i = 0; i < count && handshake->state == HANDSHAKE_HEARD; i++) {
+        error = take_namespace(handshake, &namespaces[i]);
+        if (error == OK)
+            error = check_signature(handshake, handshake->transcript, info_len);
+        if (fits != NULL)
+            *fits = i;
+        if (error != ERR_SIGNATURE)
+            break;
     }
     return conclude(handshake, error, HANDSHAKE_VERIFIED);
 }

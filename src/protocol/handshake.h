@@ -23,7 +23,9 @@
 #include "crypto/crypto.h"
 #include "protocol/wire.h"
 
-#define NAMESPACE_MAX 1024 /* bytes; a bound of ours, so that what is signed has a fixed size */
+#define NAMESPACE_GIVEN_MAX                                                                        \
+    1024 /* bytes; a bound of ours, so that what is signed has a fixed size */
+#define NAMESPACE_MAX (NAMESPACE_GIVEN_MAX + 12) /* with the ending of a kind (protocol/kind.h) */
 #define SIGNED_MAX (VARINT_MAX + NAMESPACE_MAX + INFO_MAX)
 
 #define MESSAGE_1_FRAME_MAX (FRAME_HEADER_SIZE + MESSAGE_1_MAX)
@@ -122,11 +124,13 @@ must_check enum kith_error listener_hear(struct handshake *handshake,
                                          const uint8_t *message, size_t len, uint64_t now_ms);
 
 /*
- * Verify the signature of message 1, under the namespace that holds with who claims to have signed
- * it; that is copied. It may still be an old hello, said again by somebody else.
+ * Verify the signature of message 1, under one of the namespaces that hold with who claims to have
+ * signed it: the first that fits is copied, and *fits, unless NULL, is which. It may still be an
+ * old hello, said again by somebody else.
  */
 must_check enum kith_error listener_verify(struct handshake *handshake,
-                                           const struct namespace *namespace);
+                                           const struct namespace *namespaces, size_t count,
+                                           size_t *fits);
 
 /* Answer: writes the Info that our key has to sign, of *info_len bytes. */
 must_check enum kith_error listener_answer(struct handshake *handshake,

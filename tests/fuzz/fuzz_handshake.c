@@ -36,7 +36,7 @@ static enum kith_error hear(struct handshake *handshake, const uint8_t *message,
     enum kith_error error =
         listener_hear(handshake, &listener.params, listener.public_key, message, len, NOW);
 
-    return error == OK ? listener_verify(handshake, &listener.namespace) : error;
+    return error == OK ? listener_verify(handshake, &listener.namespace, 1, NULL) : error;
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)

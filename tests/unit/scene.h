@@ -51,7 +51,7 @@ static inline enum kith_error hear_at(const uint8_t *message, size_t len, uint64
     hearing = (struct handshake){0};
     error = listener_hear(&hearing, &listener.params, listener.public_key, message, len, now_ms);
     if (error == OK)
-        error = listener_verify(&hearing, &listener.namespace);
+        error = listener_verify(&hearing, &listener.namespace, 1, NULL);
     return outcome(error, &hearing, &untouched);
 }
 

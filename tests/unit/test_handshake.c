@@ -203,7 +203,7 @@ static enum kith_error try_hear(struct handshake *handshake, struct session_keys
 static enum kith_error try_verify(struct handshake *handshake, struct session_keys *keys)
 {
     (void)keys;
-    return listener_verify(handshake, &listener.namespace);
+    return listener_verify(handshake, &listener.namespace, 1, NULL);
 }
 
 static enum kith_error try_answer(struct handshake *handshake, struct session_keys *keys)
@@ -289,6 +289,29 @@ static void test_wrong_signature(void)
     CHECK(hear(frame1 + HEADER, len - HEADER) == ERR_SIGNATURE, "is refused where it arrives");
 }
 
+/* A hello is heard under several namespaces, of which it fits one or none. */
+static void test_several_namespaces(void)
+{
+    const struct namespace ours = dialer.namespace, other = {(const uint8_t *)"other", 5};
+    const struct namespace second[] = {other, ours}, none[] = {other, {NULL, 0}};
+    struct handshake handshake = {0}, again;
+    size_t len, fits = 9;
+
+    CHECK(party_call(&dialer, &handshake, listener.public_key, NOW, frame1, &len) == OK, "a hello");
+    handshake = (struct handshake){0};
+    CHECK(listener_hear(&handshake, &listener.params, listener.public_key, frame1 + HEADER,
+                        len - HEADER, NOW) == OK,
+          "is heard");
+    again = handshake;
+    CHECK(listener_verify(&handshake, second, 2, &fits) == OK && fits == 1,
+          "and fits the second namespace");
+    CHECK(handshake.namespace_len == ours.len &&
+              memcmp(handshake.namespace, ours.bytes, ours.len) == 0,
+          "under which it goes on");
+    CHECK(outcome(listener_verify(&again, none, 2, NULL), &again, &untouched) == ERR_SIGNATURE,
+          "but not two others");
+}
+
 static void test_long_namespace(void)
 {
     static const uint8_t bytes[NAMESPACE_MAX + 1];
@@ -318,6 +341,7 @@ int main(void)
     test_clock();
     test_states();
     test_wrong_signature();
+    test_several_namespaces();
     test_long_namespace();
     return tap_done();
 }

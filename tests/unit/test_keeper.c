@@ -62,7 +62,7 @@ static enum kith_error read_peers(const void *context, const uint8_t own_key[sta
 static struct keeper_task task = {
     .identity = identity,
     .namespace = {namespace, sizeof(namespace) - 1},
-    .listens = true,
+    .listens = KIND_SET(KIND_KEPT),
     .read_peers = read_peers,
     .context = peers,
 };
@@ -99,10 +99,21 @@ static enum kith_error outcome(int fd, uint8_t *signature)
     return error;
 }
 
+/* As raw, for a signature, which has a kind of channel in front. */
+static bool raw_sign(const struct keeper *keeper, uint8_t channel, const void *bytes, size_t len,
+                     struct answer *answer)
+{
+    uint8_t question[QUESTION_MAX];
+
+    question[0] = channel;
+    memcpy(question + 1, bytes, len);
+    return raw(keeper, SIGN, question, 1 + len, answer);
+}
+
 static enum kith_error sign(const struct keeper *keeper, uint8_t *signature, const uint8_t *info,
                             size_t len)
 {
-    return outcome(keeper_ask_to_sign(keeper, info, len), signature);
+    return outcome(keeper_ask_to_sign(keeper, KIND_KEPT, info, len), signature);
 }
 
 static enum kith_error reload(const struct keeper *keeper)
@@ -171,12 +182,14 @@ static void test_telling(void)
               !signs(&keeper, nobody, 0, true),
           "it is not told again");
     helper_stop(&keeper.helper);
-    task.listens = false;
+    task.listens = 0;
+    task.calls = KIND_SET(KIND_KEPT);
     CHECK(start(&keeper) == OK && tell(&keeper, known), "the keeper of one that calls");
     CHECK(signs(&keeper, known, 0, false) && !signs(&keeper, known, 0, true),
           "signs what has no tag, and nothing with one");
     helper_stop(&keeper.helper);
-    task.listens = true;
+    task.listens = KIND_SET(KIND_KEPT);
+    task.calls = 0;
 }
 
 static void test_reload(struct keeper *keeper)
@@ -195,22 +208,31 @@ static void test_signing(struct keeper *keeper)
 {
     struct info info = {.timestamp_ms = clock_wall_ms(), .has_tag = true};
     uint8_t bytes[INFO_MAX + 1] = {0}, message[SIGNED_MAX], signature[SIGNATURE_SIZE];
+    struct kind_namespace kept;
     size_t len, message_len;
     struct answer answer;
 
     memcpy(info.recipient, known, KEY_SIZE);
     len = wire_put_info(bytes, &info);
     CHECK(sign(keeper, signature, bytes, len) == OK, "an Info is signed");
-    message_len = handshake_signed_bytes(message, &task.namespace, bytes, len);
+    kind_namespace(&kept, &task.namespace, KIND_KEPT);
+    message_len =
+        handshake_signed_bytes(message, &(struct namespace){kept.bytes, kept.len}, bytes, len);
     CHECK(crypto_ed25519_verify(signature, keeper->public_key, message, message_len) == OK,
-          "under the namespace of this run");
-    CHECK(raw(keeper, SIGN, bytes, len + 1, &answer) && answer.error != OK,
+          "under the namespace of this run and kind");
+    for (uint8_t kind = 0; kind < KINDS + 2; kind++) {
+        CHECK(raw_sign(keeper, kind, bytes, len, &answer) &&
+                  (answer.error == OK) == (kind == KIND_KEPT),
+              "for kind %u", kind);
+    }
+    CHECK(raw_sign(keeper, KIND_KEPT, bytes, len + 1, &answer) && answer.error != OK,
           "an Info and a byte is not signed");
-    CHECK(raw(keeper, SIGN, bytes, len - 1, &answer) && answer.error != OK,
+    CHECK(raw_sign(keeper, KIND_KEPT, bytes, len - 1, &answer) && answer.error != OK,
           "a part of one is not signed");
-    CHECK(raw(keeper, SIGN, message, message_len, &answer) && answer.error != OK,
+    CHECK(raw_sign(keeper, KIND_KEPT, message, message_len, &answer) && answer.error != OK,
           "what a signature covers is not signed itself");
-    CHECK(raw(keeper, SIGN, "hello", 5, &answer) && answer.error != OK, "a text is not signed");
+    CHECK(raw_sign(keeper, KIND_KEPT, "hello", 5, &answer) && answer.error != OK,
+          "a text is not signed");
     CHECK(raw(keeper, SIGN, "", 0, &answer) && answer.error != OK, "nothing is not signed");
     memset(signature, 0, sizeof(signature));
     CHECK(memcmp(answer.signature, signature, sizeof(signature)) == 0,
@@ -236,7 +258,7 @@ static void test_hanging_reload(struct keeper *keeper)
     CHECK(outcome(hanging, NULL) == OK, "which comes");
     (void)unlink(pipe_path);
     CHECK(reload(keeper) == OK && signs(keeper, fresh, 0, true), "and then there is another one");
-    CHECK(keeper_ask_to_sign(keeper, bytes, QUESTION_MAX) < 0 && errno == EMSGSIZE,
+    CHECK(keeper_ask_to_sign(keeper, KIND_KEPT, bytes, QUESTION_MAX) < 0 && errno == EMSGSIZE,
           "too much is not asked");
 }
 
@@ -252,7 +274,7 @@ static void test_stopped(struct keeper *keeper)
     memcpy(info.recipient, fresh, KEY_SIZE);
     len = wire_put_info(bytes, &info);
     (void)kill(keeper->helper.process, SIGSTOP);
-    while (count < 600 && (fds[count] = keeper_ask_to_sign(keeper, bytes, len)) >= 0)
+    while (count < 600 && (fds[count] = keeper_ask_to_sign(keeper, KIND_KEPT, bytes, len)) >= 0)
         count++;
     CHECK(count > 0 && (count == 600 || errno == EAGAIN || errno == EWOULDBLOCK),
           "a full line says so: %d, %d", count, errno);

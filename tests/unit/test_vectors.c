@@ -148,7 +148,7 @@ static void check_handshake(const char *vector, struct session_keys *dialed,
      */
     error = listener_hear(&l, &listener.params, listener.public_key, frame1 + FRAME_HEADER_SIZE,
                           len1 - FRAME_HEADER_SIZE, dialer_ms);
-    CHECK(error == OK && listener_verify(&l, &listener.namespace) == OK,
+    CHECK(error == OK && listener_verify(&l, &listener.namespace, 1, NULL) == OK,
           "%s: the listener accepts it", name);
     CHECK(memcmp(l.peer, dialer.public_key, KEY_SIZE) == 0, "%s: its name", name);
     CHECK(l.peer_timestamp_ms == dialer_ms, "%s: its time", name);
