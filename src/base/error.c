@@ -170,6 +170,7 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_EARLY_RECEIPT] = {EXIT_STREAM, "the peer confirmed what it cannot have", NULL},
     [ERR_RECORD] = {EXIT_STREAM, "the peer sent a record that is none", NULL},
     [ERR_RECORD_TURN] = {EXIT_STREAM, "the peer sent a record out of turn", NULL},
+    [ERR_LINK_LOST] = {EXIT_STREAM, "the connection was lost", NULL},
     [ERR_CUT_DATA] = {EXIT_STREAM, "cut short: what arrived is not all",
                       CUT_HINT "; what is here is a part, so have it sent again"},
     [ERR_CUT_NOTHING] = {EXIT_STREAM, "cut short before anything came",

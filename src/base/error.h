@@ -137,6 +137,7 @@ enum kith_error {
     ERR_EARLY_RECEIPT,   /* a receipt for an end that was not sent */
     ERR_RECORD,          /* between two streams: a message that is no record */
     ERR_RECORD_TURN,     /* or one that must not stand there */
+    ERR_LINK_LOST,       /* between two streams, the connection */
     ERR_CUT_DATA,        /* closed before the peer's end had come */
     ERR_CUT_NOTHING,     /* and nothing at all of its data had */
     ERR_CUT_RECEIPT,     /* its end had come, but not its word that ours arrived */

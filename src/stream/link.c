@@ -80,6 +80,99 @@ void link_compact(struct link *link)
         buffer_compact(arrived);
 }
 
+void link_keep(struct link *link, enum side side)
+{
+    link->turn = (struct turn){.side = side};
+    channel_rest(&link->channel);
+}
+
+void link_rest(struct link *link)
+{
+    turn_rest(&link->turn);
+    channel_rest(&link->channel);
+}
+
+static bool begins_stream(enum record_type type)
+{
+    return type == RECORD_ACCEPT || type == RECORD_BEGIN;
+}
+
+enum kith_error link_say(struct link *link, const struct record *records, size_t count)
+{
+    uint8_t frames[RECORDS_SAID_MAX * (RECORD_MAX + FRAME_OVERHEAD)], bytes[RECORD_MAX];
+    size_t len = 0;
+    ssize_t n;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t size = record_write(bytes, &records[i]);
+        enum kith_error error = turn_say(&link->turn, records[i].type);
+
+        if (error == OK)
+            error = channel_seal_record(&link->channel, bytes, size, frames + len);
+        if (error != OK)
+            return error;
+        len += size + FRAME_OVERHEAD;
+        if (begins_stream(records[i].type))
+            direction_begin(&link->channel.sending);
+    }
+    do
+        n = transport_write(&link->transport, frames, len);
+    while (n < 0 && errno == EINTR);
+    return n == (ssize_t)len ? OK : ERR_LINK_LOST;
+}
+
+/* The next record of those that are here. */
+static enum kith_error take_record(struct link *link, struct record *record, bool *heard)
+{
+    struct message message;
+    enum kith_error error;
+
+    *heard = false;
+    if (link->channel.receiving.state != STREAM_NONE)
+        return ERR_OUT_OF_ORDER;
+    error = link_open(link, &message, heard);
+    if (error != OK || !*heard)
+        return error;
+    error = turn_hear(&link->turn, record, message.bytes, message.len);
+    if (error == OK && begins_stream(record->type))
+        direction_begin(&link->channel.receiving);
+    return error;
+}
+
+enum kith_error link_hear(struct link *link, struct record *record, bool *heard)
+{
+    enum kith_error error = link_make_room(link);
+
+    if (error == OK)
+        error = take_record(link, record, heard);
+    if (error != OK || *heard)
+        return error;
+    link_compact(link);
+    (void)link_read(link);
+    error = take_record(link, record, heard);
+    return error == OK && !*heard && link->closed ? ERR_LINK_LOST : error;
+}
+
+enum kith_error link_await(struct link *link, struct record *record, bool *heard,
+                           int64_t deadline_ms)
+{
+    enum kith_error error = link_hear(link, record, heard);
+
+    while (error == OK && !*heard && clock_now_ms() < deadline_ms) {
+        struct pollfd wait = {.fd = link->transport.in, .events = POLLIN};
+
+        if (poll(&wait, 1, clock_poll_timeout(deadline_ms)) > 0)
+            error = link_hear(link, record, heard);
+    }
+    return error;
+}
+
+void link_doze(struct link *link)
+{
+    if (link->arrived.start == link->arrived.end)
+        buffer_free(&link->arrived);
+}
+
 /* Open what has come, and drop it: the stream is over. */
 static enum kith_error drop_arrived(struct link *link)
 {

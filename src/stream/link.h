@@ -12,11 +12,13 @@
 #include "base/error.h"
 #include "net/transport.h"
 #include "protocol/channel.h"
+#include "protocol/record.h"
 #include "stream/buffer.h"
 
 struct link {
     struct transport transport; /* whoever made the link closes it, after link_close */
     struct channel channel;
+    struct turn turn;      /* of a kept channel, once link_keep has said so */
     struct buffer arrived; /* from start: not opened yet; before: what was opened, in place */
     bool closed;           /* the transport brings no more; closed_errno is 0 for its end */
     int closed_errno;
@@ -44,6 +46,35 @@ struct message {
  * channel_frame_length and channel_open.
  */
 must_check enum kith_error link_open(struct link *link, struct message *message, bool *opened);
+
+/*
+ * From here on it is kept: it carries records, and one stream after another between them
+ * (protocol/record.h). Once a stream is whole, link_rest has it carry records again.
+ */
+void link_keep(struct link *link, enum side side);
+void link_rest(struct link *link);
+
+#define RECORDS_SAID_MAX 2 /* at once */
+
+/*
+ * Say records, in one write. ERR_OUT_OF_ORDER: it is not our turn. ERR_LINK_LOST: the transport
+ * does not take them, and is of no more use.
+ */
+must_check enum kith_error link_say(struct link *link, const struct record *records, size_t count);
+
+/*
+ * Hear the next record: read if none is here, and *heard tells whether one has come. What is of no
+ * interest any more is RECORD_NONE. The errors of link_open and turn_hear; ERR_LINK_LOST once the
+ * transport brings no more.
+ */
+must_check enum kith_error link_hear(struct link *link, struct record *record, bool *heard);
+
+/* Wait for that until a deadline, at which *heard is false. */
+must_check enum kith_error link_await(struct link *link, struct record *record, bool *heard,
+                                      int64_t deadline_ms);
+
+/* It has nothing to do for a while: give back what memory it can. */
+void link_doze(struct link *link);
 
 /* Nothing refers to what was opened any more: make room after what was not. */
 void link_compact(struct link *link);
