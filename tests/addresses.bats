@@ -130,7 +130,7 @@ with_hosts() {
         with_hosts '127.0.0.1 mixed' '192.0.2.77 mixed' -- as alice forward mixed:0 bob@127.0.0.1:1
     printf '127.0.0.1 twice\n%.0s' 1 2 >hosts
     launcher=(unshare -m --propagation private sh -c 'mount --bind hosts /etc/hosts && exec "$@"' sh)
-    start_daemon alice forward.err forward twice:0 bob@127.0.0.1:1
+    start_daemon alice forward.err forward --plain twice:0 bob@127.0.0.1:1
     [[ $daemon_address =~ ^127\.0\.0\.1:[0-9]+$ ]] || fail "it is at $daemon_address"
 }
 
@@ -139,7 +139,7 @@ with_hosts() {
     launcher=(unshare -n sh -c 'ip link set lo up &&
         echo 1 >/proc/sys/net/ipv6/conf/lo/disable_ipv6 && exec "$@"' sh)
     "${launcher[@]}" true 2>/dev/null || skip "IPv6 cannot be taken away here"
-    start_daemon alice forward.err forward 0 bob@127.0.0.1:1
+    start_daemon alice forward.err forward --plain 0 bob@127.0.0.1:1
     [[ $daemon_address =~ ^127\.0\.0\.1:[0-9]+$ ]] || fail "it is at $daemon_address"
     launcher=()
     refused 4 'cannot listen there' -- \
@@ -202,7 +202,7 @@ dead.close()
 ends = []
 for _ in range(6):
     ready, told = os.pipe()
-    process = subprocess.Popen([kith, "forward", "--ready-fd", str(told), path, "bob@127.0.0.1:1"],
+    process = subprocess.Popen([kith, "forward", "--plain", "--ready-fd", str(told), path, "bob@127.0.0.1:1"],
                                env={**os.environ, "KITH_DIR": folder}, pass_fds=[told],
                                stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
     os.close(told)

@@ -78,7 +78,7 @@ with socket.create_server(("127.0.0.1", 0)) as server:
 
 @test "forward does not wait for a connection that has no channel yet" {
     start_silent
-    start_forward -w 1h --drain-timeout 1h
+    start_forward --ready-on listen -w 1h --drain-timeout 1h
     stranger "$near" 'some'
     comes_to "$forwarder" forward.err pending=1
     kill "$forwarder"

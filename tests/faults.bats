@@ -66,7 +66,7 @@ is_slow() {
 }
 
 @test "forward loses one connection at most, and holds nothing of it" {
-    faults 80 forward forward_path forward_reload
+    faults 80 forward forward_path forward_plain forward_reload
 }
 
 # without_random ROLE ARGUMENT...: kith without a random number, in one of its processes.

@@ -57,7 +57,7 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
 
 @test "forward says what it carries, and where to" {
     address=127.0.0.1:1
-    start_forward
+    start_forward --ready-on listen
     says forward.err "$near: each connection is carried to bob \\([0-9a-f]{8}\\) at $address"
 }
 

@@ -21,7 +21,7 @@ setup() {
 }
 
 forgets() {
-    bounded python3 "$tools/kept.py" "$1" 3>&-
+    bounded python3 "$tools/kept.py" "$@" 3>&-
 }
 
 @test "keygen, also where it fails: the key that it made" {
@@ -41,7 +41,11 @@ forgets() {
 }
 
 @test "serve and forward: after a channel, after a reload, and at the end" {
-    forgets channel
+    forgets channel --plain
+}
+
+@test "the same for a channel that is kept, and ends after its use" {
+    forgets channel --spare 0 --keep-time 0
 }
 
 @test "a handshake or a stream that breaks, in each place" {

@@ -116,9 +116,9 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as sock:
     print(sock.recv(99).decode())' "${near##*:}" 2>/dev/null)" = hello ]
 }
 
-# forward_by_name: alice forwards to bob, where a name says he is.
+# forward_by_name: alice forwards to bob, where a name says he is, and calls him for each connection.
 forward_by_name() {
-    start_daemon alice forward.err forward 127.0.0.1:0 "bob@bob.test:${address##*:}"
+    start_daemon alice forward.err forward --plain 127.0.0.1:0 "bob@bob.test:${address##*:}"
     near=$daemon_address
 }
 
@@ -209,7 +209,7 @@ needs_name_server() {
     start_serve --exec cat
     for name in silent quick; do
         bob_is_at "$name"
-        [ "$name" = quick ] || start_daemon alice forward.err forward -w 2s 127.0.0.1:0 bob
+        [ "$name" = quick ] || start_daemon alice forward.err forward --plain -w 2s 127.0.0.1:0 bob
     done
     near=$daemon_address
     bounded python3 -c 'import socket, sys, time
@@ -238,7 +238,7 @@ stop_lookup() {
 @test "who resolves names is stopped: a call fails in time and says why" {
     [ -e "/proc/self/task/$$/children" ] || skip "no /proc that lists children"
     start_serve --exec cat
-    start_daemon alice forward.err forward -w 500ms 127.0.0.1:0 "bob@localhost:${address##*:}"
+    start_daemon alice forward.err forward --plain -w 500ms 127.0.0.1:0 "bob@localhost:${address##*:}"
     near=$daemon_address
     carries
     stop_lookup
@@ -253,7 +253,7 @@ stop_lookup() {
 @test "who resolves names and reads files has ended: that is said, open channels go on, and it ends" {
     [ -e "/proc/self/task/$$/children" ] || skip "no /proc that lists children"
     start_serve --exec cat
-    start_daemon alice forward.err forward 127.0.0.1:0 "bob@localhost:${address##*:}"
+    start_daemon alice forward.err forward --plain 127.0.0.1:0 "bob@localhost:${address##*:}"
     near=$daemon_address
     bounded python3 -c '
 import os, socket, sys
@@ -279,7 +279,7 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as sock:
 @test "a child of who resolves names that was killed has a successor" {
     [ -e "/proc/self/task/$$/children" ] || skip "no /proc that lists children"
     start_serve --exec cat
-    start_daemon alice forward.err forward 127.0.0.1:0 "bob@localhost:${address##*:}"
+    start_daemon alice forward.err forward --plain 127.0.0.1:0 "bob@localhost:${address##*:}"
     near=$daemon_address
     local lookup child
     lookup=$(tr ' ' '\n' <"/proc/$daemon/task/$daemon/children" | sed -n 2p)
@@ -346,7 +346,7 @@ END
     echo "127.0.0.1 quick.test" >etc/hosts
     printf '%s\n' "nameserver $name_server" "options timeout:30" >etc/resolv.conf
     bob_is_at silent
-    start_daemon alice forward.err forward -w 500ms 127.0.0.1:0 bob
+    start_daemon alice forward.err forward --plain -w 500ms 127.0.0.1:0 bob
     near=$daemon_address
     stop_lookup
     run ! carries

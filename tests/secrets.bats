@@ -111,7 +111,7 @@ has_no_child() {
     needs_memory
     start_listener
     mkfifo ready-too
-    KITH_DIR=alice "$KITH" forward --ready-fd 9 0 "bob@localhost:${address##*:}" 9>ready-too \
+    KITH_DIR=alice "$KITH" forward --plain --ready-fd 9 0 "bob@localhost:${address##*:}" 9>ready-too \
         2>alice.err 3>&- &
     also_started $!
     local forward=$! lookup

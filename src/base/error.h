@@ -116,6 +116,7 @@ enum kith_error {
     ERR_LOW_ORDER,
     ERR_CONFIRMATION,
     ERR_HANDSHAKE_CUT, /* closed by the other side before the handshake was done */
+    ERR_KEPT_CUT,      /* the same, of a channel that was to be kept */
     ERR_LEFT,          /* the same, by a caller that had our answer */
     ERR_OUT_OF_ORDER,  /* a function of the core called in the wrong state */
     ERR_HANDSHAKE_TIMEOUT,
@@ -134,10 +135,14 @@ enum kith_error {
     ERR_NONCES_USED_UP,
     ERR_AFTER_END,
     ERR_AFTER_RECEIPT,
-    ERR_EARLY_RECEIPT,   /* a receipt for an end that was not sent */
-    ERR_RECORD,          /* between two streams: a message that is no record */
-    ERR_RECORD_TURN,     /* or one that must not stand there */
-    ERR_LINK_LOST,       /* between two streams, the connection */
+    ERR_EARLY_RECEIPT,  /* a receipt for an end that was not sent */
+    ERR_RECORD,         /* between two streams: a message that is no record */
+    ERR_RECORD_TURN,    /* or one that must not stand there */
+    ERR_LINK_LOST,      /* between two streams, the connection */
+    ERR_REFUSED_TARGET, /* by a record of the acceptor, as the next two */
+    ERR_REFUSED_UNREACHED,
+    ERR_REFUSED_ROOM,
+    ERR_NO_ANSWER,       /* nor a refusal */
     ERR_CUT_DATA,        /* closed before the peer's end had come */
     ERR_CUT_NOTHING,     /* and nothing at all of its data had */
     ERR_CUT_RECEIPT,     /* its end had come, but not its word that ours arrived */

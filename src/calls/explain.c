@@ -34,4 +34,6 @@ void explain_handshake(struct explanation *explanation, const struct handshake_i
         explanation->error = ERR_LEFT;
     else if (error == ERR_HANDSHAKE_CUT && called)
         explanation->hint = ""; /* the usual one is for the side that calls */
+    else if (error == ERR_HANDSHAKE_CUT && io->kind != KIND_PLAIN)
+        explanation->error = ERR_KEPT_CUT;
 }

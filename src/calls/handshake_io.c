@@ -95,10 +95,10 @@ static enum handshake_io_state take_signature(struct handshake_io *io)
 }
 
 /*
- * Verify the hello under each kind of channel that may be called for; under the first alone for who
- * may not call, so that a stranger costs no more than that.
+ * Verify the hello under each kind of channel that may be called for, whoever has signed it: when a
+ * refusal comes is not to tell which keys are known, and a stranger's reason is to be the true one.
  */
-static enum kith_error verify(struct handshake_io *io, bool admitted)
+static enum kith_error verify(struct handshake_io *io)
 {
     struct kind_namespace made[KINDS];
     struct namespace namespaces[KINDS];
@@ -107,7 +107,7 @@ static enum kith_error verify(struct handshake_io *io, bool admitted)
     enum kith_error error;
 
     for (enum channel_kind kind = KIND_PLAIN; kind < KINDS; kind++) {
-        if ((io->rules->listens & KIND_SET(kind)) == 0 || (count == 1 && !admitted))
+        if ((io->rules->listens & KIND_SET(kind)) == 0)
             continue;
         kind_namespace(&made[count], &io->rules->namespace, kind);
         namespaces[count] = (struct namespace){made[count].bytes, made[count].len};
@@ -132,9 +132,8 @@ static enum kith_error answer_hello(struct handshake_io *io, const uint8_t *body
                           clock_wall_ms());
     if (error == OK)
         admitted = rules->admit(rules->admit_context, io->caller, handshake->peer, &io->peer);
-    /* Of everybody: when a refusal comes is not to tell which keys are known. */
     if (error == OK)
-        error = verify(io, admitted == OK);
+        error = verify(io);
     if (error == OK)
         error = admitted;
     if (error == OK && rules->heard != NULL)

@@ -160,6 +160,7 @@ static void hand_over(struct reception *reception, struct caller *caller, struct
 {
     guest->transport = caller->io.transport;
     guest->keys = caller->io.keys;
+    guest->kind = caller->io.kind;
     guest->from = caller->io.peer;
     memcpy(guest->key, caller->io.handshake.peer, KEY_SIZE);
     guest->admitted = caller->admitted;

@@ -22,6 +22,7 @@
 /* A peer that has been let in. */
 struct guest {
     struct transport transport; /* the caller's to close */
+    enum channel_kind kind;
     uint8_t key[KEY_SIZE];
     struct admitted admitted;
     struct session_keys keys; /* the caller's to wipe */
@@ -35,7 +36,7 @@ struct reception_terms {
     const char *what; /* the command's name, in logs */
     const struct listeners *listeners;
     const struct handshake_rules *rules; /* admit and heard are the reception's own */
-    const struct admission *admission;
+    struct admission *admission;
     const struct target *target; /* that they are joined to, or NULL */
     int64_t timeout_ms;          /* of one handshake */
     size_t places;               /* for callers at once; an allocation each while it is there */

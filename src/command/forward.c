@@ -8,14 +8,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "calls/call.h"
 #include "command/commands.h"
 #include "command/setup.h"
+#include "daemon/carry.h"
+#include "daemon/channels.h"
 #include "daemon/daemon.h"
 #include "net/acceptance.h"
 #include "net/socket.h"
 #include "system/signals.h"
+
+#define LOOK_MS 1000 /* between two looks at what was given back, while there are connections */
 
 struct forward {
     struct setup setup;
@@ -25,12 +30,14 @@ struct forward {
     struct callee fresh;  /* of a reload that is under way, and whether it is gone */
     bool fresh_gone;
     struct acceptance acceptance;
-    bool takes; /* what waits there: there is room for it */
+    bool takes;               /* what waits there: there is room for it */
+    struct channels channels; /* unless --plain wants one for each connection */
     struct daemon daemon;
 };
 
-static bool current_callee(struct forward *forward, struct callee *callee)
+static bool current_callee(void *context, struct callee *callee)
 {
+    struct forward *forward = context;
     bool there;
 
     (void)pthread_mutex_lock(&forward->lock);
@@ -47,6 +54,14 @@ static bool is_current(struct forward *forward, const uint8_t key[static KEY_SIZ
     return current_callee(forward, &callee) && memcmp(callee.key, key, KEY_SIZE) == 0;
 }
 
+static enum kith_error say_gone(const struct forward *forward)
+{
+    log_event(LOG_ERROR, "forward", forward->setup.options->arguments[1],
+              "not called: the peers file no longer says who and where it is",
+              "once it does, send SIGHUP");
+    return ERR_REMOVED;
+}
+
 /*
  * Call the peer for a connection; what goes wrong is logged. The call itself is over by the end,
  * and does not take memory for as long as the channel is open.
@@ -59,12 +74,8 @@ static enum kith_error call_for(struct forward *forward, struct connection *conn
     char most[REFUSALS_MOST_SIZE];
     enum kith_error error;
 
-    if (!current_callee(forward, &callee)) {
-        log_event(LOG_ERROR, "forward", forward->setup.options->arguments[1],
-                  "not called: the peers file no longer says who and where it is",
-                  "once it does, send SIGHUP");
-        return ERR_REMOVED;
-    }
+    if (!current_callee(forward, &callee))
+        return say_gone(forward);
     error = call_peer(&call, &forward->setup.calls, KIND_PLAIN, &callee, false);
     if (error == OK)
         error = connections_open(&forward->daemon.connections, connection, callee.key, callee.name,
@@ -87,28 +98,131 @@ static enum kith_error call_for(struct forward *forward, struct connection *conn
     return error;
 }
 
-static void forward_connection(struct daemon *daemon, struct connection *connection)
+static enum kith_error say_failure(const struct forward *forward, enum kith_error error,
+                                   const char *detail)
+{
+    return log_failure(LOG_ERROR, "forward", forward->setup.options->arguments[1], error, detail,
+                       NULL);
+}
+
+static enum kith_error say_too_many(const struct forward *forward)
+{
+    char most[REFUSALS_MOST_SIZE];
+
+    refusals_say_most(most, forward->daemon.connections.limits.per_peer);
+    return say_failure(forward, ERR_TOO_MANY, most);
+}
+
+/* Carry a connection on a channel that its peer has accepted it on. Whether that lives on. */
+static bool carry(struct forward *forward, struct connection *connection, struct kept *kept,
+                  struct local_end *end)
+{
+    const struct record begin_record = {.type = RECORD_BEGIN};
+    struct connections *connections = &forward->daemon.connections;
+    struct callee callee;
+    enum kith_error error;
+
+    if (!current_callee(forward, &callee) || memcmp(callee.key, kept->key, KEY_SIZE) != 0)
+        return false; /* a reload did not see this channel */
+    error = connections_open(connections, connection, callee.key, callee.name,
+                             kept->link.transport.out);
+    if (error == ERR_TOO_MANY)
+        (void)say_too_many(forward);
+    if (error == OK && (error = link_say(&kept->link, &begin_record, 1)) != OK)
+        (void)say_failure(forward, error, NULL);
+    if (error == OK)
+        error = carry_kept(&forward->daemon, connection, &kept->link, end);
+    connections_detach(connections, connection);
+    if (error == OK)
+        link_rest(&kept->link);
+    kept->was_used = kept->was_used || error == OK;
+    return error == OK;
+}
+
+/* Whether the peer has said no, and may be asked again. */
+static bool is_refusal(enum kith_error error)
+{
+    return error == ERR_REFUSED_TARGET || error == ERR_REFUSED_UNREACHED ||
+           error == ERR_REFUSED_ROOM;
+}
+
+/* A local connection on one of the channels that are kept. */
+static void forward_kept(struct forward *forward, struct connection *connection)
+{
+    struct local_end end = local_end_socket(connection->fd);
+    struct kept *kept = connection->kept;
+    struct callee callee;
+    enum kith_error error = ERR_REMOVED;
+
+    connection->kept = NULL;
+    if (kept != NULL && !is_current(forward, kept->key)) { /* a reload did not see this channel */
+        kept_drop(kept);
+        kept = NULL;
+    }
+    if (current_callee(forward, &callee))
+        error = channels_obtain(&forward->channels, &kept);
+    else
+        (void)say_gone(forward);
+    if (error == OK && carry(forward, connection, kept, &end)) {
+        opener_give(&forward->channels.opener, kept);
+        return;
+    }
+    local_end_finish(&end, false); /* fine twice */
+    if (is_refusal(error))
+        opener_give(&forward->channels.opener, kept);
+    else
+        channels_give_up(kept);
+    if (error != OK && error != ERR_LINK_LOST && error != ERR_REMOVED) /* which were said */
+        (void)say_failure(forward, error, NULL);
+}
+
+static enum stay forward_connection(struct daemon *daemon, struct connection *connection)
 {
     struct forward *forward = daemon->hooks->context;
-    struct local_end end = local_end_socket(connection->fd);
     struct session_keys keys;
     struct transport transport;
+    struct local_end end;
+
+    if (!forward->setup.options->plain) {
+        forward_kept(forward, connection);
+        return STAY_OVER;
+    }
+    end = local_end_socket(connection->fd);
 
     if (call_for(forward, connection, &transport, &keys) == OK) {
-        (void)daemon_join(daemon, connection, transport, &keys, &end);
+        (void)carry_alone(daemon, connection, transport, &keys, &end);
         connections_detach(&daemon->connections, connection);
         transport_close(&transport);
     } else {
         local_end_finish(&end, false);
     }
+    return STAY_OVER;
+}
+
+static int64_t earlier(int64_t a_ms, int64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
+/* The channels that are idle. Those that threads give back are looked for: to say so takes time. */
+static int64_t arm_kept(struct forward *forward, struct poll_set *set)
+{
+    int64_t due_ms = opener_arm(&forward->channels.opener, set);
+    struct connections_totals totals;
+
+    connections_count(&forward->daemon.connections, &totals);
+    return totals.count == 0 ? due_ms : earlier(due_ms, clock_deadline_ms(LOOK_MS));
 }
 
 static int64_t arm(struct daemon *daemon, struct poll_set *set)
 {
     struct forward *forward = daemon->hooks->context;
+    int64_t due_ms = NEVER_MS;
 
     forward->takes = connections_have_room(&daemon->connections);
-    return forward->takes ? acceptance_arm(&forward->acceptance, set) : NEVER_MS;
+    if (forward->takes)
+        due_ms = acceptance_arm(&forward->acceptance, set);
+    return forward->setup.options->plain ? due_ms : earlier(due_ms, arm_kept(forward, set));
 }
 
 /* A local program that gets no connection sees a reset. */
@@ -131,6 +245,8 @@ static bool step(struct daemon *daemon, const struct poll_set *set)
     struct endpoint from;
     int fd;
 
+    if (!forward->setup.options->plain)
+        opener_step(&forward->channels.opener, set);
     while (forward->takes && accepted == ACCEPTED) {
         enum kith_error error = OK;
         struct connection *connection;
@@ -139,6 +255,8 @@ static bool step(struct daemon *daemon, const struct poll_set *set)
         if (accepted != ACCEPTED)
             break;
         connection = connections_add(&daemon->connections, fd, &from, &error);
+        if (connection != NULL && !forward->setup.options->plain)
+            connection->kept = opener_take(&forward->channels.opener, "");
         if (connection != NULL)
             daemon_begin(daemon, connection);
         else
@@ -162,6 +280,8 @@ static void stop_accepting(struct daemon *daemon)
     struct forward *forward = daemon->hooks->context;
 
     forward->takes = false;
+    if (!forward->setup.options->plain)
+        opener_end(&forward->channels.opener);
 }
 
 /* A visit: end what goes to a key that is no longer the peer's. An address may go or change. */
@@ -186,19 +306,37 @@ static void take_again(struct daemon *daemon, bool good)
 {
     struct forward *forward = daemon->hooks->context;
     const char *peer = forward->setup.options->arguments[1];
+    bool moved;
 
     if (!good) {
         log_event(LOG_ERROR, "forward", peer, "the peer stays as it was", NULL);
         return;
     }
+    moved = !address_equals(&forward->callee.address, &forward->fresh.address);
     (void)pthread_mutex_lock(&forward->lock);
     forward->gone = forward->fresh_gone;
     forward->callee = forward->fresh;
     (void)pthread_mutex_unlock(&forward->lock);
     connections_each(&daemon->connections, end_if_other, forward);
+    if (!forward->setup.options->plain)
+        opener_end_others(&forward->channels.opener,
+                          moved || forward->gone ? NULL : forward->callee.key);
     setup_report_reload(&forward->setup, "forward", peer);
     if (forward->gone)
         log_event(LOG_NOTE, "forward", peer, "called no longer", NULL);
+}
+
+static void wake(void)
+{
+    signals_note(0);
+}
+
+/* Whether the first channel was made. */
+static bool is_up(struct daemon *daemon)
+{
+    const struct forward *forward = daemon->hooks->context;
+
+    return forward->channels.up;
 }
 
 /* A peer by name may have another address after a reload. */
@@ -213,7 +351,25 @@ static enum kith_error begin_forward(struct daemon *daemon)
         .removes = daemon->listeners.made.path[0] != '\0' ? daemon->listeners.made.path : NULL,
     };
     enum kith_error error = setup_start_lookup(&forward->setup);
+    const struct options *options = forward->setup.options;
+    const struct channels_terms terms = {
+        .calls = &forward->setup.calls,
+        .peer = options->arguments[1],
+        .max_message_size = options->max_message_size,
+        .threads = &daemon->threads,
+        .callee = current_callee,
+        .wake = wake,
+        .context = forward,
+    };
+    const struct opener_terms kept = {
+        .spare = options->spare,
+        .most = options->keep,
+        .keep_time_ms = options->keep_time_ms,
+        .age_ms = options->channel_age_ms,
+        .ping_ms = options->ping_ms,
+    };
 
+    channels_begin(&forward->channels, &terms, &kept);
     acceptance_begin(&forward->acceptance, "forward", &daemon->listeners);
     if (error != OK)
         return error;
@@ -241,7 +397,8 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
     error = setup_parse_address(&asked, "forward", options->arguments[0], ADDRESS_LOCAL);
     if (error != OK)
         return error;
-    error = setup_begin(&forward->setup, options, options->arguments[1], KIND_SET(KIND_PLAIN));
+    error = setup_begin(&forward->setup, options, options->arguments[1],
+                        KIND_SET(options->plain ? KIND_PLAIN : KIND_KEPT));
     if (error == OK)
         error = setup_choose_callee(&forward->setup, &forward->callee);
     if (error == OK)
@@ -270,6 +427,7 @@ enum kith_error command_forward(const struct options *options)
     const struct daemon_hooks hooks = {
         .what = "forward",
         .descriptors = descriptors_each(&forward.daemon.listeners),
+        .descriptors_beside = options->plain ? 0 : 2 * (options->keep + options->spare),
         .pending = 128,
         .keeper = &forward.setup.keeper.helper,
         .lookup = &forward.setup.lookup,
@@ -281,6 +439,7 @@ enum kith_error command_forward(const struct options *options)
         .waiting = waiting,
         .stop = stop_accepting,
         .run = forward_connection,
+        .is_up = options->plain || options->spare == 0 || options->ready_on_listen ? NULL : is_up,
         .reload = &forward.setup.reload,
         .look_again = look_again,
         .take_again = take_again,

@@ -58,7 +58,7 @@ static enum kith_error await_guest(struct reception *reception, struct refusals 
 
 /* Wait for the guest on an open listener, which is closed once there is one. */
 static enum kith_error take_one(struct setup *setup, struct listeners *listeners,
-                                const struct admission *admission, struct guest *guest)
+                                struct admission *admission, struct guest *guest)
 {
     static const struct sandbox_needs nothing;
     static struct refusals refusals;
@@ -89,7 +89,7 @@ static enum kith_error take_one(struct setup *setup, struct listeners *listeners
 enum kith_error command_listen(const struct options *options)
 {
     struct setup setup;
-    struct admission admission = {.set = {.count = 0}};
+    struct admission admission = ADMISSION_NOBODY;
     struct listeners listeners = {0};
     struct address address;
     struct guest guest = {.transport = TRANSPORT_NONE};

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/problem.h"
 #include "base/spelling.h"
+#include "command/values.h"
 #include "net/address.h"
 #include "protocol/handshake.h"
 
@@ -30,6 +31,9 @@ enum kind {
     DURATION,
     SIZE,
     LIMIT,
+    KEPT_COUNT,
+    PING,
+    READY_ON,
     ADDRESS, /* in numbers */
     SOURCES,
     NAMED,
@@ -95,6 +99,19 @@ static const struct spec specs[] = {
      FIELD(max_pending)},
     {0, "drain-timeout", "T", "how long running channels may take to finish at the end (30s)",
      FOR_DAEMONS, DURATION, FIELD(drain_timeout_ms)},
+    {0, "spare", "N", "channels to have ready (1)", FOR_FORWARD, KEPT_COUNT, FIELD(spare)},
+    {0, "keep", "N", "channels without use to keep for the next connections (8)", FOR_FORWARD,
+     KEPT_COUNT, FIELD(keep)},
+    {0, "keep-time", "T", "how long to keep one without use (60s)", FOR_FORWARD, DURATION,
+     FIELD(keep_time_ms)},
+    {0, "channel-age", "T", "no connection begins on an older channel (15m)", FOR_FORWARD, DURATION,
+     FIELD(channel_age_ms)},
+    {0, "ping", "T", "look so often whether one without use is still there, 1s to 30s (20s)",
+     FOR_FORWARD, PING, FIELD(ping_ms)},
+    {0, "plain", NULL, "a channel for each connection, for servers built on the crate", FOR_FORWARD,
+     FLAG, FIELD(plain)},
+    {0, "ready-on", "WHAT", "what --ready-fd waits for: listen or peer (peer)", FOR_FORWARD,
+     READY_ON, FIELD(ready_on_listen)},
     {0, "exec", "CMD [ARG...]", "start this for each peer, in the place of a TARGET", FOR_SERVE,
      PROGRAM, FIELD(program)},
     {0, "proxy-protocol", NULL, "tell the target who has called, by PROXY protocol v2", FOR_SERVE,
@@ -110,51 +127,9 @@ static const struct spec specs[] = {
 #define VERSION_HINT "see: kith --version"
 
 #define SPECS (sizeof(specs) / sizeof(specs[0]))
+#define KEPT_MAX 1000
 #define LONG_BASE 256 /* getopt_long returns this and the index of a spec without a letter */
 #define ARGUMENT 1    /* and this for what is no option */
-
-/* A number and K, M or G (1024), from 1 to MESSAGE_SIZE_MAX. */
-static bool parse_size(const char *text, size_t *out)
-{
-    static const char units[] = "KMG";
-    char *end;
-    unsigned long long value;
-    const char *unit;
-
-    if (text[0] < '0' || text[0] > '9')
-        return false;
-    errno = 0;
-    value = strtoull(text, &end, 10);
-    if (errno != 0 || value > MESSAGE_SIZE_MAX)
-        return false;
-    unit = *end == '\0' ? NULL : strchr(units, *end);
-    if (*end != '\0' && (unit == NULL || end[1] != '\0'))
-        return false;
-    if (unit != NULL)
-        value <<= 10 * (unit - units + 1);
-    *out = (size_t)value;
-    return value >= 1 && value <= MESSAGE_SIZE_MAX;
-}
-
-static bool parse_limit(const char *text, size_t *out)
-{
-    size_t len = strlen(text);
-
-    if (len == 0 || len > 7 || strspn(text, "0123456789") != len)
-        return false;
-    *out = (size_t)strtoul(text, NULL, 10);
-    return *out >= 1 && *out <= LIMIT_MAX;
-}
-
-static bool parse_descriptor(const char *text, int *out)
-{
-    size_t len = strlen(text);
-
-    if (len == 0 || len > 6 || strspn(text, "0123456789") != len)
-        return false;
-    *out = (int)strtol(text, NULL, 10);
-    return fcntl(*out, F_GETFD) >= 0;
-}
 
 static bool set_family(int *family, int wanted)
 {
@@ -178,6 +153,9 @@ static const char *const wanted[] = {
     [DURATION] = "takes a time: 500ms, 5s, 2m or 1h",
     [SIZE] = "takes a size from 1 to 16M: 4096, 64K or 1M",
     [LIMIT] = "takes a number from 1 to 1000000",
+    [KEPT_COUNT] = "takes a number from 0 to 1000",
+    [READY_ON] = "takes listen or peer",
+    [PING] = "takes a time from 1s to 30s",
     [ADDRESS] = "takes an address in numbers, as 2001:db8::1",
     [NAMED] = "can be given 256 times: use the peers file for more",
     [NAMESPACE] = "takes 1 to 1024 bytes",
@@ -187,6 +165,15 @@ static const char *const wanted[] = {
     [IPV6] = "-4 and -6 exclude each other",
     [PROGRAM] = "takes no =: the program is the words after it",
 };
+
+/* What is wrong behind it is said in it, too. */
+static bool take_format(bool *json, const char *value)
+{
+    if (!value_choice(value, "json", "text", json))
+        return false;
+    log_configure(LOG_NOTE, *json);
+    return true;
+}
 
 /* Read a value into its field, if it is one of that kind. */
 static bool read_value(struct options *options, const struct spec *spec, const char *value)
@@ -205,11 +192,17 @@ static bool read_value(struct options *options, const struct spec *spec, const c
         *(const char **)field = value;
         return value[0] != '\0';
     case DURATION:
-        return clock_parse_duration(value, field);
+        return value_duration(value, 0, INT64_MAX, field);
     case SIZE:
-        return parse_size(value, field);
+        return value_size(value, MESSAGE_SIZE_MAX, field);
     case LIMIT:
-        return parse_limit(value, field);
+        return value_number(value, 1, LIMIT_MAX, field);
+    case KEPT_COUNT:
+        return value_number(value, 0, KEPT_MAX, field);
+    case PING:
+        return value_duration(value, 1000, 30000, field);
+    case READY_ON:
+        return value_choice(value, "listen", "peer", field);
     case ADDRESS:
         *(const char **)field = value;
         return ip_parse_zoned(&ip, (struct text){value, strlen(value)});
@@ -223,11 +216,9 @@ static bool read_value(struct options *options, const struct spec *spec, const c
         options->namespace = value;
         return value[0] != '\0' && strlen(value) <= NAMESPACE_GIVEN_MAX;
     case DESCRIPTOR:
-        return parse_descriptor(value, field);
+        return value_descriptor(value, field);
     case FORMAT:
-        *(bool *)field = strcmp(value, "json") == 0;
-        log_configure(LOG_NOTE, *(bool *)field); /* what is wrong behind it is said in it, too */
-        return *(bool *)field || strcmp(value, "text") == 0;
+        return take_format(field, value);
     case IPV4:
         return set_family(field, AF_INET);
     case IPV6:
@@ -447,6 +438,11 @@ enum kith_error options_parse(struct options *options, const struct command_form
         .drain_timeout_ms = 30000,
         .family = AF_UNSPEC,
         .ready_fd = -1,
+        .spare = 1,
+        .keep = 8,
+        .keep_time_ms = 60000,
+        .channel_age_ms = 900000,
+        .ping_ms = 20000,
     };
     argc = cut_program(options, form->bit, argc, argv);
     make_tables(&tables, form->bit);

@@ -55,6 +55,13 @@ struct options {
     size_t max_per_peer;
     size_t max_pending;
     int64_t drain_timeout_ms;
+    size_t spare; /* forward: kept channels */
+    size_t keep;
+    int64_t keep_time_ms;
+    int64_t channel_age_ms;
+    int64_t ping_ms;
+    bool plain;
+    bool ready_on_listen;               /* or once the peer is there */
     bool proxy_protocol;                /* serve */
     struct address_ranges accept_proxy; /* serve: the sources of PROXY headers */
     char **program;                     /* serve: what stands after --exec, or NULL */

@@ -11,17 +11,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/problem.h"
-#include "calls/proxy_protocol.h"
 #include "calls/reception.h"
 #include "calls/replay.h"
 #include "command/commands.h"
 #include "command/setup.h"
+#include "daemon/acceptor.h"
 #include "daemon/daemon.h"
-#include "daemon/report.h"
+#include "daemon/reach.h"
 #include "helpers/launcher.h"
 #include "helpers/program.h"
-#include "net/connect.h"
-#include "net/socket.h"
 #include "peers/admission.h"
 #include "peers/target.h"
 #include "system/protect.h"
@@ -32,17 +30,23 @@ struct serve {
     struct helper launcher; /* of programs, where they are the target */
     struct address asked;   /* where we are to listen, as it was given */
     struct target target;
-    struct admission admission; /* the main thread's alone */
-    struct peers fresh;         /* of a reload that is under way */
+    struct admission admission;
+    struct peers fresh; /* of a reload that is under way */
     struct reception reception;
+    struct reach reach;
+    struct acceptor acceptor;
     struct daemon daemon;
 };
 
 static enum kith_error allow(void *context, const uint8_t key[static KEY_SIZE])
 {
     struct serve *serve = context;
+    enum kith_error error = connections_allow(&serve->daemon.connections, key);
 
-    return connections_allow(&serve->daemon.connections, key);
+    /* The place of a channel that nobody uses is better taken by who comes. */
+    while (error == ERR_NO_PLACE && acceptor_make_room(&serve->acceptor))
+        error = connections_allow(&serve->daemon.connections, key);
+    return error;
 }
 
 /* What has changed since its hello keeps a peer out that has proven who it is. */
@@ -80,14 +84,30 @@ static struct connection *open_for(struct serve *serve, const struct guest *gues
     return NULL;
 }
 
+/* What its thread begins with. False if there is no memory, which is logged. */
+static bool prepare_channel(struct serve *serve, struct guest *guest, struct connection *connection)
+{
+    if (guest->kind == KIND_PLAIN) {
+        connection->keys = guest->keys;
+        return true;
+    }
+    connection->is_concluded = true;
+    connection->kept = kept_make(guest->transport, &guest->keys,
+                                 serve->setup.options->max_message_size, SIDE_ACCEPTS, guest->key);
+    if (connection->kept != NULL)
+        return true;
+    (void)log_failure(LOG_ERROR, "serve", guest->from.text, ERR_MEMORY, NULL, NULL);
+    daemon_leave(&serve->daemon, connection);
+    return false;
+}
+
 /* A peer has proven who it is: it gets a channel, and a thread. */
 static void take_guest(struct serve *serve, struct guest *guest)
 {
     enum kith_error error;
     struct connection *connection = open_for(serve, guest, &error);
 
-    if (connection != NULL) {
-        connection->keys = guest->keys;
+    if (connection != NULL && prepare_channel(serve, guest, connection)) {
         daemon_begin(&serve->daemon, connection);
     } else {
         turn_away(serve, guest, error);
@@ -99,7 +119,10 @@ static int64_t arm(struct daemon *daemon, struct poll_set *set)
 {
     struct serve *serve = daemon->hooks->context;
 
-    return reception_arm(&serve->reception, set);
+    int64_t due_ms = reception_arm(&serve->reception, set);
+    int64_t rest_ms = acceptor_arm(&serve->acceptor, set);
+
+    return due_ms < rest_ms ? due_ms : rest_ms;
 }
 
 static bool step(struct daemon *daemon, const struct poll_set *set)
@@ -108,6 +131,7 @@ static bool step(struct daemon *daemon, const struct poll_set *set)
     enum reception_result result;
     struct guest guest;
 
+    acceptor_step(&serve->acceptor, set);
     while ((result = reception_step(&serve->reception, set, &guest)) == RECEPTION_GUEST)
         take_guest(serve, &guest);
     return result != RECEPTION_FAILED;
@@ -125,136 +149,47 @@ static void stop_receiving(struct daemon *daemon)
     struct serve *serve = daemon->hooks->context;
 
     reception_end(&serve->reception, ERR_STOPPING);
+    acceptor_end(&serve->acceptor);
 }
 
-/* Connect to an address by the deadline. */
-static enum kith_error try_target(const struct serve *serve, const struct address *address,
-                                  int64_t deadline_ms, int *fd, const char **reason)
+/* An OPEN: each is judged by what the peer may do now. */
+static enum kith_error reach_for(void *context, struct connection *connection, const char *name,
+                                 int *fd)
 {
-    static const struct net_options net = {.family = AF_UNSPEC};
-    struct resolved found;
-    struct endpoint reached;
-    enum kith_error error;
+    struct serve *serve = context;
+    struct admitted admitted;
 
     *fd = -1;
-    if (address->path[0] != '\0')
-        return connect_to_path(address->path, deadline_ms, fd, reason);
-    error = lookup_resolve(&serve->setup.lookup, address, net.family, deadline_ms, &found, reason);
-    return error != OK ? error : connect_to_any(&found, &net, deadline_ms, fd, &reached, reason);
+    if (name[0] != '\0' || admission_check(&serve->admission, connection->key, &connection->from,
+                                           &serve->target, &admitted) != OK)
+        return ERR_REFUSED_TARGET;
+    return reach_target(&serve->reach, connection, fd) == OK ? OK : ERR_REFUSED_UNREACHED;
 }
 
-/*
- * Connect to the target by the handshake's timeout. A port alone is on either loopback address:
- * tried as numbers, since the resolver would take longer than all the rest. tried is the address
- * that *reason is about.
- */
-static enum kith_error connect_target(const struct serve *serve, int *fd,
-                                      char tried[static ADDRESS_TEXT_SIZE], const char **reason)
+static enum kith_error join_kept(void *context, struct connection *connection, int fd)
 {
-    int64_t deadline_ms = clock_deadline_ms(serve->setup.options->handshake_timeout_ms);
-    struct address target = serve->target.address;
-    bool any = target.host[0] == '\0' && target.path[0] == '\0';
-    const char *other_reason;
-    enum kith_error error;
+    const struct serve *serve = context;
 
-    if (any)
-        memcpy(target.host, "127.0.0.1", sizeof("127.0.0.1"));
-    address_format(tried, &target);
-    error = try_target(serve, &target, deadline_ms, fd, reason);
-    if (any && (error == ERR_CONNECT || error == ERR_CONNECT_REFUSED)) {
-        memcpy(target.host, "::1", sizeof("::1"));
-        if (try_target(serve, &target, deadline_ms, fd, &other_reason) == OK)
-            error = OK;
-    }
-    return error;
+    return reach_join(&serve->reach, connection, fd);
 }
 
-/* Connect to the target and tell it who has called, if it is to know. -1 if that fails. */
-static int reach_target(const struct serve *serve, const struct connection *connection)
-{
-    const struct options *options = serve->setup.options;
-    struct endpoint own;
-    uint8_t header[PROXY_HEADER_MAX];
-    char which[REPORT_WHICH_SIZE], tried[ADDRESS_TEXT_SIZE], why[ADDRESS_TEXT_SIZE + 128];
-    const char *reason = NULL;
-    enum kith_error error;
-    size_t len;
-    int fd;
-
-    error = connect_target(serve, &fd, tried, &reason);
-    if (error == OK && options->proxy_protocol) {
-        endpoint_set_own(&own, connection->fd);
-        len = proxy_header(header, &connection->from, (struct sockaddr *)&own.address,
-                           connection->key, connection->name);
-        /* The first bytes of a new connection: its buffer takes them. */
-        if (send(fd, header, len, 0) != (ssize_t)len) {
-            reason = strerror(errno);
-            (void)close(fd);
-            fd = -1;
-        }
-    }
-    if (fd < 0) {
-        report_describe(which, connection->name, connection->key, connection->from.text);
-        (void)snprintf(why, sizeof(why), "%s %s: %s", error_text(ERR_TARGET), tried,
-                       reason != NULL ? reason : error_text(error));
-        log_event(LOG_ERROR, "serve", which, why,
-                  error == ERR_CONNECT_TIMEOUT ? error_hint(error) : NULL);
-    }
-    return fd;
-}
-
-static void join_target(struct serve *serve, struct connection *connection,
-                        struct session_keys *keys)
-{
-    int fd = reach_target(serve, connection);
-    struct local_end end;
-
-    if (fd < 0)
-        return;
-    end = local_end_socket(fd);
-    (void)daemon_join(&serve->daemon, connection, transport_socket(connection->fd), keys, &end);
-    (void)close(fd);
-}
-
-static void join_program(struct serve *serve, struct connection *connection,
-                         struct session_keys *keys)
-{
-    int64_t deadline_ms = clock_deadline_ms(serve->setup.options->handshake_timeout_ms);
-    const char *name = serve->setup.options->program[0];
-    struct visitor visitor = {.from = connection->from};
-    struct program program;
-    struct local_end end;
-
-    memcpy(visitor.name, connection->name, NAME_SIZE);
-    memcpy(visitor.key, connection->key, KEY_SIZE);
-    endpoint_set_own(&visitor.here, connection->fd);
-    if (!program_start(&program, &serve->launcher, &visitor, deadline_ms)) {
-        log_event(LOG_ERROR, "serve", name, strerror(errno), "see --exec");
-        return;
-    }
-    end = local_end_program(program.out, program.in, program.line, program_result, &program);
-    (void)daemon_join(&serve->daemon, connection, transport_socket(connection->fd), keys, &end);
-    program.in = end.outlet.fd;
-    program_stop(&program);
-    if (program.problem != 0)
-        log_event(LOG_ERROR, "serve", name, strerror(program.problem), "see --exec");
-}
-
-static void serve_peer(struct daemon *daemon, struct connection *connection)
+static enum stay serve_peer(struct daemon *daemon, struct connection *connection)
 {
     struct serve *serve = daemon->hooks->context;
+    int fd;
 
-    if (serve->target.kind == TARGET_PROGRAM)
-        join_program(serve, connection, &connection->keys);
-    else
-        join_target(serve, connection, &connection->keys);
+    if (connection->kept != NULL)
+        return acceptor_run(&serve->acceptor, connection);
+    if (reach_target(&serve->reach, connection, &fd) == OK)
+        (void)reach_join(&serve->reach, connection, fd);
     session_keys_wipe(&connection->keys);
+    return STAY_OVER;
 }
 
 /* A visit: end the channel of a key that may no longer call. */
 static void end_if_gone(struct connection *connection, void *context)
 {
-    const struct serve *serve = context;
+    struct serve *serve = context;
     struct admitted admitted;
     enum kith_error error;
 
@@ -332,11 +267,22 @@ static enum kith_error begin_serve(struct daemon *daemon)
         .has_programs = serve->target.kind == TARGET_PROGRAM,
         .port = (uint16_t)strtoul(serve->target.address.port, NULL, 10),
     };
+    static struct acceptor_hooks hooks = {.reach = reach_for, .join = join_kept};
     enum kith_error error = setup_start_lookup(&serve->setup);
 
     begin_reception(serve);
+    serve->reach = (struct reach){
+        .target = &serve->target,
+        .daemon = daemon,
+        .lookup = &serve->setup.lookup,
+        .launcher = &serve->launcher,
+        .timeout_ms = serve->setup.options->handshake_timeout_ms,
+        .proxy_protocol = serve->setup.options->proxy_protocol,
+    };
+    hooks.context = serve;
     if (error == OK)
         error = start_launcher(serve);
+    acceptor_begin(&serve->acceptor, daemon, &hooks, serve->setup.options->handshake_timeout_ms);
     if (error == OK)
         setup_confine(SANDBOX_DAEMON, &needs);
     return error;
@@ -388,7 +334,7 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
         error = read_target(&serve->target, options);
     if (error != OK)
         return error;
-    error = setup_begin(&serve->setup, options, NULL, KIND_SET(KIND_PLAIN));
+    error = setup_begin(&serve->setup, options, NULL, KIND_SET(KIND_PLAIN) | KIND_SET(KIND_KEPT));
     if (error == OK)
         error = setup_choose_peers(&serve->setup, "serve", &serve->admission);
     replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
@@ -404,7 +350,7 @@ enum kith_error command_serve(const struct options *options)
 {
     static const int descriptors[] = {
         [TARGET_ADDRESS] = 2, [TARGET_PATH] = 3, [TARGET_PROGRAM] = 4}; /* see stream/hold.h */
-    static struct serve serve;
+    static struct serve serve = {.admission = ADMISSION_NOBODY};
     enum kith_error error = prepare(&serve, options);
     const struct daemon_hooks hooks = {
         .what = "serve",

@@ -39,7 +39,7 @@ static size_t count_open(size_t limit)
     return (size_t)next;
 }
 
-size_t capacity_find(size_t each)
+size_t capacity_find(size_t each, size_t beside)
 {
     size_t limit = find_limit();
     size_t open = count_open(limit);
@@ -50,7 +50,10 @@ size_t capacity_find(size_t each)
         spare = SPARE_LEAST;
     if (spare > SPARE_MOST)
         spare = SPARE_MOST;
-    return room > spare ? (room - spare) / each : 0;
+    if (room < spare + each)
+        return 0;
+    room -= spare;
+    return room > beside + each ? (room - beside) / each : 1;
 }
 
 void capacity_set_apart(size_t *connections, size_t each, size_t *callers)

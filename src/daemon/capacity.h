@@ -8,10 +8,11 @@
 
 /*
  * Have as many descriptors as the system lets us. The most connections that there can be beside
- * what is open now, each with so many of them; 0 if not one fits. Before any thread, and with all
- * open that stays so.
+ * what is open now, each with so many of them, and some for others, which have to do with fewer
+ * before not one connection fits; 0 if none does all the same. Before any thread, and with all open
+ * that stays so.
  */
-size_t capacity_find(size_t each);
+size_t capacity_find(size_t each, size_t beside);
 
 /*
  * Callers whose handshake is not done have places of their own, never more than half of what there

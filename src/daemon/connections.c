@@ -207,6 +207,13 @@ bool connections_leave(struct connections *connections, struct connection *conne
     return last;
 }
 
+void connections_begin_stream(struct connections *connections, struct connection *connection)
+{
+    (void)pthread_mutex_lock(&connections->lock);
+    connection->is_concluded = false;
+    (void)pthread_mutex_unlock(&connections->lock);
+}
+
 bool connections_conclude(struct connections *connections, struct connection *connection,
                           enum kith_error *error)
 {
@@ -219,6 +226,17 @@ bool connections_conclude(struct connections *connections, struct connection *co
         *error = connection->ending;
     (void)pthread_mutex_unlock(&connections->lock);
     return unsaid;
+}
+
+enum kith_error connections_why_ended(struct connections *connections,
+                                      const struct connection *connection)
+{
+    enum kith_error ending;
+
+    (void)pthread_mutex_lock(&connections->lock);
+    ending = connection->ending;
+    (void)pthread_mutex_unlock(&connections->lock);
+    return ending;
 }
 
 void connections_each(struct connections *connections, connections_visit *visit, void *context)

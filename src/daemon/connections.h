@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "daemon/kept.h"
 #include "daemon/threads.h"
 #include "keys/public_key.h"
 #include "net/endpoint.h"
@@ -37,11 +38,15 @@ struct connection {
     int fd; /* accepted; open as long as it is in the list */
     struct endpoint from;
     struct session_keys keys; /* where the peer has called us; wiped when its stream begins */
-    bool is_open;             /* its peer has proven who it is */
-    int channel_fd;           /* that faces the network, to shut down; -1 while there is none */
-    enum kith_error ending;   /* why somebody else ends it, or OK */
-    bool is_concluded;        /* how its channel ended is said */
-    uint8_t key[KEY_SIZE];    /* of the peer, once it is open */
+    struct kept *kept;        /* a channel that is kept, or NULL */
+    struct record asked;      /* its next record, if it is here */
+    struct connection *rests_before; /* while it rests (daemon/acceptor.h) */
+    struct connection *rests_after;
+    bool is_open;           /* its peer has proven who it is */
+    int channel_fd;         /* that faces the network, to shut down; -1 while there is none */
+    enum kith_error ending; /* why somebody else ends it, or OK */
+    bool is_concluded;      /* how its channel ended is said */
+    uint8_t key[KEY_SIZE];  /* of the peer, once it is open */
     char name[NAME_SIZE];
     int64_t opened_ms;
     _Atomic uint64_t sent; /* bytes of the stream so far, each way */
@@ -94,6 +99,9 @@ must_check enum kith_error connections_open(struct connections *connections,
                                             const uint8_t key[static KEY_SIZE], const char *name,
                                             int channel_fd);
 
+/* On its kept channel another stream begins, whose end is still to be said. */
+void connections_begin_stream(struct connections *connections, struct connection *connection);
+
 /* Its channel's descriptor is about to be closed: nobody else touches it from here on. */
 void connections_detach(struct connections *connections, struct connection *connection);
 
@@ -106,6 +114,10 @@ bool connections_leave(struct connections *connections, struct connection *conne
  */
 bool connections_conclude(struct connections *connections, struct connection *connection,
                           enum kith_error *error);
+
+/* Why somebody else has ended it, or OK. */
+enum kith_error connections_why_ended(struct connections *connections,
+                                      const struct connection *connection);
 
 /* Called for each connection that is there, under the lock. */
 typedef void connections_visit(struct connection *connection, void *context);

@@ -35,6 +35,7 @@ struct loop {
     bool at_once;
     struct poll_set set;
     size_t signal_at; /* in it */
+    bool is_ready;    /* and has said so */
     bool reloads;
     bool reload_again;  /* once that is over */
     bool keeper_reaped; /* and so on: no process has their numbers any more */
@@ -267,7 +268,8 @@ static enum kith_error set_limits(struct daemon *daemon)
 {
     const struct daemon_terms *terms = daemon->terms;
     struct connections_limits limits = {
-        .most = capacity_find((size_t)daemon->hooks->descriptors),
+        .most =
+            capacity_find((size_t)daemon->hooks->descriptors, daemon->hooks->descriptors_beside),
         .per_peer = terms->max_per_peer,
         .pending = terms->max_pending != 0 ? terms->max_pending : daemon->hooks->pending,
     };
@@ -286,19 +288,33 @@ static enum kith_error set_limits(struct daemon *daemon)
     return OK;
 }
 
-/* A connection's whole life, in a thread. */
+void daemon_leave(struct daemon *daemon, struct connection *connection)
+{
+    int fd = connection->fd;
+    bool last = connections_leave(&daemon->connections, connection);
+
+    (void)close(fd);
+    if (last)
+        memory_give_back();
+}
+
+/* A connection's life, in a thread. */
 static void live(void *thing)
 {
     struct connection *connection = thing;
     struct daemon *daemon = connection->owner;
-    int fd = connection->fd;
-    bool last;
 
-    daemon->hooks->run(daemon, connection);
-    last = connections_leave(&daemon->connections, connection);
-    (void)close(fd);
-    if (last)
-        memory_give_back();
+    if (daemon->hooks->run(daemon, connection) == STAY_OVER)
+        daemon_leave(daemon, connection);
+}
+
+/* A channel that its connection was to have: on the way here it is the connection itself. */
+static void release_kept(struct connection *connection)
+{
+    if (connection->kept == NULL || connection->kept->link.transport.in == connection->fd)
+        kept_free(connection->kept);
+    else
+        kept_drop(connection->kept);
 }
 
 void daemon_begin(struct daemon *daemon, struct connection *connection)
@@ -312,6 +328,7 @@ void daemon_begin(struct daemon *daemon, struct connection *connection)
     (void)log_failure(LOG_ERROR, daemon->hooks->what, connection->from.text, ERR_NO_THREAD,
                       strerror(errno), NULL);
     session_keys_wipe(&connection->keys);
+    release_kept(connection);
     (void)connections_leave(&daemon->connections, connection);
     socket_reset_on_close(fd, true); /* nothing was carried: that is no end */
     (void)close(fd);
@@ -376,7 +393,8 @@ static enum kith_error prepare(struct loop *loop)
     error = set_limits(daemon);
     if (error != OK)
         return error;
-    error = poll_set_make(&loop->set, daemon->connections.limits.pending + POLLED_BESIDE);
+    error = poll_set_make(&loop->set, daemon->connections.limits.pending +
+                                          daemon->hooks->descriptors_beside + POLLED_BESIDE);
     return error == OK ? OK : log_failure_of(daemon, error);
 }
 
@@ -392,6 +410,18 @@ static enum kith_error start_threads(struct daemon *daemon)
         return OK;
     return log_failure(LOG_ERROR, daemon->hooks->what, daemon->listeners.text, ERR_NO_THREAD,
                        strerror(errno), NULL);
+}
+
+/* Say that we are ready, once. */
+static void say_ready(struct loop *loop)
+{
+    struct daemon *daemon = loop->daemon;
+
+    if (loop->is_ready || (daemon->hooks->is_up != NULL && !daemon->hooks->is_up(daemon)))
+        return;
+    loop->is_ready = true;
+    notify_ready_fd(daemon->terms->ready_fd, daemon->listeners.text, false);
+    notify_ready(daemon->listeners.text);
 }
 
 enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hooks,
@@ -414,11 +444,11 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
         return error;
     }
     hooks->announce(daemon);
-    notify_ready_fd(terms->ready_fd, daemon->listeners.text, false);
-    notify_ready(daemon->listeners.text);
     log_hand_on();
-    while (error == OK && !is_over(&loop))
+    while (error == OK && !is_over(&loop)) {
+        say_ready(&loop);
         error = attend(&loop);
+    }
     daemon->signal = loop.ending;
     return finish(&loop, error);
 }
@@ -431,36 +461,4 @@ bool daemon_end(struct daemon *daemon, enum kith_error error)
         signals_end_by(daemon->signal);
     }
     return !daemon->is_in_use;
-}
-
-static int64_t count_bytes(void *context, uint64_t sent, uint64_t received)
-{
-    struct connection *connection = context;
-
-    atomic_store_explicit(&connection->sent, sent, memory_order_relaxed);
-    atomic_store_explicit(&connection->received, received, memory_order_relaxed);
-    return NEVER_MS;
-}
-
-enum kith_error daemon_join(struct daemon *daemon, struct connection *connection,
-                            struct transport transport, struct session_keys *keys,
-                            struct local_end *end)
-{
-    const struct pump_terms terms = {
-        .idle_timeout_ms = daemon->terms->idle_timeout_ms,
-        .progress = count_bytes,
-        .progress_context = connection,
-        .quiet = memory_rest_stack,
-    };
-    struct pump_result result;
-    struct connection_row row;
-    enum kith_error error =
-        stream_run(transport, keys, daemon->terms->max_message_size, end, &terms, &result);
-
-    (void)count_bytes(connection, result.sent, result.received);
-    connection_describe(&row, connection);
-    if (connections_conclude(&daemon->connections, connection, &error))
-        report_end(daemon->hooks->what, &row, error);
-    local_end_finish(end, error == OK);
-    return error;
 }

@@ -15,15 +15,18 @@
 #include "helpers/helper.h"
 #include "net/listen.h"
 #include "net/poll_set.h"
-#include "stream/stream.h"
 
 struct daemon;
+
+/* What becomes of a connection after its thread: it is over, or rests and is somebody else's. */
+enum stay { STAY_OVER, STAY_RESTS };
 
 /* What a daemon does for its connections; the context is its own. */
 struct daemon_hooks {
     const char *what;              /* its name in logs: serve, forward */
     bool faces_network;            /* callers have places of their own, beside the connections */
     int descriptors;               /* that each connection takes */
+    size_t descriptors_beside;     /* that there may be for others, and waited for */
     size_t pending;                /* the default of --max-pending */
     const struct helper *keeper;   /* without whom no handshake can be made */
     const struct helper *lookup;   /* without whom no name or file is found */
@@ -49,8 +52,12 @@ struct daemon_hooks {
     size_t (*waiting)(struct daemon *daemon); /* how many have come, and have no channel */
     void (*stop)(struct daemon *daemon);
 
-    /* In a thread of its own: the whole life of a connection. Its descriptor is closed after. */
-    void (*run)(struct daemon *daemon, struct connection *connection);
+    /* In a thread of its own: the life of a connection. Its descriptor is closed once it is over.
+     */
+    enum stay (*run)(struct daemon *daemon, struct connection *connection);
+
+    /* Whether there is nothing more to wait for before we are ready; NULL if there is never. */
+    bool (*is_up)(struct daemon *daemon);
 
     /*
      * On SIGHUP: files that are read again, in the main thread. Once they are here, look whether
@@ -104,13 +111,7 @@ bool daemon_end(struct daemon *daemon, enum kith_error error);
  */
 void daemon_begin(struct daemon *daemon, struct connection *connection);
 
-/*
- * For hooks: join a local end to the peer of the connection, count its bytes for all to see, say
- * how it ended, and finish the local end. The keys are wiped. Returns what stream_run does, or why
- * somebody else ended it.
- */
-enum kith_error daemon_join(struct daemon *daemon, struct connection *connection,
-                            struct transport transport, struct session_keys *keys,
-                            struct local_end *end);
+/* For hooks: one that rested is over. */
+void daemon_leave(struct daemon *daemon, struct connection *connection);
 
 #endif

@@ -171,6 +171,12 @@ bool address_parse(struct address *address, const char *text, enum address_form 
            parse_port(address, colon + 1, form, problem);
 }
 
+bool address_equals(const struct address *one, const struct address *other)
+{
+    return strcmp(one->host, other->host) == 0 && strcmp(one->port, other->port) == 0 &&
+           strcmp(one->path, other->path) == 0;
+}
+
 bool address_has_name(const struct address *address)
 {
     struct ip ip;

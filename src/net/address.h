@@ -41,6 +41,9 @@ enum address_form {
 bool address_parse(struct address *address, const char *text, enum address_form form,
                    struct problem *problem);
 
+/* Whether two are written alike. */
+bool address_equals(const struct address *one, const struct address *other);
+
 /* Whether its host is a name, which takes a resolver. */
 bool address_has_name(const struct address *address);
 

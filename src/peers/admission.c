@@ -7,18 +7,21 @@
 
 #include "base/clock.h"
 
-enum kith_error admission_check(const struct admission *admission,
-                                const uint8_t key[static KEY_SIZE], const struct endpoint *from,
-                                const struct target *target, struct admitted *admitted)
+enum kith_error admission_check(struct admission *admission, const uint8_t key[static KEY_SIZE],
+                                const struct endpoint *from, const struct target *target,
+                                struct admitted *admitted)
 {
-    const struct peer *peer = peers_find_key(&admission->set, key);
+    const struct peer *peer;
     enum kith_error error = ERR_PEER_UNKNOWN;
 
+    (void)pthread_mutex_lock(&admission->lock);
+    peer = peers_find_key(&admission->set, key);
     if (peer != NULL)
         error =
             peer_may_call(peer, (const struct sockaddr *)&from->address, target, clock_wall_ms());
     if (error == OK)
         memcpy(admitted->name, peer->name, NAME_SIZE);
+    (void)pthread_mutex_unlock(&admission->lock);
     return error;
 }
 
@@ -31,9 +34,13 @@ const char *admission_name(const struct admission *admission, const uint8_t key[
 
 void admission_replace(struct admission *admission, struct peers *fresh)
 {
-    peers_free(&admission->set);
+    struct peers before = admission->set;
+
+    (void)pthread_mutex_lock(&admission->lock);
     admission->set = *fresh;
+    (void)pthread_mutex_unlock(&admission->lock);
     *fresh = (struct peers){0};
+    peers_free(&before);
 }
 
 void admission_end(struct admission *admission)

@@ -6,6 +6,7 @@
 #ifndef KITH_ADMISSION_H
 #define KITH_ADMISSION_H
 
+#include <pthread.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -13,10 +14,19 @@
 #include "peers/peers.h"
 #include "peers/target.h"
 
-/* All zero: nobody. Of one thread alone. */
+/*
+ * Nobody, once it has begun. Any thread may check; the set itself is looked at and replaced by one
+ * thread alone.
+ */
 struct admission {
+    pthread_mutex_t lock;
     struct peers set;
 };
+
+#define ADMISSION_NOBODY                                                                           \
+    {                                                                                              \
+        .lock = PTHREAD_MUTEX_INITIALIZER                                                          \
+    }
 
 /* What of a peer is needed while it is there; the set may be another one by then. */
 struct admitted {
@@ -27,7 +37,7 @@ struct admitted {
  * Whether the holder of a key may call from there, to be joined to this target, or to any at all if
  * that is NULL. ERR_PEER_UNKNOWN, ERR_PEER_EXPIRED, ERR_PEER_SOURCE, ERR_PEER_TARGET.
  */
-must_check enum kith_error admission_check(const struct admission *admission,
+must_check enum kith_error admission_check(struct admission *admission,
                                            const uint8_t key[static KEY_SIZE],
                                            const struct endpoint *from, const struct target *target,
                                            struct admitted *admitted);

@@ -6,18 +6,18 @@
 
 #include <string.h>
 
-bool record_name_is_good(struct text name)
+bool record_name_is_good(const char *name, size_t len)
 {
     static const char allowed[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    bool digits = name.len > 0;
+    bool digits = len > 0;
 
-    if (name.len > RECORD_NAME_MAX)
+    if (len > RECORD_NAME_MAX)
         return false;
-    for (size_t i = 0; i < name.len; i++) {
-        if (memchr(allowed, name.at[i], sizeof(allowed) - 1) == NULL)
+    for (size_t i = 0; i < len; i++) {
+        if (memchr(allowed, name[i], sizeof(allowed) - 1) == NULL)
             return false;
-        digits = digits && name.at[i] >= '0' && name.at[i] <= '9';
+        digits = digits && name[i] >= '0' && name[i] <= '9';
     }
     return !digits;
 }
@@ -39,7 +39,7 @@ size_t record_write(uint8_t out[static RECORD_MAX], const struct record *record)
 
 static bool read_name(struct record *record, const uint8_t *bytes, size_t len)
 {
-    if (!record_name_is_good((struct text){(const char *)bytes, len}))
+    if (!record_name_is_good((const char *)bytes, len))
         return false;
     memcpy(record->name, bytes, len);
     return true;

@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/text.h"
 
 #define RECORD_NAME_MAX 64               /* bytes of a target's name */
 #define RECORD_MAX (1 + RECORD_NAME_MAX) /* bytes of a record */
@@ -35,7 +34,7 @@ struct record {
 };
 
 /* Whether a target may have this name: up to 64 of A-Z a-z 0-9 . _ -, not digits alone; or none. */
-bool record_name_is_good(struct text name);
+bool record_name_is_good(const char *name, size_t len);
 
 /* Write a record that is well formed; returns its bytes. */
 size_t record_write(uint8_t out[static RECORD_MAX], const struct record *record);

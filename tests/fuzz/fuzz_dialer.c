@@ -76,8 +76,8 @@ static void begin(struct input *input)
     run.side.fd = ends[1];
     run.called_ms = NOW;
     run.deadline_ms = clocks.monotonic_ms + TIMEOUT_MS;
-    handshake_io_dial(&run.io, &rules, transport_socket(ends[0]), &nowhere, listener.public_key,
-                      (int64_t)run.deadline_ms);
+    handshake_io_dial(&run.io, &rules, KIND_PLAIN, transport_socket(ends[0]), &nowhere,
+                      listener.public_key, (int64_t)run.deadline_ms);
     run.io.check_only = (first & 1) != 0;
 }
 

@@ -163,7 +163,7 @@ def dial():
 
 def forward():
     """Who answers forward."""
-    _answered_by(attacked.Forward(), 1)
+    _answered_by(attacked.Forward("--plain"), 1)
 
 
 if __name__ == "__main__":

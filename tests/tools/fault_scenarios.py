@@ -352,9 +352,9 @@ def _local_call(run, address):
     return heard == data and how == "end"
 
 
-def forward(run, local="127.0.0.1:0", between=lambda process: None):
+def forward(run, local="127.0.0.1:0", between=lambda process: None, kind=("--keep", "1")):
     """Local connections are carried to a peer."""
-    process, address = _start_ready(run, "alice", "forward", *DAEMON, local,
+    process, address = _start_ready(run, "alice", "forward", *DAEMON, *kind, local,
                                     f"bob@{_echo().address}")
     if not _is_up(run, process, address):
         return
@@ -373,6 +373,11 @@ def forward_path(run):
     forward(run, "./local.socket")
 
 
+def forward_plain(run):
+    """The same with a channel for each."""
+    forward(run, kind=("--plain",))
+
+
 def forward_reload(run):
     """The peer is read again."""
     forward(run, between=lambda process: _reload(run, process))
@@ -381,4 +386,4 @@ def forward_reload(run):
 SCENARIOS = {each.__name__: each for each in (
     keygen, keygen_force, pubkey, pubkey_encrypted, check, dial, dial_by_name, dial_again,
     dial_encrypted, dial_pipes, listen, serve, serve_program, serve_reload, forward, forward_path,
-    forward_reload)}
+    forward_plain, forward_reload)}

@@ -34,7 +34,7 @@ def recorded_hellos(count):
     """Hellos of alice's to bob that he has not seen: a false bob has taken them."""
     with socket.create_server(("127.0.0.1", 0), backlog=count) as false_bob:
         false_bob.settimeout(kith.LIMIT)
-        near = daemons.Daemon("alice", "forward", (),
+        near = daemons.Daemon("alice", "forward", ("--plain",),
                               ["127.0.0.1:0", "bob@127.0.0.1:%d" % false_bob.getsockname()[1]],
                               "recorder.err")
         hellos = []
@@ -147,7 +147,7 @@ def strangers():
     hellos = recorded_hellos(STRANGERS)
     target = daemons.Target(handle=daemons.tell_back)
     far = daemons.serve(target.address)
-    near = daemons.forward(far, who="carol")
+    near = daemons.forward(far, "--plain", who="carol")
     _check_served(near, 0)
     had, ran, memory = far.descriptors(), far.threads(), far.rss_kib()
     storms = [_start_storm(far, kind, b"".join(hellos))
@@ -223,8 +223,8 @@ def max_per_peer():
     """So many channels of one key; another has its own."""
     target = daemons.Target(handle=daemons.echo)
     far = daemons.serve(target.address, "--max-per-peer", "2")
-    alice = daemons.forward(far)
-    carol = daemons.forward(far, who="carol", log="carol.err")
+    alice = daemons.forward(far, "--plain")
+    carol = daemons.forward(far, "--plain", who="carol", log="carol.err")
     held = [_call(alice) for _ in range(2)]
     check(all(held), "two are not let in")
     check(_call(alice) is None, "a third is let in")

@@ -135,7 +135,7 @@ def _shifted(caller):
 
 
 def _of_signatures():
-    for name in (b"", b"kit", b"kith ", b"Kith", b"kith\0kept/1",
+    for name in (b"", b"kit", b"kith ", b"Kith", b"kith\0", b"kith\0kept/2", b"kith\0kept-back/1",
                  b"x" * 127, b"x" * 128, b"x" * 1024):
         yield Attack(f"the namespace {name[:12]} of {len(name)} bytes", SIGNATURE,
                      _with(namespace=name))

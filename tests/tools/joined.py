@@ -25,9 +25,9 @@ def _path(kind, name):
     return os.path.abspath(name) if kind == "unix" else None
 
 
-def both_ways(local, target):
+def both_ways(local, target, *options):
     """Both programs send at once, and end; each has what the other sent, and its end."""
-    chain = daemons.Chain(_path(local, "local"), _path(target, "target"))
+    chain = daemons.Chain(_path(local, "local"), _path(target, "target"), forward_options=options)
     near, far = chain.connection()
     contents = {near: _content(1), far: _content(2)}
 
@@ -48,9 +48,9 @@ def both_ways(local, target):
     chain.stop()
 
 
-def half_close():
+def half_close(*options):
     """Either side may end first, with or without having said something, before or after."""
-    chain = daemons.Chain()
+    chain = daemons.Chain(forward_options=options)
     for first in ("near", "far"):
         for said_before in (b"", b"before the end"):
             for said_after in (b"", b"after the other's end", _content(3)):
@@ -86,9 +86,9 @@ def full_close():
     chain.stop()
 
 
-def who_speaks_first():
+def who_speaks_first(*options):
     """A target that greets, and one that waits to be asked; line by line, many times."""
-    chain = daemons.Chain()
+    chain = daemons.Chain(forward_options=options)
     for first in ("near", "far"):
         near, far = chain.connection()
         speaker, other = (near, far) if first == "near" else (far, near)
@@ -179,7 +179,7 @@ def target_refuses():
     near = daemons.forward(far)
     daemons.check_turned_away(near)
     far.logged(f"alice.*cannot reach the target {target.address}: Connection refused")
-    near.logged("bob.*cut short")
+    near.logged("bob.*the peer cannot reach its target")
     near.stop()
     far.stop()
 

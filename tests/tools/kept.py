@@ -65,11 +65,12 @@ def of_identities():
     return wanted
 
 
-def of_session(through):
+def of_session(through, namespace=b"kith"):
     """What is secret of the session that this proxy has carried."""
     hello_d, message_2 = (frame(getattr(tap, "came", tap.passed))
                           for tap in (through.d2l, through.l2d))
-    found = session.secrets_of(hello_d, message_2[:-16], SEEDS["alice"], SEEDS["bob"])
+    found = session.secrets_of(hello_d, message_2[:-16], SEEDS["alice"], SEEDS["bob"],
+                                namespace)
     return {piece: name for name, key in found.items() for piece in pieces_of_bytes(name, key)}
 
 
@@ -320,16 +321,17 @@ def exchange(address, hook):
         daemons.read_to_end(near)
 
 
-def channel():
+def channel(*options):
     """serve and forward: while a channel is open, when it has ended, and at their own ends."""
     target = daemons.Target(handle=daemons.echo)
     bob = Daemon("bob", "serve", "127.0.0.1:0", target.address)
     through = proxy.Proxy(bob.address)
-    alice = Daemon("alice", "forward", "127.0.0.1:0", "bob@%s:%d" % through.address)
+    alice = Daemon("alice", "forward", *options, "127.0.0.1:0", "bob@%s:%d" % through.address)
     wanted = of_identities()
+    namespace = b"kith" if "--plain" in options else b"kith\0kept/1"
 
     def hook():
-        wanted.update(of_session(through))
+        wanted.update(of_session(through, namespace))
         for one in (alice, bob):
             check(set(one.holds(wanted)) == TRAFFIC, one.kept.who, "holds", one.holds(wanted))
 

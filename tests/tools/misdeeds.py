@@ -189,7 +189,7 @@ def serve():
 
 def forward():
     """The peer that is forwarded to misbehaves."""
-    victim = attacked.Forward(*OPTIONS[2:])
+    victim = attacked.Forward("--plain", *OPTIONS[2:])
     _all(lambda people, misdeed: _try_forward(people, victim, misdeed), 1)
     victim.end()
 

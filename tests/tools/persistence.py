@@ -160,7 +160,7 @@ def stalls():
 def stalled_answers():
     """The same for who calls: forward resets who is local in time."""
     people = attacks.scene()
-    victim = attacked.Forward("-w", "3s")
+    victim = attacked.Forward("--plain", "-w", "3s")
     pairs = []
     for size in range(0, 219, 3):
         near = daemons.connect(victim.daemon.address)

@@ -96,7 +96,7 @@ def another_kind():
     far = daemons.serve(["cat"], "-p", "alice")
     for _ in range(SHOWN * 2):
         _stranger(far.address)
-    near = daemons.forward(far, who="carol")
+    near = daemons.forward(far, "--plain", who="carol")
     daemons.check_turned_away(near)
     far.logged("refused: key not known, or not allowed here")
     near.stop()

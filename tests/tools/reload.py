@@ -57,7 +57,8 @@ def peers_change():
     target = daemons.Target(handle=daemons.echo)
     _write_peers("bob", _line("alice"))
     far = daemons.serve(target.address)
-    near = {who: daemons.forward(far, who=who, log=f"{who}.err") for who in ("alice", "carol")}
+    near = {who: daemons.forward(far, "--ready-on", "listen", who=who, log=f"{who}.err")
+            for who in ("alice", "carol")}
     check(_is_let_in(near["alice"]), "alice is not let in at the start")
     check(not _is_let_in(near["carol"]), "carol is let in before she is known")
 

@@ -6,7 +6,6 @@ import hmac
 
 from primitives import x25519, x25519_public
 
-NAMESPACE = b"kith"
 MASK = 2**64 - 1
 
 
@@ -35,12 +34,12 @@ def _hmac(key, text):
     return hmac.new(key, text, hashlib.sha256).digest()
 
 
-def secrets_of(hello_d, hello_l, seed_d, seed_l):
+def secrets_of(hello_d, hello_l, seed_d, seed_l, namespace):
     """All that is secret of the session of these two hellos: by name, 32 bytes each."""
     ephemeral_d, ephemeral_l = hello_d[32:64], hello_l[32:64]
     secret_d, secret_l = _of_public(ephemeral_d, seed_d), _of_public(ephemeral_l, seed_l)
     shared = x25519(secret_d, ephemeral_l)
-    salt = hashlib.sha256(b"commonware-stream/KDF/v1/" + NAMESPACE + hello_d + hello_l).digest()
+    salt = hashlib.sha256(b"commonware-stream/KDF/v1/" + namespace + hello_d + hello_l).digest()
     extracted = _hmac(salt, shared)
     found = {
         "ephemeral secret of the dialer": secret_d,

@@ -229,7 +229,7 @@ def slow_near():
     far = daemons.serve(target.address)
     through = proxy.Proxy(daemons.host_and_port(far.address), l2d=proxy.Cut(SIZE // 2))
     near_side = daemons.Daemon(
-        "alice", "forward", (), ["127.0.0.1:0", "bob@%s:%d" % through.address], "forward.err")
+        "alice", "forward", ("--plain",), ["127.0.0.1:0", "bob@%s:%d" % through.address], "forward.err")
     near = daemons.connect(near_side.address)
     sock = target.accept()
     sender = _in_background(sock.sendall, content)
@@ -435,7 +435,7 @@ def cut_between(local, target):
     for size in (1, 1000, 200000):
         through = proxy.Proxy(daemons.host_and_port(far_side.address), l2d=proxy.Cut(250000))
         near_side = daemons.Daemon(
-            "alice", "forward", (),
+            "alice", "forward", ("--plain",),
             [_path(local, "local") or "127.0.0.1:0", "bob@%s:%d" % through.address], "forward.err")
         near = daemons.connect(near_side.address)
         far = chain_target.accept()

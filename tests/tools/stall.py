@@ -123,7 +123,8 @@ def stderr_of_serve():
 def stderr_of_forward():
     """The same for forward, whose peer is not there."""
     log = FullPipe()
-    near, address = _start("alice", "forward", "127.0.0.1:0", "bob@127.0.0.1:1", stderr=log.writing)
+    near, address = _start("alice", "forward", "--ready-on", "listen", "127.0.0.1:0",
+                           "bob@127.0.0.1:1", stderr=log.writing)
     for _ in range(20):
         daemons.check_turned_away(type("Near", (), {"address": address}))
     near.send_signal(signal.SIGTERM)
@@ -292,7 +293,7 @@ def keeper_stopped(command):
     it goes on, calls are served again."""
     target = daemons.Target(handle=daemons.echo)
     far = daemons.serve(target.address, "-w", "3s")
-    near = daemons.forward(far, "-w", "3s")
+    near = daemons.forward(far, "-w", "3s", "--plain")
     end = far if command == "serve" else near
     keeper = _keeper_of(end.pid)
     os.kill(keeper, signal.SIGSTOP)

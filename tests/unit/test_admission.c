@@ -38,7 +38,7 @@ static void test_check(void)
     const struct endpoint near = at("127.0.0.1"), far = at("192.0.2.1");
     const struct target web = target_of_program("web"), other = target_of_program("other");
     struct peers peers = read_peers("from=\"127.0.0.0/8\",permit-target=\"web\" ");
-    struct admission admission = {.set = {.count = 0}};
+    struct admission admission = ADMISSION_NOBODY;
     struct admitted admitted = {.name = "nobody"};
     uint8_t key[KEY_SIZE];
 

@@ -14,58 +14,58 @@ static enum kith_error read_text(struct record *record, const char *bytes, size_
     return record_read(record, (const uint8_t *)bytes, len);
 }
 
+static const struct form {
+    const char *bytes;
+    size_t len;
+    enum record_type type; /* RECORD_NONE for what is no record */
+    const char *name;
+    int reason;
+} forms[] = {
+    {"\1", 1, RECORD_OPEN, "", 0},
+    {"\1db", 3, RECORD_OPEN, "db", 0},
+    {"\1a.B_-9", 7, RECORD_OPEN, "a.B_-9", 0},
+    {"\0015432x", 6, RECORD_OPEN, "5432x", 0},
+    {"\0015432", 5, RECORD_NONE, "", 0},
+    {"\1d b", 4, RECORD_NONE, "", 0},
+    {"\1d\0b", 4, RECORD_NONE, "", 0},
+    {"\1d/b", 4, RECORD_NONE, "", 0},
+    {"\1d\xc3\xa9", 4, RECORD_NONE, "", 0},
+    {"\2", 1, RECORD_ACCEPT, "", 0},
+    {"\2\1", 2, RECORD_NONE, "", 0},
+    {"\3\1", 2, RECORD_REFUSE, "", REFUSED_TARGET},
+    {"\3\2", 2, RECORD_REFUSE, "", REFUSED_UNREACHED},
+    {"\3\3", 2, RECORD_REFUSE, "", REFUSED_ROOM},
+    {"\3", 1, RECORD_NONE, "", 0},
+    {"\3\0", 2, RECORD_NONE, "", 0},
+    {"\3\4", 2, RECORD_NONE, "", 0},
+    {"\3\1\1", 3, RECORD_NONE, "", 0},
+    {"\4", 1, RECORD_BEGIN, "", 0},
+    {"\5", 1, RECORD_CLOSE, "", 0},
+    {"\6", 1, RECORD_PING, "", 0},
+    {"\7", 1, RECORD_PONG, "", 0},
+    {"\7\7", 2, RECORD_NONE, "", 0},
+    {"", 0, RECORD_NONE, "", 0},
+    {"\0", 1, RECORD_NONE, "", 0},
+    {"\x8", 1, RECORD_NONE, "", 0},
+    {"\xff", 1, RECORD_NONE, "", 0},
+};
+
 static void test_forms(void)
 {
-    static const struct {
-        const char *bytes;
-        size_t len;
-        enum record_type type; /* RECORD_NONE for what is no record */
-        const char *name;
-        int reason;
-    } cases[] = {
-        {"\1", 1, RECORD_OPEN, "", 0},
-        {"\1db", 3, RECORD_OPEN, "db", 0},
-        {"\1a.B_-9", 7, RECORD_OPEN, "a.B_-9", 0},
-        {"\0015432x", 6, RECORD_OPEN, "5432x", 0},
-        {"\0015432", 5, RECORD_NONE, "", 0},
-        {"\1d b", 4, RECORD_NONE, "", 0},
-        {"\1d\0b", 4, RECORD_NONE, "", 0},
-        {"\1d/b", 4, RECORD_NONE, "", 0},
-        {"\1d\xc3\xa9", 4, RECORD_NONE, "", 0},
-        {"\2", 1, RECORD_ACCEPT, "", 0},
-        {"\2\1", 2, RECORD_NONE, "", 0},
-        {"\3\1", 2, RECORD_REFUSE, "", REFUSED_TARGET},
-        {"\3\2", 2, RECORD_REFUSE, "", REFUSED_UNREACHED},
-        {"\3\3", 2, RECORD_REFUSE, "", REFUSED_ROOM},
-        {"\3", 1, RECORD_NONE, "", 0},
-        {"\3\0", 2, RECORD_NONE, "", 0},
-        {"\3\4", 2, RECORD_NONE, "", 0},
-        {"\3\1\1", 3, RECORD_NONE, "", 0},
-        {"\4", 1, RECORD_BEGIN, "", 0},
-        {"\5", 1, RECORD_CLOSE, "", 0},
-        {"\6", 1, RECORD_PING, "", 0},
-        {"\7", 1, RECORD_PONG, "", 0},
-        {"\7\7", 2, RECORD_NONE, "", 0},
-        {"", 0, RECORD_NONE, "", 0},
-        {"\0", 1, RECORD_NONE, "", 0},
-        {"\x8", 1, RECORD_NONE, "", 0},
-        {"\xff", 1, RECORD_NONE, "", 0},
-    };
-
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
         struct record record;
         uint8_t again[RECORD_MAX];
-        enum kith_error error = read_text(&record, cases[i].bytes, cases[i].len);
+        enum kith_error error = read_text(&record, forms[i].bytes, forms[i].len);
 
-        if (cases[i].type == RECORD_NONE) {
+        if (forms[i].type == RECORD_NONE) {
             CHECK(error == ERR_RECORD && record.type == RECORD_NONE, "case %zu is no record", i);
             continue;
         }
-        CHECK(error == OK && record.type == cases[i].type &&
-                  strcmp(record.name, cases[i].name) == 0 && (int)record.reason == cases[i].reason,
+        CHECK(error == OK && record.type == forms[i].type &&
+                  strcmp(record.name, forms[i].name) == 0 && (int)record.reason == forms[i].reason,
               "case %zu is read", i);
-        CHECK(record_write(again, &record) == cases[i].len &&
-                  memcmp(again, cases[i].bytes, cases[i].len) == 0,
+        CHECK(record_write(again, &record) == forms[i].len &&
+                  memcmp(again, forms[i].bytes, forms[i].len) == 0,
               "and written like that");
     }
 }

@@ -132,7 +132,7 @@ static void shake(const struct party *dialer, const struct party *listener,
     show(calls.hello_digest, sizeof(calls.hello_digest));
     good = good && listener_hear(&answers, &listener->params, listener->public_key, frame + 4,
                                  len - 4, 1000) == OK;
-    good = good && listener_verify(&answers, &listener->namespace) == OK;
+    good = good && listener_verify(&answers, &listener->namespace, 1, NULL) == OK;
     good = good && party_answer(listener, &answers, 1000, frame, &len) == OK;
     show(frame, sizeof(frame));
     show(answers.transcript, sizeof(answers.transcript));

@@ -1,0 +1,285 @@
+/*
+ * Owns the kept channels of serve. Must never touch one that rests and a thread has again, nor
+ * begin a stream that its peer may not have now.
+ */
+#include "daemon/acceptor.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "daemon/report.h"
+#include "system/watch.h"
+
+#define REST_MS 1000    /* without a record, after which a channel needs no thread */
+#define SILENT_MS 90000 /* without a PING: the peer is gone, as far as anybody can tell */
+#define READY_MAX 64    /* looked after at a time */
+
+void acceptor_begin(struct acceptor *acceptor, struct daemon *daemon,
+                    const struct acceptor_hooks *hooks, int64_t begin_timeout_ms)
+{
+    *acceptor = (struct acceptor){.daemon = daemon,
+                                  .hooks = hooks,
+                                  .begin_timeout_ms = begin_timeout_ms,
+                                  .watch = watch_make(),
+                                  .at = POLL_SET_NONE};
+    (void)pthread_mutex_init(&acceptor->lock, NULL);
+}
+
+static enum kith_error say(struct connection *connection, enum record_type type,
+                           enum record_reason reason)
+{
+    const struct record record = {.type = type, .reason = reason};
+
+    return link_say(&connection->kept->link, &record, 1);
+}
+
+/* Our last word, if we may still say one. */
+static void say_close(struct connection *connection)
+{
+    if (turn_may_close(&connection->kept->link.turn) && say(connection, RECORD_CLOSE, 0) == OK)
+        transport_shut(&connection->kept->link.transport);
+}
+
+static enum record_reason reason_of(enum kith_error error)
+{
+    if (error == ERR_REFUSED_TARGET)
+        return REFUSED_TARGET;
+    return error == ERR_REFUSED_ROOM ? REFUSED_ROOM : REFUSED_UNREACHED;
+}
+
+/* The peer begins the stream that we have accepted, or leaves: ERR_LINK_LOST. */
+static enum kith_error await_begin(struct acceptor *acceptor, struct connection *connection)
+{
+    struct record record;
+    bool heard;
+    enum kith_error error = link_await(&connection->kept->link, &record, &heard,
+                                       clock_deadline_ms(acceptor->begin_timeout_ms));
+
+    if (error != OK)
+        return error;
+    return heard && record.type == RECORD_BEGIN ? OK : ERR_LINK_LOST;
+}
+
+/* The peer wants a stream. One that breaks, which is said where it is carried, is *over. */
+static enum kith_error accept_one(struct acceptor *acceptor, struct connection *connection,
+                                  const char *name, bool *over)
+{
+    const struct acceptor_hooks *hooks = acceptor->hooks;
+    int fd = -1;
+    enum kith_error error = hooks->reach(hooks->context, connection, name, &fd);
+
+    if (error != OK)
+        return say(connection, RECORD_REFUSE, reason_of(error));
+    error = say(connection, RECORD_ACCEPT, 0);
+    if (error == OK)
+        error = await_begin(acceptor, connection);
+    if (error != OK) {
+        if (fd >= 0)
+            (void)close(fd);
+        return error;
+    }
+    *over = hooks->join(hooks->context, connection, fd) != OK;
+    if (!*over)
+        link_rest(&connection->kept->link);
+    return OK;
+}
+
+/* Do what a record asks for; *over if the channel is done. */
+static enum kith_error heed(struct acceptor *acceptor, struct connection *connection,
+                            const struct record *record, bool *over)
+{
+    switch (record->type) {
+    case RECORD_PING:
+        return say(connection, RECORD_PONG, 0);
+    case RECORD_OPEN:
+        *over = acceptor->is_ending; /* CLOSE is the answer */
+        return *over ? OK : accept_one(acceptor, connection, record->name, over);
+    default:
+        *over = record->type == RECORD_CLOSE;
+        return OK;
+    }
+}
+
+/* Nobody but the main thread has it from here on. False if it cannot rest, or must not any more. */
+static bool rest(struct acceptor *acceptor, struct connection *connection)
+{
+    bool rests;
+
+    link_doze(&connection->kept->link);
+    (void)pthread_mutex_lock(&acceptor->lock);
+    connection->kept->idle_since_ms = clock_now_ms();
+    connection->rests_before = acceptor->last;
+    connection->rests_after = NULL;
+    rests = !acceptor->is_ending &&
+            watch_add(acceptor->watch, connection->kept->link.transport.in, connection);
+    if (rests) {
+        if (acceptor->last != NULL)
+            acceptor->last->rests_after = connection;
+        else
+            acceptor->first = connection;
+        acceptor->last = connection;
+        acceptor->resting++;
+    }
+    (void)pthread_mutex_unlock(&acceptor->lock);
+    return rests;
+}
+
+/* Its channel has ended between two streams: say so, unless that cuts nothing. */
+static void say_ending(struct acceptor *acceptor, struct connection *connection,
+                       enum kith_error error)
+{
+    enum kith_error ending = connections_why_ended(&acceptor->daemon->connections, connection);
+    struct connection_row row;
+
+    if (ending == OK)
+        ending = error;
+    if (ending == OK || ending == ERR_LINK_LOST)
+        return;
+    connection_describe(&row, connection);
+    report_end(acceptor->daemon->hooks->what, &row, ending);
+}
+
+enum stay acceptor_run(struct acceptor *acceptor, struct connection *connection)
+{
+    struct record record = connection->asked;
+    enum kith_error error = OK;
+    bool heard = record.type != RECORD_NONE, over = false;
+    int64_t silent_ms = clock_deadline_ms(SILENT_MS);
+
+    connection->asked.type = RECORD_NONE;
+    while (error == OK && !over) {
+        if (heard)
+            error = heed(acceptor, connection, &record, &over);
+        if (heard)
+            silent_ms = clock_deadline_ms(SILENT_MS);
+        if (error != OK || over || acceptor->is_ending || clock_now_ms() >= silent_ms)
+            break;
+        error = link_await(&connection->kept->link, &record, &heard, clock_deadline_ms(REST_MS));
+        if (error == OK && !heard && rest(acceptor, connection))
+            return STAY_RESTS;
+    }
+    if (error == OK)
+        say_close(connection);
+    else
+        say_ending(acceptor, connection, error);
+    kept_free(connection->kept);
+    connection->kept = NULL;
+    return STAY_OVER;
+}
+
+int64_t acceptor_arm(struct acceptor *acceptor, struct poll_set *set)
+{
+    int64_t due_ms = NEVER_MS;
+
+    acceptor->at = poll_set_add(set, acceptor->watch, POLLIN);
+    (void)pthread_mutex_lock(&acceptor->lock);
+    if (acceptor->first != NULL)
+        due_ms = acceptor->first->kept->idle_since_ms + SILENT_MS;
+    (void)pthread_mutex_unlock(&acceptor->lock);
+    return due_ms;
+}
+
+/* It rests no longer, and is the main thread's alone. */
+static void rouse(struct acceptor *acceptor, struct connection *connection)
+{
+    (void)pthread_mutex_lock(&acceptor->lock);
+    watch_remove(acceptor->watch, connection->kept->link.transport.in);
+    if (connection->rests_before != NULL)
+        connection->rests_before->rests_after = connection->rests_after;
+    else
+        acceptor->first = connection->rests_after;
+    if (connection->rests_after != NULL)
+        connection->rests_after->rests_before = connection->rests_before;
+    else
+        acceptor->last = connection->rests_before;
+    acceptor->resting--;
+    (void)pthread_mutex_unlock(&acceptor->lock);
+}
+
+/* Be done with one that rested. */
+static void dismiss(struct acceptor *acceptor, struct connection *connection, enum kith_error error)
+{
+    say_ending(acceptor, connection, error);
+    kept_free(connection->kept);
+    connection->kept = NULL;
+    daemon_leave(acceptor->daemon, connection);
+}
+
+/* One has something to say. A PING is answered here; for a stream it needs a thread. */
+static void listen_to(struct acceptor *acceptor, struct connection *connection)
+{
+    struct record record;
+    enum kith_error error;
+    bool heard, over = false;
+
+    rouse(acceptor, connection);
+    do {
+        error = link_hear(&connection->kept->link, &record, &heard);
+        if (error == OK && heard && record.type == RECORD_OPEN) {
+            connection->asked = record;
+            daemon_begin(acceptor->daemon, connection);
+            return;
+        }
+        if (error == OK && heard)
+            error = heed(acceptor, connection, &record, &over);
+    } while (error == OK && heard && !over);
+    if (over)
+        say_close(connection);
+    if (error != OK || over || !rest(acceptor, connection))
+        dismiss(acceptor, connection, error);
+}
+
+/* Those that nothing was heard of for too long. */
+static void drop_silent(struct acceptor *acceptor)
+{
+    int64_t now_ms = clock_now_ms();
+    struct connection *connection;
+
+    for (;;) {
+        (void)pthread_mutex_lock(&acceptor->lock);
+        connection = acceptor->first;
+        if (connection != NULL && now_ms < connection->kept->idle_since_ms + SILENT_MS)
+            connection = NULL;
+        (void)pthread_mutex_unlock(&acceptor->lock);
+        if (connection == NULL)
+            return;
+        rouse(acceptor, connection);
+        dismiss(acceptor, connection, OK);
+    }
+}
+
+void acceptor_step(struct acceptor *acceptor, const struct poll_set *set)
+{
+    void *ready[READY_MAX];
+    size_t count = 0;
+
+    if (poll_set_is_ready(set, acceptor->at))
+        count = watch_ready(acceptor->watch, ready, READY_MAX);
+    for (size_t i = 0; i < count; i++)
+        listen_to(acceptor, ready[i]);
+    drop_silent(acceptor);
+}
+
+bool acceptor_make_room(struct acceptor *acceptor)
+{
+    struct connection *connection;
+
+    (void)pthread_mutex_lock(&acceptor->lock);
+    connection = acceptor->first;
+    (void)pthread_mutex_unlock(&acceptor->lock);
+    if (connection == NULL)
+        return false;
+    rouse(acceptor, connection);
+    say_close(connection);
+    dismiss(acceptor, connection, OK);
+    return true;
+}
+
+void acceptor_end(struct acceptor *acceptor)
+{
+    (void)pthread_mutex_lock(&acceptor->lock); /* whoever rests after this would not be found */
+    acceptor->is_ending = true;
+    (void)pthread_mutex_unlock(&acceptor->lock);
+    while (acceptor_make_room(acceptor))
+        continue;
+}

@@ -1,0 +1,84 @@
+/*
+ * Owns what is common to the streams of a daemon: their bytes are counted while they move, and how
+ * they ended is said once.
+ */
+#include "daemon/carry.h"
+
+#include "base/clock.h"
+#include "daemon/report.h"
+#include "stream/stream.h"
+#include "system/memory.h"
+
+/* A stream whose bytes are counted for all to see, beside those before it on the same channel. */
+struct counted {
+    struct connection *connection;
+    uint64_t sent_before;
+    uint64_t received_before;
+    int64_t begun_ms;
+};
+
+static int64_t count_bytes(void *context, uint64_t sent, uint64_t received)
+{
+    const struct counted *counted = context;
+    struct connection *connection = counted->connection;
+
+    atomic_store_explicit(&connection->sent, counted->sent_before + sent, memory_order_relaxed);
+    atomic_store_explicit(&connection->received, counted->received_before + received,
+                          memory_order_relaxed);
+    return NEVER_MS;
+}
+
+static struct pump_terms terms_of(struct daemon *daemon, struct counted *counted)
+{
+    return (struct pump_terms){
+        .idle_timeout_ms = daemon->terms->idle_timeout_ms,
+        .progress = count_bytes,
+        .progress_context = counted,
+        .quiet = memory_rest_stack,
+    };
+}
+
+/* The stream has ended: say so, and let the local end know. */
+static enum kith_error conclude(struct daemon *daemon, const struct counted *counted,
+                                struct local_end *end, enum kith_error error,
+                                const struct pump_result *result)
+{
+    struct connection *connection = counted->connection;
+    struct connection_row row;
+
+    (void)count_bytes((void *)(uintptr_t)counted, result->sent, result->received);
+    connection_describe(&row, connection);
+    row.sent = result->sent;
+    row.received = result->received;
+    row.opened_ms = counted->begun_ms;
+    if (connections_conclude(&daemon->connections, connection, &error))
+        report_end(daemon->hooks->what, &row, error);
+    local_end_finish(end, error == OK);
+    return error;
+}
+
+enum kith_error carry_kept(struct daemon *daemon, struct connection *connection, struct link *link,
+                           struct local_end *end)
+{
+    struct counted counted = {connection, connection->sent, connection->received, clock_now_ms()};
+    const struct pump_terms terms = terms_of(daemon, &counted);
+    struct pump_result result;
+    enum kith_error error;
+
+    connections_begin_stream(&daemon->connections, connection);
+    error = pump_run(link, end, &terms, &result);
+    return conclude(daemon, &counted, end, error, &result);
+}
+
+enum kith_error carry_alone(struct daemon *daemon, struct connection *connection,
+                            struct transport transport, struct session_keys *keys,
+                            struct local_end *end)
+{
+    struct counted counted = {connection, 0, 0, connection->opened_ms};
+    const struct pump_terms terms = terms_of(daemon, &counted);
+    struct pump_result result;
+    enum kith_error error =
+        stream_run(transport, keys, daemon->terms->max_message_size, end, &terms, &result);
+
+    return conclude(daemon, &counted, end, error, &result);
+}

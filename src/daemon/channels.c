@@ -1,0 +1,231 @@
+/*
+ * Owns the way to a kept channel on which a connection may begin. Must never begin one twice, nor
+ * keep a connection waiting for a peer that was not there before.
+ */
+#include "daemon/channels.h"
+
+#include <poll.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define SILENCE_MS 1000   /* without a PONG, after which another channel is made beside it */
+#define PAUSE_LEAST_MS 20 /* between two tries to find a peer that was there a moment ago */
+#define PAUSE_MOST_MS 1000
+
+/* A call has failed, which is said once for each reason, until one succeeds. */
+static void note_failure(struct channels *channels, const struct call *call, enum kith_error error,
+                         const struct callee *callee)
+{
+    bool said;
+
+    if (channels->said == OK)
+        channels->lost_ms = clock_now_ms();
+    said = atomic_exchange(&channels->said, (int)error) == (int)error;
+    (void)call_log_failure(call, error, callee, "forward", said ? LOG_SUMMARY : LOG_ERROR);
+}
+
+static void note_success(struct channels *channels)
+{
+    if (atomic_exchange(&channels->said, OK) != OK)
+        log_event(LOG_NOTE, "forward", channels->terms.peer, "the peer is there again", NULL);
+    if (!atomic_exchange(&channels->up, true))
+        channels->terms.wake();
+}
+
+/* Call the peer for a channel that is kept. What goes wrong is logged. */
+static struct kept *call_for_kept(struct channels *channels)
+{
+    struct call call = {.transport = TRANSPORT_NONE};
+    struct callee callee;
+    struct kept *kept = NULL;
+    enum kith_error error;
+
+    if (!channels->terms.callee(channels->terms.context, &callee))
+        return NULL;
+    error = call_peer(&call, channels->terms.calls, KIND_KEPT, &callee, false);
+    if (error == OK) {
+        kept = kept_make(call.transport, &call.io.keys, channels->terms.max_message_size,
+                         SIDE_OPENS, callee.key);
+        error = kept == NULL ? ERR_MEMORY : OK;
+    }
+    if (error == OK) {
+        call.transport = TRANSPORT_NONE;
+        note_success(channels);
+    } else {
+        note_failure(channels, &call, error, &callee);
+    }
+    call_end(&call);
+    return kept;
+}
+
+/* A job: one channel more, to have it ready. */
+struct spare_call {
+    struct job job;
+    struct channels *channels;
+};
+
+static void call_spare(void *thing)
+{
+    struct spare_call *spare = thing;
+    struct channels *channels = spare->channels;
+    struct kept *kept = call_for_kept(channels);
+
+    free(spare);
+    if (kept != NULL)
+        opener_give(&channels->opener, kept);
+    opener_called(&channels->opener, kept != NULL);
+}
+
+/* Of the opener, in the main thread. */
+static void begin_call(void *context)
+{
+    struct channels *channels = context;
+    struct spare_call *spare = calloc(1, sizeof(*spare));
+
+    if (spare != NULL) {
+        spare->channels = channels;
+        spare->job = (struct job){.run = call_spare, .thing = spare};
+        if (threads_run(channels->terms.threads, &spare->job))
+            return;
+    }
+    free(spare);
+    opener_called(&channels->opener, false);
+}
+
+/* Of the opener: a channel with nothing to do was ended for what its peer has said. */
+static void complain(void *context, enum kith_error error)
+{
+    const struct channels *channels = context;
+
+    (void)log_failure(LOG_ERROR, "forward", channels->terms.peer, error, NULL, NULL);
+}
+
+/* Ask a channel that was just made. */
+static enum kith_error ask(struct kept *kept)
+{
+    const struct record open_record = {.type = RECORD_OPEN};
+
+    return link_say(&kept->link, &open_record, 1) == OK ? OK : ERR_LINK_LOST;
+}
+
+/* It is not needed: what it was asked for is not begun. */
+void channels_give_up(struct kept *kept)
+{
+    const struct record close_record = {.type = RECORD_CLOSE};
+
+    if (kept == NULL)
+        return;
+    if (turn_may_close(&kept->link.turn) && link_say(&kept->link, &close_record, 1) == OK)
+        transport_shut(&kept->link.transport);
+    kept_drop(kept);
+}
+
+/* Wait for the first of two to answer; the other is given up. */
+static enum kith_error await_either(struct kept *one, struct kept *other, int64_t deadline_ms,
+                                    struct kept **answers)
+{
+    struct kept *both[] = {one, other};
+
+    while (clock_now_ms() < deadline_ms) {
+        struct pollfd fds[] = {{.fd = one->link.transport.in, .events = POLLIN},
+                               {.fd = other->link.transport.in, .events = POLLIN}};
+
+        (void)poll(fds, 2, clock_poll_timeout(deadline_ms));
+        for (int i = 0; i < 2; i++) {
+            enum kith_error error =
+                fds[i].revents != 0 ? kept_await_answer(both[i], 0) : ERR_NO_ANSWER;
+
+            if (error == ERR_NO_ANSWER)
+                continue;
+            *answers = both[error == ERR_LINK_LOST ? 1 - i : i];
+            channels_give_up(both[error == ERR_LINK_LOST ? i : 1 - i]);
+            return error == ERR_LINK_LOST ? kept_await_answer(*answers, deadline_ms) : error;
+        }
+    }
+    channels_give_up(other);
+    *answers = one;
+    return ERR_NO_ANSWER;
+}
+
+/*
+ * The answer of a channel that was asked with a PING in front. One that does not answer even that
+ * for a second may be gone, behind a NAT that has forgotten it: then another is asked beside it.
+ */
+static enum kith_error await_asked(struct channels *channels, struct kept **kept,
+                                   int64_t deadline_ms)
+{
+    enum kith_error error = kept_await_answer(*kept, clock_deadline_ms(SILENCE_MS));
+    struct kept *fresh;
+
+    if (error != ERR_NO_ANSWER)
+        return error;
+    fresh = (*kept)->link.turn.pinged ? call_for_kept(channels) : NULL;
+    if (fresh != NULL && ask(fresh) != OK) {
+        kept_drop(fresh);
+        fresh = NULL;
+    }
+    if (fresh == NULL)
+        return kept_await_answer(*kept, deadline_ms);
+    return await_either(*kept, fresh, deadline_ms, kept);
+}
+
+/* Until when a peer is called again and again that was there a moment ago: it may be starting. */
+static int64_t patient_until_ms(const struct channels *channels, int64_t deadline_ms)
+{
+    int64_t until_ms = channels->lost_ms + channels->terms.calls->timeout_ms;
+
+    if (!channels->up)
+        return 0;
+    return channels->said == OK || until_ms > deadline_ms ? deadline_ms : until_ms;
+}
+
+/* Call the peer, and ask the channel that comes of it. */
+static enum kith_error call_and_ask(struct channels *channels, struct kept **kept,
+                                    int64_t deadline_ms)
+{
+    *kept = call_for_kept(channels);
+    if (*kept == NULL || ask(*kept) != OK)
+        return ERR_LINK_LOST;
+    return kept_await_answer(*kept, deadline_ms);
+}
+
+enum kith_error channels_obtain(struct channels *channels, struct kept **kept)
+{
+    int64_t deadline_ms = clock_deadline_ms(channels->terms.calls->timeout_ms);
+    int pause_ms = PAUSE_LEAST_MS;
+    enum kith_error error = *kept != NULL ? await_asked(channels, kept, deadline_ms)
+                                          : call_and_ask(channels, kept, deadline_ms);
+
+    while (error == ERR_LINK_LOST) {
+        bool called = *kept != NULL; /* if not, why is said already */
+
+        kept_drop(*kept);
+        *kept = NULL;
+        if (clock_now_ms() + pause_ms >= patient_until_ms(channels, deadline_ms)) {
+            if (called)
+                complain(channels, error);
+            break;
+        }
+        error = call_and_ask(channels, kept, deadline_ms);
+        if (error != ERR_LINK_LOST)
+            break;
+        (void)poll(NULL, 0, pause_ms);
+        pause_ms = pause_ms < PAUSE_MOST_MS ? 2 * pause_ms : PAUSE_MOST_MS;
+    }
+    return error;
+}
+
+void channels_begin(struct channels *channels, const struct channels_terms *terms,
+                    const struct opener_terms *kept)
+{
+    struct opener_terms mine = *kept;
+
+    channels->terms = *terms;
+    mine.complain = complain;
+    mine.call = begin_call;
+    mine.wake = terms->wake;
+    mine.context = channels;
+    opener_begin(&channels->opener, &mine);
+}

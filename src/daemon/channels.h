@@ -1,0 +1,52 @@
+/*
+ * How a connection of forward gets a kept channel: one that is idle and answers, or one that is
+ * made.
+ */
+#ifndef KITH_CHANNELS_H
+#define KITH_CHANNELS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "calls/call.h"
+#include "daemon/opener.h"
+#include "daemon/threads.h"
+
+struct channels_terms {
+    const struct call_terms *calls;
+    const char *peer; /* as it was given, for logs */
+    size_t max_message_size;
+    struct threads *threads;
+    bool (*callee)(void *context, struct callee *callee); /* who is called now; false for nobody */
+    void (*wake)(void);                                   /* the main thread */
+    void *context;
+};
+
+struct channels {
+    struct channels_terms terms;
+    struct opener opener;
+    _Atomic int said;        /* why the last call failed, which was said, or OK */
+    _Atomic int64_t lost_ms; /* since when calls fail */
+    _Atomic bool up;         /* one has succeeded */
+};
+
+/* Begin; of kept, what is called and told is set here. */
+void channels_begin(struct channels *channels, const struct channels_terms *terms,
+                    const struct opener_terms *kept);
+
+/*
+ * In a thread: a channel on which a connection may begin its stream, by the deadline of a call: the
+ * one in *kept that was asked, unless that is NULL, or one that is made. What was asked and not
+ * begun is asked elsewhere, without loss: a peer that was there a moment ago may be starting again.
+ * OK: *kept was accepted. ERR_REFUSED_TARGET and the other two: it was not, and lives on.
+ * ERR_LINK_LOST: *kept is NULL, and why is logged. ERR_NO_ANSWER: the answer may still
+ * come. Another: how the peer has broken the rules.
+ */
+must_check enum kith_error channels_obtain(struct channels *channels, struct kept **kept);
+
+/* It is not wanted: what it was asked for is not begun, and it is closed. NULL is fine. */
+void channels_give_up(struct kept *kept);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * Owns the life of one kept channel. Must never take an answer for one to another question.
+ */
+#include "daemon/kept.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+struct kept *kept_make(struct transport transport, struct session_keys *keys,
+                       size_t max_message_size, enum side side, const uint8_t key[static KEY_SIZE])
+{
+    struct kept *kept = calloc(1, sizeof(*kept));
+
+    if (kept == NULL || link_start(&kept->link, transport, keys, max_message_size) != OK) {
+        session_keys_wipe(keys);
+        free(kept);
+        return NULL;
+    }
+    link_keep(&kept->link, side);
+    memcpy(kept->key, key, KEY_SIZE);
+    kept->ends_ms = NEVER_MS;
+    return kept;
+}
+
+void kept_free(struct kept *kept)
+{
+    if (kept == NULL)
+        return;
+    (void)link_close(&kept->link, false);
+    free(kept);
+}
+
+void kept_drop(struct kept *kept)
+{
+    struct transport transport = TRANSPORT_NONE;
+
+    if (kept != NULL)
+        transport = kept->link.transport;
+    kept_free(kept);
+    transport_close(&transport);
+}
+
+static enum kith_error error_of(const struct record *record)
+{
+    static const enum kith_error refusals[] = {
+        [REFUSED_TARGET] = ERR_REFUSED_TARGET,
+        [REFUSED_UNREACHED] = ERR_REFUSED_UNREACHED,
+        [REFUSED_ROOM] = ERR_REFUSED_ROOM,
+    };
+
+    if (record->type == RECORD_ACCEPT)
+        return OK;
+    return record->type == RECORD_REFUSE ? refusals[record->reason] : ERR_LINK_LOST;
+}
+
+enum kith_error kept_await_answer(struct kept *kept, int64_t deadline_ms)
+{
+    struct record record;
+    enum kith_error error;
+    bool heard;
+
+    do
+        error = link_await(&kept->link, &record, &heard, deadline_ms);
+    while (error == OK && heard && record.type == RECORD_PONG);
+    if (error != OK)
+        return error;
+    return heard ? error_of(&record) : ERR_NO_ANSWER;
+}

@@ -1,0 +1,46 @@
+/*
+ * A channel that is kept (kith-protocol(7), "Kept channels"), at either side, and one stream of it.
+ */
+#ifndef KITH_KEPT_H
+#define KITH_KEPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "keys/public_key.h"
+#include "stream/link.h"
+
+struct kept {
+    struct kept *next; /* in the list that it is in */
+    struct link link;
+    uint8_t key[KEY_SIZE]; /* the peer's */
+    bool was_used;         /* by a stream that was whole */
+    int64_t ends_ms;       /* by its age */
+    int64_t idle_since_ms;
+    int64_t pinged_ms; /* when it was asked whether it is there, or was heard last */
+    size_t at;         /* in a poll set */
+};
+
+/*
+ * Make a channel of what a handshake has left; the keys are wiped. NULL: ERR_MEMORY, and the
+ * transport is still the caller's.
+ */
+struct kept *kept_make(struct transport transport, struct session_keys *keys,
+                       size_t max_message_size, enum side side, const uint8_t key[static KEY_SIZE]);
+
+/* Free it; its transport is still open. */
+void kept_free(struct kept *kept);
+
+/* Free it, and close its transport. NULL is fine. */
+void kept_drop(struct kept *kept);
+
+/*
+ * What the acceptor has answered to our OPEN by a deadline, in front of which PONGs may come: OK,
+ * ERR_REFUSED_TARGET and the other two; ERR_LINK_LOST if another channel may be asked instead;
+ * ERR_NO_ANSWER, and the answer may still come; or how the peer has broken the rules.
+ */
+must_check enum kith_error kept_await_answer(struct kept *kept, int64_t deadline_ms);
+
+#endif

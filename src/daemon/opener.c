@@ -1,0 +1,319 @@
+/*
+ * Owns the channels that forward keeps. Must never give one to two, nor let one that is idle go
+ * unnoticed when its peer does.
+ */
+#include "daemon/opener.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "crypto/crypto.h"
+
+#define PONG_MS 10000       /* within which a peer that is there answers */
+#define LEAVE_MS 5000       /* for a peer's last word */
+#define PAUSE_LEAST_MS 1000 /* before a call that has failed is made again */
+#define PAUSE_MOST_MS 30000
+
+static int64_t earlier(int64_t a_ms, int64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
+/* About so long, a tenth more or less: what began together is not to end together. */
+static int64_t about_ms(int64_t ms)
+{
+    uint8_t random[2] = {0};
+
+    if (ms == NEVER_MS || crypto_random(random, sizeof(random)) != OK)
+        return ms;
+    return ms - ms / 10 + ms / 5 * (random[0] << 8 | random[1]) / 65536;
+}
+
+void opener_begin(struct opener *opener, const struct opener_terms *terms)
+{
+    *opener = (struct opener){.terms = *terms, .pause_ms = PAUSE_LEAST_MS};
+    (void)pthread_mutex_init(&opener->lock, NULL);
+}
+
+/* Ours to say is CLOSE, and then nothing. */
+static void leave(struct opener *opener, struct kept *kept)
+{
+    const struct record close_record = {.type = RECORD_CLOSE};
+
+    if (link_say(&kept->link, &close_record, 1) != OK) {
+        kept_drop(kept);
+        return;
+    }
+    transport_shut(&kept->link.transport);
+    kept->idle_since_ms = clock_now_ms();
+    kept->next = opener->leaving;
+    opener->leaving = kept;
+}
+
+struct kept *opener_take(struct opener *opener, const char *target)
+{
+    struct record records[] = {{.type = RECORD_PING}, {.type = RECORD_OPEN}};
+    struct kept *kept;
+
+    memcpy(records[1].name, target, strlen(target) + 1);
+    while ((kept = opener->idle) != NULL) {
+        bool pinged = kept->link.turn.pinged;
+
+        opener->idle = kept->next;
+        opener->idle_count--;
+        if (link_say(&kept->link, records + pinged, 2 - (size_t)pinged) == OK)
+            return kept;
+        kept_drop(kept);
+    }
+    return NULL;
+}
+
+void opener_give(struct opener *opener, struct kept *kept)
+{
+    bool is_over;
+
+    kept->idle_since_ms = kept->pinged_ms = clock_now_ms();
+    (void)pthread_mutex_lock(&opener->lock);
+    is_over = opener->is_over;
+    if (!is_over) {
+        kept->next = opener->given;
+        opener->given = kept;
+    }
+    (void)pthread_mutex_unlock(&opener->lock);
+    if (is_over)
+        kept_drop(kept);
+}
+
+void opener_called(struct opener *opener, bool made)
+{
+    (void)pthread_mutex_lock(&opener->lock);
+    opener->calls_ended++;
+    opener->calls_failed += !made;
+    (void)pthread_mutex_unlock(&opener->lock);
+    opener->terms.wake();
+}
+
+/* Take one in that was given: the freshest of all. */
+static void hold(struct opener *opener, struct kept *kept, int64_t now_ms)
+{
+    if (kept->ends_ms == NEVER_MS && opener->terms.age_ms != NEVER_MS)
+        kept->ends_ms = now_ms + about_ms(opener->terms.age_ms);
+    link_doze(&kept->link);
+    if (kept->was_used)
+        opener->pause_ms = PAUSE_LEAST_MS;
+    kept->at = POLL_SET_NONE;
+    kept->next = opener->idle;
+    opener->idle = kept;
+    opener->idle_count++;
+}
+
+/* The next call waits, each time longer, until a channel was of use. */
+static void pause_calls(struct opener *opener, int64_t now_ms)
+{
+    opener->call_again_ms = now_ms + about_ms(opener->pause_ms);
+    opener->pause_ms = earlier(2 * opener->pause_ms, PAUSE_MOST_MS);
+}
+
+/* What threads have left since the last look. */
+static void collect(struct opener *opener, int64_t now_ms)
+{
+    struct kept *given;
+    size_t ended, failed;
+
+    (void)pthread_mutex_lock(&opener->lock);
+    given = opener->given;
+    ended = opener->calls_ended;
+    failed = opener->calls_failed;
+    opener->given = NULL;
+    opener->calls_ended = opener->calls_failed = 0;
+    (void)pthread_mutex_unlock(&opener->lock);
+    while (given != NULL) {
+        struct kept *kept = given;
+
+        given = kept->next;
+        hold(opener, kept, now_ms);
+    }
+    opener->calling -= ended;
+    if (failed > 0)
+        pause_calls(opener, now_ms);
+}
+
+/* One that is idle says something: false if it is of no more use. */
+static bool listen_to(const struct opener *opener, struct kept *kept, int64_t now_ms)
+{
+    struct record record;
+    enum kith_error error;
+    bool heard;
+
+    do {
+        error = link_hear(&kept->link, &record, &heard);
+        if (error == OK && heard)
+            kept->pinged_ms = now_ms;
+    } while (error == OK && heard && record.type == RECORD_PONG);
+    link_doze(&kept->link);
+    if (error != OK && error != ERR_LINK_LOST)
+        opener->terms.complain(opener->terms.context, error);
+    return error == OK && !heard;
+}
+
+/* Ask whether it is there, if it is time: false if it did not answer the last time. */
+static bool look_after(const struct opener *opener, struct kept *kept, int64_t now_ms)
+{
+    const struct record ping = {.type = RECORD_PING};
+
+    if (kept->link.turn.pinged)
+        return now_ms < kept->pinged_ms + PONG_MS;
+    if (now_ms < kept->pinged_ms + opener->terms.ping_ms)
+        return true;
+    kept->pinged_ms = now_ms;
+    return link_say(&kept->link, &ping, 1) == OK;
+}
+
+static size_t most_idle(const struct opener_terms *terms)
+{
+    return terms->most > terms->spare ? terms->most : terms->spare;
+}
+
+/* Whether one that is the nth of those idle, freshest first, is still wanted. */
+static bool is_wanted(const struct opener *opener, const struct kept *kept, size_t nth,
+                      int64_t now_ms)
+{
+    const struct opener_terms *terms = &opener->terms;
+
+    if (now_ms >= kept->ends_ms || nth > most_idle(terms))
+        return false;
+    return nth <= terms->spare || terms->keep_time_ms == NEVER_MS ||
+           now_ms < kept->idle_since_ms + terms->keep_time_ms;
+}
+
+/* Hear those that are idle, and let those go that are not there or not wanted any more. */
+static void tend_idle(struct opener *opener, const struct poll_set *set, int64_t now_ms)
+{
+    struct kept **at = &opener->idle, *kept;
+    size_t nth = 0;
+
+    while ((kept = *at) != NULL) {
+        bool there = !poll_set_is_ready(set, kept->at) || listen_to(opener, kept, now_ms);
+
+        kept->at = POLL_SET_NONE;
+        there = there && look_after(opener, kept, now_ms);
+        if (there && is_wanted(opener, kept, ++nth, now_ms)) {
+            at = &kept->next;
+            continue;
+        }
+        *at = kept->next;
+        opener->idle_count--;
+        if (!there && !kept->was_used) /* two that want one place are not to chase each other */
+            pause_calls(opener, now_ms);
+        if (there)
+            leave(opener, kept);
+        else
+            kept_drop(kept);
+    }
+}
+
+/* Those that we have said CLOSE on, until the peer has had the time to take it. */
+static void tend_leaving(struct opener *opener, const struct poll_set *set, int64_t now_ms)
+{
+    struct kept **at = &opener->leaving, *kept;
+
+    while ((kept = *at) != NULL) {
+        bool there = !poll_set_is_ready(set, kept->at) || listen_to(opener, kept, now_ms);
+
+        if (there && now_ms < kept->idle_since_ms + LEAVE_MS) {
+            at = &kept->next;
+            continue;
+        }
+        *at = kept->next;
+        kept_drop(kept);
+    }
+}
+
+/* Have those made that are missing. */
+static void call_missing(struct opener *opener, int64_t now_ms)
+{
+    while (opener->idle_count + opener->calling < opener->terms.spare &&
+           now_ms >= opener->call_again_ms) {
+        opener->calling++;
+        opener->terms.call(opener->terms.context);
+    }
+}
+
+/* When the nth of those idle, freshest first, is to be looked at again. */
+static int64_t idle_due_ms(const struct opener *opener, const struct kept *kept, size_t nth)
+{
+    const struct opener_terms *terms = &opener->terms;
+    int64_t look_ms = kept->pinged_ms + (kept->link.turn.pinged ? PONG_MS : terms->ping_ms);
+
+    if (nth > most_idle(terms))
+        return 0;
+    if (nth > terms->spare && terms->keep_time_ms != NEVER_MS)
+        look_ms = earlier(look_ms, kept->idle_since_ms + terms->keep_time_ms);
+    return earlier(look_ms, kept->ends_ms);
+}
+
+int64_t opener_arm(struct opener *opener, struct poll_set *set)
+{
+    int64_t now_ms = clock_now_ms(), due_ms = NEVER_MS;
+    size_t nth = 0;
+
+    collect(opener, now_ms);
+    call_missing(opener, now_ms);
+    if (opener->idle_count + opener->calling < opener->terms.spare)
+        due_ms = opener->call_again_ms;
+    for (struct kept *kept = opener->idle; kept != NULL; kept = kept->next) {
+        kept->at = poll_set_add(set, kept->link.transport.in, POLLIN);
+        due_ms = earlier(due_ms, idle_due_ms(opener, kept, ++nth));
+    }
+    for (struct kept *kept = opener->leaving; kept != NULL; kept = kept->next) {
+        kept->at = poll_set_add(set, kept->link.transport.in, POLLIN);
+        due_ms = earlier(due_ms, kept->idle_since_ms + LEAVE_MS);
+    }
+    return due_ms;
+}
+
+void opener_step(struct opener *opener, const struct poll_set *set)
+{
+    int64_t now_ms = clock_now_ms();
+
+    collect(opener, now_ms);
+    tend_idle(opener, set, now_ms);
+    tend_leaving(opener, set, now_ms);
+}
+
+void opener_end_others(struct opener *opener, const uint8_t *key)
+{
+    struct kept **at = &opener->idle, *kept;
+
+    collect(opener, clock_now_ms());
+    while ((kept = *at) != NULL) {
+        if (key != NULL && memcmp(kept->key, key, KEY_SIZE) == 0) {
+            at = &kept->next;
+            continue;
+        }
+        *at = kept->next;
+        opener->idle_count--;
+        kept_drop(kept);
+    }
+}
+
+void opener_end(struct opener *opener)
+{
+    const struct record close_record = {.type = RECORD_CLOSE};
+
+    (void)pthread_mutex_lock(&opener->lock);
+    opener->is_over = true;
+    (void)pthread_mutex_unlock(&opener->lock);
+    collect(opener, clock_now_ms());
+    for (struct kept *kept = opener->idle; kept != NULL; kept = kept->next) {
+        if (link_say(&kept->link, &close_record, 1) == OK)
+            transport_shut(&kept->link.transport);
+    }
+    opener_end_others(opener, NULL);
+    while (opener->leaving != NULL) {
+        struct kept *kept = opener->leaving;
+
+        opener->leaving = kept->next;
+        kept_drop(kept);
+    }
+}

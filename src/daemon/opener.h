@@ -1,0 +1,75 @@
+/*
+ * The kept channels of forward (kith-protocol(7), "Kept channels"): which ones there are with
+ * nothing to do, and how a local connection gets one. A local connection takes the freshest; what
+ * came to a whole end is kept for the next.
+ *
+ * But for opener_give all of it is the main thread's, and without a lock. A channel that was taken
+ * belongs to whoever has it.
+ */
+#ifndef KITH_OPENER_H
+#define KITH_OPENER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "daemon/kept.h"
+#include "net/poll_set.h"
+
+/* How many are held, and for how long. */
+struct opener_terms {
+    size_t spare;         /* idle ones that there should always be */
+    size_t most;          /* idle ones at once */
+    int64_t keep_time_ms; /* that those beyond the spare ones are kept without use */
+    int64_t age_ms;       /* after which one begins no stream any more; each a tenth more or less */
+    int64_t ping_ms;      /* between two looks whether one that is idle is still there */
+    void (*call)(void *context); /* have one more made in a thread, which ends in opener_called */
+    void (*wake)(void);          /* the main thread */
+    void (*complain)(void *context, enum kith_error error); /* of what a peer has said */
+    void *context;
+};
+
+struct opener {
+    struct opener_terms terms;
+    pthread_mutex_t lock;
+    struct kept *given; /* by threads, under the lock, as the next three */
+    size_t calls_ended; /* and how many of them have failed */
+    size_t calls_failed;
+    bool is_over;      /* what is given is closed */
+    struct kept *idle; /* freshest first */
+    size_t idle_count;
+    struct kept *leaving; /* that we have said CLOSE on: until the peer has, or closes */
+    size_t calling;
+    int64_t call_again_ms; /* after one that has failed, or ended without a stream */
+    int64_t pause_ms;      /* the wait before that */
+};
+
+void opener_begin(struct opener *opener, const struct opener_terms *terms);
+
+/*
+ * Take the freshest that is idle, already asked whether it is there and for this target, as the
+ * first two records of it. NULL if there is none.
+ */
+struct kept *opener_take(struct opener *opener, const char *target);
+
+/* A thread is done with one that is between two streams, or has made one. */
+void opener_give(struct opener *opener, struct kept *kept);
+
+/* The end of a call of terms.call, which opener_give came before if it was one. */
+void opener_called(struct opener *opener, bool made);
+
+/* Put those that are idle into the set. Returns when it wants to be stepped at the latest. */
+int64_t opener_arm(struct opener *opener, struct poll_set *set);
+
+/* See to all that is due. */
+void opener_step(struct opener *opener, const struct poll_set *set);
+
+/* Those that do not go to this key are ended at once; NULL for all of them. */
+void opener_end_others(struct opener *opener, const uint8_t *key);
+
+/* No more is kept: what is idle is closed in order, as far as the peer takes its last word. */
+void opener_end(struct opener *opener);
+
+#endif

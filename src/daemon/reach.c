@@ -1,0 +1,150 @@
+/*
+ * Owns the way to what a peer is joined to. Must never let it take a part for the whole: what was
+ * reached sees a reset, unless the stream was whole.
+ */
+#include "daemon/reach.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "calls/proxy_protocol.h"
+#include "daemon/carry.h"
+#include "daemon/report.h"
+#include "helpers/lookup.h"
+#include "helpers/program.h"
+#include "net/connect.h"
+#include "net/socket.h"
+
+/* Connect to an address by the deadline. */
+static enum kith_error try_address(const struct reach *reach, const struct address *address,
+                                   int64_t deadline_ms, int *fd, const char **reason)
+{
+    static const struct net_options net = {.family = AF_UNSPEC};
+    struct resolved found;
+    struct endpoint reached;
+    enum kith_error error;
+
+    *fd = -1;
+    if (address->path[0] != '\0')
+        return connect_to_path(address->path, deadline_ms, fd, reason);
+    error = lookup_resolve(reach->lookup, address, net.family, deadline_ms, &found, reason);
+    return error != OK ? error : connect_to_any(&found, &net, deadline_ms, fd, &reached, reason);
+}
+
+/*
+ * Connect to the target by the handshake's timeout. A port alone is on either loopback address:
+ * tried as numbers, since the resolver would take longer than all the rest. tried is the address
+ * that *reason is about.
+ */
+static enum kith_error connect_target(const struct reach *reach, int *fd,
+                                      char tried[static ADDRESS_TEXT_SIZE], const char **reason)
+{
+    int64_t deadline_ms = clock_deadline_ms(reach->timeout_ms);
+    struct address target = reach->target->address;
+    bool any = target.host[0] == '\0' && target.path[0] == '\0';
+    const char *other_reason;
+    enum kith_error error;
+
+    if (any)
+        memcpy(target.host, "127.0.0.1", sizeof("127.0.0.1"));
+    address_format(tried, &target);
+    error = try_address(reach, &target, deadline_ms, fd, reason);
+    if (any && (error == ERR_CONNECT || error == ERR_CONNECT_REFUSED)) {
+        memcpy(target.host, "::1", sizeof("::1"));
+        if (try_address(reach, &target, deadline_ms, fd, &other_reason) == OK)
+            error = OK;
+    }
+    return error;
+}
+
+/* Tell the target who has called. False with errno. */
+static bool introduce(const struct connection *connection, int fd)
+{
+    uint8_t header[PROXY_HEADER_MAX];
+    struct endpoint own;
+    size_t len;
+
+    endpoint_set_own(&own, connection->fd);
+    len = proxy_header(header, &connection->from, (struct sockaddr *)&own.address, connection->key,
+                       connection->name);
+    /* The first bytes of a new connection: its buffer takes them. */
+    return send(fd, header, len, 0) == (ssize_t)len;
+}
+
+enum kith_error reach_target(const struct reach *reach, const struct connection *connection,
+                             int *fd)
+{
+    char which[REPORT_WHICH_SIZE], tried[ADDRESS_TEXT_SIZE], why[ADDRESS_TEXT_SIZE + 128];
+    const char *reason = NULL;
+    enum kith_error error;
+
+    *fd = -1;
+    if (reach->target->kind == TARGET_PROGRAM)
+        return OK;
+    error = connect_target(reach, fd, tried, &reason);
+    if (error == OK && reach->proxy_protocol && !introduce(connection, *fd)) {
+        reason = strerror(errno);
+        (void)close(*fd);
+        error = ERR_CONNECT;
+    }
+    if (error == OK) {
+        socket_reset_on_close(*fd, true);
+        return OK;
+    }
+    report_describe(which, connection->name, connection->key, connection->from.text);
+    (void)snprintf(why, sizeof(why), "%s %s: %s", error_text(ERR_TARGET), tried,
+                   reason != NULL ? reason : error_text(error));
+    log_event(LOG_ERROR, "serve", which, why,
+              error == ERR_CONNECT_TIMEOUT ? error_hint(error) : NULL);
+    return ERR_TARGET;
+}
+
+/* Join the end to the peer, on the channel that is kept or one of its own. */
+static enum kith_error join(const struct reach *reach, struct connection *connection,
+                            struct local_end *end)
+{
+    if (connection->kept != NULL)
+        return carry_kept(reach->daemon, connection, &connection->kept->link, end);
+    return carry_alone(reach->daemon, connection, transport_socket(connection->fd),
+                       &connection->keys, end);
+}
+
+static enum kith_error join_program(const struct reach *reach, struct connection *connection)
+{
+    struct visitor visitor = {.from = connection->from};
+    struct program program;
+    struct local_end end;
+    enum kith_error error;
+
+    memcpy(visitor.name, connection->name, NAME_SIZE);
+    memcpy(visitor.key, connection->key, KEY_SIZE);
+    endpoint_set_own(&visitor.here, connection->fd);
+    if (!program_start(&program, reach->launcher, &visitor, clock_deadline_ms(reach->timeout_ms))) {
+        log_event(LOG_ERROR, "serve", reach->target->text, strerror(errno), "see --exec");
+        return ERR_PROGRAM;
+    }
+    end = local_end_program(program.out, program.in, program.line, program_result, &program);
+    error = join(reach, connection, &end);
+    program.in = end.outlet.fd;
+    program_stop(&program);
+    if (program.problem != 0)
+        log_event(LOG_ERROR, "serve", reach->target->text, strerror(program.problem), "see --exec");
+    return error;
+}
+
+enum kith_error reach_join(const struct reach *reach, struct connection *connection, int fd)
+{
+    struct local_end end;
+    enum kith_error error;
+
+    if (reach->target->kind == TARGET_PROGRAM)
+        return join_program(reach, connection);
+    end = local_end_socket(fd);
+    error = join(reach, connection, &end);
+    (void)close(fd);
+    return error;
+}

@@ -1,0 +1,109 @@
+#!/usr/bin/env bats
+# shellcheck shell=bats
+# Channels that stay: forward carries one connection after another on each, serve takes them and
+# plain ones; what their users see, and the records between two streams.
+
+# shellcheck source-path=SCRIPTDIR
+source "$BATS_TEST_DIRNAME/helpers.bash"
+source "$BATS_TEST_DIRNAME/daemons.bash"
+
+@test "many connections are carried by few channels; with --plain each has one" {
+    tool channels reuse
+}
+
+@test "the same between UNIX sockets" {
+    tool channels at_paths
+}
+
+@test "16 programs at once: nobody gets what is another's, and nothing is left" {
+    tool channels at_once
+}
+
+@test "--spare: channels are there before anybody needs them" {
+    tool channels at_first
+}
+
+@test "who takes no such channel is called with no other kind; the log says what to do" {
+    tool channels kinds
+}
+
+@test "a channel that a NAT has forgotten: another one is made, and nothing is lost" {
+    tool channels forgotten
+}
+
+@test "--ping: a channel that carries nothing is asked, and replaced if it does not answer" {
+    tool channels pings
+}
+
+@test "a server that stands still for a while" {
+    tool channels frozen
+}
+
+@test "a server that is killed: programs are reset; one line says so, and one that it is back" {
+    tool channels killed
+}
+
+@test "a server that is restarted, again and again, loses no connection" {
+    tool channels restarted
+}
+
+@test "a key that is removed: SIGHUP ends its channels, with and without a connection" {
+    tool channels removed
+}
+
+@test "--keep-time, --keep and --channel-age: channels are closed, in order" {
+    tool channels closed
+    tool channels too_many
+    tool channels aged
+}
+
+@test "--ready-fd is told once the first channel is there; --ready-on listen, before" {
+    tool channels ready
+}
+
+@test "a stream that breaks resets its program, and the next connection is served" {
+    tool channels breaks
+}
+
+@test "a slow target is asked once; of one that is down the reason is said at both ends" {
+    tool channels slow_target
+    tool channels unreached
+}
+
+@test "with --plain: both ways, half-close, and who speaks first" {
+    tool joined both_ways tcp unix --plain
+    tool joined half_close --plain
+    tool joined who_speaks_first --plain
+}
+
+@test "records: streams, PINGs, a refusal and a CLOSE in their order" {
+    tool records in_order
+}
+
+@test "records: an OPEN that is given up is no stream" {
+    tool records given_up
+    tool records no_begin
+}
+
+@test "records: what is said wrongly by who calls ends that channel, and why is said" {
+    tool records wrong
+    tool records with_tag
+}
+
+@test "records: at SIGTERM serve says CLOSE to who carries nothing, and to others after their stream" {
+    tool records draining
+}
+
+@test "records: nothing is said before BEGIN; a CLOSE for an answer is tried again, a refusal is not" {
+    tool records answers
+    tool records after_begin
+}
+
+@test "records: what is said wrongly by who is called resets the program, and why is said" {
+    tool records wrong_answers
+}
+
+@test "records: without a PONG another channel is asked, and the first to answer carries" {
+    tool records too_slow
+    tool records either
+}
