@@ -21,6 +21,7 @@ teardown_file() {
 @test "what attacks makes the recorded handshakes by itself" {
     python3 "$tools/speaker.py" "$root/tests/vectors/handshake.json"
     python3 "$tools/speaker.py" "$root/tests/vectors/recorded.json"
+    python3 "$tools/speaker.py" "$root/tests/vectors/kept.json"
 }
 
 @test "every wrong call to serve is refused for what it is, in silence, and leaves no trace" {

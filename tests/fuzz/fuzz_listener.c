@@ -121,6 +121,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     keeper_begin(&listener);
     rules.params = listener.params;
     rules.namespace = listener.namespace;
+    rules.listens = KIND_SET(KIND_PLAIN) | KIND_SET(KIND_KEPT);
     replay_start(FRESH_MS);
     listen_somewhere();
     return 0;

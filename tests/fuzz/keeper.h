@@ -21,6 +21,8 @@ static int keepers_line;
 static enum mood mood;
 static size_t questions; /* that it was asked */
 
+#define ASKED_HEAD 3 /* bytes before the Info */
+
 static inline void keeper_begin(const struct party *party)
 {
     int ends[2];
@@ -37,6 +39,7 @@ static inline bool keeper_take(int32_t error)
 {
     struct {
         uint16_t kind;
+        uint8_t channel; /* its kind */
         uint8_t info[INFO_MAX];
     } asked;
     struct {
@@ -49,11 +52,10 @@ static inline bool keeper_take(int32_t error)
     len = question_receive(keepers_line, &asked, sizeof(asked), &fd, 1, 0);
     if (len == 0)
         return false;
-    demand(fd >= 0 && asked.kind == 1 && len > sizeof(asked.kind));
+    demand(fd >= 0 && asked.kind == 1 && asked.channel == KIND_PLAIN && len > ASKED_HEAD);
     questions++;
     if (error == OK)
-        demand(party_sign(keepers_party, answer.signature, asked.info, len - sizeof(asked.kind)) ==
-               OK);
+        demand(party_sign(keepers_party, answer.signature, asked.info, len - ASKED_HEAD) == OK);
     question_answer(fd, &answer, sizeof(answer));
     return true;
 }

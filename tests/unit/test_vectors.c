@@ -1,7 +1,7 @@
 /*
  * The handshake and the channel, byte for byte: every value of tests/vectors/handshake.json (an
- * independent implementation's) and of recorded.json (the Rust crate's) is made again. Must never
- * take a value under test from the vector itself.
+ * independent implementation's), of recorded.json (the Rust crate's) and of kept.json (that of
+ * tests/tools/speaker.py) is made again. Must never take a value under test from the vector itself.
  */
 #include "party.h"
 #include "protocol/channel.h"
@@ -246,5 +246,6 @@ int main(void)
     check_file("tests/vectors/handshake.json", 12);
     complete = false;
     check_file("tests/vectors/recorded.json", 8);
+    check_file("tests/vectors/kept.json", 3);
     return tap_done();
 }
