@@ -424,7 +424,10 @@ enum kith_error command_forward(const struct options *options)
 {
     static struct forward forward = {.lock = PTHREAD_MUTEX_INITIALIZER};
     enum kith_error error = prepare(&forward, options);
-    const struct daemon_hooks hooks = {
+    static struct daemon_hooks hooks; /* as the terms: for threads that are left at the end */
+    static struct daemon_terms terms;
+
+    hooks = (struct daemon_hooks){
         .what = "forward",
         .descriptors = descriptors_each(&forward.daemon.listeners),
         .descriptors_beside = options->plain ? 0 : 2 * (options->keep + options->spare),
@@ -444,8 +447,7 @@ enum kith_error command_forward(const struct options *options)
         .look_again = look_again,
         .take_again = take_again,
     };
-    const struct daemon_terms terms = setup_daemon_terms(options);
-
+    terms = setup_daemon_terms(options);
     if (error == OK)
         error = daemon_run(&forward.daemon, &hooks, &terms);
     if (daemon_end(&forward.daemon, error))

@@ -352,7 +352,10 @@ enum kith_error command_serve(const struct options *options)
         [TARGET_ADDRESS] = 2, [TARGET_PATH] = 3, [TARGET_PROGRAM] = 4}; /* see stream/hold.h */
     static struct serve serve = {.admission = ADMISSION_NOBODY};
     enum kith_error error = prepare(&serve, options);
-    const struct daemon_hooks hooks = {
+    static struct daemon_hooks hooks; /* as the terms: for threads that are left at the end */
+    static struct daemon_terms terms;
+
+    hooks = (struct daemon_hooks){
         .what = "serve",
         .faces_network = true,
         .descriptors = descriptors[serve.target.kind],
@@ -372,8 +375,7 @@ enum kith_error command_serve(const struct options *options)
         .look_again = look_again,
         .take_again = take_again,
     };
-    const struct daemon_terms terms = setup_daemon_terms(options);
-
+    terms = setup_daemon_terms(options);
     if (error == OK)
         error = daemon_run(&serve.daemon, &hooks, &terms);
     if (daemon_end(&serve.daemon, error)) {
