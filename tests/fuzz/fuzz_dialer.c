@@ -41,7 +41,7 @@ static struct {
     struct handshake_io io;
     struct side side;
     struct called call;
-    struct signed_hello made; /* the latest message 2 */
+    struct signed_hello made; /* message 2, once there is one */
     struct account account;
     bool agreed; /* there is an account */
     uint64_t called_ms, deadline_ms;
@@ -215,13 +215,16 @@ static void settle(void)
         check_end();
 }
 
+/* Who answers more than once says the same again. */
 static void answer_call(struct input *input)
 {
-    if (run.stage != CALLED || run.call.hello == NULL)
+    if (run.stage != CALLED)
         return;
-    make_signed(&run.made, input, &listener, &dialer, run.call.digest);
-    clocks.wall_ms = run.made.now_ms;
-    run.agreed = end_answer(&run.made, &run.call, &run.account);
+    if (run.made.len == 0) {
+        make_signed(&run.made, input, &listener, &dialer, run.call.digest);
+        clocks.wall_ms = run.made.now_ms;
+        run.agreed = end_answer(&run.made, &run.call, &run.account);
+    }
     side_add_frame(&run.side, input, run.made.bytes, run.made.len);
 }
 
