@@ -452,7 +452,7 @@ while data := local.recv(65536):
     random_file alice.in 300000
     random_file crate.in 300000
     crate_listens
-    start_daemon alice forward "$PWD/local" "bob@$address"
+    start_daemon alice forward --plain "$PWD/local" "bob@$address"
     bounded python3 -c "$through_socket" "$PWD/local" <alice.in >alice.out
     ends "$crate" 0
     cmp crate.in alice.out

@@ -260,7 +260,7 @@ class Forward(Daemon):
 
     def start(self, far):
         """Listen for programs."""
-        self.run_at("forward", self.end.source.local(self), "bob@" + far)
+        self.run_at("forward", "--plain", self.end.source.local(self), "bob@" + far)
 
     def join(self):
         """A program connects."""
