@@ -36,6 +36,8 @@
  *   NO_OWN_RECEIPT          found: whole before our receipt was said
  *   NO_PARTING              found: closed without waiting for the other side's close
  *   NEVER_WHOLE             found: nobody exits 0
+ *   NEVER_HALF_CLOSED       found: nobody says anything after the other side's end
+ *   NEVER_WITH_HOSTILE      found: nobody exits 0 if the peer is hostile
  */
 #define PIECES 2
 #define ROOM 2
@@ -212,7 +214,12 @@ proctype Side(byte me)
     pieces[me] = left;
 
     do
-    :: d_step { MAY_SAY && left > 0 -> left--; say(PIECE) }
+    :: d_step { MAY_SAY && left > 0 ->
+           left--;
+#ifdef NEVER_HALF_CLOSED
+           assert(!passed[me]);
+#endif
+           say(PIECE) }
     :: d_step { MAY_SAY && left == 0 && !end_said && !failed[me] -> end_said = true; say(EMPTY) }
     :: d_step { MAY_SAY && !receipt_said && MAY_FOLLOW && DELIVERED && FINE ->
            receipt_said = true;
@@ -264,6 +271,9 @@ proctype Side(byte me)
     atomic {
         exit_0[me] = exit_0[me] && !broken[me];
         closed[me] = true;
+#ifdef NEVER_WITH_HOSTILE
+        assert(!exit_0[me] || !hostile);
+#endif
         assert(!exit_0[me] || !hostile || opened[me] == heard[me] + 2)
     }
 }
