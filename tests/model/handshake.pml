@@ -116,11 +116,6 @@ bool genuine, answered, leaks;
 #else
 #define UNSIGNED_HELLO false
 #endif
-#ifdef NO_DIALER_SIGNATURE
-#define UNSIGNED_ANSWER true
-#else
-#define UNSIGNED_ANSWER false
-#endif
 
 #define KNOWS(key) (known & (1 << (key)))
 #define SAME_SPACE(one, other) (!apart || one == other || one >= E || other >= E)
@@ -162,7 +157,9 @@ inline maybe(what)
 inline some_key()
 {
     if
+#ifdef NO_LOW_ORDER
     :: key = LOW_ORDER
+#endif
     :: by[1] != NOBODY -> key = 1
     :: by[2] != NOBODY -> key = 2
     :: caller[1] != NOBODY -> key = KEY_OF(1)
@@ -262,9 +259,6 @@ inline hear(m)
 #ifndef NO_REPLAY
         :: REPEATED(m) && memory > 0
 #endif
-#ifndef NO_LOW_ORDER
-        :: key == LOW_ORDER
-#endif
         :: else -> answered = true
         fi;
         if
@@ -298,9 +292,15 @@ inline bring_answer_of(m)
     tag = hello_heard[m]; genuine = true
 }
 
+/* It is well tagged and for the dialer, by the one that was dialed: another would be refused. */
 inline make_answer(n)
 {
-    some_signer(UNSIGNED_ANSWER);
+#ifdef NO_PEER
+    some_signer(false);
+#else
+    from = to[n];
+    genuine = seized[from];
+#endif
     some_key();
     recipient = by[n]; tag = n
 }
@@ -338,9 +338,6 @@ inline confirm(n)
 #endif
 #ifndef NO_PEER
         :: from != to[n]
-#endif
-#ifndef NO_LOW_ORDER
-        :: key == LOW_ORDER
 #endif
 #ifndef NO_DIALER_CONFIRMATION
         :: !KNOWN_SECRET(n, key) && !AGREE(n, 1) && !AGREE(n, 2)
