@@ -210,7 +210,7 @@ all_logged() {
     serves --accept-proxy 127.0.0.1 --proxy-protocol "127.0.0.1:$target"
     front_haproxy send-proxy
     found_at "127.0.0.1:$front"
-    forwards --source 127.0.0.5 127.0.0.1:0
+    forwards --plain --source 127.0.0.5 127.0.0.1:0
     seq 50 | bounded xargs -P 50 -I % \
         curl -sSf --max-time "$limit" -D headers.% -o got.% "http://127.0.0.1:$near_port/" 3>&-
     [ "$(cat got.* | tr -d '\n')" = "$(printf 'whole%.0s' {1..50})" ]
