@@ -216,7 +216,8 @@ def connections(bench, results):
                 (rate,) = running.ask("connects", clients, count)
                 results.add(peer.name, clients, "connections/s", rate)
 
-    bench.in_turns([Direct()] + bench.forwarders(), once)
+    plain = [peers.PlainKith(bench.place) for peer in bench.peers if peer.name == "kith"]
+    bench.in_turns([Direct()] + bench.forwarders() + plain, once)
 
 
 def memory(bench, results):

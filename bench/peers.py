@@ -138,6 +138,16 @@ class Kith(Peer):
         return other
 
 
+class PlainKith(Kith):
+    """A channel for each connection."""
+
+    name = "kith --plain"
+
+    def forward_client(self, local, port):
+        words = super().forward_client(local, port)
+        return [*words[:2], "--plain", *words[2:]]
+
+
 class OtherKith(Kith):
     """Another build, in turns with the first."""
 

@@ -230,7 +230,7 @@ minds_early_signals() {
 @test "SIGHUP and SIGUSR1 that come before a daemon is ready are minded once it is" {
     minds_early_signals serve 127.0.0.1:0 --exec cat
     cp carol/identity.pub carol.pub
-    minds_early_signals forward 127.0.0.1:0 ./carol.pub@127.0.0.1:1
+    minds_early_signals forward --ready-on listen 127.0.0.1:0 ./carol.pub@127.0.0.1:1
 }
 
 @test "events as JSON are JSON" {

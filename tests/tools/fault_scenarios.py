@@ -352,7 +352,10 @@ def _local_call(run, address):
     return heard == data and how == "end"
 
 
-def forward(run, local="127.0.0.1:0", between=lambda process: None, kind=("--keep", "1")):
+KEPT = ("--keep", "1", "--ready-on", "listen")
+
+
+def forward(run, local="127.0.0.1:0", between=lambda process: None, kind=KEPT):
     """Local connections are carried to a peer."""
     process, address = _start_ready(run, "alice", "forward", *DAEMON, *kind, local,
                                     f"bob@{_echo().address}")
