@@ -55,7 +55,7 @@ def _exchange(near, number):
 def many():
     """Each gets its own bytes back, and nothing is left behind."""
     far = daemons.serve(["cat"])
-    near = daemons.forward(far)
+    near = daemons.forward(far, "--plain")
     _exchange(near, 0)
     before = [(end, end.descriptors(), end.threads()) for end in (far, near)]
     _calls(near, _exchange, CALLS // 2)
