@@ -115,6 +115,16 @@ void crypto_wipe(void *secret, size_t len)
     wipe_registers();
 }
 
+/*
+ * The assembler of libcrypto lays a key down on the stack, and so does its scrypt, and leave it
+ * there: where the next call writes over it, if there is one. Wiped is more than they use.
+ */
+__attribute__((noinline)) void crypto_wipe_stack(void)
+{
+    uint8_t used[8192];
+    crypto_wipe(used, sizeof(used));
+}
+
 bool crypto_equal(const void *a, const void *b, size_t len)
 {
     return CRYPTO_memcmp(a, b, len) == 0;
@@ -380,20 +390,10 @@ struct crypto_aead *crypto_aead_new(const uint8_t key[static KEY_SIZE], bool sea
     return NULL;
 }
 
-/*
- * The assembler of libcrypto lays a key down on the stack, and leaves it there: where the next call
- * writes over it, if there is one. Wiped is more than it uses, below whoever calls this.
- */
-static __attribute__((noinline)) void wipe_stack(void)
-{
-    uint8_t used[8192];
-    crypto_wipe(used, sizeof(used));
-}
-
 void crypto_aead_free(struct crypto_aead *aead)
 {
     EVP_CIPHER_CTX_free((EVP_CIPHER_CTX *)aead);
-    wipe_stack();
+    crypto_wipe_stack();
 }
 
 /* Pass len bytes through the cipher; out is NULL for associated data. libcrypto counts in int. */

@@ -31,6 +31,9 @@ must_check enum kith_error crypto_start_keys(void);
 /* Overwrite a secret; never optimised away. */
 void crypto_wipe(void *secret, size_t len);
 
+/* Overwrite what functions that have returned may have left of a secret, 8 KiB below the caller. */
+void crypto_wipe_stack(void);
+
 /* Compare without a time that depends on the contents. */
 bool crypto_equal(const void *a, const void *b, size_t len);
 

@@ -114,6 +114,7 @@ enum kith_error crypto_pkcs8_decrypt(uint8_t *plain, size_t *plain_len, const ui
     }
     OPENSSL_clear_free(opened, (size_t)opened_len);
     crypto_wipe(passphrase, sizeof(passphrase));
+    crypto_wipe_stack();
     X509_SIG_free(info);
     ERR_clear_error();
     return error;
