@@ -29,11 +29,11 @@ faults() {
 }
 
 @test "a call that fails somewhere is whole, or says why it is not" {
-    faults 120 check dial dial_by_name dial_again dial_encrypted dial_pipes
+    faults 120 check dial dial_by_name dial_again dial_encrypted dial_pipes dial_program
 }
 
 @test "listen takes one call whatever failed before" {
-    faults 60 listen
+    faults 80 listen listen_program
 }
 
 @test "listen ends once the process has that holds its key" {

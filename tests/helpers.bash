@@ -81,29 +81,31 @@ teardown() {
 }
 
 # start_listener OPTION...: bob listens on a free port (or on $listen_on) with stdin from bob.in,
-# where there is one, stdout to bob.out or $listen_to, and stderr to bob.err. Sets address and listener, its pid.
+# where there is one, stdout to bob.out or $listen_to, and stderr to bob.err; or with $listen_program,
+# --exec and its words. Sets address and listener, its pid.
 start_listener() {
     local in=/dev/null
     [ ! -e bob.in ] || in=bob.in
     rm -f ready
     mkfifo ready
     KITH_DIR=bob "${at_terminal[@]}" "$KITH" listen --ready-fd 9 "$@" "${listen_on:-127.0.0.1:0}" \
+        "${listen_program[@]}" \
         <"$in" >"${listen_to:-bob.out}" 2>bob.err 9>ready 3>&- 8>&- &
     listener=$!
     started+=("$listener")
     read -r -t "$limit" address <ready || fail "the listener is not ready"
 }
 
-# dial OPTION...: alice dials bob, who listens at $address.
+# dial OPTION...: alice dials bob, who listens at $address; with $dial_program, likewise.
 dial() {
-    as alice dial "$@" "bob@$address"
+    as alice dial "$@" "bob@$address" "${dial_program[@]}"
 }
 
 # start_dialer OPTION...: the same in the background, from alice.in to alice.out and alice.err.
 start_dialer() {
     local in=/dev/null
     [ ! -e alice.in ] || in=alice.in
-    KITH_DIR=alice "${at_terminal[@]}" "$KITH" dial "$@" "bob@$address" \
+    KITH_DIR=alice "${at_terminal[@]}" "$KITH" dial "$@" "bob@$address" "${dial_program[@]}" \
         <"$in" >"${dial_to:-alice.out}" 2>alice.err 3>&- 8>&- &
     dialer=$!
     started+=("$dialer")

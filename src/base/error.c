@@ -18,7 +18,8 @@ struct entry {
 
 /* Where to look, when it was not our side that failed. */
 #define CUT_HINT                                                                                   \
-    "its side failed, was stopped, or lost its way here: what it said there tells which"
+    "its side or a program there failed, was stopped, or lost its way here: what it said there "   \
+    "tells which"
 
 static const struct entry entries[ERR_COUNT] = {
     [OK] = {EXIT_WHOLE, "whole", NULL},

@@ -59,7 +59,6 @@ static enum kith_error reach(struct call *call, const struct call_terms *terms,
 enum kith_error call_peer(struct call *call, const struct call_terms *terms, enum channel_kind kind,
                           const struct callee *callee, bool check_only)
 {
-    static const struct sandbox_needs nothing;
     int64_t deadline_ms = clock_deadline_ms(terms->timeout_ms);
     enum kith_error error;
 
@@ -70,8 +69,8 @@ enum kith_error call_peer(struct call *call, const struct call_terms *terms, enu
     handshake_io_dial(&call->io, terms->rules, kind, call->transport, &call->reached, callee->key,
                       deadline_ms);
     call->io.check_only = check_only;
-    if (terms->confines) /* before the first byte from outside, and while that is awaited */
-        sandbox_enter(SANDBOX_PIPE, &nothing);
+    if (terms->needs != NULL) /* before the first byte from outside, and while that is awaited */
+        sandbox_enter(SANDBOX_PIPE, terms->needs);
     return handshake_io_finish(&call->io);
 }
 

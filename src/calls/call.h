@@ -11,14 +11,16 @@
 #include "net/endpoint.h"
 #include "net/resolve.h"
 #include "peers/directory.h"
+#include "system/sandbox.h"
 
 /* What holds for all calls of a run. */
 struct call_terms {
     const struct net_options *net;
     const struct helper *lookup; /* see lookup_resolve */
     const struct handshake_rules *rules;
-    int64_t timeout_ms; /* to resolve, connect and shake hands, together */
-    bool confines;      /* the process, once connected: no other call follows */
+    int64_t timeout_ms;                /* to resolve, connect and shake hands, together */
+    const struct sandbox_needs *needs; /* of a process that makes no other call and is confined once
+                                          connected; or NULL */
 };
 
 /* A call: how far it came, and why no further. */

@@ -65,11 +65,12 @@ enum kith_error command_dial(const struct options *options)
     struct setup setup;
     struct callee callee;
     struct call call = {.transport = TRANSPORT_NONE};
-    struct local_end end;
+    struct pipe_end end = {.launcher = HELPER_NONE};
+    const struct sandbox_needs needs = {.has_programs = options->program != NULL};
     enum kith_error error =
         setup_begin(&setup, options, options->arguments[0], KIND_SET(KIND_PLAIN));
 
-    setup.calls.confines = options->retry_ms == 0;
+    setup.calls.needs = options->retry_ms == 0 ? &needs : NULL;
     if (error == OK)
         error = setup_choose_callee(&setup, &callee);
     if (error == OK)
@@ -77,18 +78,19 @@ enum kith_error command_dial(const struct options *options)
     if (error == OK)
         error = call_with_retries(&call, &setup, &callee);
     if (error == OK) {
+        const struct visitor visitor =
+            visitor_of(callee.name, callee.key, &call.io.peer, call.transport.in);
         char who[PEER_TEXT_SIZE];
 
-        static const struct sandbox_needs nothing;
-
         setup_dismiss_keeper(&setup);
-        if (!setup.calls.confines)
-            setup_confine(SANDBOX_PIPE, &nothing);
+        if (setup.calls.needs == NULL)
+            setup_confine(SANDBOX_PIPE, &needs);
         peer_format(who, callee.name, callee.key);
         log_event(LOG_SUMMARY, "dial", who, "connected", NULL);
         notify_ready_fd(options->ready_fd, call.io.peer.text, true);
-        error = pipe_run(&end, options, "dial", call.transport, &call.io.keys, who, &call.io.peer);
+        error = pipe_run(&end, call.transport, &call.io.keys, who, &visitor);
     }
+    pipe_close(&end);
     call_end(&call);
     setup_end(&setup);
     return error;
@@ -113,13 +115,14 @@ static void print_check(const struct callee *callee, const struct handshake_io *
 
 enum kith_error command_check(const struct options *options)
 {
+    static const struct sandbox_needs nothing;
     struct setup setup;
     struct callee callee;
     struct call call = {.transport = TRANSPORT_NONE};
     enum kith_error error =
         setup_begin(&setup, options, options->arguments[0], KIND_SET(KIND_PLAIN));
 
-    setup.calls.confines = true;
+    setup.calls.needs = &nothing;
     if (error == OK)
         error = setup_choose_callee(&setup, &callee);
     if (error == OK) {

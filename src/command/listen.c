@@ -60,7 +60,6 @@ static enum kith_error await_guest(struct reception *reception, struct refusals 
 static enum kith_error take_one(struct setup *setup, struct listeners *listeners,
                                 struct admission *admission, struct guest *guest)
 {
-    static const struct sandbox_needs nothing;
     static struct refusals refusals;
     const struct options *options = setup->options;
     const struct reception_terms terms = {
@@ -72,11 +71,12 @@ static enum kith_error take_one(struct setup *setup, struct listeners *listeners
         .places = PLACES,
         .refusals = &refusals,
     };
+    const struct sandbox_needs needs = {.has_programs = options->program != NULL};
     struct reception reception;
     enum kith_error error;
 
     notify_ready_fd(options->ready_fd, listeners->text, true);
-    setup_confine(SANDBOX_LISTEN, &nothing);
+    setup_confine(SANDBOX_LISTEN, &needs);
     refusals_init(&refusals, "listen", listeners->text, NULL);
     replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
     reception_begin(&reception, &terms);
@@ -93,7 +93,7 @@ enum kith_error command_listen(const struct options *options)
     struct listeners listeners = {0};
     struct address address;
     struct guest guest = {.transport = TRANSPORT_NONE};
-    struct local_end end;
+    struct pipe_end end = {.launcher = HELPER_NONE};
     enum kith_error error = OK;
 
     error = setup_parse_address(&address, "listen", options->arguments[0], ADDRESS_PORT);
@@ -112,14 +112,17 @@ enum kith_error command_listen(const struct options *options)
         error = take_one(&setup, &listeners, &admission, &guest);
     }
     if (error == OK) {
+        const struct visitor visitor =
+            visitor_of(guest.admitted.name, guest.key, &guest.from, guest.transport.in);
         char who[PEER_TEXT_SIZE];
 
         setup_dismiss_keeper(&setup);
         peer_format(who, guest.admitted.name, guest.key);
         log_event(LOG_SUMMARY, "listen", who, "connected", NULL);
-        error = pipe_run(&end, options, "listen", guest.transport, &guest.keys, who, &guest.from);
+        error = pipe_run(&end, guest.transport, &guest.keys, who, &visitor);
         transport_close(&guest.transport);
     }
+    pipe_close(&end);
     admission_end(&admission);
     setup_end(&setup);
     return error;

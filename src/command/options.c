@@ -20,6 +20,7 @@
 #include "protocol/handshake.h"
 
 #define FOR_PIPES (FOR_LISTEN | FOR_DIAL)
+#define FOR_PROGRAMS (FOR_PIPES | FOR_SERVE)
 #define FOR_CONNECTING (FOR_PIPES | FOR_CHECK | FOR_DAEMONS)
 #define FOR_ALL (FOR_KEYGEN | FOR_PUBKEY | FOR_CONNECTING)
 
@@ -113,6 +114,8 @@ static const struct spec specs[] = {
     {0, "ready-on", "WHAT", "what --ready-fd waits for: listen or peer (peer)", FOR_FORWARD,
      READY_ON, FIELD(ready_on_listen)},
     {0, "exec", "CMD [ARG...]", "start this for each peer, in the place of a TARGET", FOR_SERVE,
+     PROGRAM, FIELD(program)},
+    {0, "exec", "CMD [ARG...]", "start this with the channel as its stdin and stdout", FOR_PIPES,
      PROGRAM, FIELD(program)},
     {0, "proxy-protocol", NULL, "tell the target who has called, by PROXY protocol v2", FOR_SERVE,
      FLAG, FIELD(proxy_protocol)},
@@ -363,7 +366,7 @@ static enum kith_error log_misuse_of_word(const struct command_form *form, int f
  */
 static int cut_program(struct options *options, unsigned command_bit, int argc, char **argv)
 {
-    for (int i = 1; (command_bit & FOR_SERVE) != 0 && i < argc; i++) {
+    for (int i = 1; (command_bit & FOR_PROGRAMS) != 0 && i < argc; i++) {
         if (strcmp(argv[i], "--") == 0)
             break;
         if (strcmp(argv[i], "--exec") == 0) {
@@ -394,7 +397,7 @@ static enum kith_error log_excess(const struct options *options, const struct co
 {
     const char *hint = NULL;
 
-    if (options->program != NULL)
+    if (options->program != NULL && form->bit == FOR_SERVE)
         return log_misuse(form->name, which,
                           "one argument too many: --exec stands in the place of TARGET", NULL);
     if (form->bit == FOR_DIAL)
@@ -408,7 +411,7 @@ static enum kith_error log_excess(const struct options *options, const struct co
 static enum kith_error check_together(const struct options *options,
                                       const struct command_form *form)
 {
-    int replaced = options->program != NULL ? 1 : 0; /* it is in the place of the target */
+    int replaced = options->program != NULL && form->bit == FOR_SERVE ? 1 : 0; /* the target */
 
     if (options->program != NULL && options->program[0] == NULL)
         return log_misuse(form->name, "--exec", "needs a program", NULL);

@@ -64,7 +64,7 @@ struct options {
     bool ready_on_listen;               /* or once the peer is there */
     bool proxy_protocol;                /* serve */
     struct address_ranges accept_proxy; /* serve: the sources of PROXY headers */
-    char **program;                     /* serve: what stands after --exec, or NULL */
+    char **program;                     /* what stands after --exec, or NULL */
     bool force;                         /* keygen */
     const char *name;                   /* keygen */
     bool help;

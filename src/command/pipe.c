@@ -1,10 +1,11 @@
 /*
- * Owns the joining of stdin and stdout to a channel. Must never report success for anything that
- * is less than whole.
+ * Owns the joining of stdin and stdout, or of a program, to a channel. Must never report success
+ * for anything that is less than whole.
  */
 #define _GNU_SOURCE /* F_SETPIPE_SZ */
 #include "command/pipe.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,29 +14,45 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/log.h"
+#include "helpers/launcher.h"
 #include "net/socket.h"
 #include "stream/progress.h"
 #include "stream/stream.h"
+#include "system/protect.h"
 #include "system/signals.h"
 
 #define PIPE_SIZE (512 << 10) /* what was measured best (bench/README) */
 
-static void log_end(const struct pump_result *result, enum kith_error error, const char *what,
-                    const char *who, const struct endpoint *peer)
+#define DETAIL_SIZE 192
+
+/* How a program has ended that has failed, as far as it is known. */
+static void describe_failure(char detail[static DETAIL_SIZE], const struct program *program)
+{
+    if (program->problem != 0)
+        (void)snprintf(detail, DETAIL_SIZE, "%s", strerror(program->problem));
+    else if (program->status > STATUS_SIGNAL)
+        (void)snprintf(detail, DETAIL_SIZE, "by signal %d", program->status - STATUS_SIGNAL);
+    else if (program->status > 0)
+        (void)snprintf(detail, DETAIL_SIZE, "with status %d", program->status);
+}
+
+/* What of the channel or of stdin and stdout has failed, and how far that went. */
+static void log_end(const struct pipe_end *end, const struct pump_result *result,
+                    enum kith_error error, const char *who, const char *where)
 {
     bool local = error == ERR_STDIN || error == ERR_STDOUT || error == ERR_STDOUT_CLOSED;
     bool by_system = result->system_errno != 0 && error_is_system(error);
     bool lost = result->undelivered && !local;
-    char which[ADDRESS_TEXT_SIZE + 128], detail[192];
+    char which[ADDRESS_TEXT_SIZE + 128], detail[DETAIL_SIZE];
 
     if (local)
         (void)snprintf(which, sizeof(which), "%s", error == ERR_STDIN ? "stdin" : "stdout");
     else
-        (void)snprintf(which, sizeof(which), "%s at %s", who, peer->text);
+        (void)snprintf(which, sizeof(which), "%s at %s", who, where);
     (void)snprintf(detail, sizeof(detail), "%s%s%s",
                    by_system ? strerror(result->system_errno) : "", by_system && lost ? "; " : "",
                    lost ? "stdout took nothing, so the last that had arrived is lost" : "");
-    (void)log_failure(LOG_ERROR, what, which, error, detail[0] != '\0' ? detail : NULL, NULL);
+    (void)log_failure(LOG_ERROR, end->what, which, error, detail[0] != '\0' ? detail : NULL, NULL);
 }
 
 /*
@@ -92,14 +109,12 @@ static enum kith_error check_kinds(const struct options *options, const char *wh
     return OK;
 }
 
-enum kith_error pipe_open(struct local_end *end, const struct options *options, const char *what,
-                          bool calls)
+static enum kith_error open_standard(struct pipe_end *end, bool calls)
 {
+    const struct options *options = end->options;
     struct inlet inlet = inlet_none();
     struct outlet outlet = outlet_none();
 
-    if (!descriptor_is_terminal(STDIN_FILENO))
-        signals_linger_on_hangup();
     if (!options->recv_only) {
         enlarge_pipe(STDIN_FILENO);
         inlet = inlet_stdin();
@@ -108,33 +123,99 @@ enum kith_error pipe_open(struct local_end *end, const struct options *options, 
         enlarge_pipe(STDOUT_FILENO);
         outlet = outlet_stdout();
     }
-    *end = local_end_standard(inlet, outlet, patience(options, calls));
-    return check_kinds(options, what);
+    end->local = local_end_standard(inlet, outlet, patience(options, calls));
+    return check_kinds(options, end->what);
 }
 
-enum kith_error pipe_run(struct local_end *end, const struct options *options, const char *what,
-                         struct transport transport, struct session_keys *keys, const char *who,
-                         const struct endpoint *peer)
+enum kith_error pipe_open(struct pipe_end *end, const struct options *options, const char *what,
+                          bool calls)
 {
+    enum kith_error error;
+
+    *end = (struct pipe_end){.options = options, .what = what, .launcher = HELPER_NONE};
+    if (!descriptor_is_terminal(STDIN_FILENO))
+        signals_linger_on_hangup();
+    if (options->program == NULL)
+        return open_standard(end, calls);
+    error = launcher_start(&end->launcher, options->program, 1);
+    protect_for_good();
+    return error;
+}
+
+/* Join a local end to the peer, and say how it went, unless a program has to say more. */
+static enum kith_error run(const struct pipe_end *end, struct local_end *local,
+                           struct transport transport, struct session_keys *keys, const char *who,
+                           const char *where)
+{
+    const struct options *options = end->options;
     struct progress progress;
     struct pump_terms terms = {.idle_timeout_ms = options->idle_timeout_ms};
     struct pump_result result;
     int64_t begun_us = clock_now_us();
     enum kith_error error;
 
-    if (end->patience == WAITS_IF_PEER_SILENT)
+    if (local->patience == WAITS_IF_PEER_SILENT)
         terms.input_awaited = say_input_awaited;
     if (options->progress) {
-        progress_begin(&progress, end->inlet.fd);
+        progress_begin(&progress, local->inlet.fd);
         terms.progress = progress_show;
         terms.progress_context = &progress;
     }
-    error = stream_run(transport, keys, options->max_message_size, end, &terms, &result);
-    local_end_finish(end, error == OK);
+    error = stream_run(transport, keys, options->max_message_size, local, &terms, &result);
+    local_end_finish(local, error == OK);
     if (options->progress)
         progress_end(&progress, result.sent, result.received);
-    if (error != OK)
-        log_end(&result, error, what, who, peer);
-    stream_summarise(LOG_SUMMARY, "channel", who, error_text(error), peer->text, &result, begun_us);
+    if (error != OK && error != ERR_PROGRAM)
+        log_end(end, &result, error, who, where);
+    stream_summarise(LOG_SUMMARY, "channel", who, error_text(error), where, &result, begun_us);
     return error;
+}
+
+static enum kith_error log_program(const struct pipe_end *end, const char *detail)
+{
+    return log_failure(LOG_ERROR, end->what, end->options->program[0], ERR_PROGRAM,
+                       detail[0] != '\0' ? detail : NULL, NULL);
+}
+
+/* The same with a program, which is ended if the channel is. */
+static enum kith_error run_program(const struct pipe_end *end, struct transport transport,
+                                   struct session_keys *keys, const char *who,
+                                   const struct visitor *visitor)
+{
+    const struct options *options = end->options;
+    unsigned does =
+        (options->send_only ? 0 : PROGRAM_READS) | (options->recv_only ? 0 : PROGRAM_WRITES);
+    struct program program;
+    struct local_end local;
+    char detail[DETAIL_SIZE] = "";
+    enum kith_error error;
+
+    if (!program_start(&program, &end->launcher, visitor, does,
+                       clock_deadline_ms(options->handshake_timeout_ms))) {
+        session_keys_wipe(keys);
+        return log_program(end, strerror(errno));
+    }
+    local = local_end_program(program.out, program.in, program.line, program_result, &program);
+    error = run(end, &local, transport, keys, who, visitor->from.text);
+    if (error == ERR_PROGRAM) {
+        describe_failure(detail, &program);
+        (void)log_program(end, detail);
+    }
+    if (program.in >= 0)
+        program.in = local.outlet.fd;
+    program_stop(&program);
+    return error;
+}
+
+enum kith_error pipe_run(struct pipe_end *end, struct transport transport,
+                         struct session_keys *keys, const char *who, const struct visitor *visitor)
+{
+    if (end->options->program != NULL)
+        return run_program(end, transport, keys, who, visitor);
+    return run(end, &end->local, transport, keys, who, visitor->from.text);
+}
+
+void pipe_close(struct pipe_end *end)
+{
+    helper_dismiss(&end->launcher);
 }

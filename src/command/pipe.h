@@ -1,5 +1,5 @@
 /*
- * A channel joined to stdin and stdout: the end of listen and dial.
+ * A channel joined to stdin and stdout, or to a program of --exec: the end of listen and dial.
  */
 #ifndef KITH_PIPE_H
 #define KITH_PIPE_H
@@ -8,25 +8,36 @@
 
 #include "base/error.h"
 #include "command/options.h"
-#include "net/endpoint.h"
+#include "helpers/helper.h"
+#include "helpers/program.h"
 #include "net/transport.h"
 #include "protocol/handshake.h"
 #include "stream/local_end.h"
 
+struct pipe_end {
+    const struct options *options;
+    const char *what;       /* the command, in logs */
+    struct helper launcher; /* of the program, if there is one */
+    struct local_end local; /* without a program */
+};
+
 /*
- * Open stdin and stdout as the options say, for command what, to call or be called; before we are
- * confined. ERR_STDIN or ERR_STDOUT, which is logged, for what cannot carry a stream.
+ * Open stdin and stdout as the options say, for command what, to call or be called, or have ready
+ * what starts the program; before we are confined. ERR_STDIN or ERR_STDOUT for what cannot carry a
+ * stream, ERR_PROCESS; all are logged.
  */
-must_check enum kith_error pipe_open(struct local_end *end, const struct options *options,
+must_check enum kith_error pipe_open(struct pipe_end *end, const struct options *options,
                                      const char *what, bool calls);
 
 /*
- * Pump until the channel is whole or fails, and say how it went: as of command what, with the
- * peer as it is shown. The keys are wiped; the transport remains the caller's.
+ * Pump until the channel is whole or fails, and say how it went: with the peer as it is shown, who
+ * is at the transport's other end. The keys are wiped; the transport remains the caller's.
  */
-must_check enum kith_error pipe_run(struct local_end *end, const struct options *options,
-                                    const char *what, struct transport transport,
+must_check enum kith_error pipe_run(struct pipe_end *end, struct transport transport,
                                     struct session_keys *keys, const char *who,
-                                    const struct endpoint *peer);
+                                    const struct visitor *visitor);
+
+/* Let go of what starts the program; fine twice, and without pipe_open. */
+void pipe_close(struct pipe_end *end);
 
 #endif

@@ -115,15 +115,14 @@ static enum kith_error join(const struct reach *reach, struct connection *connec
 
 static enum kith_error join_program(const struct reach *reach, struct connection *connection)
 {
-    struct visitor visitor = {.from = connection->from};
+    const struct visitor visitor =
+        visitor_of(connection->name, connection->key, &connection->from, connection->fd);
     struct program program;
     struct local_end end;
     enum kith_error error;
 
-    memcpy(visitor.name, connection->name, NAME_SIZE);
-    memcpy(visitor.key, connection->key, KEY_SIZE);
-    endpoint_set_own(&visitor.here, connection->fd);
-    if (!program_start(&program, reach->launcher, &visitor, clock_deadline_ms(reach->timeout_ms))) {
+    if (!program_start(&program, reach->launcher, &visitor, PROGRAM_READS | PROGRAM_WRITES,
+                       clock_deadline_ms(reach->timeout_ms))) {
         log_event(LOG_ERROR, "serve", reach->target->text, strerror(errno), "see --exec");
         return ERR_PROGRAM;
     }

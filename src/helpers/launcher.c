@@ -20,8 +20,7 @@
 #include "net/poll_set.h"
 #include "system/signals.h"
 
-#define GRACE_MS 2000     /* between SIGTERM and SIGKILL */
-#define STATUS_SIGNAL 128 /* and its number */
+#define GRACE_MS 2000 /* between SIGTERM and SIGKILL */
 
 /* A program that was started. */
 struct child {

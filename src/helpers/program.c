@@ -5,15 +5,30 @@
 #include "helpers/program.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "helpers/question.h"
 
+#define FIRST_FREE 3 /* a descriptor that is none of the standard ones */
 #define CROWDED_MS 5 /* before a line is tried again that takes no more descriptors now */
+
+struct visitor visitor_of(const char *name, const uint8_t key[static KEY_SIZE],
+                          const struct endpoint *from, int fd)
+{
+    struct visitor visitor = {.from = *from};
+
+    memcpy(visitor.name, name, strlen(name) + 1);
+    memcpy(visitor.key, key, KEY_SIZE);
+    endpoint_set_own(&visitor.here, fd);
+    return visitor;
+}
 
 /* A pipe of which our end is non-blocking. ours: 0 to read, 1 to write. */
 static bool make_pipe(int *ours_fd, int *other_fd, int ours)
@@ -25,6 +40,13 @@ static bool make_pipe(int *ours_fd, int *other_fd, int ours)
     *ours_fd = ends[ours];
     *other_fd = ends[1 - ours];
     return descriptor_set_nonblocking(*ours_fd);
+}
+
+/* Our own stdin or stdout, which it has in the place of a pipe. */
+static bool lend(int standard, int *other_fd)
+{
+    *other_fd = fcntl(standard, F_DUPFD_CLOEXEC, FIRST_FREE);
+    return *other_fd >= 0;
 }
 
 /* The line of one program, by messages as the launcher's own. */
@@ -41,16 +63,18 @@ static bool make_line(int *ours_fd, int *other_fd)
 
 /* Make its descriptors and ask for it, once. False with errno. */
 static bool try_start(struct program *program, const struct helper *launcher,
-                      const struct visitor *visitor)
+                      const struct visitor *visitor, unsigned does)
 {
     int passed[PROGRAM_PASSED] = {-1, -1, -1, -1};
     bool asked = false;
     int saved;
 
-    if (make_pipe(&program->in, &passed[ITS_IN], 1) &&
-        make_pipe(&program->out, &passed[ITS_OUT], 0) &&
+    if (((does & PROGRAM_READS) != 0 ? make_pipe(&program->in, &passed[ITS_IN], 1)
+                                     : lend(STDIN_FILENO, &passed[ITS_IN])) &&
+        ((does & PROGRAM_WRITES) != 0 ? make_pipe(&program->out, &passed[ITS_OUT], 0)
+                                      : lend(STDOUT_FILENO, &passed[ITS_OUT])) &&
         make_line(&program->line, &passed[ITS_LINE])) {
-        passed[OUR_IN] = program->in;
+        passed[OUR_IN] = program->in >= 0 ? program->in : passed[ITS_IN];
         asked = question_send(launcher, visitor, sizeof(*visitor), passed, PROGRAM_PASSED);
     }
     saved = errno;
@@ -77,7 +101,7 @@ static bool is_crowded(int problem)
 }
 
 bool program_start(struct program *program, const struct helper *launcher,
-                   const struct visitor *visitor, int64_t deadline_ms)
+                   const struct visitor *visitor, unsigned does, int64_t deadline_ms)
 {
     /* The ends that are not ours take descriptors for a moment: of one program at a time. */
     static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
@@ -86,7 +110,7 @@ bool program_start(struct program *program, const struct helper *launcher,
     *program = (struct program){.in = -1, .out = -1, .line = -1};
     for (;;) {
         (void)pthread_mutex_lock(&turn);
-        asked = try_start(program, launcher, visitor);
+        asked = try_start(program, launcher, visitor, does);
         (void)pthread_mutex_unlock(&turn);
         if (asked)
             return true;
@@ -104,6 +128,7 @@ static bool hear(struct program *program, struct program_end *end)
         return false;
     if (end->problem != 0)
         program->problem = end->problem;
+    program->status = end->status;
     return true;
 }
 

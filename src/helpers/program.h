@@ -14,16 +14,25 @@
 #include "keys/public_key.h"
 #include "net/endpoint.h"
 
+/* What a program has of the stream; in the place of the rest it has our own stdin or stdout. */
+enum { PROGRAM_READS = 1, PROGRAM_WRITES = 2 };
+
 /* Whom a program is started for: the question to the launcher. */
 struct visitor {
     char name[NAME_SIZE]; /* or empty */
     uint8_t key[KEY_SIZE];
     struct endpoint from;
-    struct endpoint here; /* where it was accepted */
+    struct endpoint here; /* our end of the connection */
 };
+
+/* Who is at the other end of a connection, by name (or "") and key. */
+struct visitor visitor_of(const char *name, const uint8_t key[static KEY_SIZE],
+                          const struct endpoint *from, int fd);
 
 /* What goes with the question. Where descriptors are short, the last are lost first. */
 enum program_passed { ITS_LINE, ITS_IN, ITS_OUT, OUR_IN, PROGRAM_PASSED };
+
+#define STATUS_SIGNAL 128 /* and its number: how a program was ended, as a shell has it */
 
 /* How a program has ended, as it is said on its line. */
 struct program_end {
@@ -32,18 +41,19 @@ struct program_end {
 };
 
 struct program {
-    int in;      /* to write to it; -1 once closed */
-    int out;     /* to read from it; -1 once closed */
+    int in;      /* to write to it; -1 once closed, or if it does not read the stream */
+    int out;     /* to read from it; -1 likewise */
     int line;    /* to the launcher: ready once the program has ended */
     int problem; /* an errno if it could not be run, known once it has ended */
+    int status;  /* as a shell has it, likewise */
 };
 
 /*
- * Ask for it, by the deadline, for whoever visits. False with errno; that it cannot be run is known
- * only at its end. Fine in any thread.
+ * Ask for it, by the deadline, for whoever visits, and with so much of the stream. False with
+ * errno; that it cannot be run is known only at its end. Fine in any thread.
  */
 must_check bool program_start(struct program *program, const struct helper *launcher,
-                              const struct visitor *visitor, int64_t deadline_ms);
+                              const struct visitor *visitor, unsigned does, int64_t deadline_ms);
 
 /* Once its line is ready: OK if it has succeeded, else ERR_PROGRAM. A local_end_judge for it. */
 enum kith_error program_result(void *context);

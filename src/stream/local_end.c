@@ -48,13 +48,19 @@ struct local_end local_end_program(int from, int to, int line, local_end_judge *
 {
     return (struct local_end){
         .kind = LOCAL_PROGRAM,
-        .inlet = inlet_program(from),
-        .outlet = outlet_program(to, line),
+        .inlet = from >= 0 ? inlet_program(from) : inlet_none(),
+        .outlet = to >= 0 ? outlet_program(to, line) : outlet_none(),
+        .talks = from >= 0,
         .socket = -1,
         .status = line,
         .judge = judge,
         .program = program,
     };
+}
+
+bool local_end_may_fail(const struct local_end *end)
+{
+    return end->talks && end->status >= 0;
 }
 
 bool local_end_awaits_verdict(const struct local_end *end)

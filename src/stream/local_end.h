@@ -36,6 +36,7 @@ struct local_end {
     bool is_one; /* the two are the same socket or file */
     enum local_end_patience patience;
     int socket; /* or -1; remains the caller's to close */
+    bool talks; /* a program: its output is part of the stream, and whole only if it succeeds */
     int status; /* ready once a program has ended; -1 without one, or once it was judged */
     local_end_judge *judge;
     void *program; /* the judge's */
@@ -49,11 +50,14 @@ struct local_end local_end_standard(struct inlet inlet, struct outlet outlet,
 struct local_end local_end_socket(int fd);
 
 /*
- * Pipes from and to a program, non-blocking; its line is ready once it has ended, and is told when
- * the stream to it has (see outlet_program).
+ * Pipes from and to a program, non-blocking, or -1 for what it has no part in; its line is ready
+ * once it has ended, and is told when the stream to it has (see outlet_program).
  */
 struct local_end local_end_program(int from, int to, int line, local_end_judge *judge,
                                    void *program);
+
+/* Whether our end has to wait until it is known how a program has ended, for a little. */
+bool local_end_may_fail(const struct local_end *end);
 
 /* Whether our receipt has to wait until it is known how a program has ended. */
 bool local_end_awaits_verdict(const struct local_end *end);

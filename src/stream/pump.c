@@ -345,7 +345,7 @@ static bool is_over(const struct run *run, enum kith_error *error)
  */
 static bool may_end(struct run *run)
 {
-    if (!local_end_awaits_verdict(run->end))
+    if (!local_end_may_fail(run->end))
         return true;
     if (run->end->inlet.fd >= 0 || sender_wants_transport(&run->sender))
         return false;

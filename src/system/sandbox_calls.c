@@ -357,9 +357,14 @@ static void allow_daemon(struct filter *filter, struct calls *calls,
         allow_socket(filter, AF_UNIX, SOCK_STREAM, 0);
     if (needs->binds)
         allow(calls, (const int[]){SYS_bind}, 1);
-    if (needs->has_programs)
-        allow_if(filter, SYS_socketpair, TESTS(IS(0, AF_UNIX), IS(1, SOCK_SEQPACKET)));
     allow_threads(filter, calls);
+}
+
+/* What a program and the launcher have of ours. */
+static void allow_programs(struct filter *filter, struct calls *calls)
+{
+    allow(calls, (const int[]){SYS_pipe2}, 1);
+    allow_if(filter, SYS_socketpair, TESTS(IS(0, AF_UNIX), IS(1, SOCK_SEQPACKET)));
 }
 
 static void allow_lookup(struct filter *filter, struct calls *calls)
@@ -394,6 +399,8 @@ static void allow_role(struct filter *filter, struct calls *calls, enum sandbox_
     }
     if (role >= SANDBOX_LISTEN)
         allow(calls, listen_calls, COUNT(listen_calls));
+    if (needs->has_programs)
+        allow_programs(filter, calls);
     if (role == SANDBOX_DAEMON)
         allow_daemon(filter, calls, needs);
     if (role == SANDBOX_LOOKUP) {

@@ -214,6 +214,37 @@ class Dial(Pipe):
         """All that there is, is here."""
 
 
+class PipeProgram(Pipe):
+    """One of them with a program."""
+
+    def prepare(self, opening):
+        """What it is to say and hear."""
+        _, self.sayer, self.hearer = self.end.source.both(self, opening, self.paused)
+        self._fds = (None, None)
+
+    def pipe(self, run, *words, **streams):
+        """Run it."""
+        run(*words, "--exec", *self.end.source.command(self), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, **streams)
+
+    def join(self):
+        """It begins by itself, and is ready when its number is there."""
+        self.speak()
+        programs.eventually(lambda: os.path.exists(self.path("pid")) or self.process.poll() is not None)
+
+    def goes_away(self):
+        """It is killed."""
+        self.end.source.kill(self)
+
+
+class ListenProgram(PipeProgram, Listen):
+    """bob listens for a program."""
+
+
+class DialProgram(PipeProgram, Dial):
+    """alice dials for one."""
+
+
 class Daemon(Side):
     """serve or forward, for one channel: the kind of socket, or of program, at its end."""
 
@@ -331,7 +362,7 @@ class ServeProgram(Daemon):
         self.end.source.kill(self)
 
 
-COMMANDS = {"listen": Listen, "dial": Dial, "forward": Forward, "serve": Serve,
+COMMANDS = {"listen --exec": ListenProgram, "dial --exec": DialProgram, "listen": Listen, "dial": Dial, "forward": Forward, "serve": Serve,
             "serve --exec": ServeProgram}
 
 

@@ -175,6 +175,16 @@ def dial_pipes(run):
     run.check_bytes("stdout", "out", data, run.status == 0)
 
 
+def dial_program(run):
+    """The same with a program that says it and hears it again."""
+    _write("in", DATA)
+    process = run.start("alice", "dial", *TIMES, f"bob@{_echo().address}",
+                        "--exec", "sh", "-c", "cat in; exec cat >out")
+    run.ends(process, "call", "channel")
+    if os.path.exists("out"):
+        run.check_bytes("the program", "out", DATA, run.status == 0 and not _left_early(run))
+
+
 def _start_ready(run, who, command, *arguments, **streams):
     """The subject, and its address once it is ready: as it says, or else as it logs. None if it ends
     before that."""
@@ -201,9 +211,13 @@ def _call(run, address, expected):
         status = kith.status(kith.start("alice", "dial", *TIMES, f"bob@{address}", stdin=given,
                                         stdout=out))
     run.check(status in (0, 4, 5, 7, 8), "who called ended with", status)
-    left_early = "--exec" in run.command and run.fault.word == "EPIPE"  # cat need not read all
-    run.check_bytes("who called", "heard", expected, status == 0 and not left_early)
+    run.check_bytes("who called", "heard", expected, status == 0 and not _left_early(run))
     return status == 0
+
+
+def _left_early(run):
+    """A program need not read all, and this one seems to have gone."""
+    return "--exec" in run.command and run.fault.word == "EPIPE"
 
 
 def listen(run):
@@ -213,6 +227,12 @@ def listen(run):
     with open("in.bob", "rb") as given, open("out", "wb") as out:
         process, address = _start_ready(run, "bob", "listen", *TIMES, "127.0.0.1:0", stdin=given,
                                         stdout=out)
+    _one_call(run, process, address, said)
+    run.check_bytes("stdout", "out", DATA, run.status == 0)
+
+
+def _one_call(run, process, address, said):
+    """It is taken by this listener, which then ends."""
     for _ in range(3):
         if not address or process.poll() is not None:
             break
@@ -226,7 +246,15 @@ def listen(run):
         run.ends(process, "setup", also={-signal.SIGTERM})
         return
     run.ends(process, "setup", "channel")
-    run.check_bytes("stdout", "out", DATA, run.status == 0)
+
+
+def listen_program(run):
+    """One call is taken, of which a program has all, or its caller is told that it has not."""
+    process, address = _start_ready(run, "bob", "listen", *TIMES, "127.0.0.1:0",
+                                    "--exec", "sh", "-c", "cat >out")
+    _one_call(run, process, address, b"")
+    if os.path.exists("out"):
+        run.check_bytes("the program", "out", DATA, run.status == 0 and not _left_early(run))
 
 
 # Daemons
@@ -388,5 +416,5 @@ def forward_reload(run):
 
 SCENARIOS = {each.__name__: each for each in (
     keygen, keygen_force, pubkey, pubkey_encrypted, check, dial, dial_by_name, dial_again,
-    dial_encrypted, dial_pipes, listen, serve, serve_program, serve_reload, forward, forward_path,
-    forward_plain, forward_reload)}
+    dial_encrypted, dial_pipes, dial_program, listen, listen_program, serve, serve_program,
+    serve_reload, forward, forward_path, forward_plain, forward_reload)}

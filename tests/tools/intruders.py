@@ -93,6 +93,8 @@ def cases(scene):
            {0: network, 1: helpers[1]})
     yield ("listen", lambda launcher: kith.listen(launcher=launcher),
            {0: listens, 1: helpers[1]})
+    yield ("listen --exec", lambda launcher: kith.listen(program=["cat"], launcher=launcher),
+           {0: [*listens, "In listen and dial with --exec"], 1: helpers[1]})
     yield ("serve", lambda launcher: daemons.serve(target, launcher=launcher),
            {0: [*daemon, "In serve to a port"], **helpers})
     yield ("serve to a path", lambda launcher: daemons.serve("./none", launcher=launcher),

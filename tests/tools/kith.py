@@ -38,12 +38,12 @@ def start(who, *arguments, launcher=(), **streams):
     return process
 
 
-def listen(*options, at="127.0.0.1:0", **streams):
-    """Start bob listening on a free port: the process and its (host, port)."""
+def listen(*options, at="127.0.0.1:0", program=(), **streams):
+    """Start bob listening on a free port, for a program's words: the process and its (host, port)."""
     reading, writing = os.pipe()
     process = start(
         "bob", "listen", "--ready-fd", str(writing), *options, at,
-        pass_fds=[writing], **streams,
+        *(["--exec", *program] if program else []), pass_fds=[writing], **streams,
     )
     os.close(writing)
     with os.fdopen(reading) as ready:

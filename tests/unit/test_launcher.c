@@ -37,7 +37,8 @@ static bool begin(struct program *program, const struct helper *launcher)
 {
     static const struct visitor nobody;
 
-    return program_start(program, launcher, &nobody, clock_deadline_ms(LIMIT_MS));
+    return program_start(program, launcher, &nobody, PROGRAM_READS | PROGRAM_WRITES,
+                         clock_deadline_ms(LIMIT_MS));
 }
 
 static bool await(int fd)
@@ -150,7 +151,8 @@ static void check_garbage(void)
     struct program_end end;
 
     memset(&visitor, 0xff, sizeof(visitor));
-    CHECK(program_start(&program, &launcher, &visitor, clock_deadline_ms(LIMIT_MS)) &&
+    CHECK(program_start(&program, &launcher, &visitor, PROGRAM_READS | PROGRAM_WRITES,
+                        clock_deadline_ms(LIMIT_MS)) &&
               result(&program) == OK,
           "texts without an end, and addresses that are none, do no harm");
     program_stop(&program);
