@@ -19,6 +19,14 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool places one_address_of_listen
 }
 
+@test "one user has half of the places at a UNIX socket" {
+    tool places one_user
+}
+
+@test "a balancer that does not say who calls has half of the places" {
+    tool places one_balancer
+}
+
 @test "the addresses of one IPv6 network are one" {
     unshare --net true 2>/dev/null || skip "no network may be made here"
     unshare --net bash -c '

@@ -31,9 +31,7 @@ void places_init(struct places *places, size_t most)
     };
 }
 
-/*
- * How many a source has, without those that are only to be closed; one whose source is not known
- * yet is alone.
+/* How many a source has, without those that are only to be closed; one without a source is alone.
  */
 static size_t count_of_source(const struct places *places, uint64_t source)
 {

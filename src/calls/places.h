@@ -24,7 +24,7 @@ struct place {
     struct place *next;
     enum place_state state;
     int64_t since_ms;
-    uint64_t source; /* see source.h; 0 while that is not known */
+    uint64_t source; /* see endpoint_source; 0 for none */
     uint8_t key[KEY_SIZE];
 };
 

@@ -237,7 +237,7 @@ static struct caller *make_caller(struct reception *reception, int fd, const str
     caller->io.caller = caller;
     caller->reception = reception;
     caller->at = POLL_SET_NONE;
-    caller->place.source = introduced ? 0 : endpoint_source(from);
+    caller->place.source = endpoint_source(from); /* the balancer's, until it has introduced it */
     return caller;
 }
 

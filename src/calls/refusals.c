@@ -62,10 +62,11 @@ bool refusals_count(struct refusals *refusals, enum kith_error kind, uint64_t so
 /* Whether it is to be shown; who sums up is woken for the first that is not. */
 static bool is_shown(struct refusals *refusals, enum kith_error kind, const struct endpoint *from)
 {
+    uint64_t address = from->user != 0 ? 0 : endpoint_source(from);
     bool shown, first;
 
     (void)pthread_mutex_lock(&refusals->lock);
-    shown = refusals_count(refusals, kind, endpoint_source(from), clock_now_ms());
+    shown = refusals_count(refusals, kind, address, clock_now_ms());
     first = !shown && refusals->counted == 1;
     (void)pthread_mutex_unlock(&refusals->lock);
     if (first && refusals->wake != NULL)

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #define SOURCE_BYTES 8 /* of an IPv6 address: its network */
+#define USERS (UINT64_C(1) << 40)
 
 /* The path of a UNIX socket, which may have none. */
 static void format_path(char out[static ADDRESS_TEXT_SIZE], const struct sockaddr *address,
@@ -119,12 +120,14 @@ void endpoint_set_own(struct endpoint *endpoint, int fd)
     endpoint_unmap(endpoint);
 }
 
-/* An IPv4 address is smaller than any IPv6 prefix that is in use. */
+/* An IPv4 address is smaller than a user, and that than any IPv6 prefix that is in use. */
 uint64_t endpoint_source(const struct endpoint *endpoint)
 {
     struct ip ip = endpoint_ip((const struct sockaddr *)&endpoint->address);
     uint64_t number = 0;
 
+    if (endpoint->user != 0)
+        return USERS | endpoint->user;
     ip_unmap(&ip);
     if (ip.size == 0)
         return 0;

@@ -13,6 +13,7 @@
 struct endpoint {
     struct sockaddr_storage address;
     socklen_t len; /* 0 while it is not known */
+    uint64_t user; /* who calls at a UNIX socket (socket_user); 0 anywhere else */
     char text[ADDRESS_TEXT_SIZE];
 };
 
@@ -30,8 +31,8 @@ void endpoint_unmap(struct endpoint *endpoint);
 
 /*
  * Where somebody comes from, as far as limits and counts go: an IPv4 address, or the 64 bits of
- * IPv6 that one customer of a provider has at least. The same number for the same source; 0 for
- * what has no address.
+ * IPv6 that one customer of a provider has at least; at a UNIX socket, the user. The same number
+ * for the same source; 0 for what has neither.
  */
 uint64_t endpoint_source(const struct endpoint *endpoint);
 

@@ -263,5 +263,6 @@ bool listeners_accept(int listener, int *fd, struct endpoint *from)
         return false;
     endpoint_set(from, &address, len);
     endpoint_unmap(from);
+    from->user = address.ss_family == AF_UNIX ? socket_user(*fd) : 0;
     return true;
 }

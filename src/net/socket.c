@@ -153,6 +153,21 @@ bool socket_was_reset(int fd)
     return poll(&look, 1, 0) > 0 && (look.revents & POLLERR) != 0;
 }
 
+uint64_t socket_user(int fd)
+{
+    uid_t user = (uid_t)-1; /* which nobody is */
+#ifdef __linux__
+    struct ucred who;
+    socklen_t len = sizeof(who);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0)
+        user = who.uid;
+#else
+    (void)fd;
+#endif
+    return (uint64_t)user + 1;
+}
+
 int socket_queued(int fd)
 {
 #ifdef SIOCOUTQ

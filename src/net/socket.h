@@ -5,6 +5,7 @@
 #define KITH_SOCKET_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #define SOCKET_BACKLOG 1024 /* calls that may wait at a listener */
@@ -52,6 +53,12 @@ bool socket_has_gone(int fd);
 
 /* Whether a socket was reset: whoever was there has not read all that its system had taken. */
 bool socket_was_reset(int fd);
+
+/*
+ * The user whom a UNIX socket was connected by, as a number that is not 0; the same for all users
+ * where the system does not tell.
+ */
+uint64_t socket_user(int fd);
 
 /* Bytes that the other side has not taken yet; -1 where that cannot be known. */
 int socket_queued(int fd);

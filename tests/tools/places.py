@@ -5,10 +5,12 @@ usage: places.py SUBJECT     run in a directory with alice, bob and carol in it
 Each subject is a function here. Prints what went wrong; exits 1 if anything did."""
 
 import contextlib
+import os
 import resource
 import select
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -19,10 +21,13 @@ from daemons import check
 
 RATE = 250  # silent strangers a second
 WATCHED_S = 4
+LISTEN_FDS = os.path.join(os.path.dirname(__file__), "listen_fds.py")
 REFUSAL_S = 0.045  # after its hello, before which nobody is hung up on; it is 0.05
 
 
 def _connect(address, source):
+    if daemons.is_path(address):
+        return daemons.connect(address)
     family = socket.AF_INET6 if ":" in source else socket.AF_INET
     sock = socket.socket(family)
     sock.settimeout(kith.LIMIT)
@@ -92,6 +97,27 @@ def one_address():
     second = _share_of(far, ["127.0.0.2"] * 100, 16)
     check(_still_there(first) + _still_there(second) == 32, "there are others now")
     for sock in first + second:
+        sock.close()
+    far.stop()
+
+
+def one_user():
+    """At a UNIX socket of a supervisor, a user is what an address is elsewhere."""
+    path = os.path.abspath("given.socket")
+    far = daemons.serve(["cat"], "--max-pending", "32", "-w", "1h",
+                        launcher=(sys.executable, LISTEN_FDS, path))
+    for sock in _share_of(far, [""] * 100, 16):
+        sock.close()
+    far.stop()
+
+
+def one_balancer():
+    """A balancer that has not said who calls has no more places than any other address."""
+    far = daemons.serve(["cat"], "--max-pending", "32", "-w", "1h", "--accept-proxy", "127.0.0.2/32")
+    socks = _share_of(far, ["127.0.0.2"] * 100, 16)
+    near = kith.start("carol", "check", "-w", "5s", "bob@" + far.address)
+    check(kith.status(near) == 0, "an honest caller is kept out:", near.returncode)
+    for sock in socks:
         sock.close()
     far.stop()
 
@@ -200,5 +226,5 @@ def one_key():
 
 if __name__ == "__main__":
     daemons.run_subject([
-        few_descriptors, one_address, one_address_of_listen, two_addresses, one_network, forged,
-        one_key, one_key_of_listen, replayed_at_listen])
+        few_descriptors, one_address, one_address_of_listen, one_user, one_balancer, two_addresses,
+        one_network, forged, one_key, one_key_of_listen, replayed_at_listen])

@@ -8,6 +8,7 @@
 
 #define A 1 /* sources */
 #define B 2
+#define BALANCER 3
 
 static const uint8_t alice[KEY_SIZE] = {'a'};
 static const uint8_t bob[KEY_SIZE] = {'b'};
@@ -115,14 +116,14 @@ static void test_key_of_source(void)
     CHECK(hear(&places, 5, bob) == OK, "another key may");
 }
 
-/* Behind a balancer, a caller is of no source until the balancer has said where it is from. */
+/* Behind a balancer, a caller is of that source until the balancer has said where it is from. */
 static void test_balancer(void)
 {
     struct places places;
 
     places_init(&places, 4);
     for (size_t i = 0; i < 4; i++)
-        CHECK(come(&places, i, 0) == OK, "they have no source yet, and all places");
+        CHECK(come(&places, i, BALANCER + i / 2) == OK && victim == NULL, "two of each of two");
     CHECK(places_locate(&places, &callers[0], A, now_ms, &victim) == OK && victim == NULL &&
               places_locate(&places, &callers[1], A, now_ms, &victim) == OK && victim == NULL,
           "two are of one source");

@@ -88,6 +88,7 @@ static bool are_one(const char *a, const char *b)
 static void test_source_of(void)
 {
     struct endpoint nowhere = {.text = ""};
+    struct endpoint root = {.user = 1}, root_again = {.user = 1}, daemon = {.user = 2};
 
     CHECK(are_one("192.0.2.1", "192.0.2.1"), "an IPv4 address is one source");
     CHECK(!are_one("192.0.2.1", "192.0.2.2"), "the next is another");
@@ -96,6 +97,9 @@ static void test_source_of(void)
     CHECK(are_one("::ffff:192.0.2.1", "192.0.2.1"), "IPv4 in IPv6 is IPv4");
     CHECK(!are_one("::1", "127.0.0.1"), "the two loopback addresses are two");
     CHECK(endpoint_source(&nowhere) == 0, "no address is no source");
+    CHECK(endpoint_source(&root) != 0 && endpoint_source(&root) == endpoint_source(&root_again),
+          "at a UNIX socket a user is one source");
+    CHECK(endpoint_source(&root) != endpoint_source(&daemon), "another user is another");
 }
 
 /* Six of them from where there are no addresses; what is said in the end, into out. */
