@@ -19,6 +19,15 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool places one_address_of_listen
 }
 
+@test "silent strangers leave a listener the descriptors that it signs with" {
+    ! sanitized || skip "it has more open by itself"
+    tool places few_descriptors_of_listen
+}
+
+@test "a listener has as many descriptors as it may" {
+    tool places raised_limit_of_listen
+}
+
 @test "one user has half of the places at a UNIX socket" {
     tool places one_user
 }

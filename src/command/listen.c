@@ -13,10 +13,12 @@
 #include "command/commands.h"
 #include "command/pipe.h"
 #include "command/setup.h"
+#include "daemon/capacity.h"
 #include "peers/admission.h"
 #include "system/notify.h"
 
-#define PLACES 128 /* for callers whose handshake is not done */
+#define PLACES 128    /* for callers whose handshake is not done */
+#define DESCRIPTORS 2 /* of each: its own, and one for the keeper's answer */
 
 /* Without its keeper it can let nobody in. What fails is logged. */
 static enum kith_error log_end(const struct refusals *refusals, bool keeper_has_left)
@@ -35,7 +37,7 @@ static enum kith_error await_guest(struct reception *reception, struct refusals 
     bool waited = true, left = false;
     enum kith_error error = OK;
 
-    if (poll_set_make(&set, PLACES + LISTENERS_MAX + 1) != OK)
+    if (poll_set_make(&set, reception->terms.places + LISTENERS_MAX + 1) != OK)
         return log_failure(LOG_ERROR, "listen", refusals->which, ERR_MEMORY, NULL, NULL);
     while (waited && !left && result == RECEPTION_NOBODY) {
         int64_t until_ms = refusals_due_ms(refusals), due_ms;
@@ -56,6 +58,14 @@ static enum kith_error await_guest(struct reception *reception, struct refusals 
     return error;
 }
 
+/* How many places there are descriptors for; 0 if not one. */
+static size_t find_places(void)
+{
+    size_t places = capacity_find(DESCRIPTORS, 0);
+
+    return places < PLACES ? places : PLACES;
+}
+
 /* Wait for the guest on an open listener, which is closed once there is one. */
 static enum kith_error take_one(struct setup *setup, struct listeners *listeners,
                                 struct admission *admission, struct guest *guest)
@@ -68,13 +78,15 @@ static enum kith_error take_one(struct setup *setup, struct listeners *listeners
         .rules = &setup->rules,
         .admission = admission,
         .timeout_ms = options->handshake_timeout_ms,
-        .places = PLACES,
+        .places = find_places(),
         .refusals = &refusals,
     };
     const struct sandbox_needs needs = {.has_programs = options->program != NULL};
     struct reception reception;
     enum kith_error error;
 
+    if (terms.places == 0)
+        return log_failure(LOG_ERROR, "listen", listeners->text, ERR_FEW_DESCRIPTORS, NULL, NULL);
     notify_ready_fd(options->ready_fd, listeners->text, true);
     setup_confine(SANDBOX_LISTEN, &needs);
     refusals_init(&refusals, "listen", listeners->text, NULL);

@@ -1,5 +1,5 @@
 /*
- * How many connections fit into the descriptors that this process may have.
+ * How many connections, or callers, fit into the descriptors that this process may have.
  */
 #ifndef KITH_CAPACITY_H
 #define KITH_CAPACITY_H

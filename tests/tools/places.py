@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 
 import daemons
 import flood
@@ -99,6 +100,34 @@ def one_address():
     for sock in first + second:
         sock.close()
     far.stop()
+
+
+def few_descriptors_of_listen():
+    """Silent strangers take no descriptor of a listener that it needs to sign for somebody."""
+    with open("listen.err", "wb") as log:
+        listener, address = kith.listen(
+            "-w", "1h", stdin=subprocess.DEVNULL, stderr=log,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16)))
+    socks = [_connect("%s:%d" % address, f"127.0.0.{2 + n}") for n in range(12)]
+    near = kith.start("carol", "check", "-w", "20s", "bob@%s:%d" % address)
+    check(kith.status(near) == 0, "an honest caller is kept out:", near.returncode)
+    with open("listen.err", encoding="ascii") as log:
+        check("did not sign" not in log.read(), "it blames its keeper")
+    for sock in socks:
+        sock.close()
+    listener.kill()
+    listener.wait()
+
+
+def raised_limit_of_listen():
+    """A listener has as many descriptors as it may, and so its 128 places."""
+    listener, address = kith.listen(
+        "-w", "1h", stdin=subprocess.DEVNULL,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (24, 1024)))
+    for sock in _share_of(types.SimpleNamespace(address="%s:%d" % address), ["127.0.0.1"] * 80, 64):
+        sock.close()
+    listener.kill()
+    listener.wait()
 
 
 def one_user():
@@ -226,5 +255,6 @@ def one_key():
 
 if __name__ == "__main__":
     daemons.run_subject([
-        few_descriptors, one_address, one_address_of_listen, one_user, one_balancer, two_addresses,
-        one_network, forged, one_key, one_key_of_listen, replayed_at_listen])
+        few_descriptors, one_address, one_address_of_listen, few_descriptors_of_listen,
+        raised_limit_of_listen, one_user, one_balancer, two_addresses, one_network, forged, one_key,
+        one_key_of_listen, replayed_at_listen])
