@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck shell=bats
+# shellcheck shell=bats disable=SC2119
 # Local time, in which the expiry-time of a peers file is meant: the same at the start and after a
 # reload, when the process is confined.
 
@@ -97,4 +97,24 @@ holds() {
     kill -HUP "$server"
     says serve.err "line 1.*zone"
     says serve.err "stay as they were"
+}
+
+@test "a FIFO for a zone is not waited for, by any command" {
+    mkfifo fifo
+    mkdir zones
+    mkfifo zones/XYZ-9 zones/Universal
+    launcher=(env TZ="$PWD/fifo") # not for the shell, which would wait
+    start_serve 1
+    bounded env KITH_DIR=alice TZ="$PWD/fifo" "$KITH" check --log-format json "bob@$address"
+    bounded env KITH_DIR=alice TZDIR="$PWD/zones" TZ=XYZ-9 "$KITH" check "bob@$address"
+    bounded env KITH_DIR=alice TZDIR="$PWD/zones" TZ= "$KITH" check "bob@$address"
+    local keeper
+    keeper=$(pgrep -P "$server" | head -n 1)
+    kill "$server"
+    ends "$server" 0
+    eventually is_gone "$keeper"
+    at_terminal=(env TZ="$PWD/fifo")
+    start_listener
+    dial </dev/null
+    ends "$listener" 0
 }

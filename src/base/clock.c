@@ -109,6 +109,32 @@ bool clock_parse_duration(const char *text, int64_t *out_ms)
     return false;
 }
 
+static bool is_leap(unsigned year)
+{
+    return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+static unsigned days_in(unsigned month, unsigned year)
+{
+    static const unsigned days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+
+    return days[month - 1] + (month == 2 && is_leap(year) ? 1 : 0);
+}
+
+void clock_format_utc(char out[static CLOCK_UTC_SIZE], uint64_t wall_ms)
+{
+    uint64_t seconds = wall_ms / MS_PER_S, days = seconds / 86400;
+    unsigned year = 1970, month = 1, second = (unsigned)(seconds % 86400);
+
+    for (; year < 9999 && days >= (is_leap(year) ? 366 : 365); year++)
+        days -= is_leap(year) ? 366 : 365;
+    for (; month < 12 && days >= days_in(month, year); month++)
+        days -= days_in(month, year);
+    (void)snprintf(out, CLOCK_UTC_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year, month,
+                   (unsigned)days + 1, second / 3600, second / 60 % 60, second % 60,
+                   (unsigned)(wall_ms % MS_PER_S));
+}
+
 void clock_format_skew(char *out, size_t size, uint64_t theirs_ms, uint64_t ours_ms)
 {
     bool ahead = theirs_ms > ours_ms;

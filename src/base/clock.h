@@ -38,6 +38,14 @@ int clock_poll_timeout(int64_t deadline_ms);
  */
 bool clock_parse_duration(const char *text, int64_t *out_ms);
 
+#define CLOCK_UTC_SIZE 48
+
+/*
+ * A time of the wall clock as "2026-01-31T23:59:59.999Z". The C library's own ways to that read the
+ * local time zone as well, which may be anything.
+ */
+void clock_format_utc(char out[static CLOCK_UTC_SIZE], uint64_t wall_ms);
+
 /*
  * How far a peer's timestamp is from ours, in words: "412.0 s behind" or "0.3 s ahead of".
  */

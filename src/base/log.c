@@ -177,15 +177,9 @@ static void put_json_field(struct log_line *line, const char *name, const char *
 static void put_json_head(struct log_line *line, enum log_level level)
 {
     static const char *const names[] = {"error", "note", "summary", "debug"};
-    uint64_t now_ms = clock_wall_ms();
-    time_t seconds = (time_t)(now_ms / 1000);
-    struct tm utc = {0};
-    char stamp[64];
-    size_t len;
+    char stamp[CLOCK_UTC_SIZE];
 
-    (void)gmtime_r(&seconds, &utc);
-    len = strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
-    (void)snprintf(stamp + len, sizeof(stamp) - len, ".%03uZ", (unsigned)(now_ms % 1000));
+    clock_format_utc(stamp, clock_wall_ms());
     put_text(line, "{\"time\":");
     put_json_string(line, stamp);
     put_json_field(line, "level", names[level]);

@@ -255,10 +255,10 @@ static void keep(int line, const void *context)
     report.error = (int32_t)error;
     memcpy(report.public_key, identity.public_key, KEY_SIZE);
     helper_strip(line, false);
+    zone_hold();
     read_from_parent(line);
     /* Our parent does not have to wait for what is left to be done before the first question. */
     if (send(line, &report, sizeof(report), 0) == (ssize_t)sizeof(report) && error == OK) {
-        zone_hold();
         sandbox_enter(SANDBOX_KEEPER, &needs);
         keep_signing(line, task, &identity);
     }

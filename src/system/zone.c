@@ -27,7 +27,9 @@ static bool is_zone_file(const char *path)
 {
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     char magic[4] = "";
-    bool is = fd >= 0 && read(fd, magic, sizeof(magic)) == (ssize_t)sizeof(magic) &&
+    struct stat status;
+    bool is = fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+              read(fd, magic, sizeof(magic)) == (ssize_t)sizeof(magic) &&
               memcmp(magic, "TZif", sizeof(magic)) == 0;
 
     if (fd >= 0)
@@ -79,27 +81,37 @@ static bool is_rule(const char *text)
     return at != NULL && (*at == '\0' || behind_name(at) != NULL);
 }
 
-static bool is_zone(const char *name)
+/* Whether it is the name of a file, where the C library looks for it. */
+static bool is_installed(const char *name)
 {
     const char *folder = getenv("TZDIR");
 
-    if (name[0] == ':')
-        name++;
-    if (name[0] == '\0' || strcmp(name, "UTC") == 0 || strcmp(name, "GMT") == 0)
-        return true;
     if (name[0] == '/')
         return is_zone_file(name);
-#ifdef __GLIBC__ /* which looks nowhere else then */
-    if (folder != NULL && folder[0] != '\0')
-        return is_in_folder(folder, name) || is_rule(name);
-#endif
     if (folder != NULL && is_in_folder(folder, name))
         return true;
+#ifdef __GLIBC__ /* which looks nowhere else then */
+    if (folder != NULL && folder[0] != '\0')
+        return false;
+#endif
     for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
         if (is_in_folder(folders[i], name))
             return true;
     }
-    return is_rule(name);
+    return false;
+}
+
+/* One that says by itself what it is. */
+static bool needs_no_file(const char *name)
+{
+    return name[0] == '\0' || strcmp(name, "UTC") == 0 || strcmp(name, "GMT") == 0 || is_rule(name);
+}
+
+static bool is_zone(const char *name)
+{
+    if (name[0] == ':')
+        name++;
+    return is_installed(name) || (name[0] != '/' && needs_no_file(name));
 }
 
 /* A machine without a zone of its own is one of UTC; one whose zone leads nowhere is not. */
@@ -121,10 +133,16 @@ bool zone_is_known(void)
 
 void zone_hold(void)
 {
+    const char *name = getenv("TZ");
+
     known = zone_is_known();
     /* Without TZ, the C library looks again each time whether the machine's has changed. */
-    if (getenv("TZ") == NULL)
-        (void)setenv("TZ", has_machine_zone() ? ":" MACHINE_ZONE : "UTC0", 0);
+    if (name == NULL)
+        name = has_machine_zone() ? ":" MACHINE_ZONE : "UTC0";
+    /* What is no zone may be a FIFO, at which the C library would wait for ever. */
+    (void)setenv("TZ", known ? name : "UTC0", 1);
+    if (!is_installed(name + (name[0] == ':' ? 1 : 0)))
+        (void)unsetenv("TZDIR"); /* nor is one looked for where it is none */
     tzset();
     held = true;
 }
