@@ -321,3 +321,11 @@ reaches() {
     bad_line 'line 1' 'our own key; .*others' "$(cat alice/identity.pub)"
     bad_line 'line 1' 'unknown option "adr"; .*addr' "adr=\"h:1\" $key_1 bob"
 }
+
+@test "a name that is an address is none: in the peers file, nor for keygen" {
+    for name in bob:1 host:65535 '[::1]:80'; do
+        echo "$(as bob pubkey) $name" >alice/peers
+        refused 3 'alice/peers, line 1' 'one of / @ :' -- as alice check bob@127.0.0.1:1
+        refused 2 'one of / @ :' -- as carol keygen -n "$name" new
+    done
+}

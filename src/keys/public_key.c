@@ -127,8 +127,8 @@ bool name_check(const char *text, size_t len, struct problem *problem)
     for (size_t i = 0; i < len; i++) {
         if (is_blank(text[i]))
             return problem_say(problem, "the name has a blank in it");
-        if (strchr("/@,#\"", text[i]) != NULL)
-            return problem_say(problem, "the name has one of / @ , # \" in it");
+        if (strchr("/@:,#\"", text[i]) != NULL)
+            return problem_say(problem, "the name has one of / @ : , # \" in it");
     }
     if (text_ends(name, ".pub"))
         return problem_say(problem, "the name ends in \".pub\", as files do");

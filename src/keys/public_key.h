@@ -35,7 +35,7 @@ must_check enum kith_error public_key_parse(uint8_t key[static KEY_SIZE],
 
 /*
  * Whether these bytes can be a peer's name; if not, problem (or NULL) says why. A name is never
- * mistaken for an option, a key, a path or the left of an @.
+ * mistaken for an option, a key, a path, an address or the left of an @.
  */
 bool name_check(const char *text, size_t len, struct problem *problem);
 
