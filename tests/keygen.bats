@@ -516,6 +516,42 @@ lost() {
     refused 3 'folder: a folder' -- kith pubkey folder
 }
 
+@test "what is no file is no name of a key's file, and is not read" {
+    mkfifo pipe
+    ln -s pipe link
+    exec 7<>pipe
+    for name in /dev/stdin /dev/fd/7 link; do
+        refused 3 "$name: exists already, and is no regular file" -- \
+            bounded "$KITH" keygen "$name" <&7
+        refused 3 "$name: exists already, and is no regular file" -- \
+            bounded "$KITH" keygen -f "$name" <&7
+    done
+    exec 7>&-
+}
+
+@test "a socket that listens is no identity, and is not waited for" {
+    refused 3 '/dev/fd/3: not a regular file' -- \
+        timeout "$limit" python3 "$tools/listen_fds.py" 127.0.0.1:0 "$KITH" pubkey /dev/fd/3
+}
+
+@test "keygen -f that fails leaves both files as they were" {
+    kith keygen key
+    cp key before
+    cp key.pub before.pub
+    local long
+    long=$(printf 'n%.0s' {1..252})
+    refused 1 "$long.pub: .*too long" -- kith keygen -f "$long"
+    [ ! -e "$long" ] || fail "a private key is left"
+    unshare -m true 2>/dev/null || skip "no mounts of our own available here"
+    unshare -m sh -c 'mount --bind key.pub key.pub && exec "$@"' - \
+        sh -c '"$1" keygen -f key 2>said; echo "$?" >status' - "$KITH"
+    [ "$(cat status)" = 1 ]
+    one_line "$(cat said)" 'key.pub: '
+    cmp key before
+    cmp key.pub before.pub
+    run ! ls -d .kith-*
+}
+
 @test "keygen -f says that it has replaced what was there" {
     run -0 --separate-stderr kith keygen -f key
     one_line "$stderr" 'key: made;'

@@ -103,12 +103,16 @@ static bool is_there(const char *path)
     return lstat(path, &status) == 0;
 }
 
-/* Something that no file is put in the place of, not with -f either. */
+/*
+ * Something that no file is put in the place of, not with -f either: what is no file, nor leads to
+ * one, or to nothing; and a descriptor of ours, whatever it is.
+ */
 static bool is_of_other_kind(const char *path)
 {
     struct stat status;
 
-    return lstat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode);
+    return (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) ||
+           key_file_find_descriptor(path) >= 0;
 }
 
 /*
@@ -119,7 +123,9 @@ static enum kith_error write_pair(const struct options *options, const char *pat
                                   const char *line)
 {
     char public_path[FILE_PATH_SIZE + 4];
+    const struct new_file files[] = {{path, pem, PRIVATE_MODE}, {public_path, line, PUBLIC_MODE}};
     bool is_default = options->argument_count == 0;
+    size_t failed;
     enum kith_error error;
 
     (void)snprintf(public_path, sizeof(public_path), "%s.pub", path);
@@ -128,16 +134,9 @@ static enum kith_error write_pair(const struct options *options, const char *pat
                            ERR_FILE_OTHER, NULL, NULL);
     if (!options->force && (is_there(path) || is_there(public_path)))
         return log_existing(path, is_there(path) ? path : public_path, is_default);
-    error = key_file_write(path, pem, strlen(pem), PRIVATE_MODE, options->force);
-    if (error != OK)
-        return log_failure(LOG_ERROR, "keygen", path, error, NULL, NULL);
-    error = key_file_write(public_path, line, strlen(line), PUBLIC_MODE, options->force);
-    if (error != OK) {
-        (void)log_failure(LOG_ERROR, "keygen", public_path, error, NULL, NULL);
-        if (!options->force)
-            (void)unlink(path);
-    }
-    return error;
+    error = key_file_write(files, 2, options->force, &failed);
+    return error == OK ? OK
+                       : log_failure(LOG_ERROR, "keygen", files[failed].path, error, NULL, NULL);
 }
 
 static bool is_folder(const char *path)

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +22,8 @@
 
 #define LINKS_MAX 8 /* that lead from one to the next */
 #define TEMPORARY_NAME ".kith-XXXXXX"
+#define OLD_ENDING ".old"
+#define DRAFT_PATH_SIZE (FILE_PATH_SIZE + 64)
 
 /* The number of a descriptor; -1 if it is none. */
 static int number_of(const char *digits)
@@ -138,6 +141,15 @@ static enum kith_error check_protection(struct key_file *file, const struct stat
     return OK;
 }
 
+/* Whether it is a socket that waits for calls: nothing ever comes out of it. */
+static bool listens(int fd)
+{
+    int yes = 0;
+    socklen_t len = sizeof(yes);
+
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &len) == 0 && yes != 0;
+}
+
 static enum kith_error check_kind(struct key_file *file, int fd, bool named,
                                   enum key_file_secrecy secrecy)
 {
@@ -145,7 +157,7 @@ static enum kith_error check_kind(struct key_file *file, int fd, bool named,
 
     if (fstat(fd, &status) != 0)
         return ERR_SYSTEM;
-    if (named && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)))
+    if (named && (S_ISFIFO(status.st_mode) || (S_ISSOCK(status.st_mode) && !listens(fd))))
         return OK;
     if (S_ISDIR(status.st_mode))
         return ERR_FILE_FOLDER;
@@ -297,55 +309,107 @@ static enum kith_error flush_folder(const char *folder)
     return error;
 }
 
-static void remove_again(const char *path)
+/* One of the files that are written together. */
+struct draft {
+    const struct new_file *file;
+    char folder[DRAFT_PATH_SIZE];
+    char temporary[DRAFT_PATH_SIZE]; /* where it is until it is put in its place */
+    char old[DRAFT_PATH_SIZE];       /* and what was there, until all are */
+    bool made, placed, kept;
+};
+
+/* Write it, flushed, to a file beside its place. */
+static enum kith_error prepare(struct draft *draft)
+{
+    const char *path = draft->file->path;
+    const char *slash = strrchr(path, '/');
+    size_t folder_len = slash != NULL ? (size_t)(slash - path) + 1 : 0;
+    enum kith_error error;
+    int fd;
+
+    if (path[folder_len] == '\0')
+        return ERR_FILE_KIND;
+    if (strlen(path) >= FILE_PATH_SIZE + sizeof(".pub")) {
+        errno = ENAMETOOLONG;
+        return ERR_SYSTEM;
+    }
+    error = make_folders(path, draft->folder);
+    if (error != OK)
+        return error;
+    snprintf(draft->folder, sizeof(draft->folder), "%.*s", (int)folder_len, path);
+    snprintf(draft->temporary, sizeof(draft->temporary), "%.*s%s", (int)folder_len, path,
+             TEMPORARY_NAME);
+    fd = mkstemp(draft->temporary);
+    if (fd < 0)
+        return ERR_SYSTEM;
+    draft->made = true;
+    error = fill(fd, draft->file->text, strlen(draft->file->text), draft->file->mode);
+    close(fd);
+    return error;
+}
+
+/* Keep what is at its place under another name, so that it can be put there again. */
+static void keep_old(struct draft *draft)
+{
+    snprintf(draft->old, sizeof(draft->old), "%.*s%s", (int)strlen(draft->temporary),
+             draft->temporary, OLD_ENDING);
+    draft->kept = link(draft->file->path, draft->old) == 0 ||
+                  (errno != ENOENT && rename(draft->file->path, draft->old) == 0);
+}
+
+static enum kith_error place(struct draft *draft, bool replace)
+{
+    struct stat status;
+    enum kith_error error;
+
+    if (replace && lstat(draft->file->path, &status) == 0 &&
+        (S_ISREG(status.st_mode) || S_ISLNK(status.st_mode)))
+        keep_old(draft);
+    error = put_in_place(draft->temporary, draft->file->path, replace);
+    if (error != OK)
+        return error;
+    draft->made = false;
+    draft->placed = true;
+    return flush_folder(draft->folder[0] != '\0' ? draft->folder : ".");
+}
+
+/* All is in its place, or nothing is to be: errno stays. */
+static void settle(struct draft *draft, bool whole)
 {
     int saved_errno = errno;
 
-    (void)unlink(path);
+    if (draft->made)
+        (void)unlink(draft->temporary);
+    if (!whole && draft->kept)
+        (void)rename(draft->old, draft->file->path);
+    else if (!whole && draft->placed)
+        (void)unlink(draft->file->path);
+    if (draft->kept) /* also where both were one file, for which rename does nothing */
+        (void)unlink(draft->old);
     errno = saved_errno;
 }
 
-enum kith_error key_file_write(const char *path, const char *text, size_t len, unsigned mode,
-                               bool replace)
+enum kith_error key_file_write(const struct new_file *files, size_t count, bool replace,
+                               size_t *failed)
 {
-    enum kith_error error = ERR_MEMORY;
-    int fd = -1;
-    bool made = false;
-    const char *slash = strrchr(path, '/');
-    size_t folder_len = slash != NULL ? (size_t)(slash - path) + 1 : 0;
-    size_t size = strlen(path) + sizeof TEMPORARY_NAME + 1;
-    char *folder = malloc(size);
-    char *temporary = malloc(size);
+    struct draft *drafts = calloc(count, sizeof(*drafts));
+    enum kith_error error = OK;
 
-    if (folder == NULL || temporary == NULL)
-        goto out;
-    error = ERR_FILE_KIND;
-    if (path[folder_len] == '\0')
-        goto out;
-    error = make_folders(path, folder);
-    if (error != OK)
-        goto out;
-    snprintf(folder, size, "%.*s", (int)folder_len, path);
-    snprintf(temporary, size, "%s%s", folder, TEMPORARY_NAME);
-    fd = mkstemp(temporary);
-    made = fd >= 0;
-    error = made ? fill(fd, text, len, mode) : ERR_SYSTEM;
-    if (error != OK)
-        goto out;
-    error = put_in_place(temporary, path, replace);
-    if (error != OK)
-        goto out;
-    made = false;
-    error = flush_folder(folder_len > 0 ? folder : ".");
-    if (error != OK && !replace)
-        remove_again(path);
-
-out:
-    if (made)
-        remove_again(temporary);
-    if (fd >= 0)
-        close(fd);
-    free(folder);
-    free(temporary);
+    *failed = 0;
+    if (drafts == NULL)
+        return ERR_MEMORY;
+    for (size_t i = 0; i < count; i++)
+        drafts[i].file = &files[i];
+    for (size_t i = 0; error == OK && i < count; i++) {
+        error = prepare(&drafts[i]);
+        *failed = i;
+    }
+    for (size_t i = 0; error == OK && i < count; i++) {
+        error = place(&drafts[i], replace);
+        *failed = i;
+    }
+    for (size_t i = count; i-- > 0;)
+        settle(&drafts[i], error == OK);
+    free(drafts);
     return error;
 }

@@ -45,10 +45,18 @@ static int names_in(const char *path)
     return count;
 }
 
+static enum kith_error write_one(const char *path, const char *text, unsigned mode, bool replace)
+{
+    const struct new_file file = {path, text, mode};
+    size_t failed;
+
+    return key_file_write(&file, 1, replace, &failed);
+}
+
 static void expect(enum kith_error wanted, const char *path, const char *text, bool replace,
                    const char *what)
 {
-    enum kith_error error = key_file_write(path, text, strlen(text), 0600, replace);
+    enum kith_error error = write_one(path, text, 0600, replace);
 
     CHECK(error == wanted, "%s: %s", what, error_text(error));
 }
@@ -58,7 +66,7 @@ static void test_new(void)
     mode_t mask = umask(0777);
 
     expect(OK, "private", "one", false, "a new file");
-    CHECK(key_file_write("public", "two", 3, 0644, false) == OK, "another mode");
+    CHECK(write_one("public", "two", 0644, false) == OK, "another mode");
     umask(mask);
     CHECK(holds("private", "one") && mode_of("private") == 0600, "0600 whatever the umask");
     CHECK(holds("public", "two") && mode_of("public") == 0644, "0644 whatever the umask");
@@ -142,7 +150,7 @@ static void test_failure(void)
     signal(SIGXFSZ, SIG_IGN);
     /* Nothing is printed meanwhile: stdout may be a file, which has the limit as well. */
     limited = getrlimit(RLIMIT_FSIZE, &usual) == 0 && setrlimit(RLIMIT_FSIZE, &none) == 0;
-    error = key_file_write("full", "x", 1, 0600, false);
+    error = write_one("full", "x", 0600, false);
     saved_errno = errno;
     setrlimit(RLIMIT_FSIZE, &usual);
     CHECK(limited, "a limit");
