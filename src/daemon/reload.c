@@ -11,7 +11,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define ALL_MS 3000 /* for all files, and the keeper */
+#define FILES_MS 3000  /* for all files */
+#define KEEPER_MS 5000 /* for the keeper to read them as well */
 
 void reload_end(struct reload *reload)
 {
@@ -32,7 +33,7 @@ void reload_begin(struct reload *reload)
     reload->state = RELOAD_READS;
     reload->reading.fd = -1;
     reload->next = 0;
-    reload->deadline_ms = clock_deadline_ms(ALL_MS);
+    reload->deadline_ms = clock_deadline_ms(FILES_MS);
 }
 
 int64_t reload_arm(struct reload *reload, struct poll_set *set)
@@ -115,6 +116,7 @@ bool reload_ask_keeper(struct reload *reload)
     reload->keeper_fd = keeper_ask_to_reload(reload->keeper);
     if (reload->keeper_fd >= 0) {
         reload->state = RELOAD_ASKS;
+        reload->deadline_ms = clock_deadline_ms(KEEPER_MS); /* what we have read took its time */
         return true;
     }
     (void)reload_failed(reload, "keeper", NULL, keeper_text);
