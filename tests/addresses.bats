@@ -292,3 +292,35 @@ END
         refused 3 'line 1' ': (a host is not written|no IPv6 address)' -- as alice dial bob
     done
 }
+
+# tells_to_dial PATTERN ARGUMENT...: serve at a terminal says what to type elsewhere, or nothing.
+tells_to_dial() {
+    rm -f ready
+    mkfifo ready
+    KITH_DIR=bob python3 "$tools/terminal.py" "${supervisor[@]}" "$KITH" serve --ready-fd 9 \
+        "${@:2}" --exec cat >terminal.out 2>terminal.err 9>ready 3>&- 8>&- &
+    also_started "$!"
+    read -r -t "$limit" _ <ready || fail "serve is not ready"
+    eventually grep -q "may call" terminal.err
+    if [ "$1" = nothing ]; then
+        kill -USR1 "$(pgrep -P "$!" | head -n 1)"
+        eventually grep -q totals terminal.err
+        run ! grep "type there" terminal.err
+    else
+        eventually grep -E "type there: kith dial [0-9a-f]{64}@$1"$'\r?$' terminal.err
+    fi
+    kill "$(pgrep -P "$!" | head -n 1)"
+    ends "$!" 0
+}
+
+@test "what serve says to type elsewhere is an address to dial" {
+    local here supervisor=()
+    here=$(uname -n)
+    tells_to_dial "$here:[0-9]+" 0
+    tells_to_dial "$here:[0-9]+" 0.0.0.0:0
+    tells_to_dial "127.0.0.1:[0-9]+" 127.0.0.1:0
+    supervisor=(python3 "$tools/listen_fds.py" 127.0.0.1:0)
+    tells_to_dial "127.0.0.1:[0-9]+" 0
+    supervisor=(python3 "$tools/listen_fds.py" "$PWD/a:1.socket")
+    tells_to_dial nothing 0
+}

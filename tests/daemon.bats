@@ -198,14 +198,30 @@ places() {
     tool reload under_load
 }
 
-@test "SIGHUP is minded with --peer, too" {
-    start_serve --peer alice --exec cat
+@test "a name of --peer whose line is taken out is gone at SIGHUP, and the others stay" {
+    start_serve --peer alice --peer carol --exec cat
     [ "$(dial <<<hello)" = hello ]
-    cp alice/identity.pub other.pub
-    cat carol/identity.pub >bob/peers
+    echo nonsense >bob/peers
     kill -HUP "$server"
     says serve.err 'the peers stay as they were'
     [ "$(dial <<<hello)" = hello ]
+    mkfifo in
+    dial <in >out 2>dial.err &
+    also_started "$!"
+    exec 7>in
+    echo hello >&7
+    eventually grep -q hello out
+    cat carol/identity.pub >bob/peers
+    kill -HUP "$server"
+    says serve.err 'alice: no longer in the peers file'
+    says serve.err 'the peers were read again'
+    ends "$!" 8
+    exec 7>&-
+    run -5 dial </dev/null
+    [ "$(as carol dial "bob@$address" <<<hello)" = hello ]
+    cat {alice,carol}/identity.pub >bob/peers
+    kill -HUP "$server"
+    eventually dial </dev/null
 }
 
 # minds_early_signals COMMAND...: bob's daemon gets both while it waits for its key.

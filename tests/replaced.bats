@@ -362,3 +362,19 @@ END
 bob_is_at() {
     echo "addr=\"$1.test:${address##*:}\" $(cat bob/identity.pub)" >alice/peers
 }
+
+@test "a name to listen on is resolved by the deadline, too" {
+    own_etc
+    echo 'hosts: files dns' >etc/nsswitch.conf
+    needs_name_server
+    echo "127.0.0.1 quick.test" >etc/hosts
+    printf '%s\n' "nameserver $name_server" "options timeout:30" >etc/resolv.conf
+    refused 7 'listen: silent:0' 'not resolved in time' -- \
+        "${launcher[@]}" env KITH_DIR=bob timeout 20 "$KITH" listen -w 1s silent:0
+    refused 7 'serve: silent:0' 'not resolved in time' -- \
+        "${launcher[@]}" env KITH_DIR=bob timeout 20 "$KITH" serve -w 1s silent:0 1
+    refused 7 'forward: silent:0' 'not resolved in time' -- \
+        "${launcher[@]}" env KITH_DIR=alice timeout 20 "$KITH" forward -w 1s silent:0 bob@127.0.0.1:1
+    serve_on=quick.test:0 start_serve --exec cat
+    [[ $address == 127.0.0.1:* ]]
+}

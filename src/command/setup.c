@@ -142,6 +142,30 @@ static enum kith_error choose(struct directory *directory, const struct options 
     return error;
 }
 
+/*
+ * The same when they are read again: a name of --peer that the peers file has no longer is gone
+ * with its line, as any other.
+ */
+static enum kith_error choose_anew(struct directory *directory, const struct options *options,
+                                   struct peers *chosen)
+{
+    enum kith_error error = OK;
+
+    if (options->named_count == 0)
+        return choose(directory, options, chosen);
+    for (size_t i = 0; error == OK && i < options->named_count; i++) {
+        const char *named = options->named[i];
+        bool lacks;
+
+        error = directory_lacks(directory, named, &lacks);
+        if (error == OK && lacks)
+            log_event(LOG_NOTE, "peer", named, "no longer in the peers file", NULL);
+        else if (error == OK)
+            error = directory_add(directory, named, chosen);
+    }
+    return error;
+}
+
 static void warn_of_nobody(const struct peers *chosen, const char *what)
 {
     if (chosen->count == 0)
@@ -179,7 +203,7 @@ static enum kith_error read_peers(const void *context, const uint8_t own_key[sta
             return ERR_FILE_MISSING;
     }
     if (setup->peer == NULL) {
-        error = choose(&directory, setup->options, peers);
+        error = choose_anew(&directory, setup->options, peers);
     } else {
         error = find_callee(&directory, setup->peer, &callee, &gone);
         if (error == OK)
@@ -309,7 +333,7 @@ enum kith_error setup_choose_again(struct setup *setup, const char *what, struct
     enum kith_error error;
 
     use_texts(setup);
-    error = choose(&setup->directory, setup->options, chosen);
+    error = choose_anew(&setup->directory, setup->options, chosen);
     if (error == OK)
         warn_of_nobody(chosen, what);
     return error;
@@ -360,6 +384,22 @@ static void take_source(struct address *address, const char *source)
         (void)snprintf(address->host, sizeof(address->host), "%s", source);
 }
 
+/* A name is resolved by the handshake's timeout, as one that is called: by a helper. */
+static enum kith_error open_listeners(struct setup *setup, const struct address *here,
+                                      enum listen_scope scope, struct listeners *listeners,
+                                      const char **why)
+{
+    int64_t deadline_ms = clock_deadline_ms(setup->options->handshake_timeout_ms);
+    struct resolved named;
+    enum kith_error error;
+
+    if (!address_has_name(here))
+        return listeners_open(listeners, here, NULL, &setup->net, scope, why);
+    address_format(listeners->text, here);
+    error = lookup_resolve(&setup->lookup, here, setup->net.family, deadline_ms, &named, why);
+    return error != OK ? error : listeners_open(listeners, here, &named, &setup->net, scope, why);
+}
+
 enum kith_error setup_listen(struct setup *setup, const char *what, const struct address *address,
                              enum listen_scope scope, struct listeners *listeners)
 {
@@ -369,28 +409,42 @@ enum kith_error setup_listen(struct setup *setup, const char *what, const struct
 
     if (scope == LISTEN_EVERYWHERE)
         take_source(&here, setup->options->source);
-    if (listeners->count == 0)
-        error = listeners_open(listeners, &here, &setup->net, scope, &why);
+    (void)gethostname(setup->host, sizeof(setup->host) - 1); /* while the system can be asked */
+    setup->passed = listeners->count > 0;
+    if (!setup->passed)
+        error = open_listeners(setup, &here, scope, listeners, &why);
     if (error != OK)
         return log_failure(LOG_ERROR, what, listeners->text, error, why, NULL);
     return OK;
+}
+
+/*
+ * What is to be dialed to come to the listeners: the host as it was asked for, unless a supervisor
+ * has chosen, and this machine's name if it is none in particular. False at a UNIX socket.
+ */
+static bool find_dialed(struct address *address, const struct setup *setup,
+                        const struct listeners *listeners, const struct address *asked)
+{
+    if (!address_parse(address, listeners->text, ADDRESS_PORT, NULL))
+        return false;
+    if (!setup->passed) {
+        memcpy(address->host, asked->host, HOST_SIZE);
+        take_source(address, setup->options->source);
+    }
+    if (address->host[0] == '\0' || strcmp(address->host, "0.0.0.0") == 0 ||
+        strcmp(address->host, "::") == 0)
+        memcpy(address->host, setup->host, HOST_SIZE);
+    return address->host[0] != '\0';
 }
 
 void setup_announce(const struct setup *setup, const char *what, const struct listeners *listeners,
                     const struct address *asked, const char *words)
 {
     char key[KEY_HEX_SIZE], at[ADDRESS_TEXT_SIZE], line[512];
-    struct address address = *asked;
-    const char *port = strrchr(listeners->text, ':');
+    struct address address;
 
-    if (isatty(STDERR_FILENO) != 1)
+    if (isatty(STDERR_FILENO) != 1 || !find_dialed(&address, setup, listeners, asked))
         return;
-    take_source(&address, setup->options->source);
-    if (address.host[0] == '\0' || strcmp(address.host, "0.0.0.0") == 0 ||
-        strcmp(address.host, "::") == 0)
-        (void)gethostname(address.host, sizeof(address.host) - 1);
-    if (port != NULL)
-        (void)snprintf(address.port, sizeof(address.port), "%s", port + 1);
     address_format(at, &address);
     hex_encode(key, setup->keeper.public_key, KEY_SIZE);
     (void)snprintf(line, sizeof(line), "to call, type there: kith %s %s@%s", words, key, at);

@@ -34,6 +34,8 @@ struct setup {
     const char *files[PEERS_NAMED_MAX + 2]; /* that a reload reads again */
     size_t file_count;
     struct resolved source; /* what --source says */
+    char host[HOST_SIZE];   /* this machine's name, once it listens */
+    bool passed;            /* the listeners are a supervisor's */
     struct reload reload;
     struct file_text texts[PEERS_NAMED_MAX + 2]; /* of the files, read again */
 };

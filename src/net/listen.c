@@ -223,19 +223,22 @@ static enum kith_error listen_at_path(struct listeners *listeners, const struct 
 }
 
 enum kith_error listeners_open(struct listeners *listeners, const struct address *address,
-                               const struct net_options *options, enum listen_scope scope,
-                               const char **why)
+                               const struct resolved *named, const struct net_options *options,
+                               enum listen_scope scope, const char **why)
 {
     struct resolved found;
     bool everywhere = address->host[0] == '\0' && scope == LISTEN_EVERYWHERE;
     bool dual = everywhere && options->family == AF_UNSPEC;
-    enum kith_error error;
+    enum kith_error error = OK;
 
     memset(listeners, 0, sizeof(*listeners));
     if (address->path[0] != '\0')
         return listen_at_path(listeners, address, why);
     address_format(listeners->text, address);
-    error = resolve(address, options->family, everywhere, &found, why);
+    if (named != NULL)
+        found = *named;
+    else
+        error = resolve(address, options->family, everywhere, &found, why);
     if (error != OK)
         return error;
     *why = strtoul(address->port, NULL, 10) == 0

@@ -274,6 +274,18 @@ enum kith_error directory_add(struct directory *directory, const char *text, str
     return error;
 }
 
+enum kith_error directory_lacks(struct directory *directory, const char *text, bool *lacks)
+{
+    enum kith_error error;
+
+    *lacks = false;
+    if (is_hex_key(text) || directory_is_file(text))
+        return OK;
+    error = directory_read(directory);
+    *lacks = error == OK && peers_find_name(&directory->file, text) == NULL;
+    return error;
+}
+
 enum kith_error directory_add_all(struct directory *directory, struct peers *set)
 {
     enum kith_error error = directory_read(directory);

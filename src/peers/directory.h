@@ -53,6 +53,13 @@ must_check enum kith_error directory_read(struct directory *directory);
 must_check enum kith_error directory_add(struct directory *directory, const char *text,
                                          struct peers *set);
 
+/*
+ * Whether WHO is a name that the peers file, which is in order, does not have. What is wrong with
+ * that file is logged, and is no answer.
+ */
+must_check enum kith_error directory_lacks(struct directory *directory, const char *text,
+                                           bool *lacks);
+
 /* Add everyone in the peers file to a set. */
 must_check enum kith_error directory_add_all(struct directory *directory, struct peers *set);
 
