@@ -543,6 +543,7 @@ lost() {
     refused 1 "$long.pub: .*too long" -- kith keygen -f "$long"
     [ ! -e "$long" ] || fail "a private key is left"
     unshare -m true 2>/dev/null || skip "no mounts of our own available here"
+    # shellcheck disable=SC2016 # for the shell inside
     unshare -m sh -c 'mount --bind key.pub key.pub && exec "$@"' - \
         sh -c '"$1" keygen -f key 2>said; echo "$?" >status' - "$KITH"
     [ "$(cat status)" = 1 ]
