@@ -83,3 +83,11 @@ delaying() {
     delaying 0
     tool stall log_hangs_in_refusal "$PWD/delaying.so"
 }
+
+@test "a check that is held up once it has called does not show less than the round trip" {
+    ! sanitized || skip "a sanitizer's library has to come first"
+    "${CC:-cc}" -shared -fPIC -o held_up.so "$tools/held_up.c" -ldl || skip "no compiler"
+    start_serve --exec cat
+    run -0 --separate-stderr env LD_PRELOAD="$PWD/held_up.so" KITH_DIR=alice "$KITH" check "bob@$address"
+    [[ $output =~ round\ trip\ ([0-9]+) ]] && ((BASH_REMATCH[1] >= 200)) || fail "$output"
+}

@@ -254,9 +254,12 @@ static enum handshake_io_state receive(struct handshake_io *io)
 static enum handshake_io_state transmit(struct handshake_io *io)
 {
     while (io->frame_sent < io->frame_len) {
-        ssize_t n = transport_write(&io->transport, io->frame + io->frame_sent,
-                                    io->frame_len - io->frame_sent);
+        ssize_t n;
 
+        if (io->message == 1 && io->frame_sent == 0) /* once it is sent, the answer may come */
+            io->called_us = clock_now_us();
+        n = transport_write(&io->transport, io->frame + io->frame_sent,
+                            io->frame_len - io->frame_sent);
         if (n >= 0)
             io->frame_sent += (size_t)n;
         else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINPROGRESS)
@@ -264,8 +267,6 @@ static enum handshake_io_state transmit(struct handshake_io *io)
         else if (errno != EINTR)
             return fail_connection(io, errno);
     }
-    if (io->message == 1)
-        io->called_us = clock_now_us();
     io->state = io->message == 3 ? HANDSHAKE_IO_DONE : HANDSHAKE_IO_READS;
     io->message++;
     io->frame_len = 0;

@@ -66,7 +66,7 @@ struct handshake_io {
     struct handshake handshake;
     struct session_keys keys; /* once it is done; wipe with handshake_io_wipe */
     bool check_only;          /* a dialer that stops once the listener is proven */
-    int64_t called_us;        /* dialer: when message 1 was sent, and message 2 had come */
+    int64_t called_us;        /* dialer: before message 1 was sent, and when message 2 had come */
     int64_t answered_us;
     uint64_t answered_wall_ms;
 
