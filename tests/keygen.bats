@@ -42,7 +42,7 @@ has_public() {
 
 # is_key FILE HEX OPTION...: as an identity, the file is the key with this public key: we may not dial it.
 is_key() {
-    refused 5 'our own key' -- kith dial -w 2s -i "$1" "${@:3}" "$2@127.0.0.1:1"
+    refused 3 'our own key' -- kith dial -w 2s -i "$1" "${@:3}" "$2@127.0.0.1:1"
 }
 
 # The seed in a private key file, in hexadecimal.
@@ -155,9 +155,9 @@ ssh_public() {
     kith keygen two
     # Dialing our own key is refused, by which we know which one it is.
     own=$(kith pubkey one)
-    KITH_IDENTITY=one run -5 kith dial -w 2s "$own@127.0.0.1:1"
+    KITH_IDENTITY=one run -3 kith dial -w 2s "$own@127.0.0.1:1"
     KITH_IDENTITY=two run -4 kith dial -w 2s "$own@127.0.0.1:1"
-    KITH_IDENTITY=two run -5 kith dial -w 2s -i one "$own@127.0.0.1:1"
+    KITH_IDENTITY=two run -3 kith dial -w 2s -i one "$own@127.0.0.1:1"
 }
 
 @test "without HOME the home is the one in the password file" {
@@ -185,7 +185,7 @@ homeless() {
     run -0 homeless pubkey key
     run -4 homeless dial -w 2s -i key "$nobody@127.0.0.1:1"
     cp key.pub other.pub
-    refused 5 'our own key' -- homeless dial -w 2s -i key ./other.pub@127.0.0.1:1
+    refused 3 'our own key' -- homeless dial -w 2s -i key ./other.pub@127.0.0.1:1
     run -4 homeless dial -w 2s -i key -a /dev/null/none "$nobody@127.0.0.1:1"
     refused 3 identity HOME -- homeless dial "$nobody@127.0.0.1:1"
     refused 3 identity HOME -- homeless pubkey
@@ -286,7 +286,7 @@ lost() {
         is_key key "$(kith pubkey pem)" --passphrase-file word
         lost public.pem $way >key.pub
         has_public key.pub "$(kith pubkey pem)"
-        refused 5 'our own key' -- kith dial -w 2s -i pem ./key.pub@127.0.0.1:1
+        refused 3 'our own key' -- kith dial -w 2s -i pem ./key.pub@127.0.0.1:1
     done
     tr -d '[:space:]' <pem >key
     refused 3 key 'line breaks lost' -- use key

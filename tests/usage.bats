@@ -182,8 +182,10 @@ misused() {
     ends "$listener" 0
 }
 
-@test "dialing our own key is refused before anything is sent" {
-    refused 5 'own' -- as alice dial alice/identity.pub@127.0.0.1:1
+@test "our own key in the place of a peer's is refused before anything is sent" {
+    refused 3 'own' -- as alice dial alice/identity.pub@127.0.0.1:1
+    refused 3 'own' -- as alice listen -p alice/identity.pub 127.0.0.1:0
+    refused 3 'own' -- as alice serve -p "$(as alice pubkey alice/identity | cut -c 1-64)" 127.0.0.1:0 1
 }
 
 @test "somebody silent, until the deadline" {
@@ -234,7 +236,7 @@ if len(sys.argv) > 1:
     json_lines which address sent received seconds <bob.err
     run -4 --separate-stderr as alice dial --log-format json bob@no-such-host.invalid:9000
     json_lines which <<<"$stderr"
-    run -5 --separate-stderr as alice dial --log-format json alice/identity.pub@127.0.0.1:1
+    run -3 --separate-stderr as alice dial --log-format json alice/identity.pub@127.0.0.1:1
     json_lines hint <<<"$stderr"
 }
 

@@ -116,7 +116,7 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_HELLO_MALFORMED] = {EXIT_HANDSHAKE, "malformed handshake message", NULL},
     [ERR_NOT_FOR_US] = {EXIT_HANDSHAKE, "the hello is meant for another key",
                         "the caller has an old or wrong public key of ours"},
-    [ERR_OURSELVES] = {EXIT_HANDSHAKE, "that is our own key",
+    [ERR_OURSELVES] = {EXIT_KEYS, "that is our own key",
                        "name the other side's key; ours is what that side needs"},
     [ERR_OWN_KEY] = {EXIT_HANDSHAKE, "the other side uses our own key",
                      "each side needs an identity of its own: kith keygen"},
