@@ -78,6 +78,7 @@ alice.recv(1)' "$far" >relay 3>&- &
 @test "a --source that is none of ours" {
     refused 4 '--source' -- as alice check -s 192.0.2.1 bob@127.0.0.1:1
     refused 4 '--source' -- as alice check -s ::1 bob@127.0.0.1:1
+    refused 4 '--source .* needs its zone' -- as alice check -s fe80::1 'bob@[fe80::2%lo]:9'
 }
 
 @test "a peer whose name is gone is called no longer, and nothing is said to have ended" {

@@ -32,6 +32,20 @@ struct race {
     const char *why; /* the attempt that failed last did */
 };
 
+/* Why it cannot be bound: that it is about our address, and not the one that is called. */
+static const char *why_no_source(int system_errno, const struct sockaddr *source)
+{
+    struct ip ip = endpoint_ip(source);
+
+    if (system_errno == EADDRNOTAVAIL)
+        return "--source is no address of this machine";
+    if (socket_lacks_zone(source))
+        return "--source is a link-local address and needs its zone, as in fe80::1%eth0";
+    if (ip_is_mapped(&ip))
+        return "--source is an IPv4 address inside an IPv6 one: write the IPv4 address alone";
+    return strerror(system_errno);
+}
+
 /* Take the local address that --source gives, if it is of this family. NULL, or why not. */
 static const char *bind_source(int fd, int family, const struct resolved *source)
 {
@@ -42,8 +56,7 @@ static const char *bind_source(int fd, int family, const struct resolved *source
             continue;
         if (bind(fd, &from->at.any, from->len) == 0)
             return NULL;
-        return errno == EADDRNOTAVAIL ? "--source is no address of this machine"
-                                      : socket_reason(errno, &from->at.any);
+        return why_no_source(errno, &from->at.any);
     }
     return "--source is no address of the same family";
 }

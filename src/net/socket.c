@@ -79,13 +79,19 @@ int socket_take_call(int listener, struct sockaddr *from, socklen_t *len)
     return fd;
 }
 
-const char *socket_reason(int system_errno, const struct sockaddr *address)
+bool socket_lacks_zone(const struct sockaddr *address)
 {
     const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)(const void *)address;
+
+    return address->sa_family == AF_INET6 && ipv6->sin6_scope_id == 0 &&
+           IN6_IS_ADDR_LINKLOCAL(&ipv6->sin6_addr);
+}
+
+const char *socket_reason(int system_errno, const struct sockaddr *address)
+{
     struct ip ip = endpoint_ip(address);
 
-    if (system_errno == EINVAL && address->sa_family == AF_INET6 && ipv6->sin6_scope_id == 0 &&
-        IN6_IS_ADDR_LINKLOCAL(&ipv6->sin6_addr))
+    if (system_errno == EINVAL && socket_lacks_zone(address))
         return "a link-local address needs its zone, as in [fe80::1%eth0]:9000";
     if (system_errno == EINVAL && ip_is_mapped(&ip))
         return "an IPv4 address inside an IPv6 one: write the IPv4 address alone";

@@ -16,6 +16,9 @@ int socket_open(int family);
 /* Take a call that waits at a listener, as a socket like the above, and tuned; -1 with errno. */
 int socket_take_call(int listener, struct sockaddr *from, socklen_t *len);
 
+/* Whether an address means nothing without a zone, and has none. */
+bool socket_lacks_zone(const struct sockaddr *address);
+
 /* Why an address could not be listened on or called: a constant, or what strerror gave. */
 const char *socket_reason(int system_errno, const struct sockaddr *address);
 
