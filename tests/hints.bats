@@ -123,7 +123,11 @@ shows() {
 }
 
 @test "values that an option does not take" {
-    refused 2 '--ready-fd: takes the number of an open descriptor' -- as alice listen --ready-fd 99 0
+    refused 2 '--ready-fd: takes the number of a descriptor that is open for writing' -- \
+        as alice listen --ready-fd 99 0
+    refused 2 '--ready-fd: takes the number of a descriptor that is open for writing' -- \
+        as alice listen --ready-fd 7 0 7</dev/null
+    refused 2 '--proxy-protocol: excludes --exec' -- as bob serve --proxy-protocol 0 --exec cat
     refused 2 '--idle-timeout: takes a time' -- as alice listen --idle-timeout soon 0
     refused 2 '--source: takes an address in numbers' -- as alice check -s localhost bob@127.0.0.1:1
     refused 2 '--source: takes an address in numbers' -- as bob listen -s localhost 0

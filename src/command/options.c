@@ -162,7 +162,7 @@ static const char *const wanted[] = {
     [ADDRESS] = "takes an address in numbers, as 2001:db8::1",
     [NAMED] = "can be given 256 times: use the peers file for more",
     [NAMESPACE] = "takes 1 to 1024 bytes",
-    [DESCRIPTOR] = "takes the number of an open descriptor",
+    [DESCRIPTOR] = "takes the number of a descriptor that is open for writing",
     [FORMAT] = "takes text or json",
     [IPV4] = "-4 and -6 exclude each other",
     [IPV6] = "-4 and -6 exclude each other",
@@ -419,6 +419,9 @@ static enum kith_error check_together(const struct options *options,
         return log_missing(options, form);
     if (options->argument_count > form->most - replaced)
         return log_excess(options, form, options->arguments[form->most - replaced]);
+    if (options->program != NULL && options->proxy_protocol)
+        return log_misuse(form->name, "--proxy-protocol", "excludes --exec",
+                          "a program has the caller's address in its environment");
     if (options->send_only && options->recv_only)
         return log_misuse(form->name, "--send-only", "excludes --recv-only", NULL);
     return OK;

@@ -51,11 +51,13 @@ bool value_duration(const char *text, int64_t least_ms, int64_t most_ms, int64_t
 bool value_descriptor(const char *text, int *out)
 {
     size_t len = strlen(text);
+    int flags;
 
     if (len == 0 || len > 6 || strspn(text, "0123456789") != len)
         return false;
     *out = (int)strtol(text, NULL, 10);
-    return fcntl(*out, F_GETFD) >= 0;
+    flags = fcntl(*out, F_GETFL);
+    return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
 }
 
 bool value_choice(const char *text, const char *yes, const char *no, bool *out)

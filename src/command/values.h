@@ -17,7 +17,7 @@ bool value_number(const char *text, size_t least, size_t most, size_t *out);
 /* A duration from least to most. */
 bool value_duration(const char *text, int64_t least_ms, int64_t most_ms, int64_t *out_ms);
 
-/* A descriptor that is open. */
+/* A descriptor that is open for writing. */
 bool value_descriptor(const char *text, int *out);
 
 /* One of two words: true for the first. */
