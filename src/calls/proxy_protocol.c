@@ -202,5 +202,6 @@ bool proxy_receive(struct proxy_input *input, int fd, struct endpoint *peer, enu
     }
     if (*error == OK && !is_unknown(input))
         *error = is_v2(input) ? parse_v2(input, peer) : parse_line(input, peer);
+    endpoint_unmap(peer);
     return true;
 }
