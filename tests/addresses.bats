@@ -324,3 +324,15 @@ tells_to_dial() {
     supervisor=(python3 "$tools/listen_fds.py" "$PWD/a:1.socket")
     tells_to_dial nothing 0
 }
+
+@test "the zone of a link-local caller has its name, in the log as for a program" {
+    unshare -n sh -c 'ip link set lo up && ip address add fe80::7/64 dev lo' 2>/dev/null ||
+        skip "no network of our own with IPv6 here"
+    launcher=(unshare -n sh -c 'ip link set lo up && ip address add fe80::7/64 dev lo && exec "$@"' sh)
+    # shellcheck disable=SC2016 # for the program
+    serve_on='[fe80::7%lo]:0' start_serve --exec sh -c 'echo "$KITH_REMOTE_ADDR $KITH_LOCAL_ADDR"'
+    [[ $address == '[fe80::7%lo]:'* ]]
+    [ "$(KITH_DIR=alice bounded nsenter -t "$server" -n "$KITH" dial --recv-only "bob@$address")" = \
+        'fe80::7%lo fe80::7%lo' ]
+    says serve.err 'whole address=\[fe80::7%lo\]:'
+}

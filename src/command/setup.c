@@ -126,6 +126,7 @@ enum kith_error setup_start_lookup(struct setup *setup)
 void setup_confine(enum sandbox_role role, const struct sandbox_needs *needs)
 {
     zone_hold(); /* which the times of the peers file are in, also when it is read again */
+    endpoint_learn_zones();
     sandbox_enter(role, needs);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "net/endpoint.h"
 
+#include <net/if.h>
 #include <netdb.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -25,6 +26,33 @@ static void format_path(char out[static ADDRESS_TEXT_SIZE], const struct sockadd
         (void)snprintf(out, ADDRESS_TEXT_SIZE, "%.*s", (int)sizeof(un->sun_path) - 1, un->sun_path);
 }
 
+static struct if_nameindex *zones; /* as they were when they were learnt, or NULL */
+
+void endpoint_learn_zones(void)
+{
+    if (zones != NULL)
+        if_freenameindex(zones);
+    zones = if_nameindex();
+}
+
+/* Who may not ask the system for the name of a zone any longer has its number in the address. */
+static void name_zone(struct address *parts, const struct sockaddr *address)
+{
+    const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)(const void *)address;
+    char *zone = address->sa_family == AF_INET6 ? strchr(parts->host, '%') : NULL;
+    char number[16];
+
+    if (zone == NULL || zones == NULL)
+        return;
+    zone++;
+    (void)snprintf(number, sizeof(number), "%u", (unsigned)ipv6->sin6_scope_id);
+    for (size_t i = 0; strcmp(zone, number) == 0 && zones[i].if_index != 0; i++) {
+        if (zones[i].if_index == ipv6->sin6_scope_id)
+            (void)snprintf(zone, sizeof(parts->host) - (size_t)(zone - parts->host), "%s",
+                           zones[i].if_name);
+    }
+}
+
 void endpoint_format(char out[static ADDRESS_TEXT_SIZE], const struct sockaddr *address,
                      socklen_t len)
 {
@@ -33,10 +61,12 @@ void endpoint_format(char out[static ADDRESS_TEXT_SIZE], const struct sockaddr *
     if (address->sa_family == AF_UNIX)
         format_path(out, address, len);
     else if (getnameinfo(address, len, parts.host, sizeof(parts.host), parts.port,
-                         sizeof(parts.port), NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+                         sizeof(parts.port), NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
+        name_zone(&parts, address);
         address_format(out, &parts);
-    else
+    } else {
         (void)snprintf(out, ADDRESS_TEXT_SIZE, "?");
+    }
 }
 
 struct ip endpoint_ip(const struct sockaddr *address)

@@ -36,6 +36,12 @@ void endpoint_unmap(struct endpoint *endpoint);
  */
 uint64_t endpoint_source(const struct endpoint *endpoint);
 
+/*
+ * Learn the names of the zones that there are, in the main thread, while the system can be asked:
+ * what is confined knows none that comes later, and shows its number.
+ */
+void endpoint_learn_zones(void);
+
 /* The numeric form of a socket's address: 127.0.0.1:40123, [::1]:40123, a path, or "?". */
 void endpoint_format(char out[static ADDRESS_TEXT_SIZE], const struct sockaddr *address,
                      socklen_t len);
