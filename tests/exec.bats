@@ -117,6 +117,8 @@ all_gone() {
     touch nowhere
     run -8 dial --recv-only
     says serve.err '\./nowhere: Permission denied'
+    [ "$(grep -c '^kith: serve: alice .*the program failed: ./nowhere: ' serve.err)" -eq 2 ]
+    [ "$(grep -c nowhere serve.err)" -eq 3 ] # and what is served
 }
 
 @test "a program that ignores its input, which is short" {

@@ -136,7 +136,7 @@ static void say_ending(struct acceptor *acceptor, struct connection *connection,
     if (ending == OK || ending == ERR_LINK_LOST)
         return;
     connection_describe(&row, connection);
-    report_end(acceptor->daemon->hooks->what, &row, ending);
+    report_end(acceptor->daemon->hooks->what, &row, ending, NULL);
 }
 
 enum stay acceptor_run(struct acceptor *acceptor, struct connection *connection)

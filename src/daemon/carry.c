@@ -52,7 +52,7 @@ static enum kith_error conclude(struct daemon *daemon, const struct counted *cou
     row.received = result->received;
     row.opened_ms = counted->begun_ms;
     if (connections_conclude(&daemon->connections, connection, &error))
-        report_end(daemon->hooks->what, &row, error);
+        report_end(daemon->hooks->what, &row, error, error == ERR_PROGRAM ? end->detail : NULL);
     local_end_finish(end, error == OK);
     return error;
 }

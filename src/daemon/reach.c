@@ -113,25 +113,45 @@ static enum kith_error join(const struct reach *reach, struct connection *connec
                        &connection->keys, end);
 }
 
+/* A program of a peer. */
+struct hired {
+    struct program program;
+    const char *name;
+    char why[192]; /* it could not be run; or empty */
+};
+
+static enum kith_error judge_hired(void *context)
+{
+    struct hired *hired = context;
+    enum kith_error error = program_result(&hired->program);
+
+    if (hired->program.problem != 0)
+        (void)snprintf(hired->why, sizeof(hired->why), "%.128s: %s", hired->name,
+                       strerror(hired->program.problem));
+    return error;
+}
+
 static enum kith_error join_program(const struct reach *reach, struct connection *connection)
 {
     const struct visitor visitor =
         visitor_of(connection->name, connection->key, &connection->from, connection->fd);
-    struct program program;
+    struct hired hired = {.name = reach->target->text};
+    struct program *program = &hired.program;
     struct local_end end;
     enum kith_error error;
 
-    if (!program_start(&program, reach->launcher, &visitor, PROGRAM_READS | PROGRAM_WRITES,
+    if (!program_start(program, reach->launcher, &visitor, PROGRAM_READS | PROGRAM_WRITES,
                        clock_deadline_ms(reach->timeout_ms))) {
-        log_event(LOG_ERROR, "serve", reach->target->text, strerror(errno), "see --exec");
+        log_event(LOG_ERROR, "serve", hired.name, strerror(errno), "see --exec");
         return ERR_PROGRAM;
     }
-    end = local_end_program(program.out, program.in, program.line, program_result, &program);
+    end = local_end_program(program->out, program->in, program->line, judge_hired, &hired);
+    end.detail = hired.why;
     error = join(reach, connection, &end);
-    program.in = end.outlet.fd;
-    program_stop(&program);
-    if (program.problem != 0)
-        log_event(LOG_ERROR, "serve", reach->target->text, strerror(program.problem), "see --exec");
+    program->in = end.outlet.fd;
+    program_stop(program);
+    if (program->problem != 0 && hired.why[0] == '\0') /* the channel has ended by something else */
+        log_event(LOG_ERROR, "serve", hired.name, strerror(program->problem), "see --exec");
     return error;
 }
 

@@ -78,20 +78,23 @@ static bool was_ended(enum kith_error error)
            error == ERR_PEER_TARGET;
 }
 
-void report_end(const char *what, const struct connection_row *row, enum kith_error error)
+void report_end(const char *what, const struct connection_row *row, enum kith_error error,
+                const char *detail)
 {
     const struct pump_result moved = {.sent = row->sent, .received = row->received};
-    char who[PEER_TEXT_SIZE], how[128];
+    char who[PEER_TEXT_SIZE], how[256];
+    bool more = error != OK && detail != NULL && detail[0] != '\0';
 
     peer_format(who, row->name, row->key);
-    (void)snprintf(how, sizeof(how), "%s%s", was_ended(error) ? "ended: " : "", error_text(error));
+    (void)snprintf(how, sizeof(how), "%s%s%s%s", was_ended(error) ? "ended: " : "",
+                   error_text(error), more ? ": " : "", more ? detail : "");
     stream_summarise(error == OK ? LOG_NOTE : LOG_ERROR, what, who, how, row->address, &moved,
                      row->opened_ms * 1000);
 }
 
 static void report_one_cut(const char *what, const struct connection_row *row)
 {
-    report_end(what, row, ERR_CUT_AT_END);
+    report_end(what, row, ERR_CUT_AT_END, NULL);
 }
 
 void report_cut(struct connections *connections, const char *what)

@@ -24,8 +24,9 @@ void report_describe(char out[static REPORT_WHICH_SIZE], const char *name,
 void report_all(struct connections *connections, const char *what, const char *where,
                 size_t waiting);
 
-/* How a channel has ended. */
-void report_end(const char *what, const struct connection_row *row, enum kith_error error);
+/* How a channel has ended; detail is more of an error, NULL or empty where there is none. */
+void report_end(const char *what, const struct connection_row *row, enum kith_error error,
+                const char *detail);
 
 /* Of the channels that are cut at the end of the daemon, what their threads will not come to say.
  */

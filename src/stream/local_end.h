@@ -39,7 +39,8 @@ struct local_end {
     bool talks; /* a program: its output is part of the stream, and whole only if it succeeds */
     int status; /* ready once a program has ended; -1 without one, or once it was judged */
     local_end_judge *judge;
-    void *program; /* the judge's */
+    void *program;      /* the judge's */
+    const char *detail; /* what the judge has to say of a failure, or empty; NULL without one */
 };
 
 /* stdin and stdout, or what of them there is. */
