@@ -105,7 +105,7 @@ static bool rest(struct acceptor *acceptor, struct connection *connection)
 {
     bool rests;
 
-    link_doze(&connection->kept->link);
+    link_hand_on(&connection->kept->link);
     (void)pthread_mutex_lock(&acceptor->lock);
     connection->kept->idle_since_ms = clock_now_ms();
     connection->rests_before = acceptor->last;
@@ -217,6 +217,7 @@ static void listen_to(struct acceptor *acceptor, struct connection *connection)
         error = link_hear(&connection->kept->link, &record, &heard);
         if (error == OK && heard && record.type == RECORD_OPEN) {
             connection->asked = record;
+            link_hand_on(&connection->kept->link);
             daemon_begin(acceptor->daemon, connection);
             return;
         }

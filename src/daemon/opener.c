@@ -61,8 +61,10 @@ struct kept *opener_take(struct opener *opener, const char *target)
 
         opener->idle = kept->next;
         opener->idle_count--;
-        if (link_say(&kept->link, records + pinged, 2 - (size_t)pinged) == OK)
+        if (link_say(&kept->link, records + pinged, 2 - (size_t)pinged) == OK) {
+            link_hand_on(&kept->link);
             return kept;
+        }
         kept_drop(kept);
     }
     return NULL;
@@ -73,6 +75,7 @@ void opener_give(struct opener *opener, struct kept *kept)
     bool is_over;
 
     kept->idle_since_ms = kept->pinged_ms = clock_now_ms();
+    link_hand_on(&kept->link);
     (void)pthread_mutex_lock(&opener->lock);
     is_over = opener->is_over;
     if (!is_over) {
@@ -98,7 +101,6 @@ static void hold(struct opener *opener, struct kept *kept, int64_t now_ms)
 {
     if (kept->ends_ms == NEVER_MS && opener->terms.age_ms != NEVER_MS)
         kept->ends_ms = now_ms + about_ms(opener->terms.age_ms);
-    link_doze(&kept->link);
     if (kept->was_used)
         opener->pause_ms = PAUSE_LEAST_MS;
     kept->at = POLL_SET_NONE;
@@ -150,7 +152,7 @@ static bool listen_to(const struct opener *opener, struct kept *kept, int64_t no
         if (error == OK && heard)
             kept->pinged_ms = now_ms;
     } while (error == OK && heard && record.type == RECORD_PONG);
-    link_doze(&kept->link);
+    link_hand_on(&kept->link);
     if (error != OK && error != ERR_LINK_LOST)
         opener->terms.complain(opener->terms.context, error);
     return error == OK && !heard;

@@ -167,10 +167,11 @@ enum kith_error link_await(struct link *link, struct record *record, bool *heard
     return error;
 }
 
-void link_doze(struct link *link)
+void link_hand_on(struct link *link)
 {
     if (link->arrived.start == link->arrived.end)
         buffer_free(&link->arrived);
+    crypto_wipe_stack();
 }
 
 /* Open what has come, and drop it: the stream is over. */

@@ -73,8 +73,11 @@ must_check enum kith_error link_hear(struct link *link, struct record *record, b
 must_check enum kith_error link_await(struct link *link, struct record *record, bool *heard,
                                       int64_t deadline_ms);
 
-/* It has nothing to do for a while: give back what memory it can. */
-void link_doze(struct link *link);
+/*
+ * It has nothing to do for a while, or is another thread's from here on: give back what memory it
+ * can, and leave nothing of its keys on the stack of this thread.
+ */
+void link_hand_on(struct link *link);
 
 /* Nothing refers to what was opened any more: make room after what was not. */
 void link_compact(struct link *link);

@@ -156,7 +156,7 @@ class Churn:
         self.seed = seed
         self.target = daemons.Target(handle=self._far)
         self.serve = daemons.serve(self.target.address, "-q")
-        self.forward = daemons.forward(self.way(), "-q")
+        self.forward = daemons.forward(self.way(), "-q", "--keep", "1")
         self.ends = (self.forward, self.serve)
         self.lock = threading.Lock()
         self.number = 0
