@@ -159,7 +159,7 @@ time.sleep(600)' "$tools" "$1" >held 3>&- &
 }
 
 @test "where nobody listens it is asked whether kith runs there; a target is none of kith" {
-    refused 4 'Connection refused; does kith listen or serve run there' -- \
+    refused 4 'Connection refused; does kith listen or serve run there.* A listen that has its peer' -- \
         as alice check bob@127.0.0.1:1
     refused 4 'Connection refused; does kith' -- as alice dial bob@localhost:1
     start_serve 1
@@ -172,4 +172,46 @@ time.sleep(600)' "$tools" "$1" >held 3>&- &
     says serve.err "$address: each caller is joined to 127\\.0\\.0\\.1:80; 2 peers may call$"
     start_serve -p alice --exec cat
     says serve.err "$address: each caller is joined to a program: cat; 1 peer may call$"
+}
+
+@test "who is refused is told of the conditions that a peer's line may have, too" {
+    printf 'permit-target="1" %s\n' "$(cat alice/identity.pub)" >bob/peers
+    start_serve 2
+    refused 5 'may not call now, from here or to that target' -- dial </dev/null
+}
+
+# break_off HOST:PORT: a connection there that is reset once it is joined.
+break_off() {
+    python3 -c '
+import socket, struct, sys; sys.path.insert(0, sys.argv[1])
+import daemons
+sock = daemons.connect(sys.argv[2])
+sock.sendall(b"x")
+assert daemons.read_exactly(sock, 1) == b"x"
+sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+sock.close()' "$tools" "$1"
+}
+
+@test "a local program that breaks off is named, and not the peer" {
+    start_serve --exec cat
+    start_forward
+    break_off "$near"
+    says forward.err 'the local program broke off: Connection reset by peer'
+    ! grep 'cannot read' forward.err
+}
+
+@test "a target that breaks off is named, and not the peer" {
+    exec 6< <(exec 3>&-; exec python3 -c '
+import socket, struct
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+caller, _ = server.accept()
+caller.recv(1)
+caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+caller.close()')
+    also_started "$!"
+    read -r -t "$limit" port <&6
+    start_serve "$port"
+    dial <<<hello >/dev/null 2>&1 || true
+    says serve.err 'the target broke off: Connection reset by peer'
 }

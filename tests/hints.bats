@@ -107,6 +107,22 @@ shows() {
     [ "$("$KITH" version)" = "$("$KITH" --version)" ]
     [ "$("$KITH" help serve)" = "$("$KITH" serve --help)" ]
     refused 2 'did you mean: kith serve$' -- "$KITH" help srve
+    [ "$("$KITH" help help)" = "$("$KITH" --help)" ]
+    [ "$("$KITH" help version)" = "$("$KITH" --help)" ]
+}
+
+@test "--help fits 80 columns, and says where files are, what values are, and both forms of serve" {
+    local command
+    for command in '' keygen pubkey listen dial check serve forward; do
+        # shellcheck disable=SC2086 # or no word at all
+        "$KITH" $command --help >help
+        ! grep -E '.{81}' help || fail "too wide: $command"
+    done
+    "$KITH" serve --help >help
+    grep -q '~/.config/kith/identity' help
+    grep -q '~/.config/kith/peers' help
+    grep -q '^T is a time: .*N is a number' help
+    grep -q '^ *kith serve .*--exec CMD' help
 }
 
 @test "an option that is misspelt, another command's, or given a value it does not take" {

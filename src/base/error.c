@@ -13,8 +13,9 @@ struct entry {
 
 /* What a dialer cannot be told by the wire, and what it can be. */
 #define REFUSAL_HINT                                                                               \
-    "the other side's log says which it is: our key is not known there, it is not the key that "   \
-    "we call, the namespaces or the clocks differ, or it has no free place"
+    "the other side's log says which it is: our key is not known there, or may not call now, "     \
+    "from here or to that target; it is not the key that we call; the namespaces or the clocks "   \
+    "differ; or it has no free place"
 
 /* Where to look, when it was not our side that failed. */
 #define CUT_HINT                                                                                   \
@@ -107,7 +108,8 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_RESOLVE] = {EXIT_ADDRESS, "cannot be resolved", NULL},
     [ERR_CONNECT] = {EXIT_ADDRESS, "cannot be reached", NULL},
     [ERR_CONNECT_REFUSED] = {EXIT_ADDRESS, "cannot be reached",
-                             "does kith listen or serve run there, at that port?"},
+                             "does kith listen or serve run there, at that port? A listen that has "
+                             "its peer takes no other call"},
     [ERR_CONNECT_TIMEOUT] = {EXIT_DEADLINE, "cannot be reached", "see --handshake-timeout"},
     [ERR_BIND] = {EXIT_ADDRESS, "cannot listen there", NULL},
 

@@ -23,34 +23,27 @@ static const struct command commands[] = {
     {{"keygen", "[FILE]", FOR_KEYGEN, 0, 1},
      "make an identity: FILE (private) and FILE.pub",
      command_keygen},
-    {{"pubkey", "[FILE]", FOR_PUBKEY, 0, 1},
-     "print the public key of a private or public key file",
-     command_pubkey},
+    {{"pubkey", "[FILE]", FOR_PUBKEY, 0, 1}, "print the public key of a key file", command_pubkey},
     {{"listen", "[HOST:]PORT", FOR_LISTEN, 1, 1},
-     "wait for one known peer; stdin and stdout through the channel",
+     "wait for one known peer: stdin and stdout",
      command_listen},
-    {{"dial", "PEER", FOR_DIAL, 1, 1},
-     "call a known peer; stdin and stdout through the channel",
-     command_dial},
+    {{"dial", "PEER", FOR_DIAL, 1, 1}, "call a known peer: stdin and stdout", command_dial},
     {{"serve", "[HOST:]PORT TARGET", FOR_SERVE, 2, 2},
-     "each known peer that calls is joined to TARGET, or to a program",
+     "join each known caller to TARGET or a program",
      command_serve},
     {{"forward", "LOCAL PEER", FOR_FORWARD, 2, 2},
-     "each local connection to LOCAL is carried to PEER",
+     "carry each connection to LOCAL to PEER",
      command_forward},
-    {{"check", "PEER", FOR_CHECK, 1, 1},
-     "is this peer there, and is it the one? Its handshake and nothing else",
-     command_check},
+    {{"check", "PEER", FOR_CHECK, 1, 1}, "is this peer there, and is it the one?", command_check},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void print_help(void)
 {
-    (void)printf("kith: an encrypted pipe and port forwarder between peers who know each other's "
-                 "keys\n\n");
+    (void)printf("kith: an encrypted pipe and port forwarder between holders of known keys\n\n");
     for (size_t i = 0; i < COMMANDS; i++)
-        (void)printf("  kith %-7s %-22s %s\n", commands[i].form.name, commands[i].form.arguments,
+        (void)printf("  kith %-7s %-18s %s\n", commands[i].form.name, commands[i].form.arguments,
                      commands[i].summary);
     (void)printf("\n  kith COMMAND --help, kith --version\n\n"
                  "PEER is WHO@HOST:PORT, or a name from the peers file whose line has addr.\n"
@@ -61,8 +54,10 @@ static void print_help(void)
 
 static void print_command_help(const struct command *command)
 {
-    (void)printf("usage: kith %s [options] %s\n%s\n\n", command->form.name, command->form.arguments,
-                 command->summary);
+    (void)printf("usage: kith %s [options] %s\n", command->form.name, command->form.arguments);
+    if (command->form.bit == FOR_SERVE)
+        (void)printf("       kith serve [options] [HOST:]PORT --exec CMD [ARG...]\n");
+    (void)printf("%s\n\n", command->summary);
     options_print(command->form.bit);
 }
 
@@ -182,9 +177,10 @@ static enum exit_status do_as_told(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
     bool help = is_one_of(name, "--help", "-h", "help");
+    bool on_all = help && (argc < 3 || is_one_of(argv[2], "help", "version", "--help"));
     const struct command *command = find_command(help && argc > 2 ? argv[2] : name);
 
-    if (help && argc < 3) {
+    if (on_all) {
         print_help();
     } else if (help && command != NULL) {
         print_command_help(command);

@@ -4,6 +4,8 @@
  */
 #include "daemon/carry.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "daemon/report.h"
 #include "stream/stream.h"
@@ -38,6 +40,17 @@ static struct pump_terms terms_of(struct daemon *daemon, struct counted *counted
     };
 }
 
+/* What is known of an error beyond its kind. */
+static const char *detail_of(const struct local_end *end, enum kith_error error,
+                             const struct pump_result *result)
+{
+    if (error == ERR_PROGRAM)
+        return end->detail;
+    if ((error == ERR_STDIN || error == ERR_STDOUT) && result->system_errno != 0)
+        return strerror(result->system_errno);
+    return NULL;
+}
+
 /* The stream has ended: say so, and let the local end know. */
 static enum kith_error conclude(struct daemon *daemon, const struct counted *counted,
                                 struct local_end *end, enum kith_error error,
@@ -52,7 +65,7 @@ static enum kith_error conclude(struct daemon *daemon, const struct counted *cou
     row.received = result->received;
     row.opened_ms = counted->begun_ms;
     if (connections_conclude(&daemon->connections, connection, &error))
-        report_end(daemon->hooks->what, &row, error, error == ERR_PROGRAM ? end->detail : NULL);
+        report_end(daemon->hooks->what, &row, error, detail_of(end, error, result));
     local_end_finish(end, error == OK);
     return error;
 }

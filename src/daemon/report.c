@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -78,16 +79,31 @@ static bool was_ended(enum kith_error error)
            error == ERR_PEER_TARGET;
 }
 
+/* What is said of the end of a channel: it is not the peer that failed where our side did. */
+static void say_how(char *how, size_t size, const char *what, enum kith_error error,
+                    const char *detail)
+{
+    bool closed = error == ERR_STDOUT_CLOSED;
+    bool more = error != OK && !closed && detail != NULL && detail[0] != '\0';
+
+    if (error == ERR_STDIN || error == ERR_STDOUT || closed)
+        (void)snprintf(how, size, "%s %s",
+                       strcmp(what, "serve") == 0 ? "the target" : "the local program",
+                       closed ? "took no more of what arrived" : "broke off");
+    else
+        (void)snprintf(how, size, "%s%s", was_ended(error) ? "ended: " : "", error_text(error));
+    if (more)
+        (void)snprintf(how + strlen(how), size - strlen(how), ": %s", detail);
+}
+
 void report_end(const char *what, const struct connection_row *row, enum kith_error error,
                 const char *detail)
 {
     const struct pump_result moved = {.sent = row->sent, .received = row->received};
     char who[PEER_TEXT_SIZE], how[256];
-    bool more = error != OK && detail != NULL && detail[0] != '\0';
 
     peer_format(who, row->name, row->key);
-    (void)snprintf(how, sizeof(how), "%s%s%s%s", was_ended(error) ? "ended: " : "",
-                   error_text(error), more ? ": " : "", more ? detail : "");
+    say_how(how, sizeof(how), what, error, detail);
     stream_summarise(error == OK ? LOG_NOTE : LOG_ERROR, what, who, how, row->address, &moved,
                      row->opened_ms * 1000);
 }

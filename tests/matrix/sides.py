@@ -16,7 +16,7 @@ from ends import address_of
 # How a channel ends, in one word, by the exit status of a pipe and the log of a daemon.
 BY_STATUS = {0: "whole", 1: "local", 5: "refused", 7: "deadline", 8: "broken",
              -signal.SIGTERM: "signal", -signal.SIGHUP: "signal", -signal.SIGKILL: "killed"}
-BY_LOG = (("whole", "whole"), ("cannot read|cannot write|nobody reads|program failed", "local"),
+BY_LOG = (("whole", "whole"), ("broke off|took no more|program failed", "local"),
           ("nothing moved", "deadline"),
           ("cut short|no longer in the peers file|longer than allowed", "broken"))
 
