@@ -88,11 +88,13 @@ shows() {
     refused 2 'PEER is missing' -- as alice forward 9000
     refused 2 '\[HOST:\]PORT is missing' -- as alice serve
     refused 2 'TARGET is missing' '--exec' -- as alice serve 9000
-    refused 2 '\[HOST:\]PORT is missing' -- as alice serve --exec cat
+    refused 2 '\[HOST:\]PORT is missing' 'put it last$' -- as alice serve --exec cat 9000
     refused 2 'one: one argument too many' -- as alice forward 9000 bob one
     refused 2 '80: .*--exec stands in the place of TARGET' -- as alice serve 9000 80 --exec cat
     refused 2 'file: .*< FILE' -- as alice dial bob file
-    refused 2 'file: .*> FILE' -- as alice listen 9000 file
+    refused 2 'file: .*> FILE' 'kith listen -p bob PORT$' -- as alice listen 9000 file
+    refused 2 'bob: .*-p NAME PORT$' -- as alice listen bob
+    refused 2 'bob: .*usage: kith forward \[options\] LOCAL PEER$' -- as alice forward bob 5433
 }
 
 @test "words of other programs for our commands" {
@@ -145,6 +147,7 @@ shows() {
         as alice listen --ready-fd 7 0 7</dev/null
     refused 2 '--proxy-protocol: excludes --exec' -- as bob serve --proxy-protocol 0 --exec cat
     refused 2 '--idle-timeout: takes a time' -- as alice listen --idle-timeout soon 0
+    refused 2 '--handshake-timeout: takes a time, and not 0' -- as alice check -w 0 bob@127.0.0.1:1
     refused 2 '--source: takes an address in numbers' -- as alice check -s localhost bob@127.0.0.1:1
     refused 2 '--source: takes an address in numbers' -- as bob listen -s localhost 0
     refused 2 'a blank in it; .*-n alice' -- "$KITH" keygen -n 'a b' key

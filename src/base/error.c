@@ -151,7 +151,8 @@ static const struct entry entries[ERR_COUNT] = {
                   "a check does so, and so does a caller that refuses the answer, for its "
                   "clock, say: see what it says there"},
     [ERR_OUT_OF_ORDER] = {EXIT_HANDSHAKE, "out of order", NULL},
-    [ERR_HANDSHAKE_TIMEOUT] = {EXIT_DEADLINE, "no handshake in time", "see --handshake-timeout"},
+    [ERR_HANDSHAKE_TIMEOUT] = {EXIT_DEADLINE, "no handshake in time",
+                               "see --handshake-timeout, or it is not kith that is there"},
     [ERR_IDLE_TIMEOUT] = {EXIT_DEADLINE, "nothing moved for the idle timeout", NULL},
     [ERR_EVICTED] = {EXIT_DEADLINE, "gave way to newer callers before its handshake was done",
                      "see --max-pending and --max-connections"},

@@ -30,6 +30,7 @@ enum kind {
     COUNT,
     TEXT,
     DURATION,
+    DEADLINE, /* a time that is not 0 */
     SIZE,
     LIMIT,
     KEPT_COUNT,
@@ -76,7 +77,7 @@ static const struct spec specs[] = {
     {0, "max-handshake-age", "T", "how old a hello may be (10s)", FOR_CONNECTING, DURATION,
      FIELD(max_handshake_age_ms)},
     {'w', "handshake-timeout", "T", "deadline for connect and handshake (10s)", FOR_CONNECTING,
-     DURATION, FIELD(handshake_timeout_ms)},
+     DEADLINE, FIELD(handshake_timeout_ms)},
     {0, "max-message-size", "N", "bytes in one message, equal on both sides (64K)", FOR_CONNECTING,
      SIZE, FIELD(max_message_size)},
     {0, "idle-timeout", "T", "end what has not moved for so long (never)", FOR_CONNECTING, DURATION,
@@ -153,6 +154,7 @@ static bool add_named(struct options *options, const char *value)
 static const char *const wanted[] = {
     [TEXT] = "takes a text that is not empty",
     [DURATION] = "takes a time: 500ms, 5s, 2m or 1h",
+    [DEADLINE] = "takes a time, and not 0: 500ms, 5s, 2m or 1h",
     [SIZE] = "takes a size from 1 to 16M: 4096, 64K or 1M",
     [LIMIT] = "takes a number from 1 to 1000000",
     [KEPT_COUNT] = "takes a number from 0 to 1000",
@@ -194,7 +196,8 @@ static bool read_value(struct options *options, const struct spec *spec, const c
         *(const char **)field = value;
         return value[0] != '\0';
     case DURATION:
-        return value_duration(value, 0, INT64_MAX, field);
+    case DEADLINE:
+        return value_duration(value, spec->kind == DEADLINE ? 1 : 0, INT64_MAX, field);
     case SIZE:
         return value_size(value, MESSAGE_SIZE_MAX, field);
     case LIMIT:
@@ -388,6 +391,8 @@ static enum kith_error log_missing(const struct options *options, const struct c
     (void)snprintf(usage, sizeof(usage), "usage: kith %s [options] %s%s", form->name,
                    form->arguments,
                    form->bit == FOR_SERVE ? ", or --exec CMD in the place of TARGET" : "");
+    if (options->program != NULL)
+        return log_misuse(form->name, NULL, why, "--exec takes all that follows it: put it last");
     return log_misuse(form->name, NULL, why, usage);
 }
 
@@ -402,7 +407,8 @@ static enum kith_error log_excess(const struct options *options, const struct co
     if (form->bit == FOR_DIAL)
         hint = "what is sent is standard input: kith dial PEER < FILE";
     if (form->bit == FOR_LISTEN)
-        hint = "what arrives goes to standard output: kith listen PORT > FILE";
+        hint = "what arrives goes to standard output: kith listen PORT > FILE; to let only bob "
+               "call: kith listen -p bob PORT";
     return log_misuse(form->name, which, "one argument too many", hint);
 }
 

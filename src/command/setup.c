@@ -358,14 +358,24 @@ void setup_report_reload(const struct setup *setup, const char *what, const char
                   "there is no file to read again: the peers were given as keys", NULL);
 }
 
+/* A name where a place is meant, to listen: what was meant, maybe; or NULL. */
+static const char *guess_meant(const char *text, enum address_form form)
+{
+    if (text[0] == '\0' || strpbrk(text, ":/0123456789") != NULL)
+        return NULL;
+    return form == ADDRESS_PORT ? "to let only this peer call: -p NAME PORT"
+                                : "usage: kith forward [options] LOCAL PEER";
+}
+
 enum kith_error setup_parse_address(struct address *address, const char *what, const char *text,
                                     enum address_form form)
 {
-    struct problem problem;
+    struct problem problem = {.hint = NULL};
 
     if (address_parse(address, text, form, &problem))
         return OK;
-    return log_failure(LOG_ERROR, what, text, ERR_USAGE, problem.why, problem.hint);
+    return log_failure(LOG_ERROR, what, text, ERR_USAGE, problem.why,
+                       problem.hint != NULL ? problem.hint : guess_meant(text, form));
 }
 
 enum kith_error setup_take_listeners(const char *what, struct listeners *listeners)

@@ -117,8 +117,8 @@ static bool parse_expiry(uint64_t *out_ms, const char *value, struct problem *pr
                            PROBLEM_SHOWN_MAX, value);
     return read_time(out_ms, value) ||
            problem_say(problem,
-                       "expiry-time=\"%.*s\": it is YYYYMMDD or YYYYMMDDHHMM, a day and time "
-                       "that exist",
+                       "expiry-time=\"%.*s\": it is YYYYMMDD[HHMM[SS]][Z], a day and time that "
+                       "exist",
                        PROBLEM_SHOWN_MAX, value);
 }
 
@@ -204,7 +204,8 @@ static bool take_value(char *out, const char *name, struct text *line, struct pr
     size_t used = 0;
 
     if (!text_starts(*line, "\""))
-        return problem_say(problem, "the value of %s is not in quotes", name);
+        return problem_say(problem, "the value of %s is not in plain quotes: %s=\"...\"", name,
+                           name);
     text_skip(line, 1);
     while (line->len > 0 && line->at[0] != '"') {
         if (text_starts(*line, "\\\""))
