@@ -142,7 +142,8 @@ def one_user():
 
 def one_balancer():
     """A balancer that has not said who calls has no more places than any other address."""
-    far = daemons.serve(["cat"], "--max-pending", "32", "-w", "1h", "--accept-proxy", "127.0.0.2/32")
+    far = daemons.serve(["cat"], "--max-pending", "32", "-w", "1h",
+                        "--accept-proxy", "127.0.0.2/32")
     socks = _share_of(far, ["127.0.0.2"] * 100, 16)
     near = kith.start("carol", "check", "-w", "5s", "bob@" + far.address)
     check(kith.status(near) == 0, "an honest caller is kept out:", near.returncode)
