@@ -71,7 +71,7 @@ def one_side():
     clocks["bob"].use()
     far = daemons.serve(["cat"])
     clocks["alice"].use()
-    near = daemons.forward(far)
+    near = daemons.forward(far, "--plain")
     for who, step, said in (("bob", HOUR, "behind"), ("bob", -HOUR, "ahead"),
                             ("alice", HOUR, "ahead"), ("alice", -HOUR, "behind")):
         with daemons.connect(near.address) as sock:
