@@ -147,7 +147,10 @@ def _tap(direction, point):
 
 def _cut_applies(ends, direction, point, _how, size):
     sender = "near" if direction == "d2l" else "far"
-    return point in ("end", "receipt") or (point < size and _may_say(ends, sender))
+    if point in ("end", "receipt"):
+        return True
+    says_all = ends[sender].outlasts(_may_say(ends, _other(sender)))
+    return point < size and _may_say(ends, sender) and (point < WORD or says_all)
 
 
 @behaviour([(direction, point, how, size) for direction in ("d2l", "l2d")
