@@ -121,8 +121,8 @@ shows() {
         ! grep -E '.{81}' help || fail "too wide: $command"
     done
     "$KITH" serve --help >help
-    grep -q '~/.config/kith/identity' help
-    grep -q '~/.config/kith/peers' help
+    grep -q '[~]/.config/kith/identity' help
+    grep -q '[~]/.config/kith/peers' help
     grep -q '^T is a time: .*N is a number' help
     grep -q '^ *kith serve .*--exec CMD' help
 }
