@@ -217,7 +217,7 @@ def paths_and_programs():
     serve.logged("target")
     program = daemons.serve([odd], "-vv", log="program.log")
     kith.status(kith.dial(daemons.host_and_port(program.address)))
-    program.logged("exec")
+    program.logged("No such file")
     for daemon in (serve, forward, program):
         status_of(daemon)
         daemon.stop()
