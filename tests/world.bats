@@ -168,10 +168,19 @@ ready_on() {
     [ "$(cat out)" = "$address"$'\n'hello ]
 }
 
-@test "--ready-fd 0 of a dialer that reads it is no end of its input" {
+@test "--ready-fd 0 of a dialer whose input can be written to is no end of that" {
     start_listener
-    echo hello >in
-    dial --ready-fd 0 <in
+    bounded python3 - "$KITH" "bob@$address" 3>&- <<'END'
+import os, socket, subprocess, sys
+ours, its = socket.socketpair()
+ours.sendall(b"hello\n")
+dialer = subprocess.Popen([sys.argv[1], "dial", "--ready-fd", "0", sys.argv[2]], stdin=its,
+                          env={**os.environ, "KITH_DIR": "alice"})
+its.close()
+told = ours.recv(100)
+ours.shutdown(socket.SHUT_WR)
+sys.exit(dialer.wait() or told.decode() != sys.argv[2].partition("@")[2] + "\n")
+END
     ends "$listener" 0
     [ "$(cat bob.out)" = hello ]
 }
@@ -239,7 +248,7 @@ encrypt() {
 
 @test "--ready-fd of a descriptor that has another use is refused" {
     refused 2 'ready-fd.*another use' -- \
-        as bob serve -i /dev/fd/4 --ready-fd 4 127.0.0.1:0 1 4<bob/identity
+        as bob serve -i /dev/fd/4 --ready-fd 4 127.0.0.1:0 1 4<>bob/identity
     refused 2 'ready-fd.*another use' -- env KITH_DIR=bob timeout "$limit" \
         python3 "$tools/listen_fds.py" 127.0.0.1:0 "$KITH" serve --ready-fd 3 0 --exec cat
 }

@@ -293,7 +293,7 @@ static void test_wrong_signature(void)
 static void test_several_namespaces(void)
 {
     const struct namespace ours = dialer.namespace, other = {(const uint8_t *)"other", 5};
-    const struct namespace second[] = {other, ours}, none[] = {other, {NULL, 0}};
+    const struct namespace second[] = {other, ours}, none[] = {other, {(const uint8_t *)"", 0}};
     struct handshake handshake = {0}, again;
     size_t len, fits = 9;
 
