@@ -45,6 +45,11 @@ int64_t clock_deadline_ms(int64_t ms)
     return ms == NEVER_MS ? NEVER_MS : clock_now_ms() + ms;
 }
 
+int64_t clock_earlier(int64_t a_ms, int64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
 int clock_poll_timeout(int64_t deadline_ms)
 {
     int64_t left;

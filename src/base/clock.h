@@ -34,6 +34,9 @@ bool clock_await(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t deadl
 /* What is left until the deadline as poll(2) takes it: 0 if it has passed, -1 if it never comes. */
 int clock_poll_timeout(int64_t deadline_ms);
 
+/* The earlier of two deadlines. */
+int64_t clock_earlier(int64_t a_ms, int64_t b_ms);
+
 /* Read "500ms", "5s", "2m", "1h" (a bare number is seconds), at most a year. False if it is none.
  */
 bool clock_parse_duration(const char *text, int64_t *out_ms);

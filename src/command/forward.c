@@ -199,11 +199,6 @@ static enum stay forward_connection(struct daemon *daemon, struct connection *co
     return STAY_OVER;
 }
 
-static int64_t earlier(int64_t a_ms, int64_t b_ms)
-{
-    return a_ms < b_ms ? a_ms : b_ms;
-}
-
 /* The channels that are idle. Those that threads give back are looked for: to say so takes time. */
 static int64_t arm_kept(struct forward *forward, struct poll_set *set)
 {
@@ -211,7 +206,7 @@ static int64_t arm_kept(struct forward *forward, struct poll_set *set)
     struct connections_totals totals;
 
     connections_count(&forward->daemon.connections, &totals);
-    return totals.count == 0 ? due_ms : earlier(due_ms, clock_deadline_ms(LOOK_MS));
+    return totals.count == 0 ? due_ms : clock_earlier(due_ms, clock_deadline_ms(LOOK_MS));
 }
 
 static int64_t arm(struct daemon *daemon, struct poll_set *set)
@@ -222,7 +217,7 @@ static int64_t arm(struct daemon *daemon, struct poll_set *set)
     forward->takes = connections_have_room(&daemon->connections);
     if (forward->takes)
         due_ms = acceptance_arm(&forward->acceptance, set);
-    return forward->setup.options->plain ? due_ms : earlier(due_ms, arm_kept(forward, set));
+    return forward->setup.options->plain ? due_ms : clock_earlier(due_ms, arm_kept(forward, set));
 }
 
 /* A local program that gets no connection sees a reset. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "calls/reception.h"
 #include "calls/refusals.h"
@@ -46,7 +47,7 @@ static enum kith_error await_guest(struct reception *reception, struct refusals 
         poll_set_clear(&set);
         keeper_at = poll_set_add(&set, keeper->helper.line, POLLIN); /* where only an end comes */
         due_ms = reception_arm(reception, &set);
-        waited = poll_set_wait(&set, due_ms < until_ms ? due_ms : until_ms);
+        waited = poll_set_wait(&set, clock_earlier(due_ms, until_ms));
         left = waited && poll_set_is_ready(&set, keeper_at);
         if (waited)
             result = reception_step(reception, &set, guest);

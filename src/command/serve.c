@@ -118,11 +118,9 @@ static void take_guest(struct serve *serve, struct guest *guest)
 static int64_t arm(struct daemon *daemon, struct poll_set *set)
 {
     struct serve *serve = daemon->hooks->context;
-
     int64_t due_ms = reception_arm(&serve->reception, set);
-    int64_t rest_ms = acceptor_arm(&serve->acceptor, set);
 
-    return due_ms < rest_ms ? due_ms : rest_ms;
+    return clock_earlier(due_ms, acceptor_arm(&serve->acceptor, set));
 }
 
 static bool step(struct daemon *daemon, const struct poll_set *set)

@@ -200,11 +200,6 @@ static void answer_signals(struct loop *loop)
     }
 }
 
-static int64_t earlier(int64_t a_ms, int64_t b_ms)
-{
-    return a_ms < b_ms ? a_ms : b_ms;
-}
-
 /* Put what is waited for into the set. Returns until when. */
 static int64_t arm(struct loop *loop)
 {
@@ -218,10 +213,10 @@ static int64_t arm(struct loop *loop)
     if (loop->ending == 0)
         due_ms = daemon->hooks->arm(daemon, &loop->set);
     else
-        until_ms = earlier(until_ms, loop->drain_deadline_ms);
+        until_ms = clock_earlier(until_ms, loop->drain_deadline_ms);
     if (notify_again())
-        until_ms = earlier(until_ms, clock_deadline_ms(NOTIFY_AGAIN_MS));
-    return earlier(until_ms, earlier(due_ms, reload_ms));
+        until_ms = clock_earlier(until_ms, clock_deadline_ms(NOTIFY_AGAIN_MS));
+    return clock_earlier(until_ms, clock_earlier(due_ms, reload_ms));
 }
 
 static enum kith_error log_failure_of(const struct daemon *daemon, enum kith_error error)

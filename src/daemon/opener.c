@@ -14,11 +14,6 @@
 #define PAUSE_LEAST_MS 1000 /* before a call that has failed is made again */
 #define PAUSE_MOST_MS 30000
 
-static int64_t earlier(int64_t a_ms, int64_t b_ms)
-{
-    return a_ms < b_ms ? a_ms : b_ms;
-}
-
 /* About so long, a tenth more or less: what began together is not to end together. */
 static int64_t about_ms(int64_t ms)
 {
@@ -113,7 +108,7 @@ static void hold(struct opener *opener, struct kept *kept, int64_t now_ms)
 static void pause_calls(struct opener *opener, int64_t now_ms)
 {
     opener->call_again_ms = now_ms + about_ms(opener->pause_ms);
-    opener->pause_ms = earlier(2 * opener->pause_ms, PAUSE_MOST_MS);
+    opener->pause_ms = clock_earlier(2 * opener->pause_ms, PAUSE_MOST_MS);
 }
 
 /* What threads have left since the last look. */
@@ -250,8 +245,8 @@ static int64_t idle_due_ms(const struct opener *opener, const struct kept *kept,
     if (nth > most_idle(terms))
         return 0;
     if (nth > terms->spare && terms->keep_time_ms != NEVER_MS)
-        look_ms = earlier(look_ms, kept->idle_since_ms + terms->keep_time_ms);
-    return earlier(look_ms, kept->ends_ms);
+        look_ms = clock_earlier(look_ms, kept->idle_since_ms + terms->keep_time_ms);
+    return clock_earlier(look_ms, kept->ends_ms);
 }
 
 int64_t opener_arm(struct opener *opener, struct poll_set *set)
@@ -265,11 +260,11 @@ int64_t opener_arm(struct opener *opener, struct poll_set *set)
         due_ms = opener->call_again_ms;
     for (struct kept *kept = opener->idle; kept != NULL; kept = kept->next) {
         kept->at = poll_set_add(set, kept->link.transport.in, POLLIN);
-        due_ms = earlier(due_ms, idle_due_ms(opener, kept, ++nth));
+        due_ms = clock_earlier(due_ms, idle_due_ms(opener, kept, ++nth));
     }
     for (struct kept *kept = opener->leaving; kept != NULL; kept = kept->next) {
         kept->at = poll_set_add(set, kept->link.transport.in, POLLIN);
-        due_ms = earlier(due_ms, kept->idle_since_ms + LEAVE_MS);
+        due_ms = clock_earlier(due_ms, kept->idle_since_ms + LEAVE_MS);
     }
     return due_ms;
 }

@@ -114,11 +114,6 @@ static int64_t idle_deadline_ms(struct run *run)
     return run->idle_deadline_ms;
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /*
  * Whether the peer has anything to take or to acknowledge, as far as is known. What the system has
  * taken of us keeps it from asking by keepalive whether the peer is there.
@@ -132,20 +127,20 @@ static bool awaits_peer(const struct run *run)
 static int timeout_for(struct run *run)
 {
     const struct pump_terms *terms = run->terms;
-    int64_t until_ms = earlier(idle_deadline_ms(run), run->outlet_broken_ms);
+    int64_t until_ms = clock_earlier(idle_deadline_ms(run), run->outlet_broken_ms);
     int timeout;
 
     if (terms->progress != NULL)
-        until_ms = earlier(until_ms, terms->progress(terms->progress_context, run->sender.total,
-                                                     run->receiver.total));
+        until_ms = clock_earlier(until_ms, terms->progress(terms->progress_context,
+                                                           run->sender.total, run->receiver.total));
     if (sender_wants_input(&run->sender))
-        until_ms = earlier(until_ms, hold_due_ms(&run->end->inlet.hold));
+        until_ms = clock_earlier(until_ms, hold_due_ms(&run->end->inlet.hold));
     if (run->link->channel.sending.state == STREAM_OPEN)
-        until_ms = earlier(until_ms, run->exit_due_ms);
+        until_ms = clock_earlier(until_ms, run->exit_due_ms);
     if (receiver_awaits_taking(&run->receiver))
-        until_ms = earlier(until_ms, next_taking_look_ms(run));
+        until_ms = clock_earlier(until_ms, next_taking_look_ms(run));
     if (awaits_peer(run))
-        until_ms = earlier(until_ms, run->silence_look_ms);
+        until_ms = clock_earlier(until_ms, run->silence_look_ms);
     else
         run->silence_look_ms = clock_deadline_ms(SILENCE_LOOK_MS);
     timeout = clock_poll_timeout(until_ms);
