@@ -33,13 +33,6 @@ static enum kith_error say(struct connection *connection, enum record_type type,
     return link_say(&connection->kept->link, &record, 1);
 }
 
-/* Our last word, if we may still say one. */
-static void say_close(struct connection *connection)
-{
-    if (turn_may_close(&connection->kept->link.turn) && say(connection, RECORD_CLOSE, 0) == OK)
-        transport_shut(&connection->kept->link.transport);
-}
-
 static enum record_reason reason_of(enum kith_error error)
 {
     if (error == ERR_REFUSED_TARGET)
@@ -159,7 +152,7 @@ enum stay acceptor_run(struct acceptor *acceptor, struct connection *connection)
             return STAY_RESTS;
     }
     if (error == OK)
-        say_close(connection);
+        (void)kept_say_close(connection->kept);
     else
         say_ending(acceptor, connection, error);
     kept_free(connection->kept);
@@ -225,7 +218,7 @@ static void listen_to(struct acceptor *acceptor, struct connection *connection)
             error = heed(acceptor, connection, &record, &over);
     } while (error == OK && heard && !over);
     if (over)
-        say_close(connection);
+        (void)kept_say_close(connection->kept);
     if (error != OK || over || !rest(acceptor, connection))
         dismiss(acceptor, connection, error);
 }
@@ -271,7 +264,7 @@ bool acceptor_make_room(struct acceptor *acceptor)
     if (connection == NULL)
         return false;
     rouse(acceptor, connection);
-    say_close(connection);
+    (void)kept_say_close(connection->kept);
     dismiss(acceptor, connection, OK);
     return true;
 }

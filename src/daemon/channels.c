@@ -113,12 +113,9 @@ static enum kith_error ask(struct kept *kept)
 /* It is not needed: what it was asked for is not begun. */
 void channels_give_up(struct kept *kept)
 {
-    const struct record close_record = {.type = RECORD_CLOSE};
-
     if (kept == NULL)
         return;
-    if (turn_may_close(&kept->link.turn) && link_say(&kept->link, &close_record, 1) == OK)
-        transport_shut(&kept->link.transport);
+    (void)kept_say_close(kept);
     kept_drop(kept);
 }
 

@@ -24,6 +24,16 @@ struct kept *kept_make(struct transport transport, struct session_keys *keys,
     return kept;
 }
 
+bool kept_say_close(struct kept *kept)
+{
+    const struct record close_record = {.type = RECORD_CLOSE};
+
+    if (link_say(&kept->link, &close_record, 1) != OK)
+        return false;
+    transport_shut(&kept->link.transport);
+    return true;
+}
+
 void kept_free(struct kept *kept)
 {
     if (kept == NULL)

@@ -30,6 +30,10 @@ struct kept {
 struct kept *kept_make(struct transport transport, struct session_keys *keys,
                        size_t max_message_size, enum side side, const uint8_t key[static KEY_SIZE]);
 
+/* Say our last word, and no more. False if it is not our turn, or the transport does not take it.
+ */
+bool kept_say_close(struct kept *kept);
+
 /* Free it; its transport is still open. */
 void kept_free(struct kept *kept);
 

@@ -33,13 +33,10 @@ void opener_begin(struct opener *opener, const struct opener_terms *terms)
 /* Ours to say is CLOSE, and then nothing. */
 static void leave(struct opener *opener, struct kept *kept)
 {
-    const struct record close_record = {.type = RECORD_CLOSE};
-
-    if (link_say(&kept->link, &close_record, 1) != OK) {
+    if (!kept_say_close(kept)) {
         kept_drop(kept);
         return;
     }
-    transport_shut(&kept->link.transport);
     kept->idle_since_ms = clock_now_ms();
     kept->next = opener->leaving;
     opener->leaving = kept;
@@ -296,16 +293,12 @@ void opener_end_others(struct opener *opener, const uint8_t *key)
 
 void opener_end(struct opener *opener)
 {
-    const struct record close_record = {.type = RECORD_CLOSE};
-
     (void)pthread_mutex_lock(&opener->lock);
     opener->is_over = true;
     (void)pthread_mutex_unlock(&opener->lock);
     collect(opener, clock_now_ms());
-    for (struct kept *kept = opener->idle; kept != NULL; kept = kept->next) {
-        if (link_say(&kept->link, &close_record, 1) == OK)
-            transport_shut(&kept->link.transport);
-    }
+    for (struct kept *kept = opener->idle; kept != NULL; kept = kept->next)
+        (void)kept_say_close(kept);
     opener_end_others(opener, NULL);
     while (opener->leaving != NULL) {
         struct kept *kept = opener->leaving;

@@ -113,10 +113,16 @@ static bool step(struct turn *turn, enum side speaker, enum record_type type)
     return false;
 }
 
+/* Whether a CLOSE may be said: our direction is in no stream, and has not been closed. */
+static bool may_close(const struct turn *turn)
+{
+    return !turn->closing && !turn->speaking;
+}
+
 enum kith_error turn_say(struct turn *turn, enum record_type type)
 {
     if (type == RECORD_CLOSE) {
-        if (!turn_may_close(turn))
+        if (!may_close(turn))
             return ERR_OUT_OF_ORDER;
         turn->closing = true;
         if (turn->state != TURN_LEFT)
@@ -170,9 +176,4 @@ bool turn_owes_answer(const struct turn *turn)
 {
     return turn->side == SIDE_ACCEPTS &&
            (turn->state == TURN_ASKED || (turn->state == TURN_IDLE && turn->pinged));
-}
-
-bool turn_may_close(const struct turn *turn)
-{
-    return !turn->closing && !turn->speaking;
 }

@@ -84,7 +84,4 @@ void turn_rest(struct turn *turn);
 /* Whether we are the acceptor, and it is our turn to answer. */
 bool turn_owes_answer(const struct turn *turn);
 
-/* Whether a CLOSE may be said: our direction is in no stream, and has not been closed. */
-bool turn_may_close(const struct turn *turn);
-
 #endif
