@@ -6,6 +6,7 @@
 
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -92,6 +93,16 @@ static void begin_call(void *context)
     }
     free(spare);
     opener_called(&channels->opener, false);
+}
+
+/* Of the opener, in the main thread: whether a channel still goes to who is to be called. */
+static bool is_callee(void *context, const uint8_t key[static KEY_SIZE])
+{
+    const struct channels *channels = context;
+    struct callee callee;
+
+    return channels->terms.callee(channels->terms.context, &callee) &&
+           memcmp(callee.key, key, KEY_SIZE) == 0;
 }
 
 /* Of the opener: a channel with nothing to do was ended for what its peer has said. */
@@ -222,6 +233,7 @@ void channels_begin(struct channels *channels, const struct channels_terms *term
     channels->terms = *terms;
     mine.complain = complain;
     mine.call = begin_call;
+    mine.is_wanted_key = is_callee;
     mine.wake = terms->wake;
     mine.context = channels;
     opener_begin(&channels->opener, &mine);

@@ -125,7 +125,10 @@ static void collect(struct opener *opener, int64_t now_ms)
         struct kept *kept = given;
 
         given = kept->next;
-        hold(opener, kept, now_ms);
+        if (opener->terms.is_wanted_key(opener->terms.context, kept->key))
+            hold(opener, kept, now_ms);
+        else
+            kept_drop(kept); /* a reload did not see this channel */
     }
     opener->calling -= ended;
     if (failed > 0)

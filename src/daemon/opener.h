@@ -26,7 +26,8 @@ struct opener_terms {
     int64_t age_ms;       /* after which one begins no stream any more; each a tenth more or less */
     int64_t ping_ms;      /* between two looks whether one that is idle is still there */
     void (*call)(void *context); /* have one more made in a thread, which ends in opener_called */
-    void (*wake)(void);          /* the main thread */
+    bool (*is_wanted_key)(void *context, const uint8_t key[static KEY_SIZE]); /* the peer's, now */
+    void (*wake)(void);                                                       /* the main thread */
     void (*complain)(void *context, enum kith_error error); /* of what a peer has said */
     void *context;
 };
