@@ -8,8 +8,9 @@
 
 #include "base/log.h"
 #include "base/spelling.h"
+#include "command/command_line.h"
 #include "command/commands.h"
-#include "command/options.h"
+#include "command/option_table.h"
 #include "system/protect.h"
 #include "system/signals.h"
 
@@ -58,7 +59,7 @@ static void print_command_help(const struct command *command)
     if (command->form.bit == FOR_SERVE)
         (void)printf("       kith serve [options] [HOST:]PORT --exec CMD [ARG...]\n");
     (void)printf("%s\n\n", command->summary);
-    options_print(command->form.bit);
+    option_table_print(command->form.bit);
 }
 
 /* What was printed has to arrive as well, and so has our last word. */
@@ -86,7 +87,7 @@ static enum exit_status run_command(const struct command *command, int argc, cha
     static struct options options; /* to the end of all threads */
     enum kith_error error;
 
-    error = options_parse(&options, &command->form, argc, argv);
+    error = command_line_parse(&options, &command->form, argc, argv);
     if (error != OK)
         return error_exit_status(error);
     if (options.help) {

@@ -1,5 +1,5 @@
 /*
- * The command line: every option stands once, in a table that getopt_long and --help are made of.
+ * What a command line says. The table of options is in command/option_table.h.
  */
 #ifndef KITH_OPTIONS_H
 #define KITH_OPTIONS_H
@@ -27,6 +27,8 @@ enum command_bit {
     FOR_FORWARD = 1 << 6
 };
 #define FOR_DAEMONS (FOR_SERVE | FOR_FORWARD)
+#define FOR_PIPES (FOR_LISTEN | FOR_DIAL)
+#define FOR_PROGRAMS (FOR_PIPES | FOR_SERVE) /* that have --exec */
 
 struct options {
     unsigned command;     /* its bit */
@@ -80,15 +82,5 @@ struct command_form {
     int least; /* arguments */
     int most;
 };
-
-/*
- * Read the options of one command from argv, where argv[0] is the command. What is wrong is logged:
- * ERR_USAGE.
- */
-must_check enum kith_error options_parse(struct options *options, const struct command_form *form,
-                                         int argc, char **argv);
-
-/* Print the options of a command, one a line, to stdout. */
-void options_print(unsigned command_bit);
 
 #endif

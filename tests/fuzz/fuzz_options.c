@@ -4,13 +4,13 @@
  *
  * The first byte says which command, the rest are its words, with a NUL after each.
  *
- * Targets: command/options, base/spelling.
+ * Targets: command/command_line, command/option_table, command/misuse, base/spelling.
  */
 #include <fcntl.h>
 #include <getopt.h>
 #include <sys/socket.h>
 
-#include "command/options.h"
+#include "command/command_line.h"
 #include "said.h"
 
 #define WORDS_MAX 300
@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     said_nothing();
     optind = 0; /* from the start */
-    error = options_parse(&options, form, count + 1, words);
+    error = command_line_parse(&options, form, count + 1, words);
     demand(error == OK || error == ERR_USAGE);
     demand(said_lines() == (error == OK ? 0 : 1));
     if (error == OK)

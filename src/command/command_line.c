@@ -1,0 +1,227 @@
+/*
+ * Owns the reading of a command line. Must never act on it: commands do.
+ */
+#include "command/command_line.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/problem.h"
+#include "command/misuse.h"
+#include "command/option_table.h"
+#include "command/values.h"
+#include "net/address.h"
+#include "protocol/handshake.h"
+
+#define KEPT_MAX 1000
+#define ARGUMENT 1 /* what getopt_long returns for what is no option */
+
+static bool set_family(int *family, int wanted)
+{
+    bool fits = *family == AF_UNSPEC || *family == wanted;
+
+    *family = wanted;
+    return fits;
+}
+
+static bool add_named(struct options *options, const char *value)
+{
+    if (options->named_count == PEERS_NAMED_MAX)
+        return false;
+    options->named[options->named_count++] = value;
+    return true;
+}
+
+/* What is said of a value that is not one of its kind. */
+static const char *const wanted[] = {
+    [TEXT] = "takes a text that is not empty",
+    [DURATION] = "takes a time: 500ms, 5s, 2m or 1h",
+    [DEADLINE] = "takes a time, and not 0: 500ms, 5s, 2m or 1h",
+    [SIZE] = "takes a size from 1 to 16M: 4096, 64K or 1M",
+    [LIMIT] = "takes a number from 1 to 1000000",
+    [KEPT_COUNT] = "takes a number from 0 to 1000",
+    [READY_ON] = "takes listen or peer",
+    [PING] = "takes a time from 1s to 30s",
+    [ADDRESS] = "takes an address in numbers, as 2001:db8::1",
+    [NAMED] = "can be given 256 times: use the peers file for more",
+    [NAMESPACE] = "takes 1 to 1024 bytes",
+    [DESCRIPTOR] = "takes the number of a descriptor that is open for writing",
+    [FORMAT] = "takes text or json",
+    [IPV4] = "-4 and -6 exclude each other",
+    [IPV6] = "-4 and -6 exclude each other",
+    [PROGRAM] = "takes no =: the program is the words after it",
+};
+
+/* What is wrong behind it is said in it, too. */
+static bool take_format(bool *json, const char *value)
+{
+    if (!value_choice(value, "json", "text", json))
+        return false;
+    log_configure(LOG_NOTE, *json);
+    return true;
+}
+
+/* Read a value into its field, if it is one of that kind. */
+static bool read_value(struct options *options, const struct option_spec *spec, const char *value)
+{
+    void *field = (char *)options + spec->offset;
+    struct ip ip;
+
+    switch (spec->kind) {
+    case FLAG:
+        *(bool *)field = true;
+        return true;
+    case COUNT:
+        ++*(int *)field;
+        return true;
+    case TEXT:
+        *(const char **)field = value;
+        return value[0] != '\0';
+    case DURATION:
+    case DEADLINE:
+        return value_duration(value, spec->kind == DEADLINE ? 1 : 0, INT64_MAX, field);
+    case SIZE:
+        return value_size(value, MESSAGE_SIZE_MAX, field);
+    case LIMIT:
+        return value_number(value, 1, LIMIT_MAX, field);
+    case KEPT_COUNT:
+        return value_number(value, 0, KEPT_MAX, field);
+    case PING:
+        return value_duration(value, 1000, 30000, field);
+    case READY_ON:
+        return value_choice(value, "listen", "peer", field);
+    case ADDRESS:
+        *(const char **)field = value;
+        return ip_parse_zoned(&ip, (struct text){value, strlen(value)});
+    case SOURCES: /* for read_sources */
+        return true;
+    case PROGRAM: /* cut_program has taken it; here it has a value of its own, as in --exec=CMD */
+        return false;
+    case NAMED:
+        return add_named(options, value);
+    case NAMESPACE:
+        options->namespace = value;
+        return value[0] != '\0' && strlen(value) <= NAMESPACE_GIVEN_MAX;
+    case DESCRIPTOR:
+        return value_descriptor(value, field);
+    case FORMAT:
+        return take_format(field, value);
+    case IPV4:
+        return set_family(field, AF_INET);
+    case IPV6:
+        return set_family(field, AF_INET6);
+    }
+    return true;
+}
+
+/* The last of several counts, as of any option. */
+static enum kith_error read_sources(struct address_ranges *field, const char *value,
+                                    struct problem *problem)
+{
+    address_ranges_free(field);
+    return address_ranges_parse(field, value, problem);
+}
+
+static enum kith_error set_option(struct options *options, const struct option_spec *spec,
+                                  const char *value, struct problem *problem)
+{
+    if (spec->kind == SOURCES)
+        return read_sources(&options->accept_proxy, value, problem);
+    if (read_value(options, spec, value))
+        return OK;
+    (void)problem_say(problem, "%s", wanted[spec->kind]);
+    return ERR_USAGE;
+}
+
+/*
+ * Cut argv at --exec: what follows it is the program's, dashes and all, and no option of ours.
+ * Returns the count of what is before.
+ */
+static int cut_program(struct options *options, unsigned command_bit, int argc, char **argv)
+{
+    for (int i = 1; (command_bit & FOR_PROGRAMS) != 0 && i < argc; i++) {
+        if (strcmp(argv[i], "--") == 0)
+            break;
+        if (strcmp(argv[i], "--exec") == 0) {
+            options->program = argv + i + 1;
+            return i;
+        }
+    }
+    return argc;
+}
+
+/* What no single option can know. */
+static enum kith_error check_together(const struct options *options,
+                                      const struct command_form *form)
+{
+    int replaced = options->program != NULL && form->bit == FOR_SERVE ? 1 : 0; /* the target */
+
+    if (options->program != NULL && options->program[0] == NULL)
+        return misuse_log(form->name, "--exec", "needs a program", NULL);
+    if (options->argument_count < form->least - replaced)
+        return misuse_log_missing(options, form);
+    if (options->argument_count > form->most - replaced)
+        return misuse_log_excess(options, form, options->arguments[form->most - replaced]);
+    if (options->program != NULL && options->proxy_protocol)
+        return misuse_log(form->name, "--proxy-protocol", "excludes --exec",
+                          "a program has the caller's address in its environment");
+    if (options->send_only && options->recv_only)
+        return misuse_log(form->name, "--send-only", "excludes --recv-only", NULL);
+    return OK;
+}
+
+enum kith_error command_line_parse(struct options *options, const struct command_form *form,
+                                   int argc, char **argv)
+{
+    struct getopt_tables tables;
+    int found;
+
+    *options = (struct options){
+        .command = form->bit,
+        .namespace = "kith",
+        .synchrony_bound_ms = 5000,
+        .max_handshake_age_ms = 10000,
+        .handshake_timeout_ms = 10000,
+        .idle_timeout_ms = NEVER_MS,
+        .max_message_size = MESSAGE_SIZE_DEFAULT,
+        .drain_timeout_ms = 30000,
+        .family = AF_UNSPEC,
+        .ready_fd = -1,
+        .spare = 1,
+        .keep = 8,
+        .keep_time_ms = 60000,
+        .channel_age_ms = 900000,
+        .ping_ms = 20000,
+    };
+    argc = cut_program(options, form->bit, argc, argv);
+    option_table_for_getopt(&tables, form->bit);
+    opterr = 0;
+    options->arguments = argv; /* they move to its beginning, which getopt has left behind */
+    while ((found = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1) {
+        const struct option_spec *spec =
+            found == '?' || found == ':' ? NULL : option_find(found, form->bit);
+        struct problem problem;
+        enum kith_error error;
+        char name[32];
+
+        if (found == ARGUMENT) {
+            argv[options->argument_count++] = optarg;
+            continue;
+        }
+        if (spec == NULL)
+            return misuse_log_word(form, found, argv);
+        error = set_option(options, spec, optarg, &problem);
+        (void)snprintf(name, sizeof(name), "--%s", spec->name);
+        if (error == ERR_MEMORY)
+            return log_failure(LOG_ERROR, form->name, name, error, NULL, NULL);
+        if (error != OK)
+            return misuse_log(form->name, name, problem.why, problem.hint);
+    }
+    while (optind < argc) /* what stands behind -- */
+        argv[options->argument_count++] = argv[optind++];
+    return options->help ? OK : check_together(options, form);
+}

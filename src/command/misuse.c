@@ -1,0 +1,111 @@
+/*
+ * Owns what is said of a command line that is wrong. Must never take one for right.
+ */
+#include "command/misuse.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/spelling.h"
+#include "command/option_table.h"
+
+#define VERSION_HINT "see: kith --version"
+
+enum kith_error misuse_log(const char *command, const char *which, const char *why,
+                           const char *hint)
+{
+    char help[64];
+
+    (void)snprintf(help, sizeof(help), "see: kith %s --help", command);
+    return log_failure(LOG_ERROR, command, which, ERR_USAGE, why, hint != NULL ? hint : help);
+}
+
+/* An option of ours that getopt does not take, which has no value after its name: why. */
+static const char *why_not(const struct option_spec *spec, unsigned command_bit)
+{
+    if ((spec->commands & command_bit) == 0)
+        return "not an option of this command";
+    return spec->value == NULL ? "takes no value" : "needs a value";
+}
+
+/* A long option that getopt did not understand, without its dashes; it may have a value. */
+static enum kith_error log_long(const struct command_form *form, const char *word)
+{
+    size_t len = strcspn(word, "="), begun = 0;
+    char name[SPELLING_MAX + 1], shown[SPELLING_MAX + 3], hint[64];
+    const struct option_spec *specs;
+    struct spelling spelling;
+    size_t count;
+
+    specs = option_table(&count);
+    (void)snprintf(name, sizeof(name), "%.*s", (int)len, word);
+    (void)snprintf(shown, sizeof(shown), "--%s", name);
+    spelling = spelling_of(name);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(specs[i].name, name) == 0)
+            return misuse_log(form->name, shown, why_not(&specs[i], form->bit), NULL);
+        if ((specs[i].commands & form->bit) == 0)
+            continue;
+        begun += len > 0 && strncmp(specs[i].name, word, len) == 0;
+        spelling_try(&spelling, specs[i].name);
+    }
+    if (begun > 1)
+        return misuse_log(form->name, shown, "the beginning of several options", NULL);
+    if (begun == 1)
+        return misuse_log(form->name, shown, word[len] == '=' ? "takes no value" : "needs a value",
+                          NULL);
+    if (strcmp(name, "version") == 0)
+        return misuse_log(form->name, shown, "not an option of this command", VERSION_HINT);
+    if (spelling.nearest == NULL)
+        return misuse_log(form->name, shown, "no such option", NULL);
+    (void)snprintf(hint, sizeof(hint), "did you mean: --%.32s", spelling.nearest);
+    return misuse_log(form->name, shown, "no such option", hint);
+}
+
+enum kith_error misuse_log_word(const struct command_form *form, int found, char **argv)
+{
+    char letter[3] = {'-', (char)optopt, '\0'};
+
+    if (optopt == 0 || option_is_word(optopt))
+        return log_long(form, argv[optind - 1] + 2);
+    if (found == ':')
+        return misuse_log(form->name, letter, "needs a value", NULL);
+    if (option_find(optopt, ~0U) != NULL)
+        return misuse_log(form->name, letter, "not an option of this command", NULL);
+    return misuse_log(form->name, letter, "no such option", optopt == 'V' ? VERSION_HINT : NULL);
+}
+
+/* The name of the argument of this number is the word of this number. */
+enum kith_error misuse_log_missing(const struct options *options, const struct command_form *form)
+{
+    const char *name = form->arguments;
+    char why[64], usage[96];
+
+    for (int i = 0; i < options->argument_count; i++)
+        name += strcspn(name, " ") + 1;
+    (void)snprintf(why, sizeof(why), "%.*s is missing", (int)strcspn(name, " "), name);
+    (void)snprintf(usage, sizeof(usage), "usage: kith %s [options] %s%s", form->name,
+                   form->arguments,
+                   form->bit == FOR_SERVE ? ", or --exec CMD in the place of TARGET" : "");
+    if (options->program != NULL)
+        return misuse_log(form->name, NULL, why, "--exec takes all that follows it: put it last");
+    return misuse_log(form->name, NULL, why, usage);
+}
+
+enum kith_error misuse_log_excess(const struct options *options, const struct command_form *form,
+                                  const char *which)
+{
+    const char *hint = NULL;
+
+    if (options->program != NULL && form->bit == FOR_SERVE)
+        return misuse_log(form->name, which,
+                          "one argument too many: --exec stands in the place of TARGET", NULL);
+    if (form->bit == FOR_DIAL)
+        hint = "what is sent is standard input: kith dial PEER < FILE";
+    if (form->bit == FOR_LISTEN)
+        hint = "what arrives goes to standard output: kith listen PORT > FILE; to let only bob "
+               "call: kith listen -p bob PORT";
+    return misuse_log(form->name, which, "one argument too many", hint);
+}

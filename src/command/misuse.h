@@ -1,0 +1,22 @@
+/*
+ * What is said of a command line that is wrong: one line each, and ERR_USAGE.
+ */
+#ifndef KITH_MISUSE_H
+#define KITH_MISUSE_H
+
+#include "base/error.h"
+#include "command/options.h"
+
+/* Of one thing in it; hint is NULL for the command's --help. */
+enum kith_error misuse_log(const char *command, const char *which, const char *why,
+                           const char *hint);
+
+/* What getopt did not understand, and returned this for: a letter, or the word it stands in. */
+enum kith_error misuse_log_word(const struct command_form *form, int found, char **argv);
+
+/* There are too few arguments, or too many of which this one is the first. */
+enum kith_error misuse_log_missing(const struct options *options, const struct command_form *form);
+enum kith_error misuse_log_excess(const struct options *options, const struct command_form *form,
+                                  const char *which);
+
+#endif

@@ -1,0 +1,153 @@
+/*
+ * Owns the table of options, and what getopt and --help make of it. Must never act on one: commands
+ * do.
+ */
+#include "command/option_table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "command/options.h"
+
+#define FOR_CONNECTING (FOR_PIPES | FOR_CHECK | FOR_DAEMONS)
+#define FOR_ALL (FOR_KEYGEN | FOR_PUBKEY | FOR_CONNECTING)
+
+#define FIELD(name) offsetof(struct options, name)
+
+static const struct option_spec specs[] = {
+    {'f', "force", NULL, "replace existing files", FOR_KEYGEN, FLAG, FIELD(force)},
+    {'n', "name", "NAME", "the name after the public key", FOR_KEYGEN, TEXT, FIELD(name)},
+    {'i', "identity", "FILE", "our private key (~/.config/kith/identity)", FOR_CONNECTING, TEXT,
+     FIELD(identity)},
+    {0, "passphrase-file", "FILE", "where the passphrase of an encrypted key is",
+     FOR_CONNECTING | FOR_PUBKEY, TEXT, FIELD(passphrase_file)},
+    {'a', "peers", "FILE", "who is known, by name (~/.config/kith/peers)", FOR_CONNECTING, TEXT,
+     FIELD(peers)},
+    {'p', "peer", "WHO", "only these may call; again for more", FOR_LISTEN | FOR_SERVE, NAMED,
+     FIELD(named)},
+    {'n', "namespace", "TEXT", "the application, equal on both sides (kith)", FOR_CONNECTING,
+     NAMESPACE, FIELD(namespace)},
+    {0, "synchrony-bound", "T", "how far ahead a peer's clock may be (5s)", FOR_CONNECTING,
+     DURATION, FIELD(synchrony_bound_ms)},
+    {0, "max-handshake-age", "T", "how old a hello may be (10s)", FOR_CONNECTING, DURATION,
+     FIELD(max_handshake_age_ms)},
+    {'w', "handshake-timeout", "T", "deadline for connect and handshake (10s)", FOR_CONNECTING,
+     DEADLINE, FIELD(handshake_timeout_ms)},
+    {0, "max-message-size", "N", "bytes in one message, equal on both sides (64K)", FOR_CONNECTING,
+     SIZE, FIELD(max_message_size)},
+    {0, "idle-timeout", "T", "end what has not moved for so long (never)", FOR_CONNECTING, DURATION,
+     FIELD(idle_timeout_ms)},
+    {'4', "ipv4", NULL, "IPv4 only", FOR_CONNECTING, IPV4, FIELD(family)},
+    {'6', "ipv6", NULL, "IPv6 only", FOR_CONNECTING, IPV6, FIELD(family)},
+    {'s', "source", "ADDR", "our address, to call from or to listen on", FOR_CONNECTING, ADDRESS,
+     FIELD(source)},
+    {0, "ready-fd", "N", "write a line to descriptor N once up", FOR_CONNECTING, DESCRIPTOR,
+     FIELD(ready_fd)},
+    {0, "send-only", NULL, "send stdin, and refuse what the peer sends", FOR_PIPES, FLAG,
+     FIELD(send_only)},
+    {0, "recv-only", NULL, "do not read stdin", FOR_PIPES, FLAG, FIELD(recv_only)},
+    {0, "progress", NULL, "show amount, rate and time on stderr", FOR_PIPES, FLAG, FIELD(progress)},
+    {0, "retry", "T", "try again, with growing waits, for so long", FOR_DIAL, DURATION,
+     FIELD(retry_ms)},
+    {0, "max-connections", "N", "channels at once (what descriptors allow)", FOR_DAEMONS, LIMIT,
+     FIELD(max_connections)},
+    {0, "max-per-peer", "N", "channels of one peer at once (no own limit)", FOR_DAEMONS, LIMIT,
+     FIELD(max_per_peer)},
+    {0, "max-pending", "N", "handshakes at once (serve 512, forward 128)", FOR_DAEMONS, LIMIT,
+     FIELD(max_pending)},
+    {0, "drain-timeout", "T", "time for channels to finish at the end (30s)", FOR_DAEMONS, DURATION,
+     FIELD(drain_timeout_ms)},
+    {0, "spare", "N", "channels to have ready (1)", FOR_FORWARD, KEPT_COUNT, FIELD(spare)},
+    {0, "keep", "N", "idle channels to keep for the next (8)", FOR_FORWARD, KEPT_COUNT,
+     FIELD(keep)},
+    {0, "keep-time", "T", "how long to keep one without use (60s)", FOR_FORWARD, DURATION,
+     FIELD(keep_time_ms)},
+    {0, "channel-age", "T", "no connection begins on an older channel (15m)", FOR_FORWARD, DURATION,
+     FIELD(channel_age_ms)},
+    {0, "ping", "T", "test idle ones so often, 1s to 30s (20s)", FOR_FORWARD, PING, FIELD(ping_ms)},
+    {0, "plain", NULL, "a channel a connection, for the crate", FOR_FORWARD, FLAG, FIELD(plain)},
+    {0, "ready-on", "WHAT", "--ready-fd waits for: listen or peer (peer)", FOR_FORWARD, READY_ON,
+     FIELD(ready_on_listen)},
+    {0, "exec", "CMD [ARG...]", "join this to the channel; it comes last", FOR_PROGRAMS, PROGRAM,
+     FIELD(program)},
+    {0, "proxy-protocol", NULL, "tell the target who calls, by PROXY v2", FOR_SERVE, FLAG,
+     FIELD(proxy_protocol)},
+    {0, "accept-proxy", "FROM", "take PROXY headers from ADDR/BITS,...", FOR_SERVE, SOURCES,
+     FIELD(accept_proxy)},
+    {'q', "quiet", NULL, "errors only", FOR_ALL, FLAG, FIELD(quiet)},
+    {'v', "verbose", NULL, "say more; again for still more", FOR_ALL, COUNT, FIELD(verbosity)},
+    {0, "log-format", "FORMAT", "what goes to stderr: text or json", FOR_ALL, FORMAT, FIELD(json)},
+    {'h', "help", NULL, "show this help", FOR_ALL, FLAG, FIELD(help)},
+};
+
+#define SPECS (sizeof(specs) / sizeof(specs[0]))
+#define LONG_BASE 256 /* getopt_long returns this and the index of a spec without a letter */
+
+_Static_assert(SPECS <= OPTIONS_MAX, "there is room for each in getopt's tables");
+
+const struct option_spec *option_table(size_t *count)
+{
+    *count = SPECS;
+    return specs;
+}
+
+void option_table_for_getopt(struct getopt_tables *tables, unsigned command_bit)
+{
+    size_t letters = 0, names = 0;
+
+    memset(tables, 0, sizeof(*tables));
+    tables->letters[letters++] =
+        '-'; /* an argument is given to us, whatever POSIXLY_CORRECT says */
+    tables->letters[letters++] = ':'; /* a missing value is told apart */
+    for (size_t i = 0; i < SPECS; i++) {
+        const struct option_spec *spec = &specs[i];
+
+        if ((spec->commands & command_bit) == 0)
+            continue;
+        tables->names[names++] = (struct option){
+            .name = spec->name,
+            .has_arg = spec->value != NULL ? required_argument : no_argument,
+            .val = LONG_BASE + (int)i,
+        };
+        if (spec->letter == 0)
+            continue;
+        tables->letters[letters++] = spec->letter;
+        if (spec->value != NULL)
+            tables->letters[letters++] = ':';
+    }
+}
+
+/* A letter may be any byte: a number below 0, or some large one. */
+bool option_is_word(int found)
+{
+    return found >= LONG_BASE && found < LONG_BASE + (int)SPECS;
+}
+
+const struct option_spec *option_find(int found, unsigned command_bit)
+{
+    if (option_is_word(found))
+        return &specs[found - LONG_BASE];
+    for (size_t i = 0; i < SPECS; i++) {
+        if (specs[i].letter == found && (specs[i].commands & command_bit) != 0)
+            return &specs[i];
+    }
+    return NULL;
+}
+
+void option_table_print(unsigned command_bit)
+{
+    for (size_t i = 0; i < SPECS; i++) {
+        const struct option_spec *spec = &specs[i];
+        char left[48];
+
+        if ((spec->commands & command_bit) == 0)
+            continue;
+        (void)snprintf(left, sizeof(left), "%c%c%c --%s %s", spec->letter != 0 ? '-' : ' ',
+                       spec->letter != 0 ? spec->letter : ' ', spec->letter != 0 ? ',' : ' ',
+                       spec->name, spec->value != NULL ? spec->value : "");
+        (void)printf("  %-30s %s\n", left, spec->help);
+    }
+    if ((command_bit & FOR_CONNECTING) != 0)
+        (void)printf(
+            "\nT is a time: 500ms, 5s, 2m or 1h. N is a number; of bytes also 64K or 1M.\n");
+}
