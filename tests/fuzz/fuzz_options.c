@@ -41,14 +41,15 @@ static void check_limits(const struct options *options)
 
 static void check_taken(const struct options *options, const struct command_form *form)
 {
-    int replaced = options->program != NULL ? 1 : 0;
+    bool is_serve = form->bit == FOR_SERVE;
+    int replaced = is_serve && options->program != NULL ? 1 : 0; /* the target, by a program */
 
     demand(options->command == form->bit);
     check_limits(options);
     demand(options->help || (options->argument_count >= form->least - replaced &&
                              options->argument_count <= form->most - replaced));
-    demand(form->bit == FOR_SERVE ||
-           (replaced == 0 && !options->proxy_protocol && options->accept_proxy.count == 0));
+    demand(is_serve || (!options->proxy_protocol && options->accept_proxy.count == 0));
+    demand(options->program == NULL || (form->bit & (FOR_SERVE | FOR_LISTEN | FOR_DIAL)) != 0);
     for (int i = 0; i < options->argument_count; i++)
         demand(options->arguments[i] != NULL);
 }

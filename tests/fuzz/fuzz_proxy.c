@@ -28,16 +28,22 @@ static size_t length_of(const uint8_t *data, size_t size)
     return (size_t)(newline - data) + 1;
 }
 
-/* What a header of version 2 makes of the caller, by an account of our own. */
+/*
+ * What a header of version 2 makes of the caller, by an account of our own. An IPv4 address in the
+ * form of IPv6 (RFC 4291, section 2.5.5.2) is one of IPv4.
+ */
 static void check_v2(const struct endpoint *peer, const uint8_t *data, size_t body)
 {
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     char host[INET6_ADDRSTRLEN], text[ADDRESS_TEXT_SIZE];
-    bool is_ipv4 = data[13] == 0x11;
-    size_t size = is_ipv4 ? 4 : 16;
-    const uint8_t *port = data + 16 + 2 * size;
+    size_t size = data[13] == 0x11 ? 4 : 16;
+    const uint8_t *ip = data + 16, *port = ip + 2 * size;
+    bool is_mapped = size == 16 && memcmp(ip, mapped, sizeof(mapped)) == 0;
+    bool is_ipv4 = size == 4 || is_mapped;
 
-    demand(data[12] == 0x21 && (is_ipv4 || data[13] == 0x21) && body >= 2 * size + 4);
-    demand(inet_ntop(is_ipv4 ? AF_INET : AF_INET6, data + 16, host, sizeof(host)) != NULL);
+    demand(data[12] == 0x21 && (size == 4 || data[13] == 0x21) && body >= 2 * size + 4);
+    demand(inet_ntop(is_ipv4 ? AF_INET : AF_INET6, is_mapped ? ip + sizeof(mapped) : ip, host,
+                     sizeof(host)) != NULL);
     (void)snprintf(text, sizeof(text), is_ipv4 ? "%s:%u" : "[%s]:%u", host,
                    (unsigned)port[0] << 8 | port[1]);
     demand(strcmp(peer->text, text) == 0);
