@@ -150,17 +150,25 @@ static void stop_receiving(struct daemon *daemon)
     acceptor_end(&serve->acceptor);
 }
 
-/* An OPEN: each is judged by what the peer may do now. */
+/*
+ * An OPEN: each is judged by what the peer may do now. If another target is all that it may not
+ * have, it keeps its channel; else that is no better than a new call would be.
+ */
 static enum kith_error reach_for(void *context, struct connection *connection, const char *name,
                                  int *fd)
 {
     struct serve *serve = context;
     struct admitted admitted;
+    enum kith_error error = admission_check(&serve->admission, connection->key, &connection->from,
+                                            &serve->target, &admitted);
 
     *fd = -1;
-    if (name[0] != '\0' || admission_check(&serve->admission, connection->key, &connection->from,
-                                           &serve->target, &admitted) != OK)
+    if (error == ERR_PEER_TARGET)
+        refusals_add_unheard(&serve->daemon.refusals, &connection->from, error, NULL);
+    if (error == ERR_PEER_TARGET || (error == OK && name[0] != '\0'))
         return ERR_REFUSED_TARGET;
+    if (error != OK)
+        return error == ERR_PEER_UNKNOWN ? ERR_REMOVED : error;
     return reach_target(&serve->reach, connection, fd) == OK ? OK : ERR_REFUSED_UNREACHED;
 }
 

@@ -33,11 +33,19 @@ static enum kith_error say(struct connection *connection, enum record_type type,
     return link_say(&connection->kept->link, &record, 1);
 }
 
-static enum record_reason reason_of(enum kith_error error)
+/* It may not have this one, and may ask again; or it has no business here any more. */
+static enum kith_error say_no(struct connection *connection, enum kith_error error)
 {
-    if (error == ERR_REFUSED_TARGET)
-        return REFUSED_TARGET;
-    return error == ERR_REFUSED_ROOM ? REFUSED_ROOM : REFUSED_UNREACHED;
+    switch (error) {
+    case ERR_REFUSED_TARGET:
+        return say(connection, RECORD_REFUSE, REFUSED_TARGET);
+    case ERR_REFUSED_UNREACHED:
+        return say(connection, RECORD_REFUSE, REFUSED_UNREACHED);
+    case ERR_REFUSED_ROOM:
+        return say(connection, RECORD_REFUSE, REFUSED_ROOM);
+    default:
+        return error;
+    }
 }
 
 /* The peer begins the stream that we have accepted, or leaves: ERR_LINK_LOST. */
@@ -62,7 +70,7 @@ static enum kith_error accept_one(struct acceptor *acceptor, struct connection *
     enum kith_error error = hooks->reach(hooks->context, connection, name, &fd);
 
     if (error != OK)
-        return say(connection, RECORD_REFUSE, reason_of(error));
+        return say_no(connection, error);
     error = say(connection, RECORD_ACCEPT, 0);
     if (error == OK)
         error = await_begin(acceptor, connection);

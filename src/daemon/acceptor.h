@@ -22,7 +22,7 @@ struct acceptor_hooks {
     /*
      * At an OPEN of that name: whether the peer may have this target, and connect to it, to be
      * reset by a close, unless it is a program: then *fd is -1. OK, or ERR_REFUSED_TARGET and the
-     * other two; what fails is logged.
+     * other two; what fails is logged. Any other error ends the channel, and is logged with that.
      */
     enum kith_error (*reach)(void *context, struct connection *connection, const char *name,
                              int *fd);
