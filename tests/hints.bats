@@ -133,7 +133,9 @@ shows() {
     refused 2 '--max: .*several options' -- as alice serve --max 5 9000 80
     refused 2 '--retry: not an option of this command' 'kith serve --help$' -- \
         as alice serve --retry 5s 9000 80
-    refused 2 '-i: not an option of this command' -- as alice keygen -i file
+    refused 2 '-i: not an option of this command' 'kith keygen FILE$' -- as alice keygen -i file
+    refused 2 '--identity: not an option of this command' 'kith pubkey FILE$' -- \
+        as alice pubkey --identity file
     refused 2 '--send-only: takes no value' -- as alice dial --send-only=yes bob
     refused 2 '--frobnicate: no such option' 'kith dial --help$' -- as alice dial --frobnicate bob
     refused 2 '-X: no such option' -- as alice dial -X bob
@@ -146,8 +148,12 @@ shows() {
     refused 2 '--ready-fd: takes the number of a descriptor that is open for writing' -- \
         as alice listen --ready-fd 7 0 7</dev/null
     refused 2 '--proxy-protocol: excludes --exec' -- as bob serve --proxy-protocol 0 --exec cat
-    refused 2 '--idle-timeout: takes a time' -- as alice listen --idle-timeout soon 0
+    refused 2 '--idle-timeout: takes a time.*, not "soon"; see' -- \
+        as alice listen --idle-timeout soon 0
+    refused 2 '--log-format: takes text or json, not "xml"; see' -- as alice pubkey --log-format xml
     refused 2 '--handshake-timeout: takes a time, and not 0' -- as alice check -w 0 bob@127.0.0.1:1
+    refused 2 '--handshake-timeout: .*, not "10x"; see' -- as alice check -w 10x bob@127.0.0.1:1
+    refused 2 '--accept-proxy: "nobody" is not an address' -- as bob serve --accept-proxy nobody 0 80
     refused 2 '--source: takes an address in numbers' -- as alice check -s localhost bob@127.0.0.1:1
     refused 2 '--source: takes an address in numbers' -- as bob listen -s localhost 0
     refused 2 'a blank in it; .*-n alice' -- "$KITH" keygen -n 'a b' key
@@ -190,4 +196,25 @@ shows() {
             ./bob/identity.pub@127.0.0.1:1 5<alice/identity
     done
     refused 3 'not open' -- "$KITH" check -i link ./bob/identity.pub@127.0.0.1:1 5<&-
+}
+
+@test "listen with nobody who could call" {
+    : >bob/peers
+    refused 3 'nobody is known, so nobody can call' 'peers file' '--peer' -- as bob listen 0
+}
+
+@test "a target that is there, and is no socket" {
+    touch file
+    refused 4 "$PWD/file: .*cannot reach the target: .*no socket" -- as bob serve 0 "$PWD/file"
+    refused 4 '/: .*no socket' -- as bob serve 0 /
+}
+
+@test "a port that only root may have" {
+    [ "$(id -u)" = 0 ] || skip "only root can be somebody else"
+    [ "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start 2>/dev/null)" = 1024 ] ||
+        skip "every port is everybody's here"
+    kith_for_others
+    chown -R 65534 bob
+    KITH_DIR=$PWD/bob refused 4 ':22: .*ports below 1024 are root' 'systemd' -- \
+        setpriv --reuid 65534 --clear-groups timeout "$limit" "$KITH" listen 22
 }

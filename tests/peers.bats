@@ -261,7 +261,8 @@ reaches() {
 }
 
 @test "a stranger gets no answer, and the listener says who it was" {
-    : >bob/peers
+    as carol keygen
+    cp carol/identity.pub bob/peers
     start_listener -v
     run -5 dial </dev/null
     eventually grep -q "$(as alice pubkey | cut -c 1-8)" bob.err
@@ -320,6 +321,14 @@ reaches() {
     bad_line 'line 1' 'neither a key nor an option; .*KEY NAME' "bob $key_1"
     bad_line 'line 1' 'our own key; .*others' "$(cat alice/identity.pub)"
     bad_line 'line 1' 'unknown option "adr"; .*addr' "adr=\"h:1\" $key_1 bob"
+    bad_line 'line 1' 'a blank after the comma; .*before the key' "addr=\"h:1\", $key_1 bob"
+    bad_line 'line 1' 'a blank after the comma' "addr=\"h:1\", from=\"::1\" $key_1 bob"
+    bad_line 'line 1' 'no key.*; options are joined' "addr=\"h:1\" from=\"::1\" $key_1 bob"
+    bad_line 'line 1' 'no key.*; options are joined' "addr=\"h:1\" , $key_1 bob"
+    bad_line 'line 1' '63 hex digits, where a key has 64; was it copied whole' "${key_1%?} bob"
+    bad_line 'line 1' '65 hex digits, where a key has 64' "addr=\"h:1\" ${key_1}0 bob"
+    bad_line 'line 1' 'addr=.*; options stand before the key' "$key_1 addr=\"h:1\" bob"
+    bad_line 'line 1' 'addr=.*; options stand before the key' "$key_1 bob addr=\"h:1\""
 }
 
 @test "a name that is an address is none: in the peers file, nor for keygen" {

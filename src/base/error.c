@@ -103,6 +103,8 @@ static const struct entry entries[ERR_COUNT] = {
                          "put that one in a file of its own, or in the peers file under a name"},
     [ERR_NAME_UNKNOWN] = {EXIT_KEYS, "no such name in the peers file",
                           "a key is 64 hex digits, and a file of one has a / or ends in .pub"},
+    [ERR_NOBODY] = {EXIT_KEYS, "nobody is known, so nobody can call",
+                    "add a peer's line to the peers file and start again, or name one with --peer"},
     [ERR_PEERS_LINE] = {EXIT_KEYS, "malformed line", NULL},
 
     [ERR_RESOLVE] = {EXIT_ADDRESS, "cannot be resolved", NULL},

@@ -86,6 +86,7 @@ enum kith_error {
     ERR_KEY_OPENSSH_ENCRYPTED,
     ERR_KEY_SEVERAL,  /* where one is needed */
     ERR_NAME_UNKNOWN, /* a name that is not in the peers file */
+    ERR_NOBODY,       /* no peer is known at all */
     ERR_PEERS_LINE,   /* a malformed line: the reader has said which, in a struct problem */
 
     /* addresses */

@@ -126,6 +126,13 @@ static enum kith_error read_sources(struct address_ranges *field, const char *va
     return address_ranges_parse(field, value, problem);
 }
 
+/* Whether what was given is not one of its kind, rather than one too many or out of place. */
+static bool is_misread(enum option_kind kind)
+{
+    return kind != TEXT && kind != NAMESPACE && kind != NAMED && kind != IPV4 && kind != IPV6 &&
+           kind != PROGRAM;
+}
+
 static enum kith_error set_option(struct options *options, const struct option_spec *spec,
                                   const char *value, struct problem *problem)
 {
@@ -133,7 +140,11 @@ static enum kith_error set_option(struct options *options, const struct option_s
         return read_sources(&options->accept_proxy, value, problem);
     if (read_value(options, spec, value))
         return OK;
-    (void)problem_say(problem, "%s", wanted[spec->kind]);
+    if (is_misread(spec->kind))
+        (void)problem_say(problem, "%s, not \"%.*s\"", wanted[spec->kind], PROBLEM_SHOWN_MAX,
+                          value);
+    else
+        (void)problem_say(problem, "%s", wanted[spec->kind]);
     return ERR_USAGE;
 }
 

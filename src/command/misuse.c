@@ -30,6 +30,14 @@ static const char *why_not(const struct option_spec *spec, unsigned command_bit)
     return spec->value == NULL ? "takes no value" : "needs a value";
 }
 
+/* What to do with one that is another command's: a key's own file is no option; or NULL. */
+static const char *hint_instead(const struct option_spec *spec, const struct command_form *form)
+{
+    if (spec->letter != 'i' || (spec->commands & form->bit) != 0)
+        return NULL;
+    return form->bit == FOR_KEYGEN ? "kith keygen FILE" : "kith pubkey FILE";
+}
+
 /* A long option that getopt did not understand, without its dashes; it may have a value. */
 static enum kith_error log_long(const struct command_form *form, const char *word)
 {
@@ -45,7 +53,8 @@ static enum kith_error log_long(const struct command_form *form, const char *wor
     spelling = spelling_of(name);
     for (size_t i = 0; i < count; i++) {
         if (strcmp(specs[i].name, name) == 0)
-            return misuse_log(form->name, shown, why_not(&specs[i], form->bit), NULL);
+            return misuse_log(form->name, shown, why_not(&specs[i], form->bit),
+                              hint_instead(&specs[i], form));
         if ((specs[i].commands & form->bit) == 0)
             continue;
         begun += len > 0 && strncmp(specs[i].name, word, len) == 0;
@@ -67,14 +76,24 @@ static enum kith_error log_long(const struct command_form *form, const char *wor
 enum kith_error misuse_log_word(const struct command_form *form, int found, char **argv)
 {
     char letter[3] = {'-', (char)optopt, '\0'};
+    const struct option_spec *other;
 
     if (optopt == 0 || option_is_word(optopt))
         return log_long(form, argv[optind - 1] + 2);
     if (found == ':')
         return misuse_log(form->name, letter, "needs a value", NULL);
-    if (option_find(optopt, ~0U) != NULL)
-        return misuse_log(form->name, letter, "not an option of this command", NULL);
+    other = option_find(optopt, ~0U);
+    if (other != NULL)
+        return misuse_log(form->name, letter, why_not(other, form->bit), hint_instead(other, form));
     return misuse_log(form->name, letter, "no such option", optopt == 'V' ? VERSION_HINT : NULL);
+}
+
+const char *misuse_guess_place(const char *text, enum address_form form)
+{
+    if (text[0] == '\0' || strpbrk(text, ":/0123456789") != NULL)
+        return NULL;
+    return form == ADDRESS_PORT ? "to let only this peer call: -p NAME PORT"
+                                : "usage: kith forward [options] LOCAL PEER";
 }
 
 /* The name of the argument of this number is the word of this number. */

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "command/options.h"
+#include "net/address.h"
 
 /* Of one thing in it; hint is NULL for the command's --help. */
 enum kith_error misuse_log(const char *command, const char *which, const char *why,
@@ -18,5 +19,8 @@ enum kith_error misuse_log_word(const struct command_form *form, int found, char
 enum kith_error misuse_log_missing(const struct options *options, const struct command_form *form);
 enum kith_error misuse_log_excess(const struct options *options, const struct command_form *form,
                                   const char *which);
+
+/* A name where a place to listen is meant: what was meant, maybe; or NULL. */
+const char *misuse_guess_place(const char *text, enum address_form form);
 
 #endif

@@ -20,6 +20,7 @@
 #include "daemon/reach.h"
 #include "helpers/launcher.h"
 #include "helpers/program.h"
+#include "net/unix_socket.h"
 #include "peers/admission.h"
 #include "peers/target.h"
 #include "system/protect.h"
@@ -321,11 +322,15 @@ static void announce(struct daemon *daemon)
 static enum kith_error read_target(struct target *target, const struct options *options)
 {
     struct problem problem;
+    const char *obstacle;
 
     if (options->program != NULL)
         *target = target_of_program(options->program[0]);
     else if (!target_parse(target, options->arguments[1], &problem))
         return log_failure(LOG_ERROR, "serve", target->text, ERR_USAGE, problem.why, problem.hint);
+    obstacle = unix_socket_obstacle(target->address.path);
+    if (obstacle != NULL)
+        return log_failure(LOG_ERROR, "serve", target->text, ERR_TARGET, obstacle, NULL);
     return OK;
 }
 

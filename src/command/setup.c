@@ -15,6 +15,7 @@
 #include "base/descriptor.h"
 #include "base/log.h"
 #include "base/problem.h"
+#include "command/misuse.h"
 #include "helpers/lookup.h"
 #include "keys/identity.h"
 #include "keys/key_file.h"
@@ -167,11 +168,16 @@ static enum kith_error choose_anew(struct directory *directory, const struct opt
     return error;
 }
 
-static void warn_of_nobody(const struct peers *chosen, const char *what)
+/* A daemon goes on without: its peers may be read again. */
+static enum kith_error expect_somebody(const struct setup *setup, const struct peers *chosen,
+                                       const char *what)
 {
-    if (chosen->count == 0)
-        log_event(LOG_NOTE, what, NULL, "nobody is known, so nobody can call",
-                  "add a peer's line to the peers file and start again, or name one with --peer");
+    bool waits = (setup->options->command & FOR_DAEMONS) != 0;
+
+    if (chosen->count > 0)
+        return OK;
+    (void)log_failure(waits ? LOG_NOTE : LOG_ERROR, what, NULL, ERR_NOBODY, NULL, NULL);
+    return waits ? OK : ERR_NOBODY;
 }
 
 /*
@@ -298,7 +304,7 @@ enum kith_error setup_choose_peers(struct setup *setup, const char *what,
     enum kith_error error = choose(&setup->directory, setup->options, &chosen);
 
     if (error == OK)
-        warn_of_nobody(&chosen, what);
+        error = expect_somebody(setup, &chosen, what);
     if (error == OK)
         error = keeper_tell_peers(&setup->keeper, &chosen);
     admission_replace(admission, &chosen);
@@ -336,7 +342,7 @@ enum kith_error setup_choose_again(struct setup *setup, const char *what, struct
     use_texts(setup);
     error = choose_anew(&setup->directory, setup->options, chosen);
     if (error == OK)
-        warn_of_nobody(chosen, what);
+        error = expect_somebody(setup, chosen, what);
     return error;
 }
 
@@ -358,15 +364,6 @@ void setup_report_reload(const struct setup *setup, const char *what, const char
                   "there is no file to read again: the peers were given as keys", NULL);
 }
 
-/* A name where a place is meant, to listen: what was meant, maybe; or NULL. */
-static const char *guess_meant(const char *text, enum address_form form)
-{
-    if (text[0] == '\0' || strpbrk(text, ":/0123456789") != NULL)
-        return NULL;
-    return form == ADDRESS_PORT ? "to let only this peer call: -p NAME PORT"
-                                : "usage: kith forward [options] LOCAL PEER";
-}
-
 enum kith_error setup_parse_address(struct address *address, const char *what, const char *text,
                                     enum address_form form)
 {
@@ -375,7 +372,7 @@ enum kith_error setup_parse_address(struct address *address, const char *what, c
     if (address_parse(address, text, form, &problem))
         return OK;
     return log_failure(LOG_ERROR, what, text, ERR_USAGE, problem.why,
-                       problem.hint != NULL ? problem.hint : guess_meant(text, form));
+                       problem.hint != NULL ? problem.hint : misuse_guess_place(text, form));
 }
 
 enum kith_error setup_take_listeners(const char *what, struct listeners *listeners)

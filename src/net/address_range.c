@@ -90,7 +90,7 @@ enum kith_error address_ranges_parse(struct address_ranges *ranges, const char *
         const char *why = read_range(&ranges->list[ranges->count++], part);
 
         if (why != NULL) {
-            (void)problem_say(problem, "from: \"%.*s\" %s", problem_shown(part), part.at, why);
+            (void)problem_say(problem, "\"%.*s\" %s", problem_shown(part), part.at, why);
             address_ranges_free(ranges);
             return ERR_USAGE;
         }

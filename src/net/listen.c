@@ -116,6 +116,14 @@ static void set_ports(struct resolved *found, in_port_t port)
         endpoint_set_port(&found->list[i].at.any, port);
 }
 
+/* Why an address cannot be listened on. */
+static const char *reason(int system_errno, const struct sockaddr *address)
+{
+    if (system_errno == EACCES && ntohs(endpoint_port(address)) < IPPORT_RESERVED)
+        return "ports below 1024 are root's, or systemd's, which passes them to serve and forward";
+    return socket_reason(system_errno, address);
+}
+
 /*
  * Add a socket for an address. One of a family that is not there is passed over. NULL, or why it
  * cannot be, with errno; the text then is that address.
@@ -137,7 +145,7 @@ static const char *add_listener(struct listeners *listeners, const struct socket
     saved = errno;
     endpoint_format(listeners->text, &at->at.any, at->len);
     errno = saved;
-    return socket_reason(saved, &at->at.any);
+    return reason(saved, &at->at.any);
 }
 
 /* Whether an address stands further ahead in its list, too: a hosts file may say it twice. */

@@ -35,6 +35,15 @@ static bool answers(const struct sockaddr_un *at)
     return answered;
 }
 
+static const char *const no_socket = "there is a file that is no socket";
+
+const char *unix_socket_obstacle(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && !S_ISSOCK(status.st_mode) ? no_socket : NULL;
+}
+
 /* Make way: true if nothing is in the way any longer. */
 static bool clear(const struct sockaddr_un *at, const char **why)
 {
@@ -43,7 +52,7 @@ static bool clear(const struct sockaddr_un *at, const char **why)
     if (lstat(at->sun_path, &status) != 0)
         return true; /* if it is for another reason, bind will say it */
     if (!S_ISSOCK(status.st_mode)) {
-        *why = "there is a file that is no socket";
+        *why = no_socket;
         return false;
     }
     if (answers(at)) {

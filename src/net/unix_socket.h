@@ -24,6 +24,12 @@ must_check enum kith_error unix_socket_listen(struct unix_socket *made,
                                               const char path[static PATH_SIZE], int *fd,
                                               const char **why);
 
+/*
+ * Why nobody can be called at a path: what is there is no socket. NULL if it is one, or there is
+ * nothing yet.
+ */
+const char *unix_socket_obstacle(const char *path);
+
 /* Remove the socket from the file system, if it is still the one that was made. Fine twice. */
 void unix_socket_remove(struct unix_socket *made);
 

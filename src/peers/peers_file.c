@@ -4,6 +4,7 @@
  */
 #include "peers/peers_file.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,9 @@
 #include "base/text.h"
 #include "keys/pem.h"
 #include "peers/peers_options.h"
+
+#define OPTIONS_HINT "options stand before the key"
+#define DIGITS_MIN 32 /* of them a word that is nothing else was meant as a key */
 
 /* A peer while the file is read, with the line it came from. */
 struct entry {
@@ -47,6 +51,14 @@ static enum kith_error entries_add(struct entries *entries, const struct peer *p
     return OK;
 }
 
+static const char *advice_after_name(struct text rest)
+{
+    if (peers_options_begin(rest))
+        return OPTIONS_HINT;
+    return rest.at[0] == '#' ? "a comment has a line of its own"
+                             : "a name is one word: leave one of them";
+}
+
 /* Take the name, after which nothing may be. */
 static bool parse_name(struct peer *peer, struct text rest, struct problem *problem)
 {
@@ -57,16 +69,42 @@ static bool parse_name(struct peer *peer, struct text rest, struct problem *prob
         return problem_advise(problem, "write one there, as you want to call this peer",
                               "no name after the key");
     if (!name_check(name.at, name.len, &of_name))
-        return problem_advise(problem, "write another there, as you want to call this peer",
+        return problem_advise(problem,
+                              peers_options_begin(name)
+                                  ? OPTIONS_HINT
+                                  : "write another there, as you want to call this peer",
                               "%.80s: \"%.*s\"", of_name.why, problem_shown(name), name.at);
     if (rest.len > 0)
-        return problem_advise(problem,
-                              rest.at[0] == '#' ? "a comment has a line of its own"
-                                                : "a name is one word: leave one of them",
+        return problem_advise(problem, advice_after_name(rest),
                               "text after the name \"%.*s\": \"%.*s\"", problem_shown(name),
                               name.at, problem_shown(rest), rest.at);
     memcpy(peer->name, name.at, name.len);
     return true;
+}
+
+/* Whether a line does not begin with a key that has lost digits, or has too many. */
+static bool check_digits(struct text line, struct problem *problem)
+{
+    struct text word = text_next_word(&line);
+    size_t digits = 0;
+
+    while (digits < word.len && isxdigit((unsigned char)word.at[digits]))
+        digits++;
+    if (digits < word.len || digits < DIGITS_MIN || digits == KEY_HEX_SIZE - 1)
+        return true;
+    return problem_advise(problem, "was it copied whole?", "%zu hex digits, where a key has %d",
+                          digits, KEY_HEX_SIZE - 1);
+}
+
+/* What is wrong with the word that should be a key. */
+static void say_no_key(struct text word, struct problem *problem)
+{
+    bool joined = !text_starts(word, ",") && !peers_options_begin(word);
+
+    if (check_digits(word, problem))
+        (void)problem_advise(problem,
+                             joined ? NULL : "options are joined by a comma, without a blank",
+                             "no key after the options: \"%.*s\"", problem_shown(word), word.at);
 }
 
 /*
@@ -80,6 +118,8 @@ static enum kith_error take_key(struct peer *peer, struct text *line, struct pro
     enum kith_error error = public_key_scan(peer->key, line->at, line->len, &used);
 
     if (error == ERR_KEY_FORMAT) {
+        if (!check_digits(*line, problem))
+            return ERR_PEERS_LINE;
         error = peers_options_parse(peer, line, problem);
         if (error != OK)
             return error;
@@ -97,8 +137,7 @@ static enum kith_error take_key(struct peer *peer, struct text *line, struct pro
                           problem_shown(key), key.at);
         return ERR_KEY_TYPE;
     case ERR_KEY_FORMAT:
-        (void)problem_say(problem, "no key after the options: \"%.*s\"", problem_shown(key),
-                          key.at);
+        say_no_key(key, problem);
         return ERR_PEERS_LINE;
     case ERR_KEY_DAMAGED:
     case ERR_KEY_POINT:

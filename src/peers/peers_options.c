@@ -33,7 +33,12 @@ static enum kith_error set_address(struct peer *peer, const char *value, struct 
 
 static enum kith_error set_from(struct peer *peer, const char *value, struct problem *problem)
 {
-    return address_ranges_parse(&peer->from, value, problem);
+    struct problem unread;
+    enum kith_error error = address_ranges_parse(&peer->from, value, &unread);
+
+    if (error == ERR_USAGE)
+        (void)problem_say(problem, "from: %.150s", unread.why);
+    return error;
 }
 
 /* Read count digits, which are there, and step over them. */
@@ -168,6 +173,14 @@ static size_t find_option(struct text name)
     return index;
 }
 
+bool peers_options_begin(struct text text)
+{
+    struct text name = {text.at, name_length(text)};
+
+    text_skip(&text, name.len);
+    return find_option(name) < OPTION_COUNT && text_starts(text, "=");
+}
+
 /* Take an option's name and the = after it off the line. */
 static bool take_name(size_t *index, struct text *line, struct problem *problem)
 {
@@ -259,6 +272,11 @@ enum kith_error peers_options_parse(struct peer *peer, struct text *line, struct
             return ERR_PEERS_LINE;
         }
         text_skip(line, 1);
+        if (line->len > 0 && is_blank(line->at[0])) {
+            (void)problem_advise(problem, "the one blank stands before the key",
+                                 "a blank after the comma");
+            return ERR_PEERS_LINE;
+        }
     }
     text_skip_blanks(line);
     return OK;

@@ -18,4 +18,7 @@
 must_check enum kith_error peers_options_parse(struct peer *peer, struct text *line,
                                                struct problem *problem);
 
+/* Whether a text begins as an option does: where a key or a name is meant, it stands wrong. */
+bool peers_options_begin(struct text text);
+
 #endif

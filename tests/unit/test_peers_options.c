@@ -35,7 +35,7 @@ static const struct refusal {
     {"addr=\"a:1\" nas\n", "no key after the options: \"nas\""},
     {"addr=\"a:1\" from=\"::1\" " KEY, "no key after the options"},
     {"addr=\"a:1\"" KEY, "a comma or a blank is missing"},
-    {"addr=\"a:1\", " KEY, "neither a key nor an option"},
+    {"addr=\"a:1\", " KEY, "a blank after the comma"},
     {",addr=\"a:1\" " KEY, "neither a key nor an option"},
     {"addr=\"a:1\",,from=\"::1\" " KEY, "neither a key nor an option"},
     {"addr=\"a:1\",addr=\"b:1\" " KEY, "option addr is given twice"},
