@@ -29,6 +29,8 @@ FUZZ_PROGRAMS = $(FUZZ_SOURCES:%.c=$(B)/%)
 # What runs a fuzzer: an engine, or the inputs that are here, once.
 ENGINE_fuzz = -fsanitize=fuzzer
 ENGINE_afl = -fsanitize=fuzzer
+# What builds them.
+FUZZ_CC = $(if $(filter afl,$@),afl-clang-fast,clang)
 ENGINE = $(or $(ENGINE_$(FLAVOUR)),tests/fuzz/replay.c)
 MANUALS = $(wildcard man/*.1 man/*.5 man/*.7)
 
@@ -119,7 +121,7 @@ $(B)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(LIBRARY) $(CONFIG) Makef
 
 programs: $(BINARY) $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
 
-fuzzers: $(FUZZ_PROGRAMS)
+fuzzers: $(or $(FUZZERS:%=$(B)/tests/fuzz/%),$(FUZZ_PROGRAMS))
 
 demo: all
 	@tests/demo
@@ -151,9 +153,11 @@ faults: all
 	@KITH=$(CURDIR)/kith tests/faults
 
 fuzz afl:
-	@$(MAKE) FLAVOUR=$@ CONFIG=build/$@/config.mk CC=$(if $(filter afl,$@),afl-clang-fast,clang) fuzzers
-	@KITH_BUILD=build/$@ FUZZ_ENGINE=$@ FUZZ_SECONDS=$(FUZZ_SECONDS) KITH_TEST_TIMEOUT=0 \
-		tests/run tests/fuzz/run
+	@command -v $(FUZZ_CC) >/dev/null || \
+		{ echo 'make $@: $(FUZZ_CC) is not installed: .ci/deps test' >&2; exit 1; }
+	@$(MAKE) FLAVOUR=$@ CONFIG=build/$@/config.mk CC=$(FUZZ_CC) fuzzers
+	@KITH_BUILD=build/$@ FUZZ_ENGINE=$@ FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZERS='$(FUZZERS)' \
+		KITH_TEST_TIMEOUT=0 tests/run tests/fuzz/run
 
 fuzz-quick:
 	@$(MAKE) FUZZ_SECONDS=10 fuzz

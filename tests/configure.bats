@@ -84,6 +84,14 @@ header_says() {
     done
 }
 
+@test "a folder to install into that is not said from the root is refused" {
+    for argument in --prefix=relative --bindir=bin --mandir=./man --exec-prefix=../usr; do
+        run -1 "$root/configure" "$argument"
+        [[ $output == "configure: $argument is no absolute path: "* ]]
+        [ ! -e config.mk ]
+    done
+}
+
 @test "a libcrypto that is too old is called by its name, with where there are newer ones" {
     header_says 0x1010117fL "OpenSSL 1.1.1w  11 Sep 2023"
     run -1 "$root/configure" CRYPTO_CFLAGS=-Iinclude
@@ -112,6 +120,9 @@ header_says() {
     "$root/configure"
     "$root/configure" # again
     make -n all | grep -F 'src/command/main.c'
+    run -2 make fuzz FUZZ_CC=no-clang
+    [[ ${lines[0]} == "make fuzz: no-clang is not installed: .ci/deps test" ]]
+    [ "${#lines[@]}" = 2 ] # and make's own
     cd ..
     run -1 "$root/configure" --output=/nowhere/config.mk
     [[ $output == *"cannot write /nowhere/config.mk"*"a folder of your own"* ]]

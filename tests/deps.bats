@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # shellcheck shell=bats
 # What .ci/deps does on machines that are not like this one: it finds nothing but a few tools and
-# what stands here for a compiler, make, apt and sudo, which write down how they were called.
+# what stands here for a compiler, make, apt and sudo, which write down how they were called. And what
+# tests/run and its like say there.
 
 bats_require_minimum_version 1.5.0
 root=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
@@ -110,4 +111,19 @@ installs() {
     run -0 deps build
     [[ $output == *openssl* ]]
     [ ! -s log ]
+}
+
+@test "what runs the tests says what is not installed, not built, or no test" {
+    export PATH=$PWD/bin
+    run -2 "$root/tests/run" tests/usage.bats
+    [ "$output" = "tests/run: bats is not installed: .ci/deps test" ]
+    stands_for bats true
+    run -2 "$root/tests/run" tests/usage.bats
+    [ "$output" = "tests/run: python3 is not installed: .ci/deps test" ]
+    run -2 "$root/tests/faults"
+    [ "$output" = "tests/faults: python3 is not installed: .ci/deps test" ]
+    run -2 "$root/tests/run" usage
+    [[ $output == "tests/run: usage: no such test, or not built"* ]]
+    KITH_BUILD=/nowhere run -2 "$root/tests/fuzz/run" fuzz_wire
+    [ "$output" = "tests/fuzz/run: /nowhere/tests/fuzz/fuzz_wire is not built: make fuzz FUZZERS=fuzz_wire" ]
 }
