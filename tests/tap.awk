@@ -1,6 +1,6 @@
-# Counts one file's TAP. Given file (its name), status (how it exited), required (1: a skipped
-# test is a failed one) and work (a folder): prints a line for the file and what failed, adds to
-# work/failures and work/skips (file, test and reason, between tabs), and leaves
+# Counts one file's TAP. Given file (its name), status (how it exited), seconds (how long it took),
+# required (1: a skipped test is a failed one) and work (a folder): prints a line for the file and
+# what failed, adds to work/failures and work/skips (file, test and reason, between tabs), and leaves
 # "passed failed skipped" in work/counts.
 
 function failure(text) {
@@ -115,7 +115,8 @@ END {
 
     printf "%s %s: %d passed", failed ? "FAIL" : "ok  ", file, passed
     printf failed ? ", " failed " failed" : ""
-    printf skipped ? ", " skipped " skipped\n" : "\n"
+    printf skipped ? ", " skipped " skipped" : ""
+    print seconds ? " (" seconds " s)" : ""
     for (i = 1; i <= shown_count; i++) {
         print "    " shown[i]
     }
