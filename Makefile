@@ -60,8 +60,8 @@ SANITIZER_OPTIONS = ASAN_OPTIONS=detect_leaks=1:exitcode=99 \
 	UBSAN_OPTIONS=print_stacktrace=1:exitcode=99 TSAN_OPTIONS=halt_on_error=1:exitcode=99
 VALGRIND = valgrind -q --leak-check=full --error-exitcode=99 --suppressions=tests/unit/timing.supp
 
-.PHONY: all help programs fuzzers demo debug check unit asan tsan valgrind matrix lint faults fuzz afl \
-	fuzz-quick fuzz-cover fuzz-planted cover bench soak mutants model proof \
+.PHONY: all help programs fuzzers demo debug check unit asan tsan valgrind matrix lint analyze faults fuzz \
+	afl fuzz-quick fuzz-cover fuzz-planted cover bench soak mutants model proof \
 	fresh install uninstall dist clean distclean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
@@ -78,6 +78,7 @@ help:
 	@echo 'make valgrind        the unit tests under valgrind'
 	@echo 'make matrix          every behaviour at every kind of end, half an hour'
 	@echo 'make lint            the source under every linter'
+	@echo 'make analyze         the paths through the source under the analyzers of gcc and clang'
 	@echo 'make faults          each call failing in turn, for FAULT_SECONDS=1200 or until all have'
 	@echo 'make fuzz            every fuzzer for FUZZ_SECONDS=600 (make fuzz-quick: 10)'
 	@echo 'make afl             the same by AFL++ in the place of libFuzzer'
@@ -148,6 +149,9 @@ matrix: all
 
 lint: all
 	@KITH_LINT_FLAGS='$(BASE_CFLAGS) -Isrc $(CRYPTO_CFLAGS)' tests/run lint tests/lint/tools
+
+analyze: $(CONFIG)
+	@KITH_LINT_FLAGS='$(BASE_CFLAGS) -Isrc $(CRYPTO_CFLAGS)' tests/run tests/lint/analyze
 
 faults: all
 	@KITH=$(CURDIR)/kith tests/faults
