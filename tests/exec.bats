@@ -83,7 +83,7 @@ all_gone() {
     start_serve --exec sh -c 'echo some; exit 3'
     run -8 --separate-stderr dial --recv-only
     [ "$output" = some ]
-    says serve.err 'alice .*the program failed'
+    says serve.err 'alice .*the program failed: sh: with status 3'
 }
 
 @test "its death by a signal is the caller's failure" {
@@ -91,6 +91,7 @@ all_gone() {
     start_serve --exec sh -c 'echo some; kill -KILL $$'
     run -8 --separate-stderr dial --recv-only
     [ "$output" = some ]
+    says serve.err 'alice .*the program failed: sh: by signal 9'
 }
 
 @test "its failure in mid-answer is a reset at the local program of forward" {

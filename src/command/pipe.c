@@ -23,19 +23,6 @@
 
 #define PIPE_SIZE (512 << 10) /* what was measured best (bench/README) */
 
-#define DETAIL_SIZE 192
-
-/* How a program has ended that has failed, as far as it is known. */
-static void describe_failure(char detail[static DETAIL_SIZE], const struct program *program)
-{
-    if (program->problem != 0)
-        (void)snprintf(detail, DETAIL_SIZE, "%s", strerror(program->problem));
-    else if (program->status > STATUS_SIGNAL)
-        (void)snprintf(detail, DETAIL_SIZE, "by signal %d", program->status - STATUS_SIGNAL);
-    else if (program->status > 0)
-        (void)snprintf(detail, DETAIL_SIZE, "with status %d", program->status);
-}
-
 /* What of the channel or of stdin and stdout has failed, and how far that went. */
 static void log_end(const struct pipe_end *end, const struct pump_result *result,
                     enum kith_error error, const char *who, const char *where)
@@ -43,7 +30,7 @@ static void log_end(const struct pipe_end *end, const struct pump_result *result
     bool local = error == ERR_STDIN || error == ERR_STDOUT || error == ERR_STDOUT_CLOSED;
     bool by_system = result->system_errno != 0 && error_is_system(error);
     bool lost = result->undelivered && !local;
-    char which[ADDRESS_TEXT_SIZE + 128], detail[DETAIL_SIZE];
+    char which[ADDRESS_TEXT_SIZE + 128], detail[192];
 
     if (local)
         (void)snprintf(which, sizeof(which), "%s", error == ERR_STDIN ? "stdin" : "stdout");
@@ -187,7 +174,7 @@ static enum kith_error run_program(const struct pipe_end *end, struct transport 
         (options->send_only ? 0 : PROGRAM_READS) | (options->recv_only ? 0 : PROGRAM_WRITES);
     struct program program;
     struct local_end local;
-    char detail[DETAIL_SIZE] = "";
+    char how[PROGRAM_HOW_SIZE];
     enum kith_error error;
 
     if (!program_start(&program, &end->launcher, visitor, does,
@@ -198,8 +185,8 @@ static enum kith_error run_program(const struct pipe_end *end, struct transport 
     local = local_end_program(program.out, program.in, program.line, program_result, &program);
     error = run(end, &local, transport, keys, who, visitor->from.text);
     if (error == ERR_PROGRAM) {
-        describe_failure(detail, &program);
-        (void)log_program(end, detail);
+        program_describe_failure(how, &program);
+        (void)log_program(end, how);
     }
     if (program.in >= 0)
         program.in = local.outlet.fd;

@@ -117,17 +117,18 @@ static enum kith_error join(const struct reach *reach, struct connection *connec
 struct hired {
     struct program program;
     const char *name;
-    char why[192]; /* it could not be run; or empty */
+    char why[PROGRAM_HOW_SIZE + 130]; /* its name, and how it has failed; or empty */
 };
 
 static enum kith_error judge_hired(void *context)
 {
     struct hired *hired = context;
     enum kith_error error = program_result(&hired->program);
+    char how[PROGRAM_HOW_SIZE];
 
-    if (hired->program.problem != 0)
-        (void)snprintf(hired->why, sizeof(hired->why), "%.128s: %s", hired->name,
-                       strerror(hired->program.problem));
+    program_describe_failure(how, &hired->program);
+    if (how[0] != '\0')
+        (void)snprintf(hired->why, sizeof(hired->why), "%.128s: %s", hired->name, how);
     return error;
 }
 

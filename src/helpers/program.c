@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -137,6 +138,17 @@ enum kith_error program_result(void *context)
     struct program_end end;
 
     return hear(context, &end) && end.problem == 0 && end.status == 0 ? OK : ERR_PROGRAM;
+}
+
+void program_describe_failure(char out[static PROGRAM_HOW_SIZE], const struct program *program)
+{
+    out[0] = '\0';
+    if (program->problem != 0)
+        (void)snprintf(out, PROGRAM_HOW_SIZE, "%s", strerror(program->problem));
+    else if (program->status > STATUS_SIGNAL)
+        (void)snprintf(out, PROGRAM_HOW_SIZE, "by signal %d", program->status - STATUS_SIGNAL);
+    else if (program->status > 0)
+        (void)snprintf(out, PROGRAM_HOW_SIZE, "with status %d", program->status);
 }
 
 void program_stop(struct program *program)

@@ -58,6 +58,11 @@ must_check bool program_start(struct program *program, const struct helper *laun
 /* Once its line is ready: OK if it has succeeded, else ERR_PROGRAM. A local_end_judge for it. */
 enum kith_error program_result(void *context);
 
+#define PROGRAM_HOW_SIZE 96
+
+/* How it has failed, as far as that is known; else empty. */
+void program_describe_failure(char out[static PROGRAM_HOW_SIZE], const struct program *program);
+
 /*
  * Have the whole process group ended, if it is not: asked first, and killed if that does not help.
  * Returns once nothing is left of it, and all is closed. Its input has no end before that, unless
