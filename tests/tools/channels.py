@@ -223,14 +223,16 @@ def frozen():
     server.stop()
 
 
+def starter(handle):
+    """What starts a server with such a target, each time at the same port."""
+    port = free_port()
+    target = daemons.Target(handle=handle)
+    return lambda: daemons.serve(target.address, listen=f"127.0.0.1:{port}")
+
+
 def killed():
     """A server that is gone: who comes is reset in the end, and the log says so once; then it is back."""
-    port = free_port()
-    target = daemons.Target(handle=daemons.echo)
-
-    def start():
-        return daemons.serve(target.address, listen=f"127.0.0.1:{port}")
-
+    start = starter(daemons.echo)
     server = start()
     near = daemons.forward(server, "-w", "1s")
     server.process.kill()
@@ -249,12 +251,7 @@ def killed():
 
 def restarted():
     """A server that is restarted, under short connections: none is lost."""
-    port = free_port()
-    target = daemons.Target(handle=daemons.tell_back)
-
-    def start():
-        return daemons.serve(target.address, listen=f"127.0.0.1:{port}")
-
+    start = starter(daemons.tell_back)
     server = start()
     near = daemons.forward(server)
     done = []
