@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # shellcheck shell=bats
 # The targets of serve that are slow, busy or not there: waited for within the deadline, and said.
+# And several behind one port, each by its name: who gets which.
 
 # shellcheck source-path=SCRIPTDIR
 source "$BATS_TEST_DIRNAME/helpers.bash"
@@ -84,4 +85,78 @@ time.sleep(600)' >silent.port 3>&- &
     start_serve 1
     dial </dev/null 2>/dev/null || true
     says serve.err 'cannot reach the target 127\.0\.0\.1:1: Connection refused'
+}
+
+@test "names: targets of each kind behind one port, for dial, forward, --plain and check" {
+    tool named one_port
+    tool named checked
+}
+
+@test "names: who asks for none where all have one is refused" {
+    tool named all_named
+}
+
+@test "names: one that there is not, is not permitted, or leads nowhere: status 5, and its reason" {
+    tool named refused
+}
+
+@test "names: a target that does not answer in time" {
+    tool named slow
+}
+
+@test "names: one that a reload takes away ends its streams, and no others" {
+    tool named reloaded
+}
+
+@test "names: a key that expires while its channel is kept gets no target any more" {
+    tool named expired
+}
+
+@test "names: a server that is started again leads to the same ones" {
+    tool named restarted
+}
+
+@test "names: a known peer that asks for anything at all" {
+    tool named hostile
+}
+
+# misnamed PATTERN TARGET...: serve refuses these.
+misnamed() {
+    refused 2 "$1" -- as bob serve 127.0.0.1:0 "${@:2}"
+}
+
+@test "names: NAME=TARGET that is none, twice there, or more than may be" {
+    misnamed '=5432: .*is empty' =5432
+    misnamed 'db=: not PORT, HOST:PORT' db=
+    misnamed '77=5432: .*digits alone would be a port' 77=5432
+    misnamed '64 bytes at most' "$(printf 'a%.0s' {1..65})=1"
+    misnamed 'of A-Z a-z 0-9 . _ and -' 'a b=1'
+    misnamed 'of A-Z a-z 0-9 . _ and -' $'a\xff=1'
+    misnamed 'db=2: a second target of this name' db=1 web=2 db=2
+    misnamed '2: a second target without a name; .*NAME=TARGET' 1 db=5 2
+    misnamed '80: --exec stands in the place of TARGET; .*NAME=TARGET' 80 --exec cat
+    local many=()
+    for i in {1..65}; do
+        many+=("n$i=$i")
+    done
+    misnamed 'n65=65: one target too many' "${many[@]}"
+    start_serve "${many[@]:0:64}"
+    start_serve "$(printf 'a%.0s' {1..64})=1" db=2 --exec cat
+    [ "$(echo x | as alice dial "bob@$address")" = x ]
+    start_serve ./x=y/z
+    says serve.err 'joined to ./x=y/z'
+}
+
+@test "names: PEER:NAME that is none" {
+    for peer in bob: bob@127.0.0.1:1: 'bob:a b' "bob:$(printf 'a%.0s' {1..65})" 'bob@[::1]:1:'; do
+        refused 2 'target' -- as alice dial "$peer"
+        refused 2 'target' -- as alice forward 0 "$peer"
+        refused 2 'target' -- as alice check "$peer"
+    done
+    refused 2 'not who is meant' -- as alice dial 127.0.0.1:5432
+    refused 2 'not a number' -- as alice dial bob@localhost:http
+    refused 2 'several colons' -- as alice dial bob@::1:9000
+    refused 2 'where to call' -- as alice dial ./bob/identity.pub:db
+    refused 3 'no such name' -- as alice dial nobody:db
+    refused 2 '--plain: excludes a target' -- as alice forward --plain 0 bob@127.0.0.1:1:db
 }

@@ -14,8 +14,8 @@ struct entry {
 /* What a dialer cannot be told by the wire, and what it can be. */
 #define REFUSAL_HINT                                                                               \
     "the other side's log says which it is: our key is not known there, or may not call now, "     \
-    "from here or to that target; it is not the key that we call; the namespaces or the clocks "   \
-    "differ; or it has no free place"
+    "from here or to that target (PEER:NAME asks for another); it is not the key that we call; "   \
+    "the namespaces or the clocks differ; or it has no free place"
 
 /* Where to look, when it was not our side that failed. */
 #define CUT_HINT                                                                                   \
@@ -136,6 +136,9 @@ static const struct entry entries[ERR_COUNT] = {
                          "see from= in the peers file"},
     [ERR_PEER_TARGET] = {EXIT_HANDSHAKE, "may not be joined to this target",
                          "see permit-target= in the peers file"},
+    [ERR_NO_TARGET] = {EXIT_HANDSHAKE, "asks for a target that there is not", NULL},
+    [ERR_NO_UNNAMED] = {EXIT_HANDSHAKE, "asks for no target by its name, and all have one here",
+                        "it has to say which: PEER:NAME"},
     [ERR_PROXY_HEADER] = {EXIT_HANDSHAKE, "no PROXY header, or a malformed one",
                           "--accept-proxy names who sends them"},
     [ERR_SIGNATURE] = {EXIT_HANDSHAKE, "wrong namespace or signature",
@@ -149,6 +152,9 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_HANDSHAKE_CUT] = {EXIT_HANDSHAKE, "closed during the handshake", REFUSAL_HINT},
     [ERR_KEPT_CUT] = {EXIT_HANDSHAKE, "closed during the handshake",
                       REFUSAL_HINT "; or an older kith or the crate is there: --plain"},
+    [ERR_NAMED_CUT] = {EXIT_HANDSHAKE, "closed during the handshake",
+                       REFUSAL_HINT "; or it has no targets by name, as a listen, an older kith "
+                                    "and the crate have none"},
     [ERR_LEFT] = {EXIT_HANDSHAKE, "left once it had our answer",
                   "a check does so, and so does a caller that refuses the answer, for its "
                   "clock, say: see what it says there"},

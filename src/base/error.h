@@ -109,6 +109,8 @@ enum kith_error {
     ERR_PEER_EXPIRED,
     ERR_PEER_SOURCE,  /* known, but not from this address */
     ERR_PEER_TARGET,  /* known, but not for this target */
+    ERR_NO_TARGET,    /* asks for one that there is not */
+    ERR_NO_UNNAMED,   /* asks for the one without a name, which there is not */
     ERR_PROXY_HEADER, /* a balancer that was named says no PROXY header */
     ERR_SIGNATURE,
     ERR_REPLAY,
@@ -118,6 +120,7 @@ enum kith_error {
     ERR_CONFIRMATION,
     ERR_HANDSHAKE_CUT, /* closed by the other side before the handshake was done */
     ERR_KEPT_CUT,      /* the same, of a channel that was to be kept */
+    ERR_NAMED_CUT,     /* and to lead to a target by its name */
     ERR_LEFT,          /* the same, by a caller that had our answer */
     ERR_OUT_OF_ORDER,  /* a function of the core called in the wrong state */
     ERR_HANDSHAKE_TIMEOUT,

@@ -36,6 +36,8 @@ enum kith_error call_log_failure(const struct call *call, enum kith_error error,
 
     describe(which, callee, &call->reached);
     explain_handshake(&explanation, &call->io, error);
+    if (explanation.error == ERR_KEPT_CUT && callee->target[0] != '\0')
+        explanation.error = ERR_NAMED_CUT;
     (void)log_failure(level, what, which, explanation.error,
                       call->why != NULL ? call->why : explanation.detail, explanation.hint);
     return error;

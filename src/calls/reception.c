@@ -99,11 +99,23 @@ static enum kith_error admit_signer(void *context, void *who, const uint8_t sign
     const struct reception_terms *terms = &reception->terms;
     struct caller *caller = who;
     enum kith_error error =
-        admission_check(terms->admission, signer, from, terms->target, &caller->admitted);
+        admission_check(terms->admission, signer, from, terms->targets, &caller->admitted);
 
     if (error == OK && terms->allow != NULL)
         error = terms->allow(terms->context, signer);
     return error;
+}
+
+/* Whether one that wants a plain channel may have the target that those lead to. */
+static enum kith_error admit_plain(const struct reception_terms *terms, struct caller *caller,
+                                   const uint8_t signer[static KEY_SIZE])
+{
+    if (caller->io.kind != KIND_PLAIN || terms->unnamed == NULL)
+        return OK;
+    if (terms->unnamed->count == 0)
+        return ERR_NO_UNNAMED;
+    return admission_check(terms->admission, signer, &caller->io.peer, terms->unnamed,
+                           &caller->admitted);
 }
 
 /* Its hello is good, for once: somebody else may have recorded it. */
@@ -117,6 +129,9 @@ static enum kith_error heard(void *context, const uint8_t signer[static KEY_SIZE
 
     if (!replay_enter(hello_digest))
         return ERR_REPLAY;
+    error = admit_plain(&reception->terms, caller, signer);
+    if (error != OK)
+        return error;
     caller->share = reception->places.most_of_key;
     error = places_hear(&reception->places, &caller->place, signer, clock_now_ms(), &victim);
     expel(reception, victim);

@@ -37,10 +37,11 @@ struct reception_terms {
     const struct listeners *listeners;
     const struct handshake_rules *rules; /* admit and heard are the reception's own */
     struct admission *admission;
-    const struct target *target; /* that they are joined to, or NULL */
-    int64_t timeout_ms;          /* of one handshake */
-    size_t places;               /* for callers at once; an allocation each while it is there */
-    size_t most, most_of_peer;   /* channels, of which allow judges: for the words */
+    const struct targets *targets; /* that they may be joined to, or NULL */
+    const struct targets *unnamed; /* that plain channels are: one or none; or NULL */
+    int64_t timeout_ms;            /* of one handshake */
+    size_t places;                 /* for callers at once; an allocation each while it is there */
+    size_t most, most_of_peer;     /* channels, of which allow judges: for the words */
     const struct address_ranges *proxies; /* from there a PROXY header comes first; may be none */
     struct refusals *refusals;            /* where those are told who are turned away */
     reception_allow *allow;               /* or NULL */

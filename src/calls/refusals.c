@@ -125,6 +125,19 @@ void refusals_add_unheard(struct refusals *refusals, const struct endpoint *from
         (void)log_failure(LOG_NOTE, refusals->what, from->text, error, detail, NULL);
 }
 
+void refusals_add_asked(struct refusals *refusals, const struct endpoint *from, const char *name,
+                        const uint8_t key[static KEY_SIZE], enum kith_error error,
+                        const char *detail)
+{
+    char who[PEER_TEXT_SIZE], which[PEER_TEXT_SIZE + ADDRESS_TEXT_SIZE + 24];
+
+    if (!log_enabled(LOG_NOTE) || !is_shown(refusals, error, from))
+        return;
+    peer_format(who, name, key);
+    (void)snprintf(which, sizeof(which), "%s at %s", who, from->text);
+    (void)log_refusal(LOG_NOTE, refusals->what, which, error, detail, NULL);
+}
+
 int64_t refusals_due_ms(struct refusals *refusals)
 {
     int64_t due_ms;

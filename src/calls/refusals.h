@@ -52,6 +52,11 @@ void refusals_say_most(char out[static REFUSALS_MOST_SIZE], size_t most);
 void refusals_add_unheard(struct refusals *refusals, const struct endpoint *from,
                           enum kith_error error, const char *detail);
 
+/* A peer that is proven asked for what it does not get. */
+void refusals_add_asked(struct refusals *refusals, const struct endpoint *from, const char *name,
+                        const uint8_t key[static KEY_SIZE], enum kith_error error,
+                        const char *detail);
+
 /* When the next summing up is due; NEVER_MS if nothing is counted. */
 int64_t refusals_due_ms(struct refusals *refusals);
 

@@ -176,7 +176,7 @@ static enum kith_error check_together(const struct options *options,
     if (options->argument_count < form->least - replaced)
         return misuse_log_missing(options, form);
     if (options->argument_count > form->most - replaced)
-        return misuse_log_excess(options, form, options->arguments[form->most - replaced]);
+        return misuse_log_excess(form, options->arguments[form->most - replaced]);
     if (options->program != NULL && options->proxy_protocol)
         return misuse_log(form->name, "--proxy-protocol", "excludes --exec",
                           "a program has the caller's address in its environment");

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "calls/call.h"
+#include "command/ask.h"
 #include "command/commands.h"
 #include "command/pipe.h"
 #include "command/setup.h"
@@ -25,7 +26,8 @@
 static bool may_pass(enum kith_error error)
 {
     return error == ERR_CONNECT || error == ERR_CONNECT_REFUSED || error == ERR_CONNECT_TIMEOUT ||
-           error == ERR_RESOLVE || error == ERR_HANDSHAKE_CUT || error == ERR_HANDSHAKE_TIMEOUT;
+           error == ERR_RESOLVE || error == ERR_HANDSHAKE_CUT || error == ERR_HANDSHAKE_TIMEOUT ||
+           error == ERR_LINK_LOST;
 }
 
 static void wait_ms(int64_t ms)
@@ -35,15 +37,28 @@ static void wait_ms(int64_t ms)
     (void)nanosleep(&time, NULL);
 }
 
+/* Call, and ask for the target if one is named: *kept is the channel then, else NULL. */
+static enum kith_error call_once(struct call *call, const struct setup *setup,
+                                 const struct callee *callee, struct kept **kept)
+{
+    enum channel_kind kind = ask_kind(setup->peer);
+    enum kith_error error = call_peer(call, &setup->calls, kind, callee, false);
+
+    *kept = NULL;
+    if (error == OK && kind == KIND_KEPT)
+        error = ask_for_target(call, setup->options, callee, kept);
+    return error;
+}
+
 /* Call until it gets through, or --retry is over. */
 static enum kith_error call_with_retries(struct call *call, const struct setup *setup,
-                                         const struct callee *callee)
+                                         const struct callee *callee, struct kept **kept)
 {
     int64_t give_up_ms = clock_deadline_ms(setup->options->retry_ms);
     int64_t pause_ms = FIRST_WAIT_MS;
 
     for (bool first = true;; first = false) {
-        enum kith_error error = call_peer(call, &setup->calls, KIND_PLAIN, callee, false);
+        enum kith_error error = call_once(call, setup, callee, kept);
         int64_t left_ms = give_up_ms - clock_now_ms();
 
         if (error == OK)
@@ -60,15 +75,34 @@ static enum kith_error call_with_retries(struct call *call, const struct setup *
     }
 }
 
+/* The peer is proven, and its target had: join it to our end, and say how that went. */
+static enum kith_error join(struct pipe_end *end, const struct callee *callee, struct call *call,
+                            struct kept *kept)
+{
+    struct transport transport = kept != NULL ? kept->link.transport : call->transport;
+    const struct visitor visitor =
+        visitor_of(callee->name, callee->key, &call->io.peer, transport.in);
+    char who[PEER_TEXT_SIZE];
+
+    peer_format(who, callee->name, callee->key);
+    log_event(LOG_SUMMARY, "dial", who, "connected", NULL);
+    notify_ready_fd(end->options->ready_fd, call->io.peer.text, true);
+    if (kept != NULL && kept_begin(kept) != OK)
+        return call_log_failure(call, ERR_LINK_LOST, callee, "dial", LOG_ERROR);
+    end->kept = kept != NULL ? &kept->link : NULL;
+    return pipe_run(end, transport, &call->io.keys, who, &visitor);
+}
+
 enum kith_error command_dial(const struct options *options)
 {
     struct setup setup;
     struct callee callee;
     struct call call = {.transport = TRANSPORT_NONE};
+    struct kept *kept = NULL;
     struct pipe_end end = {.launcher = HELPER_NONE};
     const struct sandbox_needs needs = {.has_programs = options->program != NULL};
-    enum kith_error error =
-        setup_begin(&setup, options, options->arguments[0], KIND_SET(KIND_PLAIN));
+    enum kith_error error = setup_begin(&setup, options, options->arguments[0],
+                                        KIND_SET(ask_kind(options->arguments[0])));
 
     setup.calls.needs = options->retry_ms == 0 ? &needs : NULL;
     if (error == OK)
@@ -76,41 +110,39 @@ enum kith_error command_dial(const struct options *options)
     if (error == OK)
         error = pipe_open(&end, options, "dial", true);
     if (error == OK)
-        error = call_with_retries(&call, &setup, &callee);
+        error = call_with_retries(&call, &setup, &callee, &kept);
     if (error == OK) {
-        const struct visitor visitor =
-            visitor_of(callee.name, callee.key, &call.io.peer, call.transport.in);
-        char who[PEER_TEXT_SIZE];
-
         setup_dismiss_keeper(&setup);
         if (setup.calls.needs == NULL)
             setup_confine(SANDBOX_PIPE, &needs);
-        peer_format(who, callee.name, callee.key);
-        log_event(LOG_SUMMARY, "dial", who, "connected", NULL);
-        notify_ready_fd(options->ready_fd, call.io.peer.text, true);
-        error = pipe_run(&end, call.transport, &call.io.keys, who, &visitor);
+        error = join(&end, &callee, &call, kept);
     }
     pipe_close(&end);
+    kept_drop(kept);
     call_end(&call);
     setup_end(&setup);
     return error;
 }
 
-/* "NAME (01234567) 127.0.0.1:9000: round trip 0.4 ms, clock 0.002 s ahead of ours". */
+/*
+ * "NAME (01234567) 127.0.0.1:9000: round trip 0.4 ms, clock 0.002 s ahead of ours", and what of
+ * the target, if one is named.
+ */
 static void print_check(const struct callee *callee, const struct handshake_io *io)
 {
     char who[PEER_TEXT_SIZE], skew[64], at[4 * ADDRESS_TEXT_SIZE], shown[4 * PEER_TEXT_SIZE];
-    const char *address = io->peer.text;
+    const char *address = io->peer.text, *target = callee->target;
     uint64_t trip_us = (uint64_t)(io->answered_us - io->called_us);
     /* Its timestamp was taken about half a round trip before its answer came. */
     uint64_t then_ms = io->answered_wall_ms - trip_us / 2000;
 
     peer_format(who, callee->name, callee->key);
     clock_format_skew(skew, sizeof(skew), io->handshake.peer_timestamp_ms, then_ms);
-    (void)printf("%s at %s: round trip %" PRIu64 ".%03u ms, clock %s ours\n",
+    (void)printf("%s at %s: round trip %" PRIu64 ".%03u ms, clock %s ours%s%s\n",
                  escape_text(shown, sizeof(shown), who, strlen(who)),
                  escape_text(at, sizeof(at), address, strlen(address)), trip_us / 1000,
-                 (unsigned)(trip_us % 1000), skew);
+                 (unsigned)(trip_us % 1000), skew, target[0] != '\0' ? "; to be had: " : "",
+                 target);
 }
 
 enum kith_error command_check(const struct options *options)
@@ -119,14 +151,17 @@ enum kith_error command_check(const struct options *options)
     struct setup setup;
     struct callee callee;
     struct call call = {.transport = TRANSPORT_NONE};
-    enum kith_error error =
-        setup_begin(&setup, options, options->arguments[0], KIND_SET(KIND_PLAIN));
+    struct kept *kept = NULL;
+    enum channel_kind kind = ask_kind(options->arguments[0]);
+    enum kith_error error = setup_begin(&setup, options, options->arguments[0], KIND_SET(kind));
 
     setup.calls.needs = &nothing;
     if (error == OK)
         error = setup_choose_callee(&setup, &callee);
     if (error == OK) {
-        error = call_peer(&call, &setup.calls, KIND_PLAIN, &callee, true);
+        error = call_peer(&call, &setup.calls, kind, &callee, kind == KIND_PLAIN);
+        if (error == OK && kind == KIND_KEPT)
+            error = ask_for_target(&call, options, &callee, &kept);
         if (error != OK)
             (void)call_log_failure(&call, error, &callee, "check", LOG_ERROR);
     }
@@ -135,6 +170,9 @@ enum kith_error command_check(const struct options *options)
         notify_ready_fd(options->ready_fd, call.io.peer.text, true);
         print_check(&callee, &call.io);
     }
+    if (kept != NULL)
+        (void)kept_say_close(kept); /* there is no stream */
+    kept_drop(kept);
     call_end(&call);
     setup_end(&setup);
     return error;

@@ -29,6 +29,7 @@ struct forward {
     bool gone;            /* the peers file no longer says who and where it is */
     struct callee fresh;  /* of a reload that is under way, and whether it is gone */
     bool fresh_gone;
+    char target[TARGET_NAME_SIZE]; /* that is asked for there, by its name; or empty */
     struct acceptance acceptance;
     bool takes;               /* what waits there: there is room for it */
     struct channels channels; /* unless --plain wants one for each connection */
@@ -117,7 +118,6 @@ static enum kith_error say_too_many(const struct forward *forward)
 static bool carry(struct forward *forward, struct connection *connection, struct kept *kept,
                   struct local_end *end)
 {
-    const struct record begin_record = {.type = RECORD_BEGIN};
     struct connections *connections = &forward->daemon.connections;
     struct callee callee;
     enum kith_error error;
@@ -128,7 +128,7 @@ static bool carry(struct forward *forward, struct connection *connection, struct
                              kept->link.transport.out);
     if (error == ERR_TOO_MANY)
         (void)say_too_many(forward);
-    if (error == OK && (error = link_say(&kept->link, &begin_record, 1)) != OK)
+    if (error == OK && (error = kept_begin(kept)) != OK)
         (void)say_failure(forward, error, NULL);
     if (error == OK)
         error = carry_kept(&forward->daemon, connection, &kept->link, end);
@@ -251,7 +251,7 @@ static bool step(struct daemon *daemon, const struct poll_set *set)
             break;
         connection = connections_add(&daemon->connections, fd, &from, &error);
         if (connection != NULL && !forward->setup.options->plain)
-            connection->kept = opener_take(&forward->channels.opener, "");
+            connection->kept = opener_take(&forward->channels.opener, forward->target);
         if (connection != NULL)
             daemon_begin(daemon, connection);
         else
@@ -339,9 +339,11 @@ static enum kith_error begin_forward(struct daemon *daemon)
 {
     struct forward *forward = daemon->hooks->context;
     bool may_move = forward->setup.directory.read;
+    const uint16_t port = (uint16_t)strtoul(forward->callee.address.port, NULL, 10);
     const struct sandbox_needs needs = {
         .connects = true,
-        .port = may_move ? 0 : (uint16_t)strtoul(forward->callee.address.port, NULL, 10),
+        .ports = &port,
+        .port_count = may_move ? 0 : 1,
         .binds = forward->setup.options->source != NULL,
         .removes = daemon->listeners.made.path[0] != '\0' ? daemon->listeners.made.path : NULL,
     };
@@ -350,6 +352,7 @@ static enum kith_error begin_forward(struct daemon *daemon)
     const struct channels_terms terms = {
         .calls = &forward->setup.calls,
         .peer = options->arguments[1],
+        .target = forward->target,
         .max_message_size = options->max_message_size,
         .threads = &daemon->threads,
         .callee = current_callee,
@@ -375,13 +378,26 @@ static enum kith_error begin_forward(struct daemon *daemon)
 static void announce(struct daemon *daemon)
 {
     struct forward *forward = daemon->hooks->context;
-    char who[PEER_TEXT_SIZE], at[ADDRESS_TEXT_SIZE], line[PEER_TEXT_SIZE + ADDRESS_TEXT_SIZE + 64];
+    const char *target = forward->target;
+    char who[PEER_TEXT_SIZE], at[ADDRESS_TEXT_SIZE];
+    char line[PEER_TEXT_SIZE + ADDRESS_TEXT_SIZE + TARGET_NAME_SIZE + 64];
 
     peer_format(who, forward->callee.name, forward->callee.key);
     address_format(at, &forward->callee.address);
-    (void)snprintf(line, sizeof(line), "each connection is carried to %s at %s", who, at);
+    (void)snprintf(line, sizeof(line), "each connection is carried to %s%s%s at %s", target,
+                   target[0] != '\0' ? " of " : "", who, at);
     log_event(LOG_NOTE, "forward", daemon->listeners.text, line, NULL);
     setup_warn_of_path("forward", daemon->listeners.text);
+}
+
+/* A channel for one connection leads to the target without a name, and to no other. */
+static enum kith_error take_target(struct forward *forward)
+{
+    memcpy(forward->target, forward->callee.target, TARGET_NAME_SIZE);
+    if (!forward->setup.options->plain || forward->target[0] == '\0')
+        return OK;
+    return log_failure(LOG_ERROR, "forward", "--plain", ERR_USAGE, "excludes a target by its name",
+                       NULL);
 }
 
 static enum kith_error prepare(struct forward *forward, const struct options *options)
@@ -396,6 +412,8 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
                         KIND_SET(options->plain ? KIND_PLAIN : KIND_KEPT));
     if (error == OK)
         error = setup_choose_callee(&forward->setup, &forward->callee);
+    if (error == OK)
+        error = take_target(forward);
     if (error == OK)
         error = setup_take_listeners("forward", &forward->daemon.listeners);
     if (error == OK)

@@ -121,7 +121,7 @@ enum kith_error command_listen(const struct options *options)
         error = pipe_open(&end, options, "listen", false);
     if (error == OK) {
         log_event(LOG_SUMMARY, "listen", listeners.text, "waiting for a call", NULL);
-        setup_announce(&setup, "listen", &listeners, &address, "dial");
+        setup_announce(&setup, "listen", &listeners, &address, "dial", "");
         error = take_one(&setup, &listeners, &admission, &guest);
     }
     if (error == OK) {

@@ -10,6 +10,7 @@
 #include "base/spelling.h"
 #include "command/command_line.h"
 #include "command/commands.h"
+#include "command/offer.h"
 #include "command/option_table.h"
 #include "system/protect.h"
 #include "system/signals.h"
@@ -29,7 +30,7 @@ static const struct command commands[] = {
      "wait for one known peer: stdin and stdout",
      command_listen},
     {{"dial", "PEER", FOR_DIAL, 1, 1}, "call a known peer: stdin and stdout", command_dial},
-    {{"serve", "[HOST:]PORT TARGET", FOR_SERVE, 2, 2},
+    {{"serve", "[HOST:]PORT TARGET", FOR_SERVE, 2, 1 + OFFER_MAX},
      "join each known caller to TARGET or a program",
      command_serve},
     {{"forward", "LOCAL PEER", FOR_FORWARD, 2, 2},
@@ -50,6 +51,7 @@ static void print_help(void)
                  "PEER is WHO@HOST:PORT, or a name from the peers file whose line has addr.\n"
                  "WHO is a name, a public key in 64 hex digits, or a file with one (./x, x.pub).\n"
                  "TARGET and LOCAL are PORT (loopback), HOST:PORT, [v6]:PORT, or a path with a /.\n"
+                 "Of several, as serve NAME=TARGET... has them, PEER:NAME is one.\n"
                  "The manual: kith(1), kith-peers(5), kith-protocol(7)\n");
 }
 
@@ -57,7 +59,8 @@ static void print_command_help(const struct command *command)
 {
     (void)printf("usage: kith %s [options] %s\n", command->form.name, command->form.arguments);
     if (command->form.bit == FOR_SERVE)
-        (void)printf("       kith serve [options] [HOST:]PORT --exec CMD [ARG...]\n");
+        (void)printf("       kith serve [options] [HOST:]PORT [NAME=]TARGET...\n"
+                     "       kith serve [options] [HOST:]PORT --exec CMD [ARG...]\n");
     (void)printf("%s\n\n", command->summary);
     option_table_print(command->form.bit);
 }

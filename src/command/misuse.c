@@ -113,14 +113,12 @@ enum kith_error misuse_log_missing(const struct options *options, const struct c
     return misuse_log(form->name, NULL, why, usage);
 }
 
-enum kith_error misuse_log_excess(const struct options *options, const struct command_form *form,
-                                  const char *which)
+enum kith_error misuse_log_excess(const struct command_form *form, const char *which)
 {
     const char *hint = NULL;
 
-    if (options->program != NULL && form->bit == FOR_SERVE)
-        return misuse_log(form->name, which,
-                          "one argument too many: --exec stands in the place of TARGET", NULL);
+    if (form->bit == FOR_SERVE)
+        return misuse_log(form->name, which, "one target too many", NULL);
     if (form->bit == FOR_DIAL)
         hint = "what is sent is standard input: kith dial PEER < FILE";
     if (form->bit == FOR_LISTEN)

@@ -17,8 +17,7 @@ enum kith_error misuse_log_word(const struct command_form *form, int found, char
 
 /* There are too few arguments, or too many of which this one is the first. */
 enum kith_error misuse_log_missing(const struct options *options, const struct command_form *form);
-enum kith_error misuse_log_excess(const struct options *options, const struct command_form *form,
-                                  const char *which);
+enum kith_error misuse_log_excess(const struct command_form *form, const char *which);
 
 /* A name where a place to listen is meant: what was meant, maybe; or NULL. */
 const char *misuse_guess_place(const char *text, enum address_form form);

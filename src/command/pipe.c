@@ -148,7 +148,10 @@ static enum kith_error run(const struct pipe_end *end, struct local_end *local,
         terms.progress = progress_show;
         terms.progress_context = &progress;
     }
-    error = stream_run(transport, keys, options->max_message_size, local, &terms, &result);
+    if (end->kept != NULL)
+        error = stream_run_kept(end->kept, local, &terms, &result);
+    else
+        error = stream_run(transport, keys, options->max_message_size, local, &terms, &result);
     local_end_finish(local, error == OK);
     if (options->progress)
         progress_end(&progress, result.sent, result.received);

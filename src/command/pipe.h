@@ -19,6 +19,7 @@ struct pipe_end {
     const char *what;       /* the command, in logs */
     struct helper launcher; /* of the program, if there is one */
     struct local_end local; /* without a program */
+    struct link *kept; /* in the place of a channel of its own: its stream has begun; or NULL */
 };
 
 /*
@@ -31,7 +32,8 @@ must_check enum kith_error pipe_open(struct pipe_end *end, const struct options 
 
 /*
  * Pump until the channel is whole or fails, and say how it went: with the peer as it is shown, who
- * is at the transport's other end. The keys are wiped; the transport remains the caller's.
+ * is at the transport's other end. The keys are wiped; the transport remains the caller's. With a
+ * link that is kept, neither counts.
  */
 must_check enum kith_error pipe_run(struct pipe_end *end, struct transport transport,
                                     struct session_keys *keys, const char *who,

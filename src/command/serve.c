@@ -1,6 +1,6 @@
 /*
- * Owns the serve command: each known peer that calls is joined to a target, or to a program that
- * is started for it. Must never touch the target before its caller has proven who it is.
+ * Owns the serve command: each known peer that calls is joined to a target, which may be a program
+ * that is started for it. Must never touch a target before its caller has proven who it is.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,17 +10,16 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/problem.h"
 #include "calls/reception.h"
 #include "calls/replay.h"
 #include "command/commands.h"
+#include "command/offer.h"
 #include "command/setup.h"
 #include "daemon/acceptor.h"
 #include "daemon/daemon.h"
 #include "daemon/reach.h"
 #include "helpers/launcher.h"
 #include "helpers/program.h"
-#include "net/unix_socket.h"
 #include "peers/admission.h"
 #include "peers/target.h"
 #include "system/protect.h"
@@ -30,7 +29,7 @@ struct serve {
     struct setup setup;
     struct helper launcher; /* of programs, where they are the target */
     struct address asked;   /* where we are to listen, as it was given */
-    struct target target;
+    struct offer offer;
     struct admission admission;
     struct peers fresh; /* of a reload that is under way */
     struct reception reception;
@@ -62,6 +61,12 @@ static void turn_away(struct serve *serve, struct guest *guest, enum kith_error 
     transport_close(&guest->transport);
 }
 
+/* What it may be joined to by its channel. */
+static const struct targets *reachable(const struct serve *serve, enum channel_kind kind)
+{
+    return kind == KIND_PLAIN ? &serve->offer.unnamed : &serve->offer.all;
+}
+
 /* A connection for it that is open; NULL and the reason if there can be none. */
 static struct connection *open_for(struct serve *serve, const struct guest *guest,
                                    enum kith_error *error)
@@ -70,8 +75,8 @@ static struct connection *open_for(struct serve *serve, const struct guest *gues
     struct connection *connection;
     struct admitted admitted;
 
-    *error = admission_check(&serve->admission, guest->key, &guest->from, &serve->target,
-                             &admitted); /* as it is now */
+    *error = admission_check(&serve->admission, guest->key, &guest->from,
+                             reachable(serve, guest->kind), &admitted); /* as it is now */
     if (*error != OK)
         return NULL;
     connection = connections_add(connections, guest->transport.in, &guest->from, error);
@@ -89,6 +94,7 @@ static struct connection *open_for(struct serve *serve, const struct guest *gues
 static bool prepare_channel(struct serve *serve, struct guest *guest, struct connection *connection)
 {
     if (guest->kind == KIND_PLAIN) {
+        connection->target = serve->offer.unnamed.list;
         connection->keys = guest->keys;
         return true;
     }
@@ -152,6 +158,28 @@ static void stop_receiving(struct daemon *daemon)
 }
 
 /*
+ * Whether a peer may have the target that its connection is to be joined to, as it is now. That is
+ * known to a reload, which so misses nobody.
+ */
+static enum kith_error judge(struct serve *serve, const struct connection *connection)
+{
+    const struct targets asked = {connection->target, 1};
+    struct admitted admitted;
+
+    return admission_check(&serve->admission, connection->key, &connection->from,
+                           asked.list != NULL ? &asked : &serve->offer.all, &admitted);
+}
+
+/* The log says what was asked for in vain; who has asked is told that there is no such target. */
+static enum kith_error refuse_target(struct serve *serve, const struct connection *connection,
+                                     enum kith_error error, const char *name)
+{
+    refusals_add_asked(&serve->daemon.refusals, &connection->from, connection->name,
+                       connection->key, error, name[0] != '\0' ? name : NULL);
+    return ERR_REFUSED_TARGET;
+}
+
+/*
  * An OPEN: each is judged by what the peer may do now. If another target is all that it may not
  * have, it keeps its channel; else that is no better than a new call would be.
  */
@@ -159,25 +187,30 @@ static enum kith_error reach_for(void *context, struct connection *connection, c
                                  int *fd)
 {
     struct serve *serve = context;
-    struct admitted admitted;
-    enum kith_error error = admission_check(&serve->admission, connection->key, &connection->from,
-                                            &serve->target, &admitted);
+    enum kith_error error;
 
     *fd = -1;
-    if (error == ERR_PEER_TARGET)
-        refusals_add_unheard(&serve->daemon.refusals, &connection->from, error, NULL);
-    if (error == ERR_PEER_TARGET || (error == OK && name[0] != '\0'))
-        return ERR_REFUSED_TARGET;
-    if (error != OK)
-        return error == ERR_PEER_UNKNOWN ? ERR_REMOVED : error;
-    return reach_target(&serve->reach, connection, fd) == OK ? OK : ERR_REFUSED_UNREACHED;
+    connection->target = targets_find(&serve->offer.all, name);
+    error = judge(serve, connection);
+    if (error == OK && connection->target == NULL)
+        error = name[0] == '\0' ? ERR_NO_UNNAMED : ERR_NO_TARGET;
+    if (error == OK && reach_target(&serve->reach, connection, fd) == OK)
+        return OK;
+    connection->target = NULL;
+    if (error == OK)
+        return ERR_REFUSED_UNREACHED;
+    if (error == ERR_PEER_TARGET || error == ERR_NO_TARGET || error == ERR_NO_UNNAMED)
+        return refuse_target(serve, connection, error, name);
+    return error == ERR_PEER_UNKNOWN ? ERR_REMOVED : error;
 }
 
 static enum kith_error join_kept(void *context, struct connection *connection, int fd)
 {
     const struct serve *serve = context;
+    enum kith_error error = reach_join(&serve->reach, connection, fd);
 
-    return reach_join(&serve->reach, connection, fd);
+    connection->target = NULL;
+    return error;
 }
 
 static enum stay serve_peer(struct daemon *daemon, struct connection *connection)
@@ -197,13 +230,11 @@ static enum stay serve_peer(struct daemon *daemon, struct connection *connection
 static void end_if_gone(struct connection *connection, void *context)
 {
     struct serve *serve = context;
-    struct admitted admitted;
     enum kith_error error;
 
     if (!connection->is_open)
         return;
-    error = admission_check(&serve->admission, connection->key, &connection->from, &serve->target,
-                            &admitted);
+    error = judge(serve, connection);
     if (error != OK)
         connection_end(connection, error == ERR_PEER_UNKNOWN ? ERR_REMOVED : error);
 }
@@ -238,7 +269,8 @@ static void begin_reception(struct serve *serve)
         .listeners = &serve->daemon.listeners,
         .rules = &serve->setup.rules,
         .admission = &serve->admission,
-        .target = &serve->target,
+        .targets = &serve->offer.all,
+        .unnamed = &serve->offer.unnamed,
         .timeout_ms = options->handshake_timeout_ms,
         .places = limits->pending,
         .most = limits->most,
@@ -257,7 +289,7 @@ static enum kith_error start_launcher(struct serve *serve)
 {
     enum kith_error error;
 
-    if (serve->target.kind != TARGET_PROGRAM)
+    if (serve->setup.options->program == NULL)
         return OK;
     error = launcher_start(&serve->launcher, serve->setup.options->program,
                            serve->daemon.connections.limits.most);
@@ -268,18 +300,12 @@ static enum kith_error start_launcher(struct serve *serve)
 static enum kith_error begin_serve(struct daemon *daemon)
 {
     struct serve *serve = daemon->hooks->context;
-    const struct sandbox_needs needs = {
-        .connects = serve->target.kind == TARGET_ADDRESS,
-        .connects_locally = serve->target.kind == TARGET_PATH,
-        .has_programs = serve->target.kind == TARGET_PROGRAM,
-        .port = (uint16_t)strtoul(serve->target.address.port, NULL, 10),
-    };
+    const struct sandbox_needs needs = offer_needs(&serve->offer);
     static struct acceptor_hooks hooks = {.reach = reach_for, .join = join_kept};
     enum kith_error error = setup_start_lookup(&serve->setup);
 
     begin_reception(serve);
     serve->reach = (struct reach){
-        .target = &serve->target,
         .daemon = daemon,
         .lookup = &serve->setup.lookup,
         .launcher = &serve->launcher,
@@ -295,43 +321,14 @@ static enum kith_error begin_serve(struct daemon *daemon)
     return error;
 }
 
-/*
- * What stands at a port is reached through a port there: the same one, unless only root may have
- * it; then the one that is free.
- */
 static void announce(struct daemon *daemon)
 {
     struct serve *serve = daemon->hooks->context;
-    const struct target *target = &serve->target;
-    unsigned long port = strtoul(target->address.port, NULL, 10);
-    char words[32] = "dial";
-    char line[ADDRESS_TEXT_SIZE + 96];
+    char words[OFFER_WORDS_SIZE], ending[TARGET_NAME_SIZE + 1];
 
-    (void)snprintf(line, sizeof(line), "each caller is joined to %s%.300s; %zu peer%s may call",
-                   target->kind == TARGET_PROGRAM ? "a program: " : "", target->text,
-                   serve->admission.set.count, serve->admission.set.count == 1 ? "" : "s");
-    log_event(LOG_NOTE, "serve", daemon->listeners.text, line, NULL);
-
-    if (target->kind == TARGET_ADDRESS)
-        (void)snprintf(words, sizeof(words), "forward %lu", port < 1024 ? 0 : port);
-    setup_announce(&serve->setup, "serve", &daemon->listeners, &serve->asked, words);
-    setup_warn_of_path("serve", target->address.path);
-}
-
-/* What the command line says of it; what is wrong is logged. */
-static enum kith_error read_target(struct target *target, const struct options *options)
-{
-    struct problem problem;
-    const char *obstacle;
-
-    if (options->program != NULL)
-        *target = target_of_program(options->program[0]);
-    else if (!target_parse(target, options->arguments[1], &problem))
-        return log_failure(LOG_ERROR, "serve", target->text, ERR_USAGE, problem.why, problem.hint);
-    obstacle = unix_socket_obstacle(target->address.path);
-    if (obstacle != NULL)
-        return log_failure(LOG_ERROR, "serve", target->text, ERR_TARGET, obstacle, NULL);
-    return OK;
+    offer_announce(&serve->offer, daemon->listeners.text, serve->admission.set.count);
+    offer_say_how(&serve->offer, words, ending);
+    setup_announce(&serve->setup, "serve", &daemon->listeners, &serve->asked, words, ending);
 }
 
 /* Everything before the first call. */
@@ -342,7 +339,7 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
     serve->launcher = HELPER_NONE;
     error = setup_parse_address(&serve->asked, "serve", options->arguments[0], ADDRESS_PORT);
     if (error == OK)
-        error = read_target(&serve->target, options);
+        error = offer_read(&serve->offer, options);
     if (error != OK)
         return error;
     error = setup_begin(&serve->setup, options, NULL, KIND_SET(KIND_PLAIN) | KIND_SET(KIND_KEPT));
@@ -359,8 +356,6 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
 
 enum kith_error command_serve(const struct options *options)
 {
-    static const int descriptors[] = {
-        [TARGET_ADDRESS] = 2, [TARGET_PATH] = 3, [TARGET_PROGRAM] = 4}; /* see stream/hold.h */
     static struct serve serve = {.admission = ADMISSION_NOBODY};
     enum kith_error error = prepare(&serve, options);
     static struct daemon_hooks hooks; /* as the terms: for threads that are left at the end */
@@ -369,7 +364,7 @@ enum kith_error command_serve(const struct options *options)
     hooks = (struct daemon_hooks){
         .what = "serve",
         .faces_network = true,
-        .descriptors = descriptors[serve.target.kind],
+        .descriptors = offer_descriptors(&serve.offer),
         .pending = 512,
         .keeper = &serve.setup.keeper.helper,
         .lookup = &serve.setup.lookup,

@@ -446,16 +446,17 @@ static bool find_dialed(struct address *address, const struct setup *setup,
 }
 
 void setup_announce(const struct setup *setup, const char *what, const struct listeners *listeners,
-                    const struct address *asked, const char *words)
+                    const struct address *asked, const char *words, const char *ending)
 {
-    char key[KEY_HEX_SIZE], at[ADDRESS_TEXT_SIZE], line[512];
+    char key[KEY_HEX_SIZE], at[ADDRESS_TEXT_SIZE], line[544];
     struct address address;
 
     if (isatty(STDERR_FILENO) != 1 || !find_dialed(&address, setup, listeners, asked))
         return;
     address_format(at, &address);
     hex_encode(key, setup->keeper.public_key, KEY_SIZE);
-    (void)snprintf(line, sizeof(line), "to call, type there: kith %s %s@%s", words, key, at);
+    (void)snprintf(line, sizeof(line), "to call, type there: kith %s %s@%s%s", words, key, at,
+                   ending);
     log_event(LOG_NOTE, what, listeners->text, line, NULL);
 }
 

@@ -98,10 +98,10 @@ must_check enum kith_error setup_parse_address(struct address *address, const ch
 
 /*
  * On a terminal, show the line that a peer types to call us: kith, these words
- * (dial, say), and who and where we are.
+ * (dial, say), who and where we are, and what follows that.
  */
 void setup_announce(const struct setup *setup, const char *what, const struct listeners *listeners,
-                    const struct address *asked, const char *words);
+                    const struct address *asked, const char *words, const char *ending);
 
 /* Say what a UNIX socket as an end of channels cannot do, if the address is one (see
  * stream/hold.h). */

@@ -114,11 +114,9 @@ static void complain(void *context, enum kith_error error)
 }
 
 /* Ask a channel that was just made. */
-static enum kith_error ask(struct kept *kept)
+static enum kith_error ask(const struct channels *channels, struct kept *kept)
 {
-    const struct record open_record = {.type = RECORD_OPEN};
-
-    return link_say(&kept->link, &open_record, 1) == OK ? OK : ERR_LINK_LOST;
+    return kept_ask(kept, channels->terms.target);
 }
 
 /* It is not needed: what it was asked for is not begun. */
@@ -170,7 +168,7 @@ static enum kith_error await_asked(struct channels *channels, struct kept **kept
     if (error != ERR_NO_ANSWER)
         return error;
     fresh = (*kept)->link.turn.pinged ? call_for_kept(channels) : NULL;
-    if (fresh != NULL && ask(fresh) != OK) {
+    if (fresh != NULL && ask(channels, fresh) != OK) {
         kept_drop(fresh);
         fresh = NULL;
     }
@@ -194,7 +192,7 @@ static enum kith_error call_and_ask(struct channels *channels, struct kept **kep
                                     int64_t deadline_ms)
 {
     *kept = call_for_kept(channels);
-    if (*kept == NULL || ask(*kept) != OK)
+    if (*kept == NULL || ask(channels, *kept) != OK)
         return ERR_LINK_LOST;
     return kept_await_answer(*kept, deadline_ms);
 }

@@ -16,7 +16,8 @@
 
 struct channels_terms {
     const struct call_terms *calls;
-    const char *peer; /* as it was given, for logs */
+    const char *peer;   /* as it was given, for logs */
+    const char *target; /* that is asked for there; or empty */
     size_t max_message_size;
     struct threads *threads;
     bool (*callee)(void *context, struct callee *callee); /* who is called now; false for nobody */

@@ -17,6 +17,7 @@
 #include "daemon/threads.h"
 #include "keys/public_key.h"
 #include "net/endpoint.h"
+#include "peers/target.h"
 #include "protocol/handshake.h"
 
 /* What --max-connections, --max-per-peer and --max-pending say. */
@@ -40,7 +41,8 @@ struct connection {
     struct session_keys keys; /* where the peer has called us; wiped when its stream begins */
     struct kept *kept;        /* a channel that is kept, or NULL */
     struct record asked;      /* its next record, if it is here */
-    struct connection *rests_before; /* while it rests (daemon/acceptor.h) */
+    const struct target *_Atomic target; /* that it is joined to, or has asked for; or NULL */
+    struct connection *rests_before;     /* while it rests (daemon/acceptor.h) */
     struct connection *rests_after;
     bool is_open;           /* its peer has proven who it is */
     int channel_fd;         /* that faces the network, to shut down; -1 while there is none */

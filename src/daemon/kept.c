@@ -52,6 +52,21 @@ void kept_drop(struct kept *kept)
     transport_close(&transport);
 }
 
+enum kith_error kept_ask(struct kept *kept, const char *target)
+{
+    struct record open_record = {.type = RECORD_OPEN};
+
+    memcpy(open_record.name, target, strlen(target) + 1);
+    return link_say(&kept->link, &open_record, 1) == OK ? OK : ERR_LINK_LOST;
+}
+
+enum kith_error kept_begin(struct kept *kept)
+{
+    const struct record begin_record = {.type = RECORD_BEGIN};
+
+    return link_say(&kept->link, &begin_record, 1);
+}
+
 static enum kith_error error_of(const struct record *record)
 {
     static const enum kith_error refusals[] = {

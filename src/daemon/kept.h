@@ -41,6 +41,15 @@ void kept_free(struct kept *kept);
 void kept_drop(struct kept *kept);
 
 /*
+ * Ask one that has nothing to do for a target, by its name or "". ERR_LINK_LOST: it is of no more
+ * use.
+ */
+must_check enum kith_error kept_ask(struct kept *kept, const char *target);
+
+/* It has accepted: our stream begins. ERR_LINK_LOST. */
+must_check enum kith_error kept_begin(struct kept *kept);
+
+/*
  * What the acceptor has answered to our OPEN by a deadline, in front of which PONGs may come: OK,
  * ERR_REFUSED_TARGET and the other two; ERR_LINK_LOST if another channel may be asked instead;
  * ERR_NO_ANSWER, and the answer may still come; or how the peer has broken the rules.

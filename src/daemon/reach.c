@@ -36,15 +36,14 @@ static enum kith_error try_address(const struct reach *reach, const struct addre
 }
 
 /*
- * Connect to the target by the handshake's timeout. A port alone is on either loopback address:
- * tried as numbers, since the resolver would take longer than all the rest. tried is the address
- * that *reason is about.
+ * Connect to a target's address by the handshake's timeout. A port alone is on either loopback
+ * address: tried as numbers, since the resolver would take longer than all the rest. tried is the
+ * address that *reason is about.
  */
-static enum kith_error connect_target(const struct reach *reach, int *fd,
+static enum kith_error connect_target(const struct reach *reach, struct address target, int *fd,
                                       char tried[static ADDRESS_TEXT_SIZE], const char **reason)
 {
     int64_t deadline_ms = clock_deadline_ms(reach->timeout_ms);
-    struct address target = reach->target->address;
     bool any = target.host[0] == '\0' && target.path[0] == '\0';
     const char *other_reason;
     enum kith_error error;
@@ -75,17 +74,29 @@ static bool introduce(const struct connection *connection, int fd)
     return send(fd, header, len, 0) == (ssize_t)len;
 }
 
+static void say_unreached(const struct connection *connection, const char *tried,
+                          const char *reason, const char *hint)
+{
+    char which[REPORT_WHICH_SIZE], target[TARGET_TEXT_SIZE], why[TARGET_TEXT_SIZE + 128];
+
+    report_describe(which, connection->name, connection->key, connection->from.text);
+    target_format(target, connection->target, tried);
+    (void)snprintf(why, sizeof(why), "%s %s: %s", error_text(ERR_TARGET), target, reason);
+    log_event(LOG_ERROR, "serve", which, why, hint);
+}
+
 enum kith_error reach_target(const struct reach *reach, const struct connection *connection,
                              int *fd)
 {
-    char which[REPORT_WHICH_SIZE], tried[ADDRESS_TEXT_SIZE], why[ADDRESS_TEXT_SIZE + 128];
+    const struct target *target = connection->target;
+    char tried[ADDRESS_TEXT_SIZE];
     const char *reason = NULL;
     enum kith_error error;
 
     *fd = -1;
-    if (reach->target->kind == TARGET_PROGRAM)
+    if (target->kind == TARGET_PROGRAM)
         return OK;
-    error = connect_target(reach, fd, tried, &reason);
+    error = connect_target(reach, target->address, fd, tried, &reason);
     if (error == OK && reach->proxy_protocol && !introduce(connection, *fd)) {
         reason = strerror(errno);
         (void)close(*fd);
@@ -95,11 +106,8 @@ enum kith_error reach_target(const struct reach *reach, const struct connection 
         socket_reset_on_close(*fd, true);
         return OK;
     }
-    report_describe(which, connection->name, connection->key, connection->from.text);
-    (void)snprintf(why, sizeof(why), "%s %s: %s", error_text(ERR_TARGET), tried,
-                   reason != NULL ? reason : error_text(error));
-    log_event(LOG_ERROR, "serve", which, why,
-              error == ERR_CONNECT_TIMEOUT ? error_hint(error) : NULL);
+    say_unreached(connection, tried, reason != NULL ? reason : error_text(error),
+                  error == ERR_CONNECT_TIMEOUT ? error_hint(error) : NULL);
     return ERR_TARGET;
 }
 
@@ -136,7 +144,7 @@ static enum kith_error join_program(const struct reach *reach, struct connection
 {
     const struct visitor visitor =
         visitor_of(connection->name, connection->key, &connection->from, connection->fd);
-    struct hired hired = {.name = reach->target->text};
+    struct hired hired = {.name = connection->target->text};
     struct program *program = &hired.program;
     struct local_end end;
     enum kith_error error;
@@ -161,7 +169,7 @@ enum kith_error reach_join(const struct reach *reach, struct connection *connect
     struct local_end end;
     enum kith_error error;
 
-    if (reach->target->kind == TARGET_PROGRAM)
+    if (connection->target->kind == TARGET_PROGRAM)
         return join_program(reach, connection);
     end = local_end_socket(fd);
     error = join(reach, connection, &end);

@@ -12,9 +12,8 @@
 #include "helpers/helper.h"
 #include "peers/target.h"
 
-/* What holds for all that are joined to one target. */
+/* What holds for all that are joined to a target. */
 struct reach {
-    const struct target *target;
     struct daemon *daemon;
     const struct helper *lookup;
     const struct helper *launcher;
@@ -23,7 +22,7 @@ struct reach {
 };
 
 /*
- * Connect to the target for the peer of a connection: *fd is reset unless it is joined, or -1 for a
+ * Connect to the target of a connection for its peer: *fd is reset unless it is joined, or -1 for a
  * program, which is started no sooner than that. ERR_TARGET, which is logged.
  */
 must_check enum kith_error reach_target(const struct reach *reach,

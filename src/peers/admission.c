@@ -8,7 +8,7 @@
 #include "base/clock.h"
 
 enum kith_error admission_check(struct admission *admission, const uint8_t key[static KEY_SIZE],
-                                const struct endpoint *from, const struct target *target,
+                                const struct endpoint *from, const struct targets *targets,
                                 struct admitted *admitted)
 {
     const struct peer *peer;
@@ -18,7 +18,7 @@ enum kith_error admission_check(struct admission *admission, const uint8_t key[s
     peer = peers_find_key(&admission->set, key);
     if (peer != NULL)
         error =
-            peer_may_call(peer, (const struct sockaddr *)&from->address, target, clock_wall_ms());
+            peer_may_call(peer, (const struct sockaddr *)&from->address, targets, clock_wall_ms());
     if (error == OK)
         memcpy(admitted->name, peer->name, NAME_SIZE);
     (void)pthread_mutex_unlock(&admission->lock);

@@ -1,7 +1,7 @@
 /*
  * Who may call now: the set of peers in force, which a reload replaces as a whole. The one place
- * where a condition of a peer counts: at a hello, when its connection is listed, and for every
- * connection after a reload.
+ * where a condition of a peer counts: at a hello, when its connection is listed, when it asks for a
+ * target, and for every connection after a reload.
  */
 #ifndef KITH_ADMISSION_H
 #define KITH_ADMISSION_H
@@ -34,12 +34,13 @@ struct admitted {
 };
 
 /*
- * Whether the holder of a key may call from there, to be joined to this target, or to any at all if
- * that is NULL. ERR_PEER_UNKNOWN, ERR_PEER_EXPIRED, ERR_PEER_SOURCE, ERR_PEER_TARGET.
+ * Whether the holder of a key may call from there, to be joined to one of these targets, or to any
+ * at all if that is NULL. ERR_PEER_UNKNOWN, ERR_PEER_EXPIRED, ERR_PEER_SOURCE, ERR_PEER_TARGET.
  */
 must_check enum kith_error admission_check(struct admission *admission,
                                            const uint8_t key[static KEY_SIZE],
-                                           const struct endpoint *from, const struct target *target,
+                                           const struct endpoint *from,
+                                           const struct targets *targets,
                                            struct admitted *admitted);
 
 /* What a key is called, whether it may call or not; "" if it is not known. */

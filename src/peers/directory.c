@@ -16,6 +16,7 @@
 #include "peers/peers_file.h"
 
 #define LOCATION_SIZE (FILE_PATH_SIZE + 24)
+#define PLACE_SIZE (FILE_PATH_SIZE + ADDRESS_TEXT_SIZE + 1) /* of PEER without a target */
 
 static void locate(char out[static LOCATION_SIZE], const char *path, size_t line)
 {
@@ -295,6 +296,11 @@ enum kith_error directory_add_all(struct directory *directory, struct peers *set
     return error;
 }
 
+static bool is_number(const char *text)
+{
+    return text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
 static enum kith_error refuse_callee(const char *text, const char *why)
 {
     return log_failure(LOG_ERROR, "peer", text, ERR_USAGE, why, error_hint(ERR_NAME_ADDRESS));
@@ -308,18 +314,53 @@ static enum kith_error refuse_address(const char *text, const struct problem *pr
     return refuse_callee(text, why);
 }
 
-enum kith_error directory_callee(struct directory *directory, const char *text,
+const char *directory_find_target(const char *text)
+{
+    const char *at = strrchr(text, '@'), *place = at != NULL ? at + 1 : text;
+    const char *bracket = strrchr(place, ']'), *from = bracket != NULL ? bracket : place;
+    const char *colon = strrchr(from, ':');
+
+    if (colon == NULL || (at != NULL && strchr(from, ':') == colon)) /* that of HOST:PORT */
+        return NULL;
+    return is_number(colon + 1) ? NULL : colon + 1;
+}
+
+/* Take :NAME off the end of PEER, which is copied without it. */
+static enum kith_error take_target(char place[static PLACE_SIZE], const char *text,
+                                   struct callee *callee)
+{
+    const char *name = directory_find_target(text);
+    size_t len = name == NULL ? strlen(text) : (size_t)(name - text) - 1;
+    struct problem problem;
+
+    callee->target[0] = '\0';
+    if (len >= PLACE_SIZE)
+        return refuse_callee(text, "does not say who is meant");
+    memcpy(place, text, len);
+    place[len] = '\0';
+    if (name == NULL)
+        return OK;
+    if (!target_name_check((struct text){name, strlen(name)}, &problem))
+        return log_failure(LOG_ERROR, "peer", text, ERR_USAGE, problem.why,
+                           "what stands behind the last colon is a target there: PEER:NAME");
+    memcpy(callee->target, name, strlen(name) + 1);
+    return OK;
+}
+
+enum kith_error directory_callee(struct directory *directory, const char *given,
                                  struct callee *callee)
 {
-    char before[FILE_PATH_SIZE];
+    char text[PLACE_SIZE], before[FILE_PATH_SIZE];
     struct problem problem;
+    const struct peer *entry;
+    enum kith_error error = take_target(text, given, callee);
     const char *at = strrchr(text, '@');
     size_t len = at == NULL ? strlen(text) : (size_t)(at - text);
-    const struct peer *entry;
-    enum kith_error error;
 
+    if (error != OK)
+        return error;
     if (len == 0 || len >= sizeof(before))
-        return refuse_callee(text, "does not say who is meant");
+        return refuse_callee(given, "does not say who is meant");
     if (at != NULL && !address_parse(&callee->address, at + 1, ADDRESS_HOST_PORT, &problem))
         return refuse_address(text, &problem);
     memcpy(before, text, len);

@@ -38,6 +38,7 @@ struct callee {
     uint8_t key[KEY_SIZE];
     char name[NAME_SIZE]; /* or empty */
     struct address address;
+    char target[TARGET_NAME_SIZE]; /* that is asked for there, by its name; or empty */
 };
 
 /*
@@ -63,7 +64,15 @@ must_check enum kith_error directory_lacks(struct directory *directory, const ch
 /* Add everyone in the peers file to a set. */
 must_check enum kith_error directory_add_all(struct directory *directory, struct peers *set);
 
-/* Find who is meant by PEER (WHO@HOST:PORT, or a name with an address). */
+/*
+ * Where the name of a target begins in PEER, which stands behind its last colon; NULL if it has
+ * none. What is digits alone there is a port.
+ */
+const char *directory_find_target(const char *text);
+
+/*
+ * Find who is meant by PEER (WHO@HOST:PORT, or a name with an address; with or without a target).
+ */
 must_check enum kith_error directory_callee(struct directory *directory, const char *text,
                                             struct callee *callee);
 

@@ -43,14 +43,23 @@ void peer_free(struct peer *peer)
     *peer = (struct peer){0};
 }
 
+static bool may_have_one(const struct peer *peer, const struct targets *targets)
+{
+    for (size_t i = 0; i < targets->count; i++) {
+        if (target_list_permits(&peer->targets, &targets->list[i]))
+            return true;
+    }
+    return false;
+}
+
 enum kith_error peer_may_call(const struct peer *peer, const struct sockaddr *from,
-                              const struct target *target, uint64_t wall_ms)
+                              const struct targets *targets, uint64_t wall_ms)
 {
     if (wall_ms >= peer->expires_ms)
         return ERR_PEER_EXPIRED;
     if (peer->from.count > 0 && !address_ranges_hold(&peer->from, from))
         return ERR_PEER_SOURCE;
-    if (target != NULL && !target_list_permits(&peer->targets, target))
+    if (targets != NULL && !may_have_one(peer, targets))
         return ERR_PEER_TARGET;
     return OK;
 }

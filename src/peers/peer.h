@@ -32,11 +32,11 @@ must_check enum kith_error peer_copy(struct peer *copy, const struct peer *peer)
 void peer_free(struct peer *peer);
 
 /*
- * Whether the peer may call from this address, to be joined to this target of serve, or to any at
- * all if that is NULL: OK, ERR_PEER_EXPIRED, ERR_PEER_SOURCE or ERR_PEER_TARGET.
+ * Whether the peer may call from this address, to be joined to one of these targets of serve, or to
+ * any at all if that is NULL: OK, ERR_PEER_EXPIRED, ERR_PEER_SOURCE or ERR_PEER_TARGET.
  */
 must_check enum kith_error peer_may_call(const struct peer *peer, const struct sockaddr *from,
-                                         const struct target *target, uint64_t wall_ms);
+                                         const struct targets *targets, uint64_t wall_ms);
 
 /* "NAME (01234567)", or the 8 digits alone for a key without a name. */
 #define PEER_TEXT_SIZE (NAME_SIZE + 12)

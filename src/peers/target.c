@@ -4,13 +4,51 @@
  */
 #include "peers/target.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "protocol/record.h"
+
+_Static_assert(TARGET_NAME_SIZE == RECORD_NAME_MAX + 1,
+               "the names of targets are those of records");
+
+bool target_name_check(struct text name, struct problem *problem)
+{
+    if (name.len == 0)
+        return problem_say(problem, "the name of the target is empty");
+    if (name.len > RECORD_NAME_MAX)
+        return problem_say(problem, "the name of a target has %d bytes at most", RECORD_NAME_MAX);
+    if (record_name_is_good(name.at, name.len))
+        return true;
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.at[i] < '0' || name.at[i] > '9')
+            return problem_say(problem, "the name of a target is of A-Z a-z 0-9 . _ and -");
+    }
+    return problem_say(problem, "a name of digits alone would be a port");
+}
+
+/* Take NAME= off the front, if there is one. */
+static bool take_name(struct target *target, const char **text, struct problem *problem)
+{
+    size_t len = strcspn(*text, "=:/");
+
+    target->name[0] = '\0';
+    if ((*text)[len] != '=')
+        return true;
+    if (!target_name_check((struct text){*text, len}, problem))
+        return false;
+    memcpy(target->name, *text, len);
+    target->name[len] = '\0';
+    *text += len + 1;
+    return true;
+}
 
 bool target_parse(struct target *target, const char *text, struct problem *problem)
 {
+    target->text = text;
+    if (!take_name(target, &text, problem))
+        return false;
     target->text = text;
     if (!address_parse(&target->address, text, ADDRESS_TARGET, problem))
         return false;
@@ -21,6 +59,23 @@ bool target_parse(struct target *target, const char *text, struct problem *probl
 struct target target_of_program(const char *name)
 {
     return (struct target){.kind = TARGET_PROGRAM, .text = name};
+}
+
+const struct target *targets_find(const struct targets *targets, const char *name)
+{
+    for (size_t i = 0; i < targets->count; i++) {
+        if (strcmp(targets->list[i].name, name) == 0)
+            return &targets->list[i];
+    }
+    return NULL;
+}
+
+void target_format(char out[static TARGET_TEXT_SIZE], const struct target *target, const char *text)
+{
+    const char *name = target->name;
+
+    (void)snprintf(out, TARGET_TEXT_SIZE, "%s%s%s", name,
+                   name[0] != '\0' && text != NULL ? ", " : "", text != NULL ? text : "");
 }
 
 enum kith_error target_list_parse(struct target_list *list, const char *text,
@@ -49,7 +104,10 @@ bool target_list_permits(const struct target_list *list, const struct target *ta
     if (list->texts == NULL)
         return true;
     for (size_t at = 0; at < list->len; at += strlen(list->texts + at) + 1) {
-        if (strcmp(list->texts + at, target->text) == 0)
+        const char *permitted = list->texts + at;
+
+        if (strcmp(permitted, target->text) == 0 ||
+            (permitted[0] != '\0' && strcmp(permitted, target->name) == 0))
             return true;
     }
     return false;

@@ -22,6 +22,21 @@ enum kith_error stream_run(struct transport transport, struct session_keys *keys
     return error != OK ? error : parting;
 }
 
+enum kith_error stream_run_kept(struct link *link, struct local_end *end,
+                                const struct pump_terms *terms, struct pump_result *result)
+{
+    const struct record close_record = {.type = RECORD_CLOSE};
+    enum kith_error error = pump_run(link, end, terms, result), parting;
+
+    if (error == OK) {
+        link_rest(link);
+        error = link_say(link, &close_record, 1);
+        error = error == ERR_LINK_LOST ? OK : error; /* all is said: that cuts nothing */
+    }
+    parting = link_close(link, result->in_order);
+    return error != OK ? error : parting;
+}
+
 void stream_summarise(enum log_level level, const char *what, const char *who, const char *how,
                       const char *address, const struct pump_result *result, int64_t begun_us)
 {

@@ -17,6 +17,11 @@ must_check enum kith_error stream_run(struct transport transport, struct session
                                       size_t max_message_size, struct local_end *end,
                                       const struct pump_terms *terms, struct pump_result *result);
 
+/* The same on a link that is kept, where the stream has begun, and which carries no other. */
+must_check enum kith_error stream_run_kept(struct link *link, struct local_end *end,
+                                           const struct pump_terms *terms,
+                                           struct pump_result *result);
+
 /* Say in one line how it went: what, who and how as of log_fields. */
 void stream_summarise(enum log_level level, const char *what, const char *who, const char *how,
                       const char *address, const struct pump_result *result, int64_t begun_us);

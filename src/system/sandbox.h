@@ -25,7 +25,8 @@ struct sandbox_needs {
     bool connects_locally; /* to a UNIX socket */
     bool has_programs;     /* by another process, with a pair of sockets for each */
     bool connects;         /* by TCP: */
-    uint16_t port;         /* only to this port, or 0 for any */
+    const uint16_t *ports; /* only to these; port_count of them, or 0 for any */
+    size_t port_count;
 };
 
 /* Confine this process for good. Before any thread. */

@@ -120,8 +120,8 @@ static bool allow_needs(int ruleset, enum sandbox_role role, const struct sandbo
         allowed = allow_folder_of(ruleset, needs->removes, FS_REMOVE_FILE);
     if (allowed && ports && needs->binds)
         allowed = allow_port(ruleset, 0, NET_BIND); /* whichever is free */
-    if (allowed && ports && needs->connects && needs->port != 0)
-        allowed = allow_port(ruleset, needs->port, NET_CONNECT);
+    for (size_t i = 0; allowed && ports && needs->connects && i < needs->port_count; i++)
+        allowed = allow_port(ruleset, needs->ports[i], NET_CONNECT);
     if (allowed && ports && role == SANDBOX_LOOKUP)
         allowed = allow_port(ruleset, DNS_PORT, NET_CONNECT); /* long answers come by TCP */
     return allowed;
@@ -141,7 +141,7 @@ static void enter_landlock(enum sandbox_role role, const struct sandbox_needs *n
     rules.fs = all_fs_rights(version);
     rules.net = NET_BIND;
     rules.scoped = SCOPE_SIGNAL | SCOPE_ABSTRACT_SOCKET;
-    if (!needs->connects || needs->port != 0)
+    if (!needs->connects || needs->port_count > 0)
         rules.net |= NET_CONNECT;
     ruleset = (int)syscall(LANDLOCK_CREATE, &rules, size, 0);
     if (ruleset < 0) {

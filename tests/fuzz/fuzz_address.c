@@ -13,6 +13,7 @@
 #include "net/address.h"
 #include "net/address_range.h"
 #include "net/endpoint.h"
+#include "peers/directory.h"
 #include "peers/target.h"
 
 #define YEAR_MS (INT64_C(366) * 24 * 3600 * 1000)
@@ -106,8 +107,13 @@ static void try_targets(const char *text)
     struct target_list list, copy;
     struct target target = {.text = NULL};
 
-    if (target_parse(&target, text, NULL))
+    if (target_parse(&target, text, NULL)) {
+        size_t len = strlen(target.name);
+
         demand((target.kind == TARGET_PATH) == (target.address.path[0] != '\0'));
+        demand(len == 0 || target_name_check((struct text){target.name, len}, NULL));
+        demand(strncmp(text, target.name, len) == 0 && text + len + (len > 0) == target.text);
+    }
     if (target_list_parse(&list, text, &problem) != OK) {
         check_reason(&problem);
         return;
@@ -119,6 +125,17 @@ static void try_targets(const char *text)
     demand(target_list_permits(&list, &target));
     target_list_free(&copy);
     target_list_free(&list);
+}
+
+/* What is asked for in PEER is neither in its address nor a port. */
+static void try_peer(const char *text)
+{
+    const char *name = directory_find_target(text);
+
+    if (name == NULL)
+        return;
+    demand(name > text && name[-1] == ':' && strpbrk(name, ":@") == NULL);
+    demand(*name == '\0' || name[strspn(name, "0123456789")] != '\0');
 }
 
 static void try_numbers(const char *text)
@@ -156,6 +173,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         try_address(text, form);
     try_ranges(text);
     try_targets(text);
+    try_peer(text);
     try_numbers(text);
     free(text);
     return 0;

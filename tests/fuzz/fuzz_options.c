@@ -11,17 +11,19 @@
 #include <sys/socket.h>
 
 #include "command/command_line.h"
+#include "command/offer.h"
 #include "said.h"
 
 #define WORDS_MAX 300
 
-static const struct command_form forms[] = {{"keygen", "[FILE]", FOR_KEYGEN, 0, 1},
-                                            {"pubkey", "[FILE]", FOR_PUBKEY, 0, 1},
-                                            {"listen", "[HOST:]PORT", FOR_LISTEN, 1, 1},
-                                            {"dial", "PEER", FOR_DIAL, 1, 1},
-                                            {"serve", "[HOST:]PORT TARGET", FOR_SERVE, 2, 2},
-                                            {"forward", "LOCAL PEER", FOR_FORWARD, 2, 2},
-                                            {"check", "PEER", FOR_CHECK, 1, 1}};
+static const struct command_form forms[] = {
+    {"keygen", "[FILE]", FOR_KEYGEN, 0, 1},
+    {"pubkey", "[FILE]", FOR_PUBKEY, 0, 1},
+    {"listen", "[HOST:]PORT", FOR_LISTEN, 1, 1},
+    {"dial", "PEER", FOR_DIAL, 1, 1},
+    {"serve", "[HOST:]PORT TARGET", FOR_SERVE, 2, 1 + OFFER_MAX},
+    {"forward", "LOCAL PEER", FOR_FORWARD, 2, 2},
+    {"check", "PEER", FOR_CHECK, 1, 1}};
 #define FORMS (sizeof(forms) / sizeof(forms[0]))
 
 static void check_limits(const struct options *options)

@@ -22,12 +22,13 @@ static void check_problem(const struct problem *problem, void *context)
 static void ask(const struct peer *peer)
 {
     const struct target target = target_of_program("5432");
+    const struct targets targets = {&target, 1};
     const struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr = {0x0100000a}};
     const struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 
     demand(peer_may_call(peer, (const struct sockaddr *)&in, NULL, UINT64_MAX) == ERR_PEER_EXPIRED);
     (void)!peer_may_call(peer, (const struct sockaddr *)&in, NULL, 0);
-    (void)!peer_may_call(peer, (const struct sockaddr *)&in6, &target, 0);
+    (void)!peer_may_call(peer, (const struct sockaddr *)&in6, &targets, 0);
     demand(target_list_permits(&peer->targets, &target) || peer->targets.texts != NULL);
 }
 

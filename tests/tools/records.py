@@ -56,9 +56,9 @@ class Opener:
         heard = hears(self.side, self.sock)
         check(heard == expected, *what, "the answer is", heard, "and not", expected)
 
-    def streams(self, words):
+    def streams(self, words, target=b""):
         """A whole stream, which is echoed."""
-        self.say(OPEN)
+        self.say(OPEN + target)
         self.hears(ACCEPT, words)
         self.say(BEGIN, words, END)
         heard = b""

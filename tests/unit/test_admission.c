@@ -36,7 +36,8 @@ static struct peers read_peers(const char *options)
 static void test_check(void)
 {
     const struct endpoint near = at("127.0.0.1"), far = at("192.0.2.1");
-    const struct target web = target_of_program("web"), other = target_of_program("other");
+    const struct target both[] = {target_of_program("other"), target_of_program("web")};
+    const struct targets other = {both, 1}, web = {both + 1, 1}, any = {both, 2};
     struct peers peers = read_peers("from=\"127.0.0.0/8\",permit-target=\"web\" ");
     struct admission admission = ADMISSION_NOBODY;
     struct admitted admitted = {.name = "nobody"};
@@ -58,6 +59,8 @@ static void test_check(void)
           "who is refused is named in the log alone");
     CHECK(admission_check(&admission, key, &near, NULL, &admitted) == OK,
           "to any, where none counts");
+    CHECK(admission_check(&admission, key, &near, &any, &admitted) == OK,
+          "to one of several, if it may have that");
     CHECK(admission_check(&admission, key, &near, &web, &admitted) == OK &&
               strcmp(admitted.name, "nas") == 0,
           "from there, and to that");

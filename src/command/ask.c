@@ -1,0 +1,35 @@
+/*
+ * Owns the question for a target. Must never begin a stream: who asks may only want to know.
+ */
+#include "command/ask.h"
+
+#include "base/clock.h"
+#include "peers/directory.h"
+
+enum channel_kind ask_kind(const char *peer)
+{
+    return directory_find_target(peer) != NULL ? KIND_KEPT : KIND_PLAIN;
+}
+
+enum kith_error ask_for_target(struct call *call, const struct options *options,
+                               const struct callee *callee, struct kept **kept)
+{
+    struct kept *made = kept_make(call->transport, &call->io.keys, options->max_message_size,
+                                  SIDE_OPENS, callee->key);
+    enum kith_error error = made == NULL ? ERR_MEMORY : kept_ask(made, callee->target);
+
+    *kept = NULL;
+    if (made != NULL)
+        call->transport = TRANSPORT_NONE;
+    if (error == OK)
+        error = kept_await_answer(made, clock_deadline_ms(options->handshake_timeout_ms));
+    if (error == OK) {
+        *kept = made;
+        return OK;
+    }
+    call->why = callee->target;
+    if (made != NULL)
+        (void)kept_say_close(made);
+    kept_drop(made);
+    return error;
+}

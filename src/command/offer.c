@@ -1,0 +1,169 @@
+/*
+ * Owns the targets that serve has. Must never let two be meant by one name.
+ */
+#include "command/offer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "command/setup.h"
+#include "net/unix_socket.h"
+
+static void add(struct offer *offer, const struct target *target)
+{
+    offer->list[offer->all.count++] = *target;
+}
+
+static enum kith_error refuse(const char *given, const char *why, const char *hint)
+{
+    return log_failure(LOG_ERROR, "serve", given, ERR_USAGE, why, hint);
+}
+
+/* One is there that would be meant, too. */
+static enum kith_error refuse_second(const struct target *target, const char *given,
+                                     const struct options *options)
+{
+    if (target->name[0] != '\0')
+        return refuse(given, "a second target of this name", NULL);
+    return refuse(given,
+                  options->program != NULL ? "--exec stands in the place of TARGET"
+                                           : "a second target without a name",
+                  "several are told apart by names: NAME=TARGET");
+}
+
+/* Read one, and look whether what is at its path is a socket, or may come to be one. */
+static enum kith_error read_target(struct target *target, const char *given)
+{
+    struct problem problem = {.hint = NULL};
+    const char *obstacle;
+
+    if (!target_parse(target, given, &problem))
+        return refuse(given, problem.why, problem.hint);
+    obstacle = unix_socket_obstacle(target->address.path);
+    if (obstacle != NULL)
+        return log_failure(LOG_ERROR, "serve", given, ERR_TARGET, obstacle, NULL);
+    return OK;
+}
+
+/* Add those of the arguments that have a name, or those that have none. */
+static enum kith_error add_arguments(struct offer *offer, const struct options *options, bool named)
+{
+    for (int i = 1; i < options->argument_count; i++) {
+        const char *given = options->arguments[i];
+        struct target target;
+        enum kith_error error = read_target(&target, given);
+
+        if (error != OK)
+            return error;
+        if ((target.name[0] != '\0') != named)
+            continue;
+        if (targets_find(&offer->all, target.name) != NULL)
+            return refuse_second(&target, given, options);
+        add(offer, &target);
+    }
+    return OK;
+}
+
+enum kith_error offer_read(struct offer *offer, const struct options *options)
+{
+    enum kith_error error;
+
+    offer->all = offer->unnamed = (struct targets){offer->list, 0};
+    if (options->program != NULL) {
+        const struct target program = target_of_program(options->program[0]);
+
+        add(offer, &program);
+    }
+    error = add_arguments(offer, options, false);
+    offer->unnamed.count = offer->all.count;
+    return error == OK ? add_arguments(offer, options, true) : error;
+}
+
+static bool has_kind(const struct offer *offer, enum target_kind kind)
+{
+    for (size_t i = 0; i < offer->all.count; i++) {
+        if (offer->list[i].kind == kind)
+            return true;
+    }
+    return false;
+}
+
+static unsigned long port_of(const struct target *target)
+{
+    return strtoul(target->address.port, NULL, 10);
+}
+
+struct sandbox_needs offer_needs(struct offer *offer)
+{
+    struct sandbox_needs needs = {
+        .connects = has_kind(offer, TARGET_ADDRESS),
+        .connects_locally = has_kind(offer, TARGET_PATH),
+        .has_programs = has_kind(offer, TARGET_PROGRAM),
+        .ports = offer->ports,
+    };
+
+    for (size_t i = 0; i < offer->all.count; i++) {
+        if (offer->list[i].kind == TARGET_ADDRESS)
+            offer->ports[needs.port_count++] = (uint16_t)port_of(&offer->list[i]);
+    }
+    return needs;
+}
+
+int offer_descriptors(const struct offer *offer)
+{
+    static const int descriptors[] = {
+        [TARGET_ADDRESS] = 2, [TARGET_PATH] = 3, [TARGET_PROGRAM] = 4}; /* see stream/hold.h */
+    int most = 0;
+
+    for (size_t i = 0; i < offer->all.count; i++) {
+        if (descriptors[offer->list[i].kind] > most)
+            most = descriptors[offer->list[i].kind];
+    }
+    return most;
+}
+
+static const char *kind_of(const struct target *target)
+{
+    return target->kind == TARGET_PROGRAM ? "a program: " : "";
+}
+
+void offer_announce(const struct offer *offer, const char *where, size_t peers)
+{
+    bool named = offer->all.count > offer->unnamed.count;
+    char line[ADDRESS_TEXT_SIZE + 160], unnamed[ADDRESS_TEXT_SIZE + 32] = "";
+
+    for (size_t i = offer->unnamed.count; i < offer->all.count; i++) {
+        const struct target *target = &offer->list[i];
+
+        (void)snprintf(line, sizeof(line), "who asks for %s is joined to %s%.300s", target->name,
+                       kind_of(target), target->text);
+        log_event(LOG_NOTE, "serve", where, line, NULL);
+    }
+    if (offer->unnamed.count > 0)
+        (void)snprintf(unnamed, sizeof(unnamed), "%s%s%.250s", named ? ", or else to " : "",
+                       kind_of(offer->list), offer->list[0].text);
+    (void)snprintf(line, sizeof(line), "each caller is joined to %s%s; %zu peer%s may call",
+                   named ? "what it asks for" : "", unnamed, peers, peers == 1 ? "" : "s");
+    log_event(LOG_NOTE, "serve", where, line, NULL);
+    for (size_t i = 0; i < offer->all.count; i++)
+        setup_warn_of_path("serve", offer->list[i].address.path);
+}
+
+/*
+ * What stands at a port is reached through a port there: the same one, unless only root may have
+ * it; then the one that is free.
+ */
+void offer_say_how(const struct offer *offer, char words[static OFFER_WORDS_SIZE],
+                   char ending[static TARGET_NAME_SIZE + 1])
+{
+    const struct target *target = &offer->list[0];
+    unsigned long port = port_of(target);
+
+    (void)snprintf(words, OFFER_WORDS_SIZE, "dial");
+    if (target->kind == TARGET_ADDRESS)
+        (void)snprintf(words, OFFER_WORDS_SIZE, "forward %lu", port < 1024 ? 0 : port);
+    (void)snprintf(ending, TARGET_NAME_SIZE + 1, "%s%s", target->name[0] != '\0' ? ":" : "",
+                   target->name);
+}

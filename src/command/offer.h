@@ -1,0 +1,46 @@
+/*
+ * What serve offers: the targets of its command line, of which peers ask for one by its name.
+ */
+#ifndef KITH_OFFER_H
+#define KITH_OFFER_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "command/options.h"
+#include "peers/target.h"
+#include "system/sandbox.h"
+
+#define OFFER_MAX 64 /* targets */
+
+struct offer {
+    struct target list[OFFER_MAX];
+    uint16_t ports[OFFER_MAX]; /* of those that have one */
+    struct targets all;        /* of the list, the unnamed one first */
+    struct targets unnamed;    /* the first of them, or none */
+};
+
+/*
+ * Read the arguments behind the first, and --exec. What is wrong is logged. Must not move
+ * afterwards.
+ */
+must_check enum kith_error offer_read(struct offer *offer, const struct options *options);
+
+/* What it takes to reach them. */
+struct sandbox_needs offer_needs(struct offer *offer);
+
+/* How many descriptors a connection to one of them takes at most. */
+int offer_descriptors(const struct offer *offer);
+
+/* Say what callers are joined to, of whom there are so many, at a serve that listens there. */
+void offer_announce(const struct offer *offer, const char *where, size_t peers);
+
+/*
+ * How a peer comes to the first of them: the words of a command before who and where we are, and
+ * what follows that.
+ */
+#define OFFER_WORDS_SIZE 32
+void offer_say_how(const struct offer *offer, char words[static OFFER_WORDS_SIZE],
+                   char ending[static TARGET_NAME_SIZE + 1]);
+
+#endif
