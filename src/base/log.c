@@ -215,7 +215,7 @@ static bool offer(const char *text, size_t len)
     ssize_t n;
 
     do {
-        n = own_fd >= 0 ? descriptor_write(own_fd, text, len) : write_in_turn(text, len);
+        n = own_fd >= 0 ? write(own_fd, text, len) : write_in_turn(text, len);
     } while (n < 0 && errno == EINTR);
     if (n >= 0)
         atomic_store(&is_cut, (size_t)n < len);
