@@ -74,9 +74,8 @@ enum kith_error buffer_make(struct buffer *buffer, size_t size)
 size_t buffer_size_for(size_t frame_size)
 {
     size_t least = 2 * frame_size;
-    size_t best = HELD + PAGE; /* a page for what is around the plaintext */
 
-    return least > best ? least : best;
+    return (least > HELD ? least : HELD) + PAGE; /* for what is around the plaintext */
 }
 
 void buffer_free(struct buffer *buffer)

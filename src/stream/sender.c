@@ -21,7 +21,7 @@ enum kith_error sender_start(struct sender *sender, struct link *link, struct in
     enum kith_error error;
 
     *sender = (struct sender){.link = link, .inlet = inlet};
-    error = buffer_make(&sender->sealed, FIRST_FRAME + buffer_size_for(frame));
+    error = buffer_make(&sender->sealed, buffer_size_for(frame));
     sender->sealed.start = sender->sealed.end = FIRST_FRAME;
     return error;
 }
