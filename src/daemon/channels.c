@@ -201,9 +201,12 @@ enum kith_error channels_obtain(struct channels *channels, struct kept **kept)
 {
     int64_t deadline_ms = clock_deadline_ms(channels->terms.calls->timeout_ms);
     int pause_ms = PAUSE_LEAST_MS;
-    enum kith_error error = *kept != NULL ? await_asked(channels, kept, deadline_ms)
-                                          : call_and_ask(channels, kept, deadline_ms);
+    enum kith_error error;
 
+    if (*kept == NULL)
+        *kept = opener_take_given(&channels->opener, "");
+    error = *kept != NULL ? await_asked(channels, kept, deadline_ms)
+                          : call_and_ask(channels, kept, deadline_ms);
     while (error == ERR_LINK_LOST) {
         bool called = *kept != NULL; /* if not, why is said already */
 

@@ -9,8 +9,9 @@
 #include "base/clock.h"
 #include "crypto/crypto.h"
 
-#define PONG_MS 10000       /* within which a peer that is there answers */
-#define LEAVE_MS 5000       /* for a peer's last word */
+#define PONG_MS 10000  /* within which a peer that is there answers */
+#define LEAVE_MS 5000  /* for a peer's last word */
+#define EXCESS_MS 1000 /* without use, for those beyond what is to be kept: a crowd comes back */
 #define PAUSE_LEAST_MS 1000 /* before a call that has failed is made again */
 #define PAUSE_MOST_MS 30000
 
@@ -40,26 +41,6 @@ static void leave(struct opener *opener, struct kept *kept)
     kept->idle_since_ms = clock_now_ms();
     kept->next = opener->leaving;
     opener->leaving = kept;
-}
-
-struct kept *opener_take(struct opener *opener, const char *target)
-{
-    struct record records[] = {{.type = RECORD_PING}, {.type = RECORD_OPEN}};
-    struct kept *kept;
-
-    memcpy(records[1].name, target, strlen(target) + 1);
-    while ((kept = opener->idle) != NULL) {
-        bool pinged = kept->link.turn.pinged;
-
-        opener->idle = kept->next;
-        opener->idle_count--;
-        if (link_say(&kept->link, records + pinged, 2 - (size_t)pinged) == OK) {
-            link_hand_on(&kept->link);
-            return kept;
-        }
-        kept_drop(kept);
-    }
-    return NULL;
 }
 
 void opener_give(struct opener *opener, struct kept *kept)
@@ -135,6 +116,65 @@ static void collect(struct opener *opener, int64_t now_ms)
         pause_calls(opener, now_ms);
 }
 
+/* Ask one that nobody else has for a stream; it is gone if it takes not even that. */
+static bool ask(struct kept *kept, const char *target)
+{
+    struct record records[] = {{.type = RECORD_PING}, {.type = RECORD_OPEN}};
+    bool pinged = kept->link.turn.pinged;
+
+    memcpy(records[1].name, target, strlen(target) + 1);
+    if (link_say(&kept->link, records + pinged, 2 - (size_t)pinged) == OK)
+        return true;
+    kept_drop(kept);
+    return false;
+}
+
+struct kept *opener_take(struct opener *opener, const char *target)
+{
+    struct kept *kept;
+
+    if (opener->idle == NULL)
+        collect(opener, clock_now_ms());
+    while ((kept = opener->idle) != NULL) {
+        opener->idle = kept->next;
+        opener->idle_count--;
+        if (ask(kept, target)) {
+            link_hand_on(&kept->link);
+            return kept;
+        }
+    }
+    return NULL;
+}
+
+static struct kept *pop_given(struct opener *opener)
+{
+    struct kept *kept;
+
+    (void)pthread_mutex_lock(&opener->lock);
+    kept = opener->given;
+    if (kept != NULL)
+        opener->given = kept->next;
+    (void)pthread_mutex_unlock(&opener->lock);
+    return kept;
+}
+
+struct kept *opener_take_given(struct opener *opener, const char *target)
+{
+    const struct opener_terms *terms = &opener->terms;
+    struct kept *kept;
+
+    while ((kept = pop_given(opener)) != NULL) {
+        bool wanted =
+            clock_now_ms() < kept->ends_ms && terms->is_wanted_key(terms->context, kept->key);
+
+        if (wanted && ask(kept, target))
+            return kept;
+        if (!wanted)
+            kept_drop(kept);
+    }
+    return NULL;
+}
+
 /* One that is idle says something: false if it is of no more use. */
 static bool listen_to(const struct opener *opener, struct kept *kept, int64_t now_ms)
 {
@@ -166,21 +206,19 @@ static bool look_after(const struct opener *opener, struct kept *kept, int64_t n
     return link_say(&kept->link, &ping, 1) == OK;
 }
 
-static size_t most_idle(const struct opener_terms *terms)
+/* Until when one that is the nth of those idle, freshest first, is wanted. */
+static int64_t wanted_until_ms(const struct opener_terms *terms, const struct kept *kept,
+                               size_t nth)
 {
-    return terms->most > terms->spare ? terms->most : terms->spare;
-}
+    int64_t keep_ms = terms->keep_time_ms;
 
-/* Whether one that is the nth of those idle, freshest first, is still wanted. */
-static bool is_wanted(const struct opener *opener, const struct kept *kept, size_t nth,
-                      int64_t now_ms)
-{
-    const struct opener_terms *terms = &opener->terms;
-
-    if (now_ms >= kept->ends_ms || nth > most_idle(terms))
-        return false;
-    return nth <= terms->spare || terms->keep_time_ms == NEVER_MS ||
-           now_ms < kept->idle_since_ms + terms->keep_time_ms;
+    if (nth <= terms->spare)
+        return kept->ends_ms;
+    if (nth > terms->most)
+        keep_ms = clock_earlier(keep_ms, EXCESS_MS);
+    if (keep_ms == NEVER_MS)
+        return kept->ends_ms;
+    return clock_earlier(kept->ends_ms, kept->idle_since_ms + keep_ms);
 }
 
 /* Hear those that are idle, and let those go that are not there or not wanted any more. */
@@ -194,7 +232,7 @@ static void tend_idle(struct opener *opener, const struct poll_set *set, int64_t
 
         kept->at = POLL_SET_NONE;
         there = there && look_after(opener, kept, now_ms);
-        if (there && is_wanted(opener, kept, ++nth, now_ms)) {
+        if (there && now_ms < wanted_until_ms(&opener->terms, kept, ++nth)) {
             at = &kept->next;
             continue;
         }
@@ -239,14 +277,9 @@ static void call_missing(struct opener *opener, int64_t now_ms)
 /* When the nth of those idle, freshest first, is to be looked at again. */
 static int64_t idle_due_ms(const struct opener *opener, const struct kept *kept, size_t nth)
 {
-    const struct opener_terms *terms = &opener->terms;
-    int64_t look_ms = kept->pinged_ms + (kept->link.turn.pinged ? PONG_MS : terms->ping_ms);
+    int64_t answer_ms = kept->link.turn.pinged ? PONG_MS : opener->terms.ping_ms;
 
-    if (nth > most_idle(terms))
-        return 0;
-    if (nth > terms->spare && terms->keep_time_ms != NEVER_MS)
-        look_ms = clock_earlier(look_ms, kept->idle_since_ms + terms->keep_time_ms);
-    return clock_earlier(look_ms, kept->ends_ms);
+    return clock_earlier(kept->pinged_ms + answer_ms, wanted_until_ms(&opener->terms, kept, nth));
 }
 
 int64_t opener_arm(struct opener *opener, struct poll_set *set)

@@ -55,6 +55,9 @@ void opener_begin(struct opener *opener, const struct opener_terms *terms);
  */
 struct kept *opener_take(struct opener *opener, const char *target);
 
+/* The same for a thread, of those that others have given since the main thread looked. */
+struct kept *opener_take_given(struct opener *opener, const char *target);
+
 /* A thread is done with one that is between two streams, or has made one. */
 void opener_give(struct opener *opener, struct kept *kept);
 

@@ -311,14 +311,26 @@ def closed():
     server.stop()
 
 
-def too_many():
-    """No more than --keep are kept."""
-    server, path, near = scene(*NONE_SPARE, "--keep", "1")
+def _crowd(near):
+    """Three connections at once."""
     with contextlib.ExitStack() as stack:
         for _ in range(3):
             sock = stack.enter_context(daemons.connect(near.address))
             sock.sendall(b"hello")
             check(daemons.read_exactly(sock, 5) == b"hello", "a connection")
+
+
+def too_many():
+    """No more than --keep are kept, but for a moment: another crowd finds the channels of the last."""
+    server, path, near = scene(*NONE_SPARE, "--keep", "1")
+
+    def finds_them():
+        made = path.made
+        _crowd(near)
+        return path.made == made
+
+    _crowd(near)
+    eventually(finds_them, "a crowd makes no channel")
     eventually(lambda: path.open == 1, "one channel is left, not", path.open)
     near.stop()
     server.stop()
