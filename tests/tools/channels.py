@@ -282,11 +282,12 @@ def restarted():
 
 def removed():
     """A key that is removed: its channels are ended at once, whether they carry anything or not."""
-    server, path, near = scene("--spare", "2")
-    eventually(lambda: path.open == 2, "2 channels")
+    server, path, near = scene(*NONE_SPARE)
     with daemons.connect(near.address) as sock:
         sock.sendall(b"hello")
         check(daemons.read_exactly(sock, 5) == b"hello", "the connection")
+        check(is_echoed(near.address), "the connection beside it")
+        near.logged(": whole ") # and so there is a channel that carries nothing
         with open("bob/peers", "w", encoding="ascii") as peers:
             peers.write("%064x nobody\n" % 9)
         with open("carol/identity.pub", encoding="ascii") as key, \
@@ -295,7 +296,7 @@ def removed():
         server.signal(signal.SIGHUP)
         check(daemons.read_to_end(sock) == (b"", "reset"), "what is carried is not reset")
     eventually(lambda: path.open == 0, "no channel is left, but there are", path.open)
-    server.logged("its key is no longer in the peers file", 3)
+    server.logged("ended: its key is no longer in the peers file", 2)
     near.stop()
     server.stop()
 
