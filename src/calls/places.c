@@ -37,8 +37,8 @@ static size_t count_of_source(const struct places *places, uint64_t source)
 {
     size_t count = 0;
 
-    for (const struct place *place = places->first; place != NULL && source != 0;
-         place = place->next)
+    for (const struct place *place = chain_first(&places->taken); place != NULL && source != 0;
+         place = chain_after(&place->at))
         count += place->source == source && place->state != PLACE_REFUSED;
     return source == 0 ? 1 : count;
 }
@@ -47,7 +47,8 @@ static size_t count_of_key(const struct places *places, const uint8_t key[static
 {
     size_t count = 0;
 
-    for (const struct place *place = places->first; place != NULL; place = place->next)
+    for (const struct place *place = chain_first(&places->taken); place != NULL;
+         place = chain_after(&place->at))
         count += place->state == PLACE_HEARD && memcmp(place->key, key, KEY_SIZE) == 0;
     return count;
 }
@@ -56,8 +57,8 @@ static size_t count_of_key(const struct places *places, const uint8_t key[static
 static struct place *oldest(const struct places *places, enum place_state state, int64_t before_ms,
                             uint64_t source, const uint8_t *key)
 {
-    for (struct place *place = places->first; place != NULL && place->since_ms <= before_ms;
-         place = place->next) {
+    for (struct place *place = chain_first(&places->taken);
+         place != NULL && place->since_ms <= before_ms; place = chain_after(&place->at)) {
         if (place->state == state && (source == 0 || place->source == source) &&
             (key == NULL || memcmp(place->key, key, KEY_SIZE) == 0))
             return place;
@@ -73,8 +74,8 @@ static struct place *oldest_silent(const struct places *places, int64_t now_ms)
 {
     size_t looked_at = 0;
 
-    for (struct place *place = places->first; place != NULL && looked_at < LOOKED_AT;
-         place = place->next) {
+    for (struct place *place = chain_first(&places->taken); place != NULL && looked_at < LOOKED_AT;
+         place = chain_after(&place->at)) {
         if (place->state != PLACE_SILENT)
             continue;
         looked_at++;
@@ -105,25 +106,13 @@ static struct place *victim_of(const struct places *places, uint64_t source, int
 
 bool places_have_room(const struct places *places, int64_t now_ms)
 {
-    return places->count < places->most || places_victim(places, now_ms) != NULL;
-}
-
-static void append(struct places *places, struct place *place)
-{
-    place->next = NULL;
-    place->previous = places->last;
-    if (places->last != NULL)
-        places->last->next = place;
-    else
-        places->first = place;
-    places->last = place;
-    places->count++;
+    return places->taken.count < places->most || places_victim(places, now_ms) != NULL;
 }
 
 /* Whether a source has its share of the places without this one; counted only where it may. */
 static bool has_share(const struct places *places, uint64_t source, size_t own)
 {
-    return source != 0 && places->count >= places->most_of_source + own &&
+    return source != 0 && places->taken.count >= places->most_of_source + own &&
            count_of_source(places, source) >= places->most_of_source + own;
 }
 
@@ -137,12 +126,12 @@ enum kith_error places_enter(struct places *places, struct place *newcomer, int6
         *victim = victim_of(places, newcomer->source, now_ms);
         if (*victim == NULL)
             return ERR_CROWDED;
-    } else if (places->count >= places->most) {
+    } else if (places->taken.count >= places->most) {
         *victim = places_victim(places, now_ms);
         if (*victim == NULL)
             return ERR_CROWDED;
     }
-    append(places, newcomer);
+    chain_append(&places->taken, &newcomer->at, newcomer);
     return OK;
 }
 
@@ -163,7 +152,7 @@ enum kith_error places_locate(const struct places *places, struct place *place, 
 /* Whether only the last places are free, of all or of a source's share. */
 static bool is_nearly_full(const struct places *places, uint64_t source)
 {
-    return places->count >= places->most - places->most / 8 ||
+    return places->taken.count >= places->most - places->most / 8 ||
            (source != 0 &&
             count_of_source(places, source) >= places->most_of_source - places->most_of_source / 8);
 }
@@ -173,7 +162,8 @@ enum kith_error places_hear(const struct places *places, struct place *place,
                             struct place **victim)
 {
     *victim = NULL;
-    if (places->count > places->most_of_key && count_of_key(places, key) >= places->most_of_key) {
+    if (places->taken.count > places->most_of_key &&
+        count_of_key(places, key) >= places->most_of_key) {
         *victim = oldest(places, PLACE_HEARD, now_ms - CROWD_MS, 0, key);
         if (*victim == NULL && is_nearly_full(places, place->source))
             return ERR_CROWDED; /* the last places are for others */
@@ -185,13 +175,5 @@ enum kith_error places_hear(const struct places *places, struct place *place,
 
 void places_leave(struct places *places, struct place *place)
 {
-    if (place->previous != NULL)
-        place->previous->next = place->next;
-    else
-        places->first = place->next;
-    if (place->next != NULL)
-        place->next->previous = place->previous;
-    else
-        places->last = place->previous;
-    places->count--;
+    chain_remove(&places->taken, &place->at);
 }

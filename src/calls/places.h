@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/chain.h"
 #include "base/error.h"
 #include "crypto/crypto.h"
 
@@ -20,8 +21,7 @@ enum place_state {
 
 /* One place that is taken; it belongs to the caller that is in it. */
 struct place {
-    struct place *previous; /* by age */
-    struct place *next;
+    struct chained at; /* by age */
     enum place_state state;
     int64_t since_ms;
     uint64_t source; /* see endpoint_source; 0 for none */
@@ -32,10 +32,8 @@ struct places {
     size_t most;
     size_t most_of_source;
     size_t most_of_key;
-    int64_t silent_ms;   /* after which the only caller of a source may have to give way */
-    struct place *first; /* the oldest */
-    struct place *last;
-    size_t count;
+    int64_t silent_ms;  /* after which the only caller of a source may have to give way */
+    struct chain taken; /* the oldest first */
 };
 
 /* Half of them for a source at most, a quarter for a key. */

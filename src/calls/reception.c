@@ -150,14 +150,15 @@ void reception_begin(struct reception *reception, const struct reception_terms *
 
 size_t reception_count(const struct reception *reception)
 {
-    return reception->places.count;
+    return reception->places.taken.count;
 }
 
 int64_t reception_arm(struct reception *reception, struct poll_set *set)
 {
     int64_t until_ms = acceptance_arm(&reception->acceptance, set);
 
-    for (struct place *place = reception->places.first; place != NULL; place = place->next) {
+    for (struct place *place = chain_first(&reception->places.taken); place != NULL;
+         place = chain_after(&place->at)) {
         struct caller *caller = caller_of(place);
         struct pollfd wait = handshake_io_wait(&caller->io);
         bool refused = place->state == PLACE_REFUSED;
@@ -314,11 +315,11 @@ static bool step_callers(struct reception *reception, const struct poll_set *set
     int64_t now_ms = clock_now_ms();
     struct place *next;
 
-    for (struct place *place = reception->places.first;
+    for (struct place *place = chain_first(&reception->places.taken);
          place != NULL && reception->computed < COMPUTED_MAX; place = next) {
         struct caller *caller = caller_of(place);
 
-        next = place->next;
+        next = chain_after(&place->at);
         if (place->state == PLACE_REFUSED) {
             if (now_ms >= caller->close_ms)
                 dismiss(reception, caller);
@@ -342,8 +343,10 @@ enum reception_result reception_step(struct reception *reception, const struct p
 
 void reception_end(struct reception *reception, enum kith_error reason)
 {
-    while (reception->places.first != NULL) {
-        struct caller *caller = caller_of(reception->places.first);
+    struct place *place;
+
+    while ((place = chain_first(&reception->places.taken)) != NULL) {
+        struct caller *caller = caller_of(place);
 
         if (reason != OK && caller->place.state != PLACE_REFUSED) {
             caller->io.error = reason;

@@ -109,18 +109,10 @@ static bool rest(struct acceptor *acceptor, struct connection *connection)
     link_hand_on(&connection->kept->link);
     (void)pthread_mutex_lock(&acceptor->lock);
     connection->kept->idle_since_ms = clock_now_ms();
-    connection->rests_before = acceptor->last;
-    connection->rests_after = NULL;
     rests = !acceptor->is_ending &&
             watch_add(acceptor->watch, connection->kept->link.transport.in, connection);
-    if (rests) {
-        if (acceptor->last != NULL)
-            acceptor->last->rests_after = connection;
-        else
-            acceptor->first = connection;
-        acceptor->last = connection;
-        acceptor->resting++;
-    }
+    if (rests)
+        chain_append(&acceptor->resting, &connection->resting, connection);
     (void)pthread_mutex_unlock(&acceptor->lock);
     return rests;
 }
@@ -170,12 +162,14 @@ enum stay acceptor_run(struct acceptor *acceptor, struct connection *connection)
 
 int64_t acceptor_arm(struct acceptor *acceptor, struct poll_set *set)
 {
+    const struct connection *longest;
     int64_t due_ms = NEVER_MS;
 
     acceptor->at = poll_set_add(set, acceptor->watch, POLLIN);
     (void)pthread_mutex_lock(&acceptor->lock);
-    if (acceptor->first != NULL)
-        due_ms = acceptor->first->kept->idle_since_ms + SILENT_MS;
+    longest = chain_first(&acceptor->resting);
+    if (longest != NULL)
+        due_ms = longest->kept->idle_since_ms + SILENT_MS;
     (void)pthread_mutex_unlock(&acceptor->lock);
     return due_ms;
 }
@@ -185,15 +179,7 @@ static void rouse(struct acceptor *acceptor, struct connection *connection)
 {
     (void)pthread_mutex_lock(&acceptor->lock);
     watch_remove(acceptor->watch, connection->kept->link.transport.in);
-    if (connection->rests_before != NULL)
-        connection->rests_before->rests_after = connection->rests_after;
-    else
-        acceptor->first = connection->rests_after;
-    if (connection->rests_after != NULL)
-        connection->rests_after->rests_before = connection->rests_before;
-    else
-        acceptor->last = connection->rests_before;
-    acceptor->resting--;
+    chain_remove(&acceptor->resting, &connection->resting);
     (void)pthread_mutex_unlock(&acceptor->lock);
 }
 
@@ -239,7 +225,7 @@ static void drop_silent(struct acceptor *acceptor)
 
     for (;;) {
         (void)pthread_mutex_lock(&acceptor->lock);
-        connection = acceptor->first;
+        connection = chain_first(&acceptor->resting);
         if (connection != NULL && now_ms < connection->kept->idle_since_ms + SILENT_MS)
             connection = NULL;
         (void)pthread_mutex_unlock(&acceptor->lock);
@@ -267,7 +253,7 @@ bool acceptor_make_room(struct acceptor *acceptor)
     struct connection *connection;
 
     (void)pthread_mutex_lock(&acceptor->lock);
-    connection = acceptor->first;
+    connection = chain_first(&acceptor->resting);
     (void)pthread_mutex_unlock(&acceptor->lock);
     if (connection == NULL)
         return false;

@@ -38,11 +38,9 @@ struct acceptor {
     int64_t begin_timeout_ms;
     _Atomic bool is_ending;
     pthread_mutex_t lock;
-    int watch;                /* of those that rest; the next three are under the lock */
-    struct connection *first; /* that rests longest */
-    struct connection *last;
-    size_t resting;
-    size_t at; /* of the watch, in the poll set */
+    int watch;            /* of those that rest */
+    struct chain resting; /* under the lock; who rests longest first */
+    size_t at;            /* of the watch, in the poll set */
 };
 
 /*

@@ -36,21 +36,15 @@ static size_t count_of(const struct connections *connections, const uint8_t key[
 {
     size_t count = 0;
 
-    for (const struct connection *c = connections->first; c != NULL; c = c->next)
+    for (const struct connection *c = chain_first(&connections->list); c != NULL;
+         c = chain_after(&c->at))
         count += c->is_open && c->ending == OK && memcmp(c->key, key, KEY_SIZE) == 0;
     return count;
 }
 
 static void append(struct connections *connections, struct connection *connection)
 {
-    connection->next = NULL;
-    connection->previous = connections->last;
-    if (connections->last != NULL)
-        connections->last->next = connection;
-    else
-        connections->first = connection;
-    connections->last = connection;
-    connections->count++;
+    chain_append(&connections->list, &connection->at, connection);
     connections->pending++;
     connection->number = ++connections->last_number;
 }
@@ -87,7 +81,7 @@ bool connections_have_ended(struct connections *connections)
     bool ended;
 
     (void)pthread_mutex_lock(&connections->lock);
-    ended = connections->count == connections->pending;
+    ended = connections->list.count == connections->pending;
     connections->is_awaited = connections->is_awaited || !ended;
     (void)pthread_mutex_unlock(&connections->lock);
     return ended;
@@ -105,7 +99,7 @@ struct connection *connections_add(struct connections *connections, int fd,
     connection->from = *from;
     connection->channel_fd = -1;
     (void)pthread_mutex_lock(&connections->lock);
-    if (connections->count >= connections->limits.most)
+    if (connections->list.count >= connections->limits.most)
         *error = ERR_NO_PLACE;
     else
         append(connections, connection);
@@ -134,7 +128,7 @@ enum kith_error connections_allow(struct connections *connections,
     enum kith_error error;
 
     (void)pthread_mutex_lock(&connections->lock);
-    error = judge(connections, key, connections->count);
+    error = judge(connections, key, connections->list.count);
     (void)pthread_mutex_unlock(&connections->lock);
     return error;
 }
@@ -149,7 +143,7 @@ enum kith_error connections_open(struct connections *connections, struct connect
     (void)pthread_mutex_lock(&connections->lock);
     error = connection->ending;
     if (error == OK)
-        error = judge(connections, key, connections->count - 1);
+        error = judge(connections, key, connections->list.count - 1);
     if (error == OK) {
         connection->is_open = true;
         connection->channel_fd = channel_fd;
@@ -174,15 +168,7 @@ void connections_detach(struct connections *connections, struct connection *conn
 
 static void take_out(struct connections *connections, struct connection *connection)
 {
-    if (connection->previous != NULL)
-        connection->previous->next = connection->next;
-    else
-        connections->first = connection->next;
-    if (connection->next != NULL)
-        connection->next->previous = connection->previous;
-    else
-        connections->last = connection->previous;
-    connections->count--;
+    chain_remove(&connections->list, &connection->at);
     if (!connection->is_open)
         connections->pending--;
 }
@@ -195,9 +181,9 @@ bool connections_leave(struct connections *connections, struct connection *conne
     take_out(connections, connection);
     connections->sent += connection->sent;
     connections->received += connection->received;
-    if (connections->most < connections->count + 1)
-        connections->most = connections->count + 1;
-    last = connections->count == 0 && connections->most >= MANY;
+    if (connections->most < connections->list.count + 1)
+        connections->most = connections->list.count + 1;
+    last = connections->list.count == 0 && connections->most >= MANY;
     if (last)
         connections->most = 0;
     awaited = was_awaited(connections);
@@ -242,7 +228,7 @@ enum kith_error connections_why_ended(struct connections *connections,
 void connections_each(struct connections *connections, connections_visit *visit, void *context)
 {
     (void)pthread_mutex_lock(&connections->lock);
-    for (struct connection *c = connections->first; c != NULL; c = c->next)
+    for (struct connection *c = chain_first(&connections->list); c != NULL; c = chain_after(&c->at))
         visit(c, context);
     (void)pthread_mutex_unlock(&connections->lock);
 }
@@ -264,7 +250,8 @@ size_t connections_list(struct connections *connections, uint64_t after, bool co
     size_t count = 0;
 
     (void)pthread_mutex_lock(&connections->lock);
-    for (struct connection *c = connections->first; c != NULL && count < most; c = c->next) {
+    for (struct connection *c = chain_first(&connections->list); c != NULL && count < most;
+         c = chain_after(&c->at)) {
         if (!c->is_open || c->number <= after || (conclude && c->is_concluded))
             continue;
         c->is_concluded = c->is_concluded || conclude;
@@ -278,7 +265,7 @@ void connections_count(struct connections *connections, struct connections_total
 {
     (void)pthread_mutex_lock(&connections->lock);
     *totals = (struct connections_totals){
-        .count = connections->count,
+        .count = connections->list.count,
         .pending = connections->pending,
         .channels = connections->total,
         .sent = connections->sent,

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "base/chain.h"
 #include "base/error.h"
 #include "daemon/kept.h"
 #include "daemon/threads.h"
@@ -31,9 +32,8 @@ struct connections_limits {
  * One connection. Its thread owns it; what others look at is under the list's lock, or atomic.
  */
 struct connection {
-    struct connection *previous;
-    struct connection *next;
-    void *owner; /* the daemon */
+    struct chained at; /* in the list */
+    void *owner;       /* the daemon */
     struct job job;
     uint64_t number;
     int fd; /* accepted; open as long as it is in the list */
@@ -42,9 +42,8 @@ struct connection {
     struct kept *kept;        /* a channel that is kept, or NULL */
     struct record asked;      /* its next record, if it is here */
     const struct target *_Atomic target; /* that it is joined to, or has asked for; or NULL */
-    struct connection *rests_before;     /* while it rests (daemon/acceptor.h) */
-    struct connection *rests_after;
-    bool is_open;           /* its peer has proven who it is */
+    struct chained resting;              /* while it rests (daemon/acceptor.h) */
+    bool is_open;                        /* its peer has proven who it is */
     int channel_fd;         /* that faces the network, to shut down; -1 while there is none */
     enum kith_error ending; /* why somebody else ends it, or OK */
     bool is_concluded;      /* how its channel ended is said */
@@ -58,11 +57,9 @@ struct connection {
 struct connections {
     pthread_mutex_t lock;
     struct connections_limits limits;
-    void (*wake)(void);       /* the main thread, which waits for a change */
-    bool is_awaited;          /* by it */
-    struct connection *first; /* the oldest */
-    struct connection *last;
-    size_t count;
+    void (*wake)(void); /* the main thread, which waits for a change */
+    bool is_awaited;    /* by it */
+    struct chain list;  /* the oldest first */
     size_t pending;
     uint64_t last_number;
     size_t most;    /* that there were at once since it was empty */

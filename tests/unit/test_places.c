@@ -56,7 +56,8 @@ static void test_order(void)
     CHECK(places_victim(&places, now_ms) == &callers[2], "who is refused anyhow goes first");
     places_leave(&places, &callers[0]);
     places_leave(&places, &callers[2]);
-    CHECK(places.count == 0 && places.first == NULL && places.last == NULL, "all are gone");
+    CHECK(places.taken.count == 0 && places.taken.first == NULL && places.taken.last == NULL,
+          "all are gone");
 }
 
 /* The more places a source has, the sooner its callers give way: nobody else waits for theirs. */
@@ -89,7 +90,7 @@ static void test_shares(void)
           "one more takes the place of one that says nothing, however new that is");
     for (size_t i = 1; i < 5; i++)
         callers[i].state = PLACE_HEARD;
-    CHECK(come(&places, 0, A) == ERR_CROWDED && places.count == 4,
+    CHECK(come(&places, 0, A) == ERR_CROWDED && places.taken.count == 4,
           "one more is turned away when all have spoken");
     now_ms += 2500;
     CHECK(come(&places, 0, A) == OK && victim == &callers[1], "unless that was long ago");
