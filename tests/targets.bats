@@ -100,6 +100,10 @@ time.sleep(600)' >silent.port 3>&- &
     tool named refused
 }
 
+@test "names: programs beside other targets, each by its name" {
+    tool named programs
+}
+
 @test "names: a target that does not answer in time" {
     tool named slow
 }
@@ -134,6 +138,11 @@ misnamed() {
     misnamed 'of A-Z a-z 0-9 . _ and -' $'a\xff=1'
     misnamed 'db=2: a second target of this name' db=1 web=2 db=2
     misnamed '2: a second target without a name; .*NAME=TARGET' 1 db=5 2
+    misnamed 'exec:: there is no command line behind exec:' exec:
+    misnamed 'there is no command line' 'db=exec: '
+    misnamed 'exec:b: a second target without a name' exec:a exec:b
+    misnamed 'exec:b: --exec stands in the place of TARGET' exec:b --exec cat
+    misnamed '--proxy-protocol: no target takes a header' exec:cat --proxy-protocol
     misnamed '80: --exec stands in the place of TARGET; .*NAME=TARGET' 80 --exec cat
     local many=()
     for i in {1..65}; do

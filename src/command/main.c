@@ -51,7 +51,8 @@ static void print_help(void)
                  "PEER is WHO@HOST:PORT, or a name from the peers file whose line has addr.\n"
                  "WHO is a name, a public key in 64 hex digits, or a file with one (./x, x.pub).\n"
                  "TARGET and LOCAL are PORT (loopback), HOST:PORT, [v6]:PORT, or a path with a /.\n"
-                 "Of several, as serve NAME=TARGET... has them, PEER:NAME is one.\n"
+                 "A TARGET may be 'exec:COMMAND LINE'. Of several, as serve NAME=TARGET... has\n"
+                 "them, PEER:NAME is one.\n"
                  "The manual: kith(1), kith-peers(5), kith-protocol(7)\n");
 }
 
@@ -98,7 +99,7 @@ static enum exit_status run_command(const struct command *command, int argc, cha
         return EXIT_WHOLE;
     }
     log_configure(level_of(&options), options.json);
-    if (options.program == NULL)
+    if (options.program == NULL && command->form.bit != FOR_SERVE) /* whose targets may be some */
         protect_for_good();
     return error_exit_status(command->run(&options));
 }

@@ -11,9 +11,31 @@
 #include "command/setup.h"
 #include "net/unix_socket.h"
 
-static void add(struct offer *offer, const struct target *target)
+/* Add a target; words are those of a program, else NULL. */
+static void add(struct offer *offer, const struct target *target, char *const *words)
 {
-    offer->list[offer->all.count++] = *target;
+    struct target *added = &offer->list[offer->all.count++];
+
+    *added = *target;
+    if (words == NULL)
+        return;
+    added->program = offer->programs.count;
+    offer->words[offer->programs.count++] = words;
+}
+
+/* The words that have a shell run a command line; NULL for a target that is none. */
+static char *const *words_of(struct offer *offer, const struct target *target)
+{
+    static char shell[] = "/bin/sh", option[] = "-c";
+    char **words = offer->shells[offer->all.count];
+
+    if (target->line == NULL)
+        return NULL;
+    words[0] = shell;
+    words[1] = option;
+    words[2] = (char *)(uintptr_t)target->line;
+    words[3] = NULL;
+    return words;
 }
 
 static enum kith_error refuse(const char *given, const char *why, const char *hint)
@@ -61,24 +83,9 @@ static enum kith_error add_arguments(struct offer *offer, const struct options *
             continue;
         if (targets_find(&offer->all, target.name) != NULL)
             return refuse_second(&target, given, options);
-        add(offer, &target);
+        add(offer, &target, words_of(offer, &target));
     }
     return OK;
-}
-
-enum kith_error offer_read(struct offer *offer, const struct options *options)
-{
-    enum kith_error error;
-
-    offer->all = offer->unnamed = (struct targets){offer->list, 0};
-    if (options->program != NULL) {
-        const struct target program = target_of_program(options->program[0]);
-
-        add(offer, &program);
-    }
-    error = add_arguments(offer, options, false);
-    offer->unnamed.count = offer->all.count;
-    return error == OK ? add_arguments(offer, options, true) : error;
 }
 
 static bool has_kind(const struct offer *offer, enum target_kind kind)
@@ -88,6 +95,33 @@ static bool has_kind(const struct offer *offer, enum target_kind kind)
             return true;
     }
     return false;
+}
+
+/* A header of the PROXY protocol is for targets that are connected to. */
+static enum kith_error check_header(const struct offer *offer, const struct options *options)
+{
+    if (!options->proxy_protocol || has_kind(offer, TARGET_ADDRESS) || has_kind(offer, TARGET_PATH))
+        return OK;
+    return refuse("--proxy-protocol", "no target takes a header",
+                  "a program has the caller's address in its environment");
+}
+
+enum kith_error offer_read(struct offer *offer, const struct options *options)
+{
+    enum kith_error error;
+
+    offer->all = offer->unnamed = (struct targets){offer->list, 0};
+    offer->programs = (struct programs){offer->words, 0};
+    if (options->program != NULL) {
+        const struct target program = target_of_program(options->program[0]);
+
+        add(offer, &program, options->program);
+    }
+    error = add_arguments(offer, options, false);
+    offer->unnamed.count = offer->all.count;
+    if (error == OK)
+        error = add_arguments(offer, options, true);
+    return error == OK ? check_header(offer, options) : error;
 }
 
 static unsigned long port_of(const struct target *target)

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "command/options.h"
+#include "helpers/launcher.h"
 #include "peers/target.h"
 #include "system/sandbox.h"
 
@@ -15,9 +16,12 @@
 
 struct offer {
     struct target list[OFFER_MAX];
-    uint16_t ports[OFFER_MAX]; /* of those that have one */
-    struct targets all;        /* of the list, the unnamed one first */
-    struct targets unnamed;    /* the first of them, or none */
+    uint16_t ports[OFFER_MAX];     /* of those that have one */
+    struct targets all;            /* of the list, the unnamed one first */
+    struct targets unnamed;        /* the first of them, or none */
+    char *const *words[OFFER_MAX]; /* of the programs, for who starts them */
+    char *shells[OFFER_MAX][4];    /* of those that are command lines: what runs them */
+    struct programs programs;
 };
 
 /*

@@ -117,6 +117,7 @@ static enum kith_error open_standard(struct pipe_end *end, bool calls)
 enum kith_error pipe_open(struct pipe_end *end, const struct options *options, const char *what,
                           bool calls)
 {
+    char *const *program = options->program;
     enum kith_error error;
 
     *end = (struct pipe_end){.options = options, .what = what, .launcher = HELPER_NONE};
@@ -124,7 +125,7 @@ enum kith_error pipe_open(struct pipe_end *end, const struct options *options, c
         signals_linger_on_hangup();
     if (options->program == NULL)
         return open_standard(end, calls);
-    error = launcher_start(&end->launcher, options->program, 1);
+    error = launcher_start(&end->launcher, &(const struct programs){&program, 1}, 1);
     protect_for_good();
     return error;
 }
@@ -175,12 +176,13 @@ static enum kith_error run_program(const struct pipe_end *end, struct transport 
     const struct options *options = end->options;
     unsigned does =
         (options->send_only ? 0 : PROGRAM_READS) | (options->recv_only ? 0 : PROGRAM_WRITES);
+    const struct order order = {.visitor = *visitor};
     struct program program;
     struct local_end local;
     char how[PROGRAM_HOW_SIZE];
     enum kith_error error;
 
-    if (!program_start(&program, &end->launcher, visitor, does,
+    if (!program_start(&program, &end->launcher, &order, does,
                        clock_deadline_ms(options->handshake_timeout_ms))) {
         session_keys_wipe(keys);
         return log_program(end, strerror(errno));

@@ -289,9 +289,9 @@ static enum kith_error start_launcher(struct serve *serve)
 {
     enum kith_error error;
 
-    if (serve->setup.options->program == NULL)
+    if (serve->offer.programs.count == 0)
         return OK;
-    error = launcher_start(&serve->launcher, serve->setup.options->program,
+    error = launcher_start(&serve->launcher, &serve->offer.programs,
                            serve->daemon.connections.limits.most);
     protect_for_good();
     return error;
@@ -342,6 +342,8 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
         error = offer_read(&serve->offer, options);
     if (error != OK)
         return error;
+    if (serve->offer.programs.count == 0)
+        protect_for_good();
     error = setup_begin(&serve->setup, options, NULL, KIND_SET(KIND_PLAIN) | KIND_SET(KIND_KEPT));
     if (error == OK)
         error = setup_choose_peers(&serve->setup, "serve", &serve->admission);

@@ -142,14 +142,16 @@ static enum kith_error judge_hired(void *context)
 
 static enum kith_error join_program(const struct reach *reach, struct connection *connection)
 {
-    const struct visitor visitor =
-        visitor_of(connection->name, connection->key, &connection->from, connection->fd);
+    const struct order order = {
+        .program = connection->target->program,
+        .visitor = visitor_of(connection->name, connection->key, &connection->from, connection->fd),
+    };
     struct hired hired = {.name = connection->target->text};
     struct program *program = &hired.program;
     struct local_end end;
     enum kith_error error;
 
-    if (!program_start(program, reach->launcher, &visitor, PROGRAM_READS | PROGRAM_WRITES,
+    if (!program_start(program, reach->launcher, &order, PROGRAM_READS | PROGRAM_WRITES,
                        clock_deadline_ms(reach->timeout_ms))) {
         log_event(LOG_ERROR, "serve", hired.name, strerror(errno), "see --exec");
         return ERR_PROGRAM;

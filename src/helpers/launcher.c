@@ -1,7 +1,7 @@
 /*
- * Owns the processes of the programs of --exec. Must never leave one behind, nor use the number of
- * one that was reaped, since it may be another's by then: it signals before it reaps. Nor wait for
- * a program, or for who asks.
+ * Owns the processes of the programs of --exec and exec:. Must never leave one behind, nor use the
+ * number of one that was reaped, since it may be another's by then: it signals before it reaps. Nor
+ * wait for a program, or for who asks.
  */
 #include "helpers/launcher.h"
 
@@ -40,7 +40,7 @@ struct child {
 
 /* What the launcher keeps. */
 struct launcher {
-    char *const *argv;
+    struct programs programs;
     struct child *children;
     size_t count;
     size_t most;
@@ -60,18 +60,20 @@ static bool say_end(int line, int problem, int status)
 }
 
 /* Start one; an errno if that cannot be. */
-static int start_child(struct launcher *launcher, struct visitor *visitor,
+static int start_child(struct launcher *launcher, struct order *order,
                        const int passed[static PROGRAM_PASSED])
 {
-    const struct child_plan plan = {.argv = launcher->argv,
-                                    .visitor = visitor,
-                                    .in = passed[ITS_IN],
-                                    .out = passed[ITS_OUT],
-                                    .line = passed[ITS_LINE]};
+    struct child_plan plan = {.visitor = &order->visitor,
+                              .in = passed[ITS_IN],
+                              .out = passed[ITS_OUT],
+                              .line = passed[ITS_LINE]};
     pid_t process;
 
     if (passed[OUR_IN] < 0)
         return EMFILE;
+    if (order->program >= launcher->programs.count)
+        return EINVAL;
+    plan.argv = launcher->programs.list[order->program];
     if (launcher->count == launcher->most)
         return EAGAIN;
     process = child_fork(&plan);
@@ -88,18 +90,18 @@ static int start_child(struct launcher *launcher, struct visitor *visitor,
 /* Take a question. Without one, the line is closed. */
 static void take_question(struct launcher *launcher)
 {
-    struct visitor visitor;
+    struct order order;
     int passed[PROGRAM_PASSED];
     int problem;
 
-    if (question_receive(launcher->line, &visitor, sizeof(visitor), passed, PROGRAM_PASSED, 0) !=
-        sizeof(visitor)) {
+    if (question_receive(launcher->line, &order, sizeof(order), passed, PROGRAM_PASSED, 0) !=
+        sizeof(order)) {
         descriptor_close(&launcher->line);
         for (size_t i = 0; i < PROGRAM_PASSED; i++)
             descriptor_close(&passed[i]);
         return;
     }
-    problem = start_child(launcher, &visitor, passed);
+    problem = start_child(launcher, &order, passed);
     descriptor_close(&passed[ITS_IN]);
     descriptor_close(&passed[ITS_OUT]);
     if (problem == 0)
@@ -258,9 +260,10 @@ static void live(int line, const void *context)
     free(launcher.children);
 }
 
-enum kith_error launcher_start(struct helper *launcher, char *const argv[], size_t most)
+enum kith_error launcher_start(struct helper *launcher, const struct programs *programs,
+                               size_t most)
 {
-    const struct launcher plan = {.argv = argv, .most = most};
+    const struct launcher plan = {.programs = *programs, .most = most};
 
     if (helper_start(launcher, live, &plan))
         return OK;

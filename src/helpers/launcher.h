@@ -1,6 +1,6 @@
 /*
- * The launcher: a process of its own that starts, ends and reaps the programs of --exec. So the one
- * that faces the network executes nothing, and is confined although it has programs.
+ * The launcher: a process of its own that starts, ends and reaps the programs of --exec and exec:.
+ * So the one that faces the network executes nothing, and is confined although it has programs.
  */
 #ifndef KITH_LAUNCHER_H
 #define KITH_LAUNCHER_H
@@ -10,11 +10,18 @@
 #include "base/error.h"
 #include "helpers/helper.h"
 
+/* The programs that there may be: count of them, each the words to execute. */
+struct programs {
+    char *const *const *list;
+    size_t count;
+};
+
 /*
- * Fork it; it starts argv and nothing else, and has so many programs at a time at most. What a
+ * Fork it; it starts these and nothing else, and has so many at a time at most. What a
  * program inherits is what there is now, but for the limits that protect_give_back knows. Before
  * any thread, and before this process is confined. ERR_PROCESS, ERR_SYSTEM, which are logged.
  */
-must_check enum kith_error launcher_start(struct helper *launcher, char *const argv[], size_t most);
+must_check enum kith_error launcher_start(struct helper *launcher, const struct programs *programs,
+                                          size_t most);
 
 #endif

@@ -64,7 +64,7 @@ static bool make_line(int *ours_fd, int *other_fd)
 
 /* Make its descriptors and ask for it, once. False with errno. */
 static bool try_start(struct program *program, const struct helper *launcher,
-                      const struct visitor *visitor, unsigned does)
+                      const struct order *order, unsigned does)
 {
     int passed[PROGRAM_PASSED] = {-1, -1, -1, -1};
     bool asked = false;
@@ -76,7 +76,7 @@ static bool try_start(struct program *program, const struct helper *launcher,
                                       : lend(STDOUT_FILENO, &passed[ITS_OUT])) &&
         make_line(&program->line, &passed[ITS_LINE])) {
         passed[OUR_IN] = program->in >= 0 ? program->in : passed[ITS_IN];
-        asked = question_send(launcher, visitor, sizeof(*visitor), passed, PROGRAM_PASSED);
+        asked = question_send(launcher, order, sizeof(*order), passed, PROGRAM_PASSED);
     }
     saved = errno;
     for (size_t i = 0; i < OUR_IN; i++)
@@ -102,7 +102,7 @@ static bool is_crowded(int problem)
 }
 
 bool program_start(struct program *program, const struct helper *launcher,
-                   const struct visitor *visitor, unsigned does, int64_t deadline_ms)
+                   const struct order *order, unsigned does, int64_t deadline_ms)
 {
     /* The ends that are not ours take descriptors for a moment: of one program at a time. */
     static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
@@ -111,7 +111,7 @@ bool program_start(struct program *program, const struct helper *launcher,
     *program = (struct program){.in = -1, .out = -1, .line = -1};
     for (;;) {
         (void)pthread_mutex_lock(&turn);
-        asked = try_start(program, launcher, visitor, does);
+        asked = try_start(program, launcher, order, does);
         (void)pthread_mutex_unlock(&turn);
         if (asked)
             return true;

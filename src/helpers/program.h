@@ -1,6 +1,6 @@
 /*
- * A program of --exec, as the process on the network has it: three descriptors, and what it asks
- * the launcher for.
+ * A program of --exec or exec:, as the process on the network has it: three descriptors, and what
+ * it asks the launcher for.
  */
 #ifndef KITH_PROGRAM_H
 #define KITH_PROGRAM_H
@@ -17,7 +17,7 @@
 /* What a program has of the stream; in the place of the rest it has our own stdin or stdout. */
 enum { PROGRAM_READS = 1, PROGRAM_WRITES = 2 };
 
-/* Whom a program is started for: the question to the launcher. */
+/* Whom a program is started for. */
 struct visitor {
     char name[NAME_SIZE]; /* or empty */
     uint8_t key[KEY_SIZE];
@@ -28,6 +28,12 @@ struct visitor {
 /* Who is at the other end of a connection, by name (or "") and key. */
 struct visitor visitor_of(const char *name, const uint8_t key[static KEY_SIZE],
                           const struct endpoint *from, int fd);
+
+/* The question to the launcher. */
+struct order {
+    size_t program; /* which of those that it has */
+    struct visitor visitor;
+};
 
 /* What goes with the question. Where descriptors are short, the last are lost first. */
 enum program_passed { ITS_LINE, ITS_IN, ITS_OUT, OUR_IN, PROGRAM_PASSED };
@@ -49,11 +55,11 @@ struct program {
 };
 
 /*
- * Ask for it, by the deadline, for whoever visits, and with so much of the stream. False with
+ * Ask for one, by the deadline, for whoever visits, and with so much of the stream. False with
  * errno; that it cannot be run is known only at its end. Fine in any thread.
  */
 must_check bool program_start(struct program *program, const struct helper *launcher,
-                              const struct visitor *visitor, unsigned does, int64_t deadline_ms);
+                              const struct order *order, unsigned does, int64_t deadline_ms);
 
 /* Once its line is ready: OK if it has succeeded, else ERR_PROGRAM. A local_end_judge for it. */
 enum kith_error program_result(void *context);

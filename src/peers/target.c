@@ -10,6 +10,8 @@
 
 #include "protocol/record.h"
 
+#define EXEC "exec:"
+
 _Static_assert(TARGET_NAME_SIZE == RECORD_NAME_MAX + 1,
                "the names of targets are those of records");
 
@@ -33,7 +35,6 @@ static bool take_name(struct target *target, const char **text, struct problem *
 {
     size_t len = strcspn(*text, "=:/");
 
-    target->name[0] = '\0';
     if ((*text)[len] != '=')
         return true;
     if (!target_name_check((struct text){*text, len}, problem))
@@ -44,12 +45,24 @@ static bool take_name(struct target *target, const char **text, struct problem *
     return true;
 }
 
+/* What stands behind exec: is a shell's, and what that makes of it. */
+static bool take_line(struct target *target, const char *line, struct problem *problem)
+{
+    if (line[strspn(line, " \t\r\n")] == '\0')
+        return problem_say(problem, "there is no command line behind " EXEC);
+    target->kind = TARGET_PROGRAM;
+    target->line = line;
+    return true;
+}
+
 bool target_parse(struct target *target, const char *text, struct problem *problem)
 {
-    target->text = text;
+    *target = (struct target){.text = text};
     if (!take_name(target, &text, problem))
         return false;
     target->text = text;
+    if (strncmp(text, EXEC, strlen(EXEC)) == 0)
+        return take_line(target, text + strlen(EXEC), problem);
     if (!address_parse(&target->address, text, ADDRESS_TARGET, problem))
         return false;
     target->kind = target->address.path[0] != '\0' ? TARGET_PATH : TARGET_ADDRESS;

@@ -22,6 +22,8 @@ struct target {
     enum target_kind kind;
     const char *text;       /* as it was given without its name, or the program's name */
     struct address address; /* unless it is a program; with a host or a path, or neither */
+    const char *line;       /* of a program that is a command line; or NULL */
+    size_t program;         /* its number with who starts it (helpers/launcher.h) */
 };
 
 /* Those of a serve, or some of them. */
@@ -34,8 +36,9 @@ struct targets {
 bool target_name_check(struct text name, struct problem *problem);
 
 /*
- * Read [NAME=]TARGET of the command line, which has to stay. A name is what stands before the first
- * =, unless that has a colon or a slash in it. If it is none, problem says why.
+ * Read [NAME=]TARGET of the command line, which has to stay: an address, a path, or exec: and a
+ * command line. A name is what stands before the first =, unless that has a colon or a slash in it.
+ * If it is none, problem says why.
  */
 bool target_parse(struct target *target, const char *text, struct problem *problem);
 

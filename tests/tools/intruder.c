@@ -183,7 +183,7 @@ static void try_network(void)
     tell("send UDP packets anywhere", made(AF_INET, SOCK_DGRAM, 0));
     tell("send UDP packets anywhere", made(AF_INET6, SOCK_DGRAM, 0));
     if (refused(connected(port_of("KITH_INTRUDER_PORT")))) {
-        tell("connect by TCP to the port of the target", connected(port_of("KITH_INTRUDER_TARGET")));
+        tell("connect by TCP to the ports of its targets", connected(port_of("KITH_INTRUDER_TARGET")));
         tell("connect by TCP to port 53", connected(53));
     } else {
         tell("connect by TCP to any port", 0);

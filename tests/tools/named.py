@@ -144,6 +144,38 @@ def checked():
     server.stop()
 
 
+def programs():
+    """Programs beside an address and a path: each by its name, what a shell makes of it, and for
+    whom it may be; check starts none; one that fails fails its caller."""
+    target = daemons.Target(handle=greeter(b"hello"))
+    bob_knows(alice='permit-target="cat,who,fails,touch,nowhere,tcp,exec:echo a"', carol="")
+    server = serve("tcp=" + target.address, "cat=exec:cat", "who=exec:echo $KITH_PEER_NAME  'a  b' | cat",
+                   "fails=exec:echo some; exit 3", "touch=exec:touch started", "nowhere=exec:./nowhere",
+                   "echo=exec:echo a", "waits=exec:echo; exec sleep 1000", "exec:echo unnamed")
+    for name, said in (("cat", b"words"), ("who", b"alice a  b\n"), ("tcp", b"hellowords"),
+                       ("echo", b"a\n")):
+        check(dial(server, name, said=b"words") == (0, said, ""), "dial of", name)
+    check(dial(server)[0] == 5, "the unnamed one is permitted")
+    check(dial(server, said=b"x", who="carol") == (0, b"unnamed\n", ""), "the unnamed one")
+    check(run("check", server, "touch")[0] == 0 and not os.path.exists("started"), "check starts it")
+    check(dial(server, "touch")[0] == 0 and os.path.exists("started"), "it is not started")
+    check(dial(server, "fails")[:2] == (8, b"some\n"), "one that fails")
+    server.logged("exec:echo some; exit 3: with status 3")
+    check(dial(server, "nowhere")[0] == 8, "one that is not there")
+    near = forward(server, "fails")
+    check(channels.answered(near.address, b"x") == (b"some\n", "reset"), "a program is not reset")
+    near.stop()
+    near = daemons.Daemon("carol", "forward", (), ["127.0.0.1:0", f"bob@{server.address}:waits"],
+                          "carol.err")
+    with daemons.connect(near.address) as sock:
+        check(daemons.read_exactly(sock, 1) == b"\n", "one that speaks first")
+        before = len(kith.family(server.pid))
+        daemons.reset(sock)
+    eventually(lambda: len(kith.family(server.pid)) < before, "it is ended with its caller")
+    near.stop()
+    server.stop()
+
+
 def slow():
     """A target that does not answer: who asks waits no longer than it has to, and says so."""
     full = socket.socket()
@@ -264,5 +296,5 @@ def hostile():
 
 
 if __name__ == "__main__":
-    daemons.run_subject([one_port, all_named, refused, checked, slow, reloaded, expired, restarted,
+    daemons.run_subject([one_port, all_named, refused, checked, programs, slow, reloaded, expired, restarted,
                          hostile])

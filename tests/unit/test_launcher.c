@@ -25,19 +25,21 @@ static char shell[] = "/bin/sh", option[] = "-c";
 /* A launcher that runs a script, so many times at once at most. */
 static struct helper launcher_of(char *script, size_t most)
 {
-    char *argv[] = {shell, option, script, NULL};
+    char *words[] = {shell, option, script, NULL};
+    char *const *const list[] = {words};
+    const struct programs programs = {list, 1};
     struct helper launcher;
 
-    if (launcher_start(&launcher, argv, most) != OK)
+    if (launcher_start(&launcher, &programs, most) != OK)
         exit(1);
     return launcher;
 }
 
 static bool begin(struct program *program, const struct helper *launcher)
 {
-    static const struct visitor nobody;
+    static const struct order first;
 
-    return program_start(program, launcher, &nobody, PROGRAM_READS | PROGRAM_WRITES,
+    return program_start(program, launcher, &first, PROGRAM_READS | PROGRAM_WRITES,
                          clock_deadline_ms(LIMIT_MS));
 }
 
@@ -96,7 +98,9 @@ static void check_life(void)
 static void check_failures(void)
 {
     static char script[] = "exit 3", dies[] = "kill -KILL $$", nothing[] = "/nowhere/at/all";
-    char *argv[] = {nothing, NULL};
+    char *words[] = {nothing, NULL};
+    char *const *const list[] = {words};
+    const struct programs programs = {list, 1};
     struct helper launcher = launcher_of(script, 1);
     struct program program;
 
@@ -108,11 +112,35 @@ static void check_failures(void)
     CHECK(begin(&program, &launcher) && result(&program) == ERR_PROGRAM, "so is a signal");
     program_stop(&program);
     helper_stop(&launcher);
-    if (launcher_start(&launcher, argv, 1) != OK)
+    if (launcher_start(&launcher, &programs, 1) != OK)
         exit(1);
     CHECK(begin(&program, &launcher) && result(&program) == ERR_PROGRAM, "nothing is not run");
     CHECK(program.problem == ENOENT, "it is said why");
     program_stop(&program);
+    helper_stop(&launcher);
+}
+
+/* Each by its number. */
+static void check_several(void)
+{
+    static char says[] = "echo", one[] = "one", two[] = "two";
+    char *words[] = {says, one, NULL}, *others[] = {says, two, NULL};
+    char *const *const list[] = {words, others};
+    const struct programs programs = {list, 2};
+    struct helper launcher;
+
+    if (launcher_start(&launcher, &programs, 1) != OK)
+        exit(1);
+    for (size_t i = 0; i < 2; i++) {
+        const struct order order = {.program = i};
+        struct program program;
+
+        CHECK(program_start(&program, &launcher, &order, PROGRAM_READS | PROGRAM_WRITES,
+                            clock_deadline_ms(LIMIT_MS)) &&
+                  strcmp(heard(&program), i == 0 ? "one\n" : "two\n") == 0,
+              "number %zu of two", i);
+        program_stop(&program);
+    }
     helper_stop(&launcher);
 }
 
@@ -145,20 +173,26 @@ static void check_garbage(void)
 {
     static char script[] = "exit 0";
     struct helper launcher = launcher_of(script, 4);
-    struct visitor visitor;
+    struct order order = {.program = 0};
     struct program program;
     int ends[2];
     struct program_end end;
 
-    memset(&visitor, 0xff, sizeof(visitor));
-    CHECK(program_start(&program, &launcher, &visitor, PROGRAM_READS | PROGRAM_WRITES,
+    memset(&order.visitor, 0xff, sizeof(order.visitor));
+    CHECK(program_start(&program, &launcher, &order, PROGRAM_READS | PROGRAM_WRITES,
                         clock_deadline_ms(LIMIT_MS)) &&
               result(&program) == OK,
           "texts without an end, and addresses that are none, do no harm");
     program_stop(&program);
+    order = (struct order){.program = 1};
+    CHECK(program_start(&program, &launcher, &order, PROGRAM_READS | PROGRAM_WRITES,
+                        clock_deadline_ms(LIMIT_MS)) &&
+              result(&program) == ERR_PROGRAM && program.problem == EINVAL,
+          "a program that it does not have is none");
+    program_stop(&program);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) != 0)
         exit(1);
-    CHECK(question_send(&launcher, &visitor, sizeof(visitor), &ends[1], 1), "one without pipes");
+    CHECK(question_send(&launcher, &order, sizeof(order), &ends[1], 1), "one without pipes");
     (void)close(ends[1]);
     CHECK(recv(ends[0], &end, sizeof(end), 0) == (ssize_t)sizeof(end) && end.problem == EMFILE,
           "is answered by what is missing");
@@ -177,6 +211,7 @@ int main(void)
     signals_prepare();
     check_life();
     check_failures();
+    check_several();
     check_bounds();
     check_garbage();
     return tap_done();

@@ -22,17 +22,27 @@ static const struct {
     {"/run/a=b.sock", "", "/run/a=b.sock", TARGET_PATH},
     {"./a=b/c", "", "./a=b/c", TARGET_PATH},
     {"a=b/c", "a", "b/c", TARGET_PATH},
+    {"exec:a=b c", "", "exec:a=b c", TARGET_PROGRAM},
+    {"x=exec:exec:1", "x", "exec:exec:1", TARGET_PROGRAM},
 };
 
 static const struct {
     const char *given, *why;
 } bad[] = {
-    {"=5432", "is empty"},       {"db=", "not PORT"},
-    {"db", "not PORT"},          {"5432=1", "digits alone would be a port"},
-    {NAME_64 "5=1", "64 bytes"}, {"a b=1", "A-Z a-z 0-9"},
-    {"a@b=1", "A-Z a-z 0-9"},    {"a\xff=1", "A-Z a-z 0-9"},
-    {"db=web=1", "not PORT"},    {"db=0", "out of range"},
+    {"=5432", "is empty"},
+    {"db=", "not PORT"},
+    {"db", "not PORT"},
+    {"5432=1", "digits alone would be a port"},
+    {NAME_64 "5=1", "64 bytes"},
+    {"a b=1", "A-Z a-z 0-9"},
+    {"a@b=1", "A-Z a-z 0-9"},
+    {"a\xff=1", "A-Z a-z 0-9"},
+    {"db=web=1", "not PORT"},
+    {"db=0", "out of range"},
     {"db:1=1", "not a number"},
+    {"exec:", "no command line"},
+    {"x=exec: \t\n", "no command line"},
+    {"exec=", "not PORT"},
 };
 
 static void test_parse(void)
