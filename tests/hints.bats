@@ -84,12 +84,12 @@ shows() {
     refused 2 'PEER is missing' 'kith dial \[options\] PEER$' -- as alice dial
     refused 2 'PEER is missing' -- as alice check
     refused 2 '\[HOST:\]PORT is missing' -- as alice listen
-    refused 2 'LOCAL is missing' 'kith forward \[options\] LOCAL PEER$' -- as alice forward
+    refused 2 'LOCAL is missing' 'kith forward \[options\] LOCAL PEER \[LOCAL PEER\.\.\.\]$' -- as alice forward
     refused 2 'PEER is missing' -- as alice forward 9000
     refused 2 '\[HOST:\]PORT is missing' -- as alice serve
     refused 2 'TARGET is missing' '--exec' -- as alice serve 9000
     refused 2 '\[HOST:\]PORT is missing' 'put it last$' -- as alice serve --exec cat 9000
-    refused 2 'one: one argument too many' -- as alice forward 9000 bob one
+    refused 2 'one: PEER is missing' -- as alice forward 9000 bob one
     refused 2 '80: .*--exec stands in the place of TARGET' -- as alice serve 9000 80 --exec cat
     refused 2 'file: .*< FILE' -- as alice dial bob file
     refused 2 'file: .*> FILE' 'kith listen -p bob PORT$' -- as alice listen 9000 file

@@ -170,10 +170,11 @@ static enum kith_error check_together(const struct options *options,
                                       const struct command_form *form)
 {
     int replaced = options->program != NULL && form->bit == FOR_SERVE ? 1 : 0; /* the target */
+    bool is_odd = form->bit == FOR_FORWARD && options->argument_count % 2 != 0;
 
     if (options->program != NULL && options->program[0] == NULL)
         return misuse_log(form->name, "--exec", "needs a program", NULL);
-    if (options->argument_count < form->least - replaced)
+    if (options->argument_count < form->least - replaced || is_odd)
         return misuse_log_missing(options, form);
     if (options->argument_count > form->most - replaced)
         return misuse_log_excess(form, options->arguments[form->most - replaced]);

@@ -41,7 +41,7 @@ static void wait_ms(int64_t ms)
 static enum kith_error call_once(struct call *call, const struct setup *setup,
                                  const struct callee *callee, struct kept **kept)
 {
-    enum channel_kind kind = ask_kind(setup->peer);
+    enum channel_kind kind = ask_kind(setup->callees[0]);
     enum kith_error error = call_peer(call, &setup->calls, kind, callee, false);
 
     *kept = NULL;
@@ -101,12 +101,12 @@ enum kith_error command_dial(const struct options *options)
     struct kept *kept = NULL;
     struct pipe_end end = {.launcher = HELPER_NONE};
     const struct sandbox_needs needs = {.has_programs = options->program != NULL};
-    enum kith_error error = setup_begin(&setup, options, options->arguments[0],
-                                        KIND_SET(ask_kind(options->arguments[0])));
+    const char *peer = options->arguments[0];
+    enum kith_error error = setup_begin(&setup, options, &peer, 1, KIND_SET(ask_kind(peer)));
 
     setup.calls.needs = options->retry_ms == 0 ? &needs : NULL;
     if (error == OK)
-        error = setup_choose_callee(&setup, &callee);
+        error = setup_choose_callees(&setup, &callee);
     if (error == OK)
         error = pipe_open(&end, options, "dial", true);
     if (error == OK)
@@ -152,12 +152,13 @@ enum kith_error command_check(const struct options *options)
     struct callee callee;
     struct call call = {.transport = TRANSPORT_NONE};
     struct kept *kept = NULL;
-    enum channel_kind kind = ask_kind(options->arguments[0]);
-    enum kith_error error = setup_begin(&setup, options, options->arguments[0], KIND_SET(kind));
+    const char *peer = options->arguments[0];
+    enum channel_kind kind = ask_kind(peer);
+    enum kith_error error = setup_begin(&setup, options, &peer, 1, KIND_SET(kind));
 
     setup.calls.needs = &nothing;
     if (error == OK)
-        error = setup_choose_callee(&setup, &callee);
+        error = setup_choose_callees(&setup, &callee);
     if (error == OK) {
         error = call_peer(&call, &setup.calls, kind, &callee, kind == KIND_PLAIN);
         if (error == OK && kind == KIND_KEPT)

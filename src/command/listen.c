@@ -14,6 +14,7 @@
 #include "command/commands.h"
 #include "command/pipe.h"
 #include "command/setup.h"
+#include "command/setup_listen.h"
 #include "daemon/capacity.h"
 #include "peers/admission.h"
 #include "system/notify.h"
@@ -112,7 +113,7 @@ enum kith_error command_listen(const struct options *options)
     error = setup_parse_address(&address, "listen", options->arguments[0], ADDRESS_PORT);
     if (error != OK)
         return error;
-    error = setup_begin(&setup, options, NULL, KIND_SET(KIND_PLAIN));
+    error = setup_begin(&setup, options, NULL, 0, KIND_SET(KIND_PLAIN));
     if (error == OK)
         error = setup_choose_peers(&setup, "listen", &admission);
     if (error == OK)

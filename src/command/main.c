@@ -33,7 +33,7 @@ static const struct command commands[] = {
     {{"serve", "[HOST:]PORT TARGET", FOR_SERVE, 2, 1 + OFFER_MAX},
      "join each known caller to TARGET or a program",
      command_serve},
-    {{"forward", "LOCAL PEER", FOR_FORWARD, 2, 2},
+    {{"forward", "LOCAL PEER", FOR_FORWARD, 2, 2 * FORWARDS_MAX},
      "carry each connection to LOCAL to PEER",
      command_forward},
     {{"check", "PEER", FOR_CHECK, 1, 1}, "is this peer there, and is it the one?", command_check},
@@ -62,6 +62,8 @@ static void print_command_help(const struct command *command)
     if (command->form.bit == FOR_SERVE)
         (void)printf("       kith serve [options] [HOST:]PORT [NAME=]TARGET...\n"
                      "       kith serve [options] [HOST:]PORT --exec CMD [ARG...]\n");
+    if (command->form.bit == FOR_FORWARD)
+        (void)printf("       kith forward [options] LOCAL PEER [LOCAL PEER...]\n");
     (void)printf("%s\n\n", command->summary);
     option_table_print(command->form.bit);
 }

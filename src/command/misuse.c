@@ -100,17 +100,24 @@ const char *misuse_guess_place(const char *text, enum address_form form)
 enum kith_error misuse_log_missing(const struct options *options, const struct command_form *form)
 {
     const char *name = form->arguments;
+    int place = form->bit == FOR_FORWARD ? options->argument_count % 2 : options->argument_count;
+    const char *more = "", *after = NULL;
     char why[64], usage[96];
 
-    for (int i = 0; i < options->argument_count; i++)
+    if (form->bit == FOR_SERVE)
+        more = ", or --exec CMD in the place of TARGET";
+    if (form->bit == FOR_FORWARD)
+        more = " [LOCAL PEER...]";
+    if (options->argument_count > form->least) /* of several */
+        after = options->arguments[options->argument_count - 1];
+    for (int i = 0; i < place; i++)
         name += strcspn(name, " ") + 1;
     (void)snprintf(why, sizeof(why), "%.*s is missing", (int)strcspn(name, " "), name);
     (void)snprintf(usage, sizeof(usage), "usage: kith %s [options] %s%s", form->name,
-                   form->arguments,
-                   form->bit == FOR_SERVE ? ", or --exec CMD in the place of TARGET" : "");
+                   form->arguments, more);
     if (options->program != NULL)
         return misuse_log(form->name, NULL, why, "--exec takes all that follows it: put it last");
-    return misuse_log(form->name, NULL, why, usage);
+    return misuse_log(form->name, after, why, usage);
 }
 
 enum kith_error misuse_log_excess(const struct command_form *form, const char *which)

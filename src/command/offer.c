@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "command/setup.h"
+#include "command/setup_listen.h"
 #include "net/unix_socket.h"
 
 /* Add a target; words are those of a program, else NULL. */

@@ -12,6 +12,7 @@
 #include "net/address_range.h"
 
 #define PEERS_NAMED_MAX 256 /* uses of --peer */
+#define FORWARDS_MAX 64     /* LOCALs of forward, each with its PEER */
 #define LIMIT_MAX 1000000
 #define MESSAGE_SIZE_DEFAULT (64u << 10)
 #define MESSAGE_SIZE_MAX (16u << 20)

@@ -15,6 +15,7 @@
 #include "command/commands.h"
 #include "command/offer.h"
 #include "command/setup.h"
+#include "command/setup_listen.h"
 #include "daemon/acceptor.h"
 #include "daemon/daemon.h"
 #include "daemon/reach.h"
@@ -251,13 +252,13 @@ static void take_again(struct daemon *daemon, bool good)
     struct serve *serve = daemon->hooks->context;
 
     if (!good) {
-        log_event(LOG_ERROR, "serve", daemon->listeners.text, "the peers stay as they were", NULL);
+        log_event(LOG_ERROR, "serve", daemon->doors.name, "the peers stay as they were", NULL);
         peers_free(&serve->fresh);
         return;
     }
     admission_replace(&serve->admission, &serve->fresh);
     connections_each(&daemon->connections, end_if_gone, serve);
-    setup_report_reload(&serve->setup, "serve", daemon->listeners.text);
+    setup_report_reload(&serve->setup, "serve", daemon->doors.name);
 }
 
 static void begin_reception(struct serve *serve)
@@ -266,7 +267,7 @@ static void begin_reception(struct serve *serve)
     const struct connections_limits *limits = &serve->daemon.connections.limits;
     const struct reception_terms terms = {
         .what = "serve",
-        .listeners = &serve->daemon.listeners,
+        .listeners = &serve->daemon.doors.list[0],
         .rules = &serve->setup.rules,
         .admission = &serve->admission,
         .targets = &serve->offer.all,
@@ -326,9 +327,9 @@ static void announce(struct daemon *daemon)
     struct serve *serve = daemon->hooks->context;
     char words[OFFER_WORDS_SIZE], ending[TARGET_NAME_SIZE + 1];
 
-    offer_announce(&serve->offer, daemon->listeners.text, serve->admission.set.count);
+    offer_announce(&serve->offer, daemon->doors.name, serve->admission.set.count);
     offer_say_how(&serve->offer, words, ending);
-    setup_announce(&serve->setup, "serve", &daemon->listeners, &serve->asked, words, ending);
+    setup_announce(&serve->setup, "serve", &daemon->doors.list[0], &serve->asked, words, ending);
 }
 
 /* Everything before the first call. */
@@ -344,15 +345,18 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
         return error;
     if (serve->offer.programs.count == 0)
         protect_for_good();
-    error = setup_begin(&serve->setup, options, NULL, KIND_SET(KIND_PLAIN) | KIND_SET(KIND_KEPT));
+    error =
+        setup_begin(&serve->setup, options, NULL, 0, KIND_SET(KIND_PLAIN) | KIND_SET(KIND_KEPT));
     if (error == OK)
         error = setup_choose_peers(&serve->setup, "serve", &serve->admission);
     replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
+    serve->daemon.doors.count = 1;
     if (error == OK)
-        error = setup_take_listeners("serve", &serve->daemon.listeners);
+        error = setup_take_listeners("serve", &serve->daemon.doors.list[0], 1);
     if (error == OK)
         error = setup_listen(&serve->setup, "serve", &serve->asked, LISTEN_EVERYWHERE,
-                             &serve->daemon.listeners);
+                             &serve->daemon.doors.list[0]);
+    doors_describe(&serve->daemon.doors);
     return error;
 }
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,11 +25,26 @@
 #include "system/signals.h"
 #include "system/zone.h"
 
+/* The file that holds the key of a PEER, if its WHO is one. */
+static enum kith_error list_callee_file(struct setup *setup, size_t place)
+{
+    const char *peer = setup->callees[place], *at = strrchr(peer, '@');
+    char *who = at == NULL ? NULL : strndup(peer, (size_t)(at - peer));
+
+    if (at != NULL && who == NULL)
+        return log_failure(LOG_ERROR, "peer", peer, ERR_MEMORY, NULL, NULL);
+    if (who != NULL && directory_is_file(who))
+        setup->files[setup->file_count++] = setup->callee_files[place] = who;
+    else
+        free(who);
+    return OK;
+}
+
 /* The files that a reload reads again: peers, and what --peer and PEER name. */
-static void list_files(struct setup *setup, const char *peer)
+static enum kith_error list_files(struct setup *setup)
 {
     const struct options *options = setup->options;
-    const char *at = peer == NULL ? NULL : strrchr(peer, '@');
+    enum kith_error error = OK;
 
     if (setup->directory.peers_error == OK)
         setup->files[setup->file_count++] = setup->peers_path;
@@ -36,10 +52,9 @@ static void list_files(struct setup *setup, const char *peer)
         if (directory_is_file(options->named[i]))
             setup->files[setup->file_count++] = options->named[i];
     }
-    if (at != NULL)
-        (void)snprintf(setup->peer_file, sizeof(setup->peer_file), "%.*s", (int)(at - peer), peer);
-    if (directory_is_file(setup->peer_file))
-        setup->files[setup->file_count++] = setup->peer_file;
+    for (size_t i = 0; error == OK && i < setup->callee_count; i++)
+        error = list_callee_file(setup, i);
+    return error;
 }
 
 /*
@@ -51,7 +66,7 @@ static enum kith_error close_inherited(const struct setup *setup)
 {
     const struct options *options = setup->options;
     const char *paths[PEERS_NAMED_MAX + 4] = {setup->identity_path, options->passphrase_file};
-    int keep[PEERS_NAMED_MAX + 4 + 1 + LISTENERS_MAX + 1];
+    int keep[PEERS_NAMED_MAX + 4 + 1 + PASSED_MAX + 1];
     size_t path_count = 2, count = 0;
 
     for (size_t i = 0; i < setup->file_count; i++)
@@ -184,12 +199,31 @@ static enum kith_error expect_somebody(const struct setup *setup, const struct p
  * Who is called. *gone is set if the peers file is in order, and does not name it: that is an
  * answer, too, when the file is read again.
  */
-static enum kith_error find_callee(struct directory *directory, const char *peer,
-                                   struct callee *callee, bool *gone)
+static enum kith_error find_callee(const struct setup *setup, struct directory *directory,
+                                   size_t place, struct callee *callee, bool *gone)
 {
-    enum kith_error error = directory_callee(directory, peer, callee);
+    enum kith_error error = directory_callee(directory, setup->callees[place], callee);
 
-    *gone = error != OK && directory->read;
+    *gone = error != OK && directory->read && setup->callee_files[place] == NULL;
+    return error;
+}
+
+/* Those who are called, as far as they are there, to a set. */
+static enum kith_error add_callees(const struct setup *setup, struct directory *directory,
+                                   struct peers *peers)
+{
+    struct callee callee = {.name = ""};
+    enum kith_error error = OK;
+
+    for (size_t i = 0; error == OK && i < setup->callee_count; i++) {
+        bool gone;
+
+        error = find_callee(setup, directory, i, &callee, &gone);
+        if (error == OK)
+            error = peers_add(peers, callee.key, callee.name);
+        if (gone)
+            error = OK;
+    }
     return error;
 }
 
@@ -201,25 +235,20 @@ static enum kith_error read_peers(const void *context, const uint8_t own_key[sta
     struct directory directory = {.peers_path = setup->peers_path,
                                   .peers_error = setup->directory.peers_error,
                                   .own_key = own_key};
-    struct callee callee;
-    bool gone = false;
     enum kith_error error;
 
     for (size_t i = 0; i < setup->file_count; i++) { /* here it would be one of our own */
         if (key_file_descriptor(setup->files[i]) >= 0)
             return ERR_FILE_MISSING;
     }
-    if (setup->peer == NULL) {
+    if (setup->callee_count == 0)
         error = choose_anew(&directory, setup->options, peers);
-    } else {
-        error = find_callee(&directory, setup->peer, &callee, &gone);
-        if (error == OK)
-            error = peers_add(peers, callee.key, callee.name);
-    }
+    else
+        error = add_callees(setup, &directory, peers);
     directory_free(&directory);
     if (error != OK)
         peers_free(peers);
-    return gone ? OK : error;
+    return error;
 }
 
 /*
@@ -257,9 +286,10 @@ static void find_source(struct setup *setup)
     setup->net.source = &setup->source;
 }
 
-enum kith_error setup_begin(struct setup *setup, const struct options *options, const char *peer,
-                            kind_set kinds)
+enum kith_error setup_begin(struct setup *setup, const struct options *options,
+                            const char *const *callees, size_t callee_count, kind_set kinds)
 {
+    bool calls = callee_count > 0;
     struct keeper_task task;
     enum kith_error error;
 
@@ -276,9 +306,12 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options, 
     if (error != OK)
         return identity_log_failure(error, "~/.config/kith/identity", true);
     setup->directory.peers_error = path_of_peers(setup->peers_path, options->peers);
-    setup->rules.listens = peer == NULL ? kinds : 0;
-    list_files(setup, peer);
-    error = close_inherited(setup);
+    setup->rules.listens = calls ? 0 : kinds;
+    setup->callees = callees;
+    setup->callee_count = callee_count;
+    error = list_files(setup);
+    if (error == OK)
+        error = close_inherited(setup);
     if (error != OK)
         return error;
     task = (struct keeper_task){
@@ -286,12 +319,11 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options, 
         .identity_is_default = options->identity == NULL,
         .passphrase_file = options->passphrase_file,
         .namespace = setup->rules.namespace,
-        .listens = peer == NULL ? kinds : 0,
-        .calls = peer == NULL ? 0 : kinds,
+        .listens = calls ? 0 : kinds,
+        .calls = calls ? kinds : 0,
         .read_peers = read_peers,
         .context = setup,
     };
-    setup->peer = peer;
     setup->directory.peers_path = setup->peers_path;
     setup->directory.own_key = setup->keeper.public_key;
     return start_keeper(setup, &task);
@@ -311,17 +343,17 @@ enum kith_error setup_choose_peers(struct setup *setup, const char *what,
     return error;
 }
 
-enum kith_error setup_choose_callee(struct setup *setup, struct callee *callee)
+enum kith_error setup_choose_callees(struct setup *setup, struct callee *callees)
 {
     struct peers chosen = {0};
-    enum kith_error error = directory_callee(&setup->directory, setup->peer, callee);
+    enum kith_error error = OK;
 
-    if (error != OK)
-        return error;
-    error = peers_add(&chosen, callee->key, callee->name);
-    if (error != OK)
-        error = log_failure(LOG_ERROR, "peer", setup->peer, error, NULL, NULL);
-    else
+    for (size_t i = 0; error == OK && i < setup->callee_count; i++) {
+        error = directory_callee(&setup->directory, setup->callees[i], &callees[i]);
+        if (error == OK && peers_add(&chosen, callees[i].key, callees[i].name) != OK)
+            error = log_failure(LOG_ERROR, "peer", setup->callees[i], ERR_MEMORY, NULL, NULL);
+    }
+    if (error == OK)
         error = keeper_tell_peers(&setup->keeper, &chosen);
     peers_free(&chosen);
     return error;
@@ -346,13 +378,18 @@ enum kith_error setup_choose_again(struct setup *setup, const char *what, struct
     return error;
 }
 
-enum kith_error setup_find_again(struct setup *setup, struct callee *callee, bool *gone)
+enum kith_error setup_find_again(struct setup *setup, struct callee_again *found)
 {
-    enum kith_error error;
+    enum kith_error error = OK;
 
     use_texts(setup);
-    error = find_callee(&setup->directory, setup->peer, callee, gone);
-    return *gone ? OK : error;
+    for (size_t i = 0; error == OK && i < setup->callee_count; i++) {
+        found[i] = (struct callee_again){.gone = false};
+        error = find_callee(setup, &setup->directory, i, &found[i].callee, &found[i].gone);
+        if (found[i].gone)
+            error = OK;
+    }
+    return error;
 }
 
 void setup_report_reload(const struct setup *setup, const char *what, const char *which)
@@ -362,111 +399,6 @@ void setup_report_reload(const struct setup *setup, const char *what, const char
     else
         log_event(LOG_NOTE, what, which,
                   "there is no file to read again: the peers were given as keys", NULL);
-}
-
-enum kith_error setup_parse_address(struct address *address, const char *what, const char *text,
-                                    enum address_form form)
-{
-    struct problem problem = {.hint = NULL};
-
-    if (address_parse(address, text, form, &problem))
-        return OK;
-    return log_failure(LOG_ERROR, what, text, ERR_USAGE, problem.why,
-                       problem.hint != NULL ? problem.hint : misuse_guess_place(text, form));
-}
-
-enum kith_error setup_take_listeners(const char *what, struct listeners *listeners)
-{
-    enum kith_error error = passed_take(listeners);
-
-    if (error == OK)
-        return OK;
-    return log_failure(LOG_ERROR, what, "LISTEN_FDS", error, "not sockets of a stream that listen",
-                       NULL);
-}
-
-/* Without a host, --source says which address of ours is meant. */
-static void take_source(struct address *address, const char *source)
-{
-    if (address->host[0] == '\0' && address->path[0] == '\0' && source != NULL)
-        (void)snprintf(address->host, sizeof(address->host), "%s", source);
-}
-
-/* A name is resolved by the handshake's timeout, as one that is called: by a helper. */
-static enum kith_error open_listeners(struct setup *setup, const struct address *here,
-                                      enum listen_scope scope, struct listeners *listeners,
-                                      const char **why)
-{
-    int64_t deadline_ms = clock_deadline_ms(setup->options->handshake_timeout_ms);
-    struct resolved named;
-    enum kith_error error;
-
-    if (!address_has_name(here))
-        return listeners_open(listeners, here, NULL, &setup->net, scope, why);
-    address_format(listeners->text, here);
-    error = lookup_resolve(&setup->lookup, here, setup->net.family, deadline_ms, &named, why);
-    return error != OK ? error : listeners_open(listeners, here, &named, &setup->net, scope, why);
-}
-
-enum kith_error setup_listen(struct setup *setup, const char *what, const struct address *address,
-                             enum listen_scope scope, struct listeners *listeners)
-{
-    struct address here = *address;
-    const char *why = NULL;
-    enum kith_error error = OK;
-
-    if (scope == LISTEN_EVERYWHERE)
-        take_source(&here, setup->options->source);
-    (void)gethostname(setup->host, sizeof(setup->host) - 1); /* while the system can be asked */
-    setup->passed = listeners->count > 0;
-    if (!setup->passed)
-        error = open_listeners(setup, &here, scope, listeners, &why);
-    if (error != OK)
-        return log_failure(LOG_ERROR, what, listeners->text, error, why, NULL);
-    return OK;
-}
-
-/*
- * What is to be dialed to come to the listeners: the host as it was asked for, unless a supervisor
- * has chosen, and this machine's name if it is none in particular. False at a UNIX socket.
- */
-static bool find_dialed(struct address *address, const struct setup *setup,
-                        const struct listeners *listeners, const struct address *asked)
-{
-    if (!address_parse(address, listeners->text, ADDRESS_PORT, NULL))
-        return false;
-    if (!setup->passed) {
-        memcpy(address->host, asked->host, HOST_SIZE);
-        take_source(address, setup->options->source);
-    }
-    if (address->host[0] == '\0' || strcmp(address->host, "0.0.0.0") == 0 ||
-        strcmp(address->host, "::") == 0)
-        memcpy(address->host, setup->host, HOST_SIZE);
-    return address->host[0] != '\0';
-}
-
-void setup_announce(const struct setup *setup, const char *what, const struct listeners *listeners,
-                    const struct address *asked, const char *words, const char *ending)
-{
-    char key[KEY_HEX_SIZE], at[ADDRESS_TEXT_SIZE], line[544];
-    struct address address;
-
-    if (isatty(STDERR_FILENO) != 1 || !find_dialed(&address, setup, listeners, asked))
-        return;
-    address_format(at, &address);
-    hex_encode(key, setup->keeper.public_key, KEY_SIZE);
-    (void)snprintf(line, sizeof(line), "to call, type there: kith %s %s@%s%s", words, key, at,
-                   ending);
-    log_event(LOG_NOTE, what, listeners->text, line, NULL);
-}
-
-void setup_warn_of_path(const char *what, const char *address)
-{
-    if (strchr(address, '/') != NULL)
-        log_event(
-            LOG_NOTE, what, address,
-            "at a UNIX socket, a program that has said nothing sees a broken channel as an end",
-            "if it would take a part for the whole, use a port: there it is always reset");
 }
 
 void setup_dismiss_keeper(struct setup *setup)
@@ -481,6 +413,10 @@ void setup_end(struct setup *setup)
     helper_stop(&setup->lookup);
     helper_stop(&setup->keeper.helper);
     directory_free(&setup->directory);
+    for (size_t i = 0; i < setup->callee_count; i++) {
+        free(setup->callee_files[i]);
+        setup->callee_files[i] = NULL;
+    }
 }
 
 struct daemon_terms setup_daemon_terms(const struct options *options)

@@ -29,8 +29,9 @@ struct setup {
     struct call_terms calls;
     char identity_path[FILE_PATH_SIZE];
     char peers_path[FILE_PATH_SIZE];
-    const char *peer;                       /* PEER, of a command that has one, or NULL */
-    char peer_file[FILE_PATH_SIZE];         /* of PEER, if its WHO is a file; else empty */
+    const char *const *callees;             /* each PEER, of a command that calls */
+    size_t callee_count;                    /* or 0 */
+    char *callee_files[FORWARDS_MAX];       /* of them, for those whose WHO is a file; or NULL */
     const char *files[PEERS_NAMED_MAX + 2]; /* that a reload reads again */
     size_t file_count;
     struct resolved source; /* what --source says */
@@ -41,12 +42,13 @@ struct setup {
 };
 
 /*
- * Make it; must not move afterwards. peer is the PEER argument of a command that has one, else
- * NULL; kinds are those of the channels that it is called for, or that are answered. What is wrong
- * is logged.
+ * Make it; must not move afterwards. callees are the PEER arguments of a command that has some;
+ * kinds are those of the channels that they are called for, or that are answered. What is wrong is
+ * logged.
  */
 must_check enum kith_error setup_begin(struct setup *setup, const struct options *options,
-                                       const char *peer, kind_set kinds);
+                                       const char *const *callees, size_t callee_count,
+                                       kind_set kinds);
 
 /* Confine this process: it opens no file from here on. */
 void setup_confine(enum sandbox_role role, const struct sandbox_needs *needs);
@@ -64,48 +66,24 @@ must_check enum kith_error setup_start_lookup(struct setup *setup);
 must_check enum kith_error setup_choose_peers(struct setup *setup, const char *what,
                                               struct admission *admission);
 
-/* The same for the peer that is called. */
-must_check enum kith_error setup_choose_callee(struct setup *setup, struct callee *callee);
+/* The same for the peers that are called: who each of them is. */
+must_check enum kith_error setup_choose_callees(struct setup *setup, struct callee *callees);
 
 /*
- * On SIGHUP, once setup->reload has the texts: who may call by those, or who is called; *gone is
- * set if the peers file is in order, and has no such name, for which this returns OK, too. What is
- * wrong is logged.
+ * On SIGHUP, once setup->reload has the texts: who may call by those, or who is called, for each;
+ * gone is set if the peers file is in order, and has no such name, for which this returns OK, too.
+ * What is wrong is logged.
  */
 must_check enum kith_error setup_choose_again(struct setup *setup, const char *what,
                                               struct peers *chosen);
-must_check enum kith_error setup_find_again(struct setup *setup, struct callee *callee, bool *gone);
+struct callee_again {
+    struct callee callee;
+    bool gone;
+};
+must_check enum kith_error setup_find_again(struct setup *setup, struct callee_again *found);
 
 /* Say that the files were read again, or that there are none. */
 void setup_report_reload(const struct setup *setup, const char *what, const char *which);
-
-/*
- * For daemons: take the sockets that a supervisor passes, which are then listened on in the place
- * of an address. None, if there is no such supervisor. What is wrong is logged.
- */
-must_check enum kith_error setup_take_listeners(const char *what, struct listeners *listeners);
-
-/* Listen for a command at the address, unless it has listeners. What is wrong is logged. */
-must_check enum kith_error setup_listen(struct setup *setup, const char *what,
-                                        const struct address *address, enum listen_scope scope,
-                                        struct listeners *listeners);
-
-/*
- * Read an address that stands on the command line. ERR_USAGE, which is logged with what is wrong.
- */
-must_check enum kith_error setup_parse_address(struct address *address, const char *what,
-                                               const char *text, enum address_form form);
-
-/*
- * On a terminal, show the line that a peer types to call us: kith, these words
- * (dial, say), who and where we are, and what follows that.
- */
-void setup_announce(const struct setup *setup, const char *what, const struct listeners *listeners,
-                    const struct address *asked, const char *words, const char *ending);
-
-/* Say what a UNIX socket as an end of channels cannot do, if the address is one (see
- * stream/hold.h). */
-void setup_warn_of_path(const char *what, const char *address);
 
 /*
  * No handshake follows, and there are no other children: let the keeper go, and the key with it,

@@ -19,19 +19,25 @@
 static void note_failure(struct channels *channels, const struct call *call, enum kith_error error,
                          const struct callee *callee)
 {
-    bool said;
+    int before;
 
     if (channels->said == OK)
         channels->lost_ms = clock_now_ms();
-    said = atomic_exchange(&channels->said, (int)error) == (int)error;
-    (void)call_log_failure(call, error, callee, "forward", said ? LOG_SUMMARY : LOG_ERROR);
+    before = atomic_exchange(&channels->said, (int)error);
+    (void)call_log_failure(call, error, callee, "forward",
+                           before == (int)error ? LOG_SUMMARY : LOG_ERROR);
+    if (before == OK)
+        channels->terms.wake();
 }
 
 static void note_success(struct channels *channels)
 {
-    if (atomic_exchange(&channels->said, OK) != OK)
+    bool was_lost = atomic_exchange(&channels->said, OK) != OK;
+    bool was_up = atomic_exchange(&channels->up, true);
+
+    if (was_lost)
         log_event(LOG_NOTE, "forward", channels->terms.peer, "the peer is there again", NULL);
-    if (!atomic_exchange(&channels->up, true))
+    if (was_lost || !was_up)
         channels->terms.wake();
 }
 

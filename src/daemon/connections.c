@@ -152,6 +152,8 @@ enum kith_error connections_open(struct connections *connections, struct connect
         memcpy(connection->name, name, strlen(name) + 1);
         connections->pending--;
         connections->total++;
+        if (connection->part != NULL)
+            connection->part->channels++;
         awaited = was_awaited(connections);
     }
     (void)pthread_mutex_unlock(&connections->lock);
@@ -173,14 +175,26 @@ static void take_out(struct connections *connections, struct connection *connect
         connections->pending--;
 }
 
+/* What it has moved, to the sums of those that have ended. */
+static void add_bytes(struct connections *connections, const struct connection *connection)
+{
+    struct connections_part *part = connection->part;
+
+    connections->sent += connection->sent;
+    connections->received += connection->received;
+    if (part == NULL)
+        return;
+    part->sent += connection->sent;
+    part->received += connection->received;
+}
+
 bool connections_leave(struct connections *connections, struct connection *connection)
 {
     bool last, awaited;
 
     (void)pthread_mutex_lock(&connections->lock);
     take_out(connections, connection);
-    connections->sent += connection->sent;
-    connections->received += connection->received;
+    add_bytes(connections, connection);
     if (connections->most < connections->list.count + 1)
         connections->most = connections->list.count + 1;
     last = connections->list.count == 0 && connections->most >= MANY;
@@ -271,5 +285,19 @@ void connections_count(struct connections *connections, struct connections_total
         .sent = connections->sent,
         .received = connections->received,
     };
+    (void)pthread_mutex_unlock(&connections->lock);
+}
+
+void connections_count_part(struct connections *connections, const struct connections_part *part,
+                            struct connections_totals *totals)
+{
+    (void)pthread_mutex_lock(&connections->lock);
+    *totals = (struct connections_totals){
+        .channels = part->channels, .sent = part->sent, .received = part->received};
+    for (const struct connection *c = chain_first(&connections->list); c != NULL;
+         c = chain_after(&c->at)) {
+        totals->count += c->part == part;
+        totals->pending += c->part == part && !c->is_open;
+    }
     (void)pthread_mutex_unlock(&connections->lock);
 }

@@ -29,11 +29,23 @@ struct connections_limits {
 };
 
 /*
+ * Some of the connections of a daemon that are counted by themselves as well. Its numbers are under
+ * the list's lock.
+ */
+struct connections_part {
+    void *context;     /* whoever counts them */
+    uint64_t channels; /* ever */
+    uint64_t sent;     /* bytes of channels that have ended */
+    uint64_t received;
+};
+
+/*
  * One connection. Its thread owns it; what others look at is under the list's lock, or atomic.
  */
 struct connection {
-    struct chained at; /* in the list */
-    void *owner;       /* the daemon */
+    struct chained at;             /* in the list */
+    void *owner;                   /* the daemon */
+    struct connections_part *part; /* that it belongs to, or NULL */
     struct job job;
     uint64_t number;
     int fd; /* accepted; open as long as it is in the list */
@@ -155,5 +167,9 @@ struct connections_totals {
     uint64_t received;
 };
 void connections_count(struct connections *connections, struct connections_totals *totals);
+
+/* The same of one part. */
+void connections_count_part(struct connections *connections, const struct connections_part *part,
+                            struct connections_totals *totals);
 
 #endif

@@ -9,21 +9,22 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/capacity.h"
+#include "daemon/reaper.h"
 #include "daemon/report.h"
 #include "net/socket.h"
 #include "system/memory.h"
 #include "system/notify.h"
 #include "system/signals.h"
 
-#define LEAVE_MS 1000                     /* for those who were sent away to be gone */
-#define LEAVE_LOOK_MS 20                  /* between two looks whether they are */
-#define POLLED_BESIDE (LISTENERS_MAX + 8) /* descriptors that are no caller's */
+#define LEAVE_MS 1000    /* for those who were sent away to be gone */
+#define LEAVE_LOOK_MS 20 /* between two looks whether they are */
+#define POLLED_BESIDE 8  /* descriptors that are no caller's, nor a door's */
+#define DESCRIPTION_SIZE (2 * DOORS_LIST_SIZE)
 #define NOTIFY_AGAIN_MS 50 /* between two tries to tell a supervisor that takes nothing */
 
 /* The main thread's own. */
@@ -37,10 +38,8 @@ struct loop {
     size_t signal_at; /* in it */
     bool is_ready;    /* and has said so */
     bool reloads;
-    bool reload_again;  /* once that is over */
-    bool keeper_reaped; /* and so on: no process has their numbers any more */
-    bool lookup_reaped;
-    bool launcher_reaped;
+    bool reload_again;    /* once that is over */
+    struct reaper reaper; /* of the helpers */
     enum kith_error lost; /* one of them, before the end */
 };
 
@@ -76,7 +75,7 @@ static void say_drain(struct daemon *daemon)
     else
         (void)snprintf(why, sizeof(why), "no new calls; waiting for %s, at most %.6g s", channels,
                        (double)daemon->terms->drain_timeout_ms / 1e3);
-    log_event(LOG_NOTE, daemon->hooks->what, daemon->listeners.text, why,
+    log_event(LOG_NOTE, daemon->hooks->what, daemon->doors.name, why,
               count == 0 ? NULL : "a second signal quits");
 }
 
@@ -92,7 +91,7 @@ static void begin_drain(struct loop *loop, int number)
     loop->drain_deadline_ms = clock_deadline_ms(daemon->terms->drain_timeout_ms);
     notify("STOPPING=1\nSTATUS=no new calls; waiting for the channels that are open");
     daemon->hooks->stop(daemon);
-    listeners_close(&daemon->listeners);
+    doors_close(&daemon->doors);
     connections_each(&daemon->connections, send_away, NULL);
     say_drain(daemon);
 }
@@ -107,34 +106,51 @@ static void lose(struct loop *loop, const char *what, enum kith_error error)
     begin_drain(loop, SIGTERM);
 }
 
-/* A child of ours was reaped; whether it is this helper. */
-static bool is_helper(const struct helper *helper, bool *reaped, pid_t process)
-{
-    if (*reaped || helper == NULL || helper->process != process)
-        return false;
-    *reaped = true;
-    return true;
-}
-
-static void note_end(struct loop *loop, pid_t process)
-{
-    const struct daemon_hooks *hooks = loop->daemon->hooks;
-
-    if (is_helper(hooks->keeper, &loop->keeper_reaped, process))
-        lose(loop, "keeper", ERR_KEEPER);
-    else if (is_helper(hooks->lookup, &loop->lookup_reaped, process))
-        lose(loop, "lookup", ERR_LOOKUP);
-    else if (is_helper(hooks->launcher, &loop->launcher_reaped, process))
-        lose(loop, "launcher", ERR_LAUNCHER);
-}
-
-/* Reap what has ended: the first process of a container gets the orphans of others, too. */
 static void reap(struct loop *loop)
 {
-    pid_t process;
+    const struct watched *lost = reaper_reap(&loop->reaper);
 
-    while ((process = waitpid(-1, NULL, WNOHANG)) > 0)
-        note_end(loop, process);
+    if (lost != NULL)
+        lose(loop, lost->what, lost->error);
+}
+
+/* Where we listen, and what there is to say beside it. */
+static void describe(struct daemon *daemon, char out[static DESCRIPTION_SIZE])
+{
+    size_t used;
+
+    doors_format(out, &daemon->doors, ", ");
+    used = strlen(out);
+    if (daemon->hooks->describe != NULL)
+        daemon->hooks->describe(daemon, out + used, DESCRIPTION_SIZE - used, false);
+}
+
+static void tell_ready(struct daemon *daemon)
+{
+    char description[DESCRIPTION_SIZE];
+
+    describe(daemon, description);
+    notify_ready(description);
+}
+
+void daemon_tell_state(struct daemon *daemon)
+{
+    char description[DESCRIPTION_SIZE];
+
+    describe(daemon, description);
+    notify_listening(description);
+}
+
+static void report(struct daemon *daemon)
+{
+    const struct daemon_hooks *hooks = daemon->hooks;
+    char more[DESCRIPTION_SIZE] = "";
+
+    if (hooks->describe != NULL)
+        hooks->describe(daemon, more, sizeof(more), true);
+    report_all(&daemon->connections, hooks->what, daemon->doors.name, hooks->waiting(daemon), more);
+    if (hooks->report != NULL)
+        hooks->report(daemon);
 }
 
 /* One at a time; another one follows if it is wanted meanwhile. */
@@ -172,7 +188,7 @@ static void step_reload(struct loop *loop)
     if (!loop->reloads || !has_reloaded(loop))
         return;
     loop->reloads = false;
-    notify_ready(daemon->listeners.text);
+    tell_ready(daemon);
     if (loop->reload_again)
         begin_reload(loop);
 }
@@ -188,8 +204,7 @@ static void answer_signals(struct loop *loop)
             begin_reload(loop);
             break;
         case SIGUSR1:
-            report_all(&daemon->connections, daemon->hooks->what, daemon->listeners.text,
-                       daemon->hooks->waiting(daemon));
+            report(daemon);
             break;
         case SIGCHLD:
             reap(loop);
@@ -221,7 +236,7 @@ static int64_t arm(struct loop *loop)
 
 static enum kith_error log_failure_of(const struct daemon *daemon, enum kith_error error)
 {
-    return log_failure(LOG_ERROR, daemon->hooks->what, daemon->listeners.text, error, NULL, NULL);
+    return log_failure(LOG_ERROR, daemon->hooks->what, daemon->doors.name, error, NULL, NULL);
 }
 
 /*
@@ -337,7 +352,7 @@ static void cut_channels(const struct loop *loop, size_t count)
     format_channels(channels, sizeof(channels), count);
     (void)snprintf(why, sizeof(why), "%s: %s cut short",
                    loop->at_once ? "a second signal" : "--drain-timeout is over", channels);
-    log_event(LOG_ERROR, daemon->hooks->what, daemon->listeners.text, why, NULL);
+    log_event(LOG_ERROR, daemon->hooks->what, daemon->doors.name, why, NULL);
     report_cut(&daemon->connections, daemon->hooks->what);
 }
 
@@ -389,7 +404,8 @@ static enum kith_error prepare(struct loop *loop)
     if (error != OK)
         return error;
     error = poll_set_make(&loop->set, daemon->connections.limits.pending +
-                                          daemon->hooks->descriptors_beside + POLLED_BESIDE);
+                                          daemon->hooks->descriptors_beside +
+                                          doors_sockets(&daemon->doors) + POLLED_BESIDE);
     return error == OK ? OK : log_failure_of(daemon, error);
 }
 
@@ -403,7 +419,7 @@ static enum kith_error start_threads(struct daemon *daemon)
         started = threads_run(&daemon->threads, &daemon->log_job);
     if (started && threads_start(&daemon->threads))
         return OK;
-    return log_failure(LOG_ERROR, daemon->hooks->what, daemon->listeners.text, ERR_NO_THREAD,
+    return log_failure(LOG_ERROR, daemon->hooks->what, daemon->doors.name, ERR_NO_THREAD,
                        strerror(errno), NULL);
 }
 
@@ -411,12 +427,14 @@ static enum kith_error start_threads(struct daemon *daemon)
 static void say_ready(struct loop *loop)
 {
     struct daemon *daemon = loop->daemon;
+    char lines[DOORS_LIST_SIZE];
 
     if (loop->is_ready || (daemon->hooks->is_up != NULL && !daemon->hooks->is_up(daemon)))
         return;
     loop->is_ready = true;
-    notify_ready_fd(daemon->terms->ready_fd, daemon->listeners.text, false);
-    notify_ready(daemon->listeners.text);
+    doors_format(lines, &daemon->doors, "\n");
+    notify_ready_fd(daemon->terms->ready_fd, lines, false);
+    tell_ready(daemon);
 }
 
 enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hooks,
@@ -427,7 +445,10 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
 
     daemon->hooks = hooks;
     daemon->terms = terms;
-    refusals_init(&daemon->refusals, hooks->what, daemon->listeners.text, wake);
+    reaper_watch(&loop.reaper, hooks->keeper, "keeper", ERR_KEEPER);
+    reaper_watch(&loop.reaper, hooks->lookup, "lookup", ERR_LOOKUP);
+    reaper_watch(&loop.reaper, hooks->launcher, "launcher", ERR_LAUNCHER);
+    refusals_init(&daemon->refusals, hooks->what, daemon->doors.name, wake);
     memory_be_modest();
     error = prepare(&loop);
     if (error == OK)
@@ -450,7 +471,7 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
 
 bool daemon_end(struct daemon *daemon, enum kith_error error)
 {
-    listeners_close(&daemon->listeners);
+    doors_close(&daemon->doors);
     if (error == ERR_SIGNAL) {
         log_finish();
         signals_end_by(daemon->signal);

@@ -10,10 +10,10 @@
 #include "base/error.h"
 #include "calls/refusals.h"
 #include "daemon/connections.h"
+#include "daemon/doors.h"
 #include "daemon/reload.h"
 #include "daemon/threads.h"
 #include "helpers/helper.h"
-#include "net/listen.h"
 #include "net/poll_set.h"
 
 struct daemon;
@@ -60,6 +60,13 @@ struct daemon_hooks {
     bool (*is_up)(struct daemon *daemon);
 
     /*
+     * What a supervisor is to know besides where we listen, and, when we were asked, besides the
+     * totals; and what the log is to say of those of each part. NULL if there is nothing.
+     */
+    void (*describe)(struct daemon *daemon, char *out, size_t size, bool asked);
+    void (*report)(struct daemon *daemon);
+
+    /*
      * On SIGHUP: files that are read again, in the main thread. Once they are here, look whether
      * they will do, which is logged if not; and once the keeper has read them as well, or it is
      * known that they do not count, take them, or leave all as it was and say so.
@@ -83,7 +90,7 @@ struct daemon_terms {
 struct daemon {
     const struct daemon_hooks *hooks;
     const struct daemon_terms *terms;
-    struct listeners listeners;
+    struct doors doors;
     struct connections connections;
     struct threads threads;
     struct refusals refusals;
@@ -93,14 +100,15 @@ struct daemon {
 };
 
 /*
- * Serve the listeners, which are open, until a signal ends it. OK when all channels could finish
- * after SIGTERM or SIGINT; ERR_SIGNAL when they could not. daemon_end has to follow.
+ * Serve at the doors, which are open and have their name, until a signal ends it. OK when all
+ * channels could finish after SIGTERM or SIGINT; ERR_SIGNAL when they could not. daemon_end has to
+ * follow.
  */
 must_check enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hooks,
                                       const struct daemon_terms *terms);
 
 /*
- * The end of a command that ran a daemon, or could not: the listeners are closed, and by ERR_SIGNAL
+ * The end of a command that ran a daemon, or could not: the doors are closed, and by ERR_SIGNAL
  * we end as well. False if something is still in use, so that nothing may be freed.
  */
 bool daemon_end(struct daemon *daemon, enum kith_error error);
@@ -110,6 +118,9 @@ bool daemon_end(struct daemon *daemon, enum kith_error error);
  * is over.
  */
 void daemon_begin(struct daemon *daemon, struct connection *connection);
+
+/* For hooks: what describe says has changed. */
+void daemon_tell_state(struct daemon *daemon);
 
 /* For hooks: one that rested is over. */
 void daemon_leave(struct daemon *daemon, struct connection *connection);

@@ -54,10 +54,10 @@ static void report_one(const char *what, const struct connection_row *row)
 }
 
 void report_all(struct connections *connections, const char *what, const char *where,
-                size_t waiting)
+                size_t waiting, const char *more)
 {
     struct connections_totals totals;
-    char open[24], pending[24], channels[24], sent[24], received[24], status[128];
+    char open[24], pending[24], channels[24], sent[24], received[24];
 
     tell_channels(connections, what, false, report_one);
     connections_count(connections, &totals);
@@ -68,8 +68,7 @@ void report_all(struct connections *connections, const char *what, const char *w
     (void)snprintf(received, sizeof(received), "%" PRIu64, totals.received);
     log_fields(LOG_NOTE, what, where, "totals", "open", open, "pending", pending, "channels",
                channels, "sent-by-ended", sent, "received-by-ended", received, (const char *)NULL);
-    (void)snprintf(status, sizeof(status), "STATUS=%s channels open, %s in all", open, channels);
-    notify(status);
+    notify_totals(open, channels, more);
 }
 
 /* Whether a reload ended a channel that was open, for what would refuse a call. */

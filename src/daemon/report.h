@@ -19,10 +19,10 @@ void report_describe(char out[static REPORT_WHICH_SIZE], const char *name,
 
 /*
  * A line for each channel, and one for all that have been, of a command that listens there; so many
- * have come and have no channel yet.
+ * have come and have no channel yet. A supervisor is told the totals, and this behind them.
  */
 void report_all(struct connections *connections, const char *what, const char *where,
-                size_t waiting);
+                size_t waiting, const char *more);
 
 /* How a channel has ended; detail is more of an error, NULL or empty where there is none. */
 void report_end(const char *what, const struct connection_row *row, enum kith_error error,

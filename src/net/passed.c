@@ -31,37 +31,46 @@ static long number(const char *name)
     return value == NULL ? 0 : strtol(value, NULL, 10);
 }
 
-size_t passed_list(int fds[static LISTENERS_MAX + 1])
+size_t passed_list(int fds[static PASSED_MAX + 1])
 {
     long passed = number("LISTEN_PID") == (long)getpid() ? number("LISTEN_FDS") : 0;
     size_t count = 0;
 
-    while (count < LISTENERS_MAX + 1 && (long)count < passed) {
+    while (count < PASSED_MAX + 1 && (long)count < passed) {
         fds[count] = FIRST_FD + (int)count;
         count++;
     }
     return count;
 }
 
-enum kith_error passed_take(struct listeners *listeners)
+/* One that listens to one of our places; false if it does not listen. */
+static bool take_one(struct listeners *listeners, int fd)
 {
-    int fds[LISTENERS_MAX + 1];
+    if (!listens(fd) || !descriptor_set_nonblocking(fd))
+        return false;
+    socket_tune(fd);
+    listeners->fds[listeners->count++] = fd;
+    return true;
+}
+
+enum kith_error passed_take(struct listeners *list, size_t places, const char **why)
+{
+    int fds[PASSED_MAX + 1];
     size_t count = passed_list(fds);
 
-    memset(listeners, 0, sizeof(*listeners));
+    memset(list, 0, places * sizeof(*list));
     if (count == 0)
         return OK;
-    if (count > LISTENERS_MAX)
+    *why = places == 1 ? "more sockets than can be taken" : "one socket for each place is wanted";
+    if (places == 1 ? count > LISTENERS_MAX : count != places)
         return ERR_BIND;
+    *why = "not sockets of a stream that listen";
     for (size_t i = 0; i < count; i++) {
-        int fd = fds[i];
-
-        if (!listens(fd) || !descriptor_set_nonblocking(fd))
+        if (!take_one(&list[places == 1 ? 0 : i], fds[i]))
             return ERR_BIND;
-        socket_tune(fd);
-        listeners->fds[listeners->count++] = fd;
     }
-    listeners_describe(listeners);
+    for (size_t i = 0; i < places; i++)
+        listeners_describe(&list[i]);
     (void)unsetenv("LISTEN_PID");
     (void)unsetenv("LISTEN_FDS");
     (void)unsetenv("LISTEN_FDNAMES");

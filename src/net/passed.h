@@ -9,13 +9,16 @@
 #include "base/error.h"
 #include "net/listen.h"
 
+#define PASSED_MAX 64 /* sockets that we can take */
+
 /* The descriptors that LISTEN_FDS passes to this process; one more than we can take at most. */
-size_t passed_list(int fds[static LISTENERS_MAX + 1]);
+size_t passed_list(int fds[static PASSED_MAX + 1]);
 
 /*
- * Take the listening sockets of LISTEN_FDS, if they are for this process: listeners->count stays
- * 0 if there are none. ERR_BIND if one of them does not listen.
+ * Take the listening sockets of LISTEN_FDS, if they are for this process, to so many places: one
+ * alone takes all of them, several take one each, in their order. The counts of the list stay 0 if
+ * there are none. ERR_BIND if they do not fit, or one of them does not listen, with why.
  */
-must_check enum kith_error passed_take(struct listeners *listeners);
+must_check enum kith_error passed_take(struct listeners *list, size_t places, const char **why);
 
 #endif

@@ -20,8 +20,9 @@
 #include "base/log.h"
 #include "system/protect.h"
 
-#define STATE_SIZE 2048    /* the longest address, escaped, and some words */
-#define READY_WAIT_MS 1000 /* until a --ready-fd that takes nothing is given up */
+#define STATE_SIZE 2048       /* the longest address, escaped, and some words */
+#define READY_SIZE (32 << 10) /* as many addresses as there can be */
+#define READY_WAIT_MS 1000    /* until a --ready-fd that takes nothing is given up */
 
 /* What a supervisor has to hear, and before what: it waits for the end of a reload that began. */
 enum state { RELOADING, READY, STOPPING, STATES };
@@ -94,13 +95,32 @@ void notify(const char *state)
     (void)snprintf(untold[kept], sizeof(untold[kept]), "%s", state);
 }
 
-void notify_ready(const char *address)
+/* A path may have a newline in it, after which another state would begin. */
+static void tell_address(const char *before, const char *address)
 {
     char state[STATE_SIZE], shown[STATE_SIZE - 48];
 
-    /* A path may have a newline in it, after which another state would begin. */
-    (void)snprintf(state, sizeof(state), "READY=1\nSTATUS=listening on %s",
+    (void)snprintf(state, sizeof(state), "%sSTATUS=listening on %s", before,
                    escape_text(shown, sizeof(shown), address, strlen(address)));
+    notify(state);
+}
+
+void notify_ready(const char *address)
+{
+    tell_address("READY=1\n", address);
+}
+
+void notify_listening(const char *address)
+{
+    tell_address("", address);
+}
+
+void notify_totals(const char *open, const char *all, const char *more)
+{
+    char state[STATE_SIZE], shown[STATE_SIZE - 128];
+
+    (void)snprintf(state, sizeof(state), "STATUS=%s channels open, %s in all%s", open, all,
+                   escape_text(shown, sizeof(shown), more, strlen(more)));
     notify(state);
 }
 
@@ -114,12 +134,12 @@ void notify_reloading(void)
 
 void notify_ready_fd(int fd, const char *address, bool standard_in_use)
 {
-    char line[STATE_SIZE];
-    int len = snprintf(line, sizeof(line), "%s\n", address);
+    char lines[READY_SIZE];
+    int len = snprintf(lines, sizeof(lines), "%s\n", address);
 
     if (fd < 0)
         return;
-    if (!descriptor_write_by(fd, line, (size_t)len, clock_deadline_ms(READY_WAIT_MS)))
+    if (!descriptor_write_by(fd, lines, (size_t)len, clock_deadline_ms(READY_WAIT_MS)))
         log_event(LOG_NOTE, "ready-fd", NULL,
                   errno == EAGAIN ? "nobody reads there" : "cannot write to it", NULL);
     if (fd != STDERR_FILENO && (fd > STDERR_FILENO || !standard_in_use))

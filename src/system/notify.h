@@ -23,14 +23,20 @@ void notify(const char *state);
 bool notify_again(void);
 
 /*
- * Write where we listen, or whom we reached, to the descriptor of --ready-fd (-1 for none), and
- * close it; not stderr, nor 0 and 1 where those are in use. A reader that takes nothing is waited
- * for a second.
+ * Write where we listen, a line for each place, or whom we reached, to the descriptor of --ready-fd
+ * (-1 for none), and close it; not stderr, nor 0 and 1 where those are in use. A reader that takes
+ * nothing is waited for a second.
  */
 void notify_ready_fd(int fd, const char *address, bool standard_in_use);
 
 /* READY=1, and where we listen as the status. */
 void notify_ready(const char *address);
+
+/* The same status alone. */
+void notify_listening(const char *address);
+
+/* As the status, how many channels are open, and were in all, and more behind that. */
+void notify_totals(const char *open, const char *all, const char *more);
 
 /* RELOADING=1 with the time that the protocol wants. */
 void notify_reloading(void);

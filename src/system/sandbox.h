@@ -19,13 +19,13 @@ enum sandbox_role {
 
 /* What a process still needs beyond what is open. */
 struct sandbox_needs {
-    bool reads;            /* files, by their names, as any program would find them */
-    const char *removes;   /* a file that is removed at the end, or NULL */
-    bool binds;            /* local addresses to connect from */
-    bool connects_locally; /* to a UNIX socket */
-    bool has_programs;     /* by another process, with a pair of sockets for each */
-    bool connects;         /* by TCP: */
-    const uint16_t *ports; /* only to these; port_count of them, or 0 for any */
+    bool reads;                 /* files, by their names, as any program would find them */
+    const char *const *removes; /* files that are removed at the end; NULL after the last */
+    bool binds;                 /* local addresses to connect from */
+    bool connects_locally;      /* to a UNIX socket */
+    bool has_programs;          /* by another process, with a pair of sockets for each */
+    bool connects;              /* by TCP: */
+    const uint16_t *ports;      /* only to these; port_count of them, or 0 for any */
     size_t port_count;
 };
 

@@ -116,8 +116,8 @@ static bool allow_needs(int ruleset, enum sandbox_role role, const struct sandbo
     /* Not by their folders: a rule stays with what is there now, but others may take its place. */
     if (needs->reads)
         allowed = allow_path(ruleset, "/", FS_READ_FILE | FS_READ_DIR);
-    if (allowed && needs->removes != NULL)
-        allowed = allow_folder_of(ruleset, needs->removes, FS_REMOVE_FILE);
+    for (size_t i = 0; allowed && needs->removes != NULL && needs->removes[i] != NULL; i++)
+        allowed = allow_folder_of(ruleset, needs->removes[i], FS_REMOVE_FILE);
     if (allowed && ports && needs->binds)
         allowed = allow_port(ruleset, 0, NET_BIND); /* whichever is free */
     for (size_t i = 0; allowed && ports && needs->connects && i < needs->port_count; i++)

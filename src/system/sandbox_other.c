@@ -24,8 +24,8 @@ static const char *const promises[] = {
 
 void sandbox_enter(enum sandbox_role role, const struct sandbox_needs *needs)
 {
-    if (needs->removes != NULL)
-        (void)unveil(needs->removes, "c");
+    for (size_t i = 0; needs->removes != NULL && needs->removes[i] != NULL; i++)
+        (void)unveil(needs->removes[i], "c");
     if (pledge(promises[role], "") != 0)
         log_event(LOG_SUMMARY, "sandbox", "pledge", strerror(errno), NULL);
 }

@@ -22,7 +22,7 @@ static const struct command_form forms[] = {
     {"listen", "[HOST:]PORT", FOR_LISTEN, 1, 1},
     {"dial", "PEER", FOR_DIAL, 1, 1},
     {"serve", "[HOST:]PORT TARGET", FOR_SERVE, 2, 1 + OFFER_MAX},
-    {"forward", "LOCAL PEER", FOR_FORWARD, 2, 2},
+    {"forward", "LOCAL PEER", FOR_FORWARD, 2, 2 * FORWARDS_MAX},
     {"check", "PEER", FOR_CHECK, 1, 1}};
 #define FORMS (sizeof(forms) / sizeof(forms[0]))
 
@@ -52,6 +52,7 @@ static void check_taken(const struct options *options, const struct command_form
                              options->argument_count <= form->most - replaced));
     demand(is_serve || (!options->proxy_protocol && options->accept_proxy.count == 0));
     demand(options->program == NULL || (form->bit & (FOR_SERVE | FOR_LISTEN | FOR_DIAL)) != 0);
+    demand(options->help || form->bit != FOR_FORWARD || options->argument_count % 2 == 0);
     for (int i = 0; i < options->argument_count; i++)
         demand(options->arguments[i] != NULL);
 }

@@ -114,6 +114,31 @@ static void test_counts(void)
           "what they have carried is added up");
 }
 
+static void test_parts(void)
+{
+    struct connections connections = make(10, 10, 10);
+    struct party first = join(&connections), second = join(&connections);
+    struct party third = join(&connections);
+    struct connections_part part = {.channels = 0};
+    struct connections_totals totals;
+
+    first.connection->part = second.connection->part = &part;
+    CHECK(open_as(&connections, &first, bob, "bob") == OK &&
+              open_as(&connections, &third, bob, "bob") == OK,
+          "one of a part, and another");
+    connections_count_part(&connections, &part, &totals);
+    CHECK(totals.count == 2 && totals.pending == 1 && totals.channels == 1,
+          "a part has its own numbers");
+    first.connection->sent = third.connection->sent = 5;
+    first.connection->received = third.connection->received = 7;
+    leave(&connections, &first);
+    leave(&connections, &second);
+    leave(&connections, &third);
+    connections_count_part(&connections, &part, &totals);
+    CHECK(totals.count == 0 && totals.channels == 1 && totals.sent == 5 && totals.received == 7,
+          "and its own sums");
+}
+
 static void test_most(void)
 {
     struct connections connections = make(2, 10, 10);
@@ -225,6 +250,7 @@ static void test_channel_fd(void)
 int main(void)
 {
     test_counts();
+    test_parts();
     test_most();
     test_per_peer();
     test_waking();

@@ -218,13 +218,14 @@ static void set_number(const char *name, long value)
 static int take(long pid_offset, long count, int listening, int streams)
 {
     struct listeners listeners;
+    const char *why;
     int taken;
 
     for (int i = 0; i < 2; i++)
         place(FIRST_FD + i, i < streams ? SOCK_STREAM : SOCK_DGRAM, i < listening);
     set_number("LISTEN_PID", (long)getpid() + pid_offset);
     set_number("LISTEN_FDS", count);
-    if (passed_take(&listeners) != OK)
+    if (passed_take(&listeners, 1, &why) != OK)
         return 9;
     for (taken = 0; taken < (int)listeners.count; taken++) {
         if (listeners.fds[taken] != FIRST_FD + taken ||
@@ -236,6 +237,37 @@ static int take(long pid_offset, long count, int listening, int streams)
                       getenv("LISTEN_PID") != NULL || getenv("LISTEN_FDS") != NULL))
         return 7;
     return taken;
+}
+
+/* Two sockets for so many places, likewise. */
+static int share(size_t places)
+{
+    struct listeners list[3];
+    const char *why;
+
+    for (int i = 0; i < 2; i++)
+        place(FIRST_FD + i, SOCK_STREAM, true);
+    set_number("LISTEN_PID", (long)getpid());
+    set_number("LISTEN_FDS", 2);
+    if (passed_take(list, places, &why) != OK)
+        return 9;
+    for (size_t i = 0; i < places; i++) {
+        if (list[i].count != 1 || list[i].fds[0] != FIRST_FD + (int)i)
+            return 8;
+    }
+    return 0;
+}
+
+static int shared(size_t places)
+{
+    pid_t process = fork();
+    int status = -1;
+
+    if (process == 0)
+        _exit(share(places));
+    return process > 0 && waitpid(process, &status, 0) == process && WIFEXITED(status)
+               ? WEXITSTATUS(status)
+               : -1;
 }
 
 static int taken(long pid_offset, long count, int listening, int streams)
@@ -262,6 +294,8 @@ static void test_listeners(void)
     CHECK(taken(0, 3, 2, 2) == 9, "and one that is not there");
     CHECK(taken(0, LISTENERS_MAX + 1, 2, 2) == 9, "and more than there is room for");
     CHECK(taken(0, 1L << 33, 2, 2) == 9, "however many");
+    CHECK(shared(2) == 0, "two places have one each, in their order");
+    CHECK(shared(3) == 9, "three do not take two");
 }
 
 int main(void)

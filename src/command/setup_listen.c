@@ -1,0 +1,118 @@
+/*
+ * Owns the way from a place on the command line to sockets that listen there. Must never open one
+ * beside those that a supervisor has passed.
+ */
+#include "command/setup_listen.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/problem.h"
+#include "command/misuse.h"
+#include "net/passed.h"
+
+enum kith_error setup_parse_address(struct address *address, const char *what, const char *text,
+                                    enum address_form form)
+{
+    struct problem problem = {.hint = NULL};
+
+    if (address_parse(address, text, form, &problem))
+        return OK;
+    return log_failure(LOG_ERROR, what, text, ERR_USAGE, problem.why,
+                       problem.hint != NULL ? problem.hint : misuse_guess_place(text, form));
+}
+
+enum kith_error setup_take_listeners(const char *what, struct listeners *list, size_t places)
+{
+    const char *why = NULL;
+    enum kith_error error = passed_take(list, places, &why);
+
+    return error == OK ? OK : log_failure(LOG_ERROR, what, "LISTEN_FDS", error, why, NULL);
+}
+
+/* Without a host, --source says which address of ours is meant. */
+static void take_source(struct address *address, const char *source)
+{
+    if (address->host[0] == '\0' && address->path[0] == '\0' && source != NULL)
+        (void)snprintf(address->host, sizeof(address->host), "%s", source);
+}
+
+/* A name is resolved by the handshake's timeout, as one that is called: by a helper. */
+static enum kith_error open_listeners(struct setup *setup, const struct address *here,
+                                      enum listen_scope scope, struct listeners *listeners,
+                                      const char **why)
+{
+    int64_t deadline_ms = clock_deadline_ms(setup->options->handshake_timeout_ms);
+    struct resolved named;
+    enum kith_error error;
+
+    if (!address_has_name(here))
+        return listeners_open(listeners, here, NULL, &setup->net, scope, why);
+    address_format(listeners->text, here);
+    error = lookup_resolve(&setup->lookup, here, setup->net.family, deadline_ms, &named, why);
+    return error != OK ? error : listeners_open(listeners, here, &named, &setup->net, scope, why);
+}
+
+enum kith_error setup_listen(struct setup *setup, const char *what, const struct address *address,
+                             enum listen_scope scope, struct listeners *listeners)
+{
+    struct address here = *address;
+    const char *why = NULL;
+    enum kith_error error = OK;
+
+    if (scope == LISTEN_EVERYWHERE)
+        take_source(&here, setup->options->source);
+    (void)gethostname(setup->host, sizeof(setup->host) - 1); /* while the system can be asked */
+    setup->passed = listeners->count > 0;
+    if (!setup->passed)
+        error = open_listeners(setup, &here, scope, listeners, &why);
+    if (error != OK)
+        return log_failure(LOG_ERROR, what, listeners->text, error, why, NULL);
+    return OK;
+}
+
+/*
+ * What is to be dialed to come to the listeners: the host as it was asked for, unless a supervisor
+ * has chosen, and this machine's name if it is none in particular. False at a UNIX socket.
+ */
+static bool find_dialed(struct address *address, const struct setup *setup,
+                        const struct listeners *listeners, const struct address *asked)
+{
+    if (!address_parse(address, listeners->text, ADDRESS_PORT, NULL))
+        return false;
+    if (!setup->passed) {
+        memcpy(address->host, asked->host, HOST_SIZE);
+        take_source(address, setup->options->source);
+    }
+    if (address->host[0] == '\0' || strcmp(address->host, "0.0.0.0") == 0 ||
+        strcmp(address->host, "::") == 0)
+        memcpy(address->host, setup->host, HOST_SIZE);
+    return address->host[0] != '\0';
+}
+
+void setup_announce(const struct setup *setup, const char *what, const struct listeners *listeners,
+                    const struct address *asked, const char *words, const char *ending)
+{
+    char key[KEY_HEX_SIZE], at[ADDRESS_TEXT_SIZE], line[544];
+    struct address address;
+
+    if (isatty(STDERR_FILENO) != 1 || !find_dialed(&address, setup, listeners, asked))
+        return;
+    address_format(at, &address);
+    hex_encode(key, setup->keeper.public_key, KEY_SIZE);
+    (void)snprintf(line, sizeof(line), "to call, type there: kith %s %s@%s%s", words, key, at,
+                   ending);
+    log_event(LOG_NOTE, what, listeners->text, line, NULL);
+}
+
+void setup_warn_of_path(const char *what, const char *address)
+{
+    if (strchr(address, '/') != NULL)
+        log_event(
+            LOG_NOTE, what, address,
+            "at a UNIX socket, a program that has said nothing sees a broken channel as an end",
+            "if it would take a part for the whole, use a port: there it is always reset");
+}

@@ -1,0 +1,42 @@
+/*
+ * Where a command listens, as its command line has it, and what is said of that.
+ */
+#ifndef KITH_SETUP_LISTEN_H
+#define KITH_SETUP_LISTEN_H
+
+#include "base/error.h"
+#include "command/setup.h"
+#include "net/address.h"
+#include "net/listen.h"
+
+/*
+ * For daemons: take the sockets that a supervisor passes for so many places, which are then
+ * listened on in the place of an address. None, if there is no such supervisor. What is wrong is
+ * logged.
+ */
+must_check enum kith_error setup_take_listeners(const char *what, struct listeners *list,
+                                                size_t places);
+
+/* Listen for a command at the address, unless it has listeners. What is wrong is logged. */
+must_check enum kith_error setup_listen(struct setup *setup, const char *what,
+                                        const struct address *address, enum listen_scope scope,
+                                        struct listeners *listeners);
+
+/*
+ * Read an address that stands on the command line. ERR_USAGE, which is logged with what is wrong.
+ */
+must_check enum kith_error setup_parse_address(struct address *address, const char *what,
+                                               const char *text, enum address_form form);
+
+/*
+ * On a terminal, show the line that a peer types to call us: kith, these words
+ * (dial, say), who and where we are, and what follows that.
+ */
+void setup_announce(const struct setup *setup, const char *what, const struct listeners *listeners,
+                    const struct address *asked, const char *words, const char *ending);
+
+/* Say what a UNIX socket as an end of channels cannot do, if the address is one (see
+ * stream/hold.h). */
+void setup_warn_of_path(const char *what, const char *address);
+
+#endif

@@ -1,0 +1,355 @@
+/*
+ * Owns the way of a local connection to its peer. Must never let a local program take a broken
+ * channel for an end.
+ */
+#include "daemon/route.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "calls/refusals.h"
+#include "daemon/carry.h"
+#include "net/socket.h"
+#include "system/signals.h"
+
+static bool current_callee(void *context, struct callee *callee)
+{
+    struct route *route = context;
+    bool there;
+
+    (void)pthread_mutex_lock(&route->lock);
+    *callee = route->callee;
+    there = !route->gone;
+    (void)pthread_mutex_unlock(&route->lock);
+    return there;
+}
+
+static bool is_current(struct route *route, const uint8_t key[static KEY_SIZE])
+{
+    struct callee callee;
+
+    return current_callee(route, &callee) && memcmp(callee.key, key, KEY_SIZE) == 0;
+}
+
+static enum kith_error say_gone(const struct route *route)
+{
+    log_event(LOG_ERROR, "forward", route->terms.peer,
+              "not called: the peers file no longer says who and where it is",
+              "once it does, send SIGHUP");
+    return ERR_REMOVED;
+}
+
+/*
+ * Call the peer for a connection; what goes wrong is logged. The call itself is over by the end,
+ * and does not take memory for as long as the channel is open.
+ */
+static enum kith_error call_for(struct route *route, struct connection *connection,
+                                struct transport *transport, struct session_keys *keys)
+{
+    struct call call = {.transport = TRANSPORT_NONE};
+    struct callee callee;
+    char most[REFUSALS_MOST_SIZE];
+    enum kith_error error;
+
+    if (!current_callee(route, &callee))
+        return say_gone(route);
+    error = call_peer(&call, route->terms.calls, KIND_PLAIN, &callee, false);
+    if (error == OK)
+        error = connections_open(&route->terms.daemon->connections, connection, callee.key,
+                                 callee.name, call.transport.out);
+    if (error == OK && !is_current(route, callee.key)) /* a reload did not see this channel */
+        error = ERR_REMOVED;
+    if (error == OK) {
+        *keys = call.io.keys;
+        *transport = call.transport;
+        call.transport = TRANSPORT_NONE;
+    } else {
+        if (error == ERR_TOO_MANY) {
+            refusals_say_most(most, route->terms.daemon->connections.limits.per_peer);
+            call.why = most;
+        }
+        (void)call_log_failure(&call, error, &callee, "forward", LOG_ERROR);
+        connections_detach(&route->terms.daemon->connections, connection);
+    }
+    call_end(&call);
+    return error;
+}
+
+static enum kith_error say_failure(const struct route *route, enum kith_error error,
+                                   const char *detail)
+{
+    return log_failure(LOG_ERROR, "forward", route->terms.peer, error, detail, NULL);
+}
+
+static enum kith_error say_too_many(const struct route *route)
+{
+    char most[REFUSALS_MOST_SIZE];
+
+    refusals_say_most(most, route->terms.daemon->connections.limits.per_peer);
+    return say_failure(route, ERR_TOO_MANY, most);
+}
+
+/* Carry a connection on a channel that its peer has accepted it on. Whether that lives on. */
+static bool carry(struct route *route, struct connection *connection, struct kept *kept,
+                  struct local_end *end)
+{
+    struct connections *connections = &route->terms.daemon->connections;
+    struct callee callee;
+    enum kith_error error;
+
+    if (!current_callee(route, &callee) || memcmp(callee.key, kept->key, KEY_SIZE) != 0)
+        return false; /* a reload did not see this channel */
+    error = connections_open(connections, connection, callee.key, callee.name,
+                             kept->link.transport.out);
+    if (error == ERR_TOO_MANY)
+        (void)say_too_many(route);
+    if (error == OK && (error = kept_begin(kept)) != OK)
+        (void)say_failure(route, error, NULL);
+    if (error == OK)
+        error = carry_kept(route->terms.daemon, connection, &kept->link, end);
+    connections_detach(connections, connection);
+    if (error == OK)
+        link_rest(&kept->link);
+    kept->was_used = kept->was_used || error == OK;
+    return error == OK;
+}
+
+/* Whether the peer has said no, and may be asked again. */
+static bool is_refusal(enum kith_error error)
+{
+    return error == ERR_REFUSED_TARGET || error == ERR_REFUSED_UNREACHED ||
+           error == ERR_REFUSED_ROOM;
+}
+
+/* A local connection on one of the channels that are kept. */
+static void run_kept(struct route *route, struct connection *connection)
+{
+    struct local_end end = local_end_socket(connection->fd);
+    struct kept *kept = connection->kept;
+    struct callee callee;
+    enum kith_error error = ERR_REMOVED;
+
+    connection->kept = NULL;
+    if (kept != NULL && !is_current(route, kept->key)) { /* a reload did not see this channel */
+        kept_drop(kept);
+        kept = NULL;
+    }
+    if (current_callee(route, &callee))
+        error = channels_obtain(&route->channels, &kept);
+    else
+        (void)say_gone(route);
+    if (error == OK && carry(route, connection, kept, &end)) {
+        opener_give(&route->channels.opener, kept);
+        return;
+    }
+    local_end_finish(&end, false); /* fine twice */
+    if (is_refusal(error))
+        opener_give(&route->channels.opener, kept);
+    else
+        channels_give_up(kept);
+    if (error != OK && error != ERR_LINK_LOST && error != ERR_REMOVED) /* which were said */
+        (void)say_failure(route, error, NULL);
+}
+
+/* A local connection on a channel of its own. */
+static void run_plain(struct route *route, struct connection *connection)
+{
+    struct connections *connections = &route->terms.daemon->connections;
+    struct local_end end = local_end_socket(connection->fd);
+    struct session_keys keys;
+    struct transport transport;
+
+    if (call_for(route, connection, &transport, &keys) != OK) {
+        local_end_finish(&end, false);
+        return;
+    }
+    (void)carry_alone(route->terms.daemon, connection, transport, &keys, &end);
+    connections_detach(connections, connection);
+    transport_close(&transport);
+}
+
+void route_run(struct connection *connection)
+{
+    struct route *route = connection->part->context;
+
+    if (route->terms.plain)
+        run_plain(route, connection);
+    else
+        run_kept(route, connection);
+}
+
+static void wake(void)
+{
+    signals_note(0);
+}
+
+void route_begin(struct route *route, const struct route_terms *terms, const struct callee *callee)
+{
+    const struct channels_terms channels = {
+        .calls = terms->calls,
+        .peer = terms->peer,
+        .target = terms->target,
+        .max_message_size = terms->max_message_size,
+        .threads = &terms->daemon->threads,
+        .callee = current_callee,
+        .wake = wake,
+        .context = route,
+    };
+
+    *route = (struct route){.terms = *terms, .callee = *callee, .part = {.context = route}};
+    (void)pthread_mutex_init(&route->lock, NULL);
+    acceptance_begin(&route->acceptance, "forward", terms->listeners);
+    channels_begin(&route->channels, &channels, &terms->kept);
+}
+
+int64_t route_arm(struct route *route, struct poll_set *set)
+{
+    int64_t due_ms = NEVER_MS;
+
+    route->takes = connections_have_room(&route->terms.daemon->connections);
+    if (route->takes)
+        due_ms = acceptance_arm(&route->acceptance, set);
+    if (route->terms.plain)
+        return due_ms;
+    return clock_earlier(due_ms, opener_arm(&route->channels.opener, set));
+}
+
+void route_step(struct route *route, const struct poll_set *set)
+{
+    if (!route->terms.plain)
+        opener_step(&route->channels.opener, set);
+}
+
+/* A local program that gets no connection sees a reset. */
+static void turn_away(struct route *route, int fd, const struct endpoint *from,
+                      enum kith_error error)
+{
+    struct daemon *daemon = route->terms.daemon;
+    char most[REFUSALS_MOST_SIZE];
+
+    refusals_say_most(most, daemon->connections.limits.most);
+    refusals_add_unheard(&daemon->refusals, from, error, error == ERR_NO_PLACE ? most : NULL);
+    socket_reset_on_close(fd, true);
+    (void)close(fd);
+}
+
+/* Have what was accepted there run, on a channel that is idle if there is one. */
+static void begin(struct route *route, int fd, const struct endpoint *from)
+{
+    struct daemon *daemon = route->terms.daemon;
+    enum kith_error error = OK;
+    struct connection *connection = connections_add(&daemon->connections, fd, from, &error);
+
+    if (connection == NULL) {
+        turn_away(route, fd, from, error);
+        return;
+    }
+    connection->part = &route->part;
+    if (!route->terms.plain)
+        connection->kept = opener_take(&route->channels.opener, route->terms.target);
+    daemon_begin(daemon, connection);
+}
+
+bool route_accept(struct route *route, const struct poll_set *set)
+{
+    struct endpoint from;
+    int fd;
+
+    while (route->takes) {
+        enum accepted accepted = acceptance_take(&route->acceptance, set, &fd, &from);
+
+        if (accepted != ACCEPTED)
+            return accepted != ACCEPTED_NEVER;
+        begin(route, fd, &from);
+        route->takes = connections_have_room(&route->terms.daemon->connections);
+    }
+    return true;
+}
+
+/* A visit: end what goes to a key that is no longer the peer's. An address may go or change. */
+static void end_if_other(struct connection *connection, void *context)
+{
+    const struct route *route = context;
+
+    if (connection->part == &route->part && connection->is_open &&
+        memcmp(connection->key, route->callee.key, KEY_SIZE) != 0)
+        connection_end(connection, ERR_REMOVED);
+}
+
+void route_move(struct route *route, const struct callee *callee, bool gone)
+{
+    bool moved = !address_equals(&route->callee.address, &callee->address);
+
+    (void)pthread_mutex_lock(&route->lock);
+    route->gone = gone;
+    route->callee = *callee;
+    (void)pthread_mutex_unlock(&route->lock);
+    connections_each(&route->terms.daemon->connections, end_if_other, route);
+    if (!route->terms.plain)
+        opener_end_others(&route->channels.opener, moved || gone ? NULL : callee->key);
+}
+
+void route_end(struct route *route)
+{
+    route->takes = false;
+    if (!route->terms.plain)
+        opener_end(&route->channels.opener);
+}
+
+enum route_state route_state(struct route *route)
+{
+    if (route->gone)
+        return ROUTE_GONE;
+    if (route->channels.said != OK)
+        return ROUTE_LOST;
+    return route->channels.up ? ROUTE_THERE : ROUTE_UNKNOWN;
+}
+
+bool route_is_up(struct route *route)
+{
+    return route->terms.plain || route->terms.kept.spare == 0 || route->channels.up;
+}
+
+static const char *const states[] = {[ROUTE_UNKNOWN] = "was not called yet",
+                                     [ROUTE_THERE] = "is there",
+                                     [ROUTE_LOST] = "is not there",
+                                     [ROUTE_GONE] = "is called no longer"};
+
+void route_report(struct route *route)
+{
+    struct connections_totals totals;
+    char open[24], pending[24], kept[24], channels[24], sent[24], received[24];
+
+    connections_count_part(&route->terms.daemon->connections, &route->part, &totals);
+    (void)snprintf(open, sizeof(open), "%zu", totals.count - totals.pending);
+    (void)snprintf(pending, sizeof(pending), "%zu", totals.pending);
+    (void)snprintf(kept, sizeof(kept), "%zu", route->channels.opener.idle_count);
+    (void)snprintf(channels, sizeof(channels), "%" PRIu64, totals.channels);
+    (void)snprintf(sent, sizeof(sent), "%" PRIu64, totals.sent);
+    (void)snprintf(received, sizeof(received), "%" PRIu64, totals.received);
+    log_fields(LOG_NOTE, "forward", route->terms.listeners->text, "state", "to", route->terms.peer,
+               "peer", states[route_state(route)], "kept", kept, "open", open, "pending", pending,
+               "channels", channels, "sent-by-ended", sent, "received-by-ended", received,
+               (const char *)NULL);
+}
+
+size_t route_describe(struct route *route, char *out, size_t size, bool with_counts)
+{
+    enum route_state state = route_state(route);
+    struct connections_totals totals;
+    int len = 0;
+
+    if (with_counts) {
+        connections_count_part(&route->terms.daemon->connections, &route->part, &totals);
+        len = snprintf(out, size, "; %s: %zu open, %" PRIu64 " in all, %zu kept, %s %s",
+                       route->terms.listeners->text, totals.count - totals.pending, totals.channels,
+                       route->channels.opener.idle_count, route->terms.peer, states[state]);
+    } else if (state == ROUTE_LOST || state == ROUTE_GONE) {
+        len = snprintf(out, size, "; %s %s", route->terms.peer, states[state]);
+    }
+    return (size_t)len < size ? (size_t)len : size - 1;
+}

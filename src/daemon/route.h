@@ -1,0 +1,92 @@
+/*
+ * One LOCAL of forward and the PEER that its connections are carried to: who that is now, the
+ * channels that are kept to it, and what there has been.
+ *
+ * But for route_run all of it is the main thread's.
+ */
+#ifndef KITH_ROUTE_H
+#define KITH_ROUTE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "calls/call.h"
+#include "daemon/channels.h"
+#include "daemon/connections.h"
+#include "daemon/daemon.h"
+#include "net/acceptance.h"
+#include "net/listen.h"
+#include "peers/directory.h"
+
+struct route_terms {
+    struct daemon *daemon;
+    const struct listeners *listeners;
+    const char *peer;   /* as it was given, for logs */
+    const char *target; /* that is asked for there, by its name; or empty */
+    const struct call_terms *calls;
+    size_t max_message_size;
+    bool plain;               /* a channel for each connection, and none is kept */
+    struct opener_terms kept; /* else: how many, and for how long */
+};
+
+/* Whether its peer is there. */
+enum route_state {
+    ROUTE_UNKNOWN, /* nothing has been tried */
+    ROUTE_THERE,
+    ROUTE_LOST,
+    ROUTE_GONE /* the peers file no longer says who and where it is */
+};
+
+struct route {
+    struct route_terms terms;
+    pthread_mutex_t lock;
+    struct callee callee; /* under the lock: a reload changes it */
+    bool gone;            /* likewise: it is called no longer */
+    struct acceptance acceptance;
+    bool takes;               /* what waits there: there is room for it */
+    struct channels channels; /* unless it is plain */
+    struct connections_part part;
+    enum route_state told; /* the state that was said last */
+};
+
+/* Begin to carry what comes there to this peer; it must not move afterwards. */
+void route_begin(struct route *route, const struct route_terms *terms, const struct callee *callee);
+
+/* Put what it waits for into the set. When to step it at the latest. */
+int64_t route_arm(struct route *route, struct poll_set *set);
+
+/* See to the channels that are kept. */
+void route_step(struct route *route, const struct poll_set *set);
+
+/*
+ * Take the connections that wait, as long as there is room, and have each run in a thread. False
+ * with errno if none can come any more.
+ */
+bool route_accept(struct route *route, const struct poll_set *set);
+
+/* In a thread: the life of a connection, from the call or the channel that it gets to its end. */
+void route_run(struct connection *connection);
+
+/* A reload: who is called now, if anybody is. What goes to somebody else is ended. */
+void route_move(struct route *route, const struct callee *callee, bool gone);
+
+/* No more is carried: channels that have nothing to do are closed. Fine twice. */
+void route_end(struct route *route);
+
+enum route_state route_state(struct route *route);
+
+/* Whether there is nothing to wait for before its first connection: the first channel is made. */
+bool route_is_up(struct route *route);
+
+/* Say in the log what there is and has been. */
+void route_report(struct route *route);
+
+/*
+ * Say to a supervisor that its peer is not there, if it is not; or with all counts, how it is. How
+ * long that is, of what there is room for.
+ */
+size_t route_describe(struct route *route, char *out, size_t size, bool with_counts);
+
+#endif
