@@ -39,6 +39,8 @@ UNCONFINED = -DKITH_UNCONFINED
 SANITIZE = $(UNCONFINED) -fno-omit-frame-pointer -fno-sanitize-recover=all
 FLAGS_asan = -O1 -g $(SANITIZE) -fsanitize=address,undefined
 FLAGS_tsan = -O1 -g $(SANITIZE) -fsanitize=thread
+FLAGS_msan = -O1 -g $(SANITIZE) -fsanitize=memory -fsanitize-memory-track-origins \
+	-fsanitize-ignorelist=tests/msan/ignored
 FLAGS_fuzz = -O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link,address,undefined
 FLAGS_afl = -O1 -g $(SANITIZE) -fsanitize=address,undefined
 FLAGS_valgrind = -O2 -g $(UNCONFINED)
@@ -51,7 +53,11 @@ UNDECLARED = -Werror=implicit-function-declaration
 COMPILE_FLAGS = $(BASE_CFLAGS) -Isrc -DKITH_VERSION='"$(VERSION)"' $(CRYPTO_CFLAGS) $(CPPFLAGS) \
 	$(WARNINGS) $(UNDECLARED) $(or $(FLAGS_$(FLAVOUR)),$(HARDEN_CFLAGS) $(CFLAGS))
 LINK_FLAGS = $(or $(FLAGS_$(FLAVOUR)),$(HARDEN_LDFLAGS)) $(LDFLAGS)
-LIBS = $(CRYPTO_LIBS)
+LIBS = $(LIBS_$(FLAVOUR)) $(CRYPTO_LIBS)
+# What stands before libcrypto, and the names of its functions.
+DOOR_msan = tests/msan/door.c
+LIBS_msan = $(DOOR_msan) $(LIBRARY) \
+	$(shell awk -F ', ' '/^DOOR/ { print "-Wl,--wrap=" $$2 }' $(DOOR_msan))
 # Shows what is made; the commands themselves with V=1.
 SHOW = $(if $(V),,@echo '  $@' &&)
 WITH_DEPENDENCIES = -MMD -MP -MT $@ -MF $@.d
@@ -60,7 +66,7 @@ SANITIZER_OPTIONS = ASAN_OPTIONS=detect_leaks=1:exitcode=99 \
 	UBSAN_OPTIONS=print_stacktrace=1:exitcode=99 TSAN_OPTIONS=halt_on_error=1:exitcode=99
 VALGRIND = valgrind -q --leak-check=full --error-exitcode=99 --suppressions=tests/unit/timing.supp
 
-.PHONY: all help programs fuzzers demo debug check unit asan tsan valgrind matrix lint analyze faults fuzz \
+.PHONY: all help programs fuzzers demo debug check unit asan tsan msan valgrind matrix lint analyze faults fuzz \
 	afl fuzz-quick fuzz-cover fuzz-planted cover bench soak mutants model proof \
 	fresh install uninstall dist clean distclean
 .DELETE_ON_ERROR:
@@ -75,6 +81,7 @@ help:
 	@echo 'make check           all tests but those below'
 	@echo 'make unit            the unit tests alone'
 	@echo 'make asan, tsan      all tests (or SUITE) under AddressSanitizer and UBSan, ThreadSanitizer'
+	@echo 'make msan            the unit tests and the inputs of the fuzzers under MemorySanitizer'
 	@echo 'make valgrind        the unit tests under valgrind'
 	@echo 'make matrix          every behaviour at every kind of end, half an hour'
 	@echo 'make lint            the source under every linter'
@@ -139,6 +146,10 @@ unit: $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
 asan tsan:
 	@$(MAKE) FLAVOUR=$@ programs
 	@KITH=build/$@/kith KITH_BUILD=build/$@ $(SANITIZER_OPTIONS) tests/run $(SUITE)
+
+msan:
+	@$(MAKE) FLAVOUR=$@ CONFIG=build/$@/config.mk CC=clang programs
+	@KITH_BUILD=build/$@ MSAN_OPTIONS=exitcode=99 tests/run unit
 
 valgrind:
 	@$(MAKE) FLAVOUR=valgrind programs

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,7 +30,7 @@
  * nobody's number, that one has ended. */
 struct news {
     pid_t process;
-    bool busy;
+    int busy; /* as wide as the other: nothing between them or behind goes through the pipe */
 };
 
 struct children {
@@ -268,6 +269,14 @@ enum kith_error lookup_start(struct helper *lookup, const char *const *files, si
                        NULL);
 }
 
+/* The bytes between its members go with it: none of them is one of our stack. */
+static void begin_question(struct asked *asked, int kind, int64_t deadline_ms)
+{
+    memset(asked, 0, sizeof(*asked));
+    asked->kind = kind;
+    asked->left_ms = deadline_ms == NEVER_MS ? NEVER_MS : clock_poll_timeout(deadline_ms);
+}
+
 /* Ask, and take the answer. ERR_LOOKUP: there is none. */
 static enum kith_error ask_for_name(const struct helper *lookup, const struct asked *asked,
                                     int64_t deadline_ms, struct resolved *found)
@@ -299,15 +308,15 @@ enum kith_error lookup_resolve(const struct helper *lookup, const struct address
                                int family, int64_t deadline_ms, struct resolved *found,
                                const char **why)
 {
-    struct asked asked = {
-        .kind = ASK_RESOLVE, .address = *address, .family = family, .left_ms = NEVER_MS};
+    struct asked asked;
     enum kith_error error;
 
     *why = NULL;
     if (resolve_number(address, family, found))
         return resolved_outcome(found, address, why);
-    if (deadline_ms != NEVER_MS)
-        asked.left_ms = clock_poll_timeout(deadline_ms);
+    begin_question(&asked, ASK_RESOLVE, deadline_ms);
+    asked.address = *address;
+    asked.family = family;
     if (lookup->line < 0)
         error = ask_once(&asked, deadline_ms, found);
     else
@@ -325,9 +334,10 @@ enum kith_error lookup_resolve(const struct helper *lookup, const struct address
 bool lookup_read(const struct helper *lookup, size_t file, int64_t deadline_ms,
                  struct reading *reading, struct file_text *text)
 {
-    struct asked asked = {
-        .kind = ASK_READ, .file = file, .left_ms = clock_poll_timeout(deadline_ms)};
+    struct asked asked;
 
+    begin_question(&asked, ASK_READ, deadline_ms);
+    asked.file = file;
     *reading = (struct reading){.text = text};
     reading->fd = question_ask(lookup, &asked, sizeof(asked));
     return reading->fd >= 0;
