@@ -206,12 +206,17 @@ import socket, struct
 server = socket.create_server(("127.0.0.1", 0))
 print(server.getsockname()[1], flush=True)
 caller, _ = server.accept()
-caller.recv(1)
+caller.recv(6, socket.MSG_WAITALL)
 caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 caller.close()')
     also_started "$!"
     read -r -t "$limit" port <&6
     start_serve "$port"
-    dial <<<hello >/dev/null 2>&1 || true
+    mkfifo alice.in
+    exec 7<>alice.in # goes on, so that the reset is not that of what was written
+    echo hello >&7
+    start_dialer
     says serve.err 'the target broke off: Connection reset by peer'
+    ends "$dialer" 8
+    exec 7>&-
 }

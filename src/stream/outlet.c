@@ -131,10 +131,14 @@ static bool end_socket(struct outlet *outlet)
     return true;
 }
 
-/* Who is gone holds nothing. */
-static bool tell_holder(int holder)
+/* Who is gone holds nothing. It is told once; if that cannot be now, nothing has ended yet. */
+static bool tell_holder(struct outlet *outlet)
 {
-    return send(holder, "", 1, MSG_DONTWAIT) == 1 || errno == EPIPE || errno == ECONNRESET;
+    if (outlet->holder >= 0 && send(outlet->holder, "", 1, MSG_DONTWAIT) != 1 && errno != EPIPE &&
+        errno != ECONNRESET)
+        return false;
+    outlet->holder = -1;
+    return true;
 }
 
 bool outlet_end(struct outlet *outlet)
@@ -146,10 +150,10 @@ bool outlet_end(struct outlet *outlet)
     if (outlet->kind == OUTLET_SOCKET)
         return end_socket(outlet);
     if (outlet->kind != OUTLET_GONE) {
+        if (!tell_holder(outlet))
+            return false;
         kept = end_one(outlet->fd) || errno == EBADF;
         if (outlet->original_fd >= 0 && !end_one(outlet->original_fd))
-            kept = false;
-        if (outlet->holder >= 0 && !tell_holder(outlet->holder))
             kept = false;
     }
     outlet->fd = -1;
