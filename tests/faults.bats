@@ -25,7 +25,7 @@ faults() {
 
 @test "keys: both files are whole or there is none" {
     faults 100 keygen keygen_force pubkey pubkey_encrypted
-    faults 4 --only '^0 malloc (3|10|28|40) ENOMEM' keygen # where libcrypto begins
+    faults 4 --only '^0 malloc (4|11|29|41) ENOMEM' keygen # where libcrypto begins
 }
 
 @test "a call that fails somewhere is whole, or says why it is not" {

@@ -257,9 +257,11 @@ static enum kith_error read_peers(const void *context, const uint8_t own_key[sta
  */
 static enum kith_error start_keeper(struct setup *setup, const struct keeper_task *task)
 {
-    enum kith_error started = crypto_start_keys();
-    enum kith_error error = keeper_start(&setup->keeper, task);
+    enum kith_error error, started = crypto_start_keys();
 
+    if (started == ERR_MEMORY) /* nor would the keeper have any */
+        return log_failure(LOG_ERROR, "libcrypto", NULL, started, NULL, NULL);
+    error = keeper_start(&setup->keeper, task);
     if (error != OK)
         return error;
     close_secrets(setup);

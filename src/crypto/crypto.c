@@ -9,6 +9,7 @@
 #include "crypto/crypto.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #ifdef __APPLE__
 #include <sys/random.h>
@@ -25,6 +26,8 @@
 #include <openssl/proverr.h>
 
 #include "crypto/cipher.h"
+
+#define ROOM (96u << 10) /* less than what malloc gives back to the system when it is freed */
 
 static struct {
     EVP_MD *sha256;
@@ -64,6 +67,19 @@ static bool has_context(void)
     return OSSL_LIB_CTX_get0_global_default() != NULL;
 }
 
+/*
+ * Out of memory while it begins, libcrypto may wait for itself for good: it would note that where
+ * what it is just beginning is needed. What is free here is there for it.
+ */
+static bool has_room(void)
+{
+    void *volatile room = malloc(ROOM);
+    bool there = room != NULL;
+
+    free(room);
+    return there;
+}
+
 enum kith_error crypto_start_keys(void)
 {
     /* No configuration file, no tables of names: they would double the time of a start. No
@@ -71,6 +87,9 @@ enum kith_error crypto_start_keys(void)
     const uint64_t options = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
                              OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS |
                              OPENSSL_INIT_NO_ATEXIT;
+
+    if (!has_room())
+        return ERR_MEMORY;
     if (OPENSSL_init_crypto(options, NULL) == 1 && has_context() && !fetched.sha256) {
         fetched.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
         fetched.ed25519 = EVP_SIGNATURE_fetch(NULL, "ED25519", NULL);
@@ -81,8 +100,10 @@ enum kith_error crypto_start_keys(void)
 
 enum kith_error crypto_start(void)
 {
-    if (crypto_start_keys() != OK)
-        return ERR_CRYPTO;
+    enum kith_error error = crypto_start_keys();
+
+    if (error != OK)
+        return error;
     fetched.hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
     fetched.chacha20_poly1305 = crypto_cipher_fetch("ChaCha20-Poly1305");
     fetched.x25519 = EVP_KEYEXCH_fetch(NULL, "X25519", NULL);

@@ -24,7 +24,8 @@ must_check enum kith_error crypto_start(void);
 
 /*
  * The part of it that hashes, Ed25519 and key files need, for a process that does nothing else, or
- * forks one that does. Fine twice, and before crypto_start.
+ * forks one that does. Fine twice, and before crypto_start. ERR_MEMORY: nothing has begun, and
+ * nothing else here may be called.
  */
 must_check enum kith_error crypto_start_keys(void);
 
