@@ -40,6 +40,24 @@ finish_call() {
     tool manners early_signals
 }
 
+# Blocked there, by the bits of its number: SIGTERM is the 15th.
+leave_it_to_main() {
+    local task blocked found=0
+    for task in "/proc/$server/task"/*; do
+        [ "${task##*/}" != "$server" ] || continue
+        blocked=$(sed -n 's/^SigBlk:[[:space:]]*//p' "$task/status")
+        ((0x$blocked >> 14 & 1)) || return
+        found=1
+    done
+    ((found))
+}
+
+@test "what a daemon is told by signals interrupts no thread that carries" {
+    [ -d /proc/self/task ] || skip "no /proc"
+    start_serve --exec cat
+    eventually leave_it_to_main
+}
+
 @test "sockets of LISTEN_FDS are taken" {
     launcher=(python3 "$tools/listen_fds.py" 127.0.0.1:0 127.0.0.1:0)
     serve_on=127.0.0.1:1 start_serve --exec cat

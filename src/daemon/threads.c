@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "system/signals.h"
 
 #define STACK_SIZE ((size_t)256 << 10) /* address space; only what is touched costs memory */
 #define IDLE_LEAST 2                   /* threads kept with nothing to do: the next job is near */
@@ -57,8 +58,10 @@ static struct job *first_job(struct threads *threads)
 static void *work(void *context)
 {
     struct threads *threads = context;
-    struct job *job = first_job(threads);
+    struct job *job;
 
+    signals_leave_to_main();
+    job = first_job(threads);
     while (job != NULL) {
         job->run(job->thing);
         job = await_job(threads);

@@ -172,6 +172,16 @@ int signals_start(void)
     return ends[0];
 }
 
+void signals_leave_to_main(void)
+{
+    sigset_t theirs;
+
+    (void)sigemptyset(&theirs);
+    for (size_t i = 0; i < HANDLED; i++)
+        (void)sigaddset(&theirs, handled[i]);
+    (void)pthread_sigmask(SIG_BLOCK, &theirs, NULL);
+}
+
 /* The pipe is emptied first: what comes after that wakes again. */
 int signals_next(void)
 {

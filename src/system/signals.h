@@ -41,6 +41,9 @@ void signals_expect(void);
  */
 int signals_start(void);
 
+/* For a thread that is not the main one: what signals_start has noted does not interrupt it. */
+void signals_leave_to_main(void);
+
 /*
  * A signal that has come, or 0: SIGINT and SIGTERM as often as they came, the others once, however
  * often.
