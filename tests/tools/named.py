@@ -163,7 +163,7 @@ def programs():
     server.logged("exec:echo some; exit 3: with status 3")
     check(dial(server, "nowhere")[0] == 8, "one that is not there")
     near = forward(server, "fails")
-    check(channels.answered(near.address, b"x") == (b"some\n", "reset"), "a program is not reset")
+    check(channels.answered(near.address, b"x")[1] == "reset", "a program is not reset")
     near.stop()
     near = daemons.Daemon("carol", "forward", (), ["127.0.0.1:0", f"bob@{server.address}:waits"],
                           "carol.err")
