@@ -116,6 +116,10 @@ time.sleep(600)' >silent.port 3>&- &
     tool named expired
 }
 
+@test "names: many connections at once to one of several" {
+    tool named at_once
+}
+
 @test "names: a server that is started again leads to the same ones" {
     tool named restarted
 }

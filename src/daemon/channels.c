@@ -210,7 +210,7 @@ enum kith_error channels_obtain(struct channels *channels, struct kept **kept)
     enum kith_error error;
 
     if (*kept == NULL)
-        *kept = opener_take_given(&channels->opener, "");
+        *kept = opener_take_given(&channels->opener);
     error = *kept != NULL ? await_asked(channels, kept, deadline_ms)
                           : call_and_ask(channels, kept, deadline_ms);
     while (error == ERR_LINK_LOST) {
@@ -238,6 +238,7 @@ void channels_begin(struct channels *channels, const struct channels_terms *term
     struct opener_terms mine = *kept;
 
     channels->terms = *terms;
+    mine.target = terms->target;
     mine.complain = complain;
     mine.call = begin_call;
     mine.is_wanted_key = is_callee;

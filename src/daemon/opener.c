@@ -117,8 +117,9 @@ static void collect(struct opener *opener, int64_t now_ms)
 }
 
 /* Ask one that nobody else has for a stream; it is gone if it takes not even that. */
-static bool ask(struct kept *kept, const char *target)
+static bool ask(const struct opener *opener, struct kept *kept)
 {
+    const char *target = opener->terms.target;
     struct record records[] = {{.type = RECORD_PING}, {.type = RECORD_OPEN}};
     bool pinged = kept->link.turn.pinged;
 
@@ -129,7 +130,7 @@ static bool ask(struct kept *kept, const char *target)
     return false;
 }
 
-struct kept *opener_take(struct opener *opener, const char *target)
+struct kept *opener_take(struct opener *opener)
 {
     struct kept *kept;
 
@@ -138,7 +139,7 @@ struct kept *opener_take(struct opener *opener, const char *target)
     while ((kept = opener->idle) != NULL) {
         opener->idle = kept->next;
         opener->idle_count--;
-        if (ask(kept, target)) {
+        if (ask(opener, kept)) {
             link_hand_on(&kept->link);
             return kept;
         }
@@ -158,7 +159,7 @@ static struct kept *pop_given(struct opener *opener)
     return kept;
 }
 
-struct kept *opener_take_given(struct opener *opener, const char *target)
+struct kept *opener_take_given(struct opener *opener)
 {
     const struct opener_terms *terms = &opener->terms;
     struct kept *kept;
@@ -167,7 +168,7 @@ struct kept *opener_take_given(struct opener *opener, const char *target)
         bool wanted =
             clock_now_ms() < kept->ends_ms && terms->is_wanted_key(terms->context, kept->key);
 
-        if (wanted && ask(kept, target))
+        if (wanted && ask(opener, kept))
             return kept;
         if (!wanted)
             kept_drop(kept);

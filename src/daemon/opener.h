@@ -20,6 +20,7 @@
 
 /* How many are held, and for how long. */
 struct opener_terms {
+    const char *target;   /* that every one is asked for, by its name; or empty */
     size_t spare;         /* idle ones that there should always be */
     size_t most;          /* idle ones at once */
     int64_t keep_time_ms; /* that those beyond the spare ones are kept without use */
@@ -50,13 +51,13 @@ struct opener {
 void opener_begin(struct opener *opener, const struct opener_terms *terms);
 
 /*
- * Take the freshest that is idle, already asked whether it is there and for this target, as the
+ * Take the freshest that is idle, already asked whether it is there and for the target, as the
  * first two records of it. NULL if there is none.
  */
-struct kept *opener_take(struct opener *opener, const char *target);
+struct kept *opener_take(struct opener *opener);
 
 /* The same for a thread, of those that others have given since the main thread looked. */
-struct kept *opener_take_given(struct opener *opener, const char *target);
+struct kept *opener_take_given(struct opener *opener);
 
 /* A thread is done with one that is between two streams, or has made one. */
 void opener_give(struct opener *opener, struct kept *kept);

@@ -250,7 +250,7 @@ static void begin(struct route *route, int fd, const struct endpoint *from)
     }
     connection->part = &route->part;
     if (!route->terms.plain)
-        connection->kept = opener_take(&route->channels.opener, route->terms.target);
+        connection->kept = opener_take(&route->channels.opener);
     daemon_begin(daemon, connection);
 }
 

@@ -4,6 +4,7 @@ usage: named.py SUBJECT         run in a directory with alice, bob and carol in 
 
 Each subject is a function here. Prints what went wrong; exits 1 if anything did."""
 
+import concurrent.futures
 import contextlib
 import os
 import re
@@ -253,6 +254,22 @@ def channels_to(server):
     return type("There", (), {"connect": staticmethod(lambda: daemons.connect(server.address))})
 
 
+def at_once():
+    """Many connections at once to one of the targets, however they come by their channels: none of
+    them gets another one."""
+    target, other = daemons.Target(handle=daemons.echo), daemons.Target(handle=greeter(b"other"))
+    server = serve("db=" + target.address, other.address)
+    near = forward(server, "db")
+
+    def one(_):
+        return [channels.is_echoed(near.address) for _ in range(15)]
+
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        check(all(map(all, pool.map(one, range(12)))), "one is joined to another target")
+    near.stop()
+    server.stop()
+
+
 def restarted():
     """A server that is started again: who forwards to one of its targets comes to that one."""
     port = channels.free_port()
@@ -296,5 +313,5 @@ def hostile():
 
 
 if __name__ == "__main__":
-    daemons.run_subject([one_port, all_named, refused, checked, programs, slow, reloaded, expired, restarted,
-                         hostile])
+    daemons.run_subject([one_port, all_named, refused, checked, programs, slow, reloaded, expired,
+                         at_once, restarted, hostile])
