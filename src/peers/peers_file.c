@@ -51,6 +51,17 @@ static enum kith_error entries_add(struct entries *entries, const struct peer *p
     return OK;
 }
 
+/* What a line says of a peer is the entries' if the line was in order, and else nobody's. */
+static enum kith_error take_over(struct entries *entries, struct peer *peer, size_t line,
+                                 enum kith_error error)
+{
+    if (error == OK)
+        error = entries_add(entries, peer, line);
+    if (error != OK)
+        peer_free(peer);
+    return error;
+}
+
 static const char *advice_after_name(struct text rest)
 {
     if (peers_options_begin(rest))
@@ -179,11 +190,7 @@ static enum kith_error add_line(struct entries *entries, struct text line, const
     error = take_key(&peer, &line, problem);
     if (error == OK && !(parse_name(&peer, line, problem) && is_other(&peer, own_key, problem)))
         error = ERR_PEERS_LINE;
-    if (error == OK)
-        error = entries_add(entries, &peer, problem->line);
-    if (error != OK)
-        peer_free(&peer);
-    return error;
+    return take_over(entries, &peer, problem->line, error);
 }
 
 static int by_line(const struct entry *a, const struct entry *b)
@@ -297,11 +304,7 @@ static enum kith_error add_key_line(struct entries *entries, struct text line,
 
     if (error == OK && name_check(line.at, line.len, NULL))
         memcpy(peer.name, line.at, line.len);
-    if (error == OK)
-        error = entries_add(entries, &peer, problem->line);
-    if (error != OK)
-        peer_free(&peer);
-    return error;
+    return take_over(entries, &peer, problem->line, error);
 }
 
 static enum kith_error add_key_lines(struct entries *entries, struct text rest,

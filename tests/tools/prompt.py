@@ -107,6 +107,14 @@ def check(holds, what):
         sys.exit(f"not so: {what}")
 
 
+def answer(terminal, count):
+    """At last it gets its answer, at so many a prompt."""
+    terminal.prompts(count)
+    terminal.type(b"sesame\n")
+    check(terminal.wait() == 0, "it has taken the answer")
+    check(terminal.echoes(), "the terminal has its echo")
+
+
 def stop(terminal):
     """Ctrl-Z stops it, with the echo back; when it goes on, it asks again, and takes the answer."""
     for count in range(1, 4):
@@ -118,10 +126,7 @@ def stop(terminal):
         terminal.front(os.getpgrp())
         terminal.front(terminal.pid)
         os.killpg(terminal.pid, signal.SIGCONT)
-    terminal.prompts(4)
-    terminal.type(b"sesame\n")
-    check(terminal.wait() == 0, "it has taken the answer")
-    check(terminal.echoes(), "the terminal has its echo")
+    answer(terminal, 4)
 
 
 def halt(terminal):
@@ -138,10 +143,7 @@ def halt(terminal):
         termios.tcsetattr(terminal.side, termios.TCSANOW, usual)
         terminal.front(terminal.pid)
         os.killpg(terminal.pid, signal.SIGCONT)
-    terminal.prompts(4)
-    terminal.type(b"sesame\n")
-    check(terminal.wait() == 0, "it has taken the answer")
-    check(terminal.echoes(), "the terminal has its echo")
+    answer(terminal, 4)
 
 
 def end(terminal):
