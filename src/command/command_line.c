@@ -149,15 +149,17 @@ static enum kith_error set_option(struct options *options, const struct option_s
 }
 
 /*
- * Cut argv at --exec: what follows it is the program's, dashes and all, and no option of ours.
- * Returns the count of what is before.
+ * Cut argv at --exec or --run: what follows it is the program's, dashes and all, and no option of
+ * ours. Returns the count of what is before.
  */
 static int cut_program(struct options *options, unsigned command_bit, int argc, char **argv)
 {
-    for (int i = 1; (command_bit & FOR_PROGRAMS) != 0 && i < argc; i++) {
+    bool takes_one = (command_bit & (FOR_PROGRAMS | FOR_FORWARD)) != 0;
+
+    for (int i = 1; takes_one && i < argc; i++) {
         if (strcmp(argv[i], "--") == 0)
             break;
-        if (strcmp(argv[i], "--exec") == 0) {
+        if (strcmp(argv[i], OPTION_OF_PROGRAM(command_bit)) == 0) {
             options->program = argv + i + 1;
             return i;
         }
@@ -173,7 +175,7 @@ static enum kith_error check_together(const struct options *options,
     bool is_odd = form->bit == FOR_FORWARD && options->argument_count % 2 != 0;
 
     if (options->program != NULL && options->program[0] == NULL)
-        return misuse_log(form->name, "--exec", "needs a program", NULL);
+        return misuse_log(form->name, OPTION_OF_PROGRAM(form->bit), "needs a program", NULL);
     if (options->argument_count < form->least - replaced || is_odd)
         return misuse_log_missing(options, form);
     if (options->argument_count > form->most - replaced)

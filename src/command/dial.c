@@ -42,7 +42,8 @@ static enum kith_error call_once(struct call *call, const struct setup *setup,
                                  const struct callee *callee, struct kept **kept)
 {
     enum channel_kind kind = ask_kind(setup->callees[0]);
-    enum kith_error error = call_peer(call, &setup->calls, kind, callee, false);
+    bool no_more = setup->options->command == FOR_CHECK && kind == KIND_PLAIN;
+    enum kith_error error = call_peer(call, &setup->calls, kind, callee, no_more);
 
     *kept = NULL;
     if (error == OK && kind == KIND_KEPT)
@@ -50,9 +51,10 @@ static enum kith_error call_once(struct call *call, const struct setup *setup,
     return error;
 }
 
-/* Call until it gets through, or --retry is over. */
+/* Call for this command until it gets through, or --retry is over. */
 static enum kith_error call_with_retries(struct call *call, const struct setup *setup,
-                                         const struct callee *callee, struct kept **kept)
+                                         const char *what, const struct callee *callee,
+                                         struct kept **kept)
 {
     int64_t give_up_ms = clock_deadline_ms(setup->options->retry_ms);
     int64_t pause_ms = FIRST_WAIT_MS;
@@ -64,10 +66,10 @@ static enum kith_error call_with_retries(struct call *call, const struct setup *
         if (error == OK)
             return error;
         if (!may_pass(error) || left_ms <= 0)
-            return call_log_failure(call, error, callee, "dial", LOG_ERROR);
-        (void)call_log_failure(call, error, callee, "dial", first ? LOG_NOTE : LOG_SUMMARY);
+            return call_log_failure(call, error, callee, what, LOG_ERROR);
+        (void)call_log_failure(call, error, callee, what, first ? LOG_NOTE : LOG_SUMMARY);
         if (first)
-            log_event(LOG_NOTE, "dial", setup->options->arguments[0],
+            log_event(LOG_NOTE, what, setup->options->arguments[0],
                       "is called again until --retry is over", NULL);
         call_end(call);
         wait_ms(pause_ms < left_ms ? pause_ms : left_ms);
@@ -110,7 +112,7 @@ enum kith_error command_dial(const struct options *options)
     if (error == OK)
         error = pipe_open(&end, options, "dial", true);
     if (error == OK)
-        error = call_with_retries(&call, &setup, &callee, &kept);
+        error = call_with_retries(&call, &setup, "dial", &callee, &kept);
     if (error == OK) {
         setup_dismiss_keeper(&setup);
         if (setup.calls.needs == NULL)
@@ -153,21 +155,17 @@ enum kith_error command_check(const struct options *options)
     struct call call = {.transport = TRANSPORT_NONE};
     struct kept *kept = NULL;
     const char *peer = options->arguments[0];
-    enum channel_kind kind = ask_kind(peer);
-    enum kith_error error = setup_begin(&setup, options, &peer, 1, KIND_SET(kind));
+    enum kith_error error = setup_begin(&setup, options, &peer, 1, KIND_SET(ask_kind(peer)));
 
-    setup.calls.needs = &nothing;
+    setup.calls.needs = options->retry_ms == 0 ? &nothing : NULL;
     if (error == OK)
         error = setup_choose_callees(&setup, &callee);
-    if (error == OK) {
-        error = call_peer(&call, &setup.calls, kind, &callee, kind == KIND_PLAIN);
-        if (error == OK && kind == KIND_KEPT)
-            error = ask_for_target(&call, options, &callee, &kept);
-        if (error != OK)
-            (void)call_log_failure(&call, error, &callee, "check", LOG_ERROR);
-    }
+    if (error == OK)
+        error = call_with_retries(&call, &setup, "check", &callee, &kept);
     if (error == OK) {
         setup_dismiss_keeper(&setup);
+        if (setup.calls.needs == NULL)
+            setup_confine(SANDBOX_PIPE, &nothing);
         notify_ready_fd(options->ready_fd, call.io.peer.text, true);
         print_check(&callee, &call.io);
     }

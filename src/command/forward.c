@@ -2,18 +2,25 @@
  * Owns the forward command: each local connection is carried to a peer. Must never serve one LOCAL
  * unless all of them can be.
  */
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/log.h"
 #include "command/commands.h"
 #include "command/setup.h"
 #include "command/setup_listen.h"
 #include "daemon/daemon.h"
 #include "daemon/route.h"
+#include "helpers/runner.h"
 #include "net/socket.h"
+#include "system/protect.h"
+#include "system/signals.h"
 
 #define LOOK_MS 1000 /* between two looks at what was given back, while there are connections */
 
@@ -27,6 +34,9 @@ struct forward {
     size_t count;
     size_t turn;                             /* the route that takes connections first */
     struct callee_again again[FORWARDS_MAX]; /* of a reload that is under way */
+    struct helper runner;                    /* of the program of --run, or none */
+    size_t runner_at;                        /* in the poll set */
+    bool was_asked;                          /* to begin the program */
     struct daemon daemon;
 };
 
@@ -35,6 +45,74 @@ static enum stay run(struct daemon *daemon, struct connection *connection)
     (void)daemon;
     route_run(connection);
     return STAY_OVER;
+}
+
+/* The program can be started: its forwards are up. Standard input and output are its own. */
+static void begin_program(struct daemon *daemon)
+{
+    struct forward *forward = daemon->hooks->context;
+
+    if (forward->runner.line < 0)
+        return;
+    forward->was_asked = true;
+    protect_vacate(STDIN_FILENO);
+    protect_vacate(STDOUT_FILENO);
+    if (!runner_begin(&forward->runner))
+        daemon_finish(daemon, log_failure(LOG_ERROR, "runner", NULL, ERR_LAUNCHER, NULL, NULL));
+}
+
+/* A signal, once there is a program, is the program's. */
+static bool pass_on(struct daemon *daemon, int number)
+{
+    struct forward *forward = daemon->hooks->context;
+
+    if (!forward->was_asked || *forward->setup.options->status >= 0 || number == SIGCHLD)
+        return false;
+    runner_pass_on(&forward->runner, number);
+    return true;
+}
+
+/* How the program has ended is how we do, once what it has begun is carried to its end. */
+static void note_status(struct forward *forward, int status)
+{
+    signals_pass_on(false);
+    *forward->setup.options->status = status;
+    daemon_finish(&forward->daemon, OK);
+}
+
+static void hear_runner(struct forward *forward)
+{
+    const struct options *options = forward->setup.options;
+    int what = 0;
+
+    switch (runner_hear(&forward->runner, &what)) {
+    case RUNNER_HAS_BEGUN:
+        signals_pass_on(true);
+        break;
+    case RUNNER_COULD_NOT:
+        (void)log_failure(LOG_ERROR, "forward", options->program[0], ERR_PROGRAM, strerror(what),
+                          NULL);
+        break;
+    case RUNNER_HAS_ENDED:
+        note_status(forward, what);
+        break;
+    case RUNNER_IS_GONE:
+        descriptor_close(&forward->runner.line); /* its end is noticed by itself */
+        break;
+    case RUNNER_SILENT:
+        break;
+    }
+}
+
+/* Without each of its forwards, a program is not begun. */
+static void give_up_if_lost(struct forward *forward)
+{
+    for (size_t i = 0; i < forward->count && !forward->was_asked; i++) {
+        enum kith_error error = route_trouble(&forward->routes[i]);
+
+        if (error != OK)
+            daemon_finish(&forward->daemon, error);
+    }
 }
 
 /* Channels that threads give back are looked for: to say so takes time. */
@@ -46,6 +124,7 @@ static int64_t arm(struct daemon *daemon, struct poll_set *set)
 
     for (size_t i = 0; i < forward->count; i++)
         due_ms = clock_earlier(due_ms, route_arm(&forward->routes[i], set));
+    forward->runner_at = poll_set_add(set, forward->runner.line, POLLIN);
     connections_count(&daemon->connections, &totals);
     if (forward->setup.options->plain || totals.count == 0)
         return due_ms;
@@ -81,6 +160,10 @@ static bool step(struct daemon *daemon, const struct poll_set *set)
             return false;
     }
     tell_changes(forward);
+    if (poll_set_is_ready(set, forward->runner_at))
+        hear_runner(forward);
+    if (forward->runner.line >= 0)
+        give_up_if_lost(forward);
     return true;
 }
 
@@ -260,11 +343,26 @@ static enum kith_error open_doors(struct forward *forward, const struct address 
     return error;
 }
 
+/* Have ready what starts the program, before this process is confined. */
+static enum kith_error prepare_program(struct forward *forward, char *const *argv)
+{
+    const char *places[FORWARDS_MAX];
+    const struct runner_plan plan = {.argv = argv, .places = places, .count = forward->count};
+    enum kith_error error;
+
+    for (size_t i = 0; i < forward->count; i++)
+        places[i] = forward->daemon.doors.list[i].text;
+    error = runner_start(&forward->runner, &plan);
+    protect_for_good();
+    return error;
+}
+
 static enum kith_error prepare(struct forward *forward, const struct options *options)
 {
     static struct address asked[FORWARDS_MAX];
     enum kith_error error = OK;
 
+    forward->runner = HELPER_NONE;
     forward->count = (size_t)options->argument_count / 2;
     for (size_t i = 0; error == OK && i < forward->count; i++) {
         forward->peers[i] = options->arguments[2 * i + 1];
@@ -278,7 +376,11 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
         error = setup_choose_callees(&forward->setup, forward->callees);
     if (error == OK)
         error = check_targets(forward);
-    return error == OK ? open_doors(forward, asked) : error;
+    if (error == OK)
+        error = open_doors(forward, asked);
+    if (error == OK && options->program != NULL)
+        error = prepare_program(forward, options->program);
+    return error;
 }
 
 /* How many descriptors a connection takes: one more at a UNIX socket, ours or passed
@@ -299,6 +401,18 @@ static size_t descriptors_beside(const struct forward *forward, const struct opt
     return options->plain ? 0 : 2 * forward->count * (options->keep + options->spare);
 }
 
+/* The program's word is ours; a signal that came before it was begun ends us as any program. */
+static enum kith_error outcome(const struct forward *forward, enum kith_error error)
+{
+    const struct options *options = forward->setup.options;
+
+    if (error == ERR_SIGNAL && options->program != NULL && *options->status >= 0)
+        return OK;
+    if (error == OK && options->program != NULL && *options->status < 0)
+        return ERR_SIGNAL;
+    return error;
+}
+
 enum kith_error command_forward(const struct options *options)
 {
     static struct forward forward;
@@ -313,6 +427,7 @@ enum kith_error command_forward(const struct options *options)
         .pending = 128,
         .keeper = &forward.setup.keeper.helper,
         .lookup = &forward.setup.lookup,
+        .launcher = options->program != NULL ? &forward.runner : NULL,
         .context = &forward,
         .begin = begin,
         .announce = announce,
@@ -322,6 +437,8 @@ enum kith_error command_forward(const struct options *options)
         .stop = stop_accepting,
         .run = run,
         .is_up = options->ready_on_listen ? NULL : is_up,
+        .ready = begin_program,
+        .heed = pass_on,
         .describe = describe,
         .report = report,
         .reload = &forward.setup.reload,
@@ -331,6 +448,8 @@ enum kith_error command_forward(const struct options *options)
     terms = setup_daemon_terms(options);
     if (error == OK)
         error = daemon_run(&forward.daemon, &hooks, &terms);
+    error = outcome(&forward, error);
+    helper_stop(&forward.runner);
     if (daemon_end(&forward.daemon, error))
         setup_end(&forward.setup);
     return error;

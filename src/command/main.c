@@ -63,7 +63,8 @@ static void print_command_help(const struct command *command)
         (void)printf("       kith serve [options] [HOST:]PORT [NAME=]TARGET...\n"
                      "       kith serve [options] [HOST:]PORT --exec CMD [ARG...]\n");
     if (command->form.bit == FOR_FORWARD)
-        (void)printf("       kith forward [options] LOCAL PEER [LOCAL PEER...]\n");
+        (void)printf("       kith forward [options] LOCAL PEER [LOCAL PEER...]\n"
+                     "       kith forward [options] LOCAL PEER... --run CMD [ARG...]\n");
     (void)printf("%s\n\n", command->summary);
     option_table_print(command->form.bit);
 }
@@ -91,6 +92,7 @@ static enum log_level level_of(const struct options *options)
 static enum exit_status run_command(const struct command *command, int argc, char **argv)
 {
     static struct options options; /* to the end of all threads */
+    static int status = -1;        /* of a program that ours stands for */
     enum kith_error error;
 
     error = command_line_parse(&options, &command->form, argc, argv);
@@ -103,7 +105,9 @@ static enum exit_status run_command(const struct command *command, int argc, cha
     log_configure(level_of(&options), options.json);
     if (options.program == NULL && command->form.bit != FOR_SERVE) /* whose targets may be some */
         protect_for_good();
-    return error_exit_status(command->run(&options));
+    options.status = &status;
+    error = command->run(&options);
+    return error == OK && status >= 0 ? (enum exit_status)status : error_exit_status(error);
 }
 
 /* What other programs call ours, and so who comes from them. */

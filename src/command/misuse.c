@@ -102,7 +102,7 @@ enum kith_error misuse_log_missing(const struct options *options, const struct c
     const char *name = form->arguments;
     int place = form->bit == FOR_FORWARD ? options->argument_count % 2 : options->argument_count;
     const char *more = "", *after = NULL;
-    char why[64], usage[96];
+    char why[64], usage[96], last[64];
 
     if (form->bit == FOR_SERVE)
         more = ", or --exec CMD in the place of TARGET";
@@ -115,8 +115,10 @@ enum kith_error misuse_log_missing(const struct options *options, const struct c
     (void)snprintf(why, sizeof(why), "%.*s is missing", (int)strcspn(name, " "), name);
     (void)snprintf(usage, sizeof(usage), "usage: kith %s [options] %s%s", form->name,
                    form->arguments, more);
+    (void)snprintf(last, sizeof(last), "%s takes all that follows it: put it last",
+                   OPTION_OF_PROGRAM(form->bit));
     if (options->program != NULL)
-        return misuse_log(form->name, NULL, why, "--exec takes all that follows it: put it last");
+        return misuse_log(form->name, NULL, why, last);
     return misuse_log(form->name, after, why, usage);
 }
 

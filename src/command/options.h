@@ -31,6 +31,9 @@ enum command_bit {
 #define FOR_PIPES (FOR_LISTEN | FOR_DIAL)
 #define FOR_PROGRAMS (FOR_PIPES | FOR_SERVE) /* that have --exec */
 
+/* The option that a command has for a program. */
+#define OPTION_OF_PROGRAM(bit) ((bit) == FOR_FORWARD ? "--run" : "--exec")
+
 struct options {
     unsigned command;     /* its bit */
     const char *identity; /* -i, or NULL */
@@ -67,9 +70,10 @@ struct options {
     bool ready_on_listen;               /* or once the peer is there */
     bool proxy_protocol;                /* serve */
     struct address_ranges accept_proxy; /* serve: the sources of PROXY headers */
-    char **program;                     /* what stands after --exec, or NULL */
-    bool force;                         /* keygen */
-    const char *name;                   /* keygen */
+    char **program;                     /* what stands after --exec or --run, or NULL */
+    int *status;      /* how the program of --run has ended is put there, once it has */
+    bool force;       /* keygen */
+    const char *name; /* keygen */
     bool help;
     char **arguments; /* what is no option */
     int argument_count;

@@ -93,7 +93,8 @@ static void begin_drain(struct loop *loop, int number)
     daemon->hooks->stop(daemon);
     doors_close(&daemon->doors);
     connections_each(&daemon->connections, send_away, NULL);
-    say_drain(daemon);
+    if (!daemon->is_done || count_channels(daemon) > 0)
+        say_drain(daemon);
 }
 
 /* Without one of the helpers the channels that are open can still finish, but no other follows. */
@@ -131,6 +132,12 @@ static void tell_ready(struct daemon *daemon)
 
     describe(daemon, description);
     notify_ready(description);
+}
+
+void daemon_finish(struct daemon *daemon, enum kith_error outcome)
+{
+    daemon->is_done = true;
+    daemon->outcome = outcome;
 }
 
 void daemon_tell_state(struct daemon *daemon)
@@ -199,6 +206,8 @@ static void answer_signals(struct loop *loop)
     int number;
 
     while (!loop->at_once && (number = signals_next()) != 0) {
+        if (daemon->hooks->heed != NULL && daemon->hooks->heed(daemon, number))
+            continue;
         switch (number) {
         case SIGHUP:
             begin_reload(loop);
@@ -255,6 +264,8 @@ static enum kith_error attend(struct loop *loop)
         answer_signals(loop);
     if (loop->ending == 0 && !daemon->hooks->step(daemon, &loop->set))
         return log_failure_of(daemon, ERR_SYSTEM);
+    if (daemon->is_done && loop->ending == 0)
+        begin_drain(loop, SIGTERM);
     refusals_sum_up(&daemon->refusals, false);
     return OK;
 }
@@ -386,6 +397,8 @@ static enum kith_error finish(struct loop *loop, enum kith_error error)
     poll_set_free(&loop->set);
     if (loop->lost != OK)
         return loop->lost;
+    if (daemon->outcome != OK)
+        return daemon->outcome;
     return channels > 0 && error == OK ? ERR_SIGNAL : error;
 }
 
@@ -435,6 +448,8 @@ static void say_ready(struct loop *loop)
     doors_format(lines, &daemon->doors, "\n");
     notify_ready_fd(daemon->terms->ready_fd, lines, false);
     tell_ready(daemon);
+    if (daemon->hooks->ready != NULL)
+        daemon->hooks->ready(daemon);
 }
 
 enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hooks,

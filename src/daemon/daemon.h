@@ -59,6 +59,11 @@ struct daemon_hooks {
     /* Whether there is nothing more to wait for before we are ready; NULL if there is never. */
     bool (*is_up)(struct daemon *daemon);
 
+    /* Once that is said; and whether a signal is not for us. Each NULL if there is nothing to do.
+     */
+    void (*ready)(struct daemon *daemon);
+    bool (*heed)(struct daemon *daemon, int number);
+
     /*
      * What a supervisor is to know besides where we listen, and, when we were asked, besides the
      * totals; and what the log is to say of those of each part. NULL if there is nothing.
@@ -97,6 +102,8 @@ struct daemon {
     struct job log_job;
     bool is_in_use; /* at the end: threads are left, which use what there is */
     int signal;     /* at the end: what it was asked by, or 0 */
+    bool is_done;   /* by daemon_finish, and for what reason */
+    enum kith_error outcome;
 };
 
 /*
@@ -118,6 +125,9 @@ bool daemon_end(struct daemon *daemon, enum kith_error error);
  * is over.
  */
 void daemon_begin(struct daemon *daemon, struct connection *connection);
+
+/* For hooks: have it end as by a signal, with this as its outcome unless that is OK. */
+void daemon_finish(struct daemon *daemon, enum kith_error outcome);
 
 /* For hooks: what describe says has changed. */
 void daemon_tell_state(struct daemon *daemon);

@@ -309,6 +309,11 @@ enum route_state route_state(struct route *route)
     return route->channels.up ? ROUTE_THERE : ROUTE_UNKNOWN;
 }
 
+enum kith_error route_trouble(const struct route *route)
+{
+    return (enum kith_error)route->channels.said;
+}
+
 bool route_is_up(struct route *route)
 {
     return route->terms.plain || route->terms.kept.spare == 0 || route->channels.up;

@@ -80,6 +80,9 @@ enum route_state route_state(struct route *route);
 /* Whether there is nothing to wait for before its first connection: the first channel is made. */
 bool route_is_up(struct route *route);
 
+/* Why the last call for a channel has failed, or OK. */
+enum kith_error route_trouble(const struct route *route);
+
 /* Say in the log what there is and has been. */
 void route_report(struct route *route);
 

@@ -16,9 +16,21 @@
 #define INSISTING_S 3
 #define SIGNALS 65 /* and more than there are elsewhere */
 
-/* What a daemon answers; those that end it first, so that no number of others holds them up. */
-static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD};
+/*
+ * What a daemon answers; those that end it first, so that no number of others holds them up. The
+ * last two are only passed on.
+ */
+static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD, SIGQUIT, SIGUSR2};
 #define HANDLED (sizeof(handled) / sizeof(handled[0]))
+
+/* Those whose state at our start somebody may want to have again. */
+static const int given[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
+                            SIGUSR2, SIGPIPE, SIGXFSZ, SIGCHLD, SIGTTOU};
+#define GIVEN (sizeof(given) / sizeof(given[0]))
+
+static bool ignored_at_start[GIVEN];
+static sigset_t blocked_at_start;
+static atomic_bool passing_on; /* what comes, to a program: it does not end us */
 
 static atomic_uint came[HANDLED]; /* times, since it was last answered */
 static atomic_uint told_to_end;   /* times, in all */
@@ -65,8 +77,18 @@ void signals_reset(void)
         set_handler(number, SIG_DFL); /* but for those that have no other, which is fine */
 }
 
+void signals_give_back(void)
+{
+    for (size_t i = 0; i < GIVEN; i++)
+        set_handler(given[i], ignored_at_start[i] ? SIG_IGN : SIG_DFL);
+    (void)sigprocmask(SIG_SETMASK, &blocked_at_start, NULL);
+}
+
 void signals_prepare(void)
 {
+    for (size_t i = 0; i < GIVEN; i++)
+        ignored_at_start[i] = is_ignored(given[i]);
+    (void)sigprocmask(SIG_SETMASK, NULL, &blocked_at_start);
     set_handler(SIGPIPE, SIG_IGN);
     set_handler(SIGXFSZ, SIG_IGN);
     set_handler(SIGCHLD, SIG_DFL); /* ignored, it would take the status of our children away */
@@ -85,6 +107,7 @@ void signals_ignore(void)
     set_handler(SIGTERM, SIG_IGN);
     set_handler(SIGHUP, SIG_IGN);
     set_handler(SIGUSR1, SIG_IGN);
+    set_handler(SIGUSR2, SIG_IGN);
 }
 
 static void hang_up(int number)
@@ -139,7 +162,7 @@ void signals_note(int number)
     int saved = errno;
     ssize_t n;
 
-    if (ends_us(number) && atomic_fetch_add(&told_to_end, 1) > 0)
+    if (ends_us(number) && !passing_on && atomic_fetch_add(&told_to_end, 1) > 0)
         insist(number);
 
     for (size_t i = 0; i < HANDLED; i++) {
@@ -149,6 +172,30 @@ void signals_note(int number)
     n = write(ends[1], "", 1); /* a pipe that is full wakes as well */
     (void)n;
     errno = saved;
+}
+
+static void note_unless_of_terminal(int number, siginfo_t *info, void *unused)
+{
+    (void)unused;
+    if (info->si_code <= 0) /* by a process, and not by the system */
+        signals_note(number);
+}
+
+void signals_pass_on(bool passes)
+{
+    struct sigaction action = {.sa_sigaction = note_unless_of_terminal,
+                               .sa_flags = SA_RESTART | SA_SIGINFO};
+
+    passing_on = passes;
+    set_handler(SIGTTOU, SIG_IGN);
+    for (size_t i = 0; i < GIVEN && given[i] != SIGPIPE; i++) {
+        if (ignored_at_start[i])
+            set_handler(given[i], SIG_IGN);
+        else if (passes)
+            (void)sigaction(given[i], &action, NULL);
+        else
+            set_handler(given[i], signals_note);
+    }
 }
 
 void signals_expect(void)
@@ -163,7 +210,7 @@ int signals_start(void)
         return -1;
     if (!descriptor_set_nonblocking(ends[0]) || !descriptor_set_nonblocking(ends[1]))
         return -1;
-    for (size_t i = 0; i < HANDLED; i++) {
+    for (size_t i = 0; i < HANDLED && handled[i] != SIGQUIT; i++) {
         if (ends_us(handled[i]))
             set_handler_unless_ignored(handled[i], signals_note);
         else

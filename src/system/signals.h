@@ -21,6 +21,12 @@ void signals_prepare(void);
  */
 void signals_linger_on_hangup(void);
 
+/*
+ * For a child that becomes the program of --run: the signals are as we were started with them,
+ * those that are ignored and those that are blocked.
+ */
+void signals_give_back(void);
+
 /* For a child that becomes a program: no signal is handled or ignored; and none is blocked. */
 void signals_reset(void);
 void signals_unblock(void);
@@ -55,6 +61,14 @@ int signals_next(void);
  * thread.
  */
 void signals_note(int number);
+
+/*
+ * From here on all that somebody sends us is noted, to be passed on to a program in our process
+ * group: SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, but those that were ignored at the
+ * start. What a terminal sends has reached the program already, and means nothing to us; nor does
+ * it stop us that another group has the terminal. Or not so any longer.
+ */
+void signals_pass_on(bool passes);
 
 /* Give a signal its usual effect again, and end by it. */
 _Noreturn void signals_end_by(int number);

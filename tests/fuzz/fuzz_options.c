@@ -51,7 +51,7 @@ static void check_taken(const struct options *options, const struct command_form
     demand(options->help || (options->argument_count >= form->least - replaced &&
                              options->argument_count <= form->most - replaced));
     demand(is_serve || (!options->proxy_protocol && options->accept_proxy.count == 0));
-    demand(options->program == NULL || (form->bit & (FOR_SERVE | FOR_LISTEN | FOR_DIAL)) != 0);
+    demand(options->program == NULL || (form->bit & (FOR_PROGRAMS | FOR_FORWARD)) != 0);
     demand(options->help || form->bit != FOR_FORWARD || options->argument_count % 2 == 0);
     for (int i = 0; i < options->argument_count; i++)
         demand(options->arguments[i] != NULL);

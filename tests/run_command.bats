@@ -1,0 +1,160 @@
+#!/usr/bin/env bats
+# shellcheck shell=bats
+# forward --run: a program that runs as long as its forwards do, and whose end is theirs.
+
+# shellcheck source-path=SCRIPTDIR
+source "$BATS_TEST_DIRNAME/helpers.bash"
+source "$BATS_TEST_DIRNAME/daemons.bash"
+
+# run_forward ARGUMENT...: with all that follows the first --, in the foreground.
+run_forward() {
+    as alice forward -q "$@"
+}
+
+# begin_forward ARGUMENT...: in the background. Sets forwarder.
+begin_forward() {
+    rm -f out
+    KITH_DIR=alice "${launcher[@]}" "$KITH" forward "$@" <"${from:-/dev/null}" >out 2>forward.err 3>&- 8>&- 9>&- &
+    forwarder=$!
+    started+=("$forwarder")
+}
+
+@test "the program finds its forwards, has our standard descriptors, and its status is ours" {
+    start_serve --exec sh -c 'cat; echo bob'
+    run -3 --separate-stderr run_forward 0 "bob@$address" ./here "bob@$address" --run sh -c '
+        echo "$KITH_FORWARD_1 $KITH_FORWARD_2 $KITH_FORWARD_3$NOTIFY_SOCKET $OTHER"
+        ls /proc/self/fd | wc -l
+        cat
+        echo err >&2
+        exit 3' < <(echo in)
+    [[ ${lines[0]} == '127.0.0.1:'*' ./here  ' ]]
+    [ "${lines[1]}" = 4 ] # and the one that ls reads
+    [ "${lines[2]}" = in ]
+    [ "$stderr" = err ]
+    [ ! -e here ]
+    OTHER=kept KITH_FORWARD_3=old NOTIFY_SOCKET=/nowhere run -0 run_forward 0 "bob@$address" --run \
+        sh -c 'echo "$KITH_FORWARD_3$NOTIFY_SOCKET$OTHER$KITH_DIR"'
+    [ "$output" = keptalice ]
+}
+
+@test "what it says through them arrives, also when it ends at once" {
+    start_serve --exec sh -c 'cat >got; sleep 0.2; echo done >>got'
+    run -0 --separate-stderr run_forward 0 "bob@$address" --run python3 -c '
+import os, socket
+host, port = os.environ["KITH_FORWARD_1"].split(":")
+sock = socket.create_connection((host, int(port)))
+sock.sendall(b"x" * 1000000)
+sock.shutdown(socket.SHUT_WR)'
+    [ "$(tail -c 5 got)" = 'done' ]
+    [ "$(wc -c <got)" = 1000005 ]
+}
+
+@test "its status: a signal, not found, not executable" {
+    start_serve --exec cat
+    run -143 run_forward 0 "bob@$address" --run sh -c 'kill -TERM $$'
+    run -137 run_forward 0 "bob@$address" --run sh -c 'kill -KILL $$'
+    refused 127 './nowhere' 'No such file' -- run_forward 0 "bob@$address" --run ./nowhere
+    touch file
+    refused 126 './file' 'Permission denied' -- run_forward 0 "bob@$address" --run ./file
+    run -0 run_forward --plain 0 "bob@$address" --run true
+    run -0 run_forward --spare 0 0 "bob@$address" --run true
+    refused 2 '--run' 'needs a program' -- run_forward 0 "bob@$address" --run
+}
+
+@test "without each of its forwards it is not started" {
+    start_serve --exec cat
+    refused 3 nobody -- run_forward 0 nobody --run touch started
+    refused 4 'cannot be reached' -- run_forward 0 "bob@$address" 0 bob@127.0.0.1:1 --run touch started
+    refused 4 './no/where' -- run_forward ./no/where "bob@$address" --run touch started
+    refused 5 carol -- run_forward 0 "./carol/identity.pub@$address" --run touch started
+    [ ! -e started ]
+}
+
+@test "signals go on to it, and its end is ours" {
+    start_serve --exec cat
+    for signal in TERM INT HUP QUIT USR1 USR2; do
+        launcher=(env '--default-signal=INT,QUIT')
+        begin_forward 0 "bob@$address" --run bash -c "trap 'echo $signal; exit 5' $signal; echo up; while :; do sleep 0.05; done"
+        eventually grep -qs up out
+        kill "-$signal" "$forwarder"
+        ends "$forwarder" 5
+        [ "$(tail -n 1 out)" = "$signal" ]
+    done
+}
+
+@test "one that ignores SIGTERM goes on, and so do its forwards" {
+    start_serve --exec cat
+    begin_forward 0 "bob@$address" --run bash -c 'trap "" TERM; echo up; until [ -e stop ]; do sleep 0.05; done; exit 6'
+    eventually grep -qs up out
+    kill "$forwarder"
+    kill "$forwarder"
+    kill -0 "$forwarder"
+    touch stop
+    ends "$forwarder" 6
+}
+
+@test "SIGTERM before it has begun ends us by that" {
+    python3 -c 'import socket, time; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1], flush=True); time.sleep(60)' >port 3>&- &
+    also_started "$!"
+    eventually [ -s port ]
+    begin_forward 0 "bob@127.0.0.1:$(cat port)" --run touch started
+    says forward.err 'is carried'
+    kill "$forwarder"
+    ends "$forwarder" 143
+    [ ! -e started ]
+}
+
+@test "kith is killed: the program is asked to end, and killed if it does not" {
+    start_serve --exec cat
+    begin_forward 0 "bob@$address" --run bash -c 'trap "echo asked" TERM; echo $$ >pid; while :; do sleep 0.05; done'
+    eventually [ -s pid ]
+    kill -KILL "$forwarder"
+    eventually grep -qs asked out
+    eventually is_gone "$(cat pid)"
+}
+
+@test "its background child does not keep us; its end is seen by who reads what it writes" {
+    start_serve --exec cat
+    run -0 run_forward 0 "bob@$address" --run sh -c 'sleep 30 >/dev/null 2>&1 3>&- & echo $! >pid'
+    kill "$(cat pid)"
+    mkfifo pipe
+    cat pipe >arrived 3>&- 8>&- 9>&- &
+    reader=$!
+    also_started "$reader"
+    KITH_DIR=alice "$KITH" forward -q 0 "bob@$address" \
+        --run sh -c 'echo all; exec >&-; until [ -e stop ]; do sleep 0.05; done' >pipe 3>&- 8>&- 9>&- &
+    forwarder=$!
+    also_started "$forwarder"
+    ends "$reader" 0
+    [ "$(cat arrived)" = all ]
+    kill -0 "$forwarder"
+    touch stop
+    ends "$forwarder" 0
+}
+
+@test "nohup and a shell's & hold for it; closed standard descriptors are no trouble" {
+    start_serve --exec cat
+    run -0 bash -c "trap '' HUP INT; KITH_DIR=alice exec '$KITH' forward -q 0 'bob@$address' --run grep SigIgn /proc/self/status"
+    [ $((0x${output##*[[:space:]]} & 3)) = 3 ]
+    run -0 bash -c "trap - PIPE CHLD; KITH_DIR=alice exec '$KITH' forward -q 0 'bob@$address' --run grep SigIgn /proc/self/status"
+    [ $((0x${output##*[[:space:]]} & (1 << 12 | 1 << 16))) = 0 ]
+    run -7 bash -c "KITH_DIR=alice exec '$KITH' forward 0 'bob@$address' --run sh -c 'exit 7' <&- >&- 2>&-"
+}
+
+@test "at a terminal: ^C reaches it once, and it may go on" {
+    start_serve --exec cat
+    bounded python3 "$tools/run_terminal.py" alice "bob@$address"
+}
+
+@test "check --retry waits for a peer that is not there yet" {
+    start_serve --exec cat
+    kill "$server"
+    ends "$server" 0
+    refused 4 'cannot be reached' -- as alice check "bob@$address"
+    KITH_DIR=alice "$KITH" check --retry 1m "bob@$address" >out 2>check.err 3>&- 8>&- &
+    also_started "$!"
+    says check.err 'is called again'
+    serve_on=$address start_serve --exec cat
+    ends "${started[1]}" 0
+    grep -q 'round trip' out
+}
