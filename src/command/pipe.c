@@ -158,7 +158,7 @@ static enum kith_error run(const struct pipe_end *end, struct local_end *local,
         progress_end(&progress, result.sent, result.received);
     if (error != OK && error != ERR_PROGRAM)
         log_end(end, &result, error, who, where);
-    stream_summarise(LOG_SUMMARY, "channel", who, error_text(error), where, &result, begun_us);
+    stream_summarise(LOG_SUMMARY, "channel", who, error_text(error), where, "", &result, begun_us);
     return error;
 }
 

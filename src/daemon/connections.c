@@ -249,6 +249,8 @@ void connections_each(struct connections *connections, connections_visit *visit,
 
 void connection_describe(struct connection_row *row, const struct connection *connection)
 {
+    const struct target *target = connection->target;
+
     row->number = connection->number;
     row->opened_ms = connection->opened_ms;
     row->sent = connection->sent;
@@ -256,6 +258,9 @@ void connection_describe(struct connection_row *row, const struct connection *co
     memcpy(row->key, connection->key, KEY_SIZE);
     memcpy(row->name, connection->name, NAME_SIZE);
     memcpy(row->address, connection->from.text, ADDRESS_TEXT_SIZE);
+    memset(row->target, 0, TARGET_NAME_SIZE);
+    if (target != NULL)
+        memcpy(row->target, target->name, TARGET_NAME_SIZE);
 }
 
 size_t connections_list(struct connections *connections, uint64_t after, bool conclude,

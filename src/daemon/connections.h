@@ -143,6 +143,7 @@ struct connection_row {
     uint8_t key[KEY_SIZE];
     char name[NAME_SIZE];
     char address[ADDRESS_TEXT_SIZE];
+    char target[TARGET_NAME_SIZE]; /* the name of what it is joined to; or empty */
     int64_t opened_ms;
     uint64_t sent;
     uint64_t received;

@@ -50,7 +50,7 @@ static void report_one(const char *what, const struct connection_row *row)
     (void)snprintf(sent, sizeof(sent), "%" PRIu64, row->sent);
     (void)snprintf(received, sizeof(received), "%" PRIu64, row->received);
     log_fields(LOG_NOTE, what, which, "channel", "seconds", age, "sent", sent, "received", received,
-               (const char *)NULL);
+               row->target[0] != '\0' ? "target" : NULL, row->target, (const char *)NULL);
 }
 
 void report_all(struct connections *connections, const char *what, const char *where,
@@ -103,8 +103,8 @@ void report_end(const char *what, const struct connection_row *row, enum kith_er
 
     peer_format(who, row->name, row->key);
     say_how(how, sizeof(how), what, error, detail);
-    stream_summarise(error == OK ? LOG_NOTE : LOG_ERROR, what, who, how, row->address, &moved,
-                     row->opened_ms * 1000);
+    stream_summarise(error == OK ? LOG_NOTE : LOG_ERROR, what, who, how, row->address, row->target,
+                     &moved, row->opened_ms * 1000);
 }
 
 static void report_one_cut(const char *what, const struct connection_row *row)

@@ -38,7 +38,8 @@ enum kith_error stream_run_kept(struct link *link, struct local_end *end,
 }
 
 void stream_summarise(enum log_level level, const char *what, const char *who, const char *how,
-                      const char *address, const struct pump_result *result, int64_t begun_us)
+                      const char *address, const char *target, const struct pump_result *result,
+                      int64_t begun_us)
 {
     char sent[24], received[24], seconds[32];
 
@@ -46,5 +47,5 @@ void stream_summarise(enum log_level level, const char *what, const char *who, c
     (void)snprintf(received, sizeof(received), "%" PRIu64, result->received);
     (void)snprintf(seconds, sizeof(seconds), "%.3f", (double)(clock_now_us() - begun_us) / 1e6);
     log_fields(level, what, who, how, "address", address, "sent", sent, "received", received,
-               "seconds", seconds, (const char *)NULL);
+               "seconds", seconds, target[0] != '\0' ? "target" : NULL, target, (const char *)NULL);
 }

@@ -79,6 +79,7 @@ def one_port():
         for _ in range(3):
             check(channels.answered(near.address, b"words") == (expected[name], "end"), "at", name)
         near.stop()
+    server.logged(r"alice \(.*whole address=.* target=greets\n", 4)
     near = daemons.forward(server)
     check(channels.answered(near.address, b"words") == (expected[""], "end"), "at the unnamed one")
     near.stop()
