@@ -111,6 +111,14 @@ sock.shutdown(socket.SHUT_WR)'
     kill -KILL "$forwarder"
     eventually grep -qs asked out
     eventually is_gone "$(cat pid)"
+    [ "$(uname)" = Linux ] || return 0
+    rm -f pid
+    begin_forward 0 "bob@$address" --run bash -c 'trap "echo asked; exit" TERM; echo $$ >pid; while :; do sleep 0.05; done'
+    eventually [ -s pid ]
+    # shellcheck disable=SC2046
+    kill -KILL "$forwarder" $(pgrep -P "$forwarder")
+    eventually is_gone "$(cat pid)"
+    grep -q asked out
 }
 
 @test "its background child does not keep us; its end is seen by who reads what it writes" {

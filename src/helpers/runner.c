@@ -15,6 +15,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -81,12 +84,23 @@ static bool set_environment(const struct runner_plan *plan)
     return true;
 }
 
+/* Where the system can, it takes our part when the runner is killed as well. */
+static void end_with_runner(pid_t runner)
+{
+#ifdef __linux__
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+#endif
+    if (getppid() != runner)
+        _exit(STATUS_NOT_RUN);
+}
+
 /* In the child, which has all signals blocked: become the program, or say why not. */
-static _Noreturn void become(const struct running *running)
+static _Noreturn void become(const struct running *running, pid_t runner)
 {
     char *const *argv = running->plan->argv;
     int problem;
 
+    end_with_runner(runner);
     protect_give_back();
     signals_give_back();
     if (set_environment(running->plan))
@@ -102,13 +116,14 @@ static _Noreturn void become(const struct running *running)
  */
 static void start(struct running *running)
 {
+    pid_t runner = getpid();
     sigset_t all, before;
 
     (void)sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, &before);
     running->process = fork();
     if (running->process == 0)
-        become(running);
+        become(running, runner);
     if (running->process < 0) {
         say(running->line, errno, HAS_BEGUN);
         say(running->line, 0, STATUS_NOT_RUN);
