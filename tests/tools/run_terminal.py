@@ -4,20 +4,24 @@ usage: run_terminal.py FOLDER PEER"""
 
 import os
 import pty
+import signal
 import sys
 import time
 
 import kith
 
 PROGRAM = """
-count() { echo interrupted; n=$((n + 1)); }
-trap count INT
-echo up
-until [ "$n" ]; do sleep 0.05; done
-sleep 0.3
-read -r line
-echo "read $line, $n"
-exit 4
+import signal, sys, time
+came = []
+signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+print("up", flush=True)
+while not came:
+    time.sleep(0.01)
+time.sleep(0.3)
+print("interrupted", flush=True)
+line = sys.stdin.readline().strip()
+print("read", line, len(came), flush=True)
+sys.exit(4)
 """
 
 
@@ -33,13 +37,15 @@ def await_text(master, text, seen):
 
 pid, master = pty.fork()
 if pid == 0:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # whatever we were started with
     os.environ["KITH_DIR"] = sys.argv[1]
-    os.execvp(kith.KITH, [kith.KITH, "forward", "-q", "0", sys.argv[2], "--run", "bash", "-c", PROGRAM])
+    os.execvp(kith.KITH, [kith.KITH, "forward", "-q", "0", sys.argv[2], "--run",
+                          sys.executable, "-c", PROGRAM])
 seen = await_text(master, b"up", b"")
 os.write(master, b"\x03")
 seen = await_text(master, b"interrupted", seen)
 os.write(master, b"word\n")
-seen = await_text(master, b"read word, 1", seen)
+seen = await_text(master, b"read word 1", seen)
 status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 if status != 4:
     sys.exit(f"ended with {status}")
