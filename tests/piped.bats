@@ -61,10 +61,10 @@ is_gone() {
 @test "what is not the channel is ours: stdout of --recv-only, stdin of --send-only" {
     listen_program=(--exec tr a-z A-Z)
     start_listener --recv-only
-    dial_program=(--exec rev)
+    dial_program=(--exec tr o 0)
     echo word | dial --send-only
     ends "$listener" 0
-    [ "$(cat bob.out)" = DROW ]
+    [ "$(cat bob.out)" = W0RD ]
 }
 
 @test "who is there is in its environment, on both sides" {

@@ -301,7 +301,7 @@ def second_caller(cell):
 def stranger(cell):
     """Who is not known is not let in, and is told nothing; a program is reset."""
     with open(cell.far.path("peers"), "w", encoding="ascii") as peers:
-        peers.write("# nobody\n")
+        peers.write("%064x somebody\n" % 9)
     cell.far.options += ("-v",)
     near, _ = cell.words(1, WORD)
     cell.prepare(near)
