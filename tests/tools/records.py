@@ -194,12 +194,18 @@ def draining():
     """At SIGTERM who carries nothing hears CLOSE at once, and who does after its stream; an OPEN
     that comes with it is answered by CLOSE."""
     people, serve = attacks.scene(), attacked.Serve()
-    idle, busy = Opener(people, serve), Opener(people, serve)
+    idle, busy, asks = (Opener(people, serve) for _ in range(3))
     busy.say(OPEN)
     busy.hears(ACCEPT)
     busy.say(BEGIN, b"hello")
     busy.hears(b"hello")
+    asks.say(PING)
+    asks.hears(PONG) # a thread is there for what comes next
     serve.daemon.signal(signal.SIGTERM)
+    serve.daemon.logged("no new calls")
+    with contextlib.suppress(OSError):
+        asks.say(OPEN)
+    asks.hears(CLOSE, "who asks after it:")
     idle.hears(CLOSE, "who carries nothing:")
     idle.ends("who carries nothing")
     busy.say(b"to the end", END)
