@@ -27,7 +27,8 @@ def eventually(wanted, what):
         time.sleep(0.02)
 
 
-def children_of(pid):
+def children_of(pid, states=None):
+    """Those that have not ended, or those in one of these states."""
     found = []
     for entry in os.listdir("/proc"):
         try:
@@ -35,7 +36,7 @@ def children_of(pid):
                 fields = stat.read().rpartition(")")[2].split()
         except (OSError, ValueError):
             continue
-        if fields[1] == str(pid) and fields[0] != "Z":
+        if fields[1] == str(pid) and (fields[0] != "Z" if states is None else fields[0] in states):
             found.append(int(entry))
     return found
 
@@ -96,6 +97,11 @@ class Terminal:
             self.look_to_the_end()
         return status
 
+    def is_stopped(self):
+        """And so is the one that asks, a little later: a shell would not have it go on so soon."""
+        eventually(lambda: children_of(self.pid) == children_of(self.pid, "T"),
+                   "all of it is stopped")
+
     def look_to_the_end(self):
         """What was shown comes through a while after it was written: what we write now comes last."""
         os.write(self.side, LAST)
@@ -123,6 +129,7 @@ def stop(terminal):
         status = terminal.wait(os.WUNTRACED)
         check(os.WIFSTOPPED(status), "Ctrl-Z stops it")
         eventually(terminal.echoes, "the terminal has its echo while it is stopped")
+        terminal.is_stopped()
         terminal.front(os.getpgrp())
         terminal.front(terminal.pid)
         os.killpg(terminal.pid, signal.SIGCONT)
@@ -139,6 +146,7 @@ def halt(terminal):
         eventually(lambda: not select.select([terminal.side], [], [], 0)[0], "it has read that")
         os.killpg(terminal.pid, number)
         check(os.WIFSTOPPED(terminal.wait(os.WUNTRACED)), f"signal {number} stops it")
+        terminal.is_stopped()
         terminal.front(os.getpgrp())
         termios.tcsetattr(terminal.side, termios.TCSANOW, usual)
         terminal.front(terminal.pid)
