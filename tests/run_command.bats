@@ -49,6 +49,40 @@ sock.shutdown(socket.SHUT_WR)'
     [ "$(wc -c <got)" = 1000005 ]
 }
 
+@test "what it says last arrives, though it has ended before there was a channel for it" {
+    local how
+    start_serve --exec sh -c 'cat >>got'
+    for how in --plain '--spare 0'; do
+        # shellcheck disable=SC2086
+        run_forward $how 0 "bob@$address" --run bash -c 'echo hello >"/dev/tcp/${KITH_FORWARD_1/:/\/}"'
+    done
+    run_forward 0 "bob@$address" --run python3 -c '
+import os, socket
+host, port = os.environ["KITH_FORWARD_1"].split(":")
+for _ in range(6):
+    sock = socket.create_connection((host, int(port)))
+    sock.sendall(b"hello\n")
+os._exit(0)'
+    [ "$(grep -c hello got)" = 8 ]
+}
+
+@test "many LOCALs with few descriptors leave room for connections: the channels kept are fewer" {
+    local -a pairs=()
+    start_serve --exec cat
+    for _ in {1..20}; do
+        pairs+=(0 "bob@$address")
+    done
+    (ulimit -n 256 && run_forward "${pairs[@]}" --run python3 -c '
+import os, socket
+socks = []
+for number in range(1, 21):
+    host, port = os.environ[f"KITH_FORWARD_{number}"].split(":")
+    socks.append(socket.create_connection((host, int(port))))
+    socks[-1].sendall(b"x")
+for sock in socks:
+    assert sock.recv(1) == b"x"')
+}
+
 @test "its status: a signal, not found, not executable" {
     start_serve --exec cat
     run -143 run_forward 0 "bob@$address" --run sh -c 'kill -TERM $$'

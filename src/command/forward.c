@@ -15,6 +15,7 @@
 #include "command/commands.h"
 #include "command/setup.h"
 #include "command/setup_listen.h"
+#include "daemon/capacity.h"
 #include "daemon/daemon.h"
 #include "daemon/route.h"
 #include "helpers/runner.h"
@@ -23,6 +24,7 @@
 #include "system/signals.h"
 
 #define LOOK_MS 1000 /* between two looks at what was given back, while there are connections */
+#define SETTLE_LOOK_MS 20 /* and at what waits for a channel, once the program has ended */
 
 _Static_assert(FORWARDS_MAX <= DOORS_MAX, "each LOCAL has a door");
 
@@ -33,10 +35,12 @@ struct forward {
     struct route routes[FORWARDS_MAX];
     size_t count;
     size_t turn;                             /* the route that takes connections first */
+    size_t kept_each;                        /* channels, with nothing to do, at most */
     struct callee_again again[FORWARDS_MAX]; /* of a reload that is under way */
     struct helper runner;                    /* of the program of --run, or none */
     size_t runner_at;                        /* in the poll set */
     bool was_asked;                          /* to begin the program */
+    int64_t settle_ms; /* once it has ended: until when its connections may get a channel */
     struct daemon daemon;
 };
 
@@ -61,12 +65,17 @@ static void begin_program(struct daemon *daemon)
         daemon_finish(daemon, log_failure(LOG_ERROR, "runner", NULL, ERR_LAUNCHER, NULL, NULL));
 }
 
+static bool program_has_ended(const struct forward *forward)
+{
+    return *forward->setup.options->status >= 0;
+}
+
 /* A signal, once there is a program, is the program's. */
 static bool pass_on(struct daemon *daemon, int number)
 {
     struct forward *forward = daemon->hooks->context;
 
-    if (!forward->was_asked || *forward->setup.options->status >= 0 || number == SIGCHLD)
+    if (!forward->was_asked || program_has_ended(forward) || number == SIGCHLD)
         return false;
     runner_pass_on(&forward->runner, number);
     return true;
@@ -75,9 +84,11 @@ static bool pass_on(struct daemon *daemon, int number)
 /* How the program has ended is how we do, once what it has begun is carried to its end. */
 static void note_status(struct forward *forward, int status)
 {
+    const struct options *options = forward->setup.options;
+
     signals_pass_on(false);
-    *forward->setup.options->status = status;
-    daemon_finish(&forward->daemon, OK);
+    *options->status = status;
+    forward->settle_ms = clock_deadline_ms(options->drain_timeout_ms);
 }
 
 static void hear_runner(struct forward *forward)
@@ -104,6 +115,25 @@ static void hear_runner(struct forward *forward)
     }
 }
 
+/*
+ * What the program has said last may have been in a backlog until now, or wait for a channel: it
+ * goes on as long as that is so. To be called once all who came before its end are accepted.
+ */
+static void settle(struct forward *forward)
+{
+    struct daemon *daemon = &forward->daemon;
+    size_t left = daemon->hooks->waiting(daemon);
+    bool goes_on = left > 0 || !connections_have_room(&daemon->connections);
+
+    if (goes_on && clock_now_ms() < forward->settle_ms)
+        return;
+    if (goes_on)
+        log_event(LOG_ERROR, "forward", daemon->doors.name,
+                  "--drain-timeout is over: connections that have no channel yet are cut short",
+                  NULL);
+    daemon_finish(daemon, OK);
+}
+
 /* Without each of its forwards, a program is not begun. */
 static void give_up_if_lost(struct forward *forward)
 {
@@ -125,6 +155,8 @@ static int64_t arm(struct daemon *daemon, struct poll_set *set)
     for (size_t i = 0; i < forward->count; i++)
         due_ms = clock_earlier(due_ms, route_arm(&forward->routes[i], set));
     forward->runner_at = poll_set_add(set, forward->runner.line, POLLIN);
+    if (program_has_ended(forward))
+        return clock_earlier(due_ms, clock_deadline_ms(SETTLE_LOOK_MS));
     connections_count(&daemon->connections, &totals);
     if (forward->setup.options->plain || totals.count == 0)
         return due_ms;
@@ -160,6 +192,8 @@ static bool step(struct daemon *daemon, const struct poll_set *set)
             return false;
     }
     tell_changes(forward);
+    if (program_has_ended(forward)) /* which was heard before the last wait */
+        settle(forward);
     if (poll_set_is_ready(set, forward->runner_at))
         hear_runner(forward);
     if (forward->runner.line >= 0)
@@ -250,7 +284,7 @@ static void begin_routes(struct forward *forward)
         .max_message_size = options->max_message_size,
         .plain = options->plain,
         .kept = {.spare = options->spare,
-                 .most = options->keep,
+                 .most = options->keep < forward->kept_each ? options->keep : forward->kept_each,
                  .keep_time_ms = options->keep_time_ms,
                  .age_ms = options->channel_age_ms,
                  .ping_ms = options->ping_ms},
@@ -357,6 +391,18 @@ static enum kith_error prepare_program(struct forward *forward, char *const *arg
     return error;
 }
 
+/*
+ * How many channels each LOCAL may keep, --spare with them: together they take no more than half of
+ * the descriptors, with two each, since one may be made while another ends.
+ */
+static size_t kept_each(const struct forward *forward, const struct options *options)
+{
+    size_t wanted = options->keep + options->spare;
+    size_t most = capacity_of_half(2 * forward->count);
+
+    return wanted < most ? wanted : most;
+}
+
 static enum kith_error prepare(struct forward *forward, const struct options *options)
 {
     static struct address asked[FORWARDS_MAX];
@@ -380,6 +426,7 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
         error = open_doors(forward, asked);
     if (error == OK && options->program != NULL)
         error = prepare_program(forward, options->program);
+    forward->kept_each = kept_each(forward, options);
     return error;
 }
 
@@ -394,11 +441,6 @@ static int descriptors_each(const struct doors *doors)
         }
     }
     return 2;
-}
-
-static size_t descriptors_beside(const struct forward *forward, const struct options *options)
-{
-    return options->plain ? 0 : 2 * forward->count * (options->keep + options->spare);
 }
 
 /* The program's word is ours; a signal that came before it was begun ends us as any program. */
@@ -423,7 +465,7 @@ enum kith_error command_forward(const struct options *options)
     hooks = (struct daemon_hooks){
         .what = "forward",
         .descriptors = descriptors_each(&forward.daemon.doors),
-        .descriptors_beside = descriptors_beside(&forward, options),
+        .descriptors_beside = options->plain ? 0 : 2 * forward.count * forward.kept_each,
         .pending = 128,
         .keeper = &forward.setup.keeper.helper,
         .lookup = &forward.setup.lookup,

@@ -39,11 +39,23 @@ static size_t count_open(size_t limit)
     return (size_t)next;
 }
 
-size_t capacity_find(size_t each, size_t beside)
+/* How many can still be opened. */
+static size_t find_room(void)
 {
     size_t limit = find_limit();
     size_t open = count_open(limit);
-    size_t room = limit > open ? limit - open : 0;
+
+    return limit > open ? limit - open : 0;
+}
+
+size_t capacity_of_half(size_t each)
+{
+    return find_room() / 2 / each;
+}
+
+size_t capacity_find(size_t each, size_t beside)
+{
+    size_t room = find_room();
     size_t spare = room / 4;
 
     if (spare < SPARE_LEAST)

@@ -14,6 +14,9 @@
  */
 size_t capacity_find(size_t each, size_t beside);
 
+/* How many of something there can be, with so many descriptors each, in half of what is left. */
+size_t capacity_of_half(size_t each);
+
 /*
  * Callers whose handshake is not done have places of their own, never more than half of what there
  * is, with two descriptors each: they do not take those of channels, which have so many each.
