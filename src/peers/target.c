@@ -91,6 +91,29 @@ void target_format(char out[static TARGET_TEXT_SIZE], const struct target *targe
                    name[0] != '\0' && text != NULL ? ", " : "", text != NULL ? text : "");
 }
 
+/* No target has blanks around it, and only a path and a command line have one inside. */
+static bool has_stray_blank(struct text part)
+{
+    bool may_have = text_starts(part, EXEC) || memchr(part.at, '/', part.len) != NULL;
+
+    for (size_t i = 0; i < part.len; i++) {
+        if (part.at[i] == ' ' && (!may_have || i == 0 || i + 1 == part.len))
+            return true;
+    }
+    return false;
+}
+
+/* What is in the list and never permits anything is to be noticed. */
+static bool check_part(struct text part, struct problem *problem)
+{
+    if (part.len == 0)
+        return problem_say(problem, "permit-target: an empty target");
+    if (has_stray_blank(part))
+        return problem_say(problem, "permit-target: \"%.*s\" has a blank in it",
+                           problem_shown(part), part.at);
+    return true;
+}
+
 enum kith_error target_list_parse(struct target_list *list, const char *text,
                                   struct problem *problem)
 {
@@ -102,8 +125,7 @@ enum kith_error target_list_parse(struct target_list *list, const char *text,
         return ERR_MEMORY;
     }
     while (text_next_part(&rest, ',', &part)) {
-        if (part.len == 0) {
-            (void)problem_say(problem, "permit-target: an empty target");
+        if (!check_part(part, problem)) {
             target_list_free(list);
             return ERR_USAGE;
         }

@@ -105,6 +105,14 @@ static const struct refusal {
     {"permit-target=\"\" " KEY, "an empty target"},
     {"permit-target=\"a:1,\" " KEY, "an empty target"},
     {"permit-target=\",a:1\" " KEY, "an empty target"},
+    {"permit-target=\"db, web\" " KEY, "permit-target: \" web\" has a blank in it"},
+    {"permit-target=\" db\" " KEY, "has a blank in it"},
+    {"permit-target=\"db ,web\" " KEY, "\"db \" has a blank in it"},
+    {"permit-target=\"db web\" " KEY, "has a blank in it"},
+    {"permit-target=\"/run/x.sock \" " KEY, "has a blank in it"},
+    {"permit-target=\" /run/x.sock\" " KEY, "has a blank in it"},
+    {"permit-target=\" exec:cat\" " KEY, "has a blank in it"},
+    {"permit-target=\" \" " KEY, "has a blank in it"},
 };
 
 static void test_refusals(void)
@@ -135,6 +143,7 @@ static const char *const good_options[] = {
     "expiry-time=\"203001012359\"",
     "expiry-time=\"20300101235959Z\"",
     "permit-target=\"/run/x y.sock,[::1]:22\"",
+    "permit-target=\"exec:cat x,./my program\"",
 };
 
 static bool permits(const struct peer *peer, const char *text)
