@@ -27,7 +27,7 @@ begin_forward() {
         cat
         echo err >&2
         exit 3' < <(echo in)
-    [[ ${lines[0]} == '127.0.0.1:'*' ./here  ' ]]
+    [[ ${lines[0]} == '127.0.0.1:'*" $(pwd -P)/here  " ]] # which may change its folder
     [ "${lines[1]}" = 4 ] # and the one that ls reads
     [ "${lines[2]}" = in ]
     [ "$stderr" = err ]
@@ -35,6 +35,17 @@ begin_forward() {
     OTHER=kept KITH_FORWARD_3=old NOTIFY_SOCKET=/nowhere run -0 run_forward 0 "bob@$address" --run \
         sh -c 'echo "$KITH_FORWARD_3$NOTIFY_SOCKET$OTHER$KITH_DIR"'
     [ "$output" = keptalice ]
+}
+
+@test "of KITH_FORWARD_ only numbers are ours, and no name is too long" {
+    start_serve --exec cat
+    long=KITH_FORWARD_$(printf 'A%.0s' {1..60})
+    run -0 bounded env KITH_DIR=alice "$long=long" KITH_FORWARD_TIMEOUT=5 KITH_FORWARD_1X=x KITH_FORWARD_22=old \
+        "$KITH" forward -q 0 "bob@$address" --run env
+    grep -qx "$long=long" <<<"$output"
+    grep -qx KITH_FORWARD_TIMEOUT=5 <<<"$output"
+    grep -qx KITH_FORWARD_1X=x <<<"$output"
+    [ "$(grep -c '^KITH_FORWARD_[0-9]*=' <<<"$output")" = 1 ]
 }
 
 @test "what it says through them arrives, also when it ends at once" {
@@ -147,12 +158,12 @@ for sock in socks:
     eventually is_gone "$(cat pid)"
     [ "$(uname)" = Linux ] || return 0
     rm -f pid
-    begin_forward 0 "bob@$address" --run bash -c 'trap "echo asked; exit" TERM; echo $$ >pid; while :; do sleep 0.05; done'
+    begin_forward 0 "bob@$address" --run bash -c 'trap "" TERM; echo $$ >pid; while :; do sleep 0.05; done'
     eventually [ -s pid ]
+    also_started "$(cat pid)"
     # shellcheck disable=SC2046
-    kill -KILL "$forwarder" $(pgrep -P "$forwarder")
+    kill -KILL $(pgrep -P "$forwarder") "$forwarder"
     eventually is_gone "$(cat pid)"
-    grep -q asked out
 }
 
 @test "its background child does not keep us; its end is seen by who reads what it writes" {

@@ -2,7 +2,7 @@
  * Owns what a program gets from us. Must never let it have a descriptor that is not its own, nor a
  * variable that is ours alone.
  */
-#define _DEFAULT_SOURCE /* for environ's declaration on some systems */
+#define _DEFAULT_SOURCE /* NI_MAXHOST */
 #include "helpers/child.h"
 
 #include <errno.h>
@@ -14,12 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "helpers/environment.h"
 #include "system/protect.h"
 #include "system/signals.h"
 
 #define STATUS_NOT_RUN 127 /* as a shell says that it could not become a program */
-
-extern char **environ;
 
 /* Variables that we set, and nobody else for the program. */
 enum { PEER_NAME, PEER_KEY, REMOTE_ADDR, REMOTE_PORT, LOCAL_ADDR, LOCAL_PORT, VARIABLES };
@@ -53,40 +52,21 @@ static void describe_visitor(char values[static VARIABLES][VARIABLE_SIZE], struc
                   "KITH_LOCAL_PORT");
 }
 
-/* Whether a variable is for us alone: ours, or a supervisor's word to one process. */
 static bool is_ours(const char *variable)
 {
-    static const char *const prefixes[] = {"KITH_",       "NOTIFY_SOCKET=",  "LISTEN_PID=",
-                                           "LISTEN_FDS=", "LISTEN_FDNAMES=", "LISTEN_PIDFDID="};
-
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-        if (strncmp(variable, prefixes[i], strlen(prefixes[i])) == 0)
-            return true;
-    }
-    return false;
+    return strncmp(variable, "KITH_", strlen("KITH_")) == 0;
 }
 
 /* Our environment without what was ours alone, and with the visitor's. False with errno. */
 static bool set_environment(struct visitor *visitor)
 {
     static char values[VARIABLES][VARIABLE_SIZE];
-    size_t count = 0, used = 0;
-    char **list;
+    char *added[VARIABLES];
 
-    while (environ[count] != NULL)
-        count++;
-    list = calloc(count + VARIABLES + 1, sizeof(char *));
-    if (list == NULL)
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        if (!is_ours(environ[i]))
-            list[used++] = environ[i];
-    }
     describe_visitor(values, visitor);
     for (size_t i = 0; i < VARIABLES; i++)
-        list[used++] = values[i];
-    environ = list;
-    return true;
+        added[i] = values[i];
+    return environment_replace(is_ours, added, VARIABLES);
 }
 
 /* In the child, which has all signals blocked: become the program, or say why not. */

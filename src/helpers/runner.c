@@ -2,7 +2,6 @@
  * Owns the program of --run. Must never leave it running when we are gone, nor signal by a number
  * that was reaped, which may be another's by then.
  */
-#define _DEFAULT_SOURCE /* for environ's declaration on some systems */
 #include "helpers/runner.h"
 
 #include <errno.h>
@@ -14,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #ifdef __linux__
 #include <sys/prctl.h>
@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "helpers/environment.h"
 #include "helpers/program.h"
 #include "system/protect.h"
 #include "system/signals.h"
@@ -32,8 +33,8 @@
 #define STATUS_NOT_FOUND 127
 #define STATUS_NOT_RUN 126
 #define VARIABLE "KITH_FORWARD_"
-
-extern char **environ;
+#define NUMBER_SIZE 24 /* behind it, and a sign */
+#define FOLDER_SIZE sizeof(((struct sockaddr_un *)NULL)->sun_path)
 
 /* What the runner keeps. */
 struct running {
@@ -51,44 +52,72 @@ static void say(int line, int problem, int status)
     (void)n;
 }
 
-/* What is of another run, or a supervisor's word to us. False if there is nothing of it. */
-static bool forget_one(void)
+/* What says where a forward is, of another run. Of the same beginning may be what is not ours. */
+static bool is_ours(const char *variable)
 {
-    static const char *const ours[] = {
-        VARIABLE, "NOTIFY_SOCKET=", "LISTEN_PID=", "LISTEN_FDS=", "LISTEN_FDNAMES="};
-    char name[64];
+    size_t digits;
 
-    for (char **variable = environ; *variable != NULL; variable++) {
-        for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
-            if (strncmp(*variable, ours[i], strlen(ours[i])) != 0)
-                continue;
-            (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(*variable, "="), *variable);
-            if (unsetenv(name) == 0 && getenv(name) == NULL)
-                return true;
-        }
-    }
-    return false;
+    if (strncmp(variable, VARIABLE, strlen(VARIABLE)) != 0)
+        return false;
+    variable += strlen(VARIABLE);
+    digits = strspn(variable, "0123456789");
+    return digits > 0 && (variable[digits] == '=' || variable[digits] == '\0');
 }
 
+/*
+ * The folder that a place is told from, with a slash behind it: the program may go to another. It
+ * is empty where the place says it itself, and where both are too long for a socket's address.
+ */
+static void find_folder(char out[static FOLDER_SIZE], const char *place)
+{
+    bool known = place[0] != '/' && strchr(place, '/') != NULL && getcwd(out, FOLDER_SIZE) != NULL;
+    size_t len = known && out[0] == '/' ? strlen(out) : 0;
+
+    if (len + 1 + strlen(place) >= FOLDER_SIZE)
+        len = 0;
+    else if (len > 1)
+        out[len++] = '/';
+    out[len] = '\0';
+}
+
+/* NAME=VALUE for the forward, or NULL. */
+static char *describe_forward(size_t number, const char *place)
+{
+    char folder[FOLDER_SIZE];
+    size_t size = sizeof(VARIABLE) + NUMBER_SIZE + sizeof(folder) + strlen(place);
+    char *variable = malloc(size);
+
+    find_folder(folder, place);
+    if (folder[0] != '\0' && strncmp(place, "./", 2) == 0)
+        place += 2;
+    if (variable != NULL)
+        (void)snprintf(variable, size, VARIABLE "%zu=%s%s", number, folder, place);
+    return variable;
+}
+
+/* Our environment, and where each forward is. False with errno. */
 static bool set_environment(const struct runner_plan *plan)
 {
-    char name[sizeof(VARIABLE) + 24];
+    char **added = calloc(plan->count, sizeof(char *));
 
-    while (forget_one())
-        continue;
+    if (added == NULL)
+        return false;
     for (size_t i = 0; i < plan->count; i++) {
-        (void)snprintf(name, sizeof(name), VARIABLE "%zu", i + 1);
-        if (setenv(name, plan->places[i], 1) != 0)
+        added[i] = describe_forward(i + 1, plan->places[i]);
+        if (added[i] == NULL)
             return false;
     }
-    return true;
+    return environment_replace(is_ours, added, plan->count);
 }
 
-/* Where the system can, it takes our part when the runner is killed as well. */
+/*
+ * Where the system can, it takes our part when the runner is killed as well: at once, for nobody is
+ * left who would wait and insist.
+ */
 static void end_with_runner(pid_t runner)
 {
 #ifdef __linux__
-    (void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 #endif
     if (getppid() != runner)
         _exit(STATUS_NOT_RUN);
