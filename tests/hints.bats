@@ -125,6 +125,10 @@ shows() {
     grep -q '[~]/.config/kith/peers' help
     grep -q '^T is a time: .*N is a number' help
     grep -q '^ *kith serve .*--exec CMD' help
+    for command in PEER:dial PEER:check PEER:forward LOCAL:forward TARGET:serve WHO:listen; do
+        "$KITH" "${command#*:}" --help >help
+        grep -q "^${command%:*} is " help || fail "no word on ${command%:*}: ${command#*:}"
+    done
 }
 
 @test "an option that is misspelt, another command's, or given a value it does not take" {

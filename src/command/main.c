@@ -18,55 +18,99 @@
 struct command {
     struct command_form form;
     const char *summary;
+    const char *usages[2]; /* its arguments as they are shown, where form.arguments is not enough */
     enum kith_error (*run)(const struct options *options);
 };
 
 static const struct command commands[] = {
     {{"keygen", "[FILE]", FOR_KEYGEN, 0, 1},
      "make an identity: FILE (private) and FILE.pub",
+     {NULL},
      command_keygen},
-    {{"pubkey", "[FILE]", FOR_PUBKEY, 0, 1}, "print the public key of a key file", command_pubkey},
+    {{"pubkey", "[FILE]", FOR_PUBKEY, 0, 1},
+     "print the public key of a key file",
+     {NULL},
+     command_pubkey},
     {{"listen", "[HOST:]PORT", FOR_LISTEN, 1, 1},
      "wait for one known peer: stdin and stdout",
+     {NULL},
      command_listen},
-    {{"dial", "PEER", FOR_DIAL, 1, 1}, "call a known peer: stdin and stdout", command_dial},
+    {{"dial", "PEER", FOR_DIAL, 1, 1}, "call a known peer: stdin and stdout", {NULL}, command_dial},
     {{"serve", "[HOST:]PORT TARGET", FOR_SERVE, 2, 1 + OFFER_MAX},
      "join each known caller to TARGET or a program",
+     {"[HOST:]PORT [NAME=]TARGET...", "[HOST:]PORT --exec CMD [ARG...]"},
      command_serve},
     {{"forward", "LOCAL PEER", FOR_FORWARD, 2, 2 * FORWARDS_MAX},
-     "carry each connection to LOCAL to PEER",
+     "listen at LOCAL, carry each connection to PEER",
+     {"LOCAL PEER [LOCAL PEER...] [--run CMD [ARG...]]"},
      command_forward},
-    {{"check", "PEER", FOR_CHECK, 1, 1}, "is this peer there, and is it the one?", command_check},
+    {{"check", "PEER", FOR_CHECK, 1, 1},
+     "is this peer there, and is it the one?",
+     {NULL},
+     command_check},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+#define USAGES (sizeof(commands[0].usages) / sizeof(commands[0].usages[0]))
+
+/* What the words in capitals mean, and in the arguments or options of which commands they are. */
+static const struct {
+    unsigned commands;
+    const char *meaning;
+} words[] = {
+    {FOR_DIAL | FOR_CHECK | FOR_FORWARD,
+     "PEER is WHO@HOST:PORT, or a name from the peers file whose line has addr;\n"
+     "PEER:NAME asks for the target that a serve has by that name."},
+    {FOR_PIPES | FOR_CHECK | FOR_DAEMONS,
+     "WHO is a name, a public key in 64 hex digits, or a file with one (./x, x.pub)."},
+    {FOR_FORWARD, "LOCAL is PORT (loopback; 0: any), HOST:PORT, [v6]:PORT, or a path with a /."},
+    {FOR_SERVE, "TARGET is PORT (loopback), HOST:PORT, [v6]:PORT, a path with a /, or\n"
+                "'exec:COMMAND LINE'; with NAME= in front, callers ask for it as PEER:NAME."},
+};
+
+static void print_words(unsigned command_bits)
+{
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if ((words[i].commands & command_bits) != 0)
+            (void)printf("%s\n", words[i].meaning);
+    }
+}
+
+/* One line, or where the arguments are too wide for that, the summary below them. */
+static void print_synopsis(const struct command *command)
+{
+    const struct command_form *form = &command->form;
+
+    if (command->usages[0] == NULL)
+        (void)printf("  kith %-7s %-18s %s\n", form->name, form->arguments, command->summary);
+    for (size_t i = 0; i < USAGES && command->usages[i] != NULL; i++)
+        (void)printf("  kith %-7s %s\n", form->name, command->usages[i]);
+    if (command->usages[0] != NULL)
+        (void)printf("%34s%s\n", "", command->summary);
+}
 
 static void print_help(void)
 {
     (void)printf("kith: an encrypted pipe and port forwarder between holders of known keys\n\n");
     for (size_t i = 0; i < COMMANDS; i++)
-        (void)printf("  kith %-7s %-18s %s\n", commands[i].form.name, commands[i].form.arguments,
-                     commands[i].summary);
-    (void)printf("\n  kith COMMAND --help, kith --version\n\n"
-                 "PEER is WHO@HOST:PORT, or a name from the peers file whose line has addr.\n"
-                 "WHO is a name, a public key in 64 hex digits, or a file with one (./x, x.pub).\n"
-                 "TARGET and LOCAL are PORT (loopback), HOST:PORT, [v6]:PORT, or a path with a /.\n"
-                 "A TARGET may be 'exec:COMMAND LINE'. Of several, as serve NAME=TARGET... has\n"
-                 "them, PEER:NAME is one.\n"
-                 "The manual: kith(1), kith-peers(5), kith-protocol(7)\n");
+        print_synopsis(&commands[i]);
+    (void)printf("\n  kith COMMAND --help, kith --version\n\n");
+    print_words(~0U);
+    (void)printf("The manual: kith(1), kith-peers(5), kith-protocol(7)\n");
 }
 
 static void print_command_help(const struct command *command)
 {
-    (void)printf("usage: kith %s [options] %s\n", command->form.name, command->form.arguments);
-    if (command->form.bit == FOR_SERVE)
-        (void)printf("       kith serve [options] [HOST:]PORT [NAME=]TARGET...\n"
-                     "       kith serve [options] [HOST:]PORT --exec CMD [ARG...]\n");
-    if (command->form.bit == FOR_FORWARD)
-        (void)printf("       kith forward [options] LOCAL PEER [LOCAL PEER...]\n"
-                     "       kith forward [options] LOCAL PEER... --run CMD [ARG...]\n");
+    const struct command_form *form = &command->form;
+    const char *first = command->usages[0] != NULL ? command->usages[0] : form->arguments;
+
+    (void)printf("usage: kith %s [options] %s\n", form->name, first);
+    for (size_t i = 1; i < USAGES && command->usages[i] != NULL; i++)
+        (void)printf("       kith %s [options] %s\n", form->name, command->usages[i]);
     (void)printf("%s\n\n", command->summary);
-    option_table_print(command->form.bit);
+    option_table_print(form->bit);
+    print_words(form->bit);
 }
 
 /* What was printed has to arrive as well, and so has our last word. */
