@@ -51,6 +51,7 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     run -4 --separate-stderr dial --retry 900ms </dev/null
     [ "$(grep -c 'until --retry is over' <<<"$stderr")" = 1 ]
     [ "$(grep -c 'refused' <<<"$stderr")" = 2 ] # at first, and in the end
+    [[ $stderr == *'is given up, since --retry is over' ]]
     run -4 --separate-stderr dial -q --retry 300ms </dev/null
     [[ $stderr != *--retry* ]]
 }

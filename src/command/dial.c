@@ -65,8 +65,13 @@ static enum kith_error call_with_retries(struct call *call, const struct setup *
 
         if (error == OK)
             return error;
-        if (!may_pass(error) || left_ms <= 0)
-            return call_log_failure(call, error, callee, what, LOG_ERROR);
+        if (!may_pass(error) || left_ms <= 0) {
+            (void)call_log_failure(call, error, callee, what, LOG_ERROR);
+            if (may_pass(error) && !first)
+                log_event(LOG_NOTE, what, setup->options->arguments[0],
+                          "is given up, since --retry is over", NULL);
+            return error;
+        }
         (void)call_log_failure(call, error, callee, what, first ? LOG_NOTE : LOG_SUMMARY);
         if (first)
             log_event(LOG_NOTE, what, setup->options->arguments[0],
@@ -140,11 +145,11 @@ static void print_check(const struct callee *callee, const struct handshake_io *
 
     peer_format(who, callee->name, callee->key);
     clock_format_skew(skew, sizeof(skew), io->handshake.peer_timestamp_ms, then_ms);
-    (void)printf("%s at %s: round trip %" PRIu64 ".%03u ms, clock %s ours%s%s\n",
+    (void)printf("%s at %s: round trip %" PRIu64 ".%03u ms, clock %s ours%s%s%s\n",
                  escape_text(shown, sizeof(shown), who, strlen(who)),
                  escape_text(at, sizeof(at), address, strlen(address)), trip_us / 1000,
-                 (unsigned)(trip_us % 1000), skew, target[0] != '\0' ? "; to be had: " : "",
-                 target);
+                 (unsigned)(trip_us % 1000), skew, target[0] != '\0' ? "; target " : "", target,
+                 target[0] != '\0' ? " is there, and permitted" : "");
 }
 
 enum kith_error command_check(const struct options *options)

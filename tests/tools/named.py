@@ -138,7 +138,7 @@ def checked():
     target = daemons.Target(handle=lambda sock: seen.append(daemons.read_to_end(sock)))
     server = serve("db=" + target.address, target.address)
     status, out, err = run("check", server, "db")
-    check(status == 0 and out.endswith(b"ours; to be had: db\n") and not err, status, out, err)
+    check(status == 0 and out.endswith(b"ours; target db is there, and permitted\n") and not err, status, out, err)
     eventually(lambda: seen == [(b"", "reset")], "the target is left:", seen)
     check("alice (" not in server.log(), "it is told as a stream:", server.log())
     status, out, _ = run("check", server)
