@@ -177,7 +177,8 @@ time.sleep(600)' "$tools" "$1" >held 3>&- &
 @test "who is refused is told of the conditions that a peer's line may have, too" {
     printf 'permit-target="1" %s\n' "$(cat alice/identity.pub)" >bob/peers
     start_serve 2
-    refused 5 'may not call now, from here or to that target' -- dial </dev/null
+    refused 5 'may not call now, or from here; .*\(PEER:NAME\), or the one without a name is not' -- \
+        dial </dev/null
 }
 
 # break_off HOST:PORT: a connection there that is reset once it is joined.

@@ -11,11 +11,16 @@ struct entry {
     const char *hint;
 };
 
-/* What a dialer cannot be told by the wire, and what it can be. */
-#define REFUSAL_HINT                                                                               \
+/* What a dialer cannot be told by the wire, and what it can be: of targets, this. */
+#define REFUSAL_HINT(targets)                                                                      \
     "the other side's log says which it is: our key is not known there, or may not call now, "     \
-    "from here or to that target (PEER:NAME asks for another); it is not the key that we call; "   \
-    "the namespaces or the clocks differ; or it has no free place"
+    "or from here; " targets "; it is not the key that we call; the namespaces or the clocks "     \
+    "differ; or it has no free place"
+
+/* Of one that is to have the target without a name, and of one that says later which. */
+#define NO_UNNAMED                                                                                 \
+    "it has targets by name alone (PEER:NAME), or the one without a name is not for us"
+#define NO_TARGET "no target there is for us"
 
 /* Where to look, when it was not our side that failed. */
 #define CUT_HINT                                                                                   \
@@ -149,12 +154,11 @@ static const struct entry entries[ERR_COUNT] = {
                         "is it the right address, and its public key up to date?"},
     [ERR_LOW_ORDER] = {EXIT_HANDSHAKE, "a shared secret that is no secret", NULL},
     [ERR_CONFIRMATION] = {EXIT_HANDSHAKE, "wrong confirmation: not the holder of the key", NULL},
-    [ERR_HANDSHAKE_CUT] = {EXIT_HANDSHAKE, "closed during the handshake", REFUSAL_HINT},
+    [ERR_HANDSHAKE_CUT] = {EXIT_HANDSHAKE, "closed during the handshake", REFUSAL_HINT(NO_UNNAMED)},
     [ERR_KEPT_CUT] = {EXIT_HANDSHAKE, "closed during the handshake",
-                      REFUSAL_HINT "; or an older kith or the crate is there: --plain"},
+                      REFUSAL_HINT(NO_TARGET) "; or a listen or the crate is there: --plain"},
     [ERR_NAMED_CUT] = {EXIT_HANDSHAKE, "closed during the handshake",
-                       REFUSAL_HINT "; or it has no targets by name, as a listen, an older kith "
-                                    "and the crate have none"},
+                       REFUSAL_HINT(NO_TARGET) "; or a listen or the crate is there: no names"},
     [ERR_LEFT] = {EXIT_HANDSHAKE, "left once it had our answer",
                   "a check does so, and so does a caller that refuses the answer, for its "
                   "clock, say: see what it says there"},
