@@ -24,7 +24,7 @@ def said_in(manual):
     items = {}
     for item in part.split(".It ")[1:]:
         head, _, body = item.partition("\n")
-        items[head.strip()] = set(re.split(r";\s+", body.strip().rstrip(".").replace("\n", " ")))
+        items[head.strip().removeprefix("\\&")] = set(re.split(r";\s+", body.strip().rstrip(".").replace("\n", " ")))
     return items
 
 
