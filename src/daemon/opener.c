@@ -11,7 +11,6 @@
 
 #define PONG_MS 10000  /* within which a peer that is there answers */
 #define LEAVE_MS 5000  /* for a peer's last word */
-#define HEARD_MS 100   /* ago: it is there, as sure as after a PONG that took as long */
 #define EXCESS_MS 1000 /* without use, for those beyond what is to be kept: a crowd comes back */
 #define PAUSE_LEAST_MS 1000 /* before a call that has failed is made again */
 #define PAUSE_MOST_MS 30000
@@ -122,11 +121,10 @@ static bool ask(const struct opener *opener, struct kept *kept)
 {
     const char *target = opener->terms.target;
     struct record records[] = {{.type = RECORD_PING}, {.type = RECORD_OPEN}};
-    bool spared =
-        kept->link.turn.pinged || clock_now_ms() < kept->pinged_ms + HEARD_MS; /* the PING */
+    bool pinged = kept->link.turn.pinged;
 
     memcpy(records[1].name, target, strlen(target) + 1);
-    if (link_say(&kept->link, records + spared, 2 - (size_t)spared) == OK)
+    if (link_say(&kept->link, records + pinged, 2 - (size_t)pinged) == OK)
         return true;
     kept_drop(kept);
     return false;

@@ -188,7 +188,6 @@ def forgotten():
     """A channel that a NAT has forgotten: another one is made beside it, and nothing is lost."""
     server, path, near = scene("--spare", "1")
     eventually(lambda: path.made == 1, "a channel")
-    time.sleep(0.2) # what was heard of less than a tenth of a second ago is taken to be there
     path.forget()
     check(is_echoed(near.address), "a connection on the way that was forgotten")
     near.stop()

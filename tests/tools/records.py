@@ -262,11 +262,6 @@ def echoes(side, sock):
     say(side, sock, RECEIPT)
 
 
-def is_left_alone(sock):
-    """Nothing is said for so long that a PING stands before the next OPEN."""
-    check(is_silent(sock), "something is said to who was not asked")
-
-
 def whole(acceptor, near, side, sock):
     """An OPEN, which is here, is accepted, and all is echoed."""
     near.shutdown(socket.SHUT_WR)
@@ -290,13 +285,11 @@ def answers():
     sock.close()
     for reason, words in enumerate(("has no such target for us", "cannot reach its target",
                                     "has no room for another connection"), 1):
-        is_left_alone(other)
         near = acceptor.connect()
         hears_all(side, other, PING, OPEN)
         say(side, other, PONG, REFUSE + bytes([reason]))
         check(daemons.read_to_end(near) == (b"", "reset"), reason, "does not reset the program")
         acceptor.forward.logged("the peer " + words)
-    is_left_alone(other)
     near = acceptor.connect()
     hears_all(side, other, PING, OPEN)
     other.close()
@@ -365,7 +358,6 @@ def too_slow():
     side, sock = acceptor.take_call()
     hears_all(side, sock, OPEN)
     whole(acceptor, near, side, sock)
-    is_left_alone(sock)
     near = acceptor.connect()
     hears_all(side, sock, PING, OPEN)
     say(side, sock, PONG)
@@ -384,7 +376,6 @@ def either():
         channels = [acceptor.take_call()]
         hears_all(*channels[0], OPEN)
         whole(acceptor, near, *channels[0])
-        is_left_alone(channels[0][1])
         near = acceptor.connect()
         hears_all(*channels[0], PING, OPEN)
         channels.append(acceptor.take_call())
