@@ -16,7 +16,7 @@ enum kith_error ask_for_target(struct call *call, const struct options *options,
 {
     struct kept *made = kept_make(call->transport, &call->io.keys, options->max_message_size,
                                   SIDE_OPENS, callee->key);
-    enum kith_error error = made == NULL ? ERR_MEMORY : kept_ask(made, callee->target);
+    enum kith_error error = made == NULL ? ERR_MEMORY : kept_ask(made, callee->target, false);
 
     *kept = NULL;
     if (made != NULL)
@@ -28,8 +28,6 @@ enum kith_error ask_for_target(struct call *call, const struct options *options,
         return OK;
     }
     call->why = callee->target;
-    if (made != NULL)
-        (void)kept_say_close(made);
-    kept_drop(made);
+    kept_give_up(made);
     return error;
 }

@@ -174,9 +174,7 @@ enum kith_error command_check(const struct options *options)
         notify_ready_fd(options->ready_fd, call.io.peer.text, true);
         print_check(&callee, &call.io);
     }
-    if (kept != NULL)
-        (void)kept_say_close(kept); /* there is no stream */
-    kept_drop(kept);
+    kept_give_up(kept); /* there is no stream */
     call_end(&call);
     setup_end(&setup);
     return error;

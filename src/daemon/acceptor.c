@@ -36,16 +36,9 @@ static enum kith_error say(struct connection *connection, enum record_type type,
 /* It may not have this one, and may ask again; or it has no business here any more. */
 static enum kith_error say_no(struct connection *connection, enum kith_error error)
 {
-    switch (error) {
-    case ERR_REFUSED_TARGET:
-        return say(connection, RECORD_REFUSE, REFUSED_TARGET);
-    case ERR_REFUSED_UNREACHED:
-        return say(connection, RECORD_REFUSE, REFUSED_UNREACHED);
-    case ERR_REFUSED_ROOM:
-        return say(connection, RECORD_REFUSE, REFUSED_ROOM);
-    default:
-        return error;
-    }
+    enum record_reason reason = kept_refusal(error);
+
+    return reason == NOT_REFUSED ? error : say(connection, RECORD_REFUSE, reason);
 }
 
 /* The peer begins the stream that we have accepted, or leaves: ERR_LINK_LOST. */
@@ -71,7 +64,7 @@ static enum kith_error accept_one(struct acceptor *acceptor, struct connection *
 
     if (error != OK)
         return say_no(connection, error);
-    error = say(connection, RECORD_ACCEPT, 0);
+    error = say(connection, RECORD_ACCEPT, NOT_REFUSED);
     if (error == OK)
         error = await_begin(acceptor, connection);
     if (error != OK) {
@@ -91,7 +84,7 @@ static enum kith_error heed(struct acceptor *acceptor, struct connection *connec
 {
     switch (record->type) {
     case RECORD_PING:
-        return say(connection, RECORD_PONG, 0);
+        return say(connection, RECORD_PONG, NOT_REFUSED);
     case RECORD_OPEN:
         *over = acceptor->is_ending; /* CLOSE is the answer */
         return *over ? OK : accept_one(acceptor, connection, record->name, over);

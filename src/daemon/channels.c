@@ -122,16 +122,7 @@ static void complain(void *context, enum kith_error error)
 /* Ask a channel that was just made. */
 static enum kith_error ask(const struct channels *channels, struct kept *kept)
 {
-    return kept_ask(kept, channels->terms.target);
-}
-
-/* It is not needed: what it was asked for is not begun. */
-void channels_give_up(struct kept *kept)
-{
-    if (kept == NULL)
-        return;
-    (void)kept_say_close(kept);
-    kept_drop(kept);
+    return kept_ask(kept, channels->terms.target, false);
 }
 
 /* Wait for the first of two to answer; the other is given up. */
@@ -152,11 +143,11 @@ static enum kith_error await_either(struct kept *one, struct kept *other, int64_
             if (error == ERR_NO_ANSWER)
                 continue;
             *answers = both[error == ERR_LINK_LOST ? 1 - i : i];
-            channels_give_up(both[error == ERR_LINK_LOST ? i : 1 - i]);
+            kept_give_up(both[error == ERR_LINK_LOST ? i : 1 - i]);
             return error == ERR_LINK_LOST ? kept_await_answer(*answers, deadline_ms) : error;
         }
     }
-    channels_give_up(other);
+    kept_give_up(other);
     *answers = one;
     return ERR_NO_ANSWER;
 }

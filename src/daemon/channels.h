@@ -47,7 +47,4 @@ void channels_begin(struct channels *channels, const struct channels_terms *term
  */
 must_check enum kith_error channels_obtain(struct channels *channels, struct kept **kept);
 
-/* It is not wanted: what it was asked for is not begun, and it is closed. NULL is fine. */
-void channels_give_up(struct kept *kept);
-
 #endif

@@ -52,12 +52,20 @@ void kept_drop(struct kept *kept)
     transport_close(&transport);
 }
 
-enum kith_error kept_ask(struct kept *kept, const char *target)
+void kept_give_up(struct kept *kept)
 {
-    struct record open_record = {.type = RECORD_OPEN};
+    if (kept != NULL)
+        (void)kept_say_close(kept);
+    kept_drop(kept);
+}
 
-    memcpy(open_record.name, target, strlen(target) + 1);
-    return link_say(&kept->link, &open_record, 1) == OK ? OK : ERR_LINK_LOST;
+enum kith_error kept_ask(struct kept *kept, const char *target, bool pings)
+{
+    struct record records[] = {{.type = RECORD_PING}, {.type = RECORD_OPEN}};
+    size_t first = pings && !kept->link.turn.pinged ? 0 : 1;
+
+    memcpy(records[1].name, target, strlen(target) + 1);
+    return link_say(&kept->link, records + first, 2 - first) == OK ? OK : ERR_LINK_LOST;
 }
 
 enum kith_error kept_begin(struct kept *kept)
@@ -67,14 +75,23 @@ enum kith_error kept_begin(struct kept *kept)
     return link_say(&kept->link, &begin_record, 1);
 }
 
+static const enum kith_error refusals[] = {
+    [REFUSED_TARGET] = ERR_REFUSED_TARGET,
+    [REFUSED_UNREACHED] = ERR_REFUSED_UNREACHED,
+    [REFUSED_ROOM] = ERR_REFUSED_ROOM,
+};
+
+enum record_reason kept_refusal(enum kith_error error)
+{
+    int reason = REFUSED_ROOM;
+
+    while (reason > NOT_REFUSED && refusals[reason] != error)
+        reason--;
+    return (enum record_reason)reason;
+}
+
 static enum kith_error error_of(const struct record *record)
 {
-    static const enum kith_error refusals[] = {
-        [REFUSED_TARGET] = ERR_REFUSED_TARGET,
-        [REFUSED_UNREACHED] = ERR_REFUSED_UNREACHED,
-        [REFUSED_ROOM] = ERR_REFUSED_ROOM,
-    };
-
     if (record->type == RECORD_ACCEPT)
         return OK;
     return record->type == RECORD_REFUSE ? refusals[record->reason] : ERR_LINK_LOST;

@@ -40,11 +40,14 @@ void kept_free(struct kept *kept);
 /* Free it, and close its transport. NULL is fine. */
 void kept_drop(struct kept *kept);
 
+/* Say our last word, and drop it: what it was asked for is not begun. NULL is fine. */
+void kept_give_up(struct kept *kept);
+
 /*
- * Ask one that has nothing to do for a target, by its name or "". ERR_LINK_LOST: it is of no more
- * use.
+ * Ask one that has nothing to do for a target, by its name or "", and before that whether it is
+ * there, unless that is asked already. ERR_LINK_LOST: it is of no more use.
  */
-must_check enum kith_error kept_ask(struct kept *kept, const char *target);
+must_check enum kith_error kept_ask(struct kept *kept, const char *target, bool pings);
 
 /* It has accepted: our stream begins. ERR_LINK_LOST. */
 must_check enum kith_error kept_begin(struct kept *kept);
@@ -55,5 +58,8 @@ must_check enum kith_error kept_begin(struct kept *kept);
  * ERR_NO_ANSWER, and the answer may still come; or how the peer has broken the rules.
  */
 must_check enum kith_error kept_await_answer(struct kept *kept, int64_t deadline_ms);
+
+/* The reason that is said of one of those refusals; NOT_REFUSED of any other error. */
+enum record_reason kept_refusal(enum kith_error error);
 
 #endif

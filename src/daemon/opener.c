@@ -119,12 +119,7 @@ static void collect(struct opener *opener, int64_t now_ms)
 /* Ask one that nobody else has for a stream; it is gone if it takes not even that. */
 static bool ask(const struct opener *opener, struct kept *kept)
 {
-    const char *target = opener->terms.target;
-    struct record records[] = {{.type = RECORD_PING}, {.type = RECORD_OPEN}};
-    bool pinged = kept->link.turn.pinged;
-
-    memcpy(records[1].name, target, strlen(target) + 1);
-    if (link_say(&kept->link, records + pinged, 2 - (size_t)pinged) == OK)
+    if (kept_ask(kept, opener->terms.target, true) == OK)
         return true;
     kept_drop(kept);
     return false;

@@ -118,13 +118,6 @@ static bool carry(struct route *route, struct connection *connection, struct kep
     return error == OK;
 }
 
-/* Whether the peer has said no, and may be asked again. */
-static bool is_refusal(enum kith_error error)
-{
-    return error == ERR_REFUSED_TARGET || error == ERR_REFUSED_UNREACHED ||
-           error == ERR_REFUSED_ROOM;
-}
-
 /* A local connection on one of the channels that are kept. */
 static void run_kept(struct route *route, struct connection *connection)
 {
@@ -146,11 +139,11 @@ static void run_kept(struct route *route, struct connection *connection)
         opener_give(&route->channels.opener, kept);
         return;
     }
-    local_end_finish(&end, false); /* fine twice */
-    if (is_refusal(error))
+    local_end_finish(&end, false);          /* fine twice */
+    if (kept_refusal(error) != NOT_REFUSED) /* which may be asked again */
         opener_give(&route->channels.opener, kept);
     else
-        channels_give_up(kept);
+        kept_give_up(kept);
     if (error != OK && error != ERR_LINK_LOST && error != ERR_REMOVED) /* which were said */
         (void)say_failure(route, error, NULL);
 }

@@ -25,7 +25,7 @@ enum record_type {
     RECORD_PONG
 };
 
-enum record_reason { REFUSED_TARGET = 1, REFUSED_UNREACHED, REFUSED_ROOM };
+enum record_reason { NOT_REFUSED, REFUSED_TARGET, REFUSED_UNREACHED, REFUSED_ROOM };
 
 struct record {
     enum record_type type;
