@@ -71,11 +71,18 @@ def status(process, limit=LIMIT):
 
 
 def family(pid):
-    """This process and its descendants: a kith is more than one."""
-    found = [pid]
-    for parent in found:
-        with open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as children:
-            found += map(int, children.read().split())
+    """This process and its descendants that have not ended meanwhile: a kith is more than one."""
+    found, left = [], [pid]
+    while left:
+        parent = left.pop(0)
+        try:
+            with open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as children:
+                left += map(int, children.read().split())
+        except (FileNotFoundError, ProcessLookupError):
+            if parent == pid:
+                raise
+        else:
+            found.append(parent)
     return found
 
 
