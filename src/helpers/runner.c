@@ -99,15 +99,16 @@ static char *describe_forward(size_t number, const char *place)
 static bool set_environment(const struct runner_plan *plan)
 {
     char **added = calloc(plan->count, sizeof(char *));
+    bool set = added != NULL;
 
-    if (added == NULL)
-        return false;
-    for (size_t i = 0; i < plan->count; i++) {
+    for (size_t i = 0; set && i < plan->count; i++) {
         added[i] = describe_forward(i + 1, plan->places[i]);
-        if (added[i] == NULL)
-            return false;
+        set = added[i] != NULL;
     }
-    return environment_replace(is_ours, added, plan->count);
+    if (set)
+        set = environment_replace(is_ours, added, plan->count);
+    free(added);
+    return set;
 }
 
 /*
