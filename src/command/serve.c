@@ -100,8 +100,9 @@ static bool prepare_channel(struct serve *serve, struct guest *guest, struct con
         return true;
     }
     connection->is_concluded = true;
-    connection->kept = kept_make(guest->transport, &guest->keys,
-                                 serve->setup.options->max_message_size, SIDE_ACCEPTS, guest->key);
+    connection->kept =
+        kept_make(guest->transport, &guest->keys, serve->setup.options->max_message_size,
+                  SIDE_ACCEPTS, guest->key, &guest->from);
     if (connection->kept != NULL)
         return true;
     (void)log_failure(LOG_ERROR, "serve", guest->from.text, ERR_MEMORY, NULL, NULL);

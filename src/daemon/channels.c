@@ -15,58 +15,6 @@
 #define PAUSE_LEAST_MS 20 /* between two tries to find a peer that was there a moment ago */
 #define PAUSE_MOST_MS 1000
 
-/* A call has failed, which is said once for each reason, until one succeeds. */
-static void note_failure(struct channels *channels, const struct call *call, enum kith_error error,
-                         const struct callee *callee)
-{
-    int before;
-
-    if (channels->said == OK)
-        channels->lost_ms = clock_now_ms();
-    before = atomic_exchange(&channels->said, (int)error);
-    (void)call_log_failure(call, error, callee, "forward",
-                           before == (int)error ? LOG_SUMMARY : LOG_ERROR);
-    if (before == OK)
-        channels->terms.wake();
-}
-
-static void note_success(struct channels *channels)
-{
-    bool was_lost = atomic_exchange(&channels->said, OK) != OK;
-    bool was_up = atomic_exchange(&channels->up, true);
-
-    if (was_lost)
-        log_event(LOG_NOTE, "forward", channels->terms.peer, "the peer is there again", NULL);
-    if (was_lost || !was_up)
-        channels->terms.wake();
-}
-
-/* Call the peer for a channel that is kept. What goes wrong is logged. */
-static struct kept *call_for_kept(struct channels *channels)
-{
-    struct call call = {.transport = TRANSPORT_NONE};
-    struct callee callee;
-    struct kept *kept = NULL;
-    enum kith_error error;
-
-    if (!channels->terms.callee(channels->terms.context, &callee))
-        return NULL;
-    error = call_peer(&call, channels->terms.calls, KIND_KEPT, &callee, false);
-    if (error == OK) {
-        kept = kept_make(call.transport, &call.io.keys, channels->terms.max_message_size,
-                         SIDE_OPENS, callee.key);
-        error = kept == NULL ? ERR_MEMORY : OK;
-    }
-    if (error == OK) {
-        call.transport = TRANSPORT_NONE;
-        note_success(channels);
-    } else {
-        note_failure(channels, &call, error, &callee);
-    }
-    call_end(&call);
-    return kept;
-}
-
 /* A job: one channel more, to have it ready. */
 struct spare_call {
     struct job job;
@@ -77,7 +25,7 @@ static void call_spare(void *thing)
 {
     struct spare_call *spare = thing;
     struct channels *channels = spare->channels;
-    struct kept *kept = call_for_kept(channels);
+    struct kept *kept = calling_make(&channels->calling);
 
     free(spare);
     if (kept != NULL)
@@ -164,7 +112,7 @@ static enum kith_error await_asked(struct channels *channels, struct kept **kept
 
     if (error != ERR_NO_ANSWER)
         return error;
-    fresh = (*kept)->link.turn.pinged ? call_for_kept(channels) : NULL;
+    fresh = (*kept)->link.turn.pinged ? calling_make(&channels->calling) : NULL;
     if (fresh != NULL && ask(channels, fresh) != OK) {
         kept_drop(fresh);
         fresh = NULL;
@@ -177,18 +125,18 @@ static enum kith_error await_asked(struct channels *channels, struct kept **kept
 /* Until when a peer is called again and again that was there a moment ago: it may be starting. */
 static int64_t patient_until_ms(const struct channels *channels, int64_t deadline_ms)
 {
-    int64_t until_ms = channels->lost_ms + channels->terms.calls->timeout_ms;
+    int64_t until_ms = channels->calling.lost_ms + channels->terms.calls->timeout_ms;
 
-    if (!channels->up)
+    if (!channels->calling.up)
         return 0;
-    return channels->said == OK || until_ms > deadline_ms ? deadline_ms : until_ms;
+    return channels->calling.said == OK || until_ms > deadline_ms ? deadline_ms : until_ms;
 }
 
 /* Call the peer, and ask the channel that comes of it. */
 static enum kith_error call_and_ask(struct channels *channels, struct kept **kept,
                                     int64_t deadline_ms)
 {
-    *kept = call_for_kept(channels);
+    *kept = calling_make(&channels->calling);
     if (*kept == NULL || ask(channels, *kept) != OK)
         return ERR_LINK_LOST;
     return kept_await_answer(*kept, deadline_ms);
@@ -227,8 +175,20 @@ void channels_begin(struct channels *channels, const struct channels_terms *term
                     const struct opener_terms *kept)
 {
     struct opener_terms mine = *kept;
+    const struct calling_terms calling = {
+        .what = "forward",
+        .calls = terms->calls,
+        .peer = terms->peer,
+        .kind = KIND_KEPT,
+        .side = SIDE_OPENS,
+        .max_message_size = terms->max_message_size,
+        .callee = terms->callee,
+        .wake = terms->wake,
+        .context = terms->context,
+    };
 
     channels->terms = *terms;
+    calling_begin(&channels->calling, &calling);
     mine.target = terms->target;
     mine.complain = complain;
     mine.call = begin_call;

@@ -5,12 +5,12 @@
 #ifndef KITH_CHANNELS_H
 #define KITH_CHANNELS_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
 #include "calls/call.h"
+#include "daemon/calling.h"
 #include "daemon/opener.h"
 #include "daemon/threads.h"
 
@@ -27,10 +27,8 @@ struct channels_terms {
 
 struct channels {
     struct channels_terms terms;
+    struct calling calling;
     struct opener opener;
-    _Atomic int said;        /* why the last call failed, which was said, or OK */
-    _Atomic int64_t lost_ms; /* since when calls fail */
-    _Atomic bool up;         /* one has succeeded */
 };
 
 /* Begin; of kept, what is called and told is set here. */

@@ -7,27 +7,15 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "crypto/crypto.h"
 
 #define PONG_MS 10000  /* within which a peer that is there answers */
 #define LEAVE_MS 5000  /* for a peer's last word */
 #define EXCESS_MS 1000 /* without use, for those beyond what is to be kept: a crowd comes back */
-#define PAUSE_LEAST_MS 1000 /* before a call that has failed is made again */
-#define PAUSE_MOST_MS 30000
-
-/* About so long, a tenth more or less: what began together is not to end together. */
-static int64_t about_ms(int64_t ms)
-{
-    uint8_t random[2] = {0};
-
-    if (ms == NEVER_MS || crypto_random(random, sizeof(random)) != OK)
-        return ms;
-    return ms - ms / 10 + ms / 5 * (random[0] << 8 | random[1]) / 65536;
-}
 
 void opener_begin(struct opener *opener, const struct opener_terms *terms)
 {
-    *opener = (struct opener){.terms = *terms, .pause_ms = PAUSE_LEAST_MS};
+    *opener = (struct opener){.terms = *terms};
+    spares_begin(&opener->spares, terms->spare);
     (void)pthread_mutex_init(&opener->lock, NULL);
 }
 
@@ -62,10 +50,7 @@ void opener_give(struct opener *opener, struct kept *kept)
 
 void opener_called(struct opener *opener, bool made)
 {
-    (void)pthread_mutex_lock(&opener->lock);
-    opener->calls_ended++;
-    opener->calls_failed += !made;
-    (void)pthread_mutex_unlock(&opener->lock);
+    spares_called(&opener->spares, made);
     opener->terms.wake();
 }
 
@@ -73,34 +58,24 @@ void opener_called(struct opener *opener, bool made)
 static void hold(struct opener *opener, struct kept *kept, int64_t now_ms)
 {
     if (kept->ends_ms == NEVER_MS && opener->terms.age_ms != NEVER_MS)
-        kept->ends_ms = now_ms + about_ms(opener->terms.age_ms);
+        kept->ends_ms = now_ms + spares_about_ms(opener->terms.age_ms);
     if (kept->was_used)
-        opener->pause_ms = PAUSE_LEAST_MS;
+        spares_used(&opener->spares);
     kept->at = POLL_SET_NONE;
     kept->next = opener->idle;
     opener->idle = kept;
     opener->idle_count++;
 }
 
-/* The next call waits, each time longer, until a channel was of use. */
-static void pause_calls(struct opener *opener, int64_t now_ms)
-{
-    opener->call_again_ms = now_ms + about_ms(opener->pause_ms);
-    opener->pause_ms = clock_earlier(2 * opener->pause_ms, PAUSE_MOST_MS);
-}
-
 /* What threads have left since the last look. */
 static void collect(struct opener *opener, int64_t now_ms)
 {
     struct kept *given;
-    size_t ended, failed;
 
+    spares_look(&opener->spares, now_ms);
     (void)pthread_mutex_lock(&opener->lock);
     given = opener->given;
-    ended = opener->calls_ended;
-    failed = opener->calls_failed;
     opener->given = NULL;
-    opener->calls_ended = opener->calls_failed = 0;
     (void)pthread_mutex_unlock(&opener->lock);
     while (given != NULL) {
         struct kept *kept = given;
@@ -111,9 +86,6 @@ static void collect(struct opener *opener, int64_t now_ms)
         else
             kept_drop(kept); /* a reload did not see this channel */
     }
-    opener->calling -= ended;
-    if (failed > 0)
-        pause_calls(opener, now_ms);
 }
 
 /* Ask one that nobody else has for a stream; it is gone if it takes not even that. */
@@ -234,8 +206,8 @@ static void tend_idle(struct opener *opener, const struct poll_set *set, int64_t
         }
         *at = kept->next;
         opener->idle_count--;
-        if (!there && !kept->was_used) /* two that want one place are not to chase each other */
-            pause_calls(opener, now_ms);
+        if (!there && !kept->was_used)
+            spares_wasted(&opener->spares, now_ms - kept->made_ms, now_ms);
         if (there)
             leave(opener, kept);
         else
@@ -263,11 +235,8 @@ static void tend_leaving(struct opener *opener, const struct poll_set *set, int6
 /* Have those made that are missing. */
 static void call_missing(struct opener *opener, int64_t now_ms)
 {
-    while (opener->idle_count + opener->calling < opener->terms.spare &&
-           now_ms >= opener->call_again_ms) {
-        opener->calling++;
+    while (spares_lack(&opener->spares, opener->idle_count, now_ms))
         opener->terms.call(opener->terms.context);
-    }
 }
 
 /* When the nth of those idle, freshest first, is to be looked at again. */
@@ -280,13 +249,12 @@ static int64_t idle_due_ms(const struct opener *opener, const struct kept *kept,
 
 int64_t opener_arm(struct opener *opener, struct poll_set *set)
 {
-    int64_t now_ms = clock_now_ms(), due_ms = NEVER_MS;
+    int64_t now_ms = clock_now_ms(), due_ms;
     size_t nth = 0;
 
     collect(opener, now_ms);
     call_missing(opener, now_ms);
-    if (opener->idle_count + opener->calling < opener->terms.spare)
-        due_ms = opener->call_again_ms;
+    due_ms = spares_due_ms(&opener->spares, opener->idle_count);
     for (struct kept *kept = opener->idle; kept != NULL; kept = kept->next) {
         kept->at = poll_set_add(set, kept->link.transport.in, POLLIN);
         due_ms = clock_earlier(due_ms, idle_due_ms(opener, kept, ++nth));

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "daemon/kept.h"
+#include "daemon/spares.h"
 #include "net/poll_set.h"
 
 /* How many are held, and for how long. */
@@ -36,16 +37,12 @@ struct opener_terms {
 struct opener {
     struct opener_terms terms;
     pthread_mutex_t lock;
-    struct kept *given; /* by threads, under the lock, as the next three */
-    size_t calls_ended; /* and how many of them have failed */
-    size_t calls_failed;
-    bool is_over;      /* what is given is closed */
-    struct kept *idle; /* freshest first */
+    struct kept *given; /* by threads, under the lock, as the next */
+    bool is_over;       /* what is given is closed */
+    struct kept *idle;  /* freshest first */
     size_t idle_count;
     struct kept *leaving; /* that we have said CLOSE on: until the peer has, or closes */
-    size_t calling;
-    int64_t call_again_ms; /* after one that has failed, or ended without a stream */
-    int64_t pause_ms;      /* the wait before that */
+    struct spares spares;
 };
 
 void opener_begin(struct opener *opener, const struct opener_terms *terms);

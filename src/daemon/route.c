@@ -297,19 +297,19 @@ enum route_state route_state(struct route *route)
 {
     if (route->gone)
         return ROUTE_GONE;
-    if (route->channels.said != OK)
+    if (route->channels.calling.said != OK)
         return ROUTE_LOST;
-    return route->channels.up ? ROUTE_THERE : ROUTE_UNKNOWN;
+    return route->channels.calling.up ? ROUTE_THERE : ROUTE_UNKNOWN;
 }
 
 enum kith_error route_trouble(const struct route *route)
 {
-    return (enum kith_error)route->channels.said;
+    return (enum kith_error)route->channels.calling.said;
 }
 
 bool route_is_up(struct route *route)
 {
-    return route->terms.plain || route->terms.kept.spare == 0 || route->channels.up;
+    return route->terms.plain || route->terms.kept.spare == 0 || route->channels.calling.up;
 }
 
 static const char *const states[] = {[ROUTE_UNKNOWN] = "was not called yet",

@@ -1,0 +1,65 @@
+/*
+ * Owns what is said of a peer that is called again and again. Must never say a line for each try.
+ */
+#include "daemon/calling.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+void calling_begin(struct calling *calling, const struct calling_terms *terms)
+{
+    *calling = (struct calling){.terms = *terms};
+}
+
+/* A call has failed, which is said once for each reason, until one succeeds. */
+static void note_failure(struct calling *calling, const struct call *call, enum kith_error error,
+                         const struct callee *callee)
+{
+    int before;
+
+    if (calling->said == OK)
+        calling->lost_ms = clock_now_ms();
+    before = atomic_exchange(&calling->said, (int)error);
+    (void)call_log_failure(call, error, callee, calling->terms.what,
+                           before == (int)error ? LOG_SUMMARY : LOG_ERROR);
+    if (before == OK)
+        calling->terms.wake();
+}
+
+static void note_success(struct calling *calling)
+{
+    bool was_lost = atomic_exchange(&calling->said, OK) != OK;
+    bool was_up = atomic_exchange(&calling->up, true);
+
+    if (was_lost)
+        log_event(LOG_NOTE, calling->terms.what, calling->terms.peer, "the peer is there again",
+                  NULL);
+    if (was_lost || !was_up)
+        calling->terms.wake();
+}
+
+struct kept *calling_make(struct calling *calling)
+{
+    const struct calling_terms *terms = &calling->terms;
+    struct call call = {.transport = TRANSPORT_NONE};
+    struct callee callee;
+    struct kept *kept = NULL;
+    enum kith_error error;
+
+    if (!terms->callee(terms->context, &callee))
+        return NULL;
+    error = call_peer(&call, terms->calls, terms->kind, &callee, false);
+    if (error == OK) {
+        kept = kept_make(call.transport, &call.io.keys, terms->max_message_size, terms->side,
+                         callee.key, &call.reached);
+        error = kept == NULL ? ERR_MEMORY : OK;
+    }
+    if (error == OK) {
+        call.transport = TRANSPORT_NONE;
+        note_success(calling);
+    } else {
+        note_failure(calling, &call, error, &callee);
+    }
+    call_end(&call);
+    return kept;
+}

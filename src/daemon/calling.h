@@ -1,0 +1,41 @@
+/*
+ * The calls for kept channels to one peer, and whether it is there: said once when it is lost, and
+ * once when it is back. Safe for threads.
+ */
+#ifndef KITH_CALLING_H
+#define KITH_CALLING_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "calls/call.h"
+#include "daemon/kept.h"
+#include "protocol/kind.h"
+
+struct calling_terms {
+    const char *what; /* the command's name, in logs */
+    const struct call_terms *calls;
+    const char *peer; /* as it was given, for logs */
+    enum channel_kind kind;
+    enum side side; /* ours, of the channels */
+    size_t max_message_size;
+    bool (*callee)(void *context, struct callee *callee); /* who is called now; false for nobody */
+    void (*wake)(void);                                   /* the main thread */
+    void *context;
+};
+
+struct calling {
+    struct calling_terms terms;
+    _Atomic int said;        /* why the last call failed, which was said, or OK */
+    _Atomic int64_t lost_ms; /* since when calls fail */
+    _Atomic bool up;         /* one has succeeded */
+};
+
+void calling_begin(struct calling *calling, const struct calling_terms *terms);
+
+/* Call the peer for a channel, within the time that a call has. NULL: what went wrong is logged. */
+struct kept *calling_make(struct calling *calling);
+
+#endif
