@@ -78,13 +78,22 @@ static enum kith_error accept_one(struct acceptor *acceptor, struct connection *
     return OK;
 }
 
+/* It is asked whether it is there. What comes behind that is answered at once, and may go with it.
+ */
+static enum kith_error say_pong(struct link *link)
+{
+    const struct record pong = {.type = RECORD_PONG};
+
+    return link_has_more(link) ? link_say_ahead(link, &pong) : link_say(link, &pong, 1);
+}
+
 /* Do what a record asks for; *over if the channel is done. */
 static enum kith_error heed(struct acceptor *acceptor, struct connection *connection,
                             const struct record *record, bool *over)
 {
     switch (record->type) {
     case RECORD_PING:
-        return say(connection, RECORD_PONG, NOT_REFUSED);
+        return say_pong(&connection->kept->link);
     case RECORD_OPEN:
         *over = acceptor->is_ending; /* CLOSE is the answer */
         return *over ? OK : accept_one(acceptor, connection, record->name, over);

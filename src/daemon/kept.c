@@ -73,9 +73,7 @@ enum kith_error kept_ask(struct kept *kept, const char *target, bool pings)
 
 enum kith_error kept_begin(struct kept *kept)
 {
-    const struct record begin_record = {.type = RECORD_BEGIN};
-
-    return link_say(&kept->link, &begin_record, 1);
+    return link_begin(&kept->link);
 }
 
 static const enum kith_error refusals[] = {

@@ -132,9 +132,9 @@ bool threads_run(struct threads *threads, struct job *job)
     (void)pthread_mutex_lock(&threads->lock);
     append(threads, job);
     enough = threads->waiting <= threads->idle;
-    if (enough)
-        (void)pthread_cond_signal(&threads->work);
     (void)pthread_mutex_unlock(&threads->lock);
+    if (enough) /* without the lock, which the one that wakes is to have at once */
+        (void)pthread_cond_signal(&threads->work);
     if (enough || add_thread(threads))
         return true;
     (void)pthread_mutex_lock(&threads->lock);

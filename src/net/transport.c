@@ -23,6 +23,19 @@ ssize_t transport_write(const struct transport *transport, const void *bytes, si
     return write(transport->out, bytes, len);
 }
 
+#ifdef MSG_MORE
+ssize_t transport_write_ahead(const struct transport *transport, const void *bytes, size_t len)
+{
+    return transport->in == transport->out ? send(transport->out, bytes, len, MSG_MORE)
+                                           : write(transport->out, bytes, len);
+}
+#else
+ssize_t transport_write_ahead(const struct transport *transport, const void *bytes, size_t len)
+{
+    return transport_write(transport, bytes, len);
+}
+#endif
+
 void transport_shut(const struct transport *transport)
 {
     (void)shutdown(transport->out, SHUT_WR);

@@ -22,6 +22,12 @@ struct transport transport_socket(int fd);
 ssize_t transport_read(const struct transport *transport, void *bytes, size_t len);
 ssize_t transport_write(const struct transport *transport, const void *bytes, size_t len);
 
+/*
+ * The same where more follows at once: where the system can, both go as one, which wakes the other
+ * side once. What does not follow after all it sends by itself, a fifth of a second later.
+ */
+ssize_t transport_write_ahead(const struct transport *transport, const void *bytes, size_t len);
+
 /* We say no more, and still hear. */
 void transport_shut(const struct transport *transport);
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 
 #include "base/clock.h"
 
@@ -97,28 +98,78 @@ static bool begins_stream(enum record_type type)
     return type == RECORD_ACCEPT || type == RECORD_BEGIN;
 }
 
+#define SAID_MAX (RECORD_MAX + FRAME_OVERHEAD) /* bytes of a record, sealed */
+
+/* Seal a record that is to be said now; *len grows by its bytes. */
+static enum kith_error seal(struct link *link, const struct record *record, uint8_t *out,
+                            size_t *len)
+{
+    uint8_t bytes[RECORD_MAX];
+    size_t size = record_write(bytes, record);
+    enum kith_error error = turn_say(&link->turn, record->type);
+
+    if (error == OK)
+        error = channel_seal_record(&link->channel, bytes, size, out);
+    if (error != OK)
+        return error;
+    *len += size + FRAME_OVERHEAD;
+    if (begins_stream(record->type))
+        direction_begin(&link->channel.sending);
+    return OK;
+}
+
 enum kith_error link_say(struct link *link, const struct record *records, size_t count)
 {
-    uint8_t frames[RECORDS_SAID_MAX * (RECORD_MAX + FRAME_OVERHEAD)], bytes[RECORD_MAX];
+    uint8_t frames[RECORDS_SAID_MAX * SAID_MAX];
     size_t len = 0;
     ssize_t n;
 
     for (size_t i = 0; i < count; i++) {
-        size_t size = record_write(bytes, &records[i]);
-        enum kith_error error = turn_say(&link->turn, records[i].type);
+        enum kith_error error = seal(link, &records[i], frames + len, &len);
 
-        if (error == OK)
-            error = channel_seal_record(&link->channel, bytes, size, frames + len);
         if (error != OK)
             return error;
-        len += size + FRAME_OVERHEAD;
-        if (begins_stream(records[i].type))
-            direction_begin(&link->channel.sending);
     }
     do
         n = transport_write(&link->transport, frames, len);
     while (n < 0 && errno == EINTR);
     return n == (ssize_t)len ? OK : ERR_LINK_LOST;
+}
+
+enum kith_error link_say_ahead(struct link *link, const struct record *record)
+{
+    uint8_t frame[SAID_MAX];
+    size_t len = 0;
+    ssize_t n;
+    enum kith_error error = seal(link, record, frame, &len);
+
+    if (error != OK)
+        return error;
+    do
+        n = transport_write_ahead(&link->transport, frame, len);
+    while (n < 0 && errno == EINTR);
+    return n == (ssize_t)len ? OK : ERR_LINK_LOST;
+}
+
+enum kith_error link_begin(struct link *link)
+{
+    const struct record begin_record = {.type = RECORD_BEGIN};
+
+    return seal(link, &begin_record, link->opening, &link->opening_len);
+}
+
+size_t link_take_opening(struct link *link, uint8_t out[static OPENING_MAX])
+{
+    size_t len = link->opening_len;
+
+    memcpy(out, link->opening, len);
+    link->opening_len = 0;
+    return len;
+}
+
+bool link_has_more(const struct link *link)
+{
+    return link->arrived.start < link->arrived.end;
 }
 
 /* The next record of those that are here. */
@@ -156,14 +207,18 @@ enum kith_error link_hear(struct link *link, struct record *record, bool *heard)
 enum kith_error link_await(struct link *link, struct record *record, bool *heard,
                            int64_t deadline_ms)
 {
-    enum kith_error error = link_hear(link, record, heard);
+    enum kith_error error = link_make_room(link);
 
-    while (error == OK && !*heard && clock_now_ms() < deadline_ms) {
+    if (error == OK)
+        error = take_record(link, record, heard);
+    if (error != OK || *heard)
+        return error;
+    do {
         struct pollfd wait = {.fd = link->transport.in, .events = POLLIN};
 
         if (poll(&wait, 1, clock_poll_timeout(deadline_ms)) > 0)
             error = link_hear(link, record, heard);
-    }
+    } while (error == OK && !*heard && clock_now_ms() < deadline_ms);
     return error;
 }
 

@@ -15,10 +15,14 @@
 #include "protocol/record.h"
 #include "stream/buffer.h"
 
+#define OPENING_MAX (1 + FRAME_OVERHEAD) /* bytes of a BEGIN, sealed */
+
 struct link {
     struct transport transport; /* whoever made the link closes it, after link_close */
     struct channel channel;
-    struct turn turn;      /* of a kept channel, once link_keep has said so */
+    struct turn turn;             /* of a kept channel, once link_keep has said so */
+    uint8_t opening[OPENING_MAX]; /* a BEGIN that goes with the first bytes of its stream */
+    size_t opening_len;
     struct buffer arrived; /* from start: not opened yet; before: what was opened, in place */
     bool closed;           /* the transport brings no more; closed_errno is 0 for its end */
     int closed_errno;
@@ -61,6 +65,23 @@ void link_rest(struct link *link);
  * does not take them, and is of no more use.
  */
 must_check enum kith_error link_say(struct link *link, const struct record *records, size_t count);
+
+/*
+ * The same of one record, where the next one follows at once (transport_write_ahead).
+ */
+must_check enum kith_error link_say_ahead(struct link *link, const struct record *record);
+
+/*
+ * Our stream begins: the record that says so is sent with its first bytes, or alone if there are
+ * none yet. ERR_OUT_OF_ORDER.
+ */
+must_check enum kith_error link_begin(struct link *link);
+
+/* Hand that record over to whoever sends the stream: how many bytes it is. Once. */
+size_t link_take_opening(struct link *link, uint8_t out[static OPENING_MAX]);
+
+/* Whether something of the peer's is here that was not heard yet. */
+bool link_has_more(const struct link *link);
 
 /*
  * Hear the next record: read if none is here, and *heard tells whether one has come. What is of no

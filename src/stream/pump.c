@@ -362,10 +362,24 @@ static enum kith_error speak(struct run *run)
     return error;
 }
 
+/*
+ * What is here at the start: what the link has brought along; and of a socket, which never blocks,
+ * what may go with a first word that is to be sent anyway.
+ */
+static enum kith_error take_first(struct run *run)
+{
+    enum kith_error error = receiver_take(&run->receiver);
+
+    if (error == OK && run->end->inlet.is_socket && sender_wants_transport(&run->sender) &&
+        sender_wants_input(&run->sender))
+        error = sender_read(&run->sender);
+    return error;
+}
+
 /* Until the stream is whole and all of it sent, or the first error. */
 static enum kith_error flow(struct run *run)
 {
-    enum kith_error error = receiver_take(&run->receiver); /* what the link has brought along */
+    enum kith_error error = take_first(run);
 
     for (;;) {
         if (error != OK)

@@ -5,6 +5,7 @@
 #include "stream/sender.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/uio.h>
 
 #define MESSAGES_MAX 32 /* that one read fills */
@@ -15,6 +16,17 @@
  */
 #define FIRST_FRAME (64 - FRAME_HEADER_SIZE)
 
+/* What goes before the first frame, in front of where that will be. */
+static void put_opening(struct sender *sender)
+{
+    uint8_t opening[OPENING_MAX];
+    size_t len = link_take_opening(sender->link, opening);
+
+    sender->sealed.start = sender->sealed.end = FIRST_FRAME - len;
+    memcpy(sender->sealed.bytes + sender->sealed.start, opening, len);
+    buffer_extend(&sender->sealed, len);
+}
+
 enum kith_error sender_start(struct sender *sender, struct link *link, struct inlet *inlet)
 {
     size_t frame = channel_frame_max(&link->channel);
@@ -22,7 +34,8 @@ enum kith_error sender_start(struct sender *sender, struct link *link, struct in
 
     *sender = (struct sender){.link = link, .inlet = inlet};
     error = buffer_make(&sender->sealed, buffer_size_for(frame));
-    sender->sealed.start = sender->sealed.end = FIRST_FRAME;
+    if (error == OK)
+        put_opening(sender);
     return error;
 }
 

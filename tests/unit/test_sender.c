@@ -124,6 +124,41 @@ static void test_not_sealed(void)
     (void)close(in);
 }
 
+/* On a kept channel. */
+static void test_opening(void)
+{
+    int in = file_of(3);
+    uint8_t *first;
+    size_t body_len, messages;
+    enum channel_event event;
+
+    start(in, 65536);
+    sender_free(&sender);
+    link_keep(&alice, SIDE_OPENS);
+    channel_rest(&bob);
+    CHECK(link_begin(&alice) == ERR_OUT_OF_ORDER, "what was not accepted is not begun");
+    alice.turn.state = TURN_ACCEPTED;
+    CHECK(link_begin(&alice) == OK && sender_start(&sender, &alice, &inlet) == OK &&
+              sender_wants_transport(&sender),
+          "that a stream begins is to be sent, with or without its first bytes");
+    CHECK(sender_read(&sender) == OK, "which it has");
+    first = sender.sealed.bytes + sender.sealed.start;
+    CHECK(channel_frame_length(&bob, first, &body_len) == OK && body_len == 1 + TAG_SIZE &&
+              channel_open(&bob, first + FRAME_HEADER_SIZE, body_len, &event) == OK &&
+              first[FRAME_HEADER_SIZE] == RECORD_BEGIN,
+          "it stands in front of them");
+    sender.sealed.start += FRAME_HEADER_SIZE + body_len;
+    direction_begin(&bob.receiving);
+    CHECK(holds(3, &messages) && messages == 1, "and they follow");
+    CHECK((uintptr_t)(sender.sealed.bytes + sender.sealed.start + FRAME_HEADER_SIZE) % 64 == 0,
+          "where they are copied to fast");
+    sender_free(&sender);
+    CHECK(sender_start(&sender, &alice, &inlet) == OK && !sender_wants_transport(&sender),
+          "it is said once");
+    finish();
+    (void)close(in);
+}
+
 int main(void)
 {
     for (size_t i = 0; i < MANY; i++)
@@ -136,5 +171,6 @@ int main(void)
     test_read(MANY, 1000, 32000, 32);
     test_little();
     test_not_sealed();
+    test_opening();
     return tap_done();
 }
