@@ -51,6 +51,12 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_LOOKUP] = {EXIT_LOCAL, "the process that resolves names and reads files again is gone",
                     "start kith again"},
     [ERR_LAUNCHER] = {EXIT_LOCAL, "the process that starts programs is gone", "start kith again"},
+    [ERR_FILER] = {EXIT_LOCAL, "the process that puts the file in its place is gone",
+                   "have it sent again"},
+    [ERR_OUTPUT_EXISTS] = {EXIT_LOCAL, "exists already",
+                           "name another file, or --force to replace it"},
+    [ERR_OUTPUT_KIND] = {EXIT_LOCAL, "exists already, and is no regular file",
+                         "name another one; into a device or FIFO: > FILE, without -o"},
 
     [ERR_USAGE] = {EXIT_USAGE, "wrong usage", NULL},
     [ERR_NAME_ADDRESS] = {EXIT_USAGE, "its line in the peers file has no addr",

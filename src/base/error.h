@@ -46,6 +46,9 @@ enum kith_error {
     ERR_KEEPER,    /* the process that holds the private key is gone or refused */
     ERR_LOOKUP,    /* the process that resolves names and reads files again is gone */
     ERR_LAUNCHER,  /* the process that starts programs is gone */
+    ERR_FILER,     /* the process that puts FILE in its place is gone */
+    ERR_OUTPUT_EXISTS,
+    ERR_OUTPUT_KIND, /* what no file is put in the place of */
 
     /* usage */
     ERR_USAGE,

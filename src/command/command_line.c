@@ -167,6 +167,23 @@ static int cut_program(struct options *options, unsigned command_bit, int argc, 
     return argc;
 }
 
+/* Whether what arrives can go to a file. */
+static enum kith_error check_output(const struct options *options, const struct command_form *form)
+{
+    if (options->output == NULL)
+        return options->force && form->bit != FOR_KEYGEN
+                   ? misuse_log(form->name, "--force", "is for the FILE of -o", NULL)
+                   : OK;
+    if (options->send_only)
+        return misuse_log(form->name, "-o", "excludes --send-only", "nothing arrives then");
+    if (options->program != NULL)
+        return misuse_log(form->name, "-o", "excludes --exec", "the program has what arrives");
+    if (strcmp(options->output, "-") == 0)
+        return misuse_log(form->name, "-o -", "names no file",
+                          "without -o it is standard output; a file of that name is ./-");
+    return OK;
+}
+
 /* What no single option can know. */
 static enum kith_error check_together(const struct options *options,
                                       const struct command_form *form)
@@ -185,7 +202,7 @@ static enum kith_error check_together(const struct options *options,
                           "a program has the caller's address in its environment");
     if (options->send_only && options->recv_only)
         return misuse_log(form->name, "--send-only", "excludes --recv-only", NULL);
-    return OK;
+    return check_output(options, form);
 }
 
 enum kith_error command_line_parse(struct options *options, const struct command_form *form,

@@ -106,7 +106,7 @@ enum kith_error command_dial(const struct options *options)
     struct callee callee;
     struct call call = {.transport = TRANSPORT_NONE};
     struct kept *kept = NULL;
-    struct pipe_end end = {.launcher = HELPER_NONE};
+    struct pipe_end end = PIPE_END_NONE;
     const struct sandbox_needs needs = {.has_programs = options->program != NULL};
     const char *peer = options->arguments[0];
     enum kith_error error = setup_begin(&setup, options, &peer, 1, KIND_SET(ask_kind(peer)));

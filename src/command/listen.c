@@ -107,7 +107,7 @@ enum kith_error command_listen(const struct options *options)
     struct listeners listeners = {0};
     struct address address;
     struct guest guest = {.transport = TRANSPORT_NONE};
-    struct pipe_end end = {.launcher = HELPER_NONE};
+    struct pipe_end end = PIPE_END_NONE;
     enum kith_error error = OK;
 
     error = setup_parse_address(&address, "listen", options->arguments[0], ADDRESS_PORT);
@@ -117,9 +117,9 @@ enum kith_error command_listen(const struct options *options)
     if (error == OK)
         error = setup_choose_peers(&setup, "listen", &admission);
     if (error == OK)
-        error = setup_listen(&setup, "listen", &address, LISTEN_EVERYWHERE, &listeners);
-    if (error == OK)
         error = pipe_open(&end, options, "listen", false);
+    if (error == OK)
+        error = setup_listen(&setup, "listen", &address, LISTEN_EVERYWHERE, &listeners);
     if (error == OK) {
         log_event(LOG_SUMMARY, "listen", listeners.text, "waiting for a call", NULL);
         setup_announce(&setup, "listen", &listeners, &address, "dial", "");

@@ -15,7 +15,7 @@
 #define FIELD(name) offsetof(struct options, name)
 
 static const struct option_spec specs[] = {
-    {'f', "force", NULL, "replace existing files", FOR_KEYGEN, FLAG, FIELD(force)},
+    {'f', "force", NULL, "replace existing files", FOR_KEYGEN | FOR_PIPES, FLAG, FIELD(force)},
     {'n', "name", "NAME", "the name after the public key", FOR_KEYGEN, TEXT, FIELD(name)},
     {'i', "identity", "FILE", "our private key (~/.config/kith/identity)", FOR_CONNECTING, TEXT,
      FIELD(identity)},
@@ -46,6 +46,8 @@ static const struct option_spec specs[] = {
     {0, "send-only", NULL, "send stdin, and refuse what the peer sends", FOR_PIPES, FLAG,
      FIELD(send_only)},
     {0, "recv-only", NULL, "do not read stdin", FOR_PIPES, FLAG, FIELD(recv_only)},
+    {'o', "output", "FILE", "receive into FILE, whole or not at all", FOR_PIPES, TEXT,
+     FIELD(output)},
     {0, "progress", NULL, "show amount, rate and time on stderr", FOR_PIPES, FLAG, FIELD(progress)},
     {0, "retry", "T", "try again, with growing waits, for so long", FOR_DIAL | FOR_CHECK, DURATION,
      FIELD(retry_ms)},

@@ -71,9 +71,10 @@ struct options {
     bool proxy_protocol;                /* serve */
     struct address_ranges accept_proxy; /* serve: the sources of PROXY headers */
     char **program;                     /* what stands after --exec or --run, or NULL */
-    int *status;      /* how the program of --run has ended is put there, once it has */
-    bool force;       /* keygen */
-    const char *name; /* keygen */
+    int *status;        /* how the program of --run has ended is put there, once it has */
+    bool force;         /* keygen, and output */
+    const char *output; /* -o, or NULL */
+    const char *name;   /* keygen */
     bool help;
     char **arguments; /* what is no option */
     int argument_count;

@@ -1,6 +1,6 @@
 /*
- * Owns the joining of stdin and stdout, or of a program, to a channel. Must never report success
- * for anything that is less than whole.
+ * Owns the joining of stdin and stdout, a file, or a program to a channel. Must never report
+ * success for anything that is less than whole.
  */
 #define _GNU_SOURCE /* F_SETPIPE_SZ */
 #include "command/pipe.h"
@@ -27,15 +27,21 @@
 static void log_end(const struct pipe_end *end, const struct pump_result *result,
                     enum kith_error error, const char *who, const char *where)
 {
-    bool local = error == ERR_STDIN || error == ERR_STDOUT || error == ERR_STDOUT_CLOSED;
+    bool out = error == ERR_STDOUT || error == ERR_STDOUT_CLOSED || error == ERR_FILER ||
+               error == ERR_OUTPUT_EXISTS;
+    bool local = error == ERR_STDIN || out;
     bool by_system = result->system_errno != 0 && error_is_system(error);
     bool lost = result->undelivered && !local;
-    char which[ADDRESS_TEXT_SIZE + 128], detail[192];
+    const char *output = end->options->output;
+    char at[ADDRESS_TEXT_SIZE + 128], detail[192];
+    const char *which = at;
 
-    if (local)
-        (void)snprintf(which, sizeof(which), "%s", error == ERR_STDIN ? "stdin" : "stdout");
+    if (out)
+        which = output != NULL ? output : "stdout";
+    else if (local)
+        which = "stdin";
     else
-        (void)snprintf(which, sizeof(which), "%s at %s", who, where);
+        (void)snprintf(at, sizeof(at), "%s at %s", who, where);
     (void)snprintf(detail, sizeof(detail), "%s%s%s",
                    by_system ? strerror(result->system_errno) : "", by_system && lost ? "; " : "",
                    lost ? "stdout took nothing, so the last that had arrived is lost" : "");
@@ -67,7 +73,8 @@ static enum local_end_patience patience(const struct options *options, bool call
 {
     if (!descriptor_is_terminal(STDIN_FILENO) || options->send_only)
         return WAITS_FOR_INPUT;
-    return calls || isatty(STDOUT_FILENO) == 1 ? WAITS_IF_PEER_SILENT : ENDS_WITH_PEER;
+    return calls || (options->output == NULL && isatty(STDOUT_FILENO) == 1) ? WAITS_IF_PEER_SILENT
+                                                                            : ENDS_WITH_PEER;
 }
 
 static void say_input_awaited(void)
@@ -91,7 +98,7 @@ static enum kith_error check_kinds(const struct options *options, const char *wh
 
     if (!options->recv_only && carries_messages(STDIN_FILENO))
         return log_failure(LOG_ERROR, what, "stdin", ERR_STDIN, why, NULL);
-    if (!options->send_only && carries_messages(STDOUT_FILENO))
+    if (!options->send_only && options->output == NULL && carries_messages(STDOUT_FILENO))
         return log_failure(LOG_ERROR, what, "stdout", ERR_STDOUT, why, NULL);
     return OK;
 }
@@ -106,6 +113,11 @@ static enum kith_error open_standard(struct pipe_end *end, bool calls)
         enlarge_pipe(STDIN_FILENO);
         inlet = inlet_stdin();
     }
+    if (options->output != NULL) {
+        end->local = local_end_file(inlet, end->filer.file, patience(options, calls),
+                                    end->filer.helper.line, filer_result, &end->filer);
+        return check_kinds(options, end->what);
+    }
     if (!options->send_only) {
         enlarge_pipe(STDOUT_FILENO);
         outlet = outlet_stdout();
@@ -118,9 +130,15 @@ enum kith_error pipe_open(struct pipe_end *end, const struct options *options, c
                           bool calls)
 {
     char *const *program = options->program;
-    enum kith_error error;
+    enum kith_error error = OK;
 
-    *end = (struct pipe_end){.options = options, .what = what, .launcher = HELPER_NONE};
+    *end = PIPE_END_NONE;
+    end->options = options;
+    end->what = what;
+    if (options->output != NULL)
+        error = filer_start(&end->filer, what, options->output, options->force);
+    if (error != OK)
+        return error;
     if (!descriptor_is_terminal(STDIN_FILENO))
         signals_linger_on_hangup();
     if (options->program == NULL)
@@ -158,6 +176,9 @@ static enum kith_error run(const struct pipe_end *end, struct local_end *local,
         progress_end(&progress, result.sent, result.received);
     if (error != OK && error != ERR_PROGRAM)
         log_end(end, &result, error, who, where);
+    if (error != OK && end->filer.placed)
+        log_event(LOG_NOTE, end->what, options->output,
+                  "is whole, and in its place: what failed is the rest", NULL);
     stream_summarise(LOG_SUMMARY, "channel", who, error_text(error), where, "", &result, begun_us);
     return error;
 }
@@ -210,4 +231,7 @@ enum kith_error pipe_run(struct pipe_end *end, struct transport transport,
 void pipe_close(struct pipe_end *end)
 {
     helper_dismiss(&end->launcher);
+    if (end->local.kind == LOCAL_FILE)
+        descriptor_close(&end->local.outlet.fd);
+    filer_end(&end->filer);
 }

@@ -40,14 +40,14 @@ bool helper_start(struct helper *helper, helper_life *life, const void *context)
     return false;
 }
 
-void helper_strip(int line, bool keeps_stderr)
+void helper_strip(const int *keep, size_t count, bool keeps_stderr)
 {
     int last = keeps_stderr ? STDOUT_FILENO : STDERR_FILENO;
 
     signals_ignore();
     for (int standard = STDIN_FILENO; standard <= last; standard++)
         protect_vacate(standard);
-    protect_close_all_but(&line, 1);
+    protect_close_all_but(keep, count);
 }
 
 void helper_dismiss(struct helper *helper)

@@ -6,6 +6,7 @@
 #define KITH_HELPER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -25,10 +26,10 @@ must_check bool helper_start(struct helper *helper, helper_life *life, const voi
 
 /*
  * For the helper, once it needs no more: the signals of a terminal are for its parent, whose end it
- * sees, and nothing but the line stays open, or whoever reads our stdout would not see its end.
- * Nor would who reads stderr, unless that is kept.
+ * sees, and nothing but these stays open, the line among them, or whoever reads our stdout would
+ * not see its end. Nor would who reads stderr, unless that is kept.
  */
-void helper_strip(int line, bool keeps_stderr);
+void helper_strip(const int *keep, size_t count, bool keeps_stderr);
 
 /* Close the line, at which the helper ends in its own time; nobody waits for that. Fine twice. */
 void helper_dismiss(struct helper *helper);

@@ -254,7 +254,7 @@ static void keep(int line, const void *context)
         identity_warn(&identity, task->identity);
     report.error = (int32_t)error;
     memcpy(report.public_key, identity.public_key, KEY_SIZE);
-    helper_strip(line, false);
+    helper_strip(&line, 1, false);
     zone_hold();
     read_from_parent(line);
     /* Our parent does not have to wait for what is left to be done before the first question. */

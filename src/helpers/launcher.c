@@ -249,7 +249,7 @@ static void live(int line, const void *context)
 {
     struct launcher launcher = *(const struct launcher *)context;
 
-    helper_strip(line, true);
+    helper_strip(&line, 1, true);
     launcher.line = line;
     launcher.children = calloc(launcher.most, sizeof(*launcher.children));
     launcher.signal_fd = signals_start();

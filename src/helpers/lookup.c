@@ -137,7 +137,7 @@ static void answer_once(int line, const void *context)
     int fd;
 
     (void)context;
-    helper_strip(line, false);
+    helper_strip(&line, 1, false);
     if (question_receive(line, &asked, sizeof(asked), &fd, 1, NEVER_MS) == sizeof(asked) && fd >= 0)
         answer_one(&none, &asked, fd);
 }
@@ -250,7 +250,7 @@ static void live(int line, const void *context)
     static struct children children;
     const struct sigaction note = {.sa_handler = note_end};
 
-    helper_strip(line, false);
+    helper_strip(&line, 1, false);
     if (!descriptor_pipe_nonblocking(children.news))
         return;
     news_of_ends = children.news[1];

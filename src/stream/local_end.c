@@ -4,6 +4,7 @@
  */
 #include "stream/local_end.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "net/socket.h"
@@ -56,6 +57,30 @@ struct local_end local_end_program(int from, int to, int line, local_end_judge *
         .judge = judge,
         .program = program,
     };
+}
+
+struct local_end local_end_file(struct inlet inlet, int file, enum local_end_patience patience,
+                                int line, local_end_judge *judge, void *filer)
+{
+    return (struct local_end){
+        .kind = LOCAL_FILE,
+        .inlet = inlet,
+        .outlet = outlet_file(file),
+        .patience = patience,
+        .socket = -1,
+        .status = line,
+        .judge = judge,
+        .program = filer,
+    };
+}
+
+/* If the line is gone, so is who would answer, which is what it says to who waits for that. */
+void local_end_settle(struct local_end *end)
+{
+    if (end->kind != LOCAL_FILE || end->settled || end->status < 0)
+        return;
+    (void)send(end->status, "", 1, MSG_DONTWAIT);
+    end->settled = true;
 }
 
 bool local_end_may_fail(const struct local_end *end)

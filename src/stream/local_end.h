@@ -5,6 +5,7 @@
  *     stdin and stdout  whole is our exit status; nothing more can be done to them
  *     a socket          sees a reset when it is closed, unless all was whole: also if we are killed
  *     a program         has a verdict of its own, without which the peer gets no receipt
+ *     a file            has its name only if all was whole, and before the peer gets its receipt
  */
 #ifndef KITH_LOCAL_END_H
 #define KITH_LOCAL_END_H
@@ -15,7 +16,7 @@
 #include "stream/inlet.h"
 #include "stream/outlet.h"
 
-enum local_end_kind { LOCAL_STANDARD, LOCAL_SOCKET, LOCAL_PROGRAM };
+enum local_end_kind { LOCAL_STANDARD, LOCAL_SOCKET, LOCAL_PROGRAM, LOCAL_FILE };
 
 /* Whether the peer's end is our input's, too: at a terminal, nobody else may come to end it. */
 enum local_end_patience {
@@ -35,9 +36,10 @@ struct local_end {
     struct outlet outlet;
     bool is_one; /* the two are the same socket or file */
     enum local_end_patience patience;
-    int socket; /* or -1; remains the caller's to close */
-    bool talks; /* a program: its output is part of the stream, and whole only if it succeeds */
-    int status; /* ready once a program has ended; -1 without one, or once it was judged */
+    int socket;   /* or -1; remains the caller's to close */
+    bool talks;   /* a program: its output is part of the stream, and whole only if it succeeds */
+    int status;   /* ready once a program has ended; -1 without one, or once it was judged */
+    bool settled; /* a file: who names it was told that all is there */
     local_end_judge *judge;
     void *program;      /* the judge's */
     const char *detail; /* what the judge has to say of a failure, or empty; NULL without one */
@@ -56,6 +58,17 @@ struct local_end local_end_socket(int fd);
  */
 struct local_end local_end_program(int from, int to, int line, local_end_judge *judge,
                                    void *program);
+
+/*
+ * stdin, if there is one, and a file to write to, which is closed with the stream's end. It has no
+ * name yet: who gives it one is told so on that line, and the line is ready once it is known how
+ * that went.
+ */
+struct local_end local_end_file(struct inlet inlet, int file, enum local_end_patience patience,
+                                int line, local_end_judge *judge, void *filer);
+
+/* All that the peer sent is here, and all of ours is said: a file may have its name. Fine twice. */
+void local_end_settle(struct local_end *end);
 
 /* Whether our end has to wait until it is known how a program has ended, for a little. */
 bool local_end_may_fail(const struct local_end *end);

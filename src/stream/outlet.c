@@ -31,6 +31,11 @@ struct outlet outlet_program(int fd, int holder)
         .kind = OUTLET_PRIVATE, .fd = fd, .original_fd = -1, .may_break = true, .holder = holder};
 }
 
+struct outlet outlet_file(int fd)
+{
+    return (struct outlet){.kind = OUTLET_PRIVATE, .fd = fd, .original_fd = -1, .holder = -1};
+}
+
 struct outlet outlet_stdout(void)
 {
     struct outlet outlet = {

@@ -1,5 +1,5 @@
 /*
- * Where what arrives goes: stdout, a program, or a socket; written without blocking.
+ * Where what arrives goes: stdout, a program, a file, or a socket; written without blocking.
  */
 #ifndef KITH_OUTLET_H
 #define KITH_OUTLET_H
@@ -38,6 +38,9 @@ struct outlet outlet_socket(int fd);
  * holder is a socket to who holds the pipe open, too, so that it does not end without our word.
  */
 struct outlet outlet_program(int fd, int holder);
+
+/* A regular file; remains the caller's to close, unless its end is passed on. */
+struct outlet outlet_file(int fd);
 
 /*
  * stdout, whatever it is. Its mode is left as it is, since the shell and other programs share it:

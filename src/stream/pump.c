@@ -41,6 +41,7 @@ struct run {
     int64_t outlet_broken_ms; /* when to give up on an outlet that nobody reads, or NEVER_MS */
     int64_t exit_due_ms;      /* when a program is taken to go on without output, or NEVER_MS */
     bool peer_says_no_more;   /* seen while what came before waits for the outlet */
+    bool condemned;           /* who had to judge a program or file says that it failed */
     bool outlet_closed;       /* the socket's other side has gone, and has read all until then */
     enum kith_error failed; /* the local socket, with failed_errno; its last words are under way */
     int failed_errno;
@@ -289,8 +290,10 @@ static enum kith_error move(struct run *run)
         error = receiver_take(receiver);
     if (error == OK && outlet_idle && run->fds[OUT].revents != 0 && run->end->outlet.fd >= 0)
         error = outlet_broke(run, run->fds[OUT].revents);
-    if (error == OK && run->fds[VERDICT].revents != 0)
+    if (error == OK && run->fds[VERDICT].revents != 0) {
         error = local_end_verdict(run->end);
+        run->condemned = error != OK;
+    }
     if (receiver_delivered(receiver))
         consider_input(run);
     return error;
@@ -349,6 +352,16 @@ static bool may_end(struct run *run)
     return clock_now_ms() >= run->exit_due_ms;
 }
 
+/*
+ * Nothing more can fail but the word that all has arrived: ours, which waits for a file to have its
+ * name, and the peer's, which may wait for ours.
+ */
+static void settle(struct run *run)
+{
+    if (receiver_delivered(&run->receiver) && sender_has_ended(&run->sender))
+        local_end_settle(run->end);
+}
+
 /* Say our end and our receipt when they are due, and send what waits. */
 static enum kith_error speak(struct run *run)
 {
@@ -359,6 +372,8 @@ static enum kith_error speak(struct run *run)
         error = sender_mark(&run->sender, may_end(run), receipt_due);
     if (error == OK)
         sender_flush(&run->sender);
+    if (error == OK && run->failed == OK)
+        settle(run);
     return error;
 }
 
@@ -406,8 +421,8 @@ static enum kith_error conclude(struct run *run, enum kith_error error, struct p
 {
     struct receiver *receiver = &run->receiver;
 
-    /* Of a program or socket that has failed, the peer misses our last word, and nothing else. */
-    result->in_order = error == OK || error == ERR_PROGRAM || run->failed != OK;
+    /* Of a program, file or socket that failed, the peer misses our last word, and nothing else. */
+    result->in_order = error == OK || run->condemned || run->failed != OK;
     if (!result->in_order && error != ERR_STDOUT && error != ERR_STDOUT_CLOSED)
         deliver_rest(receiver);
     result->undelivered = receiver_wants_outlet(receiver);

@@ -12,6 +12,7 @@
 enum sandbox_role {
     SANDBOX_KEEPER, /* answers what comes by a line that is open, and opens files, in threads */
     SANDBOX_LOOKUP, /* answers as well, and asks name servers in children of its own */
+    SANDBOX_FILER,  /* names and removes files in one folder */
     SANDBOX_PIPE,   /* reads and writes what is open */
     SANDBOX_LISTEN, /* and accepts calls, and asks helpers */
     SANDBOX_DAEMON  /* and connects, and starts threads */
@@ -21,6 +22,7 @@ enum sandbox_role {
 struct sandbox_needs {
     bool reads;                 /* files, by their names, as any program would find them */
     const char *const *removes; /* files that are removed at the end; NULL after the last */
+    const int *folder;          /* open, and its files are named and removed; or NULL */
     bool binds;                 /* local addresses to connect from */
     bool connects_locally;      /* to a UNIX socket */
     bool has_programs;          /* by another process, with a pair of sockets for each */

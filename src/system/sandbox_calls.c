@@ -75,6 +75,14 @@ static const int keeper_calls[] = {
 #endif
 };
 
+/* What arrived is on the disk, and has a name or none. */
+static const int filer_calls[] = {
+    CALL(fsync),    CALL(linkat), CALL(renameat2), CALL(unlinkat),
+#ifdef SYS_renameat
+    CALL(renameat),
+#endif
+};
+
 /* A pipe sets its sockets up, looks at stdin and stdout, and puts nothing where it closes them. */
 static const int pipe_calls[] = {
     CALL(dup3),
@@ -389,6 +397,8 @@ static void allow_role(struct filter *filter, struct calls *calls, enum sandbox_
         allow(calls, keeper_calls, COUNT(keeper_calls));
         allow_threads(filter, calls);
     }
+    if (role == SANDBOX_FILER)
+        allow(calls, filer_calls, COUNT(filer_calls));
     answer_if(filter, SECCOMP_RET_ERRNO | EPERM, SYS_setsockopt,
               TESTS(IS(1, IPPROTO_TCP), IS(2, TCP_ULP))); /* it becomes one of another kind */
     if (role >= SANDBOX_PIPE) {

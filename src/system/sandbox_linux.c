@@ -30,6 +30,7 @@
 #define RULE_PORT 2
 #define FS_READ_FILE (UINT64_C(1) << 2)
 #define FS_READ_DIR (UINT64_C(1) << 3)
+#define FS_MAKE_FILE (UINT64_C(1) << 8)
 #define FS_REMOVE_FILE (UINT64_C(1) << 5)
 #define FS_EXECUTE (UINT64_C(1) << 0)
 #define NET_BIND (UINT64_C(1) << 0)
@@ -68,6 +69,14 @@ static uint64_t all_fs_rights(long version)
     size_t last = sizeof(counts) / sizeof(counts[0]) - 1;
 
     return (UINT64_C(1) << counts[(size_t)version < last ? (size_t)version : last]) - 1;
+}
+
+/* Give rights on an open folder and what is below it. */
+static bool allow_open(int ruleset, int folder, uint64_t access)
+{
+    struct path_rule rule = {.access = access, .parent_fd = folder};
+
+    return syscall(LANDLOCK_ADD, ruleset, RULE_PATH, &rule, 0) == 0;
 }
 
 /* Give rights on a path and what is below it; one that is not there needs none. */
@@ -118,6 +127,8 @@ static bool allow_needs(int ruleset, enum sandbox_role role, const struct sandbo
         allowed = allow_path(ruleset, "/", FS_READ_FILE | FS_READ_DIR);
     for (size_t i = 0; allowed && needs->removes != NULL && needs->removes[i] != NULL; i++)
         allowed = allow_folder_of(ruleset, needs->removes[i], FS_REMOVE_FILE);
+    if (allowed && needs->folder != NULL)
+        allowed = allow_open(ruleset, *needs->folder, FS_MAKE_FILE | FS_REMOVE_FILE);
     if (allowed && ports && needs->binds)
         allowed = allow_port(ruleset, 0, NET_BIND); /* whichever is free */
     for (size_t i = 0; allowed && ports && needs->connects && i < needs->port_count; i++)

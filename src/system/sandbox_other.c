@@ -17,6 +17,7 @@
 static const char *const promises[] = {
     [SANDBOX_KEEPER] = "stdio rpath sendfd",
     [SANDBOX_LOOKUP] = "stdio rpath dns proc recvfd",
+    [SANDBOX_FILER] = "stdio rpath cpath",
     [SANDBOX_PIPE] = "stdio proc",
     [SANDBOX_LISTEN] = "stdio inet proc",
     [SANDBOX_DAEMON] = "stdio rpath cpath inet unix proc sendfd recvfd",

@@ -39,6 +39,9 @@ static void check_limits(const struct options *options)
            options->family == AF_INET6);
     demand(options->namespace[0] != '\0' && strlen(options->namespace) <= 1024);
     demand(!options->send_only || !options->recv_only || options->help);
+    demand(options->output == NULL ||
+           (options->output[0] != '\0' && !options->send_only && options->program == NULL) ||
+           options->help);
 }
 
 static void check_taken(const struct options *options, const struct command_form *form)
@@ -51,6 +54,7 @@ static void check_taken(const struct options *options, const struct command_form
     demand(options->help || (options->argument_count >= form->least - replaced &&
                              options->argument_count <= form->most - replaced));
     demand(is_serve || (!options->proxy_protocol && options->accept_proxy.count == 0));
+    demand(options->output == NULL || (form->bit & FOR_PIPES) != 0);
     demand(options->program == NULL || (form->bit & (FOR_PROGRAMS | FOR_FORWARD)) != 0);
     demand(options->help || form->bit != FOR_FORWARD || options->argument_count % 2 == 0);
     for (int i = 0; i < options->argument_count; i++)

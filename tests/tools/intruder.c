@@ -5,7 +5,7 @@
  * A library for LD_PRELOAD. The Nth process, counted from 0 as they are forked, writes to N in the
  * folder KITH_INTRUDER, a phrase of the manual a line. Of the test are: in that folder a socket
  * "named"; an abstract one, KITH_INTRUDER_NAME; two ports at which nobody listens, of which kith
- * knows KITH_INTRUDER_TARGET, and KITH_INTRUDER_PORT not; and a folder "near".
+ * knows KITH_INTRUDER_TARGET, and KITH_INTRUDER_PORT not; and folders "near" and "of-file".
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -183,7 +183,8 @@ static void try_network(void)
     tell("send UDP packets anywhere", made(AF_INET, SOCK_DGRAM, 0));
     tell("send UDP packets anywhere", made(AF_INET6, SOCK_DGRAM, 0));
     if (refused(connected(port_of("KITH_INTRUDER_PORT")))) {
-        tell("connect by TCP to the ports of its targets", connected(port_of("KITH_INTRUDER_TARGET")));
+        tell("connect by TCP to the ports of its targets",
+             connected(port_of("KITH_INTRUDER_TARGET")));
         tell("connect by TCP to port 53", connected(53));
     } else {
         tell("connect by TCP to any port", 0);
@@ -231,8 +232,9 @@ static long executed(void)
 
 static void try_processes(void)
 {
-    static const unsigned long worlds[] = {CLONE_NEWNS,  CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
-                                           CLONE_NEWUSER, CLONE_NEWPID,   CLONE_NEWNET};
+    static const unsigned long worlds[] = {CLONE_NEWNS,  CLONE_NEWCGROUP, CLONE_NEWUTS,
+                                           CLONE_NEWIPC, CLONE_NEWUSER,   CLONE_NEWPID,
+                                           CLONE_NEWNET};
     unsigned long clone3_args[11] = {0};
 
     tell("start a process", forked_again(0));
@@ -247,8 +249,7 @@ static void try_processes(void)
     tell("signal another process", fcntl(STDERR_FILENO, F_SETOWN, getppid()));
     tell("signal another process", fcntl(STDERR_FILENO, F_SETSIG, SIGKILL));
     tell("signal itself", syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), 0));
-    tell("see or set limits of another process",
-         syscall(SYS_prlimit64, getppid(), 7, NULL, NULL));
+    tell("see or set limits of another process", syscall(SYS_prlimit64, getppid(), 7, NULL, NULL));
     tell("see and set its own limits", syscall(SYS_prlimit64, 0, 7, NULL, NULL));
     tell("be dumpable again", prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
     tell("set itself otherwise", prctl(PR_SET_NAME, "x", 0, 0, 0));
@@ -267,7 +268,9 @@ static void try_files(void)
 {
     const char *folder = getenv("KITH_INTRUDER");
     struct stat status;
+    char other[256];
 
+    (void)snprintf(other, sizeof(other), "%s/other", folder);
     tell("read any file", close_again(open("/etc/passwd", O_RDONLY)));
     tell("read any file", close_again(openat(AT_FDCWD, "/etc/passwd", O_RDONLY)));
     tell("list any folder", close_again(open("/", O_RDONLY | O_DIRECTORY)));
@@ -277,8 +280,12 @@ static void try_files(void)
     tell("make a file", close_again(open(own_path(folder, "new"), O_WRONLY | O_CREAT, 0600)));
     tell("make a file", close_again(open(folder, O_WRONLY | O_TMPFILE, 0600)));
     tell("make a folder", mkdir(own_path(folder, "new"), 0700));
+    tell("name any file", linkat(AT_FDCWD, own_path(folder, "file"), AT_FDCWD, other, 0));
     tell("remove any file", unlink(own_path(folder, "file")));
+    tell("remove any file", unlinkat(AT_FDCWD, own_path(folder, "file"), 0));
     tell("remove a file in the folder of its socket", unlink(own_path("near", "file")));
+    tell("name and remove files in the folder of FILE",
+         unlinkat(AT_FDCWD, own_path("of-file", "file"), 0));
     tell("remove a folder", rmdir(own_path(folder, "folder")));
 }
 
@@ -355,6 +362,7 @@ static void prepare(void)
     report = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     (void)close_again(creat(own_path(getenv("KITH_INTRUDER"), "file"), 0600));
     (void)close_again(creat(own_path("near", "file"), 0600));
+    (void)close_again(creat(own_path("of-file", "file"), 0600));
     (void)mkdir(own_path(getenv("KITH_INTRUDER"), "folder"), 0700);
     spare = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }

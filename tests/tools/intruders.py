@@ -45,6 +45,7 @@ class Scene:
         self.listening.bind("\0" + self.abstract)
         self.listening.listen(64)
         os.mkdir("near")
+        os.mkdir("of-file")
 
     def intruded(self):
         """Where the reports of a kith will be, and what has to start it."""
@@ -95,6 +96,10 @@ def cases(scene):
            {0: listens, 1: helpers[1]})
     yield ("listen --exec", lambda launcher: kith.listen(program=["cat"], launcher=launcher),
            {0: [*listens, "In listen and dial with --exec"], 1: helpers[1]})
+    yield ("listen -o", lambda launcher: kith.listen("-o", "of-file/out", launcher=launcher),
+           {0: listens, 1: helpers[1], 2: ["Each", "The filer"]})
+    yield ("dial -o", lambda launcher: kith.dial(kith.listen()[1], "-o", "of-file/out", launcher=launcher),
+           {0: network, 1: helpers[1], 2: ["Each", "The filer"]})
     yield ("serve", lambda launcher: daemons.serve(target, launcher=launcher),
            {0: [*daemon, "In serve to a port"], **helpers})
     yield ("serve to a path", lambda launcher: daemons.serve("./none", launcher=launcher),

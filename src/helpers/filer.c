@@ -1,0 +1,270 @@
+/*
+ * Owns the folder of FILE, and the name that FILE has until it is whole. Must never put a part in
+ * the place of FILE, nor anything in the place of what it was not told to replace; nor call it done
+ * before that would outlive a loss of power.
+ */
+#define _GNU_SOURCE /* O_TMPFILE, renameat2 */
+#include "helpers/filer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/descriptor.h"
+#include "base/log.h"
+#include "crypto/crypto.h"
+#include "system/protect.h"
+#include "system/sandbox.h"
+
+#define PATH_SIZE 4096
+#define OPEN_TO_ALL 0666 /* but for what the umask, or the folder's own rule, takes away */
+#define MODE_BITS 0777
+#define TEMPORARY ".kith-"
+#define RANDOM_SIZE 8
+#define TEMPORARY_SIZE (sizeof(TEMPORARY) + 2 * RANDOM_SIZE)
+
+/* What the filer has. */
+struct place {
+    int folder;
+    int file;
+    const char *name; /* in the folder */
+    bool replace;
+    bool is_named; /* the file has its temporary name */
+    char temporary[TEMPORARY_SIZE];
+};
+
+/* The file by its descriptor, for a file without a name. */
+static void path_of_open(char out[static 32], int file)
+{
+    (void)snprintf(out, 32, "/proc/self/fd/%d", file);
+}
+
+/* Whether that way is there: without it a file without a name could never be given one. */
+static bool can_be_named(int file)
+{
+    struct stat by_path, itself;
+    char path[32];
+
+    path_of_open(path, file);
+    return stat(path, &by_path) == 0 && fstat(file, &itself) == 0 &&
+           by_path.st_dev == itself.st_dev && by_path.st_ino == itself.st_ino;
+}
+
+/* A file that the system removes by itself whenever we end; false where it has none of those. */
+static bool open_unnamed(struct place *place)
+{
+#ifdef O_TMPFILE
+    place->file = openat(place->folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, OPEN_TO_ALL);
+    if (place->file >= 0 && !can_be_named(place->file))
+        descriptor_close(&place->file);
+#endif
+    return place->file >= 0;
+}
+
+/* Make the file. False with errno. */
+static bool open_file(struct place *place)
+{
+    if (open_unnamed(place))
+        return true;
+    place->file = openat(place->folder, place->temporary,
+                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, OPEN_TO_ALL);
+    place->is_named = place->file >= 0;
+    return place->is_named;
+}
+
+/* Give the file a name in the folder that nothing has. False with errno. */
+static bool give_name(const struct place *place, const char *name)
+{
+    char path[32];
+
+    path_of_open(path, place->file);
+    if (!place->is_named)
+        return linkat(AT_FDCWD, path, place->folder, name, AT_SYMLINK_FOLLOW) == 0;
+    if (linkat(place->folder, place->temporary, place->folder, name, 0) == 0)
+        return true;
+#ifdef RENAME_NOREPLACE /* on file systems that have no second names */
+    if (errno != EEXIST)
+        return renameat2(place->folder, place->temporary, place->folder, name, RENAME_NOREPLACE) ==
+               0;
+#endif
+    return false;
+}
+
+static void remove_temporary(struct place *place)
+{
+    int saved = errno;
+
+    if (place->is_named)
+        (void)unlinkat(place->folder, place->temporary, 0);
+    place->is_named = false;
+    errno = saved;
+}
+
+/* In the place of what is there: a file without a name needs one first. False with errno. */
+static bool replace(struct place *place)
+{
+    if (!place->is_named && !give_name(place, place->temporary))
+        return false;
+    place->is_named = true;
+    if (renameat(place->folder, place->temporary, place->folder, place->name) != 0)
+        return false;
+    place->is_named = false;
+    return true;
+}
+
+/* Whether who has asked is still there to be answered. */
+static bool is_awaited(int line)
+{
+    struct pollfd wait = {.fd = line, .events = POLLIN};
+
+    return poll(&wait, 1, 0) == 0;
+}
+
+/*
+ * Put it in its place, its content on the disk before its name. An errno if that cannot be; then
+ * it is not there, unless it has replaced another and only that was not to be made sure.
+ */
+static int put(struct place *place, int line)
+{
+    int saved;
+
+    if (fsync(place->file) != 0)
+        return errno;
+    if (!is_awaited(line))
+        return ECANCELED;
+    if (place->replace ? !replace(place) : !give_name(place, place->name))
+        return errno;
+    remove_temporary(place);
+    if (fsync(place->folder) == 0 || errno == EINVAL) /* some file systems have no such thing */
+        return 0;
+    saved = errno;
+    if (!place->replace)
+        (void)unlinkat(place->folder, place->name, 0);
+    return saved;
+}
+
+/* In the forked process: until it is told that all is there, or that nobody will tell. */
+static void live(int line, const void *context)
+{
+    struct place place = *(const struct place *)context;
+    const int keep[] = {line, place.folder, place.file};
+    const struct sandbox_needs needs = {.folder = &place.folder};
+    int32_t problem;
+    char word;
+    ssize_t n;
+
+    helper_strip(keep, sizeof(keep) / sizeof(keep[0]), false);
+    sandbox_enter(SANDBOX_FILER, &needs);
+    while ((n = recv(line, &word, 1, 0)) < 0 && errno == EINTR)
+        continue;
+    problem = n == 1 ? put(&place, line) : ECANCELED;
+    remove_temporary(&place);
+    (void)send(line, &problem, sizeof(problem), MSG_DONTWAIT);
+}
+
+/* Cut the path at its last slash. False with errno if it cannot be a file's. */
+static bool open_folder(struct place *place, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_SIZE] = ".";
+
+    place->name = slash != NULL ? slash + 1 : path;
+    if (slash != NULL &&
+        snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path) + 1, path) >= PATH_SIZE) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    place->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return place->folder >= 0;
+}
+
+/* Whether what is in that place, if anything, may give way; it is also whose mode is kept then. */
+static enum kith_error look(const struct place *place, struct stat *there)
+{
+    *there = (struct stat){.st_mode = 0};
+    if (place->name[0] == '\0')
+        return fstat(place->folder, there) == 0 ? ERR_OUTPUT_KIND : ERR_STDOUT;
+    if (fstatat(place->folder, place->name, there, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? OK : ERR_STDOUT;
+    if (!S_ISREG(there->st_mode))
+        return ERR_OUTPUT_KIND;
+    return place->replace ? OK : ERR_OUTPUT_EXISTS;
+}
+
+/* Have the folder, the file, and the process. What is not OK leaves errno. */
+static enum kith_error start(struct filer *filer, struct place *place, const char *path,
+                             struct stat *there)
+{
+    uint8_t random[RANDOM_SIZE];
+    char hex[2 * RANDOM_SIZE + 1];
+    enum kith_error error = crypto_random(random, sizeof(random));
+
+    if (error == OK) {
+        hex_encode(hex, random, sizeof(random));
+        (void)snprintf(place->temporary, TEMPORARY_SIZE, TEMPORARY "%s", hex);
+        error = open_folder(place, path) ? look(place, there) : ERR_STDOUT;
+    }
+    if (error != OK)
+        return error;
+    if (!open_file(place) ||
+        (there->st_mode != 0 && fchmod(place->file, there->st_mode & MODE_BITS)))
+        return ERR_STDOUT;
+    if (helper_start(&filer->helper, live, place))
+        return OK;
+    return errno == EAGAIN ? ERR_PROCESS : ERR_STDOUT;
+}
+
+static enum kith_error log_start(enum kith_error error, const char *what, const char *path,
+                                 const struct stat *there)
+{
+    if (error == ERR_OUTPUT_KIND && S_ISDIR(there->st_mode))
+        return log_failure(LOG_ERROR, what, path, error, "a folder", "name a file in it");
+    return log_failure(LOG_ERROR, what, path, error, error == ERR_STDOUT ? strerror(errno) : NULL,
+                       NULL);
+}
+
+enum kith_error filer_start(struct filer *filer, const char *what, const char *path, bool replace)
+{
+    struct place place = {.folder = -1, .file = -1, .replace = replace};
+    struct stat there = {.st_mode = 0};
+    enum kith_error error;
+
+    *filer = FILER_NONE;
+    error = start(filer, &place, path, &there);
+    if (error != OK) {
+        error = log_start(error, what, path, &there);
+        remove_temporary(&place);
+        descriptor_close(&place.file);
+    }
+    filer->file = place.file;
+    descriptor_close(&place.folder);
+    return error;
+}
+
+enum kith_error filer_result(void *context)
+{
+    struct filer *filer = context;
+    int32_t problem;
+
+    if (recv(filer->helper.line, &problem, sizeof(problem), MSG_DONTWAIT) !=
+        (ssize_t)sizeof(problem))
+        return ERR_FILER;
+    filer->placed = problem == 0;
+    errno = problem;
+    if (problem == 0)
+        return OK;
+    return problem == EEXIST && !filer->placed ? ERR_OUTPUT_EXISTS : ERR_STDOUT;
+}
+
+void filer_end(struct filer *filer)
+{
+    helper_stop(&filer->helper);
+    *filer = FILER_NONE;
+}

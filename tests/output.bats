@@ -1,0 +1,394 @@
+#!/usr/bin/env bats
+# shellcheck shell=bats
+# -o FILE of listen and dial: what arrives is there under its name, whole, or nothing is.
+
+# shellcheck source-path=SCRIPTDIR
+source "$BATS_TEST_DIRNAME/helpers.bash"
+
+# on_disk COUNT: so many files are in the folder new.
+on_disk() {
+    [ "$(find new -mindepth 1 | wc -l)" -eq "$1" ]
+}
+
+# from_here_on_named: what arrives has a name from the start, since there is no way to one without.
+from_here_on_named() {
+    unshare -m mount -t tmpfs none /proc 2>/dev/null || skip "no mounts of our own available here"
+    at_terminal=(unshare -m sh -c 'mount -t tmpfs none /proc && exec "$@"' sh "${interruptible[@]}")
+}
+
+# start_receiving OPTION...: bob receives into new/file, and a part of it is here.
+start_receiving() {
+    mkdir -p new
+    rm -f alice.in
+    mkfifo alice.in
+    exec 8<>alice.in
+    start_listener --recv-only -v -o new/file "$@"
+    start_dialer
+    echo part >&8
+    eventually grep -q connected bob.err
+}
+
+# receives OPTION...: alice.in arrives, whole.
+receives() {
+    start_listener --recv-only "$@"
+    dial <alice.in
+    ends "$listener" 0
+}
+
+@test "a file is received whole, with the mode that the umask says, and nothing beside it" {
+    random_file alice.in 3000000
+    mkdir new
+    umask 027
+    receives -o new/file
+    cmp alice.in new/file
+    [ "$(stat -c %a new/file)" = 640 ]
+    on_disk 1
+    [ ! -s bob.out ]
+}
+
+@test "the same where every file has a name from the start, in place of another, and by dial" {
+    from_here_on_named
+    random_file alice.in 300000
+    mkdir new
+    receives -o new/file
+    cmp alice.in new/file
+    random_file alice.in 200000
+    receives -f -o new/file
+    cmp alice.in new/file
+    on_disk 1
+    cp alice.in bob.in
+    start_listener --send-only
+    at_terminal=()
+    dial --recv-only --output new/other
+    ends "$listener" 0
+    cmp alice.in new/other
+    on_disk 2
+}
+
+@test "nothing at all is a file, too" {
+    : >alice.in
+    receives -o empty
+    [ -e empty ] && [ ! -s empty ]
+}
+
+@test "both sides receive into a file, each while it sends" {
+    random_file alice.in 300000
+    random_file bob.in 400000
+    start_listener -o of-alice
+    dial -o of-bob <alice.in
+    ends "$listener" 0
+    cmp alice.in of-alice
+    cmp bob.in of-bob
+}
+
+@test "what a program of serve says is received" {
+    KITH_DIR=bob "$KITH" serve --ready-fd 9 127.0.0.1:0 all='exec:cat alice.in' part='exec:echo x; exit 1' \
+        9>ready.addr 2>serve.err 3>&- &
+    also_started $!
+    random_file alice.in 300000
+    eventually [ -s ready.addr ]
+    address=$(cat ready.addr)
+    as alice dial --recv-only -o got "bob@$address:all"
+    cmp alice.in got
+    refused 8 'cut short' -- as alice dial --recv-only -o part "bob@$address:part"
+    [ ! -e part ]
+}
+
+@test "what is there stays there, and nobody is called or waited for" {
+    echo old >old
+    ln old same
+    refused 1 'old: exists already' 'force' -- as bob listen -o old 127.0.0.1:0
+    refused 1 'old: exists already' 'force' -- as alice dial -o old bob@127.0.0.1:1
+    [ "$(cat old)" = old ]
+    [ old -ef same ]
+}
+
+@test "--force replaces a file, and keeps its mode; another name of it keeps the old content" {
+    random_file alice.in 70000
+    echo old >old
+    ln old other
+    chmod 600 old
+    umask 022
+    receives --force -o old
+    cmp alice.in old
+    [ "$(stat -c %a old)" = 600 ]
+    [ "$(cat other)" = old ]
+    receives -f -o new
+    cmp alice.in new
+}
+
+@test "with --force the old file is there until the new one is whole" {
+    mkdir new
+    echo old >new/file
+    start_receiving --force
+    kill -KILL "$dialer"
+    ends "$listener" 8
+    [ "$(cat new/file)" = old ]
+    on_disk 1
+}
+
+@test "a file that comes while ours arrives is not overwritten, and the sender learns" {
+    for way in plain named; do
+        [ "$way" = plain ] || from_here_on_named
+        start_receiving
+        echo other >new/file
+        exec 8>&-
+        ends "$dialer" 8
+        ends "$listener" 1
+        [ "$(cat new/file)" = other ]
+        grep -q 'new/file: exists already' bob.err
+        on_disk 1
+        rm new/file
+    done
+}
+
+@test "what is no file is left alone, with --force as well" {
+    mkdir new folder
+    mkfifo new/fifo
+    ln -s nowhere new/dangling
+    echo old >old
+    ln -s ../old new/link
+    for name in new/fifo new/dangling new/link /dev/null /dev/stdout; do
+        refused 1 "$name: exists already, and is no regular file" '> FILE' -- \
+            as bob listen --force -o "$name" 127.0.0.1:0
+        refused 1 "$name: exists already, and is no regular file" -- as bob listen -o "$name" 127.0.0.1:0
+    done
+    for name in folder folder/ . .. / folder/.; do
+        refused 1 'a folder' 'name a file in it' -- as bob listen -f -o "$name" 127.0.0.1:0
+    done
+    [ "$(cat old)" = old ]
+    on_disk 3
+    [ -z "$(ls folder)" ]
+}
+
+@test "where no file can be made, that is said before anybody is called" {
+    refused 1 'none/file: cannot write: No such file or directory' -- as bob listen -o none/file 127.0.0.1:0
+    refused 1 'bob/peers/file: cannot write: Not a directory' -- as bob listen -o bob/peers/file 127.0.0.1:0
+    refused 1 'cannot write: File name too long' -- \
+        as bob listen -o "$(printf '%0300d' 1)" 127.0.0.1:0
+    refused 1 'cannot write: File name too long' -- \
+        as bob listen -o "$(printf '%05000d' 1)/file" 127.0.0.1:0
+    [ "$(id -u)" = 0 ] || return 0
+    kith_for_others
+    mkdir new
+    chown -R 65534 bob
+    refused 1 'new/file: cannot write: Permission denied' -- \
+        setpriv --reuid 65534 --clear-groups env KITH_DIR=bob "$KITH" listen -o new/file 127.0.0.1:0
+}
+
+@test "options that do not go with it" {
+    refused 2 'o: excludes --send-only' -- as bob listen -o file --send-only 127.0.0.1:0
+    refused 2 'o: excludes --exec' -- as bob listen -o file 127.0.0.1:0 --exec cat
+    refused 2 'force: is for the FILE of -o' -- as bob listen --force 127.0.0.1:0
+    refused 2 'o -: names no file' './-' -- as bob listen -o - 127.0.0.1:0
+    refused 2 'o: not an option of this command' -- as bob serve -o file 127.0.0.1:0 1
+    refused 2 'takes a text that is not empty' -- as bob listen -o '' 127.0.0.1:0
+    [ ! -e file ]
+}
+
+@test "a name with a dash, and a file in a folder by many ways" {
+    random_file alice.in 1000
+    mkdir -p new/deep
+    receives -o ./-
+    cmp alice.in ./-
+    receives -o new/deep/../file
+    cmp alice.in new/file
+    receives -o "$PWD//new//deep//file"
+    cmp alice.in new/deep/file
+}
+
+@test "a limit on files, before and at the last byte: nothing is left, and both sides know" {
+    random_file alice.in 1000000
+    mkdir new
+    for room in 4096 65536 999999; do
+        at_terminal=(prlimit "--fsize=$room")
+        start_listener --recv-only -o new/file
+        run -8 dial <alice.in
+        ends "$listener" 1
+        one_line "$(cat bob.err)" 'new/file: cannot write: File too large'
+        on_disk 0
+    done
+}
+
+@test "a full disk: nothing is left, and both sides know" {
+    unshare -m mount -t tmpfs none /mnt 2>/dev/null || skip "no mounts of our own available here"
+    random_file alice.in 1000000
+    mkdir new
+    at_terminal=(unshare -m sh -c 'mount -t tmpfs -o size=64k none new && cd new && "$@"
+        status=$?; ls -A >../left; exit "$status"' sh)
+    start_listener --recv-only -o file -i ../bob/identity -a ../bob/peers
+    run -8 dial <alice.in
+    ends "$listener" 1
+    one_line "$(cat bob.err)" 'file: cannot write: No space left'
+    [ -e left ] && [ ! -s left ]
+}
+
+# ended_by SIGNAL WHO: one side is, while bob receives; nothing is left of that.
+ended_by() {
+    start_receiving
+    kill "-$1" "${!2}"
+    ends "${!2}" "$((128 + $(kill -l "$1")))"
+    eventually on_disk 0
+    [ "$2" = dialer ] || ends "$dialer" 8
+    [ "$2" = listener ] || ends "$listener" 8
+    on_disk 0
+}
+
+@test "a signal, to one side or the other: nothing is left" {
+    at_terminal=("${interruptible[@]}")
+    for signal in INT TERM KILL; do
+        ended_by "$signal" listener
+    done
+    ended_by HUP listener
+    ended_by KILL dialer
+}
+
+@test "a signal, where the file has a name: nothing is left" {
+    from_here_on_named
+    ended_by INT listener
+    ended_by KILL listener
+    ended_by TERM dialer
+}
+
+@test "where the system has files without a name, not even a name of its own is seen" {
+    start_receiving
+    on_disk 0
+    exec 8>&-
+    ends "$listener" 0
+    [ "$(cat new/file)" = part ]
+}
+
+# filer_of PID: the process that puts its file in its place, and cuts no other.
+filer_of() {
+    local child
+    for child in $(cat "/proc/$1/task/$1/children"); do
+        [ -z "$(find "/proc/$child/fd" -lname "$PWD/new" 2>/dev/null)" ] || echo "$child"
+    done
+}
+
+@test "without the process that would name it, it is not there, and both sides know" {
+    needs_to_see_descriptors
+    start_receiving
+    kill -KILL "$(filer_of "$listener")"
+    ends "$listener" 1
+    one_line "$(grep -v 'listen: [a1]' bob.err | grep -v channel)" 'new/file: .*process.*is gone'
+    ends "$dialer" 8
+    on_disk 0
+}
+
+@test "all at once, to the whole group: a name may stay, FILE is not there" {
+    needs_to_see_descriptors
+    for way in plain named; do
+        [ "$way" = plain ] || from_here_on_named
+        start_receiving
+        kill -KILL "$(filer_of "$listener")" "$listener"
+        ends "$dialer" 8
+        [ ! -e new/file ]
+        [ "$way" = named ] || on_disk 0
+        rm -rf new
+    done
+}
+
+@test "a folder that goes: nothing is anywhere, and both sides know" {
+    start_receiving
+    rmdir new
+    exec 8>&-
+    ends "$listener" 1
+    ends "$dialer" 8
+    grep -q 'new/file: cannot write: No such file or directory' bob.err
+    [ ! -e new ]
+}
+
+@test "a folder that has moved: the file is in it, and what is in its place now is left alone" {
+    start_receiving
+    mv new moved
+    mkdir new
+    exec 8>&-
+    ends "$listener" 0
+    ends "$dialer" 0
+    [ "$(cat moved/file)" = part ]
+    on_disk 0
+}
+
+@test "the sender hears of it once the file has its name and is on the disk, and not before" {
+    "${CC:-cc}" -O1 -shared -fPIC -o faults.so "$tools/faults.c" -ldl || skip "no compiler"
+    ! sanitized || skip "the library would have to come first"
+    truncate -s 1M board
+    start_slow() {
+        at_terminal=(env "LD_PRELOAD=$PWD/faults.so" "KITH_FAULT_BOARD=$PWD/board" "KITH_FAULT=0.2 fsync $1 $1 $2")
+        start_receiving
+        exec 8>&-
+    }
+    is_slow() {
+        [ "$(od -A n -N 4 -t u4 board)" -gt 0 ]
+    }
+    start_slow 1 'slow 500' # its content, before it has a name
+    eventually is_slow
+    on_disk 0
+    kill -0 "$dialer"
+    ends "$dialer" 0
+    on_disk 1
+    ends "$listener" 0
+    rm new/file board
+    truncate -s 1M board
+    start_slow 2 'slow 500' # the folder, and so the name
+    eventually is_slow
+    on_disk 1
+    kill -0 "$dialer"
+    ends "$dialer" 0
+    ends "$listener" 0
+    for call in 1 2; do
+        rm -f new/file board
+        truncate -s 1M board
+        start_slow "$call" 'fail 5' # EIO
+        ends "$listener" 1
+        ends "$dialer" 8
+        on_disk 0
+        grep -q 'new/file: cannot write: Input/output error' bob.err
+    done
+}
+
+@test "who is told that it failed while it is being put on the disk: it is not there" {
+    "${CC:-cc}" -O1 -shared -fPIC -o faults.so "$tools/faults.c" -ldl || skip "no compiler"
+    ! sanitized || skip "the library would have to come first"
+    truncate -s 1M board
+    at_terminal=("${interruptible[@]}" "LD_PRELOAD=$PWD/faults.so" "KITH_FAULT_BOARD=$PWD/board"
+        "KITH_FAULT=0.2 fsync 1 1 slow 700")
+    start_receiving
+    exec 8>&-
+    is_slow() {
+        [ "$(od -A n -N 4 -t u4 board)" -gt 0 ]
+    }
+    eventually is_slow
+    filer=$(filer_of "$listener")
+    kill -INT "$listener"
+    ends "$listener" 130
+    ends "$dialer" 8
+    eventually is_gone "$filer"
+    on_disk 0
+}
+
+# is_gone PID: it is not there, or waits for nothing but to be looked at.
+is_gone() {
+    [ ! -s "/proc/$1/cmdline" ]
+}
+
+@test "it is received without HOME, a standard descriptor, or much room for files" {
+    random_file alice.in 100000
+    rm -f ready
+    mkfifo ready
+    env -u HOME KITH_DIR="$PWD/bob" prlimit --nofile=24 "$KITH" listen --recv-only -o file --ready-fd 9 \
+        127.0.0.1:0 9>ready 0<&- 1>&- 2>&- 3>&- &
+    listener=$!
+    also_started "$listener"
+    read -r -t "$limit" address <ready
+    dial <alice.in
+    ends "$listener" 0
+    cmp alice.in file
+}
+
+@test "--progress shows how much has come" {
+    random_file alice.in 100000
+    receives --progress -o file
+    grep -q '97\.66 KiB' bob.err
+}
