@@ -37,6 +37,11 @@ faults() {
     faults 80 listen listen_program
 }
 
+@test "a file that is received is whole or not there, and who sent it is told which" {
+    faults 60 dial_output listen_output listen_output_over
+    faults 60 killed_output killed_output_over
+}
+
 @test "listen ends once the process has that holds its key" {
     start_listener
     kill -KILL "$(cat "/proc/$listener/task/$listener/children")"

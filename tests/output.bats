@@ -250,6 +250,18 @@ ended_by() {
     ended_by TERM dialer
 }
 
+@test "a signal to the whole group, where the file has a name: nothing is left" {
+    needs_to_see_descriptors
+    from_here_on_named
+    for signal in INT TERM; do
+        start_receiving
+        kill "-$signal" "$(filer_of "$listener")"
+        kill "-$signal" "$listener"
+        ends "$dialer" 8
+        eventually on_disk 0
+    done
+}
+
 @test "where the system has files without a name, not even a name of its own is seen" {
     start_receiving
     on_disk 0

@@ -252,15 +252,18 @@ enum kith_error filer_result(void *context)
 {
     struct filer *filer = context;
     int32_t problem;
+    ssize_t n;
 
-    if (recv(filer->helper.line, &problem, sizeof(problem), MSG_DONTWAIT) !=
-        (ssize_t)sizeof(problem))
+    do {
+        n = recv(filer->helper.line, &problem, sizeof(problem), MSG_DONTWAIT);
+    } while (n < 0 && errno == EINTR);
+    if (n != (ssize_t)sizeof(problem))
         return ERR_FILER;
     filer->placed = problem == 0;
     errno = problem;
     if (problem == 0)
         return OK;
-    return problem == EEXIST && !filer->placed ? ERR_OUTPUT_EXISTS : ERR_STDOUT;
+    return problem == EEXIST ? ERR_OUTPUT_EXISTS : ERR_STDOUT;
 }
 
 void filer_end(struct filer *filer)

@@ -4,6 +4,7 @@
  */
 #include "stream/local_end.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -74,13 +75,19 @@ struct local_end local_end_file(struct inlet inlet, int file, enum local_end_pat
     };
 }
 
-/* If the line is gone, so is who would answer, which is what it says to who waits for that. */
-void local_end_settle(struct local_end *end)
+enum kith_error local_end_settle(struct local_end *end)
 {
+    ssize_t n;
+
     if (end->kind != LOCAL_FILE || end->settled || end->status < 0)
-        return;
-    (void)send(end->status, "", 1, MSG_DONTWAIT);
+        return OK;
+    do {
+        n = send(end->status, "", 1, MSG_DONTWAIT);
+    } while (n < 0 && errno == EINTR);
     end->settled = true;
+    if (n == 1)
+        return OK;
+    return errno == EPIPE || errno == ECONNRESET ? local_end_verdict(end) : ERR_STDOUT;
 }
 
 bool local_end_may_fail(const struct local_end *end)

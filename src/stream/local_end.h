@@ -67,8 +67,11 @@ struct local_end local_end_program(int from, int to, int line, local_end_judge *
 struct local_end local_end_file(struct inlet inlet, int file, enum local_end_patience patience,
                                 int line, local_end_judge *judge, void *filer);
 
-/* All that the peer sent is here, and all of ours is said: a file may have its name. Fine twice. */
-void local_end_settle(struct local_end *end);
+/*
+ * All that the peer sent is here, and all of ours is said: a file may have its name. Fine twice.
+ * ERR_STDOUT with errno if that cannot be told, or what the judge says.
+ */
+must_check enum kith_error local_end_settle(struct local_end *end);
 
 /* Whether our end has to wait until it is known how a program has ended, for a little. */
 bool local_end_may_fail(const struct local_end *end);

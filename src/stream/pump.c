@@ -356,10 +356,14 @@ static bool may_end(struct run *run)
  * Nothing more can fail but the word that all has arrived: ours, which waits for a file to have its
  * name, and the peer's, which may wait for ours.
  */
-static void settle(struct run *run)
+static enum kith_error settle(struct run *run)
 {
+    enum kith_error error = OK;
+
     if (receiver_delivered(&run->receiver) && sender_has_ended(&run->sender))
-        local_end_settle(run->end);
+        error = local_end_settle(run->end);
+    run->condemned = error != OK;
+    return error;
 }
 
 /* Say our end and our receipt when they are due, and send what waits. */
@@ -373,7 +377,7 @@ static enum kith_error speak(struct run *run)
     if (error == OK)
         sender_flush(&run->sender);
     if (error == OK && run->failed == OK)
-        settle(run);
+        error = settle(run);
     return error;
 }
 

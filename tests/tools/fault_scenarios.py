@@ -231,21 +231,81 @@ def listen(run):
     run.check_bytes("stdout", "out", DATA, run.status == 0)
 
 
-def _one_call(run, process, address, said):
-    """It is taken by this listener, which then ends."""
+def _one_call(run, process, address, said, also=()):
+    """It is taken by this listener, which then ends. Whether who called was told that it was whole."""
+    whole = False
     for _ in range(3):
         if not address or process.poll() is not None:
             break
-        if _call(run, address, said):
+        whole = _call(run, address, said)
+        if whole:
             break
     else:
         run.check(run.fault.lasting, "nobody was served")
         address = None
     if not address and process.poll() is None:
         process.send_signal(signal.SIGTERM)
-        run.ends(process, "setup", also={-signal.SIGTERM})
-        return
-    run.ends(process, "setup", "channel")
+        run.ends(process, "setup", also={-signal.SIGTERM, *also})
+        return whole
+    run.ends(process, "setup", "channel", also=also)
+    return whole
+
+
+def _left(run):
+    """What a fault has left in the folder new, but for what may have a name of ours for a while: if
+    that is not to be removed, or who would remove it is killed."""
+    names = set(os.listdir("new"))
+    if run.fault.call == "unlinkat" or run.fault.word == "kill":
+        names = {name for name in names if not name.startswith(".kith-")}
+    return names
+
+
+def listen_output(run, *options, old=None, also=()):
+    """One call is taken, and is there under its name, whole, or what was there before is. Nobody is
+    told that it arrived if it is not there."""
+    shutil.rmtree("new", ignore_errors=True)
+    os.mkdir("new")
+    if old is not None:
+        _write("new/file", old)
+    process, address = _start_ready(run, "bob", "listen", *TIMES, "--recv-only", *options,
+                                    "-o", "new/file", "127.0.0.1:0")
+    whole = _one_call(run, process, address, b"", also)
+    names = _left(run)
+    run.check(names <= {"file"}, "files are left:", names)
+    found = _read("new/file") if "file" in names else None
+    if whole or run.status == 0:
+        run.check(found == DATA, "it was called whole, and is not there")
+    run.check(found in (DATA, old), "what is there is neither whole nor as it was")
+
+
+def listen_output_over(run, also=()):
+    """The same in the place of another file."""
+    listen_output(run, "--force", old=b"old", also=also)
+
+
+def killed_output(run):
+    """The same, killed at each call, one process or the other."""
+    listen_output(run, also={-signal.SIGKILL})
+
+
+def killed_output_over(run):
+    """And in the place of another file."""
+    listen_output_over(run, also={-signal.SIGKILL})
+
+
+def dial_output(run):
+    """What a call brings is there under its name, whole, or nothing is."""
+    shutil.rmtree("new", ignore_errors=True)
+    os.mkdir("new")
+    _write("in", DATA)
+    with open("in", "rb") as given:
+        process = run.start("alice", "dial", *TIMES, "-o", "new/file", f"bob@{_echo().address}",
+                            stdin=given)
+        run.ends(process, "call", "channel")
+    names = _left(run)
+    run.check(names <= {"file"}, "files are left:", names)
+    run.check(run.status != 0 or "file" in names, "it was called whole, and is not there")
+    run.check("file" not in names or _read("new/file") == DATA, "what is there is not whole")
 
 
 def listen_program(run):
@@ -416,5 +476,7 @@ def forward_reload(run):
 
 SCENARIOS = {each.__name__: each for each in (
     keygen, keygen_force, pubkey, pubkey_encrypted, check, dial, dial_by_name, dial_again,
-    dial_encrypted, dial_pipes, dial_program, listen, listen_program, serve, serve_program,
+    dial_encrypted, dial_pipes, dial_program, dial_output, listen, listen_program, listen_output,
+    listen_output_over, killed_output, killed_output_over, serve, serve_program,
     serve_reload, forward, forward_path, forward_plain, forward_reload)}
+KILLED = ("killed_output", "killed_output_over")

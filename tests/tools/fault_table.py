@@ -36,6 +36,10 @@ CALLS = {
     "epoll_create1": FEW + " ENOMEM ENOSYS EPERM", "epoll_ctl": "ENOMEM ENOSPC EPERM",
     "epoll_wait": "EINTR slow",
     "fchmod": "EPERM EIO EROFS", "fsync": "EIO ENOSPC EDQUOT EROFS EINTR slow",
+    "openat": NEW_FILES + " EMFILE ENFILE EEXIST EOPNOTSUPP EISDIR EINVAL EINTR",
+    "fstatat": FILES, "linkat": NEW_FILES + " EEXIST EMLINK EXDEV EOPNOTSUPP",
+    "renameat": NEW_FILES + " EXDEV EBUSY EISDIR", "renameat2": NEW_FILES + " EEXIST EINVAL ENOSYS",
+    "unlinkat": FILES + " EROFS EBUSY",
     "link": NEW_FILES + " EEXIST EMLINK EXDEV", "rename": NEW_FILES + " EXDEV EBUSY EISDIR",
     "unlink": FILES + " EROFS EBUSY", "mkdir": NEW_FILES + " EEXIST",
     "mkstemp": NEW_FILES + " EEXIST EMFILE", "flock": "EINTR ENOLCK EWOULDBLOCK slow",
@@ -74,6 +78,11 @@ LASTING = {
     "setrlimit": "EPERM", "pthread_create": "EAGAIN", "mlock": "EPERM",
 }
 
+# Where a scenario is about being killed: at each of these calls, which change something outside.
+SEEN = ("open openat read readv recv write writev send sendmsg recvmsg close fstat stat fstatat "
+        "fcntl poll fchmod fsync linkat renameat renameat2 unlinkat socketpair bind listen accept4 "
+        "shutdown fork waitpid prctl syscall").split()
+
 # What cannot be where it is called in these functions, all of it or these words, with the reason:
 # nothing is asked there.
 IMPOSSIBLE = {
@@ -99,6 +108,8 @@ def how(word):
     """The two words that tells the library what to do: see faults.c."""
     if word == "short":
         return "short 0"
+    if word == "kill":
+        return "kill 0"
     if word == "slow":
         return f"slow {SLOW_MS}"
     if word.startswith("EAI_"):

@@ -8,7 +8,8 @@
  *   KITH_FAULT_BOARD   the file, as long as struct board
  *   KITH_FAULT         "ROLE CALL FIRST LAST HOW NUMBER": the calls FIRST to LAST of this name, in
  *                      that role; HOW is fail (NUMBER is the errno, or what is returned), short
- *                      (one byte), or slow (NUMBER is in milliseconds)
+ *                      (one byte), slow (NUMBER is in milliseconds), or kill (by SIGKILL, before
+ * it)
  *
  * kith gives no variable of its own to the programs that it starts, so they are left alone.
  */
@@ -21,6 +22,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -53,7 +55,8 @@
     X(getsockopt) X(setsockopt) X(getsockname) X(getpeername) X(getaddrinfo) X(getnameinfo) \
     X(gethostname) X(getpwuid) X(fork) X(waitpid) X(waitid) X(kill) X(setsid) X(execvp) X(prctl) \
     X(syscall) X(getrlimit) X(setrlimit) X(nanosleep) X(setenv) X(pthread_create) \
-    X(pthread_mutex_init) X(pthread_cond_init) X(pthread_attr_init)
+    X(pthread_mutex_init) X(pthread_cond_init) X(pthread_attr_init) X(openat) X(fstatat) X(linkat) \
+    X(renameat) X(renameat2) X(unlinkat)
 /* clang-format on */
 
 #define NAME(name) #name,
@@ -93,7 +96,7 @@ static struct {
     int number;
 } fault;
 
-static enum { FAIL, SHORT, SLOW } how;
+static enum { FAIL, SHORT, SLOW, KILL } how;
 static int fault_call = -1;
 static int hit_fd; /* what fails for good is one descriptor: a disk, a connection */
 
@@ -141,7 +144,10 @@ static void read_fault(const char *text)
         if (strcmp(names[i], fault.call) == 0)
             fault_call = i;
     }
-    how = strcmp(fault.how, "short") == 0 ? SHORT : strcmp(fault.how, "slow") == 0 ? SLOW : FAIL;
+    how = strcmp(fault.how, "short") == 0  ? SHORT
+          : strcmp(fault.how, "slow") == 0 ? SLOW
+          : strcmp(fault.how, "kill") == 0 ? KILL
+                                           : FAIL;
 }
 
 /* Everything that needs a system call or a lock, before the program begins. */
@@ -193,6 +199,8 @@ static bool is_hit(int call, int fd, const void *caller)
         board->hit_at = (uint64_t)(uintptr_t)caller - base;
     }
     board->on_stderr |= fd == STDERR_FILENO;
+    if (how == KILL)
+        (void)raise(SIGKILL);
     if (how == SLOW)
         sleep_ms(fault.number);
     return how != SLOW;
@@ -282,6 +290,15 @@ WRAP(fsync, int, -1, fd, (int fd), (fd))
 WRAP(link, int, -1, -1, (const char *from, const char *to), (from, to))
 WRAP(rename, int, -1, -1, (const char *from, const char *to), (from, to))
 WRAP(unlink, int, -1, -1, (const char *path), (path))
+WRAP(fstatat, int, -1, -1, (int folder, const char *path, struct stat *status, int flags),
+     (folder, path, status, flags))
+WRAP(linkat, int, -1, -1, (int folder, const char *from, int other, const char *to, int flags),
+     (folder, from, other, to, flags))
+WRAP(renameat, int, -1, -1, (int folder, const char *from, int other, const char *to),
+     (folder, from, other, to))
+WRAP(renameat2, int, -1, -1, (int folder, const char *from, int other, const char *to, unsigned flags),
+     (folder, from, other, to, flags))
+WRAP(unlinkat, int, -1, -1, (int folder, const char *path, int flags), (folder, path, flags))
 WRAP(mkdir, int, -1, -1, (const char *path, mode_t mode), (path, mode))
 WRAP(mkstemp, int, -1, -1, (char *path), (path))
 WRAP(flock, int, -1, fd, (int fd, int what), (fd, what))
@@ -380,6 +397,13 @@ int open(const char *path, int flags, ...)
     long mode = ONE_MORE(flags);
 
     return FAILS(open, -1) ? -1 : USUAL(open)(path, flags, mode);
+}
+
+int openat(int folder, const char *path, int flags, ...)
+{
+    long mode = ONE_MORE(flags);
+
+    return FAILS(openat, -1) ? -1 : USUAL(openat)(folder, path, flags, mode);
 }
 
 int fcntl(int fd, int what, ...)

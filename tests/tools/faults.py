@@ -69,9 +69,13 @@ def run_one(job):
     }
 
 
-def faults_of(counts):
-    """All that can become of the calls that were counted."""
+def faults_of(name, counts):
+    """All that can become of the calls that were counted in this scenario."""
     for (role, call), count in sorted(counts.items()):
+        if name in fault_scenarios.KILLED:
+            yield from (Fault(role, call, nth, "kill") for nth in range(1, count + 1)
+                        if call in fault_table.SEEN)
+            continue
         for word in fault_table.CALLS.get(call, "").split():
             for nth in range(1, count + 1):
                 yield Fault(role, call, nth, word)
@@ -141,7 +145,7 @@ def plan(pool, options):
             bad += 1
             continue
         jobs += [(outcome["name"], fault, outcome["measured"])
-                 for fault in faults_of(outcome["counts"])
+                 for fault in faults_of(outcome["name"], outcome["counts"])
                  if re.search(options.only, str(fault))]
     return jobs, bad
 
