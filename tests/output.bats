@@ -214,6 +214,7 @@ receives() {
     unshare -m mount -t tmpfs none /mnt 2>/dev/null || skip "no mounts of our own available here"
     random_file alice.in 1000000
     mkdir new
+    # shellcheck disable=SC2016
     at_terminal=(unshare -m sh -c 'mount -t tmpfs -o size=64k none new && cd new && "$@"
         status=$?; ls -A >../left; exit "$status"' sh)
     start_listener --recv-only -o file -i ../bob/identity -a ../bob/peers
@@ -272,8 +273,9 @@ ended_by() {
 
 # filer_of PID: the process that puts its file in its place, and cuts no other.
 filer_of() {
-    local child
-    for child in $(cat "/proc/$1/task/$1/children"); do
+    local child children
+    read -ra children <"/proc/$1/task/$1/children"
+    for child in "${children[@]}"; do
         [ -z "$(find "/proc/$child/fd" -lname "$PWD/new" 2>/dev/null)" ] || echo "$child"
     done
 }
@@ -322,37 +324,37 @@ filer_of() {
     on_disk 0
 }
 
-@test "the sender hears of it once the file has its name and is on the disk, and not before" {
-    "${CC:-cc}" -O1 -shared -fPIC -o faults.so "$tools/faults.c" -ldl || skip "no compiler"
+# slows CALL HOW...: from here on the filer's call of fsync of this number is made so.
+slows() {
     ! sanitized || skip "the library would have to come first"
+    "${CC:-cc}" -O1 -shared -fPIC -o faults.so "$tools/faults.c" -ldl || skip "no compiler"
+    rm -rf board new
     truncate -s 1M board
-    start_slow() {
-        at_terminal=(env "LD_PRELOAD=$PWD/faults.so" "KITH_FAULT_BOARD=$PWD/board" "KITH_FAULT=0.2 fsync $1 $1 $2")
-        start_receiving
-        exec 8>&-
-    }
-    is_slow() {
-        [ "$(od -A n -N 4 -t u4 board)" -gt 0 ]
-    }
-    start_slow 1 'slow 500' # its content, before it has a name
+    at_terminal=("${interruptible[@]}" "LD_PRELOAD=$PWD/faults.so" "KITH_FAULT_BOARD=$PWD/board"
+        "KITH_FAULT=0.2 fsync $1 $1 ${*:2}")
+    start_receiving
+    exec 8>&-
     eventually is_slow
+}
+
+is_slow() {
+    [ "$(od -A n -N 4 -t u4 board)" -gt 0 ]
+}
+
+@test "the sender hears of it once the file has its name and is on the disk, and not before" {
+    slows 1 slow 500 # its content, before it has a name
     on_disk 0
     kill -0 "$dialer"
     ends "$dialer" 0
     on_disk 1
     ends "$listener" 0
-    rm new/file board
-    truncate -s 1M board
-    start_slow 2 'slow 500' # the folder, and so the name
-    eventually is_slow
+    slows 2 slow 500 # the folder, and so the name
     on_disk 1
     kill -0 "$dialer"
     ends "$dialer" 0
     ends "$listener" 0
     for call in 1 2; do
-        rm -f new/file board
-        truncate -s 1M board
-        start_slow "$call" 'fail 5' # EIO
+        slows "$call" fail 5 # EIO
         ends "$listener" 1
         ends "$dialer" 8
         on_disk 0
@@ -361,17 +363,7 @@ filer_of() {
 }
 
 @test "who is told that it failed while it is being put on the disk: it is not there" {
-    "${CC:-cc}" -O1 -shared -fPIC -o faults.so "$tools/faults.c" -ldl || skip "no compiler"
-    ! sanitized || skip "the library would have to come first"
-    truncate -s 1M board
-    at_terminal=("${interruptible[@]}" "LD_PRELOAD=$PWD/faults.so" "KITH_FAULT_BOARD=$PWD/board"
-        "KITH_FAULT=0.2 fsync 1 1 slow 700")
-    start_receiving
-    exec 8>&-
-    is_slow() {
-        [ "$(od -A n -N 4 -t u4 board)" -gt 0 ]
-    }
-    eventually is_slow
+    slows 1 slow 700
     filer=$(filer_of "$listener")
     kill -INT "$listener"
     ends "$listener" 130
@@ -382,7 +374,7 @@ filer_of() {
 
 # is_gone PID: it is not there, or waits for nothing but to be looked at.
 is_gone() {
-    [ ! -s "/proc/$1/cmdline" ]
+    [ -z "$(tr -d '\0' 2>/dev/null <"/proc/$1/cmdline")" ]
 }
 
 @test "it is received without HOME, a standard descriptor, or much room for files" {
