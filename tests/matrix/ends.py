@@ -14,7 +14,8 @@ import termios
 import tty
 
 import programs
-from programs import (Deaf, FileHearer, FollowedHearer, Hearer, Mute, Sayer, finish_pipe,
+from programs import (Deaf, FileHearer, FollowedHearer, Hearer, Mute, OutputHearer, Sayer,
+                      finish_pipe,
                       finish_socket, finish_terminal)
 
 ROOM = 1 << 16
@@ -39,6 +40,11 @@ class Kind:
     def __init__(self, name):
         self.name = name
 
+    @staticmethod
+    def options(_place):
+        """What kith has to be told for it."""
+        return []
+
 
 class File(Kind):
     """A regular file. It says all that it has at once."""
@@ -57,6 +63,29 @@ class File(Kind):
         """What is in it is what was heard."""
         path = place.path("out")
         return os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), FileHearer(path)
+
+
+class Output(Kind):
+    """The FILE of -o, as a place for what is heard."""
+
+    speaks = waits = pauses = shows_end = closes = False
+
+    @staticmethod
+    def options(place):
+        """What kith is told."""
+        return ["-o", place.path("output")]
+
+    def sink(self, place, _paused):
+        """What is in it, if it is there."""
+        return os.open(os.devnull, os.O_WRONLY), OutputHearer(place.path("output"))
+
+
+class FullOutput(Output):
+    """One that must not become as large."""
+
+    is_full = True
+    room = 1 << 16
+    limit = ("prlimit", f"--fsize={room}")
 
 
 class Pipe(Kind):
@@ -308,9 +337,10 @@ STANDARD = [File("file"), Pipe("pipe"), Terminal("terminal"), Null("/dev/null"),
             *(Socket(*line) for line in TCP), Socket("UNIX")]
 BOTH = [OneTerminal("terminal"), *(Socket(*line) for line in TCP), Socket("UNIX")]
 JOINED = [*(Joined(*line) for line in TCP), Joined("UNIX")]
+OUTPUT = Output("-o")
 PROGRAM = Program("program")
 FULL = [Full("/dev/full", "/dev/full"), Full("full disk", "disk", 1 << 16, "mounts"),
-        Full("file over its limit", None, 1 << 16)]
+        Full("file over its limit", None, 1 << 16), FullOutput("-o over its limit")]
 FULL_PROGRAM = FullProgram("program with a full disk")
 
 

@@ -222,6 +222,20 @@ class FileHearer:
             return file.read(), "end" if over else "nothing"
 
 
+class OutputHearer(FileHearer):
+    """The same of a file that is there at its end, and else is not there."""
+
+    def has(self, _count):
+        """As far as one can tell before that."""
+        return True
+
+    def to_end(self):
+        """All of it, or nothing."""
+        if not eventually(self.is_over) or os.path.exists(self._path):
+            return super().to_end()
+        return b"", "reset"
+
+
 class Deaf:
     """Nobody knows what has come."""
 

@@ -147,6 +147,7 @@ class Pipe(Side):
         else:
             stdin, self.sayer = self.end.source.source(self, opening)
             stdout, self.hearer = self.end.sink.sink(self, self.paused)
+            self.options += self.end.sink.options(self)
             self._fds = (stdin, stdout)
         if isinstance(self.hearer, programs.FileHearer):
             self.hearer.is_over = lambda: self.process.poll() is not None
