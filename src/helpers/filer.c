@@ -27,7 +27,7 @@
 #define OPEN_TO_ALL 0666 /* but for what the umask, or the folder's own rule, takes away */
 #define MODE_BITS 0777
 #define TEMPORARY ".kith-"
-#define RANDOM_SIZE 8
+#define RANDOM_SIZE ((size_t)8)
 #define TEMPORARY_SIZE (sizeof(TEMPORARY) + 2 * RANDOM_SIZE)
 
 /* What the filer has. */

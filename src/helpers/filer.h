@@ -33,7 +33,7 @@ must_check enum kith_error filer_start(struct filer *filer, const char *what, co
  * Once its line is ready: OK if the file has its name and is on the disk. ERR_STDOUT with errno,
  * ERR_OUTPUT_EXISTS, ERR_FILER. A local_end_judge for it.
  */
-enum kith_error filer_result(void *filer);
+enum kith_error filer_result(void *context);
 
 /* Let it go, and wait until what has no place is removed; fine twice. */
 void filer_end(struct filer *filer);
