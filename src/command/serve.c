@@ -68,9 +68,23 @@ static const struct targets *reachable(const struct serve *serve, enum channel_k
     return kind == KIND_PLAIN ? &serve->offer.unnamed : &serve->offer.all;
 }
 
+/* What its thread begins with. False if there is no memory. */
+static bool prepare_channel(struct serve *serve, struct guest *guest, struct connection *connection)
+{
+    if (guest->kind == KIND_PLAIN) {
+        connection->target = serve->offer.unnamed.list;
+        connection->keys = guest->keys;
+        return true;
+    }
+    connection->is_concluded = true;
+    connection->kept =
+        kept_make(guest->transport, &guest->keys, serve->setup.options->max_message_size,
+                  SIDE_ACCEPTS, guest->key, &guest->from);
+    return connection->kept != NULL;
+}
+
 /* A connection for it that is open; NULL and the reason if there can be none. */
-static struct connection *open_for(struct serve *serve, const struct guest *guest,
-                                   enum kith_error *error)
+static struct connection *open_for(struct serve *serve, struct guest *guest, enum kith_error *error)
 {
     struct connections *connections = &serve->daemon.connections;
     struct connection *connection;
@@ -86,28 +100,12 @@ static struct connection *open_for(struct serve *serve, const struct guest *gues
     *error =
         connections_open(connections, connection, guest->key, admitted.name, guest->transport.out);
     if (*error == OK)
+        *error =
+            prepare_channel(serve, guest, connection) ? OK : ERR_MEMORY; /* turn_away says it */
+    if (*error == OK)
         return connection;
     (void)connections_leave(connections, connection);
     return NULL;
-}
-
-/* What its thread begins with. False if there is no memory, which is logged. */
-static bool prepare_channel(struct serve *serve, struct guest *guest, struct connection *connection)
-{
-    if (guest->kind == KIND_PLAIN) {
-        connection->target = serve->offer.unnamed.list;
-        connection->keys = guest->keys;
-        return true;
-    }
-    connection->is_concluded = true;
-    connection->kept =
-        kept_make(guest->transport, &guest->keys, serve->setup.options->max_message_size,
-                  SIDE_ACCEPTS, guest->key, &guest->from);
-    if (connection->kept != NULL)
-        return true;
-    (void)log_failure(LOG_ERROR, "serve", guest->from.text, ERR_MEMORY, NULL, NULL);
-    daemon_leave(&serve->daemon, connection);
-    return false;
 }
 
 /* A peer has proven who it is: it gets a channel, and a thread. */
@@ -116,11 +114,10 @@ static void take_guest(struct serve *serve, struct guest *guest)
     enum kith_error error;
     struct connection *connection = open_for(serve, guest, &error);
 
-    if (connection != NULL && prepare_channel(serve, guest, connection)) {
+    if (connection != NULL)
         daemon_begin(&serve->daemon, connection);
-    } else {
+    else
         turn_away(serve, guest, error);
-    }
     session_keys_wipe(&guest->keys);
 }
 

@@ -9,7 +9,7 @@ import time
 import fault_table
 import kith
 
-HEAD = struct.Struct("iiQii")
+HEAD = struct.Struct("iiQQii")
 WORD, ROLES, SIZE = 24, 256, 1 << 20
 EVER = 2**32 - 1
 BOARD = "board"
@@ -42,7 +42,8 @@ class Board:
     def __init__(self):
         with open(BOARD, "rb") as file:
             data = file.read()
-        self.hits, self.on_stderr, self.at, role_count, call_count = HEAD.unpack_from(data)
+        (self.hits, self.on_stderr, self.at, self.unopened_at, role_count,
+         call_count) = HEAD.unpack_from(data)
         names = [_word(data, HEAD.size + WORD * i) for i in range(call_count)]
         start = HEAD.size + WORD * call_count
         size = WORD + 4 + 4 * call_count
@@ -131,6 +132,9 @@ class Run:
         of calls that failed as well."""
         self.status = status = kith.status(process)
         self.board = Board()
+        in_turn = self.fault.call == "syscall"  # without close_range(2) each that may be open is
+        self.check(self.board.unopened_at == 0 or in_turn,
+                   "a descriptor was closed that is not open, at", hex(self.board.unopened_at))
         allowed = {0, *also, *OWN.get(self.fault.call, ())}.union(*(FAILED[kind] for kind in kinds))
         if status == "hangs":
             return self.check(False, "it hangs")

@@ -204,11 +204,12 @@ def _start_ready(run, who, command, *arguments, **streams):
     return process, address
 
 
-def _call(run, address, expected):
-    """An honest call of alice's, which is told the truth in any case: whether it was whole."""
+def _call(run, address, expected, name=""):
+    """An honest call of alice's, which is told the truth in any case: whether it was whole. name is
+    of the target that it asks for, as :NAME."""
     _write("in", DATA)
     with open("in", "rb") as given, open("heard", "wb") as out:
-        status = kith.status(kith.start("alice", "dial", *TIMES, f"bob@{address}", stdin=given,
+        status = kith.status(kith.start("alice", "dial", *TIMES, f"bob@{address}{name}", stdin=given,
                                         stdout=out))
     run.check(status in (0, 4, 5, 7, 8), "who called ended with", status)
     run.check_bytes("who called", "heard", expected, status == 0 and not _left_early(run))
@@ -369,12 +370,12 @@ def _is_up(run, process, address):
     return False
 
 
-def _serve(run, arguments, between=lambda process: None):
+def _serve(run, arguments, between=lambda process: None, name=""):
     process, address = _start_ready(run, "bob", "serve", *DAEMON, "127.0.0.1:0", *arguments)
     if not _is_up(run, process, address):
         return
     between(process)
-    if _calls(run, process, lambda: _call(run, address, DATA)):
+    if _calls(run, process, lambda: _call(run, address, DATA, name)):
         _measure(run, process)
     _stop(run, process)
 
@@ -388,6 +389,11 @@ def _target():
 def serve(run):
     """Callers are joined to a target."""
     _serve(run, [_target()])
+
+
+def serve_named(run):
+    """Callers ask for a target by its name, on channels that are kept."""
+    _serve(run, [f"echo={_target()}"], name=":echo")
 
 
 def serve_program(run):
@@ -478,5 +484,5 @@ SCENARIOS = {each.__name__: each for each in (
     keygen, keygen_force, pubkey, pubkey_encrypted, check, dial, dial_by_name, dial_again,
     dial_encrypted, dial_pipes, dial_program, dial_output, listen, listen_program, listen_output,
     listen_output_over, killed_output, killed_output_over, serve, serve_program,
-    serve_reload, forward, forward_path, forward_plain, forward_reload)}
+    serve_reload, serve_named, forward, forward_path, forward_plain, forward_reload)}
 KILLED = ("killed_output", "killed_output_over")

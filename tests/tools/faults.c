@@ -74,9 +74,10 @@ struct role {
 
 /* What tests/tools/faults.py reads. */
 struct board {
-    atomic_int hits;   /* how often the fault came about */
-    int32_t on_stderr; /* whether one of them was about descriptor 2 */
-    uint64_t hit_at;   /* where the first was called, from the start of the program */
+    atomic_int hits;      /* how often the fault came about */
+    int32_t on_stderr;    /* whether one of them was about descriptor 2 */
+    uint64_t hit_at;      /* where the first was called, from the start of the program */
+    uint64_t unopened_at; /* where a descriptor was closed that is not open: twice, most likely */
     atomic_int role_count;
     int32_t call_count;
     char names[CALL_COUNT][WORD_SIZE];
@@ -361,6 +362,8 @@ int close(int fd)
     int saved = errno;
     int result = USUAL(close)(fd);
 
+    if (result != 0 && errno == EBADF && fd >= 0 && board != NULL)
+        board->unopened_at = (uint64_t)(uintptr_t)__builtin_return_address(0) - base;
     if (!failing)
         return result;
     errno = saved;
