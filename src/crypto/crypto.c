@@ -33,8 +33,12 @@ static struct {
     EVP_MD *sha256;
     EVP_KDF *hkdf;
     EVP_CIPHER *chacha20_poly1305;
-    EVP_SIGNATURE *ed25519; /* this and the next only so that libcrypto finds them soon */
+    /* These are looked up for libcrypto's own use of them: soon, and while a failure is seen. What
+     * there was no memory for once, it never finds again. */
+    EVP_SIGNATURE *ed25519;
+    EVP_MD *sha512;
     EVP_KEYEXCH *x25519;
+    EVP_MAC *hmac;
     EVP_PKEY_CTX *ed25519_maker; /* makes keys: else each would be looked up by its type's name */
     EVP_PKEY_CTX *x25519_maker;
 } fetched;
@@ -93,9 +97,10 @@ enum kith_error crypto_start_keys(void)
     if (OPENSSL_init_crypto(options, NULL) == 1 && has_context() && !fetched.sha256) {
         fetched.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
         fetched.ed25519 = EVP_SIGNATURE_fetch(NULL, "ED25519", NULL);
+        fetched.sha512 = EVP_MD_fetch(NULL, "SHA512", NULL);
         fetched.ed25519_maker = new_maker("ED25519");
     }
-    return result_of(fetched.sha256 && fetched.ed25519 && fetched.ed25519_maker);
+    return result_of(fetched.sha256 && fetched.ed25519 && fetched.sha512 && fetched.ed25519_maker);
 }
 
 enum kith_error crypto_start(void)
@@ -107,8 +112,9 @@ enum kith_error crypto_start(void)
     fetched.hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
     fetched.chacha20_poly1305 = crypto_cipher_fetch("ChaCha20-Poly1305");
     fetched.x25519 = EVP_KEYEXCH_fetch(NULL, "X25519", NULL);
+    fetched.hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     fetched.x25519_maker = new_maker("X25519");
-    return result_of(fetched.hkdf && fetched.chacha20_poly1305 && fetched.x25519 &&
+    return result_of(fetched.hkdf && fetched.chacha20_poly1305 && fetched.x25519 && fetched.hmac &&
                      fetched.x25519_maker);
 }
 
