@@ -1,5 +1,5 @@
 # Prints C as FILE:LINE:CODE, without comments and with empty strings and characters, for the
-# checks that look for words in code.
+# checks that look for words in code; with -v whole=1 strings and characters are left as they are.
 
 FNR == 1 { in_comment = 0 }
 
@@ -30,8 +30,11 @@ FNR == 1 { in_comment = 0 }
                 rest = ""
             } else {
                 literal = opening == "'" ? "^'([^'\\\\]|\\\\.)*'" : "^\"([^\"\\\\]|\\\\.)*\""
-                code = code opening opening
-                rest = match(rest, literal) ? substr(rest, RLENGTH + 1) : ""
+                if (match(rest, literal) == 0) {
+                    RLENGTH = length(rest)
+                }
+                code = code (whole ? substr(rest, 1, RLENGTH) : opening opening)
+                rest = substr(rest, RLENGTH + 1)
             }
         }
     }
