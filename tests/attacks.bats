@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # shellcheck shell=bats
 # The attack catalogue. Its tables are tests/tools/{hellos,answers,traffic}.py; attacks.py and misdeeds.py
-# try them, and persistence.py what no table has. KITH_LONG=1: every bit of a message on a channel, too.
+# try them; out_of_turn.py has the records of kept channels, and persistence.py what no table has.
+# KITH_LONG=1: every bit of a message on a channel, too.
 
 # shellcheck source-path=SCRIPTDIR
 source "$BATS_TEST_DIRNAME/helpers.bash"
@@ -15,7 +16,7 @@ tries() {
 
 teardown_file() {
     [ -z "${KITH_LONG:-}" ] || "$root/tests/evidence" attacks 'KITH_LONG=1 tests/run tests/attacks.bats' \
-        "$(awk '/^[0-9]+ [a-z]+$/ { count += $1 } END { print count }' "$BATS_FILE_TMPDIR/tried") attacks tried, and refused as expected"
+        "$(awk '/^[0-9]+ attacks?$/ { count += $1 } END { print count }' "$BATS_FILE_TMPDIR/tried") attacks tried, and refused as expected"
 }
 
 @test "what attacks makes the recorded handshakes by itself" {
@@ -58,6 +59,22 @@ teardown_file() {
 
 @test "every misdeed of the peer of forward" {
     tries misdeeds forward
+}
+
+@test "records at the wrong time, by a known peer of serve that opens" {
+    tries out_of_turn opener
+}
+
+@test "records at the wrong time, by the peer of forward, which accepts" {
+    tries out_of_turn acceptor
+}
+
+@test "a known peer that says PING without a pause holds up nobody" {
+    tries out_of_turn flood_of_pings
+}
+
+@test "a thousand OPENs of targets that are not permitted" {
+    tries out_of_turn not_permitted
 }
 
 @test "what was recorded is worth nothing to the same listener, a restarted one and another one" {

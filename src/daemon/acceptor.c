@@ -194,17 +194,20 @@ static void dismiss(struct acceptor *acceptor, struct connection *connection, en
     daemon_leave(acceptor->daemon, connection);
 }
 
-/* One has something to say. A PING is answered here; for a stream it needs a thread. */
+/*
+ * One has something to say. A PING is answered here; for a stream it needs a thread, and also if it
+ * says more than that at a time: nobody else is to wait for it.
+ */
 static void listen_to(struct acceptor *acceptor, struct connection *connection)
 {
     struct record record;
     enum kith_error error;
-    bool heard, over = false;
+    bool heard, over = false, answered = false;
 
     rouse(acceptor, connection);
     do {
         error = link_hear(&connection->kept->link, &record, &heard);
-        if (error == OK && heard && record.type == RECORD_OPEN) {
+        if (error == OK && heard && (record.type == RECORD_OPEN || answered)) {
             connection->asked = record;
             link_hand_on(&connection->kept->link);
             daemon_begin(acceptor->daemon, connection);
@@ -212,6 +215,7 @@ static void listen_to(struct acceptor *acceptor, struct connection *connection)
         }
         if (error == OK && heard)
             error = heed(acceptor, connection, &record, &over);
+        answered = heard;
     } while (error == OK && heard && !over);
     if (over)
         (void)kept_say_close(connection->kept);
