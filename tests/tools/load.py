@@ -20,7 +20,7 @@ IN_A_ROW = 10000 if LONG else 500
 SLOW = 4           # readers that do not read
 SIZE = 256 << 10   # bytes each way of one connection
 EACH_KIB = 1024    # memory that one connection may cost each end
-GROWTH_KIB = 2048  # what may be left of it when they are gone
+GROWTH_KIB = 1024  # what may be left of it when they are gone
 IDLE = 200
 IDLE_KIB = 19      # memory that one may cost each end while nothing moves in it
 
