@@ -20,7 +20,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/descriptor.h"
-#include "base/turn.h"
+#include "base/gate.h"
 
 /* A longer line is cut: a pipe takes this in one write, or not at all. */
 #define LINE_SIZE (PIPE_BUF < 2048 ? PIPE_BUF : 2048)
@@ -46,7 +46,7 @@ static atomic_uint_fast64_t handed_on, written_out; /* bytes of them */
 
 /* Of threads that write to a stderr in a mode of others: one would take the room another has seen.
  */
-static struct turn turn = TURN_FREE;
+static struct gate gate = GATE_FREE;
 
 static atomic_uint_fast64_t lost_count; /* lines since the last one that was taken */
 static atomic_bool is_cut;              /* only a part of the last one was taken */
@@ -198,12 +198,12 @@ static ssize_t write_in_turn(const char *text, size_t len)
 {
     ssize_t n;
 
-    if (!turn_take(&turn, clock_deadline_ms(TURN_MS))) {
+    if (!gate_enter(&gate, clock_deadline_ms(TURN_MS))) {
         errno = EAGAIN;
         return -1;
     }
     n = descriptor_write(STDERR_FILENO, text, len);
-    turn_leave(&turn);
+    gate_leave(&gate);
     return n;
 }
 

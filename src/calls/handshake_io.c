@@ -211,7 +211,7 @@ static size_t frame_size(struct handshake_io *io)
     return io->error == OK ? FRAME_HEADER_SIZE + body : 0;
 }
 
-/* A connection that failed: before anything was said, it may never have been made (net/listen.h).
+/* A connection that failed: before anything was said, it may never have been made (first_with_syn).
  */
 static enum handshake_io_state fail_connection(struct handshake_io *io, int system_errno)
 {

@@ -1,6 +1,6 @@
 /*
- * Owns the words for callers that were turned away. Must never say that a peer was there: that it
- * was is what it has not proven. Must never let callers fill the log.
+ * Owns the words for callers that were turned away. Must never say of a caller that it is a peer
+ * before it has proven that. Must never let callers fill the log.
  */
 #include "calls/refusals.h"
 

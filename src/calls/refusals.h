@@ -48,7 +48,7 @@ void refusals_add(struct refusals *refusals, const struct handshake_io *io, cons
 #define REFUSALS_MOST_SIZE 48
 void refusals_say_most(char out[static REFUSALS_MOST_SIZE], size_t most);
 
-/* A caller was turned away before anything was heard of it. */
+/* A caller was turned away for want of a place or the like, whoever it is. */
 void refusals_add_unheard(struct refusals *refusals, const struct endpoint *from,
                           enum kith_error error, const char *detail);
 

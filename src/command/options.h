@@ -17,7 +17,7 @@
 #define MESSAGE_SIZE_DEFAULT (64u << 10)
 #define MESSAGE_SIZE_MAX (16u << 20)
 
-/* Which commands an option belongs to: a command is a bit, or several options' groups share it. */
+/* The commands, a bit each; an option belongs to a set of them. */
 enum command_bit {
     FOR_KEYGEN = 1 << 0,
     FOR_PUBKEY = 1 << 1,

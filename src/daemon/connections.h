@@ -40,7 +40,8 @@ struct connections_part {
 };
 
 /*
- * One connection. Its thread owns it; what others look at is under the list's lock, or atomic.
+ * One connection. Its thread owns it, or while it rests the main thread; what others look at is
+ * under the list's lock, or atomic.
  */
 struct connection {
     struct chained at;             /* in the list */

@@ -1,6 +1,6 @@
 /*
- * What serve and forward share: sockets that listen, one thread for each connection, the signals
- * of a daemon, and its end.
+ * What serve and forward share: sockets that listen, a thread for each connection that carries
+ * something, the signals of a daemon, and its end.
  */
 #ifndef KITH_DAEMON_H
 #define KITH_DAEMON_H
@@ -132,7 +132,7 @@ void daemon_finish(struct daemon *daemon, enum kith_error outcome);
 /* For hooks: what describe says has changed. */
 void daemon_tell_state(struct daemon *daemon);
 
-/* For hooks: one that rested is over. */
+/* For hooks: a connection that no thread has is over. */
 void daemon_leave(struct daemon *daemon, struct connection *connection);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Names to addresses, by the system's resolver, which takes as long as it likes: for the start, and
- * for a process that does nothing else (helpers/lookup.h).
+ * Names to addresses, by the system's resolver, which takes as long as it likes: for a process
+ * that does nothing else (helpers/lookup.h). What needs no name is found at once.
  */
 #ifndef KITH_RESOLVE_H
 #define KITH_RESOLVE_H

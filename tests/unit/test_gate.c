@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/turn.h"
+#include "base/gate.h"
 #include "tap.h"
 
 #define HOUR_S 3600
@@ -25,27 +25,27 @@ int clock_gettime(clockid_t id, struct timespec *now)
     return result;
 }
 
-static struct turn turn = TURN_FREE;
+static struct gate gate = GATE_FREE;
 
 static void *take_and_leave(void *taken)
 {
-    *(bool *)taken = turn_take(&turn, clock_deadline_ms(20000));
+    *(bool *)taken = gate_enter(&gate, clock_deadline_ms(20000));
     if (*(bool *)taken)
-        turn_leave(&turn);
+        gate_leave(&gate);
     return NULL;
 }
 
-/* Whether somebody who waits gets the turn once it is free. */
+/* Whether somebody who waits gets the gate once it is free. */
 static bool is_passed_on(void)
 {
     bool taken = false;
     pthread_t other;
 
-    if (!turn_take(&turn, clock_deadline_ms(0)) ||
+    if (!gate_enter(&gate, clock_deadline_ms(0)) ||
         pthread_create(&other, NULL, take_and_leave, &taken) != 0)
         return false;
-    (void)turn_take(&turn, clock_deadline_ms(200)); /* it has begun to wait by then */
-    turn_leave(&turn);
+    (void)gate_enter(&gate, clock_deadline_ms(200)); /* it has begun to wait by then */
+    gate_leave(&gate);
     (void)pthread_join(other, NULL);
     return taken;
 }
@@ -53,10 +53,10 @@ static bool is_passed_on(void)
 static bool is_given_up(void)
 {
     int64_t before_ms = clock_now_ms(), waited_ms;
-    bool taken = !turn_take(&turn, clock_deadline_ms(0)) || turn_take(&turn, before_ms + 50);
+    bool taken = !gate_enter(&gate, clock_deadline_ms(0)) || gate_enter(&gate, before_ms + 50);
 
     waited_ms = clock_now_ms() - before_ms;
-    turn_leave(&turn);
+    gate_leave(&gate);
     return !taken && waited_ms >= 50;
 }
 
@@ -67,7 +67,7 @@ int main(void)
     (void)alarm(60);
     for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
         ahead_s = sets[i];
-        CHECK(is_passed_on(), "a clock set by %ld s: who waits has its turn", (long)sets[i]);
+        CHECK(is_passed_on(), "a clock set by %ld s: who waits has its gate", (long)sets[i]);
         CHECK(is_given_up(), "a clock set by %ld s: it is given up in time", (long)sets[i]);
     }
     return tap_done();
