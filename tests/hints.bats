@@ -27,7 +27,7 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
 @test "a sender without a receipt is told whose side failed, where to look, and what to do" {
     random_file alice.in 100000
     listen_to=/dev/full start_listener --recv-only
-    refused 8 'cut short' 'its side' 'there tells' 'send it again' -- dial <alice.in
+    refused 8 'cut short' 'disk there|its side' 'there tells' 'send it again' -- dial <alice.in
     ends "$listener" 1
 }
 

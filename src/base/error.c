@@ -203,12 +203,18 @@ static const struct entry entries[ERR_COUNT] = {
                        "see --handshake-timeout"},
     [ERR_CUT_DATA] = {EXIT_STREAM, "cut short: what arrived is not all",
                       CUT_HINT "; what is here is a part, so have it sent again"},
-    [ERR_CUT_NOTHING] = {EXIT_STREAM, "cut short before anything came",
-                         "the other side ended it: what it serves may be down, and what it said "
-                         "there tells; nothing of ours is confirmed"},
+    [ERR_CUT_NOTHING] =
+        {EXIT_STREAM, "cut short before anything came",
+         "the other side ended it: a program there failed, or what it serves is down, as "
+         "it says there; nothing of ours is confirmed"},
     [ERR_CUT_RECEIPT] = {EXIT_STREAM,
                          "cut short: all of the peer's data arrived, but it did not confirm ours",
                          CUT_HINT "; part of ours may be missing there, so send it again"},
+    [ERR_CUT_REFUSED] = {EXIT_STREAM,
+                         "cut short: the program or disk there that ours went to failed, or it was "
+                         "stopped or cut off",
+                         "what it said there tells which; part of ours may be missing there, so "
+                         "send it again"},
     [ERR_CUT_OUR_RECEIPT] = {EXIT_STREAM,
                              "cut short: it closed before it had our word that all arrived",
                              "it has all of ours, but will call this cut short, too"},
@@ -244,5 +250,5 @@ bool error_is_system(enum kith_error error)
 {
     return error == ERR_SYSTEM || error == ERR_STDIN || error == ERR_STDOUT ||
            error == ERR_CUT_DATA || error == ERR_CUT_NOTHING || error == ERR_CUT_RECEIPT ||
-           error == ERR_CUT_OUR_RECEIPT;
+           error == ERR_CUT_REFUSED || error == ERR_CUT_OUR_RECEIPT;
 }

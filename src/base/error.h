@@ -153,6 +153,7 @@ enum kith_error {
     ERR_CUT_DATA,        /* closed before the peer's end had come */
     ERR_CUT_NOTHING,     /* and nothing at all of its data had */
     ERR_CUT_RECEIPT,     /* its end had come, but not its word that ours arrived */
+    ERR_CUT_REFUSED,     /* likewise, and it has closed in order: what it gave ours to failed */
     ERR_CUT_OUR_RECEIPT, /* it did not wait for our word that its data arrived */
     ERR_CUT_AT_END,      /* this daemon had to end before its channel did */
 

@@ -195,6 +195,15 @@ static bool is_whole(const struct run *run)
     return channel_whole(&run->link->channel) && run->sender.sealed.start == run->sender.sealed.end;
 }
 
+/*
+ * Whether the peer has closed as one does whose program or disk has failed: not reset, and with all
+ * that it had to say but the receipt. Nobody but the peer can give that; anybody can cut so.
+ */
+static bool ends_in_order(const struct run *run)
+{
+    return run->link->closed && run->link->closed_errno == 0 && !run->sender.broken;
+}
+
 /* What is missing once the transport brings or takes no more: OK if nothing is. */
 static enum kith_error how_cut(const struct run *run)
 {
@@ -203,7 +212,7 @@ static enum kith_error how_cut(const struct run *run)
     case STREAM_OPEN:
         return ERR_CUT_DATA;
     case STREAM_ENDED:
-        return ERR_CUT_RECEIPT;
+        return ends_in_order(run) ? ERR_CUT_REFUSED : ERR_CUT_RECEIPT;
     case STREAM_RECEIPTED:
         break;
     }
@@ -417,7 +426,8 @@ static enum kith_error flow(struct run *run)
 
 static bool is_cut(enum kith_error error)
 {
-    return error == ERR_CUT_DATA || error == ERR_CUT_RECEIPT || error == ERR_CUT_OUR_RECEIPT;
+    return error == ERR_CUT_DATA || error == ERR_CUT_RECEIPT || error == ERR_CUT_REFUSED ||
+           error == ERR_CUT_OUR_RECEIPT;
 }
 
 /* What can still be done once the stream is over, and how it has ended then. */
@@ -426,7 +436,8 @@ static enum kith_error conclude(struct run *run, enum kith_error error, struct p
     struct receiver *receiver = &run->receiver;
 
     /* Of a program, file or socket that failed, the peer misses our last word, and nothing else. */
-    result->in_order = error == OK || run->condemned || run->failed != OK;
+    result->in_order = error == OK || run->condemned || run->failed != OK ||
+                       (error == ERR_STDOUT && run->end->kind == LOCAL_FILE);
     if (!result->in_order && error != ERR_STDOUT && error != ERR_STDOUT_CLOSED)
         deliver_rest(receiver);
     result->undelivered = receiver_wants_outlet(receiver);

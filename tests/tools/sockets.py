@@ -379,7 +379,7 @@ def untaken_by_near():
     far.close()
     _has_counted(chain.forward, 300000)
     daemons.reset(near)
-    chain.serve.logged("did not confirm ours")
+    chain.serve.logged("the program or disk there that ours went to failed")
     chain.stop()
 
 
