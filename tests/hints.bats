@@ -93,14 +93,14 @@ shows() {
     refused 2 'one: PEER is missing' -- as alice forward 9000 bob one
     refused 2 '80: .*--exec stands in the place of TARGET' -- as alice serve 9000 80 --exec cat
     refused 2 'file: .*< FILE' -- as alice dial bob file
-    refused 2 'file: .*> FILE' 'kith listen -p bob PORT$' -- as alice listen 9000 file
+    refused 2 'file: .*-o FILE PORT' 'kith listen -p bob PORT$' -- as alice listen 9000 file
     refused 2 'bob: .*-p NAME PORT$' -- as alice listen bob
     refused 2 'bob: .*usage: kith forward \[options\] LOCAL PEER$' -- as alice forward bob 5433
 }
 
 @test "words of other programs for our commands" {
     refused 2 'did you mean: kith dial PEER < FILE$' -- "$KITH" send file
-    refused 2 'did you mean: kith listen --recv-only PORT > FILE$' -- "$KITH" receive
+    refused 2 'did you mean: kith listen --recv-only -o FILE PORT$' -- "$KITH" receive
     refused 2 'did you mean: kith dial PEER$' -- "$KITH" connect bob
     refused 2 'kith --version$' -- "$KITH" dial --version
     refused 2 'kith --version$' -- "$KITH" serve -V

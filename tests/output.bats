@@ -175,6 +175,25 @@ receives() {
     chown -R 65534 bob
     refused 1 'new/file: cannot write: Permission denied' -- \
         setpriv --reuid 65534 --clear-groups env KITH_DIR=bob "$KITH" listen -o new/file 127.0.0.1:0
+    chmod 1777 new
+    echo old >new/file
+    refused 1 'new/file: cannot write: Operation not permitted' -- \
+        setpriv --reuid 65534 --clear-groups env KITH_DIR=bob "$KITH" listen -f -o new/file 127.0.0.1:0
+}
+
+@test "whoever is not root receives, too, and a call that fails leaves nothing" {
+    mkdir new
+    refused 4 'refused' -- as alice dial -o new/file bob@127.0.0.1:1
+    on_disk 0
+    [ "$(id -u)" = 0 ] || return 0
+    kith_for_others
+    chmod 1777 new
+    chown -R 65534 bob
+    random_file alice.in 100000
+    at_terminal=(setpriv --reuid 65534 --clear-groups)
+    receives -o new/file
+    cmp alice.in new/file
+    on_disk 1
 }
 
 @test "options that do not go with it" {

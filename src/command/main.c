@@ -160,9 +160,9 @@ static const struct {
 } other_words[] = {
     {"send", "dial PEER < FILE"},
     {"put", "dial PEER < FILE"},
-    {"receive", "listen --recv-only PORT > FILE"},
-    {"recv", "listen --recv-only PORT > FILE"},
-    {"get", "listen --recv-only PORT > FILE"},
+    {"receive", "listen --recv-only -o FILE PORT"},
+    {"recv", "listen --recv-only -o FILE PORT"},
+    {"get", "listen --recv-only -o FILE PORT"},
     {"connect", "dial PEER"},
     {"call", "dial PEER"},
     {"ping", "check PEER"},

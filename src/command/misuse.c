@@ -131,7 +131,7 @@ enum kith_error misuse_log_excess(const struct command_form *form, const char *w
     if (form->bit == FOR_DIAL)
         hint = "what is sent is standard input: kith dial PEER < FILE";
     if (form->bit == FOR_LISTEN)
-        hint = "what arrives goes to standard output: kith listen PORT > FILE; to let only bob "
+        hint = "to receive into a file: kith listen -o FILE PORT; to let only bob "
                "call: kith listen -p bob PORT";
     return misuse_log(form->name, which, "one argument too many", hint);
 }

@@ -185,6 +185,17 @@ static bool open_folder(struct place *place, const char *path)
     return place->folder >= 0;
 }
 
+/* Whether the system keeps it from being replaced: another user's, in a folder like /tmp. */
+static bool is_kept(const struct place *place, const struct stat *there)
+{
+    struct stat folder;
+    uid_t us = geteuid();
+
+    if (fstat(place->folder, &folder) != 0 || (folder.st_mode & S_ISVTX) == 0)
+        return false;
+    return us != 0 && us != folder.st_uid && us != there->st_uid;
+}
+
 /* Whether what is in that place, if anything, may give way; it is also whose mode is kept then. */
 static enum kith_error look(const struct place *place, struct stat *there)
 {
@@ -195,7 +206,10 @@ static enum kith_error look(const struct place *place, struct stat *there)
         return errno == ENOENT ? OK : ERR_STDOUT;
     if (!S_ISREG(there->st_mode))
         return ERR_OUTPUT_KIND;
-    return place->replace ? OK : ERR_OUTPUT_EXISTS;
+    if (!place->replace)
+        return ERR_OUTPUT_EXISTS;
+    errno = EPERM;
+    return is_kept(place, there) ? ERR_STDOUT : OK;
 }
 
 /* Have the folder, the file, and the process. What is not OK leaves errno. */
