@@ -6,7 +6,9 @@
  *     client upload PORT STREAMS BYTES    send so much through each stream: seconds
  *     client download PORT STREAMS BYTES  receive it
  *     client pingpong PORT COUNT          64-byte round trips: their median and 99th percentile, us
+ *     client openings PORT COUNT          connect, a byte each way: median and 99th percentile, us
  *     client connects PORT CLIENTS COUNT  connect, a byte each way, close: connections a second
+ *     client requests PORT CLIENTS COUNT  COUNT round trips in each, one thread: a second
  *     client idle PORT COUNT              open connections, say "ready", keep them until stdin ends
  *     client busy PORT COUNT              the same, and data runs both ways in all of them
  *
@@ -263,6 +265,37 @@ static void *connects(void *unused)
     return NULL;
 }
 
+static int call_in(int poll)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = call()};
+
+    epoll_ctl(poll, EPOLL_CTL_ADD, event.data.fd, &event);
+    return event.data.fd;
+}
+
+/* As programs do that ask for much at once: each connection asks again once it is answered. */
+static void requests(int clients)
+{
+    struct epoll_event ready[EVENTS];
+    char block[PING] = {ECHO};
+    int poll = epoll_create1(0);
+    long left = (long)clients * turns_each, asked = 0;
+    double start = now();
+
+    for (; asked < clients; asked++)
+        send_all(call_in(poll), block, sizeof(block));
+    for (long all = left; left > 0;) {
+        int count = epoll_wait(poll, ready, EVENTS, -1);
+
+        for (int i = 0; i < count; i++, left--) {
+            receive_all(ready[i].data.fd, block, sizeof(block));
+            if (asked++ < all)
+                send_all(ready[i].data.fd, block, sizeof(block));
+        }
+    }
+    printf("%.1f\n", clients * turns_each / (now() - start));
+}
+
 static double seconds_of(void *(*run)(void *), int count)
 {
     pthread_t *threads = calloc((size_t)count, sizeof(*threads));
@@ -283,6 +316,32 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Their median and 99th percentile; the times are freed. */
+static void print_times(double *times, int count)
+{
+    qsort(times, (size_t)count, sizeof(*times), by_size);
+    printf("%.1f %.1f\n", times[count / 2], times[count * 99 / 100]);
+    free(times);
+}
+
+static void openings(int count)
+{
+    double *times = calloc((size_t)count, sizeof(*times));
+    char byte = ECHO;
+
+    for (int i = -count / 10; i < count; i++) { /* those before 0 warm up */
+        double start = now();
+        int fd = call();
+
+        send_all(fd, &byte, 1);
+        receive_all(fd, &byte, 1);
+        if (i >= 0)
+            times[i] = (now() - start) * 1e6;
+        close(fd);
+    }
+    print_times(times, count);
+}
+
 static void pingpong(int count)
 {
     double *times = calloc((size_t)count, sizeof(*times));
@@ -297,9 +356,7 @@ static void pingpong(int count)
         if (i >= 0)
             times[i] = (now() - start) * 1e6;
     }
-    qsort(times, (size_t)count, sizeof(*times), by_size);
-    printf("%.1f %.1f\n", times[count / 2], times[count * 99 / 100]);
-    free(times);
+    print_times(times, count);
 }
 
 _Noreturn static void *chatter(void *argument)
@@ -351,6 +408,10 @@ int main(int count, char **arguments)
         printf("%.6f\n", seconds_of(download, many));
     else if (strcmp(what, "connects") == 0 && many > 0)
         printf("%.1f\n", many * turns_each / seconds_of(connects, many));
+    else if (strcmp(what, "requests") == 0 && many > 0)
+        requests(many);
+    else if (strcmp(what, "openings") == 0 && many > 0)
+        openings(many);
     else if (strcmp(what, "pingpong") == 0 && many > 0)
         pingpong(many);
     else if (strcmp(what, "idle") == 0)

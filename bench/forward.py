@@ -34,6 +34,7 @@ class Forward:
         if self.peer is None:
             return
         port, self.port = processes.free_port(), processes.free_port()
+        self.server_port = port
         self.pair.append(Process(self.peer.forward_server(port, target_port)))
         processes.await_listener(self.pair[0], port)
         self.pair.append(Process(self.peer.forward_client(self.port, port)))
@@ -54,6 +55,13 @@ class Forward:
         finally:
             client.stop()
 
+    def rate(self, what, clients, count):
+        """How many a second, and processor microseconds of the pair for each."""
+        before = self.cpu()
+        (rate,) = self.ask(what, clients, count)
+        time.sleep(0.05)  # the ends of the last ones
+        return rate, (self.cpu() - before) * 1e6 / (clients * count)
+
     def keep(self, what, count):
         """Have a client open count connections and keep them; returns it."""
         client = Process([self.place.client, what, str(self.port), str(count)],
@@ -66,6 +74,37 @@ class Forward:
             client.stop()
             raise Failed(f"not {count} connections: {client.complaint()}")
         return client
+
+    def keep_channels(self, count):
+        """Have clients beside ours keep so many channels ready; returns the first of them."""
+        first = None
+        for left in range(count, 0, -self.peer.most_kept):
+            keeper = self._keeper(min(left, self.peer.most_kept))
+            first = first or keeper
+        time.sleep(5)  # whatever is given back when idle has been given back
+        return first
+
+    def _keeper(self, count):
+        wanted = processes.established(self.server_port) + count
+        keeper = Process(self.peer.keeper(processes.free_port(), self.server_port, count))
+        self.clients.append(keeper)
+        end = time.monotonic() + processes.PATIENCE
+        while processes.established(self.server_port) < wanted:
+            if keeper.ended() or time.monotonic() > end:
+                raise Failed(f"not {count} channels: {keeper.complaint()}")
+            time.sleep(0.1)
+        return keeper
+
+    def memory_kept(self, count):
+        """KiB of both ends for each channel that is kept ready, of so many, beside half as many:
+        what the calls for the first ones leave behind is theirs together."""
+        server = self.pair[0]
+        taken = []
+        for kept in (count // 2, count):
+            keeper = self.keep_channels(kept)
+            taken.append(processes.memory_kib(server.pid) + processes.memory_kib(keeper.pid))
+            keeper.stop()
+        return (taken[1] - taken[0]) / (count - count // 2)
 
     def cpu(self):
         return sum(processes.cpu_seconds(process.pid) for process in self.pair)

@@ -57,6 +57,12 @@ class Bench:
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return min(MANY, (limit - 200) // 200 * 100)
 
+    @staticmethod
+    def most_kept():
+        """10,000 channels, or as many as one server has two descriptors each for, beside callers."""
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return max(1000, min(MANY, (limit - 4000) // 2000 * 1000))
+
     def round_trip(self, peer, idle):
         with self.forward(peer) as running:
             if idle:
@@ -208,26 +214,59 @@ def latency(bench, results):
 
 
 def connections(bench, results):
-    """Connect, a byte each way, close: how many a second."""
+    """Connect, a byte each way, close: how many a second, and what each takes of the processor."""
     def once(peer):
         with bench.forward(peer) as running:
             for clients in (1, 16):
-                count = bench.connects(peer) // clients
-                (rate,) = running.ask("connects", clients, count)
+                rate, cpu = running.rate("connects", clients, bench.connects(peer) // clients)
                 results.add(peer.name, clients, "connections/s", rate)
+                results.add(peer.name, clients, "CPU us", cpu)
 
     plain = [peers.PlainKith(bench.place) for peer in bench.peers if peer.name == "kith"]
     bench.in_turns([Direct()] + bench.forwarders() + plain, once)
 
 
+def requests(bench, results):
+    """Round trips of 64 bytes in twenty connections of one program at once."""
+    def once(peer):
+        with bench.forward(peer) as running:
+            rate, cpu = running.rate("requests", 20, 200 if bench.quick else 1000)
+            results.add(peer.name, 20, "requests/s", rate)
+            results.add(peer.name, 20, "CPU us", cpu)
+
+    bench.in_turns([Direct()] + bench.forwarders(), once)
+
+
+def opening(bench, results):
+    """How long the first byte of a connection takes, there and back; with kept channels, beside
+    many that have nothing to do."""
+    counts = [0, 1000] if bench.quick else [0, 1000, bench.most_kept()]
+
+    def once(peer):
+        with bench.forward(peer) as running:
+            for kept in counts if peer.most_kept else counts[:1]:
+                if kept:
+                    running.keep_channels(kept - counts[counts.index(kept) - 1])
+                median, p99 = running.ask("openings", bench.connects(peer) // 4)
+                results.add(peer.name, kept, "median us", median)
+                results.add(peer.name, kept, "p99 us", p99)
+
+    plain = [peer for peer in bench.peers if peer.can_forward and peer.plain]
+    bench.in_turns([Direct()] + plain + [peer for peer in bench.forwarders()
+                                         if peer not in plain], once)
+
+
 def memory(bench, results):
-    """For each idle connection, and for each in which data runs."""
+    """For each idle connection, for each in which data runs, and for each channel kept ready."""
     def once(peer):
         idle = min(200 if bench.quick else 1000, peer.most_idle or 100)
         with bench.forward(peer) as running:
             results.add(peer.name, "idle", "KiB", running.memory_each("idle", idle))
         with bench.forward(peer) as running:
             results.add(peer.name, "busy", "KiB", running.memory_each("busy", 50))
+        if peer.most_kept:
+            with bench.forward(peer) as running:
+                results.add(peer.name, "kept", "KiB", running.memory_kept(peer.most_kept))
 
     bench.in_turns(bench.forwarders(), once)
 
@@ -240,6 +279,8 @@ ALL = {
     "forward": forward,
     "latency": latency,
     "connections": connections,
+    "requests": requests,
+    "opening": opening,
     "memory": memory,
     "frame-size": frame_size,
 }

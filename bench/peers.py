@@ -27,6 +27,7 @@ class Peer:
     slow_to_connect = False  # gets fewer connections to make
     most_idle = 4000  # connections that it is asked to keep
     idle_is_free = False  # idle connections cost others no time
+    most_kept = 0  # channels that one client keeps ready for connections
 
     def __init__(self, place=None):
         self.place = place
@@ -100,6 +101,7 @@ class Kith(Peer):
     can_be_sized = True
     most_idle = 10000
     idle_is_free = True
+    most_kept = 1000
     size = None  # of a message, if not the default
     one_way = True
 
@@ -127,6 +129,11 @@ class Kith(Peer):
         return [self.program(), "forward", *self.options(), "-i", self.place.path("alice"),
                 str(local), f"{self.place.path('bob.pub')}@{HOST}:{port}"]
 
+    def keeper(self, local, port, count):
+        """As forward_client, with so many channels kept ready."""
+        words = self.forward_client(local, port)
+        return [*words[:2], "--spare", str(count), *words[2:]]
+
     def two_way(self, answer):
         other = type(self)(self.place)
         other.size, other.one_way = self.size, False
@@ -142,6 +149,7 @@ class PlainKith(Kith):
     """A channel for each connection."""
 
     name = "kith --plain"
+    most_kept = 0
 
     def forward_client(self, local, port):
         words = super().forward_client(local, port)

@@ -139,14 +139,24 @@ def free_port():
                 continue
 
 
-def _listening(port):
+def _sockets(port, state):
+    """How many there are with this local port in a state of TCP."""
+    count = 0
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with open(table, encoding="ascii") as lines:
             for line in lines:
                 fields = line.split()
-                if fields[3] == "0A" and fields[1].endswith(f":{port:04X}"):
-                    return True
-    return False
+                count += fields[3] == state and fields[1].endswith(f":{port:04X}")
+    return count
+
+
+def _listening(port):
+    return _sockets(port, "0A") > 0
+
+
+def established(port):
+    """How many connections there are at a port of ours."""
+    return _sockets(port, "01")
 
 
 def await_listener(process, port):

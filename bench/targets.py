@@ -5,6 +5,7 @@ from results import Results
 
 KITH = "kith"
 LOOP = "bare loop"
+PLAIN = "socat TCP, nothing sealed"
 AT_LEAST, AT_MOST = "at least", "at most"
 
 
@@ -52,10 +53,11 @@ class Targets:
                                    "GB/s", AT_LEAST, 1.25)
             yield from self.beside(f"forward, {one} stream: CPU", results, ["ssh aes128-gcm"], one,
                                    "CPU s/GB", AT_MOST, 1)
-            alone, together = (results.median(KITH, at, "GB/s") for at in (one, many))
-            if alone and together:
-                yield (f"forward, {direction}: GB/s of 16 streams, of one", together / alone,
-                       AT_LEAST, 1)
+            for unit, sense, limit in (("GB/s", AT_LEAST, 1), ("CPU s/GB", AT_MOST, 1.03)):
+                alone, together = (results.median(KITH, at, unit) for at in (one, many))
+                if alone and together:
+                    yield (f"forward, {direction}: {unit} of 16 streams, of one",
+                           together / alone, sense, limit)
 
     def of_latency(self):
         results = self.results("latency")
@@ -76,6 +78,8 @@ class Targets:
             what = f"connections a second, {clients} at a time"
             yield from self.beside(what, results, handshakers, clients, "connections/s",
                                    AT_LEAST, 3)
+            yield from self.beside(what, results, ["ssh"], clients, "connections/s",
+                                   AT_LEAST, 1.25)
             ours = results.median(KITH, clients, "connections/s")
             if ours and all(rates):
                 exchange, sign, verify = rates
@@ -83,18 +87,36 @@ class Targets:
                 yield (f"{what}, of what the curve operations allow on {cores} core(s)",
                        ours * handshake / cores, AT_LEAST, 0.6)
 
+    def of_requests(self):
+        yield from self.beside("requests a second of 20 at once", self.results("requests"), ["ssh"],
+                               "20", "requests/s", AT_LEAST, 1)
+
+    def of_opening(self):
+        results = self.results("opening")
+        yield from self.beside("first byte of a connection", results, [PLAIN], "0", "median us",
+                               AT_MOST, 1.3)
+        alone = results.median(KITH, "0", "median us")
+        for kept in results.places():
+            value = results.median(KITH, kept, "median us")
+            if kept != "0" and value and alone:
+                yield (f"first byte of a connection beside {kept} kept channels, of alone",
+                       value / alone, AT_MOST, 1.1)
+
     def of_first_byte(self):
         yield from self.beside("first byte: time", self.results("first-byte"), self.sealing, "",
                                "ms", AT_MOST, 1)
 
     def of_memory(self):
         ours = self.results("memory").median(KITH, "idle", "KiB")
+        kept = self.results("memory").median(KITH, "kept", "KiB")
         if ours is not None:
             yield "memory of an idle connection at both ends, of 38 KiB", ours / 38, AT_MOST, 1
+        if kept is not None:
+            yield "memory of a kept channel at both ends, of 12 KiB", kept / 12, AT_MOST, 1
 
     def all(self):
         for measure in (self.of_pipe, self.of_forward, self.of_latency, self.of_connections,
-                        self.of_first_byte, self.of_memory):
+                        self.of_requests, self.of_opening, self.of_first_byte, self.of_memory):
             yield from measure()
 
 
