@@ -57,6 +57,18 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool stall keeper_stopped_listen
 }
 
+@test "who starts the program of --run is stopped: signals end forward, and then the program" {
+    tool stall runner_stopped
+}
+
+@test "also before the program has begun, which then never does" {
+    tool stall runner_stopped_before
+}
+
+@test "and no number of other signals meanwhile loses the program its SIGTERM" {
+    tool stall runner_flooded
+}
+
 # delaying SECONDS: a library with which a program takes so long to be started.
 delaying() {
     ! sanitized || skip "a sanitizer's library has to come first"

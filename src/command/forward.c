@@ -19,7 +19,6 @@
 #include "daemon/daemon.h"
 #include "daemon/route.h"
 #include "helpers/runner.h"
-#include "net/socket.h"
 #include "system/protect.h"
 #include "system/signals.h"
 
@@ -37,7 +36,7 @@ struct forward {
     size_t turn;                             /* the route that takes connections first */
     size_t kept_each;                        /* channels, with nothing to do, at most */
     struct callee_again again[FORWARDS_MAX]; /* of a reload that is under way */
-    struct helper runner;                    /* of the program of --run, or none */
+    struct runner runner;                    /* of the program of --run, or none */
     size_t runner_at;                        /* in the poll set */
     bool was_asked;                          /* to begin the program */
     int64_t settle_ms; /* once it has ended: until when its connections may get a channel */
@@ -56,7 +55,7 @@ static void begin_program(struct daemon *daemon)
 {
     struct forward *forward = daemon->hooks->context;
 
-    if (forward->runner.line < 0)
+    if (forward->runner.helper.line < 0)
         return;
     forward->was_asked = true;
     protect_vacate(STDIN_FILENO);
@@ -108,11 +107,22 @@ static void hear_runner(struct forward *forward)
         note_status(forward, what);
         break;
     case RUNNER_IS_GONE:
-        descriptor_close(&forward->runner.line); /* its end is noticed by itself */
+        descriptor_close(&forward->runner.helper.line); /* its end is noticed by itself */
         break;
     case RUNNER_SILENT:
         break;
     }
+}
+
+/* What was to end the program but does not reach it ends us; its runner ends it, once it can. */
+static void take_signals_back(struct forward *forward)
+{
+    unsigned count = runner_leaves_us(&forward->runner);
+
+    if (count > 0)
+        daemon_finish(&forward->daemon, ERR_SIGNAL);
+    for (; count > 1; count--)
+        signals_note(SIGTERM);
 }
 
 /*
@@ -154,7 +164,8 @@ static int64_t arm(struct daemon *daemon, struct poll_set *set)
 
     for (size_t i = 0; i < forward->count; i++)
         due_ms = clock_earlier(due_ms, route_arm(&forward->routes[i], set));
-    forward->runner_at = poll_set_add(set, forward->runner.line, POLLIN);
+    forward->runner_at = poll_set_add(set, forward->runner.helper.line, POLLIN);
+    due_ms = clock_earlier(due_ms, forward->runner.due_ms);
     if (program_has_ended(forward))
         return clock_earlier(due_ms, clock_deadline_ms(SETTLE_LOOK_MS));
     connections_count(&daemon->connections, &totals);
@@ -196,7 +207,8 @@ static bool step(struct daemon *daemon, const struct poll_set *set)
         settle(forward);
     if (poll_set_is_ready(set, forward->runner_at))
         hear_runner(forward);
-    if (forward->runner.line >= 0)
+    take_signals_back(forward);
+    if (forward->runner.helper.line >= 0)
         give_up_if_lost(forward);
     return true;
 }
@@ -209,11 +221,13 @@ static size_t waiting(struct daemon *daemon)
     return totals.pending;
 }
 
-/* Nobody waits but in the backlog. */
+/* Nobody waits but in the backlog; and what comes is for us, whatever became of the program. */
 static void stop_accepting(struct daemon *daemon)
 {
     struct forward *forward = daemon->hooks->context;
 
+    if (forward->was_asked)
+        signals_pass_on(false);
     for (size_t i = 0; i < forward->count; i++)
         route_end(&forward->routes[i]);
 }
@@ -408,7 +422,7 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
     static struct address asked[FORWARDS_MAX];
     enum kith_error error = OK;
 
-    forward->runner = HELPER_NONE;
+    forward->runner = RUNNER_NONE;
     forward->count = (size_t)options->argument_count / 2;
     for (size_t i = 0; error == OK && i < forward->count; i++) {
         forward->peers[i] = options->arguments[2 * i + 1];
@@ -428,19 +442,6 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
         error = prepare_program(forward, options->program);
     forward->kept_each = kept_each(forward, options);
     return error;
-}
-
-/* How many descriptors a connection takes: one more at a UNIX socket, ours or passed
- * (stream/hold.h). */
-static int descriptors_each(const struct doors *doors)
-{
-    for (size_t i = 0; i < doors->count; i++) {
-        for (size_t j = 0; j < doors->list[i].count; j++) {
-            if (socket_is_unix(doors->list[i].fds[j]))
-                return 3;
-        }
-    }
-    return 2;
 }
 
 /* The program's word is ours; a signal that came before it was begun ends us as any program. */
@@ -464,12 +465,12 @@ enum kith_error command_forward(const struct options *options)
 
     hooks = (struct daemon_hooks){
         .what = "forward",
-        .descriptors = descriptors_each(&forward.daemon.doors),
+        .descriptors = doors_have_unix(&forward.daemon.doors) ? 3 : 2, /* stream/hold.h */
         .descriptors_beside = options->plain ? 0 : 2 * forward.count * forward.kept_each,
         .pending = 128,
         .keeper = &forward.setup.keeper.helper,
         .lookup = &forward.setup.lookup,
-        .launcher = options->program != NULL ? &forward.runner : NULL,
+        .launcher = options->program != NULL ? &forward.runner.helper : NULL,
         .context = &forward,
         .begin = begin,
         .announce = announce,
@@ -491,7 +492,7 @@ enum kith_error command_forward(const struct options *options)
     if (error == OK)
         error = daemon_run(&forward.daemon, &hooks, &terms);
     error = outcome(&forward, error);
-    helper_stop(&forward.runner);
+    helper_stop(&forward.runner.helper);
     if (daemon_end(&forward.daemon, error))
         setup_end(&forward.setup);
     return error;

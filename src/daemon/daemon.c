@@ -206,7 +206,7 @@ static void answer_signals(struct loop *loop)
     int number;
 
     while (!loop->at_once && (number = signals_next()) != 0) {
-        if (daemon->hooks->heed != NULL && daemon->hooks->heed(daemon, number))
+        if (loop->ending == 0 && daemon->hooks->heed != NULL && daemon->hooks->heed(daemon, number))
             continue;
         switch (number) {
         case SIGHUP:

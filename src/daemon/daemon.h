@@ -59,8 +59,8 @@ struct daemon_hooks {
     /* Whether there is nothing more to wait for before we are ready; NULL if there is never. */
     bool (*is_up)(struct daemon *daemon);
 
-    /* Once that is said; and whether a signal is not for us. Each NULL if there is nothing to do.
-     */
+    /* Once that is said; and whether a signal is not for us, as long as the end has not begun. Each
+     * NULL if there is nothing to do. */
     void (*ready)(struct daemon *daemon);
     bool (*heed)(struct daemon *daemon, int number);
 

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "net/socket.h"
+
 void doors_describe(struct doors *doors)
 {
     const char *first = doors->list[0].text;
@@ -25,6 +27,17 @@ size_t doors_sockets(const struct doors *doors)
     for (size_t i = 0; i < doors->count; i++)
         sockets += doors->list[i].count;
     return sockets;
+}
+
+bool doors_have_unix(const struct doors *doors)
+{
+    for (size_t i = 0; i < doors->count; i++) {
+        for (size_t j = 0; j < doors->list[i].count; j++) {
+            if (socket_is_unix(doors->list[i].fds[j]))
+                return true;
+        }
+    }
+    return false;
 }
 
 void doors_format(char out[static DOORS_LIST_SIZE], const struct doors *doors, const char *between)

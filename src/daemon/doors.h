@@ -5,6 +5,7 @@
 #ifndef KITH_DOORS_H
 #define KITH_DOORS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "net/listen.h"
@@ -24,6 +25,9 @@ void doors_describe(struct doors *doors);
 
 /* How many sockets there are. */
 size_t doors_sockets(const struct doors *doors);
+
+/* Whether one of them is a UNIX socket, ours or passed. */
+bool doors_have_unix(const struct doors *doors);
 
 /* Their addresses, with this between them. */
 void doors_format(char out[static DOORS_LIST_SIZE], const struct doors *doors, const char *between);

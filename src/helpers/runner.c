@@ -30,11 +30,16 @@
 #define GRACE_MS 2000  /* between SIGTERM and SIGKILL, when we are gone */
 #define BEGIN 0        /* the word that is no signal */
 #define HAS_BEGUN (-1) /* a status that is none */
+#define HAS_TAKEN (-2) /* another: its last word */
+#define TAKES_MS 2000  /* within which a runner takes a word, on a busy machine too */
 #define STATUS_NOT_FOUND 127
 #define STATUS_NOT_RUN 126
 #define VARIABLE "KITH_FORWARD_"
 #define NUMBER_SIZE 24 /* behind it, and a sign */
 #define FOLDER_SIZE sizeof(((struct sockaddr_un *)NULL)->sun_path)
+
+/* What is passed on. Those that end it first: no number of others holds them up. */
+static const int passed_on[RUNNER_SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
 /* What the runner keeps. */
 struct running {
@@ -182,10 +187,13 @@ static void heed(struct running *running)
 
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
         leave(running);
-    else if (n > 0 && word == BEGIN)
+    if (n <= 0)
+        return;
+    if (word == BEGIN)
         start(running);
-    else if (n > 0 && running->process > 0)
+    else if (running->process > 0)
         (void)kill(running->process, word);
+    say(running->line, 0, HAS_TAKEN);
 }
 
 static void notice_end(struct running *running)
@@ -228,41 +236,89 @@ static void live(int line, const void *context)
     }
 }
 
-enum kith_error runner_start(struct helper *runner, const struct runner_plan *plan)
+enum kith_error runner_start(struct runner *runner, const struct runner_plan *plan)
 {
-    if (helper_start(runner, live, plan))
+    *runner = RUNNER_NONE;
+    if (helper_start(&runner->helper, live, plan))
         return OK;
     return log_failure(LOG_ERROR, "runner", NULL, errno == EAGAIN ? ERR_PROCESS : ERR_SYSTEM, NULL,
                        NULL);
 }
 
-static bool tell(const struct helper *runner, int word)
+static bool ends_it(int number)
+{
+    return number == SIGTERM || number == SIGINT;
+}
+
+/* One word at a time is under way: so the line is never full, and one not taken is known of. */
+static bool tell(struct runner *runner, int word)
 {
     uint8_t byte = (uint8_t)word;
 
-    return send(runner->line, &byte, sizeof(byte), MSG_DONTWAIT | MSG_NOSIGNAL) ==
-           (ssize_t)sizeof(byte);
+    if (send(runner->helper.line, &byte, sizeof(byte), MSG_DONTWAIT | MSG_NOSIGNAL) !=
+        (ssize_t)sizeof(byte))
+        return false;
+    runner->told = word;
+    return true;
 }
 
-bool runner_begin(const struct helper *runner)
+static void tell_next(struct runner *runner)
+{
+    for (size_t i = 0; i < RUNNER_SIGNALS && runner->told < 0; i++) {
+        if (runner->owed[i] && tell(runner, passed_on[i]))
+            runner->owed[i] = false;
+    }
+}
+
+/* Its last word is taken; the next one has its own time for that. */
+static void note_taken(struct runner *runner)
+{
+    runner->told = -1;
+    tell_next(runner);
+    if (ends_it(runner->told)) {
+        runner->due_ms = clock_deadline_ms(TAKES_MS);
+    } else {
+        runner->due_ms = NEVER_MS;
+        runner->ends = 0;
+    }
+}
+
+bool runner_begin(struct runner *runner)
 {
     return tell(runner, BEGIN);
 }
 
-void runner_pass_on(const struct helper *runner, int number)
+void runner_pass_on(struct runner *runner, int number)
 {
-    (void)tell(runner, number);
+    for (size_t i = 0; i < RUNNER_SIGNALS; i++)
+        runner->owed[i] = runner->owed[i] || passed_on[i] == number;
+    if (ends_it(number) && runner->ends++ == 0)
+        runner->due_ms = clock_deadline_ms(TAKES_MS);
+    if (runner->told < 0)
+        tell_next(runner);
 }
 
-enum runner_word runner_hear(const struct helper *runner, int *what)
+unsigned runner_leaves_us(const struct runner *runner)
+{
+    if (clock_now_ms() < runner->due_ms)
+        return 0;
+    log_event(LOG_ERROR, "runner", NULL, "it takes no signal for the program: that ends us", NULL);
+    return runner->ends;
+}
+
+enum runner_word runner_hear(struct runner *runner, int *what)
 {
     struct program_end word;
-    ssize_t n = recv(runner->line, &word, sizeof(word), MSG_DONTWAIT);
+    ssize_t n = recv(runner->helper.line, &word, sizeof(word), MSG_DONTWAIT);
 
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return RUNNER_SILENT;
     if (n != (ssize_t)sizeof(word))
         return RUNNER_IS_GONE;
+    if (word.problem == 0 && word.status == HAS_TAKEN) {
+        note_taken(runner);
+        return RUNNER_SILENT;
+    }
     *what = word.problem != 0 ? word.problem : word.status;
     if (word.problem != 0)
         return RUNNER_COULD_NOT;

@@ -333,6 +333,87 @@ def keeper_stopped_listen():
             os.kill(keeper, signal.SIGKILL)
 
 
+class Running:
+    """A forward with a program that counts SIGUSR1 and says when it is asked to end, with the
+    runner, its parent, stopped."""
+
+    def __init__(self, far, *options):
+        self.near = kith.start(
+            "alice", "forward", "-q", *options, "127.0.0.1:0", f"bob@{far.address}", "--run", "bash",
+            "-c", "trap 'echo asked >asked; exit 5' TERM; trap : USR1; echo $$ $PPID $KITH_FORWARD_1 >it; mv it up; "
+            "while :; do sleep 0.05; done")
+        daemons.eventually(lambda: os.path.exists("up"), "the program runs")
+        with open("up", encoding="ascii") as numbers:
+            program, runner, self.address = numbers.read().split()
+        self.program, self.runner = int(program), int(runner)
+        os.remove("up")
+        os.kill(self.runner, signal.SIGSTOP)
+
+    def go_on(self):
+        """The runner does: the program is gone then."""
+        os.kill(self.runner, signal.SIGCONT)
+        daemons.eventually(lambda: not os.path.exists(f"/proc/{self.program}"), "the program ends")
+        daemons.eventually(lambda: not os.path.exists(f"/proc/{self.runner}"), "the runner ends")
+
+
+def runner_stopped():
+    """Who starts the program of --run was stopped: SIGTERM ends forward all the same, a second one
+    though a channel is open, be the program there or dead; it is ended once the runner goes on."""
+    far = daemons.serve(["cat"])
+    there, dead, busy = (Running(far, "--drain-timeout", "5m") for _ in range(3))
+    os.kill(dead.program, signal.SIGKILL)
+    held = daemons.connect(busy.address)
+    held.sendall(b"hello")
+    check(daemons.read_exactly(held, 5) == b"hello", "no channel")
+    there.near.send_signal(signal.SIGTERM)
+    dead.near.send_signal(signal.SIGINT)
+    for _ in range(2):
+        busy.near.send_signal(signal.SIGTERM)
+        time.sleep(0.1)  # two at once are one
+    for running in (there, dead, busy):
+        _ends(running.near, -signal.SIGTERM, "forward")
+        running.go_on()
+    far.stop()
+
+
+def runner_stopped_before():
+    """The same of one that is stopped before it has started the program, which so never begins."""
+    target = daemons.Target(handle=daemons.echo)
+    far = daemons.serve(target.address)
+    os.kill(far.pid, signal.SIGSTOP)
+    reading, writing = os.pipe()
+    near = kith.start("alice", "forward", "-q", "--ready-fd", str(writing), "127.0.0.1:0",
+                      f"bob@{far.address}", "--run", "touch", "begun", pass_fds=[writing])
+    daemons.eventually(lambda: len(kith.family(near.pid)) > 3, "all helpers are there")
+    runner = kith.family(near.pid)[2]
+    os.kill(runner, signal.SIGSTOP)
+    os.kill(far.pid, signal.SIGCONT)
+    check(os.read(reading, 1), "the forward is not ready")
+    time.sleep(0.1)  # and has asked for the program then
+    near.send_signal(signal.SIGTERM)
+    _ends(near, -signal.SIGTERM, "forward")
+    os.kill(runner, signal.SIGCONT)
+    daemons.eventually(lambda: not os.path.exists(f"/proc/{runner}"), "the runner ends")
+    check(not os.path.exists("begun"), "the program was started")
+    far.stop()
+
+
+def runner_flooded():
+    """A runner that was stopped, and more signals meanwhile than a line takes: the last one, which
+    is SIGTERM, reaches the program once the runner goes on."""
+    far = daemons.serve(["cat"])
+    running = Running(far)
+    for _ in range(3000):
+        running.near.send_signal(signal.SIGUSR1)
+        time.sleep(0.0003)
+    running.near.send_signal(signal.SIGTERM)
+    time.sleep(0.1)
+    running.go_on()
+    check(os.path.exists("asked"), "the program was not asked to end")
+    _ends(running.near, 5, "forward")
+    far.stop()
+
+
 def slow_start(delaying):
     """A program that takes long to be started holds up neither another caller nor SIGTERM."""
     os.environ["LD_PRELOAD"] = delaying
@@ -416,5 +497,5 @@ if __name__ == "__main__":
     daemons.run_subject([
         stderr_of_serve, stderr_of_forward, stderr_of_listen, stderr_of_dial, terminal_stopped,
         socket_as_stderr, notify_socket, ready_fd, fifo_as_peers, keeper_stopped,
-        keeper_stopped_listen, slow_start, file_hangs,
+        keeper_stopped_listen, runner_stopped, runner_stopped_before, runner_flooded, slow_start, file_hangs,
         log_hangs_in_report, log_hangs_in_refusal])
