@@ -46,7 +46,7 @@ faults() {
     start_listener
     kill -KILL "$(cat "/proc/$listener/task/$listener/children")"
     ends "$listener" 1
-    one_line "$(cat bob.err)" 'keeper.*did not sign'
+    one_line "$(cat bob.err)" 'keeper.*private key failed'
 }
 
 # Whether the call has come that was to be slow.

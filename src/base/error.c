@@ -46,7 +46,7 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_FEW_DESCRIPTORS] = {EXIT_LOCAL, "too few descriptors for one connection", "see ulimit -n"},
     [ERR_NO_THREAD] = {EXIT_LOCAL, "no thread can be started",
                        "see the limit on processes: ulimit -u, or TasksMax= of systemd"},
-    [ERR_KEEPER] = {EXIT_LOCAL, "the process that holds the private key did not sign", NULL},
+    [ERR_KEEPER] = {EXIT_LOCAL, "the process that holds the private key failed", NULL},
 
     [ERR_LOOKUP] = {EXIT_LOCAL, "the process that resolves names and reads files again is gone",
                     "start kith again"},

@@ -116,10 +116,9 @@ static void print_command_help(const struct command *command)
 /* What was printed has to arrive as well, and so has our last word. */
 static enum exit_status finish(enum exit_status status)
 {
-    if (fflush(stdout) != 0 && status == EXIT_WHOLE) {
-        log_event(LOG_ERROR, "stdout", NULL, error_text(ERR_STDOUT), NULL);
-        status = EXIT_LOCAL;
-    }
+    if (fflush(stdout) != 0 && status == EXIT_WHOLE)
+        status = error_exit_status(
+            log_failure(LOG_ERROR, "stdout", NULL, ERR_STDOUT, strerror(errno), NULL));
     log_finish();
     return status;
 }

@@ -269,7 +269,8 @@ enum kith_error keeper_start(struct keeper *keeper, const struct keeper_task *ta
 {
     if (helper_start(&keeper->helper, keep, task))
         return OK;
-    return log_failure(LOG_ERROR, "keeper", NULL, ERR_SYSTEM, NULL, NULL);
+    return log_failure(LOG_ERROR, "keeper", NULL, errno == EAGAIN ? ERR_PROCESS : ERR_SYSTEM, NULL,
+                       NULL);
 }
 
 enum kith_error keeper_await(struct keeper *keeper)
@@ -278,8 +279,8 @@ enum kith_error keeper_await(struct keeper *keeper)
 
     if (question_receive(keeper->helper.line, &report, sizeof(report), NULL, 0, NEVER_MS) !=
         sizeof(report)) {
-        log_event(LOG_ERROR, "keeper", NULL, "ended before it had the private key", NULL);
-        report.error = ERR_KEEPER;
+        report.error = (int32_t)log_failure(LOG_ERROR, "keeper", NULL, ERR_KEEPER,
+                                            "it ended before it had the key", NULL);
     }
     if (report.error != OK)
         helper_stop(&keeper->helper);
@@ -342,6 +343,5 @@ enum kith_error keeper_tell_peers(struct keeper *keeper, const struct peers *pee
     } while (taken && answer.error == OK && told < peers->count);
     if (taken && answer.error == OK)
         return OK;
-    log_event(LOG_ERROR, "keeper", NULL, "did not take the peers", NULL);
-    return ERR_KEEPER;
+    return log_failure(LOG_ERROR, "keeper", NULL, ERR_KEEPER, "it did not take the peers", NULL);
 }
