@@ -164,7 +164,7 @@ time.sleep(600)' "$tools" "$1" >held 3>&- &
     refused 4 'Connection refused; does kith' -- as alice dial bob@localhost:1
     start_serve 1
     dial </dev/null 2>/dev/null || true
-    says serve.err 'cannot reach the target .*: Connection refused$'
+    says serve.err 'cannot reach the target: .*: Connection refused$'
 }
 
 @test "serve says at start what it carries, and how many may call" {

@@ -67,7 +67,7 @@ is_refused() {
 @test "a UNIX socket that is not there: the log says so" {
     start_serve "$PWD/nowhere"
     run -8 dial </dev/null
-    says serve.err "alice.*cannot reach the target $PWD/nowhere.*No such file"
+    says serve.err "alice.*cannot reach the target: $PWD/nowhere.*No such file"
 }
 
 @test "a summary for each channel, with its peer and its bytes" {

@@ -47,7 +47,7 @@ while True:
     start_serve -w 2s "$PWD/target"
     start_dialer
     start_dialer
-    says serve.err "cannot reach the target $PWD/target: its backlog is full"
+    says serve.err "cannot reach the target: $PWD/target: its backlog is full"
 }
 
 # silent_address: one that answers nothing, since its backlog is full. Sets silent.
@@ -73,7 +73,7 @@ time.sleep(600)' >silent.port 3>&- &
     silent_address
     start_serve -w 1s "$silent"
     dial </dev/null 2>/dev/null || true
-    says serve.err "cannot reach the target $silent: no answer in time; see --handshake-timeout"
+    says serve.err "cannot reach the target: $silent: no answer in time; see --handshake-timeout"
 }
 
 @test "a peer that does not answer within the deadline, too: it is not its handshake" {
@@ -84,7 +84,7 @@ time.sleep(600)' >silent.port 3>&- &
 @test "the target that a bare port means is said as the address that was tried" {
     start_serve 1
     dial </dev/null 2>/dev/null || true
-    says serve.err 'cannot reach the target 127\.0\.0\.1:1: Connection refused'
+    says serve.err 'cannot reach the target: 127\.0\.0\.1:1: Connection refused'
 }
 
 @test "names: targets of each kind behind one port, for dial, forward, --plain and check" {

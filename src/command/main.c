@@ -201,7 +201,7 @@ static void log_unknown(const char *name, int argc, char **argv)
     char hint[128] = "see: kith --help";
 
     if (name[0] == '\0') {
-        log_event(LOG_ERROR, "usage", NULL, "a command is missing", hint);
+        (void)log_failure(LOG_ERROR, "usage", NULL, ERR_USAGE, "a command is missing", hint);
         return;
     }
     if (meant != NULL && name[0] == '-')
@@ -209,7 +209,7 @@ static void log_unknown(const char *name, int argc, char **argv)
                        name);
     else if (meant != NULL)
         (void)snprintf(hint, sizeof(hint), "did you mean: kith %s", meant);
-    log_event(LOG_ERROR, name, NULL, "no such command", hint);
+    (void)log_failure(LOG_ERROR, name, NULL, ERR_USAGE, "no such command", hint);
 }
 
 static const struct command *find_command(const char *name)
@@ -252,7 +252,8 @@ static enum exit_status do_as_told(int argc, char **argv)
 int main(int argc, char **argv)
 {
     if (!protect_standard_descriptors()) {
-        log_event(LOG_ERROR, "descriptors", NULL, strerror(errno), "0 to 2 have to be open");
+        (void)log_failure(LOG_ERROR, "descriptors", NULL, ERR_SYSTEM, NULL,
+                          "0 to 2 have to be open");
         return EXIT_LOCAL;
     }
     protect_process();

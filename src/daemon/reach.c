@@ -74,15 +74,15 @@ static bool introduce(const struct connection *connection, int fd)
     return send(fd, header, len, 0) == (ssize_t)len;
 }
 
-static void say_unreached(const struct connection *connection, const char *tried,
-                          const char *reason, const char *hint)
+static enum kith_error log_unreached(const struct connection *connection, const char *tried,
+                                     const char *reason, const char *hint)
 {
     char which[REPORT_WHICH_SIZE], target[TARGET_TEXT_SIZE], why[TARGET_TEXT_SIZE + 128];
 
     report_describe(which, connection->name, connection->key, connection->from.text);
     target_format(target, connection->target, tried);
-    (void)snprintf(why, sizeof(why), "%s %s: %s", error_text(ERR_TARGET), target, reason);
-    log_event(LOG_ERROR, "serve", which, why, hint);
+    (void)snprintf(why, sizeof(why), "%s: %s", target, reason);
+    return log_failure(LOG_ERROR, "serve", which, ERR_TARGET, why, hint);
 }
 
 enum kith_error reach_target(const struct reach *reach, const struct connection *connection,
@@ -106,9 +106,8 @@ enum kith_error reach_target(const struct reach *reach, const struct connection 
         socket_reset_on_close(*fd, true);
         return OK;
     }
-    say_unreached(connection, tried, reason != NULL ? reason : error_text(error),
-                  error == ERR_CONNECT_TIMEOUT ? error_hint(error) : NULL);
-    return ERR_TARGET;
+    return log_unreached(connection, tried, reason != NULL ? reason : error_text(error),
+                         error == ERR_CONNECT_TIMEOUT ? error_hint(error) : NULL);
 }
 
 /* Join the end to the peer, on the channel that is kept or one of its own. */
@@ -152,17 +151,17 @@ static enum kith_error join_program(const struct reach *reach, struct connection
     enum kith_error error;
 
     if (!program_start(program, reach->launcher, &order, PROGRAM_READS | PROGRAM_WRITES,
-                       clock_deadline_ms(reach->timeout_ms))) {
-        log_event(LOG_ERROR, "serve", hired.name, strerror(errno), "see --exec");
-        return ERR_PROGRAM;
-    }
+                       clock_deadline_ms(reach->timeout_ms)))
+        return log_failure(LOG_ERROR, "serve", hired.name, ERR_PROGRAM, strerror(errno),
+                           "see --exec");
     end = local_end_program(program->out, program->in, program->line, judge_hired, &hired);
     end.detail = hired.why;
     error = join(reach, connection, &end);
     program->in = end.outlet.fd;
     program_stop(program);
     if (program->problem != 0 && hired.why[0] == '\0') /* the channel has ended by something else */
-        log_event(LOG_ERROR, "serve", hired.name, strerror(program->problem), "see --exec");
+        (void)log_failure(LOG_ERROR, "serve", hired.name, ERR_PROGRAM, strerror(program->problem),
+                          "see --exec");
     return error;
 }
 

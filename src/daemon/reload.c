@@ -50,10 +50,17 @@ int64_t reload_arm(struct reload *reload, struct poll_set *set)
     return reload->at == POLL_SET_NONE ? clock_now_ms() : reload->deadline_ms;
 }
 
-static enum reload_result reload_failed(struct reload *reload, const char *what, const char *which,
-                                        const char *why)
+static enum reload_result fail_reading(struct reload *reload, const char *why)
 {
-    log_event(LOG_ERROR, what, which, why, NULL);
+    (void)log_failure(LOG_ERROR, "peers", reload->texts[reload->next].path, ERR_FILE_UNREADABLE,
+                      why, NULL);
+    reload_end(reload);
+    return RELOAD_FAILED;
+}
+
+static enum reload_result fail_keeper(struct reload *reload, enum kith_error error, const char *why)
+{
+    (void)log_failure(LOG_ERROR, "keeper", "reading the peers again", error, why, NULL);
     reload_end(reload);
     return RELOAD_FAILED;
 }
@@ -68,7 +75,7 @@ static enum reload_result read_next(struct reload *reload)
     if (lookup_read(reload->lookup, reload->next, reload->deadline_ms, &reload->reading, text) ||
         errno == EAGAIN || errno == EWOULDBLOCK)
         return RELOAD_GOES_ON;
-    return reload_failed(reload, "peers", text->path, strerror(errno));
+    return fail_reading(reload, strerror(errno));
 }
 
 static enum reload_result step_reading(struct reload *reload)
@@ -81,19 +88,14 @@ static enum reload_result step_reading(struct reload *reload)
     return read_next(reload);
 }
 
-static const char keeper_text[] = "could not read the peers again";
-
 static enum reload_result step_keeper(struct reload *reload)
 {
     enum kith_error error;
 
     if (!keeper_answers(reload->keeper_fd, &error, NULL))
         return RELOAD_GOES_ON;
-    if (error != OK) {
-        log_event(LOG_ERROR, "keeper", NULL, keeper_text, error_text(error));
-        reload_end(reload);
-        return RELOAD_FAILED;
-    }
+    if (error != OK)
+        return fail_keeper(reload, error, NULL);
     reload_end(reload);
     return RELOAD_DONE;
 }
@@ -107,8 +109,8 @@ enum reload_result reload_step(struct reload *reload, const struct poll_set *set
     if (clock_now_ms() < reload->deadline_ms)
         return RELOAD_GOES_ON;
     if (reload->state == RELOAD_ASKS)
-        return reload_failed(reload, "keeper", NULL, "has not read the peers in time");
-    return reload_failed(reload, "peers", reload->texts[reload->next].path, "not read in time");
+        return fail_keeper(reload, ERR_KEEPER, "not done in time");
+    return fail_reading(reload, "not read in time");
 }
 
 bool reload_ask_keeper(struct reload *reload)
@@ -119,6 +121,6 @@ bool reload_ask_keeper(struct reload *reload)
         reload->deadline_ms = clock_deadline_ms(KEEPER_MS); /* what we have read took its time */
         return true;
     }
-    (void)reload_failed(reload, "keeper", NULL, keeper_text);
+    (void)fail_keeper(reload, ERR_KEEPER, strerror(errno));
     return false;
 }

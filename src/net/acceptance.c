@@ -5,6 +5,7 @@
 #include "net/acceptance.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -39,17 +40,20 @@ int64_t acceptance_arm(struct acceptance *acceptance, struct poll_set *set)
     return paused ? acceptance->paused_until_ms : NEVER_MS;
 }
 
-/* A call may be there, and was not to be had. */
+/* There may be a call, but it could not be accepted. */
 static enum accepted lack_call(struct acceptance *acceptance, int problem)
 {
+    char why[128];
+
     if (problem == ENOSYS || problem == EBADF || problem == ENOTSOCK || problem == EINVAL) {
         errno = problem;
         return ACCEPTED_NEVER;
     }
     if (clock_now_ms() >= acceptance->quiet_until_ms) {
         acceptance->quiet_until_ms = clock_deadline_ms(QUIET_MS);
-        log_event(LOG_NOTE, acceptance->what, acceptance->listeners->text, "cannot accept",
-                  strerror(problem));
+        (void)snprintf(why, sizeof(why), "cannot accept: %s", strerror(problem));
+        (void)log_failure(LOG_NOTE, acceptance->what, acceptance->listeners->text, ERR_SYSTEM, why,
+                          NULL);
     }
     acceptance_pause(acceptance);
     return problem == EMFILE || problem == ENFILE || problem == ENOBUFS || problem == ENOMEM

@@ -6,8 +6,6 @@
 
 #if !defined(__linux__)
 
-#include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -28,7 +26,7 @@ void sandbox_enter(enum sandbox_role role, const struct sandbox_needs *needs)
     for (size_t i = 0; needs->removes != NULL && needs->removes[i] != NULL; i++)
         (void)unveil(needs->removes[i], "c");
     if (pledge(promises[role], "") != 0)
-        log_event(LOG_SUMMARY, "sandbox", "pledge", strerror(errno), NULL);
+        (void)log_failure(LOG_SUMMARY, "sandbox", "pledge", ERR_SYSTEM, NULL, NULL);
 }
 
 #else

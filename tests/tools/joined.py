@@ -178,7 +178,7 @@ def target_refuses():
     far = daemons.serve(target.address)
     near = daemons.forward(far)
     daemons.check_turned_away(near)
-    far.logged(f"alice.*cannot reach the target {target.address}: Connection refused")
+    far.logged(f"alice.*cannot reach the target: {target.address}: Connection refused")
     near.logged("bob.*the peer cannot reach its target")
     near.stop()
     far.stop()

@@ -124,7 +124,7 @@ def refused():
         near.stop()
     server.logged("alice .*refused: asks for a target that there is not: nothing")
     server.logged("alice .*refused: may not be joined to this target: web.*permit-target")
-    server.logged(f"alice .*cannot reach the target dead, {gone.address}: Connection refused")
+    server.logged(f"alice .*cannot reach the target: dead, {gone.address}: Connection refused")
     check(dial(server, "db", said=b"x") == (0, b"x", ""), "db is permitted by its name")
     for name in ("db", "web"):
         check(dial(server, name, said=b"x", who="carol") == (0, b"x", ""), name, "by its address")
@@ -192,7 +192,7 @@ def slow():
     for command in ("dial", "check"):
         status, _, err = run(command, server, "slow")
         check(status == 5 and "cannot reach its target: slow" in err, command, status, err)
-    server.logged(f"cannot reach the target slow, {address}: no answer in time")
+    server.logged(f"cannot reach the target: slow, {address}: no answer in time")
     server.stop()
     server = serve("slow=" + address, options=("-w", "2s"))
     status, _, err = run("check", server, "slow", options=("-w", "300ms"))
