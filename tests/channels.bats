@@ -94,6 +94,10 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool records draining
 }
 
+@test "records: who carries nothing leaves for a proven caller, the longest idle first" {
+    tool records giving_way
+}
+
 @test "records: nothing is said before BEGIN; a CLOSE for an answer is tried again, a refusal is not" {
     tool records answers
     tool records after_begin

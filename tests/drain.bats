@@ -146,3 +146,7 @@ closed() {
     says serve.err '"level":"error","what":"serve","which":"alice [^"]*","why":"cut short'
     says serve.err '"level":"note","what":"serve","which":"alice [^"]*","why":"whole"'
 }
+
+@test "channels that carry nothing, be it for a moment, are not waited for" {
+    tool records drained
+}

@@ -42,12 +42,8 @@ struct serve {
 static enum kith_error allow(void *context, const uint8_t key[static KEY_SIZE])
 {
     struct serve *serve = context;
-    enum kith_error error = connections_allow(&serve->daemon.connections, key);
 
-    /* The place of a channel that nobody uses is better taken by who comes. */
-    while (error == ERR_NO_PLACE && acceptor_make_room(&serve->acceptor))
-        error = connections_allow(&serve->daemon.connections, key);
-    return error;
+    return connections_allow(&serve->daemon.connections, key);
 }
 
 /* What has changed since its hello keeps a peer out that has proven who it is. */
@@ -80,6 +76,7 @@ static bool prepare_channel(struct serve *serve, struct guest *guest, struct con
     connection->kept =
         kept_make(guest->transport, &guest->keys, serve->setup.options->max_message_size,
                   SIDE_ACCEPTS, guest->key, &guest->from);
+    connections_rest(&serve->daemon.connections, connection);
     return connection->kept != NULL;
 }
 
@@ -92,9 +89,13 @@ static struct connection *open_for(struct serve *serve, struct guest *guest, enu
 
     *error = admission_check(&serve->admission, guest->key, &guest->from,
                              reachable(serve, guest->kind), &admitted); /* as it is now */
+    if (*error == OK)
+        *error = connections_allow(connections, guest->key);
     if (*error != OK)
         return NULL;
-    connection = connections_add(connections, guest->transport.in, &guest->from, error);
+    do
+        connection = connections_add(connections, guest->transport.in, &guest->from, error);
+    while (*error == ERR_NO_PLACE && connections_make_room(connections));
     if (connection == NULL)
         return NULL;
     *error =

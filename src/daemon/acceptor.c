@@ -95,7 +95,8 @@ static enum kith_error heed(struct acceptor *acceptor, struct connection *connec
     case RECORD_PING:
         return say_pong(&connection->kept->link);
     case RECORD_OPEN:
-        *over = acceptor->is_ending; /* CLOSE is the answer */
+        *over = acceptor->is_ending || /* CLOSE is the answer */
+                !connections_occupy(&acceptor->daemon->connections, connection);
         return *over ? OK : accept_one(acceptor, connection, record->name, over);
     default:
         *over = record->type == RECORD_CLOSE;
@@ -134,8 +135,19 @@ static void say_ending(struct acceptor *acceptor, struct connection *connection,
     report_end(acceptor->daemon->hooks->what, &row, ending, NULL);
 }
 
+/* Free it: its last word is said if it leaves in order, be it for another one. */
+static void part(struct acceptor *acceptor, struct connection *connection, enum kith_error error)
+{
+    if (error == OK || (error == ERR_LINK_LOST &&
+                        connections_gives_way(&acceptor->daemon->connections, connection)))
+        (void)kept_say_close(connection->kept);
+    kept_free(connection->kept);
+    connection->kept = NULL;
+}
+
 enum stay acceptor_run(struct acceptor *acceptor, struct connection *connection)
 {
+    struct connections *connections = &acceptor->daemon->connections;
     struct record record = connection->asked;
     enum kith_error error = OK;
     bool heard = record.type != RECORD_NONE, over = false;
@@ -147,18 +159,18 @@ enum stay acceptor_run(struct acceptor *acceptor, struct connection *connection)
             error = heed(acceptor, connection, &record, &over);
         if (heard)
             silent_ms = clock_deadline_ms(SILENT_MS);
-        if (error != OK || over || acceptor->is_ending || clock_now_ms() >= silent_ms)
+        if (error != OK || over)
+            break;
+        connections_rest(connections, connection); /* before we look, as acceptor_end does after */
+        if (acceptor->is_ending || clock_now_ms() >= silent_ms)
             break;
         error = link_await(&connection->kept->link, &record, &heard, clock_deadline_ms(REST_MS));
         if (error == OK && !heard && rest(acceptor, connection))
             return STAY_RESTS;
     }
-    if (error == OK)
-        (void)kept_say_close(connection->kept);
-    else
+    if (error != OK)
         say_ending(acceptor, connection, error);
-    kept_free(connection->kept);
-    connection->kept = NULL;
+    part(acceptor, connection, error);
     return STAY_OVER;
 }
 
@@ -189,8 +201,7 @@ static void rouse(struct acceptor *acceptor, struct connection *connection)
 static void dismiss(struct acceptor *acceptor, struct connection *connection, enum kith_error error)
 {
     say_ending(acceptor, connection, error);
-    kept_free(connection->kept);
-    connection->kept = NULL;
+    part(acceptor, connection, error);
     daemon_leave(acceptor->daemon, connection);
 }
 
@@ -217,8 +228,6 @@ static void listen_to(struct acceptor *acceptor, struct connection *connection)
             error = heed(acceptor, connection, &record, &over);
         answered = heard;
     } while (error == OK && heard && !over);
-    if (over)
-        (void)kept_say_close(connection->kept);
     if (error != OK || over || !rest(acceptor, connection))
         dismiss(acceptor, connection, error);
 }
@@ -254,26 +263,27 @@ void acceptor_step(struct acceptor *acceptor, const struct poll_set *set)
     drop_silent(acceptor);
 }
 
-bool acceptor_make_room(struct acceptor *acceptor)
+static struct connection *first_resting(struct acceptor *acceptor)
 {
     struct connection *connection;
 
     (void)pthread_mutex_lock(&acceptor->lock);
     connection = chain_first(&acceptor->resting);
     (void)pthread_mutex_unlock(&acceptor->lock);
-    if (connection == NULL)
-        return false;
-    rouse(acceptor, connection);
-    (void)kept_say_close(connection->kept);
-    dismiss(acceptor, connection, OK);
-    return true;
+    return connection;
 }
 
 void acceptor_end(struct acceptor *acceptor)
 {
+    struct connection *connection;
+
     (void)pthread_mutex_lock(&acceptor->lock); /* whoever rests after this would not be found */
     acceptor->is_ending = true;
     (void)pthread_mutex_unlock(&acceptor->lock);
-    while (acceptor_make_room(acceptor))
+    while ((connection = first_resting(acceptor)) != NULL) {
+        rouse(acceptor, connection);
+        dismiss(acceptor, connection, OK);
+    }
+    while (connections_make_room(&acceptor->daemon->connections))
         continue;
 }

@@ -59,10 +59,7 @@ int64_t acceptor_arm(struct acceptor *acceptor, struct poll_set *set);
 /* See to those that rest and have something to say, or nothing any more. */
 void acceptor_step(struct acceptor *acceptor, const struct poll_set *set);
 
-/* Close the one that rests longest; false if none does. */
-bool acceptor_make_room(struct acceptor *acceptor);
-
-/* No stream begins any more; those that rest are closed. */
+/* No stream begins any more; those that carry none are closed, or are about to leave. */
 void acceptor_end(struct acceptor *acceptor);
 
 #endif

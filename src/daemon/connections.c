@@ -38,8 +38,27 @@ static size_t count_of(const struct connections *connections, const uint8_t key[
 
     for (const struct connection *c = chain_first(&connections->list); c != NULL;
          c = chain_after(&c->at))
-        count += c->is_open && c->ending == OK && memcmp(c->key, key, KEY_SIZE) == 0;
+        count +=
+            c->is_open && c->ending == OK && !c->gives_way && memcmp(c->key, key, KEY_SIZE) == 0;
     return count;
+}
+
+/* How many there are that have not been told to leave. */
+static size_t staying(const struct connections *connections)
+{
+    return connections->list.count - connections->leaving;
+}
+
+/* The one that has carried nothing for the longest time, or NULL. */
+static struct connection *longest_idle(const struct connections *connections)
+{
+    struct connection *longest = NULL;
+
+    for (struct connection *c = chain_first(&connections->list); c != NULL; c = chain_after(&c->at))
+        if (c->is_open && c->is_idle && !c->gives_way && c->ending == OK &&
+            (longest == NULL || c->idle_since_ms < longest->idle_since_ms))
+            longest = c;
+    return longest;
 }
 
 static void append(struct connections *connections, struct connection *connection)
@@ -99,7 +118,7 @@ struct connection *connections_add(struct connections *connections, int fd,
     connection->from = *from;
     connection->channel_fd = -1;
     (void)pthread_mutex_lock(&connections->lock);
-    if (connections->list.count >= connections->limits.most)
+    if (staying(connections) >= connections->limits.most)
         *error = ERR_NO_PLACE;
     else
         append(connections, connection);
@@ -128,7 +147,9 @@ enum kith_error connections_allow(struct connections *connections,
     enum kith_error error;
 
     (void)pthread_mutex_lock(&connections->lock);
-    error = judge(connections, key, connections->list.count);
+    error = judge(connections, key, staying(connections));
+    if (error == ERR_NO_PLACE && longest_idle(connections) != NULL)
+        error = judge(connections, key, connections->limits.most - 1);
     (void)pthread_mutex_unlock(&connections->lock);
     return error;
 }
@@ -143,7 +164,7 @@ enum kith_error connections_open(struct connections *connections, struct connect
     (void)pthread_mutex_lock(&connections->lock);
     error = connection->ending;
     if (error == OK)
-        error = judge(connections, key, connections->list.count - 1);
+        error = judge(connections, key, staying(connections) - 1);
     if (error == OK) {
         connection->is_open = true;
         connection->channel_fd = channel_fd;
@@ -173,6 +194,8 @@ static void take_out(struct connections *connections, struct connection *connect
     chain_remove(&connections->list, &connection->at);
     if (!connection->is_open)
         connections->pending--;
+    if (connection->gives_way)
+        connections->leaving--;
 }
 
 /* What it has moved, to the sums of those that have ended. */
@@ -205,6 +228,51 @@ bool connections_leave(struct connections *connections, struct connection *conne
     free(connection);
     tell_of_change(connections, awaited);
     return last;
+}
+
+void connections_rest(struct connections *connections, struct connection *connection)
+{
+    (void)pthread_mutex_lock(&connections->lock);
+    if (!connection->is_idle)
+        connection->idle_since_ms = clock_now_ms();
+    connection->is_idle = true;
+    (void)pthread_mutex_unlock(&connections->lock);
+}
+
+bool connections_occupy(struct connections *connections, struct connection *connection)
+{
+    bool stays;
+
+    (void)pthread_mutex_lock(&connections->lock);
+    stays = !connection->gives_way;
+    connection->is_idle = false;
+    (void)pthread_mutex_unlock(&connections->lock);
+    return stays;
+}
+
+bool connections_make_room(struct connections *connections)
+{
+    struct connection *longest;
+
+    (void)pthread_mutex_lock(&connections->lock);
+    longest = longest_idle(connections);
+    if (longest != NULL) {
+        longest->gives_way = true;
+        connections->leaving++;
+        (void)shutdown(longest->channel_fd, SHUT_RD); /* its last word is still to be said */
+    }
+    (void)pthread_mutex_unlock(&connections->lock);
+    return longest != NULL;
+}
+
+bool connections_gives_way(struct connections *connections, const struct connection *connection)
+{
+    bool gives_way;
+
+    (void)pthread_mutex_lock(&connections->lock);
+    gives_way = connection->gives_way;
+    (void)pthread_mutex_unlock(&connections->lock);
+    return gives_way;
 }
 
 void connections_begin_stream(struct connections *connections, struct connection *connection)
@@ -286,6 +354,7 @@ void connections_count(struct connections *connections, struct connections_total
     *totals = (struct connections_totals){
         .count = connections->list.count,
         .pending = connections->pending,
+        .leaving = connections->leaving,
         .channels = connections->total,
         .sent = connections->sent,
         .received = connections->received,

@@ -59,8 +59,11 @@ struct connection {
     bool is_open;                        /* its peer has proven who it is */
     int channel_fd;         /* that faces the network, to shut down; -1 while there is none */
     enum kith_error ending; /* why somebody else ends it, or OK */
-    bool is_concluded;      /* how its channel ended is said */
-    uint8_t key[KEY_SIZE];  /* of the peer, once it is open */
+    bool is_idle;           /* it carries nothing, and may be told to leave for another one */
+    bool gives_way;         /* it is told so, and counts no longer */
+    int64_t idle_since_ms;
+    bool is_concluded;     /* how its channel ended is said */
+    uint8_t key[KEY_SIZE]; /* of the peer, once it is open */
     char name[NAME_SIZE];
     int64_t opened_ms;
     _Atomic uint64_t sent; /* bytes of the stream so far, each way */
@@ -74,6 +77,7 @@ struct connections {
     bool is_awaited;    /* by it */
     struct chain list;  /* the oldest first */
     size_t pending;
+    size_t leaving; /* those that give way */
     uint64_t last_number;
     size_t most;    /* that there were at once since it was empty */
     uint64_t total; /* ever with a channel */
@@ -98,7 +102,10 @@ bool connections_have_ended(struct connections *connections);
 struct connection *connections_add(struct connections *connections, int fd,
                                    const struct endpoint *from, enum kith_error *error);
 
-/* Whether a channel of this key could be opened now. OK, ERR_NO_PLACE, ERR_TOO_MANY. */
+/*
+ * Whether a channel of this key could be opened now, in the place of one that carries nothing where
+ * no other is left. OK, ERR_NO_PLACE, ERR_TOO_MANY.
+ */
 must_check enum kith_error connections_allow(struct connections *connections,
                                              const uint8_t key[static KEY_SIZE]);
 
@@ -113,6 +120,22 @@ must_check enum kith_error connections_open(struct connections *connections,
 
 /* On its kept channel another stream begins, whose end is still to be said. */
 void connections_begin_stream(struct connections *connections, struct connection *connection);
+
+/* It carries nothing from here on, or nothing yet; fine again. */
+void connections_rest(struct connections *connections, struct connection *connection);
+
+/* It is about to carry something. False if it has to leave instead. */
+must_check bool connections_occupy(struct connections *connections, struct connection *connection);
+
+/*
+ * Have the one that has carried nothing for the longest time leave: it counts no longer, and there
+ * is an end to what comes on its channel, by which whoever waits there notices. False if each
+ * carries something.
+ */
+bool connections_make_room(struct connections *connections);
+
+/* Whether this one has to leave. */
+bool connections_gives_way(struct connections *connections, const struct connection *connection);
 
 /* Its channel's descriptor is about to be closed: nobody else touches it from here on. */
 void connections_detach(struct connections *connections, struct connection *connection);
@@ -164,6 +187,7 @@ size_t connections_list(struct connections *connections, uint64_t after, bool co
 struct connections_totals {
     size_t count;
     size_t pending;
+    size_t leaving;    /* for others, and are among the count still */
     uint64_t channels; /* ever */
     uint64_t sent;     /* bytes of channels that have ended */
     uint64_t received;

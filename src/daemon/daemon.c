@@ -48,7 +48,7 @@ static size_t count_channels(struct daemon *daemon)
     struct connections_totals totals;
 
     connections_count(&daemon->connections, &totals);
-    return totals.count - totals.pending;
+    return totals.count - totals.pending - totals.leaving;
 }
 
 /* A visit: who has no channel yet is not waited for. */

@@ -220,6 +220,57 @@ def draining():
     serve.daemon.ends(0)
 
 
+def giving_way():
+    """Who carries nothing leaves for a proven caller, with CLOSE, who did so longest first; nobody
+    else, and not for one that has proven nothing."""
+    people, serve = attacks.scene(), attacked.Serve("--max-connections", "2")
+    longest, idle = Opener(people, serve), Opener(people, serve)
+    longest.say(PING)
+    longest.hears(PONG)
+    idle.streams(b"carried something")
+    with serve.connect() as sock:
+        caller = speaker.Dialer(people.alice, people.bob.public, KEPT)
+        check(attacked.shake_hands(caller, sock), "a caller is refused for those that carry nothing")
+        longest.say(PING)
+        longest.hears(PONG, "who carries nothing, when a caller has proven nothing yet:")
+    busy = Opener(people, serve)
+    longest.hears(CLOSE, "who carries nothing longest:")
+    longest.ends("who carries nothing longest")
+    busy.streams(b"in its place")
+    idle.streams(b"who did not have to leave")
+    busy.say(OPEN)
+    busy.hears(ACCEPT)
+    busy.say(BEGIN)
+    other = Opener(people, serve)
+    idle.hears(CLOSE, "who carries nothing:")
+    other.say(OPEN)
+    other.hears(ACCEPT)
+    other.say(BEGIN)
+    with serve.connect() as sock:
+        caller = speaker.Dialer(people.alice, people.bob.public, KEPT)
+        check(not attacked.shake_hands(caller, sock), "one more beside two that carry something")
+    busy.say(b"whole", END)
+    busy.hears(b"whole", "who carries something")
+    serve.daemon.refused("too many connections", 1)
+    serve.daemon.process.kill()
+
+
+def drained():
+    """At SIGTERM who carries nothing, but did a moment ago, is not waited for."""
+    people, serve = attacks.scene(), attacked.Serve("--drain-timeout", "1ms")
+    opener, fresh = Opener(people, serve), Opener(people, serve)
+    opener.streams(b"a moment ago")
+    for each in opener, fresh:
+        each.say(PING)
+        each.hears(PONG) # and so it is in its place
+    serve.daemon.signal(signal.SIGTERM)
+    for each in opener, fresh:
+        each.hears(CLOSE, "who carries nothing:")
+        each.ends("who carries nothing")
+    serve.daemon.ends(0)
+    check("no channel is open" in serve.daemon.log(), "it waits:", serve.daemon.log())
+
+
 class FalseAcceptor:
     """bob, as somebody else plays him: who accepts, for a forward that has no channel ready."""
 
@@ -388,5 +439,5 @@ def either():
 
 
 if __name__ == "__main__":
-    daemons.run_subject([in_order, given_up, no_begin, wrong, with_tag, draining, answers,
-                         after_begin, wrong_answers, too_slow, either])
+    daemons.run_subject([in_order, given_up, no_begin, wrong, with_tag, draining, giving_way,
+                         drained, answers, after_begin, wrong_answers, too_slow, either])

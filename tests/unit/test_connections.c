@@ -247,6 +247,39 @@ static void test_channel_fd(void)
     leave(&connections, &second);
 }
 
+/* Who carries nothing makes room for another one, and may carry nothing from then on. */
+static void test_idle(void)
+{
+    struct connections connections = make(2, 10, 10);
+    struct party first = join(&connections), second = join(&connections), third;
+    char ends[1];
+
+    CHECK(open_as(&connections, &first, alice, "") == OK &&
+              open_as(&connections, &second, alice, "") == OK,
+          "as many channels as there may be");
+    CHECK(!connections_make_room(&connections), "none that carries something makes room");
+    connections_rest(&connections, first.connection);
+    connections_rest(&connections, second.connection);
+    CHECK(connections_occupy(&connections, first.connection), "one carries something again");
+    CHECK(connections_allow(&connections, bob) == OK, "for the other one somebody else may come");
+    CHECK(connections_make_room(&connections), "it makes room");
+    CHECK(send(second.fd, "", 1, 0) == 1 && recv(second.fd, ends, 1, MSG_DONTWAIT) == 0,
+          "by an end of what comes, and can still say its last word");
+    CHECK(connections_gives_way(&connections, second.connection) &&
+              !connections_gives_way(&connections, first.connection),
+          "it has to leave, and no other");
+    CHECK(!connections_occupy(&connections, second.connection), "it begins nothing any more");
+    CHECK(!connections_make_room(&connections), "it does not make room twice");
+    third = join(&connections);
+    CHECK(third.connection != NULL && open_as(&connections, &third, bob, "") == OK,
+          "its place is free before it is gone");
+    CHECK(connections_allow(&connections, bob) == ERR_NO_PLACE, "once");
+    leave(&connections, &second);
+    CHECK(connections_allow(&connections, bob) == ERR_NO_PLACE, "and not again once it is gone");
+    leave(&connections, &first);
+    leave(&connections, &third);
+}
+
 int main(void)
 {
     test_counts();
@@ -256,5 +289,6 @@ int main(void)
     test_waking();
     test_ended_elsewhere();
     test_channel_fd();
+    test_idle();
     return tap_done();
 }
