@@ -38,8 +38,8 @@ faults() {
 }
 
 @test "a file that is received is whole or not there, and who sent it is told which" {
-    faults 60 dial_output listen_output listen_output_over
-    faults 60 killed_output killed_output_over
+    faults 40 dial_output listen_output listen_output_over
+    faults 30 killed_output killed_output_over
 }
 
 @test "listen ends once the process has that holds its key" {
