@@ -99,7 +99,7 @@ enum kith_error {
     ERR_CONNECT_TIMEOUT,
     ERR_BIND,
 
-    /* the handshake, in the order of its checks */
+    /* the handshake, about in the order of its checks; a wrong signature outranks who has signed */
     ERR_FRAME_EMPTY,
     ERR_FRAME_TOO_LONG,
     ERR_HELLO_MALFORMED,

@@ -49,7 +49,7 @@ static void begin_call(void *context)
     opener_called(&channels->opener, false);
 }
 
-/* Of the opener, in the main thread: whether a channel still goes to who is to be called. */
+/* Of the opener, in any thread: whether a channel still goes to who is to be called. */
 static bool is_callee(void *context, const uint8_t key[static KEY_SIZE])
 {
     const struct channels *channels = context;
@@ -59,7 +59,7 @@ static bool is_callee(void *context, const uint8_t key[static KEY_SIZE])
            memcmp(callee.key, key, KEY_SIZE) == 0;
 }
 
-/* Of the opener: a channel with nothing to do was ended for what its peer has said. */
+/* Of the opener, and of a connection that waits: a channel was ended for what its peer has said. */
 static void complain(void *context, enum kith_error error)
 {
     const struct channels *channels = context;

@@ -3,8 +3,8 @@
  * nothing to do, and how a local connection gets one. A local connection takes the freshest; what
  * came to a whole end is kept for the next.
  *
- * But for opener_give all of it is the main thread's, and without a lock. A channel that was taken
- * belongs to whoever has it.
+ * But for what threads call (opener_give, opener_take_given, opener_called) all of it is the main
+ * thread's, and without a lock. A channel that was taken belongs to whoever has it.
  */
 #ifndef KITH_OPENER_H
 #define KITH_OPENER_H
