@@ -328,7 +328,7 @@ static void confine(const struct forward *forward)
     };
 
     for (size_t i = 0; i < forward->count; i++) {
-        ports[i] = (uint16_t)strtoul(forward->callees[i].address.port, NULL, 10);
+        ports[i] = address_port(&forward->callees[i].address);
         if (doors->list[i].made.path[0] != '\0')
             removes[removed++] = doors->list[i].made.path;
     }

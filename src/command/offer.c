@@ -4,7 +4,6 @@
 #include "command/offer.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -124,11 +123,6 @@ enum kith_error offer_read(struct offer *offer, const struct options *options)
     return error == OK ? check_header(offer, options) : error;
 }
 
-static unsigned long port_of(const struct target *target)
-{
-    return strtoul(target->address.port, NULL, 10);
-}
-
 struct sandbox_needs offer_needs(struct offer *offer)
 {
     struct sandbox_needs needs = {
@@ -140,7 +134,7 @@ struct sandbox_needs offer_needs(struct offer *offer)
 
     for (size_t i = 0; i < offer->all.count; i++) {
         if (offer->list[i].kind == TARGET_ADDRESS)
-            offer->ports[needs.port_count++] = (uint16_t)port_of(&offer->list[i]);
+            offer->ports[needs.port_count++] = address_port(&offer->list[i].address);
     }
     return needs;
 }
@@ -193,11 +187,11 @@ void offer_say_how(const struct offer *offer, char words[static OFFER_WORDS_SIZE
                    char ending[static TARGET_NAME_SIZE + 1])
 {
     const struct target *target = &offer->list[0];
-    unsigned long port = port_of(target);
+    unsigned port = address_port(&target->address);
 
     (void)snprintf(words, OFFER_WORDS_SIZE, "dial");
     if (target->kind == TARGET_ADDRESS)
-        (void)snprintf(words, OFFER_WORDS_SIZE, "forward %lu", port < 1024 ? 0 : port);
+        (void)snprintf(words, OFFER_WORDS_SIZE, "forward %u", port < 1024 ? 0 : port);
     (void)snprintf(ending, TARGET_NAME_SIZE + 1, "%s%s", target->name[0] != '\0' ? ":" : "",
                    target->name);
 }

@@ -43,6 +43,13 @@ bool port_parse(const char *text, uint16_t *port)
     return len >= 1 && len < PORT_SIZE && is_number(text) && number <= UINT16_MAX;
 }
 
+uint16_t address_port(const struct address *address)
+{
+    uint16_t port;
+
+    return port_parse(address->port, &port) ? port : 0;
+}
+
 bool ip_parse(struct ip *ip, struct text text)
 {
     char copy[INET6_ADDRSTRLEN];

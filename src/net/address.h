@@ -50,6 +50,9 @@ bool address_has_name(const struct address *address);
 /* Whether only the system can say what is meant: the host is a name, or has a zone after it. */
 bool address_needs_system(const struct address *address);
 
+/* Its port as a number; 0 if it has none. */
+uint16_t address_port(const struct address *address);
+
 /* Write it as it would be parsed: HOST:PORT with brackets where they are needed, or the path. */
 void address_format(char out[static ADDRESS_TEXT_SIZE], const struct address *address);
 

@@ -249,9 +249,8 @@ enum kith_error listeners_open(struct listeners *listeners, const struct address
         error = resolve(address, options->family, everywhere, &found, why);
     if (error != OK)
         return error;
-    *why = strtoul(address->port, NULL, 10) == 0
-               ? listen_somewhere(listeners, &found, everywhere, dual)
-               : listen_on_all(listeners, &found, everywhere, dual);
+    *why = address_port(address) == 0 ? listen_somewhere(listeners, &found, everywhere, dual)
+                                      : listen_on_all(listeners, &found, everywhere, dual);
     if (*why == NULL && listeners->count == 0)
         *why = strerror(errno); /* of a family that is not there, as the other one */
     if (*why == NULL)
