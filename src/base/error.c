@@ -202,7 +202,7 @@ static const struct entry entries[ERR_COUNT] = {
                        "the peer did not say in time whether it has reached its target",
                        "see --handshake-timeout"},
     [ERR_CUT_DATA] = {EXIT_STREAM, "cut short: what arrived is not all",
-                      CUT_HINT "; what is here is a part, so have it sent again"},
+                      CUT_HINT "; have it sent again"},
     [ERR_CUT_NOTHING] =
         {EXIT_STREAM, "cut short before anything came",
          "the other side ended it: a program there failed, or what it serves is down, as "
