@@ -90,6 +90,9 @@ enum kith_error {
     ERR_KEY_SEVERAL,  /* where one is needed */
     ERR_NAME_UNKNOWN, /* a name that is not in the peers file */
     ERR_NOBODY,       /* no peer is known at all */
+    ERR_PEER_KNOWN,   /* a key that is to be added, and is there */
+    ERR_NAME_TAKEN,   /* the same of a name */
+    ERR_PEERS_LOCKED, /* somebody else adds to the peers file */
     ERR_PEERS_LINE,   /* a malformed line: the reader has said which, in a struct problem */
 
     /* addresses */
@@ -128,12 +131,14 @@ enum kith_error {
     ERR_OUT_OF_ORDER,  /* a function of the core called in the wrong state */
     ERR_HANDSHAKE_TIMEOUT,
     ERR_IDLE_TIMEOUT,
-    ERR_EVICTED,  /* a stranger that gave way to another one */
-    ERR_NO_PLACE, /* more connections than are allowed */
-    ERR_CROWDED,  /* more callers of one source or key than may be pending */
-    ERR_TOO_MANY, /* more channels than one peer may have */
-    ERR_REMOVED,  /* its key was taken out of the peers file */
-    ERR_STOPPING, /* no channel yet, and this daemon is to end */
+    ERR_MEETING_MALFORMED, /* not a message of a meeting */
+    ERR_MEETING_COMMIT,    /* other values than were committed to */
+    ERR_EVICTED,           /* a stranger that gave way to another one */
+    ERR_NO_PLACE,          /* more connections than are allowed */
+    ERR_CROWDED,           /* more callers of one source or key than may be pending */
+    ERR_TOO_MANY,          /* more channels than one peer may have */
+    ERR_REMOVED,           /* its key was taken out of the peers file */
+    ERR_STOPPING,          /* no channel yet, and this daemon is to end */
 
     /* the stream */
     ERR_FRAME_SHORT,      /* a traffic frame without room for its tag */
