@@ -123,7 +123,8 @@ static enum kith_error write_pair(const struct options *options, const char *pat
                                   const char *line)
 {
     char public_path[FILE_PATH_SIZE + 4];
-    const struct new_file files[] = {{path, pem, PRIVATE_MODE}, {public_path, line, PUBLIC_MODE}};
+    const struct new_file files[] = {{path, pem, PRIVATE_MODE, NULL},
+                                     {public_path, line, PUBLIC_MODE, NULL}};
     bool is_default = options->argument_count == 0;
     size_t failed;
     enum kith_error error;

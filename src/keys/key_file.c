@@ -269,9 +269,13 @@ static bool write_all(int fd, const char *text, size_t len)
 }
 
 /* Fill the new file and have it on the disk. The mode is set last: umask has no say in it. */
-static enum kith_error fill(int fd, const char *text, size_t len, unsigned mode)
+static enum kith_error fill(int fd, const struct new_file *file)
 {
-    if (!write_all(fd, text, len) || fchmod(fd, (mode_t)mode) != 0 || fsync(fd) != 0)
+    const struct file_owner *owner = file->owner;
+
+    if (!write_all(fd, file->text, strlen(file->text)) ||
+        (owner != NULL && fchown(fd, owner->user, owner->group) != 0) ||
+        fchmod(fd, (mode_t)file->mode) != 0 || fsync(fd) != 0)
         return ERR_SYSTEM;
     return OK;
 }
@@ -343,7 +347,7 @@ static enum kith_error prepare(struct draft *draft)
     if (fd < 0)
         return ERR_SYSTEM;
     draft->made = true;
-    error = fill(fd, draft->file->text, strlen(draft->file->text), draft->file->mode);
+    error = fill(fd, draft->file);
     close(fd);
     return error;
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 
@@ -50,20 +51,27 @@ must_check enum kith_error key_file_read(struct key_file *file, const char *path
 /* Overwrite and free; fine on an empty one, and twice. */
 void key_file_wipe(struct key_file *file);
 
+/* Whose a file is. */
+struct file_owner {
+    uid_t user;
+    gid_t group;
+};
+
 /* A file that is to be. */
 struct new_file {
     const char *path;
     const char *text;
     unsigned mode;
+    const struct file_owner *owner; /* or NULL: ours */
 };
 
 /*
- * Write new files with exactly these modes, all or none: each into a temporary file beside its
- * place, flushed; then, once all are, they are put in place one after the other, and if one cannot
- * be, what was there before is again. An existing file, or a symbolic link, is ERR_FILE_EXISTS
- * unless replace, which puts the new one in its place; something else of that name is then
- * ERR_FILE_KIND. The folders above them are made (0700) as far as they are missing. ERR_MEMORY;
- * ERR_SYSTEM (errno is set). *failed is the place of the one that could not be.
+ * Write new files with exactly these modes and owners, all or none: each into a temporary file
+ * beside its place, flushed; then, once all are, they are put in place one after the other, and if
+ * one cannot be, what was there before is again. An existing file, or a symbolic link, is
+ * ERR_FILE_EXISTS unless replace, which puts the new one in its place; something else of that name
+ * is then ERR_FILE_KIND. The folders above them are made (0700) as far as they are missing.
+ * ERR_MEMORY; ERR_SYSTEM (errno is set). *failed is the place of the one that could not be.
  */
 must_check enum kith_error key_file_write(const struct new_file *files, size_t count, bool replace,
                                           size_t *failed);

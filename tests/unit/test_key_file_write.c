@@ -47,7 +47,7 @@ static int names_in(const char *path)
 
 static enum kith_error write_one(const char *path, const char *text, unsigned mode, bool replace)
 {
-    const struct new_file file = {path, text, mode};
+    const struct new_file file = {path, text, mode, NULL};
     size_t failed;
 
     return key_file_write(&file, 1, replace, &failed);

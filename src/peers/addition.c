@@ -1,0 +1,225 @@
+/*
+ * Owns the writing of peers files. Must never write over a name or a key that is there, change a
+ * byte of what is, or leave a file that could not be read.
+ */
+#define _DEFAULT_SOURCE /* realpath, flock */
+#include "peers/addition.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "keys/key_file.h"
+#include "peers/peers.h"
+#include "peers/peers_file.h"
+
+#define NEW_MODE 0600
+#define LOCK_MS 5000 /* for others to be done with the file */
+#define AGAIN_MS 20
+
+/* What the file is, once nobody else adds to it. */
+struct held {
+    int fd; /* which the lock is on */
+    struct stat status;
+};
+
+void addition_format(char line[static ADDITION_LINE_SIZE], const struct addition *addition)
+{
+    char hex[KEY_HEX_SIZE], at[ADDRESS_TEXT_SIZE];
+
+    hex_encode(hex, addition->key, KEY_SIZE);
+    if (addition->address.port[0] == '\0') {
+        (void)snprintf(line, ADDITION_LINE_SIZE, "%s %s\n", hex, addition->name);
+        return;
+    }
+    address_format(at, &addition->address);
+    (void)snprintf(line, ADDITION_LINE_SIZE, "addr=\"%s\" %s %s\n", at, hex, addition->name);
+}
+
+static void wait_a_moment(void)
+{
+    (void)nanosleep(&(struct timespec){.tv_nsec = AGAIN_MS * 1000000L}, NULL);
+}
+
+/* Have the lock of an open file by the deadline. */
+static enum kith_error lock(int fd, int64_t deadline_ms)
+{
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return ERR_SYSTEM;
+        if (clock_now_ms() >= deadline_ms)
+            return ERR_PEERS_LOCKED;
+        wait_a_moment();
+    }
+    return OK;
+}
+
+/* Whether this file may be replaced; its owner who has taken the right away means it. */
+static enum kith_error judge(const struct held *held)
+{
+    if (!S_ISREG(held->status.st_mode))
+        return ERR_FILE_OTHER;
+    if ((held->status.st_mode & S_IWUSR) != 0)
+        return OK;
+    errno = EACCES;
+    return ERR_SYSTEM;
+}
+
+/* ERR_FILE_MISSING: there is none, or another one has taken its place while we waited. */
+static enum kith_error hold(struct held *held, const char *path, int64_t deadline_ms)
+{
+    struct stat now;
+    enum kith_error error;
+
+    held->fd = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (held->fd < 0 && errno == EISDIR)
+        return ERR_FILE_OTHER;
+    if (held->fd < 0)
+        return errno == ENOENT ? ERR_FILE_MISSING : ERR_SYSTEM;
+    error = lock(held->fd, deadline_ms);
+    if (error == OK && (fstat(held->fd, &held->status) != 0 || stat(path, &now) != 0))
+        error = errno == ENOENT ? ERR_FILE_MISSING : ERR_SYSTEM;
+    if (error == OK && (now.st_dev != held->status.st_dev || now.st_ino != held->status.st_ino))
+        error = ERR_FILE_MISSING;
+    return error == OK ? judge(held) : error;
+}
+
+/* What there is, and the line after it, which has a line of its own. */
+static char *compose(const struct key_file *file, const char *line)
+{
+    bool open_end = file->len > 0 && file->text[file->len - 1] != '\n';
+    char *text = malloc(file->len + strlen(line) + 2);
+
+    if (text == NULL)
+        return NULL;
+    if (file->len > 0)
+        memcpy(text, file->text, file->len);
+    (void)sprintf(text + file->len, "%s%s", open_end ? "\n" : "", line);
+    return text;
+}
+
+/* Whether what is there can be added to, and then is in order. */
+static enum kith_error check(const struct addition *addition, const struct key_file *file,
+                             const char *text, const uint8_t *own_key)
+{
+    struct peers before = {0}, after = {0};
+    struct problem problem;
+    enum kith_error error;
+
+    error = peers_parse(&before, file->len > 0 ? file->text : "", file->len, own_key, &problem,
+                        NULL, NULL);
+    if (error == OK && peers_find_key(&before, addition->key) != NULL)
+        error = ERR_PEER_KNOWN;
+    if (error == OK && peers_find_name(&before, addition->name) != NULL)
+        error = ERR_NAME_TAKEN;
+    if (error == OK && strlen(text) > PEERS_FILE_MAX)
+        error = ERR_FILE_TOO_LARGE;
+    if (error == OK)
+        error = peers_parse(&after, text, strlen(text), own_key, &problem, NULL, NULL);
+    if (error == OK && after.count != before.count + 1)
+        error = ERR_PEERS_LINE;
+    peers_free(&before);
+    peers_free(&after);
+    return error;
+}
+
+/* Put what is there and the line in the place of the file that is held. */
+static enum kith_error replace(const struct held *held, const char *path,
+                               const struct addition *addition, const uint8_t *own_key)
+{
+    const struct file_owner owner = {held->status.st_uid, held->status.st_gid};
+    char line[ADDITION_LINE_SIZE];
+    struct key_file file = {0};
+    char *text = NULL;
+    size_t failed;
+    enum kith_error error = key_file_read(&file, path, PEERS_FILE_MAX, KEY_FILE_TRUSTED);
+
+    if (error == ERR_FILE_EMPTY)
+        error = OK;
+    if (error == OK) {
+        addition_format(line, addition);
+        text = compose(&file, line);
+        error = text == NULL ? ERR_MEMORY : check(addition, &file, text, own_key);
+    }
+    if (error == OK)
+        error = key_file_write(&(struct new_file){path, text, held->status.st_mode & 07777, &owner},
+                               1, true, &failed);
+    free(text);
+    key_file_wipe(&file);
+    return error;
+}
+
+static enum kith_error add_to(const char *path, const struct addition *addition,
+                              const uint8_t *own_key, int64_t deadline_ms)
+{
+    struct held held = {.fd = -1};
+    enum kith_error error = hold(&held, path, deadline_ms);
+    int saved_errno;
+
+    if (error == OK)
+        error = replace(&held, path, addition, own_key);
+    saved_errno = errno;
+    if (held.fd >= 0)
+        (void)close(held.fd); /* and the lock with it */
+    errno = saved_errno;
+    return error;
+}
+
+/* ERR_FILE_EXISTS: somebody was faster. */
+static enum kith_error make(const char *path, const struct addition *addition,
+                            const uint8_t *own_key)
+{
+    const struct key_file nothing = {0};
+    char line[ADDITION_LINE_SIZE];
+    size_t failed;
+    enum kith_error error;
+
+    addition_format(line, addition);
+    error = check(addition, &nothing, line, own_key);
+    if (error != OK)
+        return error;
+    return key_file_write(&(struct new_file){path, line, NEW_MODE, NULL}, 1, false, &failed);
+}
+
+/* A link that leads to nothing is none that we make something of. */
+static bool is_missing(const char *path)
+{
+    struct stat status;
+
+    return lstat(path, &status) != 0 && errno == ENOENT;
+}
+
+enum kith_error addition_write(const struct addition *addition, const char *path,
+                               const uint8_t own_key[static KEY_SIZE])
+{
+    int64_t deadline_ms = clock_deadline_ms(LOCK_MS);
+    bool again = true;
+    enum kith_error error = OK;
+
+    if (key_file_find_descriptor(path) >= 0)
+        return ERR_FILE_OTHER;
+    while (again) {
+        bool missing = is_missing(path);
+        char *real = missing ? NULL : realpath(path, NULL);
+
+        if (missing)
+            error = make(path, addition, own_key);
+        else if (real != NULL)
+            error = add_to(real, addition, own_key, deadline_ms);
+        else
+            error = errno == ENOENT ? ERR_FILE_OTHER : ERR_SYSTEM;
+        free(real);
+        again =
+            (error == ERR_FILE_EXISTS || error == ERR_FILE_MISSING) && clock_now_ms() < deadline_ms;
+        if (again)
+            wait_a_moment();
+    }
+    return error;
+}
