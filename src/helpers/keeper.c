@@ -1,7 +1,8 @@
 /*
  * Owns the private key's process and the line to it. The keeper must never send the key, nor sign
- * anything but an Info of ours, of now, for a peer of this run, under its namespace: whoever takes
- * over the process at the other end gets handshakes out of it while it lives, and nothing else.
+ * anything but an Info of ours, of now, for a peer of this run, under its namespace (of a run that
+ * meets: that of its meeting, which nothing else has): whoever takes over the process at the other
+ * end gets handshakes out of it while it lives, and nothing else.
  */
 #include "helpers/keeper.h"
 
@@ -21,6 +22,7 @@
 #include "crypto/crypto.h"
 #include "helpers/question.h"
 #include "keys/identity.h"
+#include "protocol/meeting.h"
 #include "protocol/wire.h"
 #include "system/protect.h"
 #include "system/sandbox.h"
@@ -34,10 +36,11 @@ struct report {
 };
 
 enum asking {
-    ASK_SIGN = 1,  /* the kind of channel, and an encoded Info */
-    ASK_PEERS = 2, /* keys of peers, one after the other, and more of them follow */
-    ASK_ALL = 3,   /* the same, and that was all */
-    ASK_RELOAD = 4 /* nothing */
+    ASK_SIGN = 1,   /* the kind of channel, and an encoded Info */
+    ASK_PEERS = 2,  /* keys of peers, one after the other, and more of them follow */
+    ASK_ALL = 3,    /* the same, and that was all */
+    ASK_RELOAD = 4, /* nothing */
+    ASK_MEETING = 5 /* the digest of the run's meeting, and the key of who was met */
 };
 
 /* A question, of which only as many bytes are sent as it has. */
@@ -61,12 +64,14 @@ struct answer {
 /* What the keeper keeps. */
 struct vault {
     const struct keeper_task *task;
+    struct namespace namespace; /* of the run; or of its meeting, once that is told */
     struct crypto_signer *signer;
     uint8_t public_key[KEY_SIZE];
     pthread_mutex_t lock;
-    struct peers peers; /* of this run; as the next two, under the lock */
-    bool told;          /* all of them */
-    int reload_fd;      /* for the answer to a reload that is under way, or -1 */
+    struct peers peers;                  /* of this run; as the next two, under the lock */
+    bool told;                           /* all of them */
+    uint8_t met[MEETING_NAMESPACE_SIZE]; /* of a run that meets, once it is told: its namespace */
+    int reload_fd;                       /* for the answer to a reload that is under way, or -1 */
 };
 
 static bool is_peer(struct vault *vault, const uint8_t key[static KEY_SIZE])
@@ -101,7 +106,7 @@ static enum kith_error sign(struct vault *vault, const uint8_t *bytes, size_t le
     if (len == 0 || bytes[0] >= KINDS || !wire_get_info(&info, bytes + 1, len - 1) ||
         !is_ours(vault, (enum channel_kind)bytes[0], &info))
         return ERR_KEEPER;
-    kind_namespace(&namespace, &vault->task->namespace, (enum channel_kind)bytes[0]);
+    kind_namespace(&namespace, &vault->namespace, (enum channel_kind)bytes[0]);
     len = handshake_signed_bytes(message, &(struct namespace){namespace.bytes, namespace.len},
                                  bytes + 1, len - 1);
     return crypto_signer_sign(vault->signer, signature, message, len);
@@ -112,10 +117,31 @@ static enum kith_error learn_peers(struct vault *vault, const uint8_t *keys, siz
     enum kith_error error;
 
     (void)pthread_mutex_lock(&vault->lock);
-    error = vault->told || len % KEY_SIZE != 0 ? ERR_KEEPER : OK;
+    error = vault->told || vault->task->meets || len % KEY_SIZE != 0 ? ERR_KEEPER : OK;
     for (size_t at = 0; error == OK && at < len; at += KEY_SIZE)
         error = peers_add(&vault->peers, keys + at, "");
     vault->told = vault->told || (all && error == OK);
+    (void)pthread_mutex_unlock(&vault->lock);
+    return error;
+}
+
+/*
+ * Once, and in a run that meets alone: whoever it is that was met, under a namespace that nothing
+ * else has.
+ */
+static enum kith_error learn_meeting(struct vault *vault, const uint8_t *bytes, size_t len)
+{
+    enum kith_error error;
+
+    (void)pthread_mutex_lock(&vault->lock);
+    error = vault->told || !vault->task->meets || len != HASH_SIZE + KEY_SIZE ? ERR_KEEPER : OK;
+    if (error == OK)
+        error = peers_add(&vault->peers, bytes + HASH_SIZE, "");
+    if (error == OK) {
+        meeting_namespace(vault->met, bytes);
+        vault->namespace = (struct namespace){vault->met, sizeof(vault->met)};
+        vault->told = true;
+    }
     (void)pthread_mutex_unlock(&vault->lock);
     return error;
 }
@@ -151,7 +177,7 @@ static bool begin_reload(struct vault *vault, int fd)
     bool under_way;
 
     (void)pthread_mutex_lock(&vault->lock);
-    under_way = vault->reload_fd >= 0;
+    under_way = vault->reload_fd >= 0 || vault->task->meets; /* who was met is in no file */
     if (!under_way)
         vault->reload_fd = fd;
     (void)pthread_mutex_unlock(&vault->lock);
@@ -178,6 +204,9 @@ static void answer_one(struct vault *vault, const struct asked *asked, size_t le
             return;
         answer.error = ERR_KEEPER;
         break;
+    case ASK_MEETING:
+        answer.error = (int32_t)learn_meeting(vault, asked->bytes, len);
+        break;
     default:
         answer.error = (int32_t)learn_peers(vault, asked->bytes, len, asked->kind == ASK_ALL);
     }
@@ -193,12 +222,13 @@ static void keep_signing(int line, const struct keeper_task *task, struct identi
     int fd;
 
     vault.task = task;
+    vault.namespace = task->namespace;
     vault.signer = crypto_signer_new(identity->seed);
     memcpy(vault.public_key, identity->public_key, KEY_SIZE);
     identity_wipe(identity); /* the signer has the key from here on */
     while (vault.signer != NULL &&
            (len = question_receive(line, &asked, sizeof(asked), &fd, 1, NEVER_MS)) >= ASKED_HEAD) {
-        if (fd < 0 || asked.kind < ASK_SIGN || asked.kind > ASK_RELOAD)
+        if (fd < 0 || asked.kind < ASK_SIGN || asked.kind > ASK_MEETING)
             break;
         answer_one(&vault, &asked, len - ASKED_HEAD, fd);
     }
@@ -308,6 +338,22 @@ int keeper_ask_to_reload(const struct keeper *keeper)
     const struct asked asked = {.kind = ASK_RELOAD};
 
     return question_ask(&keeper->helper, &asked, ASKED_HEAD);
+}
+
+enum kith_error keeper_tell_meeting(struct keeper *keeper, const uint8_t digest[static HASH_SIZE],
+                                    const uint8_t key[static KEY_SIZE])
+{
+    struct asked asked = {.kind = ASK_MEETING};
+    struct answer answer = {0};
+
+    memcpy(asked.bytes, digest, HASH_SIZE);
+    memcpy(asked.bytes + HASH_SIZE, key, KEY_SIZE);
+    if (question_settle(&keeper->helper, &asked, ASKED_HEAD + HASH_SIZE + KEY_SIZE, &answer,
+                        sizeof(answer), clock_deadline_ms(ANSWER_MS)) &&
+        answer.error == OK)
+        return OK;
+    log_event(LOG_ERROR, "keeper", NULL, "did not take the meeting", NULL);
+    return ERR_KEEPER;
 }
 
 bool keeper_answers(int fd, enum kith_error *error, uint8_t *signature)

@@ -20,6 +20,7 @@ struct keeper_task {
     bool identity_is_default;
     const char *passphrase_file; /* or NULL */
     struct namespace namespace;
+    bool meets;       /* a run of one meeting, which has no other namespace, and no other peers */
     kind_set listens; /* answers calls of these kinds: its Infos have a tag */
     kind_set calls;   /* and makes such calls: they have none */
 
@@ -56,6 +57,14 @@ must_check enum kith_error keeper_await(struct keeper *keeper);
  * failure is logged.
  */
 must_check enum kith_error keeper_tell_peers(struct keeper *keeper, const struct peers *peers);
+
+/*
+ * The same in a run that meets: whom it has met, and the digest that both have; it signs for that
+ * one, under the namespace that this makes, and for nobody before. Once. A failure is logged.
+ */
+must_check enum kith_error keeper_tell_meeting(struct keeper *keeper,
+                                               const uint8_t digest[static HASH_SIZE],
+                                               const uint8_t key[static KEY_SIZE]);
 
 /*
  * Ask it to sign an encoded Info for a channel of a kind; and to read the peers again, by itself:

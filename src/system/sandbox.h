@@ -11,6 +11,7 @@
 
 enum sandbox_role {
     SANDBOX_KEEPER, /* answers what comes by a line that is open, and opens files, in threads */
+    SANDBOX_SCRIBE, /* answers as well, and writes files */
     SANDBOX_LOOKUP, /* answers as well, and asks name servers in children of its own */
     SANDBOX_FILER,  /* names and removes files in one folder */
     SANDBOX_PIPE,   /* reads and writes what is open */
@@ -21,6 +22,7 @@ enum sandbox_role {
 /* What a process still needs beyond what is open. */
 struct sandbox_needs {
     bool reads;                 /* files, by their names, as any program would find them */
+    bool writes;                /* them as well, and makes and removes them, and folders */
     const char *const *removes; /* files that are removed at the end; NULL after the last */
     const int *folder;          /* open, and its files are named and removed; or NULL */
     bool binds;                 /* local addresses to connect from */

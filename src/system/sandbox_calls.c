@@ -83,6 +83,24 @@ static const int filer_calls[] = {
 #endif
 };
 
+/* The scribe makes a file beside another, with its mode and owner, and puts it in that one's place.
+ */
+static const int scribe_calls[] = {
+    CALL(openat),    CALL(readlinkat), CALL(mkdirat), CALL(linkat),   CALL(unlinkat),
+    CALL(fchmod),    CALL(fchown),     CALL(fsync),   CALL(flock),    CALL(fcntl),
+    CALL(getcwd),    CALL(getuid),     CALL(geteuid), CALL(sysinfo),  CALL(getsockopt),
+#ifdef SYS_renameat
+    CALL(renameat),
+#endif
+#ifdef SYS_renameat2
+    CALL(renameat2),
+#endif
+#ifdef SYS_open
+    CALL(open),      CALL(stat),       CALL(lstat),   CALL(readlink), CALL(mkdir),
+    CALL(link),      CALL(unlink),     CALL(rename),
+#endif
+};
+
 /* A pipe sets its sockets up, looks at stdin and stdout, and puts nothing where it closes them. */
 static const int pipe_calls[] = {
     CALL(dup3),
@@ -399,6 +417,10 @@ static void allow_role(struct filter *filter, struct calls *calls, enum sandbox_
     }
     if (role == SANDBOX_FILER)
         allow(calls, filer_calls, COUNT(filer_calls));
+    if (role == SANDBOX_SCRIBE) {
+        refuse_owners(filter);
+        allow(calls, scribe_calls, COUNT(scribe_calls));
+    }
     answer_if(filter, SECCOMP_RET_ERRNO | EPERM, SYS_setsockopt,
               TESTS(IS(1, IPPROTO_TCP), IS(2, TCP_ULP))); /* it becomes one of another kind */
     if (role >= SANDBOX_PIPE) {

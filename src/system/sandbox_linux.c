@@ -28,10 +28,14 @@
 #define LANDLOCK_VERSION 1u
 #define RULE_PATH 1
 #define RULE_PORT 2
+#define FS_WRITE_FILE (UINT64_C(1) << 1)
 #define FS_READ_FILE (UINT64_C(1) << 2)
 #define FS_READ_DIR (UINT64_C(1) << 3)
 #define FS_MAKE_FILE (UINT64_C(1) << 8)
 #define FS_REMOVE_FILE (UINT64_C(1) << 5)
+#define FS_MAKE_DIR (UINT64_C(1) << 7)
+#define FS_MAKE_REG (UINT64_C(1) << 8)
+#define FS_WRITES (FS_WRITE_FILE | FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG)
 #define FS_EXECUTE (UINT64_C(1) << 0)
 #define NET_BIND (UINT64_C(1) << 0)
 #define NET_CONNECT (UINT64_C(1) << 1)
@@ -124,7 +128,8 @@ static bool allow_needs(int ruleset, enum sandbox_role role, const struct sandbo
 
     /* Not by their folders: a rule stays with what is there now, but others may take its place. */
     if (needs->reads)
-        allowed = allow_path(ruleset, "/", FS_READ_FILE | FS_READ_DIR);
+        allowed =
+            allow_path(ruleset, "/", FS_READ_FILE | FS_READ_DIR | (needs->writes ? FS_WRITES : 0));
     for (size_t i = 0; allowed && needs->removes != NULL && needs->removes[i] != NULL; i++)
         allowed = allow_folder_of(ruleset, needs->removes[i], FS_REMOVE_FILE);
     if (allowed && needs->folder != NULL)

@@ -14,6 +14,7 @@
 
 static const char *const promises[] = {
     [SANDBOX_KEEPER] = "stdio rpath sendfd",
+    [SANDBOX_SCRIBE] = "stdio rpath wpath cpath fattr flock recvfd",
     [SANDBOX_LOOKUP] = "stdio rpath dns proc recvfd",
     [SANDBOX_FILER] = "stdio rpath cpath",
     [SANDBOX_PIPE] = "stdio proc",

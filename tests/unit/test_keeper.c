@@ -22,6 +22,7 @@
 #define PEERS 2
 #define ALL 3
 #define RELOAD 4
+#define MEETING 5
 
 #define LIMIT_MS 20000
 
@@ -192,6 +193,55 @@ static void test_telling(void)
     task.calls = 0;
 }
 
+/* Whether an Info for somebody is signed, in a run that meets, under the namespace of a digest. */
+static bool signs_met(struct keeper *keeper, const uint8_t recipient[static KEY_SIZE],
+                      const uint8_t digest[static HASH_SIZE])
+{
+    struct info info = {.timestamp_ms = clock_wall_ms(), .has_tag = true};
+    uint8_t bytes[INFO_MAX], message[SIGNED_MAX], signature[SIGNATURE_SIZE], wanted[12 + HASH_SIZE];
+    size_t len, message_len;
+
+    memcpy(wanted, "kith/meet/1", 12);
+    memcpy(wanted + 12, digest, HASH_SIZE);
+    memcpy(info.recipient, recipient, KEY_SIZE);
+    len = wire_put_info(bytes, &info);
+    message_len =
+        handshake_signed_bytes(message, &(struct namespace){wanted, sizeof(wanted)}, bytes, len);
+    return outcome(keeper_ask_to_sign(keeper, KIND_PLAIN, bytes, len), signature) == OK &&
+           crypto_ed25519_verify(signature, keeper->public_key, message, message_len) == OK;
+}
+
+static void test_meeting(struct keeper *usual)
+{
+    static const uint8_t digest[HASH_SIZE] = "of a meeting, 32 bytes as it is.";
+    static const uint8_t other[HASH_SIZE] = "another digest, of 32 bytes, too";
+    struct keeper keeper;
+    struct answer answer;
+
+    CHECK(keeper_tell_meeting(usual, digest, nobody) == ERR_KEEPER &&
+              signs(usual, known, 0, true) && !signs(usual, nobody, 0, true),
+          "who does not meet takes no meeting");
+    task.meets = true;
+    task.listens = KIND_SET(KIND_PLAIN);
+    CHECK(start(&keeper) == OK && !signs_met(&keeper, known, digest),
+          "who meets signs nothing before that");
+    CHECK(!tell(&keeper, known) && !signs_met(&keeper, known, digest), "it has no other peers");
+    CHECK(raw(&keeper, MEETING, digest, HASH_SIZE, &answer) && answer.error != OK,
+          "nor half a meeting");
+    CHECK(keeper_tell_meeting(&keeper, digest, known) == OK && signs_met(&keeper, known, digest),
+          "then it signs for whom it has met, under the namespace of that meeting");
+    CHECK(!signs_met(&keeper, nobody, digest) && !signs(&keeper, known, 0, true),
+          "but for nobody else, and no other kind");
+    CHECK(keeper_tell_meeting(&keeper, other, known) == ERR_KEEPER &&
+              signs_met(&keeper, known, digest) && !signs_met(&keeper, known, other),
+          "there is one meeting in a run");
+    CHECK(reload(&keeper) == ERR_KEEPER && signs_met(&keeper, known, digest),
+          "and no peers to be read again");
+    helper_stop(&keeper.helper);
+    task.meets = false;
+    task.listens = KIND_SET(KIND_KEPT);
+}
+
 static void test_reload(struct keeper *keeper)
 {
     CHECK(reload(keeper) == ERR_FILE_MISSING && signs(keeper, known, 0, true),
@@ -334,6 +384,7 @@ int main(void)
     CHECK(tell(&keeper, known), "it is told who is known");
     test_signing(&keeper);
     test_judging(&keeper);
+    test_meeting(&keeper);
     test_reload(&keeper);
     test_hanging_reload(&keeper);
     test_stopped(&keeper);
