@@ -27,6 +27,10 @@ struct entry {
     "its side or a program there failed, was stopped, or lost its way here: what it said there "   \
     "tells which"
 
+/* Of a meeting that ended once keys had been shown. */
+#define DO_NOT_USE                                                                                 \
+    "somebody may be in between, or it was a mistake: do not use these keys; nothing was written"
+
 static const struct entry entries[ERR_COUNT] = {
     [OK] = {EXIT_WHOLE, "whole", NULL},
 
@@ -46,6 +50,8 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_FEW_DESCRIPTORS] = {EXIT_LOCAL, "too few descriptors for one connection", "see ulimit -n"},
     [ERR_NO_THREAD] = {EXIT_LOCAL, "no thread can be started",
                        "see the limit on processes: ulimit -u, or TasksMax= of systemd"},
+    [ERR_TERMINAL] = {EXIT_LOCAL, "there is no terminal to ask at",
+                      "run it where somebody sits who can speak to the other side"},
     [ERR_KEEPER] = {EXIT_LOCAL, "the process that holds the private key failed", NULL},
 
     [ERR_LOOKUP] = {EXIT_LOCAL, "the process that resolves names and reads files again is gone",
@@ -178,8 +184,10 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_IDLE_TIMEOUT] = {EXIT_DEADLINE, "nothing moved for the idle timeout", NULL},
     [ERR_MEETING_MALFORMED] = {EXIT_HANDSHAKE, "no message of a meeting",
                                "is it kith meet that is there, and does only one side --listen?"},
-    [ERR_MEETING_COMMIT] = {EXIT_HANDSHAKE, "not the key that it had committed to",
-                            "somebody may be in between: do not use these keys"},
+    [ERR_MEETING_CUT] = {EXIT_HANDSHAKE, "the other side ended it", NULL},
+    [ERR_MEETING_NO] = {EXIT_HANDSHAKE, "you did not say yes", DO_NOT_USE},
+    [ERR_MEETING_TIMEOUT] = {EXIT_DEADLINE, "nobody said yes in time", DO_NOT_USE},
+    [ERR_MEETING_COMMIT] = {EXIT_HANDSHAKE, "not the key that it had committed to", DO_NOT_USE},
     [ERR_EVICTED] = {EXIT_DEADLINE, "gave way to newer callers before its handshake was done",
                      "see --max-pending and --max-connections"},
     [ERR_NO_PLACE] = {EXIT_HANDSHAKE, "too many connections",

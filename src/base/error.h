@@ -43,6 +43,7 @@ enum kith_error {
     ERR_TARGET,        /* the target of serve cannot be reached */
     ERR_FEW_DESCRIPTORS,
     ERR_NO_THREAD, /* the system has none left for us */
+    ERR_TERMINAL,  /* there is none, or it has ended */
     ERR_KEEPER,    /* the process that holds the private key is gone or refused */
     ERR_LOOKUP,    /* the process that resolves names and reads files again is gone */
     ERR_LAUNCHER,  /* the process that starts programs is gone */
@@ -132,6 +133,9 @@ enum kith_error {
     ERR_HANDSHAKE_TIMEOUT,
     ERR_IDLE_TIMEOUT,
     ERR_MEETING_MALFORMED, /* not a message of a meeting */
+    ERR_MEETING_CUT,       /* the other side has left */
+    ERR_MEETING_NO,        /* our user does not agree */
+    ERR_MEETING_TIMEOUT,   /* somebody did not say yes in time */
     ERR_MEETING_COMMIT,    /* other values than were committed to */
     ERR_EVICTED,           /* a stranger that gave way to another one */
     ERR_NO_PLACE,          /* more connections than are allowed */

@@ -15,4 +15,6 @@ must_check enum kith_error command_check(const struct options *options);
 must_check enum kith_error command_serve(const struct options *options);
 must_check enum kith_error command_forward(const struct options *options);
 
+must_check enum kith_error command_meet(const struct options *options);
+
 #endif

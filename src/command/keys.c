@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/problem.h"
 #include "command/commands.h"
+#include "command/own_name.h"
 #include "command/paths.h"
 #include "crypto/crypto.h"
 #include "keys/identity.h"
@@ -23,31 +24,6 @@
 
 #define PRIVATE_MODE 0600
 #define PUBLIC_MODE 0644
-#define HOSTNAME_SIZE 256
-
-/*
- * The name after the public key: what -n says, else the host's as far as it is a good name. False
- * if -n says none.
- */
-static bool choose_name(const struct options *options, char name[static NAME_SIZE],
-                        struct problem *problem)
-{
-    char host[HOSTNAME_SIZE] = "";
-
-    name[0] = '\0';
-    if (options->name == NULL && gethostname(host, sizeof(host) - 1) == 0)
-        host[strcspn(host, ".")] = '\0';
-    if (options->name == NULL && name_check(host, strlen(host), NULL))
-        (void)snprintf(name, NAME_SIZE, "%.*s", NAME_SIZE - 1, host);
-    if (options->name == NULL && name[0] == '\0')
-        (void)snprintf(name, NAME_SIZE, "unnamed"); /* without one, the line is a seed in form */
-    if (options->name == NULL)
-        return true;
-    if (!name_check(options->name, strlen(options->name), problem))
-        return false;
-    (void)snprintf(name, NAME_SIZE, "%s", options->name);
-    return true;
-}
 
 /* Make a key: its PEM, and the line of its public key. */
 static enum kith_error make_pair(char pem[static PKCS8_PEM_SIZE],
@@ -194,7 +170,7 @@ enum kith_error command_keygen(const struct options *options)
     bool replaced;
     enum kith_error error;
 
-    if (!choose_name(options, name, &problem))
+    if (!own_name(name, options->name, &problem))
         return log_failure(LOG_ERROR, "keygen", options->name, ERR_USAGE, problem.why,
                            "-n takes a word that peers can know this key by: -n alice-laptop");
     error = path_of_identity(path, given);

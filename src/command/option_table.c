@@ -10,38 +10,43 @@
 #include "command/options.h"
 
 #define FOR_CONNECTING (FOR_PIPES | FOR_CHECK | FOR_DAEMONS)
-#define FOR_ALL (FOR_KEYGEN | FOR_PUBKEY | FOR_CONNECTING)
+#define FOR_NETWORK (FOR_CONNECTING | FOR_MEET)
+#define FOR_ALL (FOR_KEYGEN | FOR_PUBKEY | FOR_NETWORK)
 
 #define FIELD(name) offsetof(struct options, name)
 
 static const struct option_spec specs[] = {
     {'f', "force", NULL, "replace existing files", FOR_KEYGEN | FOR_PIPES, FLAG, FIELD(force)},
     {'n', "name", "NAME", "the name after the public key", FOR_KEYGEN, TEXT, FIELD(name)},
-    {'i', "identity", "FILE", "our private key (~/.config/kith/identity)", FOR_CONNECTING, TEXT,
+    {'n', "name", "NAME", "how we call ourselves there (the host's name)", FOR_MEET, TEXT,
+     FIELD(name)},
+    {'l', "listen", NULL, "wait for the other side to call", FOR_MEET, FLAG, FIELD(listen)},
+    {0, "print", NULL, "the line to stdout, not into the peers file", FOR_MEET, FLAG, FIELD(print)},
+    {'i', "identity", "FILE", "our private key (~/.config/kith/identity)", FOR_NETWORK, TEXT,
      FIELD(identity)},
     {0, "passphrase-file", "FILE", "where the passphrase of an encrypted key is",
-     FOR_CONNECTING | FOR_PUBKEY, TEXT, FIELD(passphrase_file)},
-    {'a', "peers", "FILE", "who is known, by name (~/.config/kith/peers)", FOR_CONNECTING, TEXT,
+     FOR_NETWORK | FOR_PUBKEY, TEXT, FIELD(passphrase_file)},
+    {'a', "peers", "FILE", "who is known, by name (~/.config/kith/peers)", FOR_NETWORK, TEXT,
      FIELD(peers)},
     {'p', "peer", "WHO", "only these may call; again for more", FOR_LISTEN | FOR_SERVE, NAMED,
      FIELD(named)},
     {'n', "namespace", "TEXT", "the application, equal on both sides (kith)", FOR_CONNECTING,
      NAMESPACE, FIELD(namespace)},
-    {0, "synchrony-bound", "T", "how far ahead a peer's clock may be (5s)", FOR_CONNECTING,
-     DURATION, FIELD(synchrony_bound_ms)},
-    {0, "max-handshake-age", "T", "how old a hello may be (10s)", FOR_CONNECTING, DURATION,
+    {0, "synchrony-bound", "T", "how far ahead a peer's clock may be (5s)", FOR_NETWORK, DURATION,
+     FIELD(synchrony_bound_ms)},
+    {0, "max-handshake-age", "T", "how old a hello may be (10s)", FOR_NETWORK, DURATION,
      FIELD(max_handshake_age_ms)},
-    {'w', "handshake-timeout", "T", "deadline for connect and handshake (10s)", FOR_CONNECTING,
+    {'w', "handshake-timeout", "T", "deadline for connect and handshake (10s)", FOR_NETWORK,
      DEADLINE, FIELD(handshake_timeout_ms)},
     {0, "max-message-size", "N", "bytes in one message, equal on both sides (64K)", FOR_CONNECTING,
      SIZE, FIELD(max_message_size)},
     {0, "idle-timeout", "T", "end what has not moved for so long (never)", FOR_CONNECTING, DURATION,
      FIELD(idle_timeout_ms)},
-    {'4', "ipv4", NULL, "IPv4 only", FOR_CONNECTING, IPV4, FIELD(family)},
-    {'6', "ipv6", NULL, "IPv6 only", FOR_CONNECTING, IPV6, FIELD(family)},
-    {'s', "source", "ADDR", "our address, to call from or to listen on", FOR_CONNECTING, ADDRESS,
+    {'4', "ipv4", NULL, "IPv4 only", FOR_NETWORK, IPV4, FIELD(family)},
+    {'6', "ipv6", NULL, "IPv6 only", FOR_NETWORK, IPV6, FIELD(family)},
+    {'s', "source", "ADDR", "our address, to call from or to listen on", FOR_NETWORK, ADDRESS,
      FIELD(source)},
-    {0, "ready-fd", "N", "write a line to descriptor N once up", FOR_CONNECTING, DESCRIPTOR,
+    {0, "ready-fd", "N", "write a line to descriptor N once up", FOR_NETWORK, DESCRIPTOR,
      FIELD(ready_fd)},
     {0, "send-only", NULL, "send stdin, and refuse what the peer sends", FOR_PIPES, FLAG,
      FIELD(send_only)},
@@ -151,7 +156,7 @@ void option_table_print(unsigned command_bit)
                        spec->name, spec->value != NULL ? spec->value : "");
         (void)printf("  %-30s %s\n", left, spec->help);
     }
-    if ((command_bit & FOR_CONNECTING) != 0)
+    if ((command_bit & FOR_NETWORK) != 0)
         (void)printf(
             "\nT is a time: 500ms, 5s, 2m or 1h. N is a number; of bytes also 64K or 1M.\n");
 }

@@ -25,7 +25,8 @@ enum command_bit {
     FOR_DIAL = 1 << 3,
     FOR_CHECK = 1 << 4,
     FOR_SERVE = 1 << 5,
-    FOR_FORWARD = 1 << 6
+    FOR_FORWARD = 1 << 6,
+    FOR_MEET = 1 << 7
 };
 #define FOR_DAEMONS (FOR_SERVE | FOR_FORWARD)
 #define FOR_PIPES (FOR_LISTEN | FOR_DIAL)
@@ -74,7 +75,9 @@ struct options {
     int *status;        /* how the program of --run has ended is put there, once it has */
     bool force;         /* keygen, and output */
     const char *output; /* -o, or NULL */
-    const char *name;   /* keygen */
+    const char *name;   /* keygen, meet: our own */
+    bool listen;        /* meet: rather than call */
+    bool print;         /* meet: the line to stdout, not into the peers file */
     bool help;
     char **arguments; /* what is no option */
     int argument_count;

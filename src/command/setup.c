@@ -291,7 +291,8 @@ static void find_source(struct setup *setup)
 enum kith_error setup_begin(struct setup *setup, const struct options *options,
                             const char *const *callees, size_t callee_count, kind_set kinds)
 {
-    bool calls = callee_count > 0;
+    bool meets = options->command == FOR_MEET;
+    bool calls = callee_count > 0 || (meets && !options->listen);
     struct keeper_task task;
     enum kith_error error;
 
@@ -321,6 +322,7 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options,
         .identity_is_default = options->identity == NULL,
         .passphrase_file = options->passphrase_file,
         .namespace = setup->rules.namespace,
+        .meets = meets,
         .listens = calls ? 0 : kinds,
         .calls = calls ? kinds : 0,
         .read_peers = read_peers,

@@ -43,8 +43,8 @@ struct setup {
 
 /*
  * Make it; must not move afterwards. callees are the PEER arguments of a command that has some;
- * kinds are those of the channels that they are called for, or that are answered. What is wrong is
- * logged.
+ * kinds are those of the channels that they are called for, or that are answered. A run that meets
+ * has no PEER, and calls unless --listen says so. What is wrong is logged.
  */
 must_check enum kith_error setup_begin(struct setup *setup, const struct options *options,
                                        const char *const *callees, size_t callee_count,

@@ -95,13 +95,14 @@ static enum kith_error hold(struct held *held, const char *path, int64_t deadlin
 static char *compose(const struct key_file *file, const char *line)
 {
     bool open_end = file->len > 0 && file->text[file->len - 1] != '\n';
-    char *text = malloc(file->len + strlen(line) + 2);
+    size_t size = file->len + strlen(line) + 2;
+    char *text = malloc(size);
 
     if (text == NULL)
         return NULL;
     if (file->len > 0)
         memcpy(text, file->text, file->len);
-    (void)sprintf(text + file->len, "%s%s", open_end ? "\n" : "", line);
+    (void)snprintf(text + file->len, size - file->len, "%s%s", open_end ? "\n" : "", line);
     return text;
 }
 

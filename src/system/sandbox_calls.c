@@ -86,9 +86,8 @@ static const int filer_calls[] = {
 /* The scribe makes a file beside another, with its mode and owner, and puts it in that one's place.
  */
 static const int scribe_calls[] = {
-    CALL(openat),    CALL(readlinkat), CALL(mkdirat), CALL(linkat),   CALL(unlinkat),
-    CALL(fchmod),    CALL(fchown),     CALL(fsync),   CALL(flock),    CALL(fcntl),
-    CALL(getcwd),    CALL(getuid),     CALL(geteuid), CALL(sysinfo),  CALL(getsockopt),
+    CALL(openat),    CALL(readlinkat), CALL(mkdirat), CALL(linkat),   CALL(unlinkat), CALL(fchmod),
+    CALL(fchown),    CALL(fsync),      CALL(flock),   CALL(getcwd),   CALL(sysinfo),
 #ifdef SYS_renameat
     CALL(renameat),
 #endif
@@ -96,8 +95,8 @@ static const int scribe_calls[] = {
     CALL(renameat2),
 #endif
 #ifdef SYS_open
-    CALL(open),      CALL(stat),       CALL(lstat),   CALL(readlink), CALL(mkdir),
-    CALL(link),      CALL(unlink),     CALL(rename),
+    CALL(open),      CALL(stat),       CALL(lstat),   CALL(readlink), CALL(mkdir),    CALL(link),
+    CALL(unlink),    CALL(rename),
 #endif
 };
 
@@ -417,10 +416,8 @@ static void allow_role(struct filter *filter, struct calls *calls, enum sandbox_
     }
     if (role == SANDBOX_FILER)
         allow(calls, filer_calls, COUNT(filer_calls));
-    if (role == SANDBOX_SCRIBE) {
-        refuse_owners(filter);
+    if (role == SANDBOX_SCRIBE)
         allow(calls, scribe_calls, COUNT(scribe_calls));
-    }
     answer_if(filter, SECCOMP_RET_ERRNO | EPERM, SYS_setsockopt,
               TESTS(IS(1, IPPROTO_TCP), IS(2, TCP_ULP))); /* it becomes one of another kind */
     if (role >= SANDBOX_PIPE) {

@@ -23,7 +23,8 @@ static const struct command_form forms[] = {
     {"dial", "PEER", FOR_DIAL, 1, 1},
     {"serve", "[HOST:]PORT TARGET", FOR_SERVE, 2, 1 + OFFER_MAX},
     {"forward", "LOCAL PEER", FOR_FORWARD, 2, 2 * FORWARDS_MAX},
-    {"check", "PEER", FOR_CHECK, 1, 1}};
+    {"check", "PEER", FOR_CHECK, 1, 1},
+    {"meet", "HOST:PORT", FOR_MEET, 1, 1}};
 #define FORMS (sizeof(forms) / sizeof(forms[0]))
 
 static void check_limits(const struct options *options)
@@ -54,6 +55,7 @@ static void check_taken(const struct options *options, const struct command_form
     demand(options->help || (options->argument_count >= form->least - replaced &&
                              options->argument_count <= form->most - replaced));
     demand(is_serve || (!options->proxy_protocol && options->accept_proxy.count == 0));
+    demand(form->bit == FOR_MEET || (!options->listen && !options->print));
     demand(options->output == NULL || (form->bit & FOR_PIPES) != 0);
     demand(options->program == NULL || (form->bit & (FOR_PROGRAMS | FOR_FORWARD)) != 0);
     demand(options->help || form->bit != FOR_FORWARD || options->argument_count % 2 == 0);

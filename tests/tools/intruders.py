@@ -80,12 +80,18 @@ def phrases(sources):
     return found
 
 
+def meet(*arguments, launcher):
+    """It needs a terminal, which ends with whoever has it."""
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "terminal.py")
+    return kith.start("alice", "meet", *arguments, launcher=["python3", script, *launcher])
+
+
 def cases(scene):
     """Each command: its name, how it is started, and the items of the manual for its processes."""
     target = f"127.0.0.1:{scene.target}"
     far = daemons.serve(target, log="far.err")
     network = ["Each", "What faces the network"]
-    listens = [*network, "In listen and the daemons"]
+    listens = [*network, "In listen, meet and the daemons"]
     daemon = [*listens, "In the daemons"]
     helpers = {1: ["Each", "The keeper"], 2: ["Each", "What resolves names"]}
     _, address = kith.listen()
@@ -100,6 +106,12 @@ def cases(scene):
            {0: listens, 1: helpers[1], 2: ["Each", "The filer"]})
     yield ("dial -o", lambda launcher: kith.dial(kith.listen()[1], "-o", "of-file/out", launcher=launcher),
            {0: network, 1: helpers[1], 2: ["Each", "The filer"]})
+    scribe = {1: helpers[1], 2: ["Each", "The scribe"]}
+    yield ("meet --listen", lambda launcher: meet("--listen", "127.0.0.1:0", launcher=launcher),
+           {0: listens, **scribe})
+    waiting = socket.create_server(("127.0.0.1", 0))
+    yield ("meet", lambda launcher: meet("127.0.0.1:%d" % waiting.getsockname()[1], launcher=launcher),
+           {0: listens, **scribe})
     yield ("serve", lambda launcher: daemons.serve(target, launcher=launcher),
            {0: [*daemon, "In serve to a port"], **helpers})
     yield ("serve to a path", lambda launcher: daemons.serve("./none", launcher=launcher),

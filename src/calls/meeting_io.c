@@ -1,0 +1,99 @@
+/*
+ * Owns the carrying of a meeting's messages. Must never read a byte behind the one that is awaited:
+ * it may be a handshake's.
+ */
+#include "calls/meeting_io.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "base/clock.h"
+
+const uint8_t *incoming_body(const struct incoming *incoming)
+{
+    return incoming->frame + FRAME_HEADER_SIZE;
+}
+
+/* How many bytes the message has, as far as is known; 0 if its header is wrong. */
+static size_t size_of(const struct incoming *incoming, size_t limit)
+{
+    size_t body = 0;
+
+    if (incoming->here < FRAME_HEADER_SIZE)
+        return FRAME_HEADER_SIZE;
+    if (wire_frame_length(incoming->frame, limit, &body) != OK)
+        return 0;
+    return FRAME_HEADER_SIZE + body;
+}
+
+enum incoming_state incoming_take(struct incoming *incoming, const struct transport *transport,
+                                  size_t limit, size_t *len, enum kith_error *error)
+{
+    for (;;) {
+        size_t whole = size_of(incoming, limit);
+        ssize_t n;
+
+        *error = ERR_MEETING_MALFORMED;
+        if (whole == 0)
+            return INCOMING_FAILED;
+        *len = whole - FRAME_HEADER_SIZE;
+        if (incoming->here == whole && whole > FRAME_HEADER_SIZE)
+            return INCOMING_WHOLE;
+        n = transport_read(transport, incoming->frame + incoming->here, whole - incoming->here);
+        if (n > 0) {
+            incoming->here += (size_t)n;
+            continue;
+        }
+        *error = ERR_MEETING_CUT;
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return INCOMING_LATER;
+        if (n == 0 || errno != EINTR)
+            return INCOMING_FAILED;
+    }
+}
+
+/* Wait for one descriptor by the deadline. */
+static enum kith_error await(int fd, short events, int64_t deadline_ms)
+{
+    struct pollfd wait = {.fd = fd, .events = events};
+    int ready;
+
+    do {
+        ready = poll(&wait, 1, clock_poll_timeout(deadline_ms));
+    } while (ready < 0 && errno == EINTR);
+    return ready > 0 ? OK : ready == 0 ? ERR_HANDSHAKE_TIMEOUT : ERR_SYSTEM;
+}
+
+enum kith_error incoming_await(struct incoming *incoming, const struct transport *transport,
+                               size_t limit, int64_t deadline_ms, size_t *len)
+{
+    enum kith_error error = OK;
+
+    while (error == OK) {
+        enum incoming_state state = incoming_take(incoming, transport, limit, len, &error);
+
+        if (state != INCOMING_LATER)
+            return state == INCOMING_WHOLE ? OK : error;
+        error = await(transport->in, POLLIN, deadline_ms);
+    }
+    return error;
+}
+
+enum kith_error meeting_send(const struct transport *transport, const uint8_t *frame, size_t len,
+                             int64_t deadline_ms)
+{
+    size_t sent = 0;
+    enum kith_error error = OK;
+
+    while (error == OK && sent < len) {
+        ssize_t n = transport_write(transport, frame + sent, len - sent);
+
+        if (n >= 0)
+            sent += (size_t)n;
+        else if (errno == EAGAIN || errno == EWOULDBLOCK)
+            error = await(transport->out, POLLOUT, deadline_ms);
+        else if (errno != EINTR)
+            error = ERR_MEETING_CUT;
+    }
+    return error;
+}

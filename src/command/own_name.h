@@ -1,0 +1,18 @@
+/*
+ * How we call ourselves, where others can read it.
+ */
+#ifndef KITH_OWN_NAME_H
+#define KITH_OWN_NAME_H
+
+#include <stdbool.h>
+
+#include "base/problem.h"
+#include "keys/public_key.h"
+
+/*
+ * What was given (-n), else the host's name as far as it is a good one, else "unnamed". False if
+ * what was given is none; problem then says why.
+ */
+bool own_name(char name[static NAME_SIZE], const char *given, struct problem *problem);
+
+#endif
