@@ -116,10 +116,23 @@ def cases(scene):
            {0: [*daemon, "In serve to a port"], **helpers})
     yield ("serve to a path", lambda launcher: daemons.serve("./none", launcher=launcher),
            {0: [*daemon, "In serve to a UNIX socket"], **helpers})
+    yield ("serve of names", lambda launcher: daemons.Daemon(
+        "bob", "serve", [], ["127.0.0.1:0", f"one=127.0.0.1:{scene.target}", "two=./none"],
+        "names.err", launcher=launcher),
+           {0: [*daemon, "In serve to a port", "In serve to a UNIX socket"], **helpers})
+    yield ("serve of a name with a program", lambda launcher: daemons.Daemon(
+        "bob", "serve", [], ["127.0.0.1:0", "one=exec:cat"], "program.err", launcher=launcher),
+           {0: daemon, **helpers})
     yield ("serve --exec", lambda launcher: daemons.serve(["cat"], launcher=launcher),
            {0: daemon, **helpers})
     yield ("forward", lambda launcher: daemons.forward(far, launcher=launcher),
            {0: [*daemon, "In forward"], **helpers})
+    yield ("forward --plain", lambda launcher: daemons.forward(far, "--plain", launcher=launcher),
+           {0: [*daemon, "In forward"], **helpers})
+    yield ("forward of two", lambda launcher: daemons.Daemon(
+        "alice", "forward", [], ["127.0.0.1:0", f"bob@{far.address}", "near/second",
+                                 f"bob@{far.address}:name"], "two.err", launcher=launcher),
+           {0: [*daemon, "In forward", "In forward at a UNIX socket"], **helpers})
     yield ("forward --source", lambda launcher: daemons.forward(
         far, "--source", "127.0.0.1", launcher=launcher),
            {0: [*daemon, "In forward", "In forward with --source"], **helpers})
