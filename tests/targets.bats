@@ -92,6 +92,10 @@ time.sleep(600)' >silent.port 3>&- &
     tool named checked
 }
 
+@test "names: one that is longer than a message may be" {
+    tool named small_messages
+}
+
 @test "names: who asks for none where all have one is refused" {
     tool named all_named
 }

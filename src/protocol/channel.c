@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "protocol/record.h"
+
 enum kith_error channel_start(struct channel *channel, const struct session_keys *keys,
                               size_t max_message_size)
 {
@@ -22,7 +24,9 @@ enum kith_error channel_start(struct channel *channel, const struct session_keys
 
 size_t channel_frame_max(const struct channel *channel)
 {
-    return channel->max_message_size + FRAME_OVERHEAD;
+    size_t most = channel->max_message_size;
+
+    return (most < RECORD_MAX ? RECORD_MAX : most) + FRAME_OVERHEAD;
 }
 
 void channel_wipe(struct channel *channel)
@@ -108,10 +112,14 @@ enum kith_error channel_seal_receipt(struct channel *channel, uint8_t *frame)
 enum kith_error channel_frame_length(const struct channel *channel,
                                      const uint8_t header[static FRAME_HEADER_SIZE], size_t *len)
 {
+    size_t most = channel->max_message_size;
+
+    if (channel->receiving.state == STREAM_NONE && most < RECORD_MAX)
+        most = RECORD_MAX; /* a record is as long as it is, however small messages are to be */
     *len = load_u32be(header);
     if (*len < TAG_SIZE)
         return ERR_FRAME_SHORT;
-    return *len - TAG_SIZE <= channel->max_message_size ? OK : ERR_MESSAGE_TOO_LONG;
+    return *len - TAG_SIZE <= most ? OK : ERR_MESSAGE_TOO_LONG;
 }
 
 enum kith_error channel_split(const struct channel *channel, const uint8_t *arrived, size_t held,
@@ -199,7 +207,7 @@ void direction_begin(struct direction *direction)
 enum kith_error channel_seal_record(struct channel *channel, const uint8_t *record, size_t len,
                                     uint8_t *frame)
 {
-    if (channel->sending.state != STREAM_NONE || len == 0 || len > channel->max_message_size)
+    if (channel->sending.state != STREAM_NONE || len == 0 || len > RECORD_MAX)
         return ERR_OUT_OF_ORDER;
     return seal_frame(&channel->sending, record, len, frame);
 }

@@ -45,7 +45,7 @@ enum channel_event { CHANNEL_DATA, CHANNEL_END, CHANNEL_RECEIPT, CHANNEL_RECORD 
 must_check enum kith_error channel_start(struct channel *channel, const struct session_keys *keys,
                                          size_t max_message_size);
 
-/* Bytes of the largest frame. */
+/* Bytes of the largest frame that may arrive: a message of the stream, or a record. */
 size_t channel_frame_max(const struct channel *channel);
 
 /* Wipe and free; fine on zeroed memory, and twice. */

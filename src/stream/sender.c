@@ -27,13 +27,18 @@ static void put_opening(struct sender *sender)
     buffer_extend(&sender->sealed, len);
 }
 
+/* Bytes of the largest frame of the stream. */
+static size_t frame_max(const struct sender *sender)
+{
+    return sender->link->channel.max_message_size + FRAME_OVERHEAD;
+}
+
 enum kith_error sender_start(struct sender *sender, struct link *link, struct inlet *inlet)
 {
-    size_t frame = channel_frame_max(&link->channel);
     enum kith_error error;
 
     *sender = (struct sender){.link = link, .inlet = inlet};
-    error = buffer_make(&sender->sealed, buffer_size_for(frame));
+    error = buffer_make(&sender->sealed, buffer_size_for(frame_max(sender)));
     if (error == OK)
         put_opening(sender);
     return error;
@@ -51,8 +56,7 @@ static size_t room(const struct sender *sender)
 
 bool sender_wants_input(const struct sender *sender)
 {
-    return sender->inlet->fd >= 0 && !sender->broken &&
-           room(sender) >= channel_frame_max(&sender->link->channel);
+    return sender->inlet->fd >= 0 && !sender->broken && room(sender) >= frame_max(sender);
 }
 
 bool sender_wants_transport(const struct sender *sender)
@@ -64,7 +68,7 @@ bool sender_wants_transport(const struct sender *sender)
 static int lay_out(const struct sender *sender, struct iovec slots[static MESSAGES_MAX])
 {
     size_t message = sender->link->channel.max_message_size;
-    size_t frame = channel_frame_max(&sender->link->channel);
+    size_t frame = frame_max(sender);
     size_t fit = room(sender) / frame;
     int count = fit < MESSAGES_MAX ? (int)fit : MESSAGES_MAX;
     uint8_t *at = sender->sealed.bytes + sender->sealed.end + FRAME_HEADER_SIZE;

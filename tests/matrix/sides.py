@@ -289,10 +289,12 @@ class Forward(Daemon):
     """alice forwards a socket."""
 
     who = "alice"
+    kind = ("--plain",)
+    name = ""  # of the target
 
     def start(self, far):
         """Listen for programs."""
-        self.run_at("forward", "--plain", self.end.source.local(self), "bob@" + far)
+        self.run_at("forward", *self.kind, self.end.source.local(self), f"bob@{far}{self.name}")
 
     def join(self):
         """A program connects."""
@@ -317,6 +319,13 @@ class Forward(Daemon):
         return sock
 
 
+class KeptForward(Forward):
+    """She keeps her channels, and asks for a target by its name."""
+
+    kind = ("--ready-on", "listen")
+    name = ":name"
+
+
 class Serve(Daemon):
     """bob serves a socket."""
 
@@ -328,8 +337,8 @@ class Serve(Daemon):
         self.server, self.target = self.end.source.server(self)
 
     def start(self, host):
-        """Wait for alice."""
-        self.run_at("serve", at(host), self.target)
+        """Wait for alice, who asks for it or for whatever there is."""
+        self.run_at("serve", at(host), self.target, f"name={self.target}")
 
     def join(self):
         """The target has a connection."""
@@ -363,8 +372,10 @@ class ServeProgram(Daemon):
         self.end.source.kill(self)
 
 
-COMMANDS = {"listen --exec": ListenProgram, "dial --exec": DialProgram, "listen": Listen, "dial": Dial, "forward": Forward, "serve": Serve,
-            "serve --exec": ServeProgram}
+KEPT = "forward of kept channels"
+COMMANDS = {"listen --exec": ListenProgram, "dial --exec": DialProgram, "listen": Listen,
+            "dial": Dial, "forward": Forward,
+            KEPT: KeptForward, "serve": Serve, "serve --exec": ServeProgram}
 
 
 def at(host):

@@ -89,6 +89,20 @@ def one_port():
     server.stop()
 
 
+def small_messages():
+    """A name is asked for, and refused, though it is longer than a message of a stream may be."""
+    target = daemons.Target(handle=daemons.tell_back)
+    size = ("--max-message-size", "1")
+    server = serve("db=" + target.address, options=size)
+    check(dial(server, "db", said=b"words", options=size) == (0, b"words", ""), "at one byte")
+    check(dial(server, "a" * 64, options=size)[0] == 5, "a refusal at one byte")
+    near = forward(server, "db", *size)
+    for _ in range(2):
+        check(channels.answered(near.address, b"words") == (b"words", "end"), "kept, at one byte")
+    near.stop()
+    server.stop()
+
+
 def all_named():
     """Without an unnamed one: who asks for none is refused, and the log says what to do."""
     target = daemons.Target(handle=daemons.echo)
@@ -314,5 +328,5 @@ def hostile():
 
 
 if __name__ == "__main__":
-    daemons.run_subject([one_port, all_named, refused, checked, programs, slow, reloaded, expired,
+    daemons.run_subject([one_port, small_messages, all_named, refused, checked, programs, slow, reloaded, expired,
                          at_once, restarted, hostile])
