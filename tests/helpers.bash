@@ -162,9 +162,3 @@ refused() {
     [ -z "$output" ] || fail "unexpected on stdout: $output"
     one_line "$stderr" "${patterns[@]}"
 }
-
-# known_fault WHY: what follows does not hold yet. The test is counted as skipped, for this reason;
-# KITH_KNOWN_FAULTS=1 runs it all the same.
-known_fault() {
-    [ "${KITH_KNOWN_FAULTS-}" = 1 ] || skip "does not hold yet: $1"
-}

@@ -146,7 +146,7 @@ misnamed() {
     misnamed 'of A-Z a-z 0-9 . _ and -' $'a\xff=1'
     misnamed 'db=2: a second target of this name' db=1 web=2 db=2
     misnamed '2: a second target without a name; .*NAME=TARGET' 1 db=5 2
-    misnamed 'exec:: there is no command line behind exec:' exec:
+    misnamed 'exec:: there is no command line after exec:' exec:
     misnamed 'there is no command line' 'db=exec: '
     misnamed 'exec:b: a second target without a name' exec:a exec:b
     misnamed 'exec:b: --exec stands in the place of TARGET' exec:b --exec cat

@@ -1,5 +1,6 @@
 /*
- * Owns the words of every error, its hint and its exit status. Must hold no state.
+ * Owns the words of every error, its hint and its exit status. Must hold no state, nor write
+ * anything: that is for base/log.
  */
 #include "base/error.h"
 
@@ -113,7 +114,7 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_PASSPHRASE_ENDED] = {EXIT_KEYS, "encrypted, and no passphrase was typed", NULL},
     [ERR_PASSPHRASE_LONG] = {EXIT_KEYS, "a passphrase of more than 1024 bytes", NULL},
     [ERR_KEY_COSTLY] = {EXIT_KEYS, "encrypted with more rounds than are taken: 10 million",
-                        "encrypt it anew: openssl pkcs8 -topk8"},
+                        "encrypt it again: openssl pkcs8 -topk8"},
     [ERR_KEY_OPENSSH_ENCRYPTED] = {EXIT_KEYS, "an encrypted OpenSSH key",
                                    "decrypt a copy of it: ssh-keygen -p -N '' -f COPY"},
     [ERR_KEY_SEVERAL] = {EXIT_KEYS, "has several keys: which of them is meant?",
@@ -157,7 +158,7 @@ static const struct entry entries[ERR_COUNT] = {
                          "see from= in the peers file"},
     [ERR_PEER_TARGET] = {EXIT_HANDSHAKE, "may not be joined to this target",
                          "see permit-target= in the peers file"},
-    [ERR_NO_TARGET] = {EXIT_HANDSHAKE, "asks for a target that there is not", NULL},
+    [ERR_NO_TARGET] = {EXIT_HANDSHAKE, "asks for a target that does not exist", NULL},
     [ERR_NO_UNNAMED] = {EXIT_HANDSHAKE, "asks for no target by its name, and all have one here",
                         "it has to say which: PEER:NAME"},
     [ERR_PROXY_HEADER] = {EXIT_HANDSHAKE, "no PROXY header, or a malformed one",

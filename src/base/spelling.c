@@ -1,5 +1,6 @@
 /*
- * Owns the distance of two words (optimal string alignment). Pure.
+ * Owns the distance of two words (optimal string alignment). Must never allocate, nor say
+ * anything: pure.
  */
 #include "base/spelling.h"
 

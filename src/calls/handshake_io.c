@@ -165,7 +165,7 @@ static enum kith_error confirm(struct handshake_io *io, const uint8_t *body, siz
     return error;
 }
 
-/* A frame of so many bytes has come: take it, and see what is next. */
+/* A frame of the given length has come: take it, and see what is next. */
 static enum handshake_io_state take_message(struct handshake_io *io, size_t whole)
 {
     const uint8_t *body = io->frame + FRAME_HEADER_SIZE;

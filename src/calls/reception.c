@@ -171,7 +171,6 @@ int64_t reception_arm(struct reception *reception, struct poll_set *set)
     return until_ms;
 }
 
-/* Hand it over. */
 static void hand_over(struct reception *reception, struct caller *caller, struct guest *guest)
 {
     guest->transport = caller->io.transport;

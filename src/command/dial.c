@@ -1,5 +1,6 @@
 /*
- * Owns the commands that call a peer: dial and check.
+ * Owns the commands that call a peer: dial and check. Must never read stdin before the peer has
+ * proven who it is.
  */
 #include <inttypes.h>
 #include <stdbool.h>

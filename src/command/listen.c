@@ -1,5 +1,6 @@
 /*
- * Owns the listen command: who may call, and the one call that is taken.
+ * Owns the listen command: who may call, and the one call that is taken. Must never take a
+ * second one.
  */
 #include <errno.h>
 #include <poll.h>

@@ -1,6 +1,7 @@
 /*
  * kith: an encrypted pipe and port forwarder between machines whose people know each other's
- * public keys. This file owns the choice of the command and the exit status.
+ * public keys. This file owns the choice of the command and the exit status, and must
+ * never know what a command does.
  */
 #include <errno.h>
 #include <stdio.h>

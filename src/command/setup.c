@@ -1,6 +1,6 @@
 /*
  * Owns the order in which a command gets ready: the key is read, and its keeper forked, before
- * anything that comes from outside is looked at.
+ * anything that comes from outside is looked at. Must never hold the private key itself.
  */
 #include "command/setup.h"
 

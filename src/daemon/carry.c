@@ -1,6 +1,6 @@
 /*
  * Owns what is common to the streams of a daemon: their bytes are counted while they move, and how
- * they ended is said once.
+ * they ended is said once. Must never decide what a stream is joined to.
  */
 #include "daemon/carry.h"
 

@@ -220,7 +220,7 @@ enum kith_error key_file_read(struct key_file *file, const char *path, size_t ma
 out:
     saved_errno = errno;
     if (fd >= 0)
-        close(fd);
+        (void)close(fd);
     if (error != OK)
         key_file_wipe(file);
     errno = saved_errno;
@@ -291,7 +291,7 @@ static enum kith_error put_in_place(const char *temporary, const char *path, boo
     if (!replace) {
         if (link(temporary, path) != 0)
             return errno == EEXIST ? ERR_FILE_EXISTS : ERR_SYSTEM;
-        unlink(temporary);
+        (void)unlink(temporary);
         return OK;
     }
     if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode))
@@ -309,7 +309,7 @@ static enum kith_error flush_folder(const char *folder)
         return errno == EACCES ? OK : ERR_SYSTEM;
     if (fsync(fd) != 0 && errno != EINVAL)
         error = ERR_SYSTEM;
-    close(fd);
+    (void)close(fd);
     return error;
 }
 
@@ -340,23 +340,23 @@ static enum kith_error prepare(struct draft *draft)
     error = make_folders(path, draft->folder);
     if (error != OK)
         return error;
-    snprintf(draft->folder, sizeof(draft->folder), "%.*s", (int)folder_len, path);
-    snprintf(draft->temporary, sizeof(draft->temporary), "%.*s%s", (int)folder_len, path,
-             TEMPORARY_NAME);
+    (void)snprintf(draft->folder, sizeof(draft->folder), "%.*s", (int)folder_len, path);
+    (void)snprintf(draft->temporary, sizeof(draft->temporary), "%.*s%s", (int)folder_len, path,
+                   TEMPORARY_NAME);
     fd = mkstemp(draft->temporary);
     if (fd < 0)
         return ERR_SYSTEM;
     draft->made = true;
     error = fill(fd, draft->file);
-    close(fd);
+    (void)close(fd);
     return error;
 }
 
 /* Keep what is at its place under another name, so that it can be put there again. */
 static void keep_old(struct draft *draft)
 {
-    snprintf(draft->old, sizeof(draft->old), "%.*s%s", (int)strlen(draft->temporary),
-             draft->temporary, OLD_ENDING);
+    (void)snprintf(draft->old, sizeof(draft->old), "%.*s%s", (int)strlen(draft->temporary),
+                   draft->temporary, OLD_ENDING);
     draft->kept = link(draft->file->path, draft->old) == 0 ||
                   (errno != ENOENT && rename(draft->file->path, draft->old) == 0);
 }

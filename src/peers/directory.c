@@ -342,7 +342,7 @@ static enum kith_error take_target(char place[static PLACE_SIZE], const char *te
         return OK;
     if (!target_name_check((struct text){name, strlen(name)}, &problem))
         return log_failure(LOG_ERROR, "peer", text, ERR_USAGE, problem.why,
-                           "what stands behind the last colon is a target there: PEER:NAME");
+                           "what stands after the last colon is a target there: PEER:NAME");
     memcpy(callee->target, name, strlen(name) + 1);
     return OK;
 }

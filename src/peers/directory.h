@@ -65,7 +65,7 @@ must_check enum kith_error directory_lacks(struct directory *directory, const ch
 must_check enum kith_error directory_add_all(struct directory *directory, struct peers *set);
 
 /*
- * Where the name of a target begins in PEER, which stands behind its last colon; NULL if it has
+ * Where the name of a target begins in PEER, which stands after its last colon; NULL if it has
  * none. What is digits alone there is a port.
  */
 const char *directory_find_target(const char *text);

@@ -22,14 +22,14 @@ static int compare_key(const void *key, const void *peer)
 static enum kith_error insert(struct peers *peers, const struct peer *peer)
 {
     size_t at = peers->count;
-    struct peer *list = realloc(peers->list, (peers->count + 1) * sizeof *list);
+    struct peer *list = realloc(peers->list, (peers->count + 1) * sizeof(*list));
 
     if (list == NULL)
         return ERR_MEMORY;
     peers->list = list;
     while (at > 0 && memcmp(list[at - 1].key, peer->key, KEY_SIZE) > 0)
         at--;
-    memmove(list + at + 1, list + at, (peers->count - at) * sizeof *list);
+    memmove(list + at + 1, list + at, (peers->count - at) * sizeof(*list));
     list[at] = *peer;
     peers->count++;
     return OK;
@@ -65,7 +65,7 @@ const struct peer *peers_find_key(const struct peers *peers, const uint8_t key[s
 {
     if (peers->count == 0)
         return NULL;
-    return bsearch(key, peers->list, peers->count, sizeof *peers->list, compare_key);
+    return bsearch(key, peers->list, peers->count, sizeof(*peers->list), compare_key);
 }
 
 const struct peer *peers_find_name(const struct peers *peers, const char *name)

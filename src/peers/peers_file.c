@@ -41,7 +41,7 @@ static enum kith_error entries_add(struct entries *entries, const struct peer *p
 {
     if (entries->count == entries->room) {
         size_t room = entries->room > 0 ? 2 * entries->room : 16;
-        struct entry *list = realloc(entries->list, room * sizeof *list);
+        struct entry *list = realloc(entries->list, room * sizeof(*list));
         if (list == NULL)
             return ERR_MEMORY;
         entries->list = list;
@@ -238,12 +238,12 @@ static bool find_twice(struct entries *entries, bool noted, struct problem *prob
 
     if (entries->count == 0)
         return noted;
-    qsort(list, entries->count, sizeof *list, by_name);
+    qsort(list, entries->count, sizeof(*list), by_name);
     for (size_t i = 1; i < entries->count; i++) {
         if (strcmp(list[i - 1].peer.name, list[i].peer.name) == 0)
             noted = note_twice(&list[i - 1], &list[i], "name", noted, problem);
     }
-    qsort(list, entries->count, sizeof *list, by_key);
+    qsort(list, entries->count, sizeof(*list), by_key);
     for (size_t i = 1; i < entries->count; i++) {
         if (memcmp(list[i - 1].peer.key, list[i].peer.key, KEY_SIZE) == 0)
             noted = note_twice(&list[i - 1], &list[i], "key", noted, problem);
@@ -256,7 +256,7 @@ static enum kith_error hand_over(struct peers *peers, struct entries *entries)
 {
     if (entries->count == 0)
         return OK;
-    peers->list = malloc(entries->count * sizeof *peers->list);
+    peers->list = malloc(entries->count * sizeof(*peers->list));
     if (peers->list == NULL)
         return ERR_MEMORY;
     for (size_t i = 0; i < entries->count; i++)
@@ -338,7 +338,7 @@ static void sort_out(struct entries *entries)
 
     if (entries->count == 0)
         return;
-    qsort(list, entries->count, sizeof *list, by_key);
+    qsort(list, entries->count, sizeof(*list), by_key);
     for (size_t i = 1; i < entries->count; i++) {
         if (memcmp(list[kept].peer.key, list[i].peer.key, KEY_SIZE) == 0)
             peer_free(&list[i].peer);

@@ -45,11 +45,11 @@ static bool take_name(struct target *target, const char **text, struct problem *
     return true;
 }
 
-/* What stands behind exec: is a shell's, and what that makes of it. */
+/* What stands after exec: is a shell's, and what that makes of it. */
 static bool take_line(struct target *target, const char *line, struct problem *problem)
 {
     if (line[strspn(line, " \t\r\n")] == '\0')
-        return problem_say(problem, "there is no command line behind " EXEC);
+        return problem_say(problem, "there is no command line after " EXEC);
     target->kind = TARGET_PROGRAM;
     target->line = line;
     return true;

@@ -1,6 +1,7 @@
 /*
  * Owns the lists of system calls, and the filter that is made of them. A call that is in no list
- * fails with EPERM: a C library that tries a newer one goes on with an older one.
+ * fails with EPERM: a C library that tries a newer one goes on with an older one. Must never let a
+ * role have a call for which it has no use.
  */
 #define _GNU_SOURCE /* CLONE_THREAD */
 #include "system/sandbox_calls.h"

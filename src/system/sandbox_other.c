@@ -1,6 +1,6 @@
 /*
  * Owns the confinement on systems other than Linux: OpenBSD's pledge and unveil, and the word
- * that there is none elsewhere.
+ * that there is none elsewhere. Must never stop a process that cannot be confined.
  */
 #include "system/sandbox.h"
 

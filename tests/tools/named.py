@@ -136,7 +136,7 @@ def refused():
             check(channels.answered(near.address, b"words") == (b"", "reset"), name, "no reset")
         near.logged(f"forward: bob@.*:{name}: the peer .*{words}", 2)
         near.stop()
-    server.logged("alice .*refused: asks for a target that there is not: nothing")
+    server.logged("alice .*refused: asks for a target that does not exist: nothing")
     server.logged("alice .*refused: may not be joined to this target: web.*permit-target")
     server.logged(f"alice .*cannot reach the target: dead, {gone.address}: Connection refused")
     check(dial(server, "db", said=b"x") == (0, b"x", ""), "db is permitted by its name")
@@ -318,7 +318,7 @@ def hostile():
         eventually(lambda n=before: server.log().count(records.NONE) == n + 1, "the log of", name)
         honest.streams(b"after " + name, b"db")
     check(all(31 < ord(c) < 127 or c == "\n" for c in server.log()), "odd bytes in the log")
-    server.logged("a target that there is not: DB")
+    server.logged("a target that does not exist: DB")
     for _ in range(500):
         honest.say(records.OPEN + b"x")
         honest.hears(records.REFUSE + b"\1")

@@ -28,8 +28,6 @@ static void test_whole(void)
     CHECK(memcmp(&dialed, &(struct session_keys){0}, sizeof(dialed)) == 0, "keys can be wiped");
 }
 
-/* ---- The order of the checks ---- */
-
 static void test_order_of_listener(void)
 {
     struct info info = info_for(&listener, &dialer);
@@ -103,8 +101,6 @@ static void test_namespace(void)
     CHECK(hear_info(&other, &info, false) == ERR_SIGNATURE, "and one that differs in a letter");
 }
 
-/* ---- Time ---- */
-
 static void check_clock(uint64_t timestamp_ms, uint64_t now_ms, enum kith_error expected)
 {
     uint8_t message[MESSAGE_2_MAX] = {0};
@@ -163,8 +159,6 @@ static void test_clock(void)
     check_clock(UINT64_MAX, 0, OK);
     listener.params = dialer.params = usual;
 }
-
-/* ---- The order of the calls ---- */
 
 /* What was to be signed last. */
 static uint8_t info[INFO_MAX];
