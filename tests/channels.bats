@@ -70,6 +70,22 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool channels unreached
 }
 
+@test "--max-message-size smaller than a record: targets are found by name, and refusals said" {
+    tool channels small_messages
+}
+
+@test "a listener says of who wants a target by name, or a kept channel, that it has none" {
+    start_listener
+    run -5 as alice dial "bob@$address:name" </dev/null
+    says bob.err 'alice .*refused: wants a kind of channel that there is not here; .*no :NAME, or --plain'
+    run -5 as alice check "bob@$address:name"
+    run ! grep -q "wrong namespace" bob.err
+    as stranger keygen 2>/dev/null
+    cp alice/peers stranger/peers
+    run -5 as stranger dial "bob@$address:name" </dev/null
+    says bob.err "$(cut -c 1-8 stranger/identity.pub) .*refused: key not known"
+}
+
 @test "with --plain: both ways, half-close, and who speaks first" {
     tool joined both_ways tcp unix --plain
     tool joined half_close --plain

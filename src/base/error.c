@@ -165,6 +165,7 @@ static const struct entry entries[ERR_COUNT] = {
                           "--accept-proxy names who sends them"},
     [ERR_SIGNATURE] = {EXIT_HANDSHAKE, "wrong namespace or signature",
                        "--namespace must be equal on both sides"},
+    [ERR_KIND] = {EXIT_HANDSHAKE, "wants a kind of channel that there is not here", NULL},
     [ERR_REPLAY] = {EXIT_HANDSHAKE, "a hello that was seen before", NULL},
     [ERR_TAG] = {EXIT_HANDSHAKE, "an answer to another hello", NULL},
     [ERR_WRONG_PEER] = {EXIT_HANDSHAKE, "somebody else answered",

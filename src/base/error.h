@@ -120,6 +120,7 @@ enum kith_error {
     ERR_NO_UNNAMED,   /* asks for the one without a name, which there is not */
     ERR_PROXY_HEADER, /* a balancer that was named says no PROXY header */
     ERR_SIGNATURE,
+    ERR_KIND, /* calls for a kind of channel that is not taken here */
     ERR_REPLAY,
     ERR_TAG,        /* the answer is to another hello */
     ERR_WRONG_PEER, /* somebody answered, but not whom we called */

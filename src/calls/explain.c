@@ -28,6 +28,9 @@ void explain_handshake(struct explanation *explanation, const struct handshake_i
     *explanation = (struct explanation){.error = error};
     if (error == ERR_CLOCK_AHEAD || error == ERR_CLOCK_BEHIND)
         tell_skew(explanation, io);
+    if (error == ERR_KIND && io->kind == KIND_KEPT)
+        explanation->hint = "it asks for a target by its name, or keeps its channels: on its side "
+                            "no :NAME, or --plain";
     if (error == ERR_NOT_FOR_US && !called)
         explanation->hint = "something between the two sides mixes up their connections";
     if (error == ERR_HANDSHAKE_CUT && called && io->message == 3)

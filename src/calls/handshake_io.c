@@ -96,26 +96,43 @@ static enum handshake_io_state take_signature(struct handshake_io *io)
     return io->state = HANDSHAKE_IO_WRITES;
 }
 
+/* Whether this kind of channel may be called for. */
+static bool is_taken(const struct handshake_rules *rules, enum channel_kind kind)
+{
+    return (rules->listens & KIND_SET(kind)) != 0;
+}
+
+/* All kinds of channels, first those that may be called for. */
+static void order_kinds(enum channel_kind kinds[static KINDS], const struct handshake_rules *rules)
+{
+    size_t count = 0;
+
+    for (enum channel_kind kind = KIND_PLAIN; kind < KINDS; kind++)
+        if (is_taken(rules, kind))
+            kinds[count++] = kind;
+    for (enum channel_kind kind = KIND_PLAIN; kind < KINDS; kind++)
+        if (!is_taken(rules, kind))
+            kinds[count++] = kind;
+}
+
 /*
- * Verify the hello under each kind of channel that may be called for, whoever has signed it: when a
- * refusal comes is not to tell which keys are known, and a stranger's reason is to be the true one.
+ * Verify the hello under each kind of channel, whoever has signed it: when a refusal comes is not
+ * to tell which keys are known, and the reason that is said here is to be the true one.
  */
 static enum kith_error verify(struct handshake_io *io)
 {
     struct kind_namespace made[KINDS];
     struct namespace namespaces[KINDS];
     enum channel_kind kinds[KINDS];
-    size_t count = 0, fits = 0;
+    size_t fits = 0;
     enum kith_error error;
 
-    for (enum channel_kind kind = KIND_PLAIN; kind < KINDS; kind++) {
-        if ((io->rules->listens & KIND_SET(kind)) == 0)
-            continue;
-        kind_namespace(&made[count], &io->rules->namespace, kind);
-        namespaces[count] = (struct namespace){made[count].bytes, made[count].len};
-        kinds[count++] = kind;
+    order_kinds(kinds, io->rules);
+    for (size_t i = 0; i < KINDS; i++) {
+        kind_namespace(&made[i], &io->rules->namespace, kinds[i]);
+        namespaces[i] = (struct namespace){made[i].bytes, made[i].len};
     }
-    error = listener_verify(&io->handshake, namespaces, count, &fits);
+    error = listener_verify(&io->handshake, namespaces, KINDS, &fits);
     if (error != OK)
         return error;
     io->kind = kinds[fits];
@@ -138,6 +155,8 @@ static enum kith_error answer_hello(struct handshake_io *io, const uint8_t *body
         error = verify(io);
     if (error == OK)
         error = admitted;
+    if (error == OK && !is_taken(rules, io->kind))
+        error = ERR_KIND;
     if (error == OK && rules->heard != NULL)
         error = rules->heard(io->caller, handshake->peer, handshake->hello_digest);
     if (error == OK)

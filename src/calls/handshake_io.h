@@ -60,7 +60,7 @@ struct handshake_io {
     enum kith_error error;      /* once it has failed */
     struct transport transport; /* the caller's to close */
     int64_t deadline_ms;
-    enum channel_kind kind; /* listener: once the hello is verified */
+    enum channel_kind kind; /* listener: of a hello that is verified */
     struct endpoint peer;
     void *caller; /* whom the handshake is of, for rules->heard */
     struct handshake handshake;

@@ -438,7 +438,29 @@ def unreached():
     server.stop()
 
 
+def small_messages():
+    """With messages smaller than a record, targets are found by their names, and refusals are said."""
+    small = ("--max-message-size", "1")
+    port = free_port()
+    target = daemons.Target(handle=daemons.echo)
+    server = daemons.Daemon("bob", "serve", small, ["127.0.0.1:0", "a-long-name=" + target.address,
+                                                    f"down=127.0.0.1:{port}"], "serve.err")
+    peer = f"bob@{server.address}"
+    near = daemons.Daemon("alice", "forward", small, ["0", f"{peer}:a-long-name"], "forward.err")
+    check(is_echoed(near.address), "a connection to a target by its name")
+    near.stop()
+    near = daemons.Daemon("alice", "forward", small, ["0", f"{peer}:down"], "down.err")
+    check(answered(near.address, b"hello") == (b"", "reset"), "a program is not reset")
+    near.logged("the peer cannot reach its target")
+    near.stop()
+    for command, name, expected in (("check", "a-long-name", 0), ("dial", "a-long-name", 0),
+                                    ("check", "none", 5)):
+        asks = kith.start("alice", command, *small, f"{peer}:{name}")
+        check(kith.status(asks) == expected, command, name)
+    server.stop()
+
+
 if __name__ == "__main__":
     daemons.run_subject([reuse, at_paths, at_once, at_first, kinds, forgotten, pings, frozen, killed,
                          restarted, removed, closed, too_many, aged, ready, breaks, slow_target,
-                         unreached])
+                         unreached, small_messages])
