@@ -8,20 +8,13 @@
 
 #include "base/clock.h"
 
-/* A record has room in a message in any case (kith-protocol(7), "Kept channels"). */
-static size_t message_size(size_t given)
-{
-    return given < RECORD_MAX ? RECORD_MAX : given;
-}
-
 struct kept *kept_make(struct transport transport, struct session_keys *keys,
                        size_t max_message_size, enum side side, const uint8_t key[static KEY_SIZE],
                        const struct endpoint *peer)
 {
     struct kept *kept = calloc(1, sizeof(*kept));
 
-    if (kept == NULL ||
-        link_start(&kept->link, transport, keys, message_size(max_message_size)) != OK) {
+    if (kept == NULL || link_start(&kept->link, transport, keys, max_message_size) != OK) {
         session_keys_wipe(keys);
         free(kept);
         return NULL;

@@ -27,8 +27,7 @@ struct kept {
 };
 
 /*
- * Make a channel of what a handshake has left; the keys are wiped. Its messages are as large as a
- * record at least, whatever max_message_size is. NULL: ERR_MEMORY, and the
+ * Make a channel of what a handshake has left; the keys are wiped. NULL: ERR_MEMORY, and the
  * transport is still the caller's.
  */
 struct kept *kept_make(struct transport transport, struct session_keys *keys,
