@@ -57,6 +57,10 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool stall keeper_stopped_listen
 }
 
+@test "who starts programs is stopped: a place whose caller leaves is free in time" {
+    tool stall launcher_stopped
+}
+
 @test "who starts the program of --run is stopped: signals end forward, and then the program" {
     tool stall runner_stopped
 }

@@ -32,8 +32,11 @@ misused() {
     [[ $output =~ ^kith\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
 }
 
-@test "--help that cannot be written is an error" {
-    run -1 bash -c "'$KITH' --help >/dev/full"
+@test "what is asked for and cannot be written is an error, whose cause is said" {
+    for arguments in --help --version 'pubkey alice/identity.pub'; do
+        run -1 bash -c "'$KITH' $arguments >/dev/full"
+        [[ $output == "kith: stdout: cannot write: No space left on device"* ]]
+    done
 }
 
 @test "--help lists the options that the manual has, and the manual those of --help" {

@@ -467,6 +467,7 @@ enum kith_error command_forward(const struct options *options)
         .what = "forward",
         .descriptors = doors_have_unix(&forward.daemon.doors) ? 3 : 2, /* stream/hold.h */
         .descriptors_beside = options->plain ? 0 : 2 * forward.count * forward.kept_each,
+        .sets_apart = options->plain, /* the call of each without a channel */
         .pending = 128,
         .keeper = &forward.setup.keeper.helper,
         .lookup = &forward.setup.lookup,

@@ -368,7 +368,7 @@ enum kith_error command_serve(const struct options *options)
 
     hooks = (struct daemon_hooks){
         .what = "serve",
-        .faces_network = true,
+        .sets_apart = true,
         .descriptors = offer_descriptors(&serve.offer),
         .pending = 512,
         .keeper = &serve.setup.keeper.helper,

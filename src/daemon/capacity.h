@@ -19,7 +19,8 @@ size_t capacity_of_half(size_t each);
 
 /*
  * Callers whose handshake is not done have places of their own, never more than half of what there
- * is, with two descriptors each: they do not take those of channels, which have so many each.
+ * is, with two descriptors each: they do not take those of channels, which have so many each. So it
+ * is of calls that we make: what is asked of a helper takes a pipe, beside the socket.
  */
 void capacity_set_apart(size_t *connections, size_t each, size_t *callers);
 

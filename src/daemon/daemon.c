@@ -297,7 +297,7 @@ static enum kith_error set_limits(struct daemon *daemon)
 
     if (limits.most == 0)
         return log_failure(LOG_ERROR, daemon->hooks->what, NULL, ERR_FEW_DESCRIPTORS, NULL, NULL);
-    if (daemon->hooks->faces_network)
+    if (daemon->hooks->sets_apart)
         capacity_set_apart(&limits.most, (size_t)daemon->hooks->descriptors, &limits.pending);
     if (terms->max_connections > limits.most)
         capacity_say(daemon->hooks->what, limits.most);

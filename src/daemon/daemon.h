@@ -24,7 +24,7 @@ enum stay { STAY_OVER, STAY_RESTS };
 /* What a daemon does for its connections; the context is its own. */
 struct daemon_hooks {
     const char *what;              /* its name in logs: serve, forward */
-    bool faces_network;            /* callers have places of their own, beside the connections */
+    bool sets_apart;               /* of a handshake: two descriptors beside the connections */
     int descriptors;               /* that each connection takes */
     size_t descriptors_beside;     /* that there may be for others, and waited for */
     size_t pending;                /* the default of --max-pending */

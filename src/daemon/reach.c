@@ -106,8 +106,9 @@ enum kith_error reach_target(const struct reach *reach, const struct connection 
         socket_reset_on_close(*fd, true);
         return OK;
     }
-    return log_unreached(connection, tried, reason != NULL ? reason : error_text(error),
-                         error == ERR_CONNECT_TIMEOUT ? error_hint(error) : NULL);
+    return log_unreached(
+        connection, tried, reason != NULL ? reason : error_text(error),
+        error == ERR_CONNECT_TIMEOUT || error == ERR_FEW_DESCRIPTORS ? error_hint(error) : NULL);
 }
 
 /* Join the end to the peer, on the channel that is kept or one of its own. */
@@ -139,6 +140,15 @@ static enum kith_error judge_hired(void *context)
     return error;
 }
 
+static enum kith_error log_unstarted(const char *name, int problem)
+{
+    const char *hint = strncmp(name, "exec:", 5) == 0 ? "" : "see --exec";
+
+    if (problem == EMFILE || problem == ENFILE)
+        hint = error_hint(ERR_FEW_DESCRIPTORS);
+    return log_failure(LOG_ERROR, "serve", name, ERR_PROGRAM, strerror(problem), hint);
+}
+
 static enum kith_error join_program(const struct reach *reach, struct connection *connection)
 {
     const struct order order = {
@@ -152,16 +162,14 @@ static enum kith_error join_program(const struct reach *reach, struct connection
 
     if (!program_start(program, reach->launcher, &order, PROGRAM_READS | PROGRAM_WRITES,
                        clock_deadline_ms(reach->timeout_ms)))
-        return log_failure(LOG_ERROR, "serve", hired.name, ERR_PROGRAM, strerror(errno),
-                           "see --exec");
+        return log_unstarted(hired.name, errno);
     end = local_end_program(program->out, program->in, program->line, judge_hired, &hired);
     end.detail = hired.why;
     error = join(reach, connection, &end);
     program->in = end.outlet.fd;
     program_stop(program);
     if (program->problem != 0 && hired.why[0] == '\0') /* the channel has ended by something else */
-        (void)log_failure(LOG_ERROR, "serve", hired.name, ERR_PROGRAM, strerror(program->problem),
-                          "see --exec");
+        (void)log_unstarted(hired.name, program->problem);
     return error;
 }
 

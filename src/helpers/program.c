@@ -18,6 +18,8 @@
 #include "helpers/question.h"
 
 #define FIRST_FREE 3 /* a descriptor that is none of the standard ones */
+#define STOP_MS 4000 /* for the launcher to end one: twice what it gives that before it kills it   \
+                      */
 #define CROWDED_MS 5 /* before a line is tried again that takes no more descriptors now */
 
 struct visitor visitor_of(const char *name, const uint8_t key[static KEY_SIZE],
@@ -154,14 +156,16 @@ void program_describe_failure(char out[static PROGRAM_HOW_SIZE], const struct pr
 void program_stop(struct program *program)
 {
     struct pollfd line = {.fd = program->line, .events = POLLIN};
+    int64_t deadline_ms = clock_deadline_ms(STOP_MS);
+    bool goes_on = true;
     struct program_end end;
 
     (void)shutdown(program->line, SHUT_WR);
     descriptor_close(&program->out);
     descriptor_close(&program->in);
-    do {
-        while (poll(&line, 1, -1) < 0 && errno == EINTR)
-            continue;
-    } while (hear(program, &end));
+    while (goes_on && clock_now_ms() < deadline_ms) {
+        if (poll(&line, 1, clock_poll_timeout(deadline_ms)) > 0)
+            goes_on = hear(program, &end);
+    }
     close_all(program);
 }

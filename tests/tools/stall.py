@@ -11,6 +11,7 @@ import re
 import select
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -333,6 +334,29 @@ def keeper_stopped_listen():
             os.kill(keeper, signal.SIGKILL)
 
 
+def launcher_stopped():
+    """Who starts the programs was stopped: whoever had one leaves, and after a while its place is
+    another's, who is joined to something else."""
+    target = daemons.Target(handle=daemons.echo)
+    far = daemons.Daemon("bob", "serve", ["--max-connections", "2"],
+                         ["127.0.0.1:0", target.address, "x=exec:cat"], "serve.err")
+    callers = [kith.start("alice", "dial", f"bob@{far.address}:x", stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) for _ in range(2)]
+    for caller in callers:
+        caller.stdin.write(b"x")
+        caller.stdin.flush()
+        check(caller.stdout.read(1) == b"x", "no program answers")
+    launcher = next(pid for pid in kith.family(far.pid)[1:] if len(kith.family(pid)) > 2)
+    os.kill(launcher, signal.SIGSTOP)
+    for caller in callers:
+        caller.kill()
+        caller.wait()
+    daemons.eventually(lambda: _calls(far.address) == (0, b"hello"), "a place is free again")
+    os.kill(launcher, signal.SIGCONT)
+    daemons.eventually(lambda: len(kith.family(launcher)) == 1, "the programs are ended")
+    far.stop()
+
+
 class Running:
     """A forward with a program that counts SIGUSR1 and says when it is asked to end, with the
     runner, its parent, stopped."""
@@ -497,5 +521,5 @@ if __name__ == "__main__":
     daemons.run_subject([
         stderr_of_serve, stderr_of_forward, stderr_of_listen, stderr_of_dial, terminal_stopped,
         socket_as_stderr, notify_socket, ready_fd, fifo_as_peers, keeper_stopped,
-        keeper_stopped_listen, runner_stopped, runner_stopped_before, runner_flooded, slow_start, file_hangs,
+        keeper_stopped_listen, launcher_stopped, runner_stopped, runner_stopped_before, runner_flooded, slow_start, file_hangs,
         log_hangs_in_report, log_hangs_in_refusal])

@@ -1,0 +1,71 @@
+#!/usr/bin/env bats
+# shellcheck shell=bats
+# Few descriptors: nobody is taken who cannot be carried, and what is said names the cause.
+
+# shellcheck source-path=SCRIPTDIR
+source "$BATS_TEST_DIRNAME/helpers.bash"
+source "$BATS_TEST_DIRNAME/daemons.bash"
+
+# limited COUNT: what is started from here on may have so many descriptors.
+limited() {
+    launcher=(bash -c 'ulimit -n "$0" && exec "$@"' "$1")
+}
+
+# many_at_once COUNT: so many connections at once; those that are not refused give back a byte.
+many_at_once() {
+    bounded python3 -c '
+import socket, sys
+host, port = sys.argv[1].rsplit(":", 1)
+carried, socks = 0, []
+for _ in range(int(sys.argv[2])):
+    socks.append(socket.socket())
+    socks[-1].setblocking(False)
+    socks[-1].connect_ex((host, int(port)))
+for sock in socks:
+    sock.settimeout(20)
+    try:
+        sock.sendall(b"x")
+        carried += sock.recv(1) == b"x"
+    except OSError:
+        pass
+print(carried)' "$near" "$1"
+}
+
+@test "forward --plain takes no more connections than it has descriptors for" {
+    local number
+    start_serve --exec cat
+    for number in 24 32 64; do
+        limited "$number"
+        : >forward.err
+        start_forward --plain
+        [ "$(many_at_once "$number")" -gt 0 ]
+        run ! grep 'descriptors for one\|Too many open files' forward.err
+        kill "$forwarder"
+        ends "$forwarder" 0
+    done
+}
+
+# leave PID COUNT: it may open so many descriptors more.
+leave() {
+    needs_to_see_descriptors
+    command -v prlimit >/dev/null || skip "no prlimit"
+    prlimit --pid "$1" --nofile=$(($(find "/proc/$1/fd" -type l | wc -l) + $2)):
+}
+
+@test "a name that is not looked for since descriptors are lacking: it is said so" {
+    start_serve --exec cat
+    address=localhost:${address##*:}
+    start_forward --plain
+    leave "$forwarder" 2
+    bash -c "exec 3<>/dev/tcp/${near/:/\\/}; read -r -n 1 <&3" || true
+    says forward.err 'too few descriptors.*ulimit -n'
+    ! grep -q 'start kith again' forward.err
+}
+
+@test "so it is of a program of a target" {
+    start_serve x=exec:cat
+    address=$address:x
+    leave "$server" 4
+    run dial </dev/null
+    says serve.err 'exec:cat: .*Too many open files; see ulimit -n'
+}
