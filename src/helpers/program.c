@@ -18,8 +18,7 @@
 #include "helpers/question.h"
 
 #define FIRST_FREE 3 /* a descriptor that is none of the standard ones */
-#define STOP_MS 4000 /* for the launcher to end one: twice what it gives that before it kills it   \
-                      */
+#define STOP_MS 4000 /* for the launcher to end one, which it kills after half of that */
 #define CROWDED_MS 5 /* before a line is tried again that takes no more descriptors now */
 
 struct visitor visitor_of(const char *name, const uint8_t key[static KEY_SIZE],
