@@ -145,7 +145,7 @@ static enum kith_error log_unstarted(const char *name, int problem)
     const char *hint = strncmp(name, "exec:", 5) == 0 ? "" : "see --exec";
 
     if (problem == EMFILE || problem == ENFILE)
-        hint = error_hint(ERR_FEW_DESCRIPTORS);
+        hint = "see ulimit -n";
     return log_failure(LOG_ERROR, "serve", name, ERR_PROGRAM, strerror(problem), hint);
 }
 
