@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "crypto/crypto.h"
@@ -189,6 +190,49 @@ static void test_refused(void)
     CHECK(close(fd) == 0 && add(1, "a", "locked") == OK, "until it is let go");
 }
 
+/* Whether a process has this file open, as far as the system tells. */
+static bool has_open(pid_t process, const char *name)
+{
+    char path[64], target[300];
+    bool found = false;
+
+    for (int fd = 3; fd < 20 && !found; fd++) {
+        ssize_t n;
+
+        (void)snprintf(path, sizeof(path), "/proc/%ld/fd/%d", (long)process, fd);
+        n = readlink(path, target, sizeof(target) - 1);
+        target[n < 0 ? 0 : n] = '\0';
+        found = strstr(target, name) != NULL;
+    }
+    return found;
+}
+
+/* While it waits for the lock of one file, another that is locked as well takes its place. */
+static void test_exchanged(void)
+{
+    int first, second, status = 0;
+    pid_t process;
+
+    put("old", "# x\n", 0600);
+    put("fresh", "# y\n", 0600);
+    CHECK(link("old", "held") == 0, "whose name tells who has it open"); /* the child has ours */
+    first = open("held", O_RDONLY | O_CLOEXEC);
+    second = open("fresh", O_RDONLY | O_CLOEXEC);
+    CHECK(flock(first, LOCK_EX) == 0 && flock(second, LOCK_EX) == 0, "two files are locked");
+    process = fork();
+    if (process == 0) {
+        (void)close(first);
+        (void)close(second);
+        _exit(add(1, "a", "old") == ERR_PEERS_LOCKED ? 0 : 1);
+    }
+    for (int tries = 0; tries < 100 && !has_open(process, "/old"); tries++)
+        (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    CHECK(rename("fresh", "old") == 0 && close(first) == 0, "one takes the other's place");
+    CHECK(waitpid(process, &status, 0) == process && status == 0,
+          "and so is one that has taken the place of the one that was waited for");
+    (void)close(second);
+}
+
 /* Many at once, of which each says whether it has added its line. */
 static void test_at_once(const char *path)
 {
@@ -236,6 +280,7 @@ int main(void)
     test_twice();
     test_links();
     test_refused();
+    test_exchanged();
     CHECK(mkdir("crowd", 0700) == 0, "a folder");
     put("crowd/there", "# x\n", 0600);
     test_at_once("crowd/there");
