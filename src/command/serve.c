@@ -93,9 +93,9 @@ static struct connection *open_for(struct serve *serve, struct guest *guest, enu
         *error = connections_allow(connections, guest->key);
     if (*error != OK)
         return NULL;
-    do
+    connection = connections_add(connections, guest->transport.in, &guest->from, error);
+    while (*error == ERR_NO_PLACE && connections_make_room(connections))
         connection = connections_add(connections, guest->transport.in, &guest->from, error);
-    while (*error == ERR_NO_PLACE && connections_make_room(connections));
     if (connection == NULL)
         return NULL;
     *error =
