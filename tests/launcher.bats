@@ -245,7 +245,7 @@ counts_none() {
         [ -z "$address" ] || break
     done
     run -8 dial </dev/null
-    says serve.err 'cat: Resource temporarily unavailable'
+    says serve.err 'cat: (the program failed: )?Resource temporarily unavailable'
     kill "$server"
     ends "$server" 0
 }

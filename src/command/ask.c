@@ -15,7 +15,7 @@ enum kith_error ask_for_target(struct call *call, const struct options *options,
                                const struct callee *callee, struct kept **kept)
 {
     struct kept *made = kept_make(call->transport, &call->io.keys, options->max_message_size,
-                                  SIDE_OPENS, callee->key, &call->reached);
+                                  SIDE_OPENS, callee->key);
     enum kith_error error = made == NULL ? ERR_MEMORY : kept_ask(made, callee->target, false);
 
     *kept = NULL;

@@ -51,7 +51,7 @@ struct kept *calling_make(struct calling *calling)
     error = call_peer(&call, terms->calls, terms->kind, &callee, false);
     if (error == OK) {
         kept = kept_make(call.transport, &call.io.keys, terms->max_message_size, terms->side,
-                         callee.key, &call.reached);
+                         callee.key);
         error = kept == NULL ? ERR_MEMORY : OK;
     }
     if (error == OK) {

@@ -9,8 +9,7 @@
 #include "base/clock.h"
 
 struct kept *kept_make(struct transport transport, struct session_keys *keys,
-                       size_t max_message_size, enum side side, const uint8_t key[static KEY_SIZE],
-                       const struct endpoint *peer)
+                       size_t max_message_size, enum side side, const uint8_t key[static KEY_SIZE])
 {
     struct kept *kept = calloc(1, sizeof(*kept));
 
@@ -21,7 +20,6 @@ struct kept *kept_make(struct transport transport, struct session_keys *keys,
     }
     link_keep(&kept->link, side);
     memcpy(kept->key, key, KEY_SIZE);
-    kept->peer = *peer;
     kept->made_ms = clock_now_ms();
     kept->ends_ms = NEVER_MS;
     return kept;

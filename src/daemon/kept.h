@@ -10,14 +10,12 @@
 
 #include "base/error.h"
 #include "keys/public_key.h"
-#include "net/endpoint.h"
 #include "stream/link.h"
 
 struct kept {
     struct kept *next; /* in the list that it is in */
     struct link link;
     uint8_t key[KEY_SIZE]; /* the peer's */
-    struct endpoint peer;  /* and where it is */
     int64_t made_ms;
     bool was_used;   /* by a stream that was whole */
     int64_t ends_ms; /* by its age */
@@ -31,8 +29,7 @@ struct kept {
  * transport is still the caller's.
  */
 struct kept *kept_make(struct transport transport, struct session_keys *keys,
-                       size_t max_message_size, enum side side, const uint8_t key[static KEY_SIZE],
-                       const struct endpoint *peer);
+                       size_t max_message_size, enum side side, const uint8_t key[static KEY_SIZE]);
 
 /* Say our last word, and no more. False if it is not our turn, or the transport does not take it.
  */

@@ -13,7 +13,7 @@ import primitives
 import speaker
 from speaker import frame, now, varint
 from spoiled import (
-    ANSWERED, CLOCKS, CONFIRMATION, EMPTY, LOW, LOW_ORDER, MALFORMED, NOT_FOR_US,
+    ANSWERED, CLOCKS, CONFIRMATION, EMPTY, KIND, LOW, LOW_ORDER, MALFORMED, NOT_FOR_US,
     OTHER_PROTOCOLS, OWN_KEY, SIGNATURE, SIGNATURES, SMALL, TOO_LONG, UNDECODABLE, UNKNOWN,
     YEAR_MS, from_end)
 
@@ -136,7 +136,8 @@ def _shifted(caller):
 
 
 def _of_signatures():
-    for name in (b"", b"kit", b"kith ", b"Kith", b"kith\0", b"kith\0kept/2", b"kith\0kept-back/1",
+    yield Attack("the namespace of the reverse way", KIND, _with(namespace=b"kith\0kept-back/1"))
+    for name in (b"", b"kit", b"kith ", b"Kith", b"kith\0", b"kith\0kept/2", b"kith\0kept-back/2",
                  b"x" * 127, b"x" * 128, b"x" * 1024):
         yield Attack(f"the namespace {name[:12]} of {len(name)} bytes", SIGNATURE,
                      _with(namespace=name))
