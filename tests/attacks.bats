@@ -66,6 +66,7 @@ teardown_file() {
 }
 
 @test "records at the wrong time, by the peer of forward, which accepts" {
+    ! sanitized || skip "there a word takes longer than the second after which another channel is asked"
     tries out_of_turn acceptor
 }
 
