@@ -20,7 +20,7 @@ ssize_t write(int fd, const void *bytes, size_t len)
 {
     __typeof__(&write) usual = (__typeof__(&write))dlsym(RTLD_NEXT, "write");
     ssize_t n = usual(fd, bytes, len);
-    int64_t until_ms = now_ms() + 200; /* not asleep, which a confined process may not be */
+    int64_t until_ms = now_ms() + 250; /* not asleep, which a confined process may not be */
 
     while (fd > STDERR_FILENO && now_ms() < until_ms)
         continue;
