@@ -429,8 +429,8 @@ def relayed():
     alice.fails(5, "do not use these keys")
 
 
-def no_proof():
-    """A key that was said but is not had: both said yes, and there is no handshake."""
+def bob_asked_about_mallory():
+    """Both have opened, and bob is asked whether the code is the same."""
     bob = waits()
     mallory = Wire(bob.port)
     ours = values(STRANGER)
@@ -438,6 +438,12 @@ def no_proof():
     mallory.hear()
     mallory.say(ours)
     bob.sees(QUESTION)
+    return bob, mallory
+
+
+def no_proof():
+    """A key that was said but is not had: both said yes, and there is no handshake."""
+    bob, mallory = bob_asked_about_mallory()
     mallory.say(b"\1")
     bob.type("yes\n")
     check(mallory.hear() == b"\1", "bob says yes")
@@ -448,13 +454,7 @@ def no_proof():
 def no_yes():
     """What is no yes of the other side, or more than one."""
     for said in (frame(b"\0"), frame(b"\2"), frame(b"\1\1"), frame(b""), frame(b"\1") * 2, b"\0\0\0\1\1h"):
-        bob = waits()
-        mallory = Wire(bob.port)
-        ours = values(STRANGER)
-        mallory.say(commit(ours))
-        mallory.hear()
-        mallory.say(ours)
-        bob.sees(QUESTION)
+        bob, mallory = bob_asked_about_mallory()
         mallory.sock.sendall(said)
         bob.fails(5, "no message of a meeting", "do not use these keys")
 
