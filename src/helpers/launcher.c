@@ -146,14 +146,16 @@ static void heed_line(struct child *child)
 static void notice_end(struct child *child)
 {
     siginfo_t end = {0};
+    bool seen;
 
-    if (child->has_ended ||
-        waitid(P_PID, (id_t)child->process, &end, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-        end.si_pid == 0)
+    if (child->has_ended)
         return;
-    child->has_ended = true;
-    if (say_end(child->line, 0,
-                end.si_code == CLD_EXITED ? end.si_status : STATUS_SIGNAL + end.si_status))
+    seen = waitid(P_PID, (id_t)child->process, &end, WEXITED | WNOHANG | WNOWAIT) == 0;
+    if (seen && end.si_pid == 0)
+        return;
+    child->has_ended = seen; /* else it is looked at again, and has failed in any case */
+    if (seen && say_end(child->line, 0,
+                        end.si_code == CLD_EXITED ? end.si_status : STATUS_SIGNAL + end.si_status))
         return;
     descriptor_close(&child->line);
     ask_to_end(child);
@@ -204,7 +206,7 @@ static void step_children(struct launcher *launcher, bool one_has_ended)
     for (size_t i = 0; i < launcher->count; i++) {
         struct child *child = &launcher->children[i];
 
-        if (one_has_ended)
+        if (one_has_ended || child->is_to_end)
             notice_end(child);
         if (poll_set_is_ready(&launcher->set, child->place))
             heed_line(child);
