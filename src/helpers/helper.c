@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "system/protect.h"
 #include "system/signals.h"
 
@@ -38,6 +39,12 @@ bool helper_start(struct helper *helper, helper_life *life, const void *context)
     helper_stop(helper);
     errno = saved;
     return false;
+}
+
+enum kith_error helper_log_failure(const char *what, const char *which)
+{
+    return log_failure(LOG_ERROR, what, which, errno == EAGAIN ? ERR_PROCESS : ERR_SYSTEM, NULL,
+                       NULL);
 }
 
 void helper_strip(const int *keep, size_t count, bool keeps_stderr)

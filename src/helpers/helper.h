@@ -24,6 +24,10 @@ typedef void helper_life(int line, const void *context);
 /* Fork it. Before any thread, and before this process is confined. False with errno. */
 must_check bool helper_start(struct helper *helper, helper_life *life, const void *context);
 
+/* It could not be started, and errno says why: log that of what, and which, and return the error.
+ */
+enum kith_error helper_log_failure(const char *what, const char *which);
+
 /*
  * For the helper, once it needs no more: the signals of a terminal are for its parent, whose end it
  * sees, and nothing but these stays open, the line among them, or whoever reads our stdout would

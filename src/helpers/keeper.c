@@ -299,8 +299,7 @@ enum kith_error keeper_start(struct keeper *keeper, const struct keeper_task *ta
 {
     if (helper_start(&keeper->helper, keep, task))
         return OK;
-    return log_failure(LOG_ERROR, "keeper", NULL, errno == EAGAIN ? ERR_PROCESS : ERR_SYSTEM, NULL,
-                       NULL);
+    return helper_log_failure("keeper", NULL);
 }
 
 enum kith_error keeper_await(struct keeper *keeper)

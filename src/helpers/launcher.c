@@ -269,6 +269,5 @@ enum kith_error launcher_start(struct helper *launcher, const struct programs *p
 
     if (helper_start(launcher, live, &plan))
         return OK;
-    return log_failure(LOG_ERROR, "launcher", NULL, errno == EAGAIN ? ERR_PROCESS : ERR_SYSTEM,
-                       NULL, NULL);
+    return helper_log_failure("launcher", NULL);
 }

@@ -265,8 +265,7 @@ enum kith_error lookup_start(struct helper *lookup, const char *const *files, si
 
     if (helper_start(lookup, live, &list))
         return OK;
-    return log_failure(LOG_ERROR, "lookup", NULL, errno == EAGAIN ? ERR_PROCESS : ERR_SYSTEM, NULL,
-                       NULL);
+    return helper_log_failure("lookup", NULL);
 }
 
 /* The bytes between its members go with it: none of them is one of our stack. */

@@ -241,8 +241,7 @@ enum kith_error runner_start(struct runner *runner, const struct runner_plan *pl
     *runner = RUNNER_NONE;
     if (helper_start(&runner->helper, live, plan))
         return OK;
-    return log_failure(LOG_ERROR, "runner", NULL, errno == EAGAIN ? ERR_PROCESS : ERR_SYSTEM, NULL,
-                       NULL);
+    return helper_log_failure("runner", NULL);
 }
 
 static bool ends_it(int number)

@@ -64,8 +64,7 @@ enum kith_error scribe_start(struct helper *scribe, const char *path,
 
     if (helper_start(scribe, live, &task))
         return OK;
-    return log_failure(LOG_ERROR, "peers", path, errno == EAGAIN ? ERR_PROCESS : ERR_SYSTEM, NULL,
-                       NULL);
+    return helper_log_failure("peers", path);
 }
 
 enum kith_error scribe_add(const struct helper *scribe, const struct addition *addition)

@@ -118,11 +118,24 @@ static enum kith_error seal(struct link *link, const struct record *record, uint
     return OK;
 }
 
+typedef ssize_t transport_writer(const struct transport *transport, const void *bytes, size_t len);
+
+/* Send what is sealed, all of it at once: it is small. */
+static enum kith_error send_sealed(const struct link *link, transport_writer *write_to,
+                                   const uint8_t *frames, size_t len)
+{
+    ssize_t n;
+
+    do
+        n = write_to(&link->transport, frames, len);
+    while (n < 0 && errno == EINTR);
+    return n == (ssize_t)len ? OK : ERR_LINK_LOST;
+}
+
 enum kith_error link_say(struct link *link, const struct record *records, size_t count)
 {
     uint8_t frames[RECORDS_SAID_MAX * SAID_MAX];
     size_t len = 0;
-    ssize_t n;
 
     for (size_t i = 0; i < count; i++) {
         enum kith_error error = seal(link, &records[i], frames + len, &len);
@@ -130,25 +143,16 @@ enum kith_error link_say(struct link *link, const struct record *records, size_t
         if (error != OK)
             return error;
     }
-    do
-        n = transport_write(&link->transport, frames, len);
-    while (n < 0 && errno == EINTR);
-    return n == (ssize_t)len ? OK : ERR_LINK_LOST;
+    return send_sealed(link, transport_write, frames, len);
 }
 
 enum kith_error link_say_ahead(struct link *link, const struct record *record)
 {
     uint8_t frame[SAID_MAX];
     size_t len = 0;
-    ssize_t n;
     enum kith_error error = seal(link, record, frame, &len);
 
-    if (error != OK)
-        return error;
-    do
-        n = transport_write_ahead(&link->transport, frame, len);
-    while (n < 0 && errno == EINTR);
-    return n == (ssize_t)len ? OK : ERR_LINK_LOST;
+    return error == OK ? send_sealed(link, transport_write_ahead, frame, len) : error;
 }
 
 enum kith_error link_begin(struct link *link)
