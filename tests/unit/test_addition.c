@@ -4,7 +4,6 @@
  */
 #include "peers/addition.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "crypto/crypto.h"
+#include "folder.h"
 #include "keys/key_file.h"
 #include "peers/peers.h"
 #include "peers/peers_file.h"
@@ -66,25 +66,6 @@ static bool holds(const char *path, const char *before, uint8_t number, const ch
         key_file_read(&file, path, 4000, KEY_FILE_PUBLIC) == OK && strcmp(file.text, wanted) == 0;
     key_file_wipe(&file);
     return same;
-}
-
-static unsigned mode_of(const char *path)
-{
-    struct stat status;
-
-    return lstat(path, &status) == 0 ? (unsigned)status.st_mode & 07777 : 0;
-}
-
-static int names_in(const char *path)
-{
-    int count = -2;
-    DIR *dir = opendir(path);
-
-    while (dir != NULL && readdir(dir) != NULL)
-        count++;
-    if (dir != NULL)
-        closedir(dir);
-    return count;
 }
 
 static void test_line(void)

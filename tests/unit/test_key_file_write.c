@@ -2,7 +2,6 @@
  * key_file_write: a new file whole or not at all, never over another unless told, never through a
  * symbolic link, and nothing left behind.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "keys/key_file.h"
 #include "tap.h"
 
@@ -23,26 +23,6 @@ static bool holds(const char *path, const char *text)
 
     key_file_wipe(&file);
     return same;
-}
-
-static unsigned mode_of(const char *path)
-{
-    struct stat status;
-
-    return lstat(path, &status) == 0 ? (unsigned)status.st_mode & 07777 : 0;
-}
-
-/* How many names are in a folder, . and .. left out. */
-static int names_in(const char *path)
-{
-    int count = -2;
-    DIR *dir = opendir(path);
-
-    while (dir != NULL && readdir(dir) != NULL)
-        count++;
-    if (dir != NULL)
-        closedir(dir);
-    return count;
 }
 
 static enum kith_error write_one(const char *path, const char *text, unsigned mode, bool replace)
