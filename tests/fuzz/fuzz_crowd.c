@@ -10,29 +10,17 @@
  *
  * Targets: calls/reception, calls/places, calls/proxy_protocol.
  */
-#include <signal.h>
-
-#include "base/clock.h"
 #include "base/descriptor.h"
 #include "calls/proxy_protocol.h"
-#include "calls/reception.h"
-#include "calls/replay.h"
-#include "clocks.h"
-#include "keeper.h"
-#include "said.h"
+#include "receiving.h"
 #include "side.h"
-
-#include "../unit/scene.h"
 
 #define CALLERS 32
 #define PLACES 8
-#define TIMEOUT_MS 10000
 #define NEW_MS 200 /* so long anybody may be silent */
 #define PAUSE_MS 20
 #define WAIT_MS 20
 #define ROUNDS 200
-#define FRESH_MS 15000
-#define LONG_AGO_MS 3600000
 #define SOURCES 8
 #define BALANCER 9 /* the last byte of its address, 10.0.0.9; sources have lower ones */
 
@@ -64,13 +52,7 @@ static struct {
     struct guest guest;
 } run;
 
-static struct handshake_rules rules = {.keeper = &keeper};
-static struct admission admission;
-static struct listeners listeners;
-static struct refusals refusals;
-static struct reception reception;
 static struct address_ranges proxies;
-static struct poll_set set;
 
 static void set_source(struct endpoint *endpoint, uint8_t last, uint16_t port)
 {
@@ -128,41 +110,18 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     struct problem problem;
 
     (void)argc, (void)argv;
-    (void)signal(SIGPIPE, SIG_IGN);
-    demand(crypto_start() == OK && start_scene());
-    demand(peers_add(&admission.set, dialer.public_key, "dialer") == OK);
+    receiving_start(PLACES, KIND_SET(KIND_PLAIN));
     demand(peers_add(&admission.set, stranger.public_key, "stranger") == OK);
     demand(address_ranges_parse(&proxies, "10.0.0.9", &problem) == OK);
-    demand(poll_set_make(&set, PLACES + 1) == OK);
-    keeper_begin(&listener);
-    rules.params = listener.params;
-    rules.namespace = listener.namespace;
-    rules.listens = KIND_SET(KIND_PLAIN);
-    replay_start(FRESH_MS);
     return 0;
 }
 
 static void begin(void)
 {
-    struct reception_terms terms = {
-        .what = "fuzz",
-        .listeners = &listeners,
-        .rules = &rules,
-        .admission = &admission,
-        .timeout_ms = TIMEOUT_MS,
-        .places = PLACES,
-        .proxies = &proxies,
-        .refusals = &refusals,
-    };
-
     memset(&run, 0, sizeof(run));
     for (size_t i = 0; i < CALLERS; i++)
         run.callers[i].side.fd = run.callers[i].at_listener = -1;
-    clocks.wall_ms = NOW;
-    clocks.monotonic_ms += LONG_AGO_MS;
-    said_nothing();
-    refusals_init(&refusals, "fuzz", "here", NULL);
-    reception_begin(&reception, &terms);
+    receiving_begin(PLACES, &proxies);
 }
 
 /* What its balancer says of it first, if it has one. */
@@ -273,11 +232,8 @@ static bool go_on(void)
 {
     bool can_call = run.waiting_count > 0 && clocks.monotonic_ms >= run.paused_until_ms;
     enum reception_result result;
-    int64_t until_ms;
 
-    poll_set_clear(&set);
-    until_ms = reception_arm(&reception, &set);
-    if (poll(set.fds, (nfds_t)set.count, 0) <= 0 && until_ms > clock_now_ms() && !can_call)
+    if (!receiving_is_due() && !can_call)
         return false;
     result = reception_step(&reception, &set, &run.guest);
     demand(result != RECEPTION_FAILED && reception_count(&reception) <= PLACES);
@@ -343,9 +299,7 @@ static void end(void)
         demand(run.callers[i].side.fd < 0 || run.callers[i].side.hung_up);
     for (size_t i = 0; i < CALLERS; i++)
         side_leave(&run.callers[i].side);
-    keeper_forget();
-    refusals_sum_up(&refusals, true);
-    (void)said_lines();
+    receiving_end();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

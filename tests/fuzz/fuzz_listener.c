@@ -11,28 +11,18 @@
  * Targets: calls/reception, calls/handshake_io, protocol/handshake.
  */
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <sys/un.h>
 
 #include "account.h"
-#include "base/clock.h"
 #include "base/descriptor.h"
-#include "calls/reception.h"
-#include "calls/replay.h"
-#include "clocks.h"
-#include "keeper.h"
-#include "said.h"
+#include "receiving.h"
 #include "side.h"
 
 #define CALLERS 4
 #define CALLS_MAX 14 /* in all: fewer than anybody has to give way for */
 #define PLACES 64
-#define TIMEOUT_MS 10000
 #define WAIT_MS 100 /* of which a step waits some */
 #define ROUNDS 100  /* in which all that can be done is */
-#define FRESH_MS 15000
-#define LONG_AGO_MS 3600000 /* between two inputs: nothing is remembered of the one before */
 
 enum step {
     STEP_CALL,    /* a hello, and what is changed in its frame: has it to say */
@@ -78,12 +68,6 @@ static struct {
     bool has_guest;
 } run;
 
-static struct handshake_rules rules = {.keeper = &keeper};
-static struct admission admission;
-static struct listeners listeners;
-static struct refusals refusals;
-static struct reception reception;
-static struct poll_set set;
 static struct sockaddr_un address = {.sun_family = AF_UNIX};
 
 static char folder[64];
@@ -114,40 +98,18 @@ static void listen_somewhere(void)
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc, (void)argv;
-    (void)signal(SIGPIPE, SIG_IGN);
-    demand(crypto_start() == OK && start_scene());
-    demand(peers_add(&admission.set, dialer.public_key, "dialer") == OK);
-    demand(poll_set_make(&set, PLACES + 1) == OK);
-    keeper_begin(&listener);
-    rules.params = listener.params;
-    rules.namespace = listener.namespace;
-    rules.listens = KIND_SET(KIND_PLAIN) | KIND_SET(KIND_KEPT);
-    replay_start(FRESH_MS);
+    receiving_start(PLACES, KIND_SET(KIND_PLAIN) | KIND_SET(KIND_KEPT));
     listen_somewhere();
     return 0;
 }
 
 static void begin(void)
 {
-    struct reception_terms terms = {
-        .what = "fuzz",
-        .listeners = &listeners,
-        .rules = &rules,
-        .admission = &admission,
-        .timeout_ms = TIMEOUT_MS,
-        .places = PLACES,
-        .refusals = &refusals,
-    };
-
     memset(&run, 0, sizeof(run));
     for (size_t i = 0; i < CALLERS; i++)
         run.callers[i].side.fd = -1;
     run.latest = &run.callers[0];
-    clocks.wall_ms = NOW;
-    clocks.monotonic_ms += LONG_AGO_MS;
-    said_nothing();
-    refusals_init(&refusals, "fuzz", "here", NULL);
-    reception_begin(&reception, &terms);
+    receiving_begin(PLACES, NULL);
 }
 
 /* Whether a hello was heard before, of late; it is now. */
@@ -314,11 +276,8 @@ static void check_guest(struct caller *caller)
 static bool go_on(void)
 {
     enum reception_result result;
-    int64_t until_ms;
 
-    poll_set_clear(&set);
-    until_ms = reception_arm(&reception, &set);
-    if (poll(set.fds, (nfds_t)set.count, 0) <= 0 && until_ms > clock_now_ms())
+    if (!receiving_is_due())
         return false;
     result = reception_step(&reception, &set, &run.guest);
     demand(result != RECEPTION_FAILED && reception.computed <= 4);
@@ -415,9 +374,7 @@ static void end(void)
     demand(reception_count(&reception) == 0);
     for (size_t i = 0; i < CALLERS; i++)
         side_leave(&run.callers[i].side);
-    keeper_forget();
-    refusals_sum_up(&refusals, true);
-    (void)said_lines();
+    receiving_end();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
