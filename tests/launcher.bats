@@ -163,6 +163,18 @@ killed_with_server() {
     eventually is_gone "$starter"
 }
 
+@test "who calls meanwhile waits for the handshake's time at most, and it is said why" {
+    # shellcheck disable=SC2016
+    start_serve -w 1s --exec cat
+    launcher_of "$server"
+    also_started "$starter"
+    kill -STOP "$starter"
+    run -8 dial </dev/null
+    says serve.err 'cat: .*: the process that starts programs did not answer in time'
+    kill -CONT "$starter"
+    [ "$(echo there | dial)" = there ]
+}
+
 # The server answers SIGUSR1, and has a channel.
 counts_channel() {
     kill -USR1 "$server"

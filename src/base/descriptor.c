@@ -184,6 +184,17 @@ bool descriptor_is_parents(int socket)
     return false;
 }
 
+bool descriptor_await(int fd, short events, int64_t deadline_ms)
+{
+    struct pollfd wait = {.fd = fd, .events = events};
+    int ready;
+
+    do {
+        ready = poll(&wait, 1, clock_poll_timeout(deadline_ms));
+    } while (ready < 0 && errno == EINTR);
+    return ready > 0;
+}
+
 ssize_t descriptor_write(int fd, const void *bytes, size_t len)
 {
     struct pollfd wait = {.fd = fd, .events = POLLOUT};
@@ -207,7 +218,6 @@ bool descriptor_write_by(int fd, const void *bytes, size_t len, int64_t deadline
     const char *at = bytes;
 
     while (len > 0) {
-        struct pollfd wait = {.fd = fd, .events = POLLOUT};
         ssize_t n = descriptor_write(fd, at, len);
 
         if (n >= 0) {
@@ -216,7 +226,7 @@ bool descriptor_write_by(int fd, const void *bytes, size_t len, int64_t deadline
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             if (clock_now_ms() >= deadline_ms)
                 return false;
-            (void)poll(&wait, 1, clock_poll_timeout(deadline_ms));
+            (void)descriptor_await(fd, POLLOUT, deadline_ms);
         } else if (errno != EINTR) {
             return false;
         }

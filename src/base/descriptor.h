@@ -45,6 +45,9 @@ bool descriptor_can_be_awaited(int fd);
 /* Whether the process that started us has this socket as one of its standard descriptors, too. */
 bool descriptor_is_parents(int socket);
 
+/* Wait until poll says that it is ready for these events; false when the deadline comes first. */
+bool descriptor_await(int fd, short events, int64_t deadline_ms);
+
 /*
  * As write(2), but never waiting: -1 and EAGAIN if it takes nothing now. More than PIPE_BUF bytes
  * are not taken at a time, at a terminal fewer. In a blocking mode that holds as long as nobody

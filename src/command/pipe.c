@@ -206,7 +206,7 @@ static enum kith_error run_program(const struct pipe_end *end, struct transport 
     if (!program_start(&program, &end->launcher, &order, does,
                        clock_deadline_ms(options->handshake_timeout_ms))) {
         session_keys_wipe(keys);
-        return log_program(end, strerror(errno));
+        return log_program(end, program_problem(errno));
     }
     local = local_end_program(program.out, program.in, program.line, program_result, &program);
     error = run(end, &local, transport, keys, who, visitor->from.text);

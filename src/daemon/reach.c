@@ -146,7 +146,7 @@ static enum kith_error log_unstarted(const char *name, int problem)
 
     if (problem == EMFILE || problem == ENFILE)
         hint = "see ulimit -n";
-    return log_failure(LOG_ERROR, "serve", name, ERR_PROGRAM, strerror(problem), hint);
+    return log_failure(LOG_ERROR, "serve", name, ERR_PROGRAM, program_problem(problem), hint);
 }
 
 static enum kith_error join_program(const struct reach *reach, struct connection *connection)

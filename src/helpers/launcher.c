@@ -59,6 +59,14 @@ static bool say_end(int line, int problem, int status)
     return send(line, &end, sizeof(end), MSG_DONTWAIT) == (ssize_t)sizeof(end);
 }
 
+/* Who asked waits for it, with a deadline. */
+static void say_taken(int line)
+{
+    const char word = PROGRAM_TAKEN;
+
+    (void)send(line, &word, sizeof(word), MSG_DONTWAIT);
+}
+
 /* Start one; an errno if that cannot be. */
 static int start_child(struct launcher *launcher, struct order *order,
                        const int passed[static PROGRAM_PASSED])
@@ -101,6 +109,7 @@ static void take_question(struct launcher *launcher)
             descriptor_close(&passed[i]);
         return;
     }
+    say_taken(passed[ITS_LINE]);
     problem = start_child(launcher, &order, passed);
     descriptor_close(&passed[ITS_IN]);
     descriptor_close(&passed[ITS_OUT]);

@@ -102,8 +102,9 @@ static bool is_crowded(int problem)
     return problem == EAGAIN || problem == EWOULDBLOCK || problem == ETOOMANYREFS;
 }
 
-bool program_start(struct program *program, const struct helper *launcher,
-                   const struct order *order, unsigned does, int64_t deadline_ms)
+/* Ask for it, again as long as that is only crowded. False with errno. */
+static bool ask(struct program *program, const struct helper *launcher, const struct order *order,
+                unsigned does, int64_t deadline_ms)
 {
     /* The ends that are not ours take descriptors for a moment: of one program at a time. */
     static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
@@ -121,6 +122,30 @@ bool program_start(struct program *program, const struct helper *launcher,
             return false;
         (void)poll(NULL, 0, CROWDED_MS);
     }
+}
+
+/* Whether the launcher, which may stand still, says by then that it has taken it; else errno. */
+static bool is_taken(const struct program *program, int64_t deadline_ms)
+{
+    char word;
+
+    if (!descriptor_await(program->line, POLLIN, deadline_ms)) {
+        errno = ETIMEDOUT;
+        return false;
+    }
+    errno = EPIPE;
+    return recv(program->line, &word, sizeof(word), MSG_DONTWAIT) == (ssize_t)sizeof(word);
+}
+
+bool program_start(struct program *program, const struct helper *launcher,
+                   const struct order *order, unsigned does, int64_t deadline_ms)
+{
+    if (!ask(program, launcher, order, does, deadline_ms))
+        return false;
+    if (is_taken(program, deadline_ms))
+        return true;
+    close_all(program);
+    return false;
 }
 
 /* Take what is said on its line; false if that is closed. */
@@ -141,11 +166,20 @@ enum kith_error program_result(void *context)
     return hear(context, &end) && end.problem == 0 && end.status == 0 ? OK : ERR_PROGRAM;
 }
 
+const char *program_problem(int problem)
+{
+    if (problem == ETIMEDOUT)
+        return "the process that starts programs did not answer in time";
+    if (problem == EPIPE || problem == ECONNRESET)
+        return "the process that starts programs is gone";
+    return strerror(problem);
+}
+
 void program_describe_failure(char out[static PROGRAM_HOW_SIZE], const struct program *program)
 {
     out[0] = '\0';
     if (program->problem != 0)
-        (void)snprintf(out, PROGRAM_HOW_SIZE, "%s", strerror(program->problem));
+        (void)snprintf(out, PROGRAM_HOW_SIZE, "%s", program_problem(program->problem));
     else if (program->status > STATUS_SIGNAL)
         (void)snprintf(out, PROGRAM_HOW_SIZE, "by signal %d", program->status - STATUS_SIGNAL);
     else if (program->status > 0)

@@ -38,6 +38,9 @@ struct order {
 /* What goes with the question. Where descriptors are short, the last are lost first. */
 enum program_passed { ITS_LINE, ITS_IN, ITS_OUT, OUR_IN, PROGRAM_PASSED };
 
+/* What is said on its line at once, before it is started: one byte, while an end has more. */
+#define PROGRAM_TAKEN 't'
+
 #define STATUS_SIGNAL 128 /* and its number: how a program was ended, as a shell has it */
 
 /* How a program has ended, as it is said on its line. */
@@ -55,14 +58,18 @@ struct program {
 };
 
 /*
- * Ask for one, by the deadline, for whoever visits, and with so much of the stream. False with
- * errno; that it cannot be run is known only at its end. Fine in any thread.
+ * Ask for one, for whoever visits, and with so much of the stream. False with errno, which is
+ * ETIMEDOUT if the launcher has not taken it by the deadline; that it cannot be run is known only
+ * at its end. Fine in any thread.
  */
 must_check bool program_start(struct program *program, const struct helper *launcher,
                               const struct order *order, unsigned does, int64_t deadline_ms);
 
 /* Once its line is ready: OK if it has succeeded, else ERR_PROGRAM. A local_end_judge for it. */
 enum kith_error program_result(void *context);
+
+/* Why one was not started, in words. */
+const char *program_problem(int problem);
 
 #define PROGRAM_HOW_SIZE 96
 

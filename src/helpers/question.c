@@ -77,18 +77,6 @@ ssize_t question_take(int fd, void *answer, size_t size)
     return n;
 }
 
-/* Wait until the descriptor is ready; false when the deadline comes first. */
-static bool await(int fd, short events, int64_t deadline_ms)
-{
-    struct pollfd wait = {.fd = fd, .events = events};
-    int ready;
-
-    do {
-        ready = poll(&wait, 1, clock_poll_timeout(deadline_ms));
-    } while (ready < 0 && errno == EINTR);
-    return ready > 0;
-}
-
 bool question_settle(const struct helper *helper, const void *bytes, size_t len, void *answer,
                      size_t size, int64_t deadline_ms)
 {
@@ -96,10 +84,12 @@ bool question_settle(const struct helper *helper, const void *bytes, size_t len,
     int fd;
 
     while ((fd = question_ask(helper, bytes, len)) < 0) {
-        if ((errno != EAGAIN && errno != EWOULDBLOCK) || !await(helper->line, POLLOUT, deadline_ms))
+        if ((errno != EAGAIN && errno != EWOULDBLOCK) ||
+            !descriptor_await(helper->line, POLLOUT, deadline_ms))
             return false;
     }
-    here = await(fd, POLLIN, deadline_ms) && question_take(fd, answer, size) == (ssize_t)size;
+    here = descriptor_await(fd, POLLIN, deadline_ms) &&
+           question_take(fd, answer, size) == (ssize_t)size;
     (void)close(fd);
     return here;
 }
@@ -145,7 +135,8 @@ size_t question_receive(int line, void *bytes, size_t size, int *passed, size_t 
         passed[i] = -1;
     while ((n = recvmsg(line, &message, flags)) < 0 && errno == EINTR)
         continue;
-    while (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && await(line, POLLIN, until_ms))
+    while (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) &&
+           descriptor_await(line, POLLIN, until_ms))
         n = recvmsg(line, &message, flags);
     if (n <= 0)
         return 0;

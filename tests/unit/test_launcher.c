@@ -168,6 +168,28 @@ static void check_bounds(void)
     helper_stop(&launcher);
 }
 
+/* One that stands still is not waited for without end, and starts nothing later. */
+static void check_stopped(void)
+{
+    static char script[] = "echo started";
+    struct helper launcher = launcher_of(script, 4);
+    struct program program;
+
+    (void)kill(launcher.process, SIGSTOP);
+    errno = 0;
+    CHECK(!program_start(&program, &launcher, &(struct order){.program = 0}, PROGRAM_WRITES,
+                         clock_deadline_ms(50)) &&
+              errno == ETIMEDOUT,
+          "a launcher that was stopped is waited for until the deadline");
+    CHECK(program.in < 0 && program.out < 0 && program.line < 0, "and nothing is left of the try");
+    (void)kill(launcher.process, SIGCONT);
+    CHECK(begin(&program, &launcher) && strcmp(heard(&program), "started\n") == 0 &&
+              result(&program) == OK,
+          "it goes on as if nothing had been");
+    program_stop(&program);
+    helper_stop(&launcher);
+}
+
 /* A question that is none, or comes without what belongs to it. */
 static void check_garbage(void)
 {
@@ -194,8 +216,9 @@ static void check_garbage(void)
         exit(1);
     CHECK(question_send(&launcher, &order, sizeof(order), &ends[1], 1), "one without pipes");
     (void)close(ends[1]);
+    CHECK(recv(ends[0], &end, sizeof(end), 0) == 1, "is taken");
     CHECK(recv(ends[0], &end, sizeof(end), 0) == (ssize_t)sizeof(end) && end.problem == EMFILE,
-          "is answered by what is missing");
+          "and answered by what is missing");
     CHECK(recv(ends[0], &end, sizeof(end), 0) == 0, "and closed");
     (void)close(ends[0]);
     CHECK(question_send(&launcher, "?", 1, ends, 0), "one that is none");
@@ -213,6 +236,7 @@ int main(void)
     check_failures();
     check_several();
     check_bounds();
+    check_stopped();
     check_garbage();
     return tap_done();
 }
