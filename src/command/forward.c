@@ -2,157 +2,26 @@
  * Owns the forward command: each local connection is carried to a peer. Must never serve one LOCAL
  * unless all of them can be.
  */
-#include <poll.h>
-#include <signal.h>
+#include "command/forward.h"
+
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/descriptor.h"
 #include "base/log.h"
 #include "command/commands.h"
-#include "command/setup.h"
 #include "command/setup_listen.h"
 #include "daemon/capacity.h"
-#include "daemon/daemon.h"
-#include "daemon/route.h"
-#include "helpers/runner.h"
-#include "system/protect.h"
 #include "system/signals.h"
 
 #define LOOK_MS 1000 /* between two looks at what was given back, while there are connections */
-#define SETTLE_LOOK_MS 20 /* and at what waits for a channel, once the program has ended */
 
 _Static_assert(FORWARDS_MAX <= DOORS_MAX, "each LOCAL has a door");
-
-struct forward {
-    struct setup setup;
-    const char *peers[FORWARDS_MAX];     /* each PEER, as it was given */
-    struct callee callees[FORWARDS_MAX]; /* who that was at the start */
-    struct route routes[FORWARDS_MAX];
-    size_t count;
-    size_t turn;                             /* the route that takes connections first */
-    size_t kept_each;                        /* channels, with nothing to do, at most */
-    struct callee_again again[FORWARDS_MAX]; /* of a reload that is under way */
-    struct runner runner;                    /* of the program of --run, or none */
-    size_t runner_at;                        /* in the poll set */
-    bool was_asked;                          /* to begin the program */
-    int64_t settle_ms; /* once it has ended: until when its connections may get a channel */
-    struct daemon daemon;
-};
 
 static enum stay run(struct daemon *daemon, struct connection *connection)
 {
     (void)daemon;
     route_run(connection);
     return STAY_OVER;
-}
-
-/* The program can be started: its forwards are up. Standard input and output are its own. */
-static void begin_program(struct daemon *daemon)
-{
-    struct forward *forward = daemon->hooks->context;
-
-    if (forward->runner.helper.line < 0)
-        return;
-    forward->was_asked = true;
-    protect_vacate(STDIN_FILENO);
-    protect_vacate(STDOUT_FILENO);
-    if (!runner_begin(&forward->runner))
-        daemon_finish(daemon, log_failure(LOG_ERROR, "runner", NULL, ERR_LAUNCHER, NULL, NULL));
-}
-
-static bool program_has_ended(const struct forward *forward)
-{
-    return *forward->setup.options->status >= 0;
-}
-
-/* A signal, once there is a program, is the program's. */
-static bool pass_on(struct daemon *daemon, int number)
-{
-    struct forward *forward = daemon->hooks->context;
-
-    if (!forward->was_asked || program_has_ended(forward) || number == SIGCHLD)
-        return false;
-    runner_pass_on(&forward->runner, number);
-    return true;
-}
-
-/* How the program has ended is how we do, once what it has begun is carried to its end. */
-static void note_status(struct forward *forward, int status)
-{
-    const struct options *options = forward->setup.options;
-
-    signals_pass_on(false);
-    *options->status = status;
-    forward->settle_ms = clock_deadline_ms(options->drain_timeout_ms);
-}
-
-static void hear_runner(struct forward *forward)
-{
-    const struct options *options = forward->setup.options;
-    int what = 0;
-
-    switch (runner_hear(&forward->runner, &what)) {
-    case RUNNER_HAS_BEGUN:
-        signals_pass_on(true);
-        break;
-    case RUNNER_COULD_NOT:
-        (void)log_failure(LOG_ERROR, "forward", options->program[0], ERR_PROGRAM, strerror(what),
-                          NULL);
-        break;
-    case RUNNER_HAS_ENDED:
-        note_status(forward, what);
-        break;
-    case RUNNER_IS_GONE:
-        descriptor_close(&forward->runner.helper.line); /* its end is noticed by itself */
-        break;
-    case RUNNER_SILENT:
-        break;
-    }
-}
-
-/* What was to end the program but does not reach it ends us; its runner ends it, once it can. */
-static void take_signals_back(struct forward *forward)
-{
-    unsigned count = runner_leaves_us(&forward->runner);
-
-    if (count > 0)
-        daemon_finish(&forward->daemon, ERR_SIGNAL);
-    for (; count > 1; count--)
-        signals_note(SIGTERM);
-}
-
-/*
- * What the program has said last may have been in a backlog until now, or wait for a channel: it
- * goes on as long as that is so. To be called once all who came before its end are accepted.
- */
-static void settle(struct forward *forward)
-{
-    struct daemon *daemon = &forward->daemon;
-    size_t left = daemon->hooks->waiting(daemon);
-    bool goes_on = left > 0 || !connections_have_room(&daemon->connections);
-
-    if (goes_on && clock_now_ms() < forward->settle_ms)
-        return;
-    if (goes_on)
-        log_event(LOG_ERROR, "forward", daemon->doors.name,
-                  "--drain-timeout is over: connections that have no channel yet are cut short",
-                  NULL);
-    daemon_finish(daemon, OK);
-}
-
-/* Without each of its forwards, a program is not begun. */
-static void give_up_if_lost(struct forward *forward)
-{
-    for (size_t i = 0; i < forward->count && !forward->was_asked; i++) {
-        enum kith_error error = route_trouble(&forward->routes[i]);
-
-        if (error != OK)
-            daemon_finish(&forward->daemon, error);
-    }
 }
 
 /* Channels that threads give back are looked for: to say so takes time. */
@@ -164,10 +33,7 @@ static int64_t arm(struct daemon *daemon, struct poll_set *set)
 
     for (size_t i = 0; i < forward->count; i++)
         due_ms = clock_earlier(due_ms, route_arm(&forward->routes[i], set));
-    forward->runner_at = poll_set_add(set, forward->runner.helper.line, POLLIN);
-    due_ms = clock_earlier(due_ms, forward->runner.due_ms);
-    if (program_has_ended(forward))
-        return clock_earlier(due_ms, clock_deadline_ms(SETTLE_LOOK_MS));
+    due_ms = clock_earlier(due_ms, forward_program_arm(forward, set));
     connections_count(&daemon->connections, &totals);
     if (forward->setup.options->plain || totals.count == 0)
         return due_ms;
@@ -203,13 +69,7 @@ static bool step(struct daemon *daemon, const struct poll_set *set)
             return false;
     }
     tell_changes(forward);
-    if (program_has_ended(forward)) /* which was heard before the last wait */
-        settle(forward);
-    if (poll_set_is_ready(set, forward->runner_at))
-        hear_runner(forward);
-    take_signals_back(forward);
-    if (forward->runner.helper.line >= 0)
-        give_up_if_lost(forward);
+    forward_program_step(forward, set);
     return true;
 }
 
@@ -391,20 +251,6 @@ static enum kith_error open_doors(struct forward *forward, const struct address 
     return error;
 }
 
-/* Have ready what starts the program, before this process is confined. */
-static enum kith_error prepare_program(struct forward *forward, char *const *argv)
-{
-    const char *places[FORWARDS_MAX];
-    const struct runner_plan plan = {.argv = argv, .places = places, .count = forward->count};
-    enum kith_error error;
-
-    for (size_t i = 0; i < forward->count; i++)
-        places[i] = forward->daemon.doors.list[i].text;
-    error = runner_start(&forward->runner, &plan);
-    protect_for_good();
-    return error;
-}
-
 /*
  * How many channels each LOCAL may keep, --spare with them: together they take no more than half of
  * the descriptors, with two each, since one may be made while another ends.
@@ -439,20 +285,8 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
     if (error == OK)
         error = open_doors(forward, asked);
     if (error == OK && options->program != NULL)
-        error = prepare_program(forward, options->program);
+        error = forward_program_prepare(forward, options->program);
     forward->kept_each = kept_each(forward, options);
-    return error;
-}
-
-/* The program's word is ours; a signal that came before it was begun ends us as any program. */
-static enum kith_error outcome(const struct forward *forward, enum kith_error error)
-{
-    const struct options *options = forward->setup.options;
-
-    if (error == ERR_SIGNAL && options->program != NULL && *options->status >= 0)
-        return OK;
-    if (error == OK && options->program != NULL && *options->status < 0)
-        return ERR_SIGNAL;
     return error;
 }
 
@@ -481,8 +315,8 @@ enum kith_error command_forward(const struct options *options)
         .stop = stop_accepting,
         .run = run,
         .is_up = options->ready_on_listen ? NULL : is_up,
-        .ready = begin_program,
-        .heed = pass_on,
+        .ready = forward_program_begin,
+        .heed = forward_program_heeds,
         .describe = describe,
         .report = report,
         .reload = &forward.setup.reload,
@@ -492,7 +326,7 @@ enum kith_error command_forward(const struct options *options)
     terms = setup_daemon_terms(options);
     if (error == OK)
         error = daemon_run(&forward.daemon, &hooks, &terms);
-    error = outcome(&forward, error);
+    error = forward_program_outcome(&forward, error);
     helper_stop(&forward.runner.helper);
     if (daemon_end(&forward.daemon, error))
         setup_end(&forward.setup);

@@ -1,0 +1,55 @@
+/*
+ * What the files of the forward command share: its routes, and the program of --run that they are
+ * there for.
+ */
+#ifndef KITH_FORWARD_H
+#define KITH_FORWARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "command/options.h"
+#include "command/setup.h"
+#include "daemon/daemon.h"
+#include "daemon/route.h"
+#include "helpers/runner.h"
+#include "net/poll_set.h"
+
+struct forward {
+    struct setup setup;
+    const char *peers[FORWARDS_MAX];     /* each PEER, as it was given */
+    struct callee callees[FORWARDS_MAX]; /* who that was at the start */
+    struct route routes[FORWARDS_MAX];
+    size_t count;
+    size_t turn;                             /* the route that takes connections first */
+    size_t kept_each;                        /* channels, with nothing to do, at most */
+    struct callee_again again[FORWARDS_MAX]; /* of a reload that is under way */
+    struct runner runner;                    /* of the program of --run, or none */
+    size_t runner_at;                        /* in the poll set */
+    bool was_asked;                          /* to begin the program */
+    int64_t settle_ms; /* once it has ended: until when its connections may get a channel */
+    struct daemon daemon;
+};
+
+/* Have ready what starts the program, before this process is confined. What fails is logged. */
+must_check enum kith_error forward_program_prepare(struct forward *forward, char *const *argv);
+
+/* Of the daemon: begin it, if there is one; and whether a signal is the program's, and goes there.
+ */
+void forward_program_begin(struct daemon *daemon);
+bool forward_program_heeds(struct daemon *daemon, int number);
+
+bool forward_program_has_ended(const struct forward *forward);
+
+/* Put what is waited for into the set. Returns when it is to be stepped at the latest. */
+int64_t forward_program_arm(struct forward *forward, struct poll_set *set);
+
+/* After poll, once all who came before are accepted: see to it, and to its end. */
+void forward_program_step(struct forward *forward, const struct poll_set *set);
+
+/* How we end, with a program or without. */
+enum kith_error forward_program_outcome(const struct forward *forward, enum kith_error error);
+
+#endif

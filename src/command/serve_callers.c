@@ -1,0 +1,121 @@
+/*
+ * Owns those who call serve, from their first byte to a channel. Must never touch a target before
+ * its caller has proven who it is.
+ */
+#include "command/serve.h"
+
+static enum kith_error allow(void *context, const uint8_t key[static KEY_SIZE])
+{
+    struct serve *serve = context;
+
+    return connections_allow(&serve->daemon.connections, key);
+}
+
+/* What has changed since its hello keeps a peer out that has proven who it is. */
+static void turn_away(struct serve *serve, struct guest *guest, enum kith_error error)
+{
+    const struct connections_limits *limits = &serve->daemon.connections.limits;
+    char most[REFUSALS_MOST_SIZE];
+
+    refusals_say_most(most, error == ERR_TOO_MANY ? limits->per_peer : limits->most);
+    refusals_add_unheard(&serve->daemon.refusals, &guest->from, error,
+                         error == ERR_TOO_MANY || error == ERR_NO_PLACE ? most : NULL);
+    transport_close(&guest->transport);
+}
+
+/* What it may be joined to by its channel. */
+static const struct targets *reachable(const struct serve *serve, enum channel_kind kind)
+{
+    return kind == KIND_PLAIN ? &serve->offer.unnamed : &serve->offer.all;
+}
+
+/* What its thread begins with. False if there is no memory. */
+static bool prepare_channel(struct serve *serve, struct guest *guest, struct connection *connection)
+{
+    if (guest->kind == KIND_PLAIN) {
+        connection->target = serve->offer.unnamed.list;
+        connection->keys = guest->keys;
+        return true;
+    }
+    connection->is_concluded = true;
+    connection->kept = kept_make(guest->transport, &guest->keys,
+                                 serve->setup.options->max_message_size, SIDE_ACCEPTS, guest->key);
+    connections_rest(&serve->daemon.connections, connection);
+    return connection->kept != NULL;
+}
+
+/* A connection for it that is open; NULL and the reason if there can be none. */
+static struct connection *open_for(struct serve *serve, struct guest *guest, enum kith_error *error)
+{
+    struct connections *connections = &serve->daemon.connections;
+    struct connection *connection;
+    struct admitted admitted;
+
+    *error = admission_check(&serve->admission, guest->key, &guest->from,
+                             reachable(serve, guest->kind), &admitted); /* as it is now */
+    if (*error == OK)
+        *error = connections_allow(connections, guest->key);
+    if (*error != OK)
+        return NULL;
+    connection = connections_add(connections, guest->transport.in, &guest->from, error);
+    while (*error == ERR_NO_PLACE && connections_make_room(connections))
+        connection = connections_add(connections, guest->transport.in, &guest->from, error);
+    if (connection == NULL)
+        return NULL;
+    *error =
+        connections_open(connections, connection, guest->key, admitted.name, guest->transport.out);
+    if (*error == OK)
+        *error =
+            prepare_channel(serve, guest, connection) ? OK : ERR_MEMORY; /* turn_away says it */
+    if (*error == OK)
+        return connection;
+    (void)connections_leave(connections, connection);
+    return NULL;
+}
+
+/* A peer has proven who it is: it gets a channel, and a thread. */
+static void take_guest(struct serve *serve, struct guest *guest)
+{
+    enum kith_error error;
+    struct connection *connection = open_for(serve, guest, &error);
+
+    if (connection != NULL)
+        daemon_begin(&serve->daemon, connection);
+    else
+        turn_away(serve, guest, error);
+    session_keys_wipe(&guest->keys);
+}
+
+bool serve_callers_step(struct serve *serve, const struct poll_set *set)
+{
+    enum reception_result result;
+    struct guest guest;
+
+    while ((result = reception_step(&serve->reception, set, &guest)) == RECEPTION_GUEST)
+        take_guest(serve, &guest);
+    return result != RECEPTION_FAILED;
+}
+
+void serve_callers_begin(struct serve *serve)
+{
+    const struct options *options = serve->setup.options;
+    const struct connections_limits *limits = &serve->daemon.connections.limits;
+    const struct reception_terms terms = {
+        .what = "serve",
+        .listeners = &serve->daemon.doors.list[0],
+        .rules = &serve->setup.rules,
+        .admission = &serve->admission,
+        .targets = &serve->offer.all,
+        .unnamed = &serve->offer.unnamed,
+        .timeout_ms = options->handshake_timeout_ms,
+        .places = limits->pending,
+        .most = limits->most,
+        .most_of_peer = limits->per_peer,
+        .proxies = &options->accept_proxy,
+        .refusals = &serve->daemon.refusals,
+        .allow = allow,
+        .context = serve,
+    };
+
+    reception_begin(&serve->reception, &terms);
+}
