@@ -191,6 +191,24 @@ with_maximum() {
     done
 }
 
+@test "a namespace from a file is the same bytes there" {
+    local line=iuNwB9sQqMlTHo2V0v9M3bXgS4xJr6yD5PzKcFhWnAE=
+    random_file sent 1000
+    for end in '' '\n' '\r\n'; do
+        (umask 077 && printf %b "$line$end" >ns)
+        crate_listens --namespace "$line"
+        dial --namespace-file ns <sent >got
+        ends "$crate" 0
+        cmp sent crate.out
+        start_listener --namespace-file ns
+        cp sent crate.in
+        crate_dials --namespace "$line"
+        ends "$listener" 0
+        cmp sent bob.out
+        rm crate.in
+    done
+}
+
 @test "a namespace that is not ours: kith dials" {
     crate_listens --namespace other
     refused 5 -- dial </dev/null

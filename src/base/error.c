@@ -32,6 +32,9 @@ struct entry {
 #define DO_NOT_USE                                                                                 \
     "somebody may be in between, or it was a mistake: do not use these keys; nothing was written"
 
+/* Of a file that should have a namespace. */
+#define MAKE_NAMESPACE "make one with: kith keygen --namespace FILE"
+
 static const struct entry entries[ERR_COUNT] = {
     [OK] = {EXIT_WHOLE, "whole", NULL},
 
@@ -119,6 +122,15 @@ static const struct entry entries[ERR_COUNT] = {
                                    "decrypt a copy of it: ssh-keygen -p -N '' -f COPY"},
     [ERR_KEY_SEVERAL] = {EXIT_KEYS, "has several keys: which of them is meant?",
                          "put that one in a file of its own, or in the peers file under a name"},
+    [ERR_NAMESPACE_SHORT] = {EXIT_KEYS, "shorter than the 32 bytes that a secret namespace has",
+                             MAKE_NAMESPACE},
+    [ERR_NAMESPACE_LONG] = {EXIT_KEYS, "longer than the 1024 bytes that a namespace may have",
+                            MAKE_NAMESPACE},
+    [ERR_NAMESPACE_LINES] = {EXIT_KEYS, "more than one line, where a namespace is one",
+                             MAKE_NAMESPACE},
+    [ERR_NAMESPACE_BYTES] = {EXIT_KEYS, "bytes that are not printable ASCII", MAKE_NAMESPACE},
+    [ERR_NAMESPACE_SOURCE] = {EXIT_KEYS, "another secret is read from there",
+                              "give one of the two a file of its own"},
     [ERR_NAME_UNKNOWN] = {EXIT_KEYS, "no such name in the peers file",
                           "a key is 64 hex digits, and a file of one has a / or ends in .pub"},
     [ERR_NOBODY] = {EXIT_KEYS, "nobody is known, so nobody can call",
@@ -164,7 +176,7 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_PROXY_HEADER] = {EXIT_HANDSHAKE, "no PROXY header, or a malformed one",
                           "--accept-proxy names who sends them"},
     [ERR_SIGNATURE] = {EXIT_HANDSHAKE, "wrong namespace or signature",
-                       "--namespace must be equal on both sides"},
+                       "--namespace, or what its file holds, must be equal on both sides"},
     [ERR_KIND] = {EXIT_HANDSHAKE, "wants a kind of channel that there is not here", NULL},
     [ERR_REPLAY] = {EXIT_HANDSHAKE, "a hello that was seen before", NULL},
     [ERR_TAG] = {EXIT_HANDSHAKE, "an answer to another hello", NULL},

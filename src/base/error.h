@@ -88,13 +88,18 @@ enum kith_error {
     ERR_PASSPHRASE_LONG,
     ERR_KEY_COSTLY, /* opening it would take minutes, or hours */
     ERR_KEY_OPENSSH_ENCRYPTED,
-    ERR_KEY_SEVERAL,  /* where one is needed */
-    ERR_NAME_UNKNOWN, /* a name that is not in the peers file */
-    ERR_NOBODY,       /* no peer is known at all */
-    ERR_PEER_KNOWN,   /* a key that is to be added, and is there */
-    ERR_NAME_TAKEN,   /* the same of a name */
-    ERR_PEERS_LOCKED, /* somebody else adds to the peers file */
-    ERR_PEERS_LINE,   /* a malformed line: the reader has said which, in a struct problem */
+    ERR_KEY_SEVERAL,     /* where one is needed */
+    ERR_NAMESPACE_SHORT, /* of the file that holds a secret namespace */
+    ERR_NAMESPACE_LONG,
+    ERR_NAMESPACE_LINES,
+    ERR_NAMESPACE_BYTES,  /* that are not printable ASCII */
+    ERR_NAMESPACE_SOURCE, /* from which another secret is read */
+    ERR_NAME_UNKNOWN,     /* a name that is not in the peers file */
+    ERR_NOBODY,           /* no peer is known at all */
+    ERR_PEER_KNOWN,       /* a key that is to be added, and is there */
+    ERR_NAME_TAKEN,       /* the same of a name */
+    ERR_PEERS_LOCKED,     /* somebody else adds to the peers file */
+    ERR_PEERS_LINE,       /* a malformed line: the reader has said which, in a struct problem */
 
     /* addresses */
     ERR_RESOLVE,

@@ -133,6 +133,7 @@ static enum kith_error verify(struct handshake_io *io)
         namespaces[i] = (struct namespace){made[i].bytes, made[i].len};
     }
     error = listener_verify(&io->handshake, namespaces, KINDS, &fits);
+    crypto_wipe(made, sizeof(made));
     if (error != OK)
         return error;
     io->kind = kinds[fits];
@@ -311,6 +312,7 @@ void handshake_io_dial(struct handshake_io *io, const struct handshake_rules *ru
                              rules->keeper->public_key, peer_key, ephemeral_secret, clock_wall_ms(),
                              io->info, &io->info_len);
     crypto_wipe(ephemeral_secret, sizeof(ephemeral_secret));
+    crypto_wipe(&namespace, sizeof(namespace));
     if (error != OK)
         (void)fail_io(io, error);
     else

@@ -200,6 +200,8 @@ static enum kith_error check_together(const struct options *options,
     if (options->program != NULL && options->proxy_protocol)
         return misuse_log(form->name, "--proxy-protocol", "excludes --exec",
                           "a program has the caller's address in its environment");
+    if (options->namespace != NULL && options->namespace_file != NULL)
+        return misuse_log(form->name, "--namespace-file", "excludes --namespace", NULL);
     if (options->send_only && options->recv_only)
         return misuse_log(form->name, "--send-only", "excludes --recv-only", NULL);
     return check_output(options, form);
@@ -213,7 +215,6 @@ enum kith_error command_line_parse(struct options *options, const struct command
 
     *options = (struct options){
         .command = form->bit,
-        .namespace = "kith",
         .synchrony_bound_ms = 5000,
         .max_handshake_age_ms = 10000,
         .handshake_timeout_ms = 10000,

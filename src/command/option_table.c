@@ -32,6 +32,8 @@ static const struct option_spec specs[] = {
      FIELD(named)},
     {'n', "namespace", "TEXT", "the application, equal on both sides (kith)", FOR_CONNECTING,
      NAMESPACE, FIELD(namespace)},
+    {0, "namespace-file", "FILE", "the same, as a secret of both sides", FOR_CONNECTING, TEXT,
+     FIELD(namespace_file)},
     {0, "synchrony-bound", "T", "how far ahead a peer's clock may be (5s)", FOR_NETWORK, DURATION,
      FIELD(synchrony_bound_ms)},
     {0, "max-handshake-age", "T", "how old a hello may be (10s)", FOR_NETWORK, DURATION,

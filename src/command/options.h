@@ -42,7 +42,8 @@ struct options {
     const char *peers;                  /* -a, or NULL */
     const char *named[PEERS_NAMED_MAX]; /* -p */
     size_t named_count;
-    const char *namespace;
+    const char *namespace;      /* -n, or NULL */
+    const char *namespace_file; /* the same as a secret, or NULL */
     int64_t synchrony_bound_ms;
     int64_t max_handshake_age_ms;
     int64_t handshake_timeout_ms;

@@ -65,9 +65,10 @@ static enum kith_error list_files(struct setup *setup)
 static enum kith_error close_inherited(const struct setup *setup)
 {
     const struct options *options = setup->options;
-    const char *paths[PEERS_NAMED_MAX + 4] = {setup->identity_path, options->passphrase_file};
-    int keep[PEERS_NAMED_MAX + 4 + 1 + PASSED_MAX + 1];
-    size_t path_count = 2, count = 0;
+    const char *paths[PEERS_NAMED_MAX + 5] = {setup->identity_path, options->passphrase_file,
+                                              options->namespace_file};
+    int keep[PEERS_NAMED_MAX + 5 + 1 + PASSED_MAX + 1];
+    size_t path_count = 3, count = 0;
 
     for (size_t i = 0; i < setup->file_count; i++)
         paths[path_count++] = setup->files[i];
@@ -96,11 +97,46 @@ static enum kith_error close_inherited(const struct setup *setup)
  */
 static void close_secrets(const struct setup *setup)
 {
+    const char *paths[] = {setup->identity_path, setup->options->passphrase_file,
+                           setup->options->namespace_file};
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        if (paths[i] != NULL)
+            protect_vacate(key_file_find_descriptor(paths[i]));
+    }
+}
+
+/* What a descriptor gives, it gives once. */
+static bool is_read_twice(const struct setup *setup, const char *path)
+{
     const char *passphrase_file = setup->options->passphrase_file;
 
-    protect_vacate(key_file_find_descriptor(setup->identity_path));
-    if (passphrase_file != NULL)
-        protect_vacate(key_file_find_descriptor(passphrase_file));
+    return key_file_is_same_descriptor(path, setup->identity_path) ||
+           (passphrase_file != NULL && key_file_is_same_descriptor(path, passphrase_file));
+}
+
+/*
+ * The namespace of this run, which the keeper inherits, and no process that is started after it.
+ */
+static enum kith_error read_namespace(struct setup *setup)
+{
+    const char *path = setup->options->namespace_file, *given = setup->options->namespace;
+    bool group_readable;
+    enum kith_error error = ERR_NAMESPACE_SOURCE;
+
+    if (path == NULL) {
+        given = given != NULL ? given : "kith";
+        setup->rules.namespace = (struct namespace){(const uint8_t *)given, strlen(given)};
+        return OK;
+    }
+    if (!is_read_twice(setup, path))
+        error = secret_namespace_read(&setup->namespace, path, &group_readable);
+    if (error != OK)
+        return secret_namespace_log_failure(error, path);
+    if (group_readable)
+        secret_namespace_warn(path);
+    setup->rules.namespace = secret_namespace_view(setup->namespace);
+    return OK;
 }
 
 static void set_rules(struct setup *setup)
@@ -111,8 +147,6 @@ static void set_rules(struct setup *setup)
         .synchrony_bound_ms = (uint64_t)options->synchrony_bound_ms,
         .max_handshake_age_ms = (uint64_t)options->max_handshake_age_ms,
     };
-    setup->rules.namespace =
-        (struct namespace){(const uint8_t *)options->namespace, strlen(options->namespace)};
     setup->rules.keeper = &setup->keeper;
     setup->calls = (struct call_terms){
         .net = &setup->net,
@@ -265,6 +299,8 @@ static enum kith_error start_keeper(struct setup *setup, const struct keeper_tas
     if (error != OK)
         return error;
     close_secrets(setup);
+    if (setup->namespace != NULL)
+        secret_namespace_withhold(setup->namespace);
     if (started == OK)
         started = crypto_start();
     error = keeper_await(&setup->keeper);
@@ -315,6 +351,8 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options,
     error = list_files(setup);
     if (error == OK)
         error = close_inherited(setup);
+    if (error == OK)
+        error = read_namespace(setup);
     if (error != OK)
         return error;
     task = (struct keeper_task){
@@ -396,6 +434,14 @@ enum kith_error setup_find_again(struct setup *setup, struct callee_again *found
     return error;
 }
 
+/* No handshake follows. */
+static void forget_namespace(struct setup *setup)
+{
+    secret_namespace_free(setup->namespace);
+    setup->namespace = NULL;
+    setup->rules.namespace = (struct namespace){NULL, 0};
+}
+
 void setup_report_reload(const struct setup *setup, const char *what, const char *which)
 {
     if (setup->directory.from_files)
@@ -409,6 +455,7 @@ void setup_dismiss_keeper(struct setup *setup)
 {
     (void)signal(SIGCHLD, SIG_IGN); /* so that it leaves no zombie */
     helper_dismiss(&setup->keeper.helper);
+    forget_namespace(setup);
 }
 
 void setup_end(struct setup *setup)
@@ -417,6 +464,7 @@ void setup_end(struct setup *setup)
     helper_stop(&setup->lookup);
     helper_stop(&setup->keeper.helper);
     directory_free(&setup->directory);
+    forget_namespace(setup);
     for (size_t i = 0; i < setup->callee_count; i++) {
         free(setup->callee_files[i]);
         setup->callee_files[i] = NULL;

@@ -14,6 +14,7 @@
 #include "daemon/reload.h"
 #include "helpers/keeper.h"
 #include "helpers/lookup.h"
+#include "keys/secret_namespace.h"
 #include "net/listen.h"
 #include "peers/admission.h"
 #include "peers/directory.h"
@@ -25,6 +26,7 @@ struct setup {
     struct helper lookup; /* none but in a daemon */
     struct directory directory;
     struct net_options net;
+    struct secret_namespace *namespace; /* of --namespace-file, or NULL */
     struct handshake_rules rules;
     struct call_terms calls;
     char identity_path[FILE_PATH_SIZE];

@@ -102,6 +102,7 @@ static enum kith_error sign(struct vault *vault, const uint8_t *bytes, size_t le
     uint8_t message[SIGNED_MAX];
     struct kind_namespace namespace;
     struct info info;
+    enum kith_error error;
 
     if (len == 0 || bytes[0] >= KINDS || !wire_get_info(&info, bytes + 1, len - 1) ||
         !is_ours(vault, (enum channel_kind)bytes[0], &info))
@@ -109,7 +110,10 @@ static enum kith_error sign(struct vault *vault, const uint8_t *bytes, size_t le
     kind_namespace(&namespace, &vault->namespace, (enum channel_kind)bytes[0]);
     len = handshake_signed_bytes(message, &(struct namespace){namespace.bytes, namespace.len},
                                  bytes + 1, len - 1);
-    return crypto_signer_sign(vault->signer, signature, message, len);
+    error = crypto_signer_sign(vault->signer, signature, message, len);
+    crypto_wipe(&namespace, sizeof(namespace));
+    crypto_wipe(message, len);
+    return error;
 }
 
 static enum kith_error learn_peers(struct vault *vault, const uint8_t *keys, size_t len, bool all)
@@ -276,6 +280,7 @@ static void keep(int line, const void *context)
     end_with_parent(line);
     protect_for_good();
     protect_secret(&identity, sizeof(identity));
+    protect_secret((void *)(uintptr_t)task->namespace.bytes, task->namespace.len);
     crypto_keep_secrets();
     error = identity_read(&identity, task->identity, task->passphrase_file);
     if (error != OK)

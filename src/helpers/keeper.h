@@ -19,7 +19,7 @@ struct keeper_task {
     const char *identity; /* see identity_read */
     bool identity_is_default;
     const char *passphrase_file; /* or NULL */
-    struct namespace namespace;
+    struct namespace namespace;  /* which may be a secret, and is locked there, too */
     bool meets;       /* a run of one meeting, which has no other namespace, and no other peers */
     kind_set listens; /* answers calls of these kinds: its Infos have a tag */
     kind_set calls;   /* and makes such calls: they have none */

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -122,17 +121,9 @@ enum kith_error identity_log_failure(enum kith_error error, const char *path, bo
                        advice(room, error, path, is_default));
 }
 
-/* systemd keeps credentials in a folder that only the service can enter, with modes of its own. */
-static bool is_credential(const char *path)
-{
-    const char *folder = getenv("CREDENTIALS_DIRECTORY");
-
-    return folder != NULL && folder[0] != '\0' && strncmp(path, folder, strlen(folder)) == 0;
-}
-
 void identity_warn(const struct identity *identity, const char *path)
 {
-    if (identity->group_readable && !is_credential(path))
+    if (identity->group_readable && !key_file_is_credential(path))
         log_event(LOG_NOTE, "identity", path, "warning: its group can read this private key",
                   "chmod 600 it, unless that is meant");
     if (identity->published)

@@ -106,6 +106,21 @@ int key_file_find_descriptor(const char *path)
     return -1;
 }
 
+bool key_file_is_same_descriptor(const char *a, const char *b)
+{
+    int fd = key_file_find_descriptor(a);
+
+    return fd >= 0 && fd == key_file_find_descriptor(b);
+}
+
+/* systemd gives their files modes of its own. */
+bool key_file_is_credential(const char *path)
+{
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+
+    return folder != NULL && folder[0] != '\0' && strncmp(path, folder, strlen(folder)) == 0;
+}
+
 /*
  * Open for reading without ever waiting for anybody. A named descriptor is duplicated: opening it
  * by its path would be another thing on each system, and impossible for a socket.

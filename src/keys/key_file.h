@@ -36,6 +36,12 @@ int key_file_descriptor(const char *path);
  */
 int key_file_find_descriptor(const char *path);
 
+/* Whether two paths name one descriptor, which can be read only once. */
+bool key_file_is_same_descriptor(const char *a, const char *b);
+
+/* Whether it is one of systemd's credentials, in a folder that only the service can enter. */
+bool key_file_is_credential(const char *path);
+
 /*
  * Read the file at path, at most max bytes (more is ERR_FILE_TOO_LARGE). "-" and /dev/stdin are
  * stdin, /dev/fd/N and /proc/self/fd/N a descriptor; there a pipe or socket is fine, and is read

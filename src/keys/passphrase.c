@@ -174,14 +174,6 @@ static int from_terminal(char *out, int size, const char *prompt, enum kith_erro
     return len;
 }
 
-/* Whether two paths name one descriptor, which can be read only once. */
-static bool is_same_descriptor(const char *a, const char *b)
-{
-    int fd = key_file_find_descriptor(a);
-
-    return fd >= 0 && fd == key_file_find_descriptor(b);
-}
-
 /* The first line of a file. A part of it would be another passphrase, and is never taken. */
 static int from_file(char *out, int size, const char *path)
 {
@@ -210,7 +202,7 @@ int passphrase_ask(char *out, int size, void *source)
     if (from->file == NULL)
         return from_terminal(out, size, from->prompt, &from->error);
     from->error = ERR_PASSPHRASE_FILE;
-    if (is_same_descriptor(from->file, from->prompt)) {
+    if (key_file_is_same_descriptor(from->file, from->prompt)) {
         (void)log_failure(LOG_ERROR, "passphrase", from->file, ERR_PASSPHRASE_SOURCE, NULL, NULL);
         return -1;
     }

@@ -17,6 +17,7 @@ void handshake_wipe(struct handshake *handshake)
     crypto_wipe(handshake->key_l2d, KEY_SIZE);
     crypto_wipe(handshake->key_d2l_confirmation, KEY_SIZE);
     crypto_wipe(handshake->key_l2d_confirmation, KEY_SIZE);
+    crypto_wipe(handshake->namespace, sizeof(handshake->namespace)); /* it may be a secret */
     handshake->state = HANDSHAKE_OVER;
 }
 
@@ -77,8 +78,11 @@ static enum kith_error check_signature(const struct handshake *handshake, const 
     const struct namespace namespace = {handshake->namespace, handshake->namespace_len};
     uint8_t message[SIGNED_MAX];
     size_t len = handshake_signed_bytes(message, &namespace, info, info_len);
+    enum kith_error error =
+        crypto_ed25519_verify(handshake->heard.signature, handshake->heard.signer, message, len);
 
-    return crypto_ed25519_verify(handshake->heard.signature, handshake->heard.signer, message, len);
+    crypto_wipe(message, len); /* a namespace may be a secret */
+    return error;
 }
 
 /* Where our own hello stands, until it is a part of the transcript: right behind it. */

@@ -26,7 +26,10 @@ struct kind_namespace {
     size_t len;
 };
 
-/* The namespace of a kind of channel; base has at most NAMESPACE_GIVEN_MAX bytes. */
+/*
+ * The namespace of a kind of channel; base has at most NAMESPACE_GIVEN_MAX bytes. It is as secret
+ * as that is: the caller's to wipe.
+ */
 void kind_namespace(struct kind_namespace *out, const struct namespace *base,
                     enum channel_kind kind);
 

@@ -13,6 +13,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "crypto/crypto.h"
+
 #ifdef __linux__
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -62,6 +64,37 @@ void protect_give_back(void)
 void protect_secret(void *memory, size_t len)
 {
     (void)mlock(memory, len);
+}
+
+void *protect_new(size_t len)
+{
+    void *memory = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (memory == MAP_FAILED)
+        return NULL;
+    protect_secret(memory, len);
+#ifdef MADV_DONTDUMP
+    (void)madvise(memory, len, MADV_DONTDUMP);
+#endif
+    return memory;
+}
+
+void protect_free(void *memory, size_t len)
+{
+    if (memory == NULL)
+        return;
+    crypto_wipe(memory, len);
+    (void)munmap(memory, len);
+}
+
+void protect_from_children(void *memory, size_t len)
+{
+#ifdef MADV_WIPEONFORK
+    (void)madvise(memory, len, MADV_WIPEONFORK);
+#else
+    (void)memory;
+    (void)len;
+#endif
 }
 
 /* The lowest free descriptor becomes /dev/null, or where there is none a pipe that has ended. */

@@ -23,6 +23,16 @@ void protect_give_back(void);
 void protect_secret(void *memory, size_t len);
 
 /*
+ * Memory for a secret that has its pages to itself: locked as far as the system lets us, in no core
+ * file, zeroed. NULL with errno. protect_free overwrites it and gives it back; NULL is fine.
+ */
+void *protect_new(size_t len);
+void protect_free(void *memory, size_t len);
+
+/* Processes that are forked from here on find such memory empty, where the system can do that. */
+void protect_from_children(void *memory, size_t len);
+
+/*
  * Descriptors 0 to 2 are open from here on: one that was closed reads as empty, writes fail. False
  * with errno if that cannot be had: then nothing else may be opened.
  */

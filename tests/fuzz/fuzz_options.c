@@ -38,7 +38,9 @@ static void check_limits(const struct options *options)
     demand(options->ready_fd == -1 || fcntl(options->ready_fd, F_GETFD) >= 0);
     demand(options->family == AF_UNSPEC || options->family == AF_INET ||
            options->family == AF_INET6);
-    demand(options->namespace[0] != '\0' && strlen(options->namespace) <= 1024);
+    demand(options->namespace == NULL ||
+           (options->namespace[0] != '\0' && strlen(options->namespace) <= 1024));
+    demand(options->namespace == NULL || options->namespace_file == NULL || options->help);
     demand(!options->send_only || !options->recv_only || options->help);
     demand(options->output == NULL ||
            (options->output[0] != '\0' && !options->send_only && options->program == NULL) ||
