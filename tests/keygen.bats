@@ -569,3 +569,54 @@ lost() {
     run -0 --separate-stderr kith pubkey key.pub
     [ -z "$stderr" ]
 }
+
+# ---- Secret namespaces ----
+
+@test "keygen --namespace makes 32 random bytes in base64, for us alone, and shows them to nobody" {
+    umask 000
+    run -0 --separate-stderr kith keygen --namespace new/pair.ns
+    [ -z "$output" ]
+    one_line "$stderr" 'pair.ns: a secret namespace is made; give a copy to the other side'
+    [[ $stderr != *"$(<new/pair.ns)"* ]]
+    [ "$(stat -c %a new/pair.ns)" = 600 ]
+    [ "$(stat -c %s new/pair.ns)" = 45 ]
+    [ "$(base64 -d new/pair.ns | wc -c)" = 32 ]
+    [ "$(wc -l <new/pair.ns)" = 1 ]
+    kith keygen --namespace other.ns
+    run ! cmp -s new/pair.ns other.ns
+    [ "$(ls -A new)" = pair.ns ]
+}
+
+@test "a secret namespace is never put over a file unasked" {
+    echo mine >pair.ns
+    refused 3 'pair.ns: exists already' '-f would replace it' -- kith keygen --namespace pair.ns
+    ln -s nowhere link.ns
+    refused 3 'exists already' -- kith keygen --namespace link.ns
+    [ "$(<pair.ns)" = mine ]
+    kith keygen -f --namespace pair.ns
+    [ "$(stat -c %s%a pair.ns)" = 45600 ]
+    mkfifo fifo
+    refused 3 'no regular file' -- kith keygen -f --namespace fifo
+    mkdir folder
+    refused 2 'name a file' -- kith keygen --namespace folder
+    refused 2 'name a file' -- kith keygen --namespace -
+    refused 3 'no regular file' -- kith keygen -f --namespace /dev/fd/1
+    refused 2 'kith keygen FILE' -- kith keygen --namespace one two
+    refused 2 'excludes --name' -- kith keygen --namespace one -n two
+    [ ! -e one ]
+}
+
+@test "where there is no room, no half of a secret namespace stays" {
+    mount -t tmpfs -o size=4k none home 2>/dev/null || skip "no file system of our own here"
+    head -c 4096 /dev/zero >home/full
+    run -1 --separate-stderr kith keygen --namespace home/pair.ns
+    one_line "$stderr" pair.ns 'No space'
+    [ "$(ls -A home)" = full ]
+    umount home
+}
+
+@test "what keygen --namespace makes is taken" {
+    kith keygen key
+    kith keygen --namespace pair.ns
+    refused 4 -- kith check -i key --namespace-file pair.ns "$nobody@127.0.0.1:1"
+}

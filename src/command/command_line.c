@@ -202,6 +202,11 @@ static enum kith_error check_together(const struct options *options,
                           "a program has the caller's address in its environment");
     if (options->namespace != NULL && options->namespace_file != NULL)
         return misuse_log(form->name, "--namespace-file", "excludes --namespace", NULL);
+    if (form->bit == FOR_KEYGEN && options->namespace_file != NULL && options->argument_count > 0)
+        return misuse_log(form->name, "--namespace", "makes no identity",
+                          "kith keygen FILE makes one");
+    if (form->bit == FOR_KEYGEN && options->namespace_file != NULL && options->name != NULL)
+        return misuse_log(form->name, "--namespace", "excludes --name", "its file has no name");
     if (options->send_only && options->recv_only)
         return misuse_log(form->name, "--send-only", "excludes --recv-only", NULL);
     return check_output(options, form);

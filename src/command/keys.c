@@ -1,6 +1,6 @@
 /*
  * Owns the commands that make and show keys: keygen and pubkey. Must never write a private key
- * where others can read it, nor over another one unasked.
+ * or a secret where others can read it, nor over another one unasked.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -24,6 +24,8 @@
 
 #define PRIVATE_MODE 0600
 #define PUBLIC_MODE 0644
+#define SECRET_BYTES 32
+#define SECRET_LINE_SIZE (SECRET_BYTES / 3 * 4 + 4 + 2) /* in base64, with a newline and a NUL */
 
 /* Make a key: its PEM, and the line of its public key. */
 static enum kith_error make_pair(char pem[static PKCS8_PEM_SIZE],
@@ -160,6 +162,49 @@ static void tell_made(const char *path, bool replaced)
                   "give that to your peers");
 }
 
+/* Whether a secret namespace may be put in a file of this name; what is wrong is logged. */
+static enum kith_error check_namespace_path(const char *path, bool replace)
+{
+    if (strcmp(path, "-") == 0 || is_folder(path))
+        return log_failure(LOG_ERROR, "keygen", path, ERR_USAGE, "not a name for a secret's file",
+                           "name a file that is to be made");
+    if (is_of_other_kind(path))
+        return log_failure(LOG_ERROR, "keygen", path, ERR_FILE_OTHER, NULL, NULL);
+    if (!replace && is_there(path))
+        return log_failure(LOG_ERROR, "keygen", path, ERR_FILE_EXISTS, NULL,
+                           "name another file; -f would replace it, and who has the old secret "
+                           "would not have the new one");
+    return OK;
+}
+
+/* A secret for two sides: random bytes, as a line that can be copied. Nobody is shown it. */
+static enum kith_error make_namespace(const char *path, bool replace)
+{
+    uint8_t bytes[SECRET_BYTES];
+    char line[SECRET_LINE_SIZE];
+    const struct new_file file = {path, line, PRIVATE_MODE, NULL};
+    size_t failed;
+    enum kith_error error = check_namespace_path(path, replace);
+
+    if (error != OK)
+        return error;
+    error = crypto_start_keys();
+    if (error == OK)
+        error = crypto_random(bytes, sizeof(bytes));
+    if (error == OK) {
+        crypto_base64_encode(line, bytes, sizeof(bytes));
+        memcpy(line + strlen(line), "\n", sizeof("\n"));
+        error = key_file_write(&file, 1, replace, &failed);
+    }
+    crypto_wipe(bytes, sizeof(bytes));
+    crypto_wipe(line, sizeof(line));
+    if (error != OK)
+        return log_failure(LOG_ERROR, "keygen", path, error, NULL, NULL);
+    log_event(LOG_NOTE, "keygen", path, "a secret namespace is made",
+              "give a copy to the other side, and to nobody else: --namespace-file");
+    return OK;
+}
+
 enum kith_error command_keygen(const struct options *options)
 {
     const char *given = options->argument_count > 0 ? options->arguments[0] : NULL;
@@ -170,6 +215,8 @@ enum kith_error command_keygen(const struct options *options)
     bool replaced;
     enum kith_error error;
 
+    if (options->namespace_file != NULL)
+        return make_namespace(options->namespace_file, options->force);
     if (!own_name(name, options->name, &problem))
         return log_failure(LOG_ERROR, "keygen", options->name, ERR_USAGE, problem.why,
                            "-n takes a word that peers can know this key by: -n alice-laptop");

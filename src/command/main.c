@@ -26,7 +26,7 @@ struct command {
 static const struct command commands[] = {
     {{"keygen", "[FILE]", FOR_KEYGEN, 0, 1},
      "make an identity: FILE (private) and FILE.pub",
-     {NULL},
+     {"[FILE]", "--namespace FILE"},
      command_keygen},
     {{"pubkey", "[FILE]", FOR_PUBKEY, 0, 1},
      "print the public key of a key file",

@@ -60,6 +60,8 @@ static void check_taken(const struct options *options, const struct command_form
     demand(form->bit == FOR_MEET || (!options->listen && !options->print));
     demand(options->output == NULL || (form->bit & FOR_PIPES) != 0);
     demand(options->program == NULL || (form->bit & (FOR_PROGRAMS | FOR_FORWARD)) != 0);
+    demand(options->help || form->bit != FOR_KEYGEN || options->namespace_file == NULL ||
+           (options->argument_count == 0 && options->name == NULL));
     demand(options->help || form->bit != FOR_FORWARD || options->argument_count % 2 == 0);
     for (int i = 0; i < options->argument_count; i++)
         demand(options->arguments[i] != NULL);
