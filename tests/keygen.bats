@@ -620,3 +620,24 @@ lost() {
     kith keygen --namespace pair.ns
     refused 4 -- kith check -i key --namespace-file pair.ns "$nobody@127.0.0.1:1"
 }
+
+# called_by KEY: the name behind the public key, which is told, too.
+called_by() {
+    cut -d ' ' -f 2- "$1.pub"
+}
+
+@test "a key has its user's name, root's its host's, and it is said that it can be another" {
+    host=$(uname -n)
+    run -0 --separate-stderr kith keygen key
+    if [ "$(id -u)" != 0 ]; then
+        [ "$(called_by key)" = "$(id -un)" ]
+        return
+    fi
+    [ "$(called_by key)" = "${host%%.*}" ]
+    one_line "$stderr" "they know you as ${host%%.*}, unless they change that word"
+    mkdir -m 777 open
+    setpriv --reuid 65534 --clear-groups "$KITH" keygen open/user
+    [ "$(called_by open/user)" = "$(id -un 65534)" ]
+    setpriv --reuid 65531 --clear-groups "$KITH" keygen open/nobody
+    [ "$(called_by open/nobody)" = "${host%%.*}" ]
+}

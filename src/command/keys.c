@@ -150,8 +150,13 @@ static enum kith_error check_path(const char *path)
                        why, hint);
 }
 
-static void tell_made(const char *path, bool replaced)
+static void tell_made(const char *path, const char *name, bool replaced)
 {
+    char hint[3 * NAME_SIZE];
+
+    (void)snprintf(hint, sizeof(hint),
+                   "give that to your peers: they know you as %s, unless they change that word",
+                   name);
     if (replaced)
         log_event(LOG_NOTE, "keygen", path,
                   "made, in the place of what was there; its public key is in the .pub file "
@@ -159,7 +164,7 @@ static void tell_made(const char *path, bool replaced)
                   "give that to your peers: whoever knows the old key does not know this one");
     else
         log_event(LOG_NOTE, "keygen", path, "made; its public key is in the .pub file beside it",
-                  "give that to your peers");
+                  hint);
 }
 
 /* Whether a secret namespace may be put in a file of this name; what is wrong is logged. */
@@ -236,7 +241,7 @@ enum kith_error command_keygen(const struct options *options)
     error = write_pair(options, path, pem, line);
     crypto_wipe(pem, sizeof(pem));
     if (error == OK) {
-        tell_made(path, replaced);
+        tell_made(path, name, replaced);
         (void)fputs(line, stdout);
     }
     return error;

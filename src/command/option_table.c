@@ -17,10 +17,11 @@
 
 static const struct option_spec specs[] = {
     {'f', "force", NULL, "replace existing files", FOR_KEYGEN | FOR_PIPES, FLAG, FIELD(force)},
-    {'n', "name", "NAME", "the name after the public key", FOR_KEYGEN, TEXT, FIELD(name)},
+    {'n', "name", "NAME", "the name after the public key (the user's name)", FOR_KEYGEN, TEXT,
+     FIELD(name)},
     {0, "namespace", "FILE", "make a secret namespace in its place", FOR_KEYGEN, TEXT,
      FIELD(namespace_file)},
-    {'n', "name", "NAME", "how we call ourselves there (the host's name)", FOR_MEET, TEXT,
+    {'n', "name", "NAME", "how we call ourselves there (the user's name)", FOR_MEET, TEXT,
      FIELD(name)},
     {'l', "listen", NULL, "wait for the other side to call", FOR_MEET, FLAG, FIELD(listen)},
     {0, "print", NULL, "the line to stdout, not into the peers file", FOR_MEET, FLAG, FIELD(print)},

@@ -3,23 +3,44 @@
  */
 #include "command/own_name.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define HOSTNAME_SIZE 256
 
-bool own_name(char name[static NAME_SIZE], const char *given, struct problem *problem)
+/* The user's, who is a person; but root is the same on every machine. */
+static bool find_user(char name[static NAME_SIZE])
+{
+    const struct passwd *entry = getuid() == 0 ? NULL : getpwuid(getuid());
+
+    if (entry == NULL || !name_check(entry->pw_name, strlen(entry->pw_name), NULL))
+        return false;
+    (void)snprintf(name, NAME_SIZE, "%s", entry->pw_name);
+    return true;
+}
+
+static bool find_host(char name[static NAME_SIZE])
 {
     char host[HOSTNAME_SIZE] = "";
-    const char *chosen = given != NULL ? given : host;
 
-    if (given == NULL && gethostname(host, sizeof(host) - 1) == 0)
-        host[strcspn(host, ".")] = '\0';
-    if (given == NULL && !name_check(host, strlen(host), NULL))
-        chosen = "unnamed"; /* without one, the line of a key is a seed in form */
-    if (!name_check(chosen, strlen(chosen), problem))
+    if (gethostname(host, sizeof(host) - 1) != 0)
         return false;
-    (void)snprintf(name, NAME_SIZE, "%s", chosen);
+    host[strcspn(host, ".")] = '\0';
+    if (!name_check(host, strlen(host), NULL))
+        return false;
+    (void)snprintf(name, NAME_SIZE, "%s", host);
+    return true;
+}
+
+bool own_name(char name[static NAME_SIZE], const char *given, struct problem *problem)
+{
+    if (given != NULL && !name_check(given, strlen(given), problem))
+        return false;
+    if (given == NULL && (find_user(name) || find_host(name)))
+        return true;
+    /* Without one, the line of a key is a seed in form. */
+    (void)snprintf(name, NAME_SIZE, "%s", given != NULL ? given : "unnamed");
     return true;
 }

@@ -10,8 +10,8 @@
 #include "keys/public_key.h"
 
 /*
- * What was given (-n), else the host's name as far as it is a good one, else "unnamed". False if
- * what was given is none; problem then says why.
+ * What was given (-n), else the user's name, or root's host's, as far as it is a good one, else
+ * "unnamed". False if what was given is none; problem then says why.
  */
 bool own_name(char name[static NAME_SIZE], const char *given, struct problem *problem);
 
