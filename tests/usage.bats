@@ -22,7 +22,7 @@ misused() {
 }
 
 @test "--help and --version are on stdout, and right" {
-    for arguments in --help --version {keygen,pubkey,listen,dial,check,meet}' --help'; do
+    for arguments in --help --version {keygen,pubkey,listen,dial,check,meet,import}' --help'; do
         # shellcheck disable=SC2086 # a command and its option are two words
         run -0 --separate-stderr "$KITH" $arguments
         [ -n "$output" ]
@@ -40,7 +40,7 @@ misused() {
 }
 
 @test "--help lists the options that the manual has, and the manual those of --help" {
-    for command in keygen pubkey listen dial check meet; do
+    for command in keygen pubkey listen dial check meet import; do
         "$KITH" $command --help | grep -oE -- '--[a-z][a-z0-9-]+' | sort -u >"$command.help"
         [ -s "$command.help" ]
     done

@@ -36,6 +36,11 @@ bool problem_advise(struct problem *problem, const char *hint, const char *forma
     return false;
 }
 
+void problem_locate(char *out, size_t size, const char *path, const struct problem *problem)
+{
+    (void)snprintf(out, size, "%s, line %zu", path, problem->line);
+}
+
 int problem_shown(struct text text)
 {
     return text.len < PROBLEM_SHOWN_MAX ? (int)text.len : PROBLEM_SHOWN_MAX;

@@ -26,6 +26,9 @@ bool problem_say(struct problem *problem, const char *format, ...)
 bool problem_advise(struct problem *problem, const char *hint, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Where in a file it is: "PATH, line 3". */
+void problem_locate(char *out, size_t size, const char *path, const struct problem *problem);
+
 #define PROBLEM_SHOWN_MAX 48 /* characters of what is wrong that a reason shows */
 
 /* How much of a text fits into a reason, as the precision of a %.*s. */

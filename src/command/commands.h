@@ -9,6 +9,7 @@
 
 must_check enum kith_error command_keygen(const struct options *options);
 must_check enum kith_error command_pubkey(const struct options *options);
+must_check enum kith_error command_import(const struct options *options);
 must_check enum kith_error command_listen(const struct options *options);
 must_check enum kith_error command_dial(const struct options *options);
 must_check enum kith_error command_check(const struct options *options);

@@ -36,6 +36,10 @@ static const struct command commands[] = {
      "exchange keys with somebody you can speak to",
      {"HOST:PORT", "--listen [HOST:]PORT"},
      command_meet},
+    {{"import", "FILE [NAME]", FOR_IMPORT, 1, 2},
+     "add the keys of a file to the peers file",
+     {NULL},
+     command_import},
     {{"listen", "[HOST:]PORT", FOR_LISTEN, 1, 1},
      "wait for one known peer: stdin and stdout",
      {NULL},
@@ -173,6 +177,8 @@ static const struct {
     {"pair", "meet HOST:PORT"},
     {"exchange", "meet HOST:PORT"},
     {"genkey", "keygen"},
+    {"add", "import FILE [NAME]"},
+    {"trust", "import FILE [NAME]"},
     {"tunnel", "forward LOCAL PEER"},
 };
 

@@ -11,7 +11,7 @@
 
 #define FOR_CONNECTING (FOR_PIPES | FOR_CHECK | FOR_DAEMONS)
 #define FOR_NETWORK (FOR_CONNECTING | FOR_MEET)
-#define FOR_ALL (FOR_KEYGEN | FOR_PUBKEY | FOR_NETWORK)
+#define FOR_ALL (FOR_KEYGEN | FOR_PUBKEY | FOR_IMPORT | FOR_NETWORK)
 
 #define FIELD(name) offsetof(struct options, name)
 
@@ -24,13 +24,14 @@ static const struct option_spec specs[] = {
     {'n', "name", "NAME", "how we call ourselves there (the user's name)", FOR_MEET, TEXT,
      FIELD(name)},
     {'l', "listen", NULL, "wait for the other side to call", FOR_MEET, FLAG, FIELD(listen)},
-    {0, "print", NULL, "the line to stdout, not into the peers file", FOR_MEET, FLAG, FIELD(print)},
+    {0, "print", NULL, "the line to stdout, not into the peers file", FOR_MEET | FOR_IMPORT, FLAG,
+     FIELD(print)},
     {'i', "identity", "FILE", "our private key (~/.config/kith/identity)", FOR_NETWORK, TEXT,
      FIELD(identity)},
     {0, "passphrase-file", "FILE", "where the passphrase of an encrypted key is",
      FOR_NETWORK | FOR_PUBKEY, TEXT, FIELD(passphrase_file)},
-    {'a', "peers", "FILE", "who is known, by name (~/.config/kith/peers)", FOR_NETWORK, TEXT,
-     FIELD(peers)},
+    {'a', "peers", "FILE", "who is known, by name (~/.config/kith/peers)", FOR_NETWORK | FOR_IMPORT,
+     TEXT, FIELD(peers)},
     {'p', "peer", "WHO", "only these may call; again for more", FOR_LISTEN | FOR_SERVE, NAMED,
      FIELD(named)},
     {'n', "namespace", "TEXT", "the application, equal on both sides (kith)", FOR_CONNECTING,

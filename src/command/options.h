@@ -26,7 +26,8 @@ enum command_bit {
     FOR_CHECK = 1 << 4,
     FOR_SERVE = 1 << 5,
     FOR_FORWARD = 1 << 6,
-    FOR_MEET = 1 << 7
+    FOR_MEET = 1 << 7,
+    FOR_IMPORT = 1 << 8
 };
 #define FOR_DAEMONS (FOR_SERVE | FOR_FORWARD)
 #define FOR_PIPES (FOR_LISTEN | FOR_DIAL)
@@ -78,7 +79,7 @@ struct options {
     const char *output; /* -o, or NULL */
     const char *name;   /* keygen, meet: our own */
     bool listen;        /* meet: rather than call */
-    bool print;         /* meet: the line to stdout, not into the peers file */
+    bool print;         /* meet, import: the line to stdout, not into the peers file */
     bool help;
     char **arguments; /* what is no option */
     int argument_count;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "keys/key_file.h"
 #include "peers/peers.h"
 #include "peers/peers_file.h"
@@ -91,64 +92,82 @@ static enum kith_error hold(struct held *held, const char *path, int64_t deadlin
     return error == OK ? judge(held) : error;
 }
 
-/* What there is, and the line after it, which has a line of its own. */
-static char *compose(const struct key_file *file, const char *line)
+/* What there is, and the lines after it, which begin with a line of their own. */
+static char *compose(struct text before, struct text lines)
 {
-    bool open_end = file->len > 0 && file->text[file->len - 1] != '\n';
-    size_t size = file->len + strlen(line) + 2;
+    bool open_end = before.len > 0 && before.at[before.len - 1] != '\n';
+    size_t size = before.len + lines.len + 2;
     char *text = malloc(size);
 
     if (text == NULL)
         return NULL;
-    if (file->len > 0)
-        memcpy(text, file->text, file->len);
-    (void)snprintf(text + file->len, size - file->len, "%s%s", open_end ? "\n" : "", line);
+    memcpy(text, before.at, before.len);
+    (void)snprintf(text + before.len, size - before.len, "%s%s", open_end ? "\n" : "", lines.at);
     return text;
 }
 
-/* Whether what is there can be added to, and then is in order. */
-static enum kith_error check(const struct addition *addition, const struct key_file *file,
-                             const char *text, const uint8_t *own_key)
+/* Whether none of them is there already, by key or name. */
+static enum kith_error compare(const struct peers *there, const struct peers *added)
 {
-    struct peers before = {0}, after = {0};
-    struct problem problem;
-    enum kith_error error;
+    for (size_t i = 0; i < added->count; i++) {
+        if (peers_find_key(there, added->list[i].key) != NULL)
+            return ERR_PEER_KNOWN;
+        if (peers_find_name(there, added->list[i].name) != NULL)
+            return ERR_NAME_TAKEN;
+    }
+    return OK;
+}
 
-    error = peers_parse(&before, file->len > 0 ? file->text : "", file->len, own_key, &problem,
-                        NULL, NULL);
-    if (error == OK && peers_find_key(&before, addition->key) != NULL)
-        error = ERR_PEER_KNOWN;
-    if (error == OK && peers_find_name(&before, addition->name) != NULL)
-        error = ERR_NAME_TAKEN;
-    if (error == OK && strlen(text) > PEERS_FILE_MAX)
+static enum kith_error parse(struct peers *peers, struct text text, const uint8_t *own_key)
+{
+    struct problem problem;
+
+    return peers_parse(peers, text.at, text.len, own_key, &problem, NULL, NULL);
+}
+
+/* Whether what is there can be added to, and then is in order. */
+static enum kith_error check(struct text before, struct text lines, struct text text,
+                             const uint8_t *own_key)
+{
+    struct peers there = {0}, added = {0}, after = {0};
+    enum kith_error error = parse(&there, before, own_key);
+
+    if (error == OK)
+        error = parse(&added, lines, own_key);
+    if (error == OK)
+        error = compare(&there, &added);
+    if (error == OK && text.len > PEERS_FILE_MAX)
         error = ERR_FILE_TOO_LARGE;
     if (error == OK)
-        error = peers_parse(&after, text, strlen(text), own_key, &problem, NULL, NULL);
-    if (error == OK && after.count != before.count + 1)
+        error = parse(&after, text, own_key);
+    if (error == OK && after.count != there.count + added.count)
         error = ERR_PEERS_LINE;
-    peers_free(&before);
+    peers_free(&there);
+    peers_free(&added);
     peers_free(&after);
     return error;
 }
 
-/* Put what is there and the line in the place of the file that is held. */
-static enum kith_error replace(const struct held *held, const char *path,
-                               const struct addition *addition, const uint8_t *own_key)
+/* Put what is there and the lines in the place of the file that is held. */
+static enum kith_error replace(const struct held *held, const char *path, struct text lines,
+                               const uint8_t *own_key)
 {
     const struct file_owner owner = {held->status.st_uid, held->status.st_gid};
-    char line[ADDITION_LINE_SIZE];
     struct key_file file = {0};
+    struct text before = {"", 0};
     char *text = NULL;
     size_t failed;
     enum kith_error error = key_file_read(&file, path, PEERS_FILE_MAX, KEY_FILE_TRUSTED);
 
+    if (error == OK)
+        before = (struct text){file.text, file.len};
     if (error == ERR_FILE_EMPTY)
         error = OK;
-    if (error == OK) {
-        addition_format(line, addition);
-        text = compose(&file, line);
-        error = text == NULL ? ERR_MEMORY : check(addition, &file, text, own_key);
-    }
+    if (error == OK && (text = compose(before, lines)) == NULL)
+        error = ERR_MEMORY;
+    if (error == OK)
+        error = check(before, lines, (struct text){text, before.len + strlen(text + before.len)},
+                      own_key);
     if (error == OK)
         error = key_file_write(&(struct new_file){path, text, held->status.st_mode & 07777, &owner},
                                1, true, &failed);
@@ -157,15 +176,15 @@ static enum kith_error replace(const struct held *held, const char *path,
     return error;
 }
 
-static enum kith_error add_to(const char *path, const struct addition *addition,
-                              const uint8_t *own_key, int64_t deadline_ms)
+static enum kith_error add_to(const char *path, struct text lines, const uint8_t *own_key,
+                              int64_t deadline_ms)
 {
     struct held held = {.fd = -1};
     enum kith_error error = hold(&held, path, deadline_ms);
     int saved_errno;
 
     if (error == OK)
-        error = replace(&held, path, addition, own_key);
+        error = replace(&held, path, lines, own_key);
     saved_errno = errno;
     if (held.fd >= 0)
         (void)close(held.fd); /* and the lock with it */
@@ -174,32 +193,26 @@ static enum kith_error add_to(const char *path, const struct addition *addition,
 }
 
 /* ERR_FILE_EXISTS: somebody was faster. */
-static enum kith_error make(const char *path, const struct addition *addition,
-                            const uint8_t *own_key)
+static enum kith_error make(const char *path, struct text lines, const uint8_t *own_key)
 {
-    const struct key_file nothing = {0};
-    char line[ADDITION_LINE_SIZE];
     size_t failed;
-    enum kith_error error;
+    enum kith_error error = check((struct text){"", 0}, lines, lines, own_key);
 
-    addition_format(line, addition);
-    error = check(addition, &nothing, line, own_key);
     if (error != OK)
         return error;
-    return key_file_write(&(struct new_file){path, line, NEW_MODE, NULL}, 1, false, &failed);
+    return key_file_write(&(struct new_file){path, lines.at, NEW_MODE, NULL}, 1, false, &failed);
 }
 
-/* A link that leads to nothing is none that we make something of. */
-static bool is_missing(const char *path)
+bool addition_is_missing(const char *path)
 {
     struct stat status;
 
     return lstat(path, &status) != 0 && errno == ENOENT;
 }
 
-enum kith_error addition_write(const struct addition *addition, const char *path,
-                               const uint8_t own_key[static KEY_SIZE])
+enum kith_error addition_write_lines(const char *lines, const char *path, const uint8_t *own_key)
 {
+    const struct text added = {lines, strlen(lines)};
     int64_t deadline_ms = clock_deadline_ms(LOCK_MS);
     bool again = true;
     enum kith_error error = OK;
@@ -207,13 +220,13 @@ enum kith_error addition_write(const struct addition *addition, const char *path
     if (key_file_find_descriptor(path) >= 0)
         return ERR_FILE_OTHER;
     while (again) {
-        bool missing = is_missing(path);
+        bool missing = addition_is_missing(path);
         char *real = missing ? NULL : realpath(path, NULL);
 
         if (missing)
-            error = make(path, addition, own_key);
+            error = make(path, added, own_key);
         else if (real != NULL)
-            error = add_to(real, addition, own_key, deadline_ms);
+            error = add_to(real, added, own_key, deadline_ms);
         else
             error = errno == ENOENT ? ERR_FILE_OTHER : ERR_SYSTEM;
         free(real);
@@ -223,4 +236,13 @@ enum kith_error addition_write(const struct addition *addition, const char *path
             wait_a_moment();
     }
     return error;
+}
+
+enum kith_error addition_write(const struct addition *addition, const char *path,
+                               const uint8_t own_key[static KEY_SIZE])
+{
+    char line[ADDITION_LINE_SIZE];
+
+    addition_format(line, addition);
+    return addition_write_lines(line, path, own_key);
 }

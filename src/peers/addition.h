@@ -5,6 +5,7 @@
 #ifndef KITH_ADDITION_H
 #define KITH_ADDITION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
@@ -24,15 +25,23 @@ struct addition {
 /* Its line, with the newline. */
 void addition_format(char line[static ADDITION_LINE_SIZE], const struct addition *addition);
 
+/* Whether there is no peers file, which is made then; a link that leads to nothing is one. */
+bool addition_is_missing(const char *path);
+
 /*
- * Add it to the peers file at path, after what is there. The file is read with all its checks;
- * what replaces it has its mode and owner. A symbolic link stays, and the file that it leads to is
- * replaced. A file that is missing is made (0600), with the folders above it (0700). The errors of
- * key_file_read and peers_parse for what is there; ERR_PEER_KNOWN, ERR_NAME_TAKEN,
+ * Add lines, each with its newline, to the peers file at path, after what is there: all or none.
+ * own_key (or NULL) may not be among them. The file is read with all its checks; what replaces it
+ * has its mode and owner. A symbolic link stays, and the file that it leads to is replaced. A file
+ * that is missing is made (0600), with the folders above it (0700). The errors of key_file_read and
+ * peers_parse for what is there, and of the latter for the lines; ERR_PEER_KNOWN, ERR_NAME_TAKEN,
  * ERR_PEERS_LOCKED, ERR_FILE_TOO_LARGE; ERR_FILE_OTHER for what is no regular file; ERR_SYSTEM with
  * errno, EACCES for a file that its owner may not write. Then nothing has changed. Waits for others
  * that add to the file, for seconds at most.
  */
+must_check enum kith_error addition_write_lines(const char *lines, const char *path,
+                                                const uint8_t *own_key);
+
+/* The same with the line of one. */
 must_check enum kith_error addition_write(const struct addition *addition, const char *path,
                                           const uint8_t own_key[static KEY_SIZE]);
 

@@ -18,16 +18,12 @@
 #define LOCATION_SIZE (FILE_PATH_SIZE + 24)
 #define PLACE_SIZE (FILE_PATH_SIZE + ADDRESS_TEXT_SIZE + 1) /* of PEER without a target */
 
-static void locate(char out[static LOCATION_SIZE], const char *path, size_t line)
-{
-    (void)snprintf(out, LOCATION_SIZE, "%s, line %zu", path, line);
-}
-
 static void warn_line(const struct problem *problem, void *directory)
 {
     char location[LOCATION_SIZE];
 
-    locate(location, ((const struct directory *)directory)->peers_path, problem->line);
+    problem_locate(location, sizeof(location), ((const struct directory *)directory)->peers_path,
+                   problem);
     log_event(LOG_NOTE, "peers", location, problem->why, problem->hint);
 }
 
@@ -35,7 +31,7 @@ static void tell_skipped(const struct problem *problem, void *path)
 {
     char location[LOCATION_SIZE];
 
-    locate(location, path, problem->line);
+    problem_locate(location, sizeof(location), path, problem);
     log_event(LOG_SUMMARY, "public key", location, problem->why, NULL);
 }
 
@@ -104,7 +100,7 @@ enum kith_error directory_read(struct directory *directory)
     error = peers_parse(&directory->file, file.text == NULL ? "" : file.text, file.len,
                         directory->own_key, &problem, warn_line, directory);
     if (error == ERR_PEERS_LINE) {
-        locate(location, path, problem.line);
+        problem_locate(location, sizeof(location), path, &problem);
         (void)log_failure(LOG_ERROR, "peers", location, error, problem.why, problem.hint);
     } else if (error != OK) {
         (void)log_file_failure(error, path);
@@ -144,7 +140,7 @@ static enum kith_error read_keys(struct directory *directory, const char *path, 
                                  (void *)(uintptr_t)path);
     (void)snprintf(location, sizeof(location), "%s", path);
     if (problem.line > 0)
-        locate(location, path, problem.line);
+        problem_locate(location, sizeof(location), path, &problem);
     if (error != OK)
         (void)log_failure(LOG_ERROR, "public key", location, error,
                           error == ERR_PEERS_LINE ? problem.why : NULL, problem.hint);

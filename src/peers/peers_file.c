@@ -118,11 +118,7 @@ static void say_no_key(struct text word, struct problem *problem)
                              "no key after the options: \"%.*s\"", problem_shown(word), word.at);
 }
 
-/*
- * Take [options] KEY and the blanks after it off a line. ERR_KEY_TYPE for one that is in order but
- * for its type of key; problem says which.
- */
-static enum kith_error take_key(struct peer *peer, struct text *line, struct problem *problem)
+enum kith_error peers_take_key(struct peer *peer, struct text *line, struct problem *problem)
 {
     size_t used = 0;
     struct text key = {0};
@@ -159,8 +155,7 @@ static enum kith_error take_key(struct peer *peer, struct text *line, struct pro
     }
 }
 
-/* Whether a line says nothing. */
-static bool is_comment(struct text line)
+bool peers_line_is_comment(struct text line)
 {
     return line.len == 0 || line.at[0] == '#';
 }
@@ -185,9 +180,9 @@ static enum kith_error add_line(struct entries *entries, struct text line, const
         (void)problem_say(problem, "a NUL byte");
         return ERR_PEERS_LINE;
     }
-    if (is_comment(line))
+    if (peers_line_is_comment(line))
         return OK;
-    error = take_key(&peer, &line, problem);
+    error = peers_take_key(&peer, &line, problem);
     if (error == OK && !(parse_name(&peer, line, problem) && is_other(&peer, own_key, problem)))
         error = ERR_PEERS_LINE;
     return take_over(entries, &peer, problem->line, error);
@@ -300,7 +295,7 @@ static enum kith_error add_key_line(struct entries *entries, struct text line,
                                     struct problem *problem)
 {
     struct peer peer = {.expires_ms = UINT64_MAX};
-    enum kith_error error = take_key(&peer, &line, problem);
+    enum kith_error error = peers_take_key(&peer, &line, problem);
 
     if (error == OK && name_check(line.at, line.len, NULL))
         memcpy(peer.name, line.at, line.len);
@@ -317,7 +312,7 @@ static enum kith_error add_key_lines(struct entries *entries, struct text rest,
         enum kith_error error = OK;
 
         problem->line++;
-        if (is_comment(line))
+        if (peers_line_is_comment(line))
             continue;
         error = add_key_line(entries, line, problem);
         if (error == ERR_KEY_TYPE)
@@ -363,13 +358,12 @@ static enum kith_error read_key_lines(struct peers *peers, struct text text,
     return error;
 }
 
-/* Whether the first line that says something is meant to be PEM. */
-static bool is_pem_file(struct text rest)
+bool peers_text_is_pem(struct text rest)
 {
     struct text line = {0};
 
     while (text_next_line(&rest, &line)) {
-        if (!is_comment(line))
+        if (!peers_line_is_comment(line))
             return text_is_pem(line);
     }
     return false;
@@ -395,7 +389,7 @@ enum kith_error peers_parse_keys(struct peers *peers, const char *text, size_t l
     *problem = (struct problem){0};
     if (memchr(text, '\0', len) != NULL)
         return ERR_FILE_NUL;
-    if (is_pem_file(rest))
+    if (peers_text_is_pem(rest))
         error = add_single_key(peers, text, len);
     else
         error = read_key_lines(peers, rest, problem, skipped, context);

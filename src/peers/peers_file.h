@@ -4,11 +4,13 @@
 #ifndef KITH_PEERS_FILE_H
 #define KITH_PEERS_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "base/problem.h"
+#include "base/text.h"
 #include "peers/peers.h"
 
 #define PEERS_FILE_MAX (4u << 20) /* bytes in a peers file */
@@ -35,5 +37,17 @@ must_check enum kith_error peers_parse(struct peers *peers, const char *text, si
 must_check enum kith_error peers_parse_keys(struct peers *peers, const char *text, size_t len,
                                             struct problem *problem, peers_warning *skipped,
                                             void *context);
+
+/*
+ * The parts of that. Take [options] KEY and the blanks after it off a line, into a peer that has
+ * nothing yet; it is the caller's to free in any case. ERR_KEY_TYPE for one that is in order but
+ * for its type of key, ERR_PEERS_LINE; problem says which. ERR_MEMORY, ERR_CRYPTO.
+ */
+must_check enum kith_error peers_take_key(struct peer *peer, struct text *line,
+                                          struct problem *problem);
+
+/* Whether a line says nothing, and whether the first one that does is meant to be PEM. */
+bool peers_line_is_comment(struct text line);
+bool peers_text_is_pem(struct text text);
 
 #endif

@@ -24,7 +24,8 @@ static const struct command_form forms[] = {
     {"serve", "[HOST:]PORT TARGET", FOR_SERVE, 2, 1 + OFFER_MAX},
     {"forward", "LOCAL PEER", FOR_FORWARD, 2, 2 * FORWARDS_MAX},
     {"check", "PEER", FOR_CHECK, 1, 1},
-    {"meet", "HOST:PORT", FOR_MEET, 1, 1}};
+    {"meet", "HOST:PORT", FOR_MEET, 1, 1},
+    {"import", "FILE [NAME]", FOR_IMPORT, 1, 2}};
 #define FORMS (sizeof(forms) / sizeof(forms[0]))
 
 static void check_limits(const struct options *options)

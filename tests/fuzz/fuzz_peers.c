@@ -1,14 +1,15 @@
 /*
  * Peers files of any text: no byte outside it is read; a set that is made is sorted, without one
  * key or name twice, and answers for each peer; a refusal names a line and a reason. The same text
- * as a file of keys alone.
+ * as a file of keys alone; and imported, what is made of it is the lines of its new keys.
  *
- * Targets: peers/peers_file, peers/peers_options, peers/peers, peers/peer, base/text.
+ * Targets: peers/import, peers/peers_file, peers/peers_options, peers/peers, peers/peer, base/text.
  */
 #include <netinet/in.h>
 
 #include "crypto/crypto.h"
 #include "fuzz.h"
+#include "peers/import.h"
 #include "peers/peers_file.h"
 
 static void check_problem(const struct problem *problem, void *context)
@@ -49,6 +50,37 @@ static void read_as_keys(const char *text, size_t len)
     peers_free(&peers);
 }
 
+/* What is added to those known is all that is new, and they then are as they were told of. */
+static void check_import(const struct import *import, const struct peers *known)
+{
+    struct peers added;
+    struct problem problem;
+
+    demand(peers_parse(&added, import->lines, strlen(import->lines), NULL, &problem, check_problem,
+                       NULL) == OK);
+    demand(added.count == import->added.count && added.count <= import->keys.count);
+    for (size_t i = 0; i < added.count; i++) {
+        demand(memcmp(added.list[i].key, import->added.list[i].key, KEY_SIZE) == 0);
+        demand(strcmp(added.list[i].name, import->added.list[i].name) == 0);
+        demand(peers_find_key(known, added.list[i].key) == NULL);
+        demand(peers_find_name(known, added.list[i].name) == NULL);
+        demand(peers_find_key(&import->keys, added.list[i].key) != NULL);
+    }
+    peers_free(&added);
+}
+
+static void import_into(const struct peers *known, const char *name, const char *text, size_t len)
+{
+    static const uint8_t own_key[KEY_SIZE];
+    const struct import_terms terms = {known, own_key, name};
+    struct import import;
+    struct problem problem;
+
+    if (import_compose(&import, &terms, text, len, &problem, check_problem, NULL) == OK)
+        check_import(&import, known);
+    import_free(&import);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool started;
@@ -61,6 +93,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     demand(started || crypto_start() == OK);
     started = true;
     read_as_keys((const char *)data, size);
+    import_into(&copy, NULL, (const char *)data, size);
+    import_into(&copy, "alice", (const char *)data, size);
     error = peers_parse(&peers, (const char *)data, size, own_key, &problem, check_problem, NULL);
     if (error != OK) {
         demand(error == ERR_PEERS_LINE && peers.count == 0 && peers.list == NULL);
@@ -77,6 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         demand(peers_add_copy(&copy, peer) == OK);
     }
     demand(copy.count == peers.count);
+    import_into(&copy, "alice", (const char *)data, size);
     peers_free(&copy);
     peers_free(&peers);
     return 0;

@@ -1,0 +1,175 @@
+/*
+ * Owns the command import: from a file of keys into the peers file. Must never add a part of what
+ * was asked for.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "command/commands.h"
+#include "command/paths.h"
+#include "crypto/crypto.h"
+#include "peers/addition.h"
+#include "peers/directory.h"
+#include "peers/import.h"
+
+/* What one import has to do with. */
+struct task {
+    const struct options *options;
+    const char *path; /* of the file of keys */
+    char peers_path[FILE_PATH_SIZE];
+    uint8_t own_key[KEY_SIZE];
+    bool has_own_key;
+    struct directory directory;
+    struct import import;
+};
+
+static void tell_skipped(const struct problem *problem, void *context)
+{
+    const struct task *task = context;
+    char location[FILE_PATH_SIZE + 24];
+
+    problem_locate(location, sizeof(location), task->path, problem);
+    log_event(LOG_NOTE, "import", location, problem->why, NULL);
+}
+
+/* Our own public key, where keygen puts it: no private one is opened for this. */
+static void find_own_key(struct task *task)
+{
+    char path[FILE_PATH_SIZE], public_path[FILE_PATH_SIZE + 4], name[NAME_SIZE];
+    struct key_file file = {0};
+
+    if (path_of_identity(path, NULL) != OK)
+        return;
+    (void)snprintf(public_path, sizeof(public_path), "%s.pub", path);
+    task->has_own_key = key_file_read(&file, public_path, KEY_FILE_MAX, KEY_FILE_PUBLIC) == OK &&
+                        public_key_parse(task->own_key, name, file.text, file.len) == OK;
+    key_file_wipe(&file);
+}
+
+/* Read who is known; nobody, as long as there is no such file. */
+static enum kith_error read_known(struct task *task)
+{
+    struct directory *directory = &task->directory;
+
+    directory->peers_path = task->peers_path;
+    directory->peers_error = path_of_peers(task->peers_path, task->options->peers);
+    directory->own_key = task->has_own_key ? task->own_key : NULL;
+    if (directory->peers_error == OK && addition_is_missing(task->peers_path))
+        return OK;
+    return directory_read(directory);
+}
+
+static enum kith_error log_bad_file(const struct task *task, enum kith_error error,
+                                    const struct problem *problem)
+{
+    char location[FILE_PATH_SIZE + 24];
+
+    problem_locate(location, sizeof(location), task->path, problem);
+    if (problem->line > 0)
+        return log_failure(LOG_ERROR, "import", location, error, problem->why, problem->hint);
+    return log_failure(LOG_ERROR, "import", task->path, error, NULL,
+                       error == ERR_FILE_EMPTY || error == ERR_KEY_TYPE
+                           ? "it takes the Ed25519 keys of a file: lines \"ssh-ed25519 ... name\""
+                           : NULL);
+}
+
+static enum kith_error read_keys(struct task *task)
+{
+    const struct import_terms terms = {
+        .known = &task->directory.file,
+        .own_key = task->directory.own_key,
+        .name = task->options->argument_count > 1 ? task->options->arguments[1] : NULL,
+    };
+    struct problem problem = {0};
+    struct key_file file = {0};
+    enum kith_error error = key_file_read(&file, task->path, IMPORT_FILE_MAX, KEY_FILE_TRUSTED);
+
+    if (error == OK)
+        error = import_compose(&task->import, &terms, file.text, file.len, &problem, tell_skipped,
+                               task);
+    if (error != OK)
+        error = log_bad_file(task, error, &problem);
+    key_file_wipe(&file);
+    return error;
+}
+
+/* Those that were left out, and why. */
+static void tell_left_out(const struct task *task)
+{
+    const struct peers *keys = &task->import.keys;
+    char who[PEER_TEXT_SIZE];
+
+    for (size_t i = 0; i < keys->count; i++) {
+        const struct peer *known = peers_find_key(&task->directory.file, keys->list[i].key);
+
+        if (known != NULL) {
+            peer_format(who, known->name, known->key);
+            log_event(LOG_NOTE, "import", who, "is in the peers file already", NULL);
+        } else if (task->has_own_key && memcmp(keys->list[i].key, task->own_key, KEY_SIZE) == 0) {
+            log_event(LOG_NOTE, "import", task->path, "has our own key, which is left out", NULL);
+        }
+    }
+}
+
+static void tell_added(const struct task *task)
+{
+    const struct peers *added = &task->import.added;
+    char who[PEER_TEXT_SIZE], why[FILE_PATH_SIZE + 16];
+
+    (void)snprintf(why, sizeof(why), "added to %s", task->peers_path);
+    for (size_t i = 0; i < added->count; i++) {
+        peer_format(who, added->list[i].name, added->list[i].key);
+        log_event(LOG_NOTE, "import", who, why, NULL);
+    }
+}
+
+static enum kith_error put(const struct task *task)
+{
+    enum kith_error error;
+
+    if (task->options->print) {
+        (void)fputs(task->import.lines, stdout);
+        return OK;
+    }
+    error = addition_write_lines(task->import.lines, task->peers_path, task->directory.own_key);
+    if (error != OK)
+        return log_failure(LOG_ERROR, "peers", task->peers_path, error, NULL, NULL);
+    tell_added(task);
+    return OK;
+}
+
+static enum kith_error check_name(const struct options *options)
+{
+    const char *name = options->argument_count > 1 ? options->arguments[1] : NULL;
+    struct problem problem;
+
+    if (name == NULL || name_check(name, strlen(name), &problem))
+        return OK;
+    return log_failure(LOG_ERROR, "import", name, ERR_USAGE, problem.why,
+                       "NAME is a word that their holder is to be known by");
+}
+
+enum kith_error command_import(const struct options *options)
+{
+    static struct task task;
+    enum kith_error error = check_name(options);
+
+    task = (struct task){.options = options, .path = options->arguments[0]};
+    if (error == OK && (error = crypto_start_keys()) != OK)
+        return log_failure(LOG_ERROR, "import", NULL, error, NULL, NULL);
+    find_own_key(&task);
+    if (error == OK)
+        error = read_known(&task);
+    if (error == OK)
+        error = read_keys(&task);
+    if (error == OK) {
+        tell_left_out(&task);
+        if (task.import.added.count > 0)
+            error = put(&task);
+    }
+    import_free(&task.import);
+    directory_free(&task.directory);
+    return error;
+}

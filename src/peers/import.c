@@ -1,0 +1,166 @@
+/*
+ * Owns the choice of what is taken from a file of keys, and of the names. Must never give a name to
+ * one key that is another person's, nor drop what an option in front of a key asks for.
+ */
+#include "peers/import.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/text.h"
+
+/* A key's line while it is composed. */
+struct line {
+    uint8_t key[KEY_SIZE];
+    struct text kept; /* all before the comment */
+    char name[NAME_SIZE];
+};
+
+/* Whether all may have the name: it is nobody's, or of one whose key is in the file, too. */
+static bool is_theirs(const struct import *import, const struct import_terms *terms,
+                      const char *name)
+{
+    const struct peer *holder = peers_find_name(terms->known, name);
+
+    return holder == NULL || peers_find_key(&import->keys, holder->key) != NULL;
+}
+
+static bool is_free(const struct import *import, const struct import_terms *terms, const char *name)
+{
+    return peers_find_name(terms->known, name) == NULL &&
+           peers_find_name(&import->added, name) == NULL;
+}
+
+/* The name, or with the first number after it that makes it free. */
+static bool make_free(char out[static NAME_SIZE], const struct import *import,
+                      const struct import_terms *terms, const char *name)
+{
+    size_t number = 1;
+    int len = snprintf(out, NAME_SIZE, "%s", name);
+
+    while (len < NAME_SIZE && !is_free(import, terms, out))
+        len = snprintf(out, NAME_SIZE, "%s-%zu", name, ++number);
+    return len < NAME_SIZE;
+}
+
+/* What a comment has for a name: alice of "alice@laptop work". */
+static bool find_name(char out[static NAME_SIZE], struct text comment)
+{
+    struct text word = text_next_word(&comment);
+    struct text name = {0};
+
+    if (!text_next_part(&word, '@', &name) || !name_check(name.at, name.len, NULL))
+        return false;
+    memcpy(out, name.at, name.len);
+    out[name.len] = '\0';
+    return true;
+}
+
+static enum kith_error name_key(struct line *line, const struct import *import,
+                                const struct import_terms *terms, struct text comment,
+                                struct problem *problem)
+{
+    char found[NAME_SIZE];
+    const char *name = terms->name;
+
+    if (name == NULL && find_name(found, comment))
+        name = found;
+    if (name == NULL) {
+        (void)problem_advise(problem, "say whose keys these are: kith import FILE NAME",
+                             "no name after the key");
+        return ERR_PEERS_LINE;
+    }
+    if (is_theirs(import, terms, name) && make_free(line->name, import, terms, name))
+        return OK;
+    (void)problem_advise(problem, "give another: kith import FILE NAME", "\"%s\"", name);
+    return ERR_NAME_TAKEN;
+}
+
+static bool is_wanted(const struct import *import, const struct import_terms *terms,
+                      const uint8_t *key)
+{
+    return peers_find_key(terms->known, key) == NULL &&
+           peers_find_key(&import->added, key) == NULL &&
+           (terms->own_key == NULL || memcmp(key, terms->own_key, KEY_SIZE) != 0);
+}
+
+/* Write the line of one at the end of what there is. There is room. */
+static enum kith_error append(struct import *import, size_t *used, const struct line *line)
+{
+    char ending[NAME_SIZE + 2];
+    size_t len = (size_t)snprintf(ending, sizeof(ending), " %s\n", line->name);
+
+    memcpy(import->lines + *used, line->kept.at, line->kept.len);
+    *used += line->kept.len;
+    memcpy(import->lines + *used, ending, len + 1);
+    *used += len;
+    return peers_add(&import->added, line->key, line->name);
+}
+
+/* Take a line of the file, which is in order, but for its name. */
+static enum kith_error add_line(struct import *import, size_t *used,
+                                const struct import_terms *terms, struct text text,
+                                struct problem *problem)
+{
+    struct line line = {.kept = text};
+    struct peer peer = {.expires_ms = UINT64_MAX};
+    enum kith_error error = peers_take_key(&peer, &text, problem);
+
+    memcpy(line.key, peer.key, KEY_SIZE);
+    peer_free(&peer);
+    if (error != OK)
+        return error == ERR_KEY_TYPE ? OK : error;
+    if (!is_wanted(import, terms, line.key))
+        return OK;
+    line.kept.len -= text.len;
+    while (line.kept.len > 0 && is_blank(line.kept.at[line.kept.len - 1]))
+        line.kept.len--;
+    error = name_key(&line, import, terms, text, problem);
+    return error == OK ? append(import, used, &line) : error;
+}
+
+static enum kith_error add_lines(struct import *import, const struct import_terms *terms,
+                                 struct text rest, struct problem *problem)
+{
+    size_t used = 0;
+    struct text line = {0};
+    enum kith_error error = OK;
+
+    import->lines = malloc(rest.len + import->keys.count * (NAME_SIZE + 2) + 1);
+    if (import->lines == NULL)
+        return ERR_MEMORY;
+    import->lines[0] = '\0';
+    while (error == OK && text_next_line(&rest, &line)) {
+        problem->line++;
+        if (!peers_line_is_comment(line))
+            error = add_line(import, &used, terms, line, problem);
+    }
+    return error;
+}
+
+enum kith_error import_compose(struct import *import, const struct import_terms *terms,
+                               const char *text, size_t len, struct problem *problem,
+                               peers_warning *skipped, void *context)
+{
+    enum kith_error error;
+    char hex[KEY_HEX_SIZE];
+
+    *import = (struct import){0};
+    error = peers_parse_keys(&import->keys, text, len, problem, skipped, context);
+    if (error != OK)
+        return error;
+    if (!peers_text_is_pem(text_of(text, len)))
+        return add_lines(import, terms, text_of(text, len), problem);
+    hex_encode(hex, import->keys.list[0].key, KEY_SIZE);
+    return add_lines(import, terms, (struct text){hex, KEY_HEX_SIZE - 1}, problem);
+}
+
+void import_free(struct import *import)
+{
+    peers_free(&import->keys);
+    peers_free(&import->added);
+    free(import->lines);
+    import->lines = NULL;
+}

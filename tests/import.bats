@@ -1,0 +1,192 @@
+#!/usr/bin/env bats
+# shellcheck shell=bats
+# kith import: the keys of files that other programs have, in the peers file, all or none.
+
+# shellcheck source-path=SCRIPTDIR
+source "$BATS_TEST_DIRNAME/helpers.bash"
+source "$BATS_TEST_DIRNAME/daemons.bash"
+
+setup_file() {
+    :
+}
+
+kith() {
+    bounded "$KITH" "$@" 3>&-
+}
+
+openssl_public() {
+    openssl pkey -in "$1" -pubout -outform DER | tail -c 32 | od -An -v -tx1 | tr -d ' \n'
+}
+
+setup() {
+    command -v ssh-keygen >/dev/null || skip "no ssh-keygen here"
+    cd "$BATS_TEST_TMPDIR" || return
+    export KITH_DIR=$PWD/bob
+    unset KITH_IDENTITY KITH_PEERS
+    kith keygen -q -n bob >/dev/null
+    peers=bob/peers
+    made laptop alice@laptop
+    made desk alice@desk
+}
+
+# made FILE COMMENT: a key of ssh-keygen's.
+made() {
+    ssh-keygen -q -t ed25519 -N '' -C "$2" -f "$1"
+}
+
+import() {
+    run -0 --separate-stderr kith import "$@"
+}
+
+# Whether the peers file consists of these lines.
+peers_are() {
+    printf '%s\n' "$@" | diff - "$peers"
+}
+
+# key_line FILE NAME: what is in its .pub, with this name for the comment.
+key_line() {
+    echo "$(cut -d ' ' -f 1,2 "$1.pub") $2"
+}
+
+@test "the keys of an authorized_keys file are peers by their comments, and those of another type are left out" {
+    ssh-keygen -q -t rsa -b 2048 -N '' -C old -f old
+    made carol 'carol at home'
+    { echo '# who may come'; cat old.pub; echo; cat laptop.pub carol.pub; } >authorized_keys
+    import authorized_keys
+    [ -z "$output" ]
+    peers_are "$(key_line laptop alice)" "$(key_line carol carol)"
+    echo "$stderr" | grep 'authorized_keys, line 2: a key of type ssh-rsa'
+    [ "$(echo "$stderr" | grep -c ': added to .*/peers$')" = 2 ]
+    [ "$(stat -c %a "$peers")" = 600 ]
+}
+
+@test "what is imported can be called and may call" {
+    KITH_DIR=$PWD/alice kith keygen -q -n alice >/dev/null
+    import alice/identity.pub
+    KITH_DIR=$PWD/alice kith import bob/identity.pub
+    start_serve --exec cat
+    [ "$(echo there | dial)" = there ]
+}
+
+@test "NAME is for all of them, with numbers, and what is known already stays as it is" {
+    cut -d ' ' -f 1,2 laptop.pub >page.keys
+    import page.keys alice
+    cut -d ' ' -f 1,2 desk.pub >>page.keys
+    import page.keys alice
+    peers_are "$(key_line laptop alice)" "$(key_line desk alice-2)"
+    echo "$stderr" | grep 'alice (.*): is in the peers file already'
+    cp "$peers" before
+    import page.keys alice
+    cmp "$peers" before
+}
+
+@test "a pipe from a page of a code host" {
+    cut -d ' ' -f 1,2 laptop.pub | kith import - alice
+    peers_are "$(key_line laptop alice)"
+    kith import <(cut -d ' ' -f 1,2 desk.pub) alice2
+    peers_are "$(key_line laptop alice)" "$(key_line desk alice2)"
+}
+
+@test "two comments of one person are two names" {
+    cat laptop.pub desk.pub >both
+    import both
+    peers_are "$(key_line laptop alice)" "$(key_line desk alice-2)"
+}
+
+@test "somebody else's name is refused, and nothing is added" {
+    import laptop.pub
+    cp "$peers" before
+    made other mallory
+    cat other.pub desk.pub >keys
+    refused 3 'keys, line 2: that name is another peer.s .*"alice"' 'kith import FILE NAME' -- kith import keys
+    cmp "$peers" before
+}
+
+@test "options that there are stay as they are written; others are refused by name, with all of the file" {
+    local conditions='from="10.0.0.0/8,::1",expiry-time="20990101",permit-target="db"'
+    echo "$conditions $(key_line laptop alice@laptop)" >keys
+    import keys
+    peers_are "$conditions $(key_line laptop alice)"
+    for options in 'command="rsync --server"' 'from="10.0.0.0/8",command="x"' 'environment="A=b"'; do
+        { key_line desk desk; echo "$options $(key_line laptop x)"; } >keys
+        refused 3 'keys, line 2: unknown option "(command|environment)"' -- kith import keys
+    done
+    for options in no-pty restrict,pty cert-authority; do
+        echo "$options $(key_line desk x)" >keys
+        refused 3 "keys, line 1: .*\"${options%%,*}" -- kith import keys
+    done
+    echo "from=\"*.example.com\" $(key_line desk x)" >keys
+    refused 3 'keys, line 1: from: ' -- kith import keys
+    peers_are "$conditions $(key_line laptop alice)"
+}
+
+@test "a key without a name asks for one" {
+    cut -d ' ' -f 1,2 laptop.pub >page.keys
+    refused 3 'page.keys, line 1: no name after the key' 'kith import FILE NAME' -- kith import page.keys
+    echo "$(cut -d ' ' -f 1,2 laptop.pub) @home" >page.keys
+    refused 3 'page.keys, line 1: no name after the key' -- kith import page.keys
+    refused 2 'blank' -- kith import laptop.pub 'two words'
+    refused 2 'empty' -- kith import laptop.pub ''
+    [ ! -e "$peers" ]
+}
+
+@test "all forms of a public key, and what editors do to a file" {
+    openssl genpkey -algorithm ed25519 -out pem && openssl pkey -in pem -pubout -out pem.pub
+    import pem.pub carol
+    kith pubkey pem | grep -q '^[0-9a-f]\{64\}$'
+    peers_are "$(openssl_public pem) carol"
+    printf '\357\273\277%s\r\n\t%s  ' "$(cat laptop.pub)" "$(kith pubkey desk.pub) dave" >keys
+    import keys
+    peers_are "$(openssl_public pem) carol" "$(key_line laptop alice)" "$(kith pubkey desk.pub) dave"
+}
+
+@test "our own key is left out" {
+    cat laptop.pub bob/identity.pub >keys
+    import keys
+    peers_are "$(key_line laptop alice)"
+    echo "$stderr" | grep 'has our own key, which is left out'
+}
+
+@test "--print shows the lines, and writes nothing" {
+    import --print laptop.pub
+    [ "$output" = "$(key_line laptop alice)" ]
+    [ ! -e "$peers" ]
+    refused 1 'stdout: ' -- sh -c '"$1" import --print laptop.pub >/dev/full' - "$KITH"
+}
+
+@test "what is no file of keys is refused, and the peers file is as it was" {
+    import laptop.pub
+    cp "$peers" before
+    refused 3 'laptop: a private key' -- kith import laptop
+    refused 3 'nothing: no such file' -- kith import nothing
+    : >empty
+    refused 3 'empty: ' -- kith import empty
+    ssh-keygen -q -t rsa -b 2048 -N '' -f old
+    refused 3 'old.pub: a key of another type' -- sh -c '"$1" import old.pub 2>&1 | tail -n 1 >&2; exit 3' - "$KITH"
+    head -c 300000 /dev/zero | tr '\0' '#' >large
+    refused 3 'large: .*too large' -- kith import large
+    cp desk.pub open && chmod 666 open
+    refused 3 'open: ' -- kith import open
+    cmp "$peers" before
+}
+
+@test "a peers file that is not in order, or not ours to write, is said and left" {
+    echo nonsense >"$peers"
+    refused 3 'peers, line 1: ' -- kith import laptop.pub
+    [ "$(cat "$peers")" = nonsense ]
+    : >"$peers"
+    chmod 400 "$peers"
+    refused 1 'peers: Permission denied' -- kith import laptop.pub
+    [ ! -s "$peers" ]
+}
+
+@test "a peers file keeps its mode, its link and its text" {
+    mkdir elsewhere
+    printf '# ours\n%s' "$(key_line desk carol)" >elsewhere/peers
+    chmod 640 elsewhere/peers
+    ln -s ../elsewhere/peers "$peers"
+    import laptop.pub
+    peers_are '# ours' "$(key_line desk carol)" "$(key_line laptop alice)"
+    [ -L "$peers" ]
+    [ "$(stat -c %a elsewhere/peers)" = 640 ]
+}
