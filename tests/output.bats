@@ -277,7 +277,7 @@ ended_by() {
     from_here_on_named
     for signal in INT TERM; do
         start_receiving
-        kill "-$signal" "$(filer_of "$listener")"
+        kill_filer "$signal"
         kill "-$signal" "$listener"
         ends "$dialer" 8
         eventually on_disk 0
@@ -292,19 +292,28 @@ ended_by() {
     [ "$(cat new/file)" = part ]
 }
 
-# filer_of PID: the process that puts its file in its place, and cuts no other.
-filer_of() {
+# find_filer PID: sets filer, the process that puts its file in its place, and cuts no other. The list
+# of children may lack one while another of them ends.
+find_filer() {
     local child children
+    filer=
     read -ra children <"/proc/$1/task/$1/children"
     for child in "${children[@]}"; do
-        [ -z "$(find "/proc/$child/fd" -lname "$PWD/new" 2>/dev/null)" ] || echo "$child"
+        [ -z "$(find "/proc/$child/fd" -lname "$PWD/new" 2>/dev/null)" ] || filer=$child
     done
+    [ -n "$filer" ]
+}
+
+# kill_filer SIGNAL
+kill_filer() {
+    eventually find_filer "$listener"
+    kill "-$1" "$filer"
 }
 
 @test "without the process that would name it, it is not there, and both sides know" {
     needs_to_see_descriptors
     start_receiving
-    kill -KILL "$(filer_of "$listener")"
+    kill_filer KILL
     ends "$listener" 1
     grep -q 'new/file: the process that puts the file in its place is gone' bob.err
     ends "$dialer" 8
@@ -316,7 +325,8 @@ filer_of() {
     for way in plain named; do
         [ "$way" = plain ] || from_here_on_named
         start_receiving
-        kill -KILL "$(filer_of "$listener")" "$listener"
+        eventually find_filer "$listener"
+        kill -KILL "$filer" "$listener"
         ends "$dialer" 8
         [ ! -e new/file ]
         [ "$way" = named ] || on_disk 0
@@ -385,7 +395,7 @@ is_slow() {
 
 @test "who is told that it failed while it is being put on the disk: it is not there" {
     slows 1 slow 700
-    filer=$(filer_of "$listener")
+    eventually find_filer "$listener"
     kill -INT "$listener"
     ends "$listener" 130
     ends "$dialer" 8
