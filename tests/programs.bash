@@ -155,15 +155,15 @@ start_postgres() {
 
 # An sshd of its own, and a configuration for ssh that goes to it through "kith dial"; the host's
 # name there is bob.
-start_sshd() {
-    local port sshd
+run_sshd() {
+    local sshd
     needs sshd ssh ssh-keygen
     sshd=$(command -v sshd)
-    port=$(free_port)
+    sshd_port=$(free_port)
     ssh-keygen -q -t ed25519 -N '' -f host_key
     ssh-keygen -q -t ed25519 -N '' -f user_key
     cat >sshd_config <<END
-ListenAddress 127.0.0.1:$port
+ListenAddress 127.0.0.1:$sshd_port
 HostKey $PWD/host_key
 AuthorizedKeysFile $PWD/user_key.pub
 PidFile none
@@ -189,9 +189,15 @@ Host *
 END
     [ "$(id -u)" != 0 ] || mkdir -p /run/sshd
     start sshd "$sshd" -D -e -f sshd_config
-    eventually answers 127.0.0.1 "$port"
-    bounded ssh -F ssh_config -p "$port" 127.0.0.1 true 3>&- ||
+    echo $! >sshd.pid
+    eventually answers 127.0.0.1 "$sshd_port"
+    bounded ssh -F ssh_config -p "$sshd_port" 127.0.0.1 true 3>&- ||
         skip "this sshd lets nobody in, kith or not"
-    serves "127.0.0.1:$port"
+}
+
+# The same, served by bob; alice has him as a ProxyCommand.
+start_sshd() {
+    run_sshd
+    serves "127.0.0.1:$sshd_port"
     be_alice
 }

@@ -148,6 +148,10 @@ static const struct entry entries[ERR_COUNT] = {
                              "its peer takes no other call"},
     [ERR_CONNECT_TIMEOUT] = {EXIT_DEADLINE, "cannot be reached", "see --handshake-timeout"},
     [ERR_BIND] = {EXIT_ADDRESS, "cannot listen there", NULL},
+    [ERR_VIA] = {EXIT_ADDRESS, "cannot be reached: the command of --via failed",
+                 "what that command said tells why"},
+    [ERR_VIA_HOST] = {EXIT_ADDRESS, "cannot be told to --via",
+                      "a shell reads it: letters, digits and . _ : % - alone, and no - in front"},
 
     [ERR_FRAME_EMPTY] = {EXIT_HANDSHAKE, "an empty frame: not our protocol", NULL},
     [ERR_FRAME_TOO_LONG] = {EXIT_HANDSHAKE, "a frame longer than allowed: not our protocol", NULL},

@@ -107,6 +107,8 @@ enum kith_error {
     ERR_CONNECT_REFUSED, /* nobody listens there */
     ERR_CONNECT_TIMEOUT,
     ERR_BIND,
+    ERR_VIA,      /* the command of --via failed before a peer was proven */
+    ERR_VIA_HOST, /* an address that it is not told: a shell could misread it */
 
     /* the handshake, about in the order of its checks; a wrong signature outranks who has signed */
     ERR_FRAME_EMPTY,

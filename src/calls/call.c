@@ -4,6 +4,7 @@
  */
 #include "calls/call.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,9 +12,12 @@
 #include "base/log.h"
 #include "calls/explain.h"
 #include "helpers/lookup.h"
+#include "helpers/via.h"
 #include "net/connect.h"
 #include "system/sandbox.h"
 
+#define VIA_SHOWN 64   /* bytes of its command */
+#define VIA_END_MS 500 /* for what has closed the connection to have ended */
 #define WHICH_SIZE (PEER_TEXT_SIZE + ADDRESS_TEXT_SIZE + 8)
 
 /* "NAME (01234567) at HOST:PORT", and the address that was reached when a name was given. */
@@ -24,7 +28,8 @@ static void describe(char out[static WHICH_SIZE], const struct callee *callee,
 
     peer_format(who, callee->name, callee->key);
     address_format(given, &callee->address);
-    (void)snprintf(out, WHICH_SIZE, "%s at %s", who, reached->len > 0 ? reached->text : given);
+    (void)snprintf(out, WHICH_SIZE, "%s at %s", who,
+                   reached->text[0] != '\0' ? reached->text : given);
 }
 
 enum kith_error call_log_failure(const struct call *call, enum kith_error error,
@@ -43,13 +48,61 @@ enum kith_error call_log_failure(const struct call *call, enum kith_error error,
     return error;
 }
 
+/* It has no address but the one that was asked for. */
+static void name_via(struct endpoint *reached, const struct address *address, const char *command)
+{
+    char given[ADDRESS_TEXT_SIZE];
+
+    address_format(given, address);
+    (void)snprintf(reached->text, sizeof(reached->text), "%.180s via %.*s", given, VIA_SHOWN,
+                   command);
+}
+
+/* By a program: no name is resolved, and no connection is ours. */
+static enum kith_error reach_via(struct call *call, const struct call_terms *terms,
+                                 const struct address *address, int64_t deadline_ms)
+{
+    call->transport = TRANSPORT_NONE;
+    name_via(&call->reached, address, terms->via_command);
+    if (!via_is_plain(address->host))
+        return ERR_VIA_HOST;
+    if (program_start_via(terms->via, address, &call->transport, deadline_ms))
+        return OK;
+    call->why = program_problem(errno);
+    return ERR_VIA;
+}
+
+/*
+ * A way that has ended by a failure of its own was none. One that has ended well may have led to a
+ * peer who turned us away, as far as anybody can tell.
+ */
+static enum kith_error blame_via(struct call *call, const struct call_terms *terms,
+                                 enum kith_error error)
+{
+    int64_t soon_ms = clock_deadline_ms(VIA_END_MS);
+    struct program_end end;
+
+    if (terms->via == NULL || error != ERR_HANDSHAKE_CUT ||
+        !program_via_end(call->transport.line, &end, clock_earlier(soon_ms, call->io.deadline_ms)))
+        return error;
+    program_describe_end(call->how, &end);
+    if (call->how[0] == '\0')
+        return error;
+    call->why = call->how;
+    return ERR_VIA;
+}
+
 /* The way there. */
 static enum kith_error reach(struct call *call, const struct call_terms *terms,
                              const struct address *address, int64_t deadline_ms)
 {
     struct resolved found;
     int fd = -1;
-    enum kith_error error =
+    enum kith_error error;
+
+    if (terms->via != NULL)
+        return reach_via(call, terms, address, deadline_ms);
+    error =
         lookup_resolve(terms->lookup, address, terms->net->family, deadline_ms, &found, &call->why);
 
     if (error == OK)
@@ -73,7 +126,7 @@ enum kith_error call_peer(struct call *call, const struct call_terms *terms, enu
     call->io.check_only = check_only;
     if (terms->needs != NULL) /* before the first byte from outside, and while that is awaited */
         sandbox_enter(SANDBOX_PIPE, terms->needs);
-    return handshake_io_finish(&call->io);
+    return blame_via(call, terms, handshake_io_finish(&call->io));
 }
 
 void call_end(struct call *call)

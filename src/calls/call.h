@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "calls/handshake_io.h"
 #include "helpers/helper.h"
+#include "helpers/program.h"
 #include "net/endpoint.h"
 #include "net/resolve.h"
 #include "peers/directory.h"
@@ -17,6 +18,8 @@
 struct call_terms {
     const struct net_options *net;
     const struct helper *lookup; /* see lookup_resolve */
+    const struct helper *via;    /* who starts the command of --via; or NULL */
+    const char *via_command;     /* in logs */
     const struct handshake_rules *rules;
     int64_t timeout_ms;                /* to resolve, connect and shake hands, together */
     const struct sandbox_needs *needs; /* of a process that makes no other call and is confined once
@@ -27,7 +30,8 @@ struct call_terms {
 struct call {
     struct transport transport; /* once connected */
     struct endpoint reached;
-    const char *why; /* the system's reason for an error, or NULL */
+    const char *why;            /* the system's reason for an error, or NULL */
+    char how[PROGRAM_HOW_SIZE]; /* that may stand here */
     struct handshake_io io;
 };
 

@@ -14,6 +14,7 @@
 #include "command/misuse.h"
 #include "command/option_table.h"
 #include "command/values.h"
+#include "helpers/via.h"
 #include "net/address.h"
 #include "protocol/handshake.h"
 
@@ -184,6 +185,23 @@ static enum kith_error check_output(const struct options *options, const struct 
     return OK;
 }
 
+/* Whether the way there can be a command. */
+static enum kith_error check_via(const struct options *options, const struct command_form *form)
+{
+    const char *excluded = options->source != NULL        ? "excludes --source"
+                           : options->family != AF_UNSPEC ? "excludes -4 and -6"
+                                                          : NULL;
+
+    if (options->via == NULL)
+        return OK;
+    if (excluded != NULL)
+        return misuse_log(form->name, "--via", excluded, "the command has the connection");
+    if (!via_is_command(options->via))
+        return misuse_log(form->name, "--via", "takes a command with %h, %p and %% only",
+                          "%h is the host that is called, %p its port, and %% a %");
+    return OK;
+}
+
 /* What no single option can know. */
 static enum kith_error check_together(const struct options *options,
                                       const struct command_form *form)
@@ -209,6 +227,8 @@ static enum kith_error check_together(const struct options *options,
         return misuse_log(form->name, "--namespace", "excludes --name", "its file has no name");
     if (options->send_only && options->recv_only)
         return misuse_log(form->name, "--send-only", "excludes --recv-only", NULL);
+    if (check_via(options, form) != OK)
+        return ERR_USAGE;
     return check_output(options, form);
 }
 

@@ -15,10 +15,12 @@
 #include "command/commands.h"
 #include "command/pipe.h"
 #include "command/setup.h"
+#include "command/setup_via.h"
 #include "system/notify.h"
 
 #define FIRST_WAIT_MS 200
 #define LONGEST_WAIT_MS 5000
+#define VIA_MOST 8 /* commands of --via: those of former tries may still be about to end */
 
 /*
  * Whether a call that failed may get through later: an address that does not answer yet, or a
@@ -27,8 +29,8 @@
 static bool may_pass(enum kith_error error)
 {
     return error == ERR_CONNECT || error == ERR_CONNECT_REFUSED || error == ERR_CONNECT_TIMEOUT ||
-           error == ERR_RESOLVE || error == ERR_HANDSHAKE_CUT || error == ERR_HANDSHAKE_TIMEOUT ||
-           error == ERR_LINK_LOST;
+           error == ERR_RESOLVE || error == ERR_VIA || error == ERR_HANDSHAKE_CUT ||
+           error == ERR_HANDSHAKE_TIMEOUT || error == ERR_LINK_LOST;
 }
 
 static void wait_ms(int64_t ms)
@@ -116,6 +118,8 @@ enum kith_error command_dial(const struct options *options)
     if (error == OK)
         error = setup_choose_callees(&setup, &callee);
     if (error == OK)
+        error = setup_start_via(&setup, VIA_MOST);
+    if (error == OK)
         error = pipe_open(&end, options, "dial", true);
     if (error == OK)
         error = call_with_retries(&call, &setup, "dial", &callee, &kept);
@@ -166,6 +170,8 @@ enum kith_error command_check(const struct options *options)
     setup.calls.needs = options->retry_ms == 0 ? &nothing : NULL;
     if (error == OK)
         error = setup_choose_callees(&setup, &callee);
+    if (error == OK)
+        error = setup_start_via(&setup, VIA_MOST);
     if (error == OK)
         error = call_with_retries(&call, &setup, "check", &callee, &kept);
     if (error == OK) {

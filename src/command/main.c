@@ -155,7 +155,8 @@ static enum exit_status run_command(const struct command *command, int argc, cha
         return EXIT_WHOLE;
     }
     log_configure(level_of(&options), options.json);
-    if (options.program == NULL && command->form.bit != FOR_SERVE) /* whose targets may be some */
+    if (options.program == NULL && options.via == NULL &&
+        command->form.bit != FOR_SERVE) /* whose targets may be some */
         protect_for_good();
     options.status = &status;
     error = command->run(&options);

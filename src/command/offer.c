@@ -110,7 +110,7 @@ enum kith_error offer_read(struct offer *offer, const struct options *options)
     enum kith_error error;
 
     offer->all = offer->unnamed = (struct targets){offer->list, 0};
-    offer->programs = (struct programs){offer->words, 0};
+    offer->programs = (struct programs){.list = offer->words};
     if (options->program != NULL) {
         const struct target program = target_of_program(options->program[0]);
 

@@ -52,6 +52,8 @@ static const struct option_spec specs[] = {
     {'6', "ipv6", NULL, "IPv6 only", FOR_NETWORK, IPV6, FIELD(family)},
     {'s', "source", "ADDR", "our address, to call from or to listen on", FOR_NETWORK, ADDRESS,
      FIELD(source)},
+    {0, "via", "CMD", "the way there: a command (%h, %p), by sh -c", FOR_DIAL | FOR_CHECK, TEXT,
+     FIELD(via)},
     {0, "ready-fd", "N", "write a line to descriptor N once up", FOR_NETWORK, DESCRIPTOR,
      FIELD(ready_fd)},
     {0, "send-only", NULL, "send stdin, and refuse what the peer sends", FOR_PIPES, FLAG,

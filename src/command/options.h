@@ -53,7 +53,8 @@ struct options {
     size_t max_message_size;
     int family;
     const char *source;
-    int ready_fd; /* -1 for none */
+    const char *via; /* dial, check: the command that is the way there, or NULL */
+    int ready_fd;    /* -1 for none */
     int verbosity;
     bool quiet;
     bool json;

@@ -143,7 +143,8 @@ enum kith_error pipe_open(struct pipe_end *end, const struct options *options, c
         signals_linger_on_hangup();
     if (options->program == NULL)
         return open_standard(end, calls);
-    error = launcher_start(&end->launcher, &(const struct programs){&program, 1}, 1);
+    error =
+        launcher_start(&end->launcher, &(const struct programs){.list = &program, .count = 1}, 1);
     protect_for_good();
     return error;
 }

@@ -63,7 +63,7 @@ static struct connection *open_for(struct serve *serve, struct guest *guest, enu
     if (connection == NULL)
         return NULL;
     *error =
-        connections_open(connections, connection, guest->key, admitted.name, guest->transport.out);
+        connections_open(connections, connection, guest->key, admitted.name, &guest->transport);
     if (*error == OK)
         *error =
             prepare_channel(serve, guest, connection) ? OK : ERR_MEMORY; /* turn_away says it */

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/problem.h"
 #include "command/misuse.h"
+#include "helpers/launcher.h"
 #include "helpers/lookup.h"
 #include "keys/identity.h"
 #include "keys/key_file.h"
@@ -338,6 +339,7 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options,
     setup->options = options;
     setup->keeper.helper = HELPER_NONE;
     setup->lookup = HELPER_NONE;
+    setup->via = HELPER_NONE;
     setup->net = (struct net_options){.family = options->family, .first_with_syn = true};
     set_rules(setup);
     find_source(setup);
@@ -461,6 +463,7 @@ void setup_dismiss_keeper(struct setup *setup)
 void setup_end(struct setup *setup)
 {
     reload_end(&setup->reload);
+    launcher_stop(&setup->via);
     helper_stop(&setup->lookup);
     helper_stop(&setup->keeper.helper);
     directory_free(&setup->directory);

@@ -24,6 +24,7 @@ struct setup {
     const struct options *options;
     struct keeper keeper;
     struct helper lookup; /* none but in a daemon */
+    struct helper via;    /* who starts the command of --via, if there is one */
     struct directory directory;
     struct net_options net;
     struct secret_namespace *namespace; /* of --namespace-file, or NULL */

@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/clock.h"
 
@@ -27,8 +26,7 @@ void connection_end(struct connection *connection, enum kith_error reason)
         return;
     connection->ending = reason;
     /* The local program's socket is left alone: it has to see a reset, not an end. */
-    if (connection->channel_fd >= 0)
-        (void)shutdown(connection->channel_fd, SHUT_RDWR);
+    transport_end(&connection->channel);
 }
 
 /* How many channels there are of one key. */
@@ -116,7 +114,7 @@ struct connection *connections_add(struct connections *connections, int fd,
         return NULL;
     connection->fd = fd;
     connection->from = *from;
-    connection->channel_fd = -1;
+    connection->channel = TRANSPORT_NONE;
     (void)pthread_mutex_lock(&connections->lock);
     if (staying(connections) >= connections->limits.most)
         *error = ERR_NO_PLACE;
@@ -156,7 +154,7 @@ enum kith_error connections_allow(struct connections *connections,
 
 enum kith_error connections_open(struct connections *connections, struct connection *connection,
                                  const uint8_t key[static KEY_SIZE], const char *name,
-                                 int channel_fd)
+                                 const struct transport *channel)
 {
     bool awaited = false;
     enum kith_error error;
@@ -167,7 +165,7 @@ enum kith_error connections_open(struct connections *connections, struct connect
         error = judge(connections, key, staying(connections) - 1);
     if (error == OK) {
         connection->is_open = true;
-        connection->channel_fd = channel_fd;
+        connection->channel = *channel;
         connection->opened_ms = clock_now_ms();
         memcpy(connection->key, key, KEY_SIZE);
         memcpy(connection->name, name, strlen(name) + 1);
@@ -185,7 +183,7 @@ enum kith_error connections_open(struct connections *connections, struct connect
 void connections_detach(struct connections *connections, struct connection *connection)
 {
     (void)pthread_mutex_lock(&connections->lock);
-    connection->channel_fd = -1;
+    connection->channel = TRANSPORT_NONE;
     (void)pthread_mutex_unlock(&connections->lock);
 }
 
@@ -259,7 +257,7 @@ bool connections_make_room(struct connections *connections)
     if (longest != NULL) {
         longest->gives_way = true;
         connections->leaving++;
-        (void)shutdown(longest->channel_fd, SHUT_RD); /* its last word is still to be said */
+        transport_end_hearing(&longest->channel);
     }
     (void)pthread_mutex_unlock(&connections->lock);
     return longest != NULL;

@@ -18,6 +18,7 @@
 #include "daemon/threads.h"
 #include "keys/public_key.h"
 #include "net/endpoint.h"
+#include "net/transport.h"
 #include "peers/target.h"
 #include "protocol/handshake.h"
 
@@ -57,10 +58,10 @@ struct connection {
     const struct target *_Atomic target; /* that it is joined to, or has asked for; or NULL */
     struct chained resting;              /* while it rests (daemon/acceptor.h) */
     bool is_open;                        /* its peer has proven who it is */
-    int channel_fd;         /* that faces the network, to shut down; -1 while there is none */
-    enum kith_error ending; /* why somebody else ends it, or OK */
-    bool is_idle;           /* it carries nothing, and may be told to leave for another one */
-    bool gives_way;         /* it is told so, and counts no longer */
+    struct transport channel; /* that faces the network, to end it; none while there is none */
+    enum kith_error ending;   /* why somebody else ends it, or OK */
+    bool is_idle;             /* it carries nothing, and may be told to leave for another one */
+    bool gives_way;           /* it is told so, and counts no longer */
     int64_t idle_since_ms;
     bool is_concluded;     /* how its channel ended is said */
     uint8_t key[KEY_SIZE]; /* of the peer, once it is open */
@@ -110,13 +111,13 @@ must_check enum kith_error connections_allow(struct connections *connections,
                                              const uint8_t key[static KEY_SIZE]);
 
 /*
- * Its peer has proven who it is: channel_fd is what to shut down to end it. ERR_TOO_MANY if that
+ * Its peer has proven who it is: by its channel it can be ended. ERR_TOO_MANY if that
  * peer has too many channels; why somebody else has ended it meanwhile.
  */
 must_check enum kith_error connections_open(struct connections *connections,
                                             struct connection *connection,
                                             const uint8_t key[static KEY_SIZE], const char *name,
-                                            int channel_fd);
+                                            const struct transport *channel);
 
 /* On its kept channel another stream begins, whose end is still to be said. */
 void connections_begin_stream(struct connections *connections, struct connection *connection);

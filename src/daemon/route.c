@@ -60,7 +60,7 @@ static enum kith_error call_for(struct route *route, struct connection *connecti
     error = call_peer(&call, route->terms.calls, KIND_PLAIN, &callee, false);
     if (error == OK)
         error = connections_open(&route->terms.daemon->connections, connection, callee.key,
-                                 callee.name, call.transport.out);
+                                 callee.name, &call.transport);
     if (error == OK && !is_current(route, callee.key)) /* a reload did not see this channel */
         error = ERR_REMOVED;
     if (error == OK) {
@@ -103,8 +103,8 @@ static bool carry(struct route *route, struct connection *connection, struct kep
 
     if (!current_callee(route, &callee) || memcmp(callee.key, kept->key, KEY_SIZE) != 0)
         return false; /* a reload did not see this channel */
-    error = connections_open(connections, connection, callee.key, callee.name,
-                             kept->link.transport.out);
+    error =
+        connections_open(connections, connection, callee.key, callee.name, &kept->link.transport);
     if (error == ERR_TOO_MANY)
         (void)say_too_many(route);
     if (error == OK && (error = kept_begin(kept)) != OK)

@@ -30,7 +30,7 @@ static void split_address(const struct endpoint *peer, char *host, const char *h
 {
     char numeric[NI_MAXHOST] = "", service[NI_MAXSERV] = "";
 
-    if (peer->len <= sizeof(peer->address))
+    if (endpoint_ip((const struct sockaddr *)&peer->address).size > 0)
         (void)getnameinfo((const struct sockaddr *)&peer->address, peer->len, numeric,
                           sizeof(numeric), service, sizeof(service),
                           NI_NUMERICHOST | NI_NUMERICSERV);
@@ -57,12 +57,20 @@ static bool is_ours(const char *variable)
     return strncmp(variable, "KITH_", strlen("KITH_")) == 0;
 }
 
+static bool is_nobodys(const char *variable)
+{
+    (void)variable;
+    return false;
+}
+
 /* Our environment without what was ours alone, and with the visitor's. False with errno. */
 static bool set_environment(struct visitor *visitor)
 {
     static char values[VARIABLES][VARIABLE_SIZE];
     char *added[VARIABLES];
 
+    if (visitor == NULL) /* what our user has us run on the way is as what he runs himself */
+        return environment_replace(is_nobodys, NULL, 0);
     describe_visitor(values, visitor);
     for (size_t i = 0; i < VARIABLES; i++)
         added[i] = values[i];

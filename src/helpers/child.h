@@ -11,7 +11,7 @@
 /* What it needs for that. */
 struct child_plan {
     char *const *argv;
-    struct visitor *visitor; /* whose texts may be anything */
+    struct visitor *visitor; /* whose texts may be anything; or NULL: it has our environment */
     int in;                  /* becomes its stdin */
     int out;                 /* becomes its stdout */
     int line;                /* where it is said why it could not be run */

@@ -6,6 +6,7 @@
 #include "helpers/launcher.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -17,10 +18,14 @@
 #include "helpers/child.h"
 #include "helpers/program.h"
 #include "helpers/question.h"
+#include "helpers/via.h"
 #include "net/poll_set.h"
 #include "system/signals.h"
 
 #define GRACE_MS 2000 /* between SIGTERM and SIGKILL */
+#define LEAVE_MS 1000 /* for a CMD of --via to see that its input has ended */
+#define STOP_MS 5000
+#define STOP_LOOK_MS 20 /* between two looks whether it is gone */
 
 /* A program that was started. */
 struct child {
@@ -35,7 +40,8 @@ struct child {
     size_t place;   /* of its line in the poll set */
     bool has_ended; /* but is not reaped, and others may be left in its group */
     bool is_to_end; /* nobody wants it any longer */
-    int64_t due_ms; /* when it is killed then */
+    bool may_leave; /* and it has not been signalled: that it is a CMD of --via is the reason */
+    int64_t due_ms; /* when it is signalled, or killed, then */
 };
 
 /* What the launcher keeps. */
@@ -67,32 +73,65 @@ static void say_taken(int line)
     (void)send(line, &word, sizeof(word), MSG_DONTWAIT);
 }
 
+/* Fork it with what it was given; an errno if that cannot be. */
+static int add_child(struct launcher *launcher, struct child_plan *plan,
+                     const int passed[static PROGRAM_PASSED])
+{
+    pid_t process;
+
+    if (launcher->count == launcher->most)
+        return EAGAIN;
+    plan->in = passed[ITS_IN];
+    plan->out = passed[ITS_OUT];
+    plan->line = passed[ITS_LINE];
+    process = child_fork(plan);
+    if (process < 0)
+        return errno;
+    launcher->children[launcher->count++] =
+        (struct child){.process = process,
+                       .line = passed[ITS_LINE],
+                       .input = passed[OUR_IN],
+                       .place = POLL_SET_NONE,
+                       .may_leave = launcher->programs.via != NULL,
+                       .due_ms = NEVER_MS};
+    return 0;
+}
+
+/* The CMD of --via, to where the order says: that is looked at here, too. */
+static int start_via(struct launcher *launcher, struct order *order,
+                     const int passed[static PROGRAM_PASSED])
+{
+    static char shell[] = "/bin/sh", option[] = "-c";
+    char *words[] = {shell, option, NULL, NULL};
+    struct child_plan plan = {.argv = words};
+    int problem;
+
+    if (passed[ITS_OUT] < 0)
+        return EMFILE;
+    order->host[HOST_SIZE - 1] = '\0';
+    order->port[PORT_SIZE - 1] = '\0';
+    words[2] = via_expand(launcher->programs.via, order->host, order->port);
+    if (words[2] == NULL)
+        return errno;
+    problem = add_child(launcher, &plan, passed);
+    free(words[2]);
+    return problem;
+}
+
 /* Start one; an errno if that cannot be. */
 static int start_child(struct launcher *launcher, struct order *order,
                        const int passed[static PROGRAM_PASSED])
 {
-    struct child_plan plan = {.visitor = &order->visitor,
-                              .in = passed[ITS_IN],
-                              .out = passed[ITS_OUT],
-                              .line = passed[ITS_LINE]};
-    pid_t process;
+    struct child_plan plan = {.visitor = &order->visitor};
 
+    if (launcher->programs.via != NULL)
+        return start_via(launcher, order, passed);
     if (passed[OUR_IN] < 0)
         return EMFILE;
     if (order->program >= launcher->programs.count)
         return EINVAL;
     plan.argv = launcher->programs.list[order->program];
-    if (launcher->count == launcher->most)
-        return EAGAIN;
-    process = child_fork(&plan);
-    if (process < 0)
-        return errno;
-    launcher->children[launcher->count++] = (struct child){.process = process,
-                                                           .line = passed[ITS_LINE],
-                                                           .input = passed[OUR_IN],
-                                                           .place = POLL_SET_NONE,
-                                                           .due_ms = NEVER_MS};
-    return 0;
+    return add_child(launcher, &plan, passed);
 }
 
 /* Take a question. Without one, the line is closed. */
@@ -129,14 +168,24 @@ static bool send_signal(pid_t process, int number)
     return kill(-process, number) == 0 || kill(process, number) == 0 || errno != EPERM;
 }
 
+static void signal_to_end(struct child *child)
+{
+    child->may_leave = false;
+    child->due_ms = clock_deadline_ms(GRACE_MS);
+    if (!child->has_ended)
+        (void)send_signal(child->process, SIGTERM);
+}
+
+/* The way of a channel that is over may have ends of its own to see to. */
 static void ask_to_end(struct child *child)
 {
     if (child->is_to_end)
         return;
     child->is_to_end = true;
-    child->due_ms = clock_deadline_ms(GRACE_MS);
-    if (!child->has_ended)
-        (void)send_signal(child->process, SIGTERM);
+    if (child->may_leave)
+        child->due_ms = clock_deadline_ms(LEAVE_MS);
+    else
+        signal_to_end(child);
 }
 
 /* What is said on its line: that its input has ended in order; and, by its end, that it is to. */
@@ -178,6 +227,10 @@ static bool finish_child(struct child *child)
 {
     if (!child->is_to_end || (!child->has_ended && clock_now_ms() < child->due_ms))
         return false;
+    if (child->may_leave && !child->has_ended) {
+        signal_to_end(child);
+        return false;
+    }
     child->due_ms = NEVER_MS;
     if (!send_signal(child->process, SIGKILL))
         descriptor_close(&child->input);
@@ -279,4 +332,14 @@ enum kith_error launcher_start(struct helper *launcher, const struct programs *p
     if (helper_start(launcher, live, &plan))
         return OK;
     return helper_log_failure("launcher", NULL);
+}
+
+void launcher_stop(struct helper *launcher)
+{
+    int64_t deadline_ms = clock_deadline_ms(STOP_MS);
+    pid_t process = launcher->process;
+
+    helper_dismiss(launcher);
+    while (process > 0 && waitpid(process, NULL, WNOHANG) == 0 && clock_now_ms() < deadline_ms)
+        (void)poll(NULL, 0, STOP_LOOK_MS);
 }

@@ -1,5 +1,6 @@
 /*
- * The launcher: a process of its own that starts, ends and reaps the programs of --exec and exec:.
+ * The launcher: a process of its own that starts, ends and reaps the programs of --exec and exec:,
+ * and those of --via.
  * So the one that faces the network executes nothing, and is confined although it has programs.
  */
 #ifndef KITH_LAUNCHER_H
@@ -14,6 +15,7 @@
 struct programs {
     char *const *const *list;
     size_t count;
+    const char *via; /* or instead of them the CMD of --via, whose place the order says */
 };
 
 /*
@@ -23,5 +25,11 @@ struct programs {
  */
 must_check enum kith_error launcher_start(struct helper *launcher, const struct programs *programs,
                                           size_t most);
+
+/*
+ * Have it end, and all of its programs, and wait for that; for no more than five seconds, where it
+ * was stopped, or may not signal one. Fine twice.
+ */
+void launcher_stop(struct helper *launcher);
 
 #endif

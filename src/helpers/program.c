@@ -18,6 +18,7 @@
 #include "helpers/question.h"
 
 #define FIRST_FREE 3 /* a descriptor that is none of the standard ones */
+#define CARRIES 4    /* with the flags of program.h: it is the transport */
 #define STOP_MS 4000 /* for the launcher to end one, which it kills after half of that */
 #define CROWDED_MS 5 /* before a line is tried again that takes no more descriptors now */
 
@@ -51,6 +52,30 @@ static bool lend(int standard, int *other_fd)
     return *other_fd >= 0;
 }
 
+/* In the place of a pipe a pair of sockets, which can be shut down. */
+static bool make_sockets(int *ours_fd, int *other_fd)
+{
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0)
+        return false;
+    *ours_fd = ends[0];
+    *other_fd = ends[1];
+    return descriptor_set_nonblocking(*ours_fd);
+}
+
+/* What it reads and writes, as far as it has a part in the stream. */
+static bool make_ends(struct program *program, int passed[static PROGRAM_PASSED], unsigned does)
+{
+    if (does == CARRIES)
+        return make_sockets(&program->in, &passed[ITS_IN]) &&
+               make_sockets(&program->out, &passed[ITS_OUT]);
+    return ((does & PROGRAM_READS) != 0 ? make_pipe(&program->in, &passed[ITS_IN], 1)
+                                        : lend(STDIN_FILENO, &passed[ITS_IN])) &&
+           ((does & PROGRAM_WRITES) != 0 ? make_pipe(&program->out, &passed[ITS_OUT], 0)
+                                         : lend(STDOUT_FILENO, &passed[ITS_OUT]));
+}
+
 /* The line of one program, by messages as the launcher's own. */
 static bool make_line(int *ours_fd, int *other_fd)
 {
@@ -71,13 +96,10 @@ static bool try_start(struct program *program, const struct helper *launcher,
     bool asked = false;
     int saved;
 
-    if (((does & PROGRAM_READS) != 0 ? make_pipe(&program->in, &passed[ITS_IN], 1)
-                                     : lend(STDIN_FILENO, &passed[ITS_IN])) &&
-        ((does & PROGRAM_WRITES) != 0 ? make_pipe(&program->out, &passed[ITS_OUT], 0)
-                                      : lend(STDOUT_FILENO, &passed[ITS_OUT])) &&
-        make_line(&program->line, &passed[ITS_LINE])) {
+    if (make_ends(program, passed, does) && make_line(&program->line, &passed[ITS_LINE])) {
         passed[OUR_IN] = program->in >= 0 ? program->in : passed[ITS_IN];
-        asked = question_send(launcher, order, sizeof(*order), passed, PROGRAM_PASSED);
+        asked = question_send(launcher, order, sizeof(*order), passed,
+                              does == CARRIES ? OUR_IN : PROGRAM_PASSED);
     }
     saved = errno;
     for (size_t i = 0; i < OUR_IN; i++)
@@ -148,10 +170,34 @@ bool program_start(struct program *program, const struct helper *launcher,
     return false;
 }
 
-/* Take what is said on its line; false if that is closed. */
+bool program_start_via(const struct helper *launcher, const struct address *to,
+                       struct transport *transport, int64_t deadline_ms)
+{
+    struct order order = {.program = 0};
+    struct program program;
+
+    memcpy(order.host, to->host, sizeof(order.host));
+    memcpy(order.port, to->port, sizeof(order.port));
+    if (!program_start(&program, launcher, &order, CARRIES, deadline_ms))
+        return false;
+    *transport = (struct transport){.in = program.out, .out = program.in, .line = program.line};
+    return true;
+}
+
+/* Take what is said on a line; false if that is closed. */
+static bool receive(int line, struct program_end *end)
+{
+    return recv(line, end, sizeof(*end), MSG_DONTWAIT) == (ssize_t)sizeof(*end);
+}
+
+bool program_via_end(int line, struct program_end *end, int64_t deadline_ms)
+{
+    return descriptor_await(line, POLLIN, deadline_ms) && receive(line, end);
+}
+
 static bool hear(struct program *program, struct program_end *end)
 {
-    if (recv(program->line, end, sizeof(*end), MSG_DONTWAIT) != (ssize_t)sizeof(*end))
+    if (!receive(program->line, end))
         return false;
     if (end->problem != 0)
         program->problem = end->problem;
@@ -175,15 +221,20 @@ const char *program_problem(int problem)
     return strerror(problem);
 }
 
-void program_describe_failure(char out[static PROGRAM_HOW_SIZE], const struct program *program)
+void program_describe_end(char out[static PROGRAM_HOW_SIZE], const struct program_end *end)
 {
     out[0] = '\0';
-    if (program->problem != 0)
-        (void)snprintf(out, PROGRAM_HOW_SIZE, "%s", program_problem(program->problem));
-    else if (program->status > STATUS_SIGNAL)
-        (void)snprintf(out, PROGRAM_HOW_SIZE, "by signal %d", program->status - STATUS_SIGNAL);
-    else if (program->status > 0)
-        (void)snprintf(out, PROGRAM_HOW_SIZE, "with status %d", program->status);
+    if (end->problem != 0)
+        (void)snprintf(out, PROGRAM_HOW_SIZE, "%s", program_problem(end->problem));
+    else if (end->status > STATUS_SIGNAL)
+        (void)snprintf(out, PROGRAM_HOW_SIZE, "by signal %d", end->status - STATUS_SIGNAL);
+    else if (end->status > 0)
+        (void)snprintf(out, PROGRAM_HOW_SIZE, "with status %d", end->status);
+}
+
+void program_describe_failure(char out[static PROGRAM_HOW_SIZE], const struct program *program)
+{
+    program_describe_end(out, &(struct program_end){program->problem, program->status});
 }
 
 void program_stop(struct program *program)

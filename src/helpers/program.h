@@ -12,7 +12,9 @@
 #include "base/error.h"
 #include "helpers/helper.h"
 #include "keys/public_key.h"
+#include "net/address.h"
 #include "net/endpoint.h"
+#include "net/transport.h"
 
 /* What a program has of the stream; in the place of the rest it has our own stdin or stdout. */
 enum { PROGRAM_READS = 1, PROGRAM_WRITES = 2 };
@@ -33,9 +35,12 @@ struct visitor visitor_of(const char *name, const uint8_t key[static KEY_SIZE],
 struct order {
     size_t program; /* which of those that it has */
     struct visitor visitor;
+    char host[HOST_SIZE]; /* for a CMD of --via, which has no visitor: where it is to lead */
+    char port[PORT_SIZE];
 };
 
-/* What goes with the question. Where descriptors are short, the last are lost first. */
+/* What goes with the question, the last not for --via. Where descriptors are short, the last are
+ * lost first. */
 enum program_passed { ITS_LINE, ITS_IN, ITS_OUT, OUR_IN, PROGRAM_PASSED };
 
 /* What is said on its line at once, before it is started: one byte, while an end has more. */
@@ -65,6 +70,17 @@ struct program {
 must_check bool program_start(struct program *program, const struct helper *launcher,
                               const struct order *order, unsigned does, int64_t deadline_ms);
 
+/*
+ * The same for the CMD of --via: the transport is its stdin and stdout, a socket each, and its
+ * line, which is ready once it has ended; to close that has it ended, though it may see the end of
+ * its input first.
+ */
+must_check bool program_start_via(const struct helper *launcher, const struct address *to,
+                                  struct transport *transport, int64_t deadline_ms);
+
+/* How that has ended, if it has by the deadline; else false. */
+bool program_via_end(int line, struct program_end *end, int64_t deadline_ms);
+
 /* Once its line is ready: OK if it has succeeded, else ERR_PROGRAM. A local_end_judge for it. */
 enum kith_error program_result(void *context);
 
@@ -75,6 +91,7 @@ const char *program_problem(int problem);
 
 /* How it has failed, as far as that is known; else empty. */
 void program_describe_failure(char out[static PROGRAM_HOW_SIZE], const struct program *program);
+void program_describe_end(char out[static PROGRAM_HOW_SIZE], const struct program_end *end);
 
 /*
  * Have the whole process group ended, if it is not: asked first, and killed if that does not help.

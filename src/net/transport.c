@@ -10,7 +10,7 @@
 
 struct transport transport_socket(int fd)
 {
-    return (struct transport){.in = fd, .out = fd};
+    return (struct transport){.in = fd, .out = fd, .line = -1};
 }
 
 ssize_t transport_read(const struct transport *transport, void *bytes, size_t len)
@@ -26,8 +26,8 @@ ssize_t transport_write(const struct transport *transport, const void *bytes, si
 #ifdef MSG_MORE
 ssize_t transport_write_ahead(const struct transport *transport, const void *bytes, size_t len)
 {
-    return transport->in == transport->out ? send(transport->out, bytes, len, MSG_MORE)
-                                           : write(transport->out, bytes, len);
+    return transport_is_two(transport) ? write(transport->out, bytes, len)
+                                       : send(transport->out, bytes, len, MSG_MORE);
 }
 #else
 ssize_t transport_write_ahead(const struct transport *transport, const void *bytes, size_t len)
@@ -35,6 +35,23 @@ ssize_t transport_write_ahead(const struct transport *transport, const void *byt
     return transport_write(transport, bytes, len);
 }
 #endif
+
+bool transport_is_two(const struct transport *transport)
+{
+    return transport->in != transport->out;
+}
+
+void transport_end(const struct transport *transport)
+{
+    (void)shutdown(transport->in, SHUT_RDWR);
+    if (transport_is_two(transport))
+        (void)shutdown(transport->out, SHUT_RDWR);
+}
+
+void transport_end_hearing(const struct transport *transport)
+{
+    (void)shutdown(transport->in, SHUT_RD);
+}
 
 void transport_shut(const struct transport *transport)
 {
@@ -57,5 +74,7 @@ void transport_close(struct transport *transport)
         (void)close(transport->in);
     if (transport->out >= 0 && transport->out != transport->in)
         (void)close(transport->out);
+    if (transport->line >= 0)
+        (void)close(transport->line);
     *transport = TRANSPORT_NONE;
 }

@@ -1,5 +1,6 @@
 /*
  * What carries bytes to the other machine: one descriptor for both directions, or one for each.
+ * A program that is asked for as the way there has a line of its own, which goes with them.
  */
 #ifndef KITH_TRANSPORT_H
 #define KITH_TRANSPORT_H
@@ -12,9 +13,10 @@
 struct transport {
     int in;
     int out;
+    int line; /* -1 without a program; to close it has that ended */
 };
 
-#define TRANSPORT_NONE ((struct transport){.in = -1, .out = -1})
+#define TRANSPORT_NONE ((struct transport){.in = -1, .out = -1, .line = -1})
 
 struct transport transport_socket(int fd);
 
@@ -27,6 +29,15 @@ ssize_t transport_write(const struct transport *transport, const void *bytes, si
  * side once. What does not follow after all it sends by itself, a fifth of a second later.
  */
 ssize_t transport_write_ahead(const struct transport *transport, const void *bytes, size_t len);
+
+/* Whether it is one for each direction, so that each has an end of its own. */
+bool transport_is_two(const struct transport *transport);
+
+/* For any thread: nothing passes from here on, and whoever waits there notices. */
+void transport_end(const struct transport *transport);
+
+/* The same of what comes alone: our last word is still to be said. */
+void transport_end_hearing(const struct transport *transport);
 
 /* We say no more, and still hear. */
 void transport_shut(const struct transport *transport);

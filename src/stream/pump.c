@@ -54,6 +54,14 @@ static short peer_events(const struct run *run)
     return run->link->closed || run->peer_says_no_more ? 0 : POLLRDHUP;
 }
 
+/* One that only brings bytes is at its end for good once it says so: nothing else comes there. */
+static int peer_fd(const struct run *run, short events)
+{
+    const struct transport *transport = &run->link->transport;
+
+    return events == 0 && transport_is_two(transport) ? -1 : transport->in;
+}
+
 /*
  * Poll for what can be used, and nothing else: a descriptor that is ready for something nobody
  * takes would make poll return at once for ever.
@@ -63,14 +71,14 @@ static void arm(struct run *run)
     const struct sender *sender = &run->sender;
     const struct local_end *end = run->end;
     const struct outlet *outlet = &end->outlet;
+    short events = peer_events(run);
     bool blocked = receiver_wants_outlet(&run->receiver);
     bool watched =
         run->outlet_broken_ms == NEVER_MS && !run->outlet_closed && local_end_may_break(end);
     /* What a program says before it fails is still sent. */
     bool all_sent = end->inlet.fd < 0 && !sender_wants_transport(sender);
 
-    run->fds[FROM_PEER] =
-        (struct pollfd){.fd = run->link->transport.in, .events = peer_events(run)};
+    run->fds[FROM_PEER] = (struct pollfd){.fd = peer_fd(run, events), .events = events};
     run->fds[TO_PEER] = (struct pollfd){
         .fd = sender_wants_transport(sender) ? run->link->transport.out : -1,
         .events = POLLOUT,
@@ -253,6 +261,12 @@ static enum kith_error check_patience(struct run *run)
     return OK;
 }
 
+/* Nothing can be said to the peer any more; of one that only brings bytes that is not known. */
+static bool takes_nothing(const struct run *run, short how)
+{
+    return (how & (POLLHUP | POLLERR | POLLNVAL)) != 0 && !transport_is_two(&run->link->transport);
+}
+
 /*
  * Something has come from the transport, or become of it. A peer that has ended its side may have
  * said its receipt before, which is then still to be read, or was; but not if our end has not gone.
@@ -263,9 +277,9 @@ static void hear_peer(struct run *run, short how)
 
     if (receiver_wants_transport(receiver)) {
         receiver_read(receiver);
-    } else if ((how & (POLLHUP | POLLERR | POLLNVAL)) != 0) {
+    } else if (takes_nothing(run, how)) {
         run->sender.broken = true;
-    } else if ((how & POLLRDHUP) != 0) {
+    } else {
         run->peer_says_no_more = true;
         run->link->closed = !sender_has_ended(&run->sender);
     }

@@ -68,7 +68,9 @@ static void leave(struct connections *connections, struct party *party)
 static enum kith_error open_as(struct connections *connections, struct party *party,
                                const uint8_t key[static KEY_SIZE], const char *name)
 {
-    return connections_open(connections, party->connection, key, name, party->fd);
+    const struct transport channel = transport_socket(party->fd);
+
+    return connections_open(connections, party->connection, key, name, &channel);
 }
 
 /* What there is: in all, and open. */
@@ -220,27 +222,33 @@ static void test_ended_elsewhere(void)
     leave(&connections, &party);
 }
 
-/* The channel's own socket is shut down, until it is the channel's no longer. */
-static void test_channel_fd(void)
+/* The channel's own sockets are shut down, until they are the channel's no longer. */
+static void test_channel(void)
 {
     struct connections connections = make(10, 10, 10);
     struct party first = join(&connections), second = join(&connections);
-    int ends[2], others[2];
+    int ends[2], back[2], others[2];
+    struct transport two, one;
     char byte;
 
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0 ||
+        socketpair(AF_UNIX, SOCK_STREAM, 0, back) != 0 ||
         socketpair(AF_UNIX, SOCK_STREAM, 0, others) != 0)
         abort();
-    CHECK(connections_open(&connections, first.connection, alice, "", ends[0]) == OK &&
-              connections_open(&connections, second.connection, alice, "", others[0]) == OK,
+    two = (struct transport){.in = back[0], .out = ends[0], .line = -1};
+    one = transport_socket(others[0]);
+    CHECK(connections_open(&connections, first.connection, alice, "", &two) == OK &&
+              connections_open(&connections, second.connection, alice, "", &one) == OK,
           "two channels with sockets of their own");
     connection_end(first.connection, ERR_REMOVED);
     CHECK(recv(ends[1], &byte, 1, MSG_DONTWAIT) == 0, "an end shuts it down");
+    CHECK(recv(back[0], &byte, 1, MSG_DONTWAIT) == 0, "both of its sockets, if it has two");
     connections_detach(&connections, second.connection);
     connection_end(second.connection, ERR_REMOVED);
     CHECK(recv(others[1], &byte, 1, MSG_DONTWAIT) < 0, "not one that was detached");
     for (size_t i = 0; i < 2; i++) {
         (void)close(ends[i]);
+        (void)close(back[i]);
         (void)close(others[i]);
     }
     leave(&connections, &first);
@@ -288,7 +296,7 @@ int main(void)
     test_per_peer();
     test_waking();
     test_ended_elsewhere();
-    test_channel_fd();
+    test_channel();
     test_idle();
     return tap_done();
 }

@@ -27,7 +27,7 @@ static struct helper launcher_of(char *script, size_t most)
 {
     char *words[] = {shell, option, script, NULL};
     char *const *const list[] = {words};
-    const struct programs programs = {list, 1};
+    const struct programs programs = {.list = list, .count = 1};
     struct helper launcher;
 
     if (launcher_start(&launcher, &programs, most) != OK)
@@ -100,7 +100,7 @@ static void check_failures(void)
     static char script[] = "exit 3", dies[] = "kill -KILL $$", nothing[] = "/nowhere/at/all";
     char *words[] = {nothing, NULL};
     char *const *const list[] = {words};
-    const struct programs programs = {list, 1};
+    const struct programs programs = {.list = list, .count = 1};
     struct helper launcher = launcher_of(script, 1);
     struct program program;
 
@@ -126,7 +126,7 @@ static void check_several(void)
     static char says[] = "echo", one[] = "one", two[] = "two";
     char *words[] = {says, one, NULL}, *others[] = {says, two, NULL};
     char *const *const list[] = {words, others};
-    const struct programs programs = {list, 2};
+    const struct programs programs = {.list = list, .count = 2};
     struct helper launcher;
 
     if (launcher_start(&launcher, &programs, 1) != OK)

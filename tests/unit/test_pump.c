@@ -77,6 +77,22 @@ static int64_t peer_goes_before_our_receipt(void *unused, uint64_t sent, uint64_
     return NEVER_MS;
 }
 
+/* What it says has an end of its own, which comes before what it said has found room. */
+static int64_t peer_says_no_more(void *unused, uint64_t sent, uint64_t received)
+{
+    (void)unused, (void)sent, (void)received;
+    if (++turn == 1) {
+        CHECK(hear(CHANNEL_END) && say(CHANNEL_DATA) && say(CHANNEL_END) && say(CHANNEL_RECEIPT),
+              "the peer says all that it has to");
+    } else if (turn == 2) {
+        (void)close(to_us);
+        to_us = -1;
+    } else if (turn == 4) {
+        drain();
+    }
+    return NEVER_MS;
+}
+
 static int64_t peer_goes_on(void *unused, uint64_t sent, uint64_t received)
 {
     (void)unused, (void)sent, (void)received;
@@ -95,7 +111,7 @@ static void start(void)
     int in[2], out[2];
 
     CHECK(descriptor_pipe(in) && descriptor_pipe(out), "a transport of two pipes");
-    transport = (struct transport){.in = in[0], .out = out[1]};
+    transport = (struct transport){.in = in[0], .out = out[1], .line = -1};
     to_us = in[1];
     from_us = out[0];
     turn = 0;
@@ -123,7 +139,8 @@ static void finish(int reader_fd)
 {
     channel_wipe(&its);
     transport_close(&ours.transport);
-    (void)close(to_us);
+    if (to_us >= 0)
+        (void)close(to_us);
     (void)close(reader_fd);
 }
 
@@ -144,6 +161,24 @@ static void test_receipt_not_taken(void)
           "though all is where it belongs");
     CHECK(link_close(&ours, result.in_order) == OK, "the link is closed");
     finish(pipe_ends[0]);
+}
+
+/* All has arrived, and the peer hears us though it is at its own end. */
+static void test_receipt_after_its_end(void)
+{
+    struct pump_terms terms = {.idle_timeout_ms = NEVER_MS, .progress = peer_says_no_more};
+    struct pump_result result;
+    struct local_end end;
+    int pipe_ends[2];
+
+    start();
+    end = full_end(pipe_ends);
+    CHECK(pump_run(&ours, &end, &terms, &result) == OK && result.in_order,
+          "where each direction has an end of its own, that of what comes is none of the other");
+    CHECK(hear(CHANNEL_RECEIPT), "our receipt is said");
+    CHECK(link_close(&ours, true) == OK, "the link is closed");
+    finish(pipe_ends[0]);
+    (void)close(from_us);
 }
 
 /* What follows the receipts is not the pump's. */
@@ -170,6 +205,7 @@ int main(void)
     (void)signal(SIGPIPE, SIG_IGN);
     CHECK(crypto_start() == OK, "libcrypto");
     test_receipt_not_taken();
+    test_receipt_after_its_end();
     test_more_than_a_stream();
     return tap_done();
 }
