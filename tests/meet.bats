@@ -30,6 +30,16 @@ meeting() {
     meeting printed
 }
 
+@test "a meeting that only one side has finished can be had again, and what is known stays" {
+    meeting again
+    cp carol/identity.pub alice/peers
+    cp carol/identity.pub bob/peers
+    meeting again_waiting
+    cp carol/identity.pub alice/peers
+    cp carol/identity.pub bob/peers
+    meeting again_printed
+}
+
 @test "a name that is taken or none is asked for again" {
     meeting names
 }

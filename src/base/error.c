@@ -16,7 +16,7 @@ struct entry {
 #define REFUSAL_HINT(targets)                                                                      \
     "the other side's log says which it is: our key is not known there, or may not call now, "     \
     "or from here; " targets "; it is not the key that we call; the namespaces or the clocks "     \
-    "differ; or it has no free place"
+    "differ; it has no free place; or it is not kith"
 
 /* Of one that is to have the target without a name, and of one that says later which. */
 #define NO_UNNAMED                                                                                 \
@@ -131,10 +131,14 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_NAMESPACE_BYTES] = {EXIT_KEYS, "bytes that are not printable ASCII", MAKE_NAMESPACE},
     [ERR_NAMESPACE_SOURCE] = {EXIT_KEYS, "another secret is read from there",
                               "give one of the two a file of its own"},
-    [ERR_NAME_UNKNOWN] = {EXIT_KEYS, "no such name in the peers file",
-                          "a key is 64 hex digits, and a file of one has a / or ends in .pub"},
-    [ERR_NOBODY] = {EXIT_KEYS, "nobody is known, so nobody can call",
-                    "add a peer's line to the peers file and start again, or name one with --peer"},
+    [ERR_NAME_UNKNOWN] =
+        {EXIT_KEYS, "no such name in the peers file",
+         "a key is 64 hex digits, a file of one has a / or ends in .pub, and whom to call "
+         "elsewhere is WHO@HOST:PORT"},
+    [ERR_NOBODY] =
+        {EXIT_KEYS, "nobody is known, so nobody can call",
+         "add a peer's line to the peers file, or name one with --peer; a serve that runs "
+         "reads the file again on SIGHUP"},
     [ERR_PEER_KNOWN] = {EXIT_KEYS, "that key is known already",
                         "nothing has to be added; to give it another name, change its line"},
     [ERR_NAME_TAKEN] = {EXIT_KEYS, "that name is another peer's in the peers file", NULL},

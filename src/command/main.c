@@ -72,7 +72,8 @@ static const struct {
      "PEER is WHO@HOST:PORT, or a name from the peers file whose line has addr;\n"
      "PEER:NAME asks for the target that a serve has by that name."},
     {FOR_PIPES | FOR_CHECK | FOR_DAEMONS,
-     "WHO is a name, a public key in 64 hex digits, or a file with one (./x, x.pub)."},
+     "WHO is a name, a public key in 64 hex digits, or a file with one (./x, x.pub).\n"
+     "A line of the peers file: [addr=\"HOST:PORT\"] KEY NAME"},
     {FOR_FORWARD, "LOCAL is PORT (loopback; 0: any), HOST:PORT, [v6]:PORT, or a path with a /."},
     {FOR_SERVE, "TARGET is PORT (loopback), HOST:PORT, [v6]:PORT, a path with a /, or\n"
                 "'exec:COMMAND LINE'; with NAME= in front, callers ask for it as PEER:NAME."},

@@ -138,8 +138,6 @@ static enum kith_error open_as_caller(struct meet *meet)
     if (error == OK)
         error = meeting_take_answer(&meet->meeting, incoming_body(&answer), len, frame, &len);
     if (error == OK)
-        error = meet_talk_check(&meet->talk, &meet->meeting);
-    if (error == OK)
         error = meeting_send(&meet->transport, frame, len, meet->deadline_ms);
     return error;
 }
@@ -180,10 +178,11 @@ static enum kith_error open_as_waiter(struct meet *meet, const uint8_t commit[st
                                meet->deadline_ms, &len);
     if (error == OK)
         error = meeting_take_open(&meet->meeting, incoming_body(&open), len);
-    if (error == OK)
-        error = meet_talk_check(&meet->talk, &meet->meeting);
     return error;
 }
+
+/* Before there is a code nobody can have seen one, and it need not be a meeting that is there. */
+#define NO_MEETING "is it kith meet that is there, and does it still wait? it may say why"
 
 /* Up to where both have a code. What is wrong is logged. */
 static enum kith_error open_meeting(struct meet *meet)
@@ -194,9 +193,7 @@ static enum kith_error open_meeting(struct meet *meet)
     if (error != OK)
         return error;
     error = meet->options->listen ? open_as_waiter(meet, commit) : open_as_caller(meet);
-    if (error == ERR_PEER_KNOWN)
-        return error; /* which is said */
-    return error == OK ? OK : log_end(meet, error, NULL);
+    return error == OK ? OK : log_end(meet, error, error == ERR_MEETING_CUT ? NO_MEETING : NULL);
 }
 
 /* Only whom we have met may call. */
@@ -208,6 +205,17 @@ static enum kith_error admit(void *context, void *caller, const uint8_t signer[s
     (void)caller;
     (void)from;
     return memcmp(signer, meet->meeting.peer, KEY_SIZE) == 0 ? OK : ERR_PEER_UNKNOWN;
+}
+
+/* What to do about a handshake that fails: the other side says it of clocks, and hangs up. */
+static const char *advise(enum kith_error error)
+{
+    if (error_exit_status(error) == EXIT_CLOCK)
+        return NULL;
+    return error == ERR_HANDSHAKE_CUT
+               ? "what it says there tells: the clocks may differ, and then set them and meet "
+                 "again; if not, somebody may be in between: do not use these keys"
+               : warning();
 }
 
 /* Each proves that it has the key that both users have agreed on. What is wrong is logged. */
@@ -236,10 +244,25 @@ static enum kith_error shake_hands(struct meet *meet)
     explain_handshake(&explanation, &io, error);
     if (error != OK)
         (void)log_failure(LOG_ERROR, "meet", meet->there.text, explanation.error,
-                          explanation.detail,
-                          error_exit_status(error) == EXIT_CLOCK ? NULL : warning());
+                          explanation.detail, advise(error));
     handshake_io_wipe(&io);
     return error;
+}
+
+/* Where its line is now, and what that is good for. */
+static void tell_added(const struct meet *meet, const struct addition *addition)
+{
+    char why[FILE_PATH_SIZE + 32], hint[2 * NAME_SIZE + 64];
+
+    (void)snprintf(why, sizeof(why), "its key is in %s now", meet->setup.peers_path);
+    if (addition->address.port[0] != '\0')
+        (void)snprintf(hint, sizeof(hint), "once kith listen waits there: kith dial %s",
+                       addition->name);
+    else
+        (void)snprintf(hint, sizeof(hint),
+                       "it may call here: kith listen PORT; to call it, put addr=\"HOST:PORT\" "
+                       "before its key");
+    log_event(LOG_NOTE, "meet", addition->name, why, hint);
 }
 
 /* Put the line where it is wanted, under the name that is in it. */
@@ -256,7 +279,7 @@ static enum kith_error put(struct meet *meet, const struct addition *addition)
     }
     error = scribe_add(&meet->scribe, addition);
     if (error == OK)
-        log_event(LOG_NOTE, "meet", addition->name, "its key is in the peers file now", NULL);
+        tell_added(meet, addition);
     else if (error != ERR_NAME_TAKEN)
         (void)log_failure(LOG_ERROR, "peers", path, error, NULL,
                           "the key is the right one, but its line could not be added; kith meet "
@@ -264,16 +287,30 @@ static enum kith_error put(struct meet *meet, const struct addition *addition)
     return error;
 }
 
+/* Its line is here, from a meeting that only we have finished, say: it stays as it is. */
+static enum kith_error keep_known(struct meet *meet, struct addition *addition, const char *name)
+{
+    (void)snprintf(addition->name, sizeof(addition->name), "%s", name);
+    if (meet->options->print)
+        return put(meet, addition);
+    log_event(LOG_NOTE, "meet", name, "its key was in the peers file already: nothing is changed",
+              NULL);
+    return OK;
+}
+
 /* Both keys are proven: find a name for the other, and write it down. What is wrong is logged. */
 static enum kith_error keep(struct meet *meet)
 {
     struct addition addition = {.name = ""};
+    const char *known = meet_talk_known(&meet->talk, &meet->meeting);
     enum kith_error error = ERR_NAME_TAKEN;
 
     memcpy(addition.key, meet->meeting.peer, KEY_SIZE);
     if (!meet->options->listen)
         addition.address = meet->place;
     meet_talk_begin_naming(&meet->talk);
+    if (known != NULL)
+        return keep_known(meet, &addition, known);
     while (error == ERR_NAME_TAKEN) {
         error = meet_talk_name(&meet->talk, &meet->meeting, addition.name);
         if (error != OK)

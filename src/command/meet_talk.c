@@ -30,35 +30,40 @@ void meet_talk_invite(const struct meet_talk *talk, const char *listening, const
     const char *port = strrchr(listening, ':');
     char shown[4 * ADDRESS_TEXT_SIZE], name[4 * HOST_SIZE];
 
-    conversation_say(&talk->at, "Waiting at %s. On the other side, type: kith meet %s%s\n",
-                     escape_text(shown, sizeof(shown), listening, strlen(listening)),
-                     escape_text(name, sizeof(name), host, strlen(host)), port != NULL ? port : "");
+    (void)escape_text(name, sizeof(name), host, strlen(host));
+    conversation_say(
+        &talk->at,
+        "Waiting at %s. On the other side, type: kith meet %s%s\n"
+        "(%s is what this machine calls itself: put what it is reached by from there.)\n",
+        escape_text(shown, sizeof(shown), listening, strlen(listening)), name,
+        port != NULL ? port : "", name);
 }
 
-enum kith_error meet_talk_check(const struct meet_talk *talk, const struct meeting *meeting)
+const char *meet_talk_known(const struct meet_talk *talk, const struct meeting *meeting)
 {
     const struct peer *known = peers_find_key(&talk->directory->file, meeting->peer);
 
-    if (known == NULL)
-        return OK;
-    return log_failure(LOG_ERROR, "meet", known->name, ERR_PEER_KNOWN, NULL, NULL);
+    return known != NULL ? known->name : NULL;
 }
 
 static void show_code(const struct meet_talk *talk, const struct meeting *meeting)
 {
     char ours[KEY_HEX_SIZE], theirs[KEY_HEX_SIZE], code[MEETING_CODE_SIZE];
+    const char *known = meet_talk_known(talk, meeting);
     bool calls = talk->role == MEETING_CALLS;
 
     hex_encode(ours, talk->own_key, KEY_SIZE);
     hex_encode(theirs, meeting->peer, KEY_SIZE);
     meeting_code(meeting, code);
     conversation_say(&talk->at,
-                     "\nHere:  %s\n       %s\nThere: %s\n       %s\n\n"
+                     "\nHere:  %s\n       %s\nThere: %s\n       %s\n%s%s%s\n"
                      "    The code:  %s\n\n"
                      "Speak with the other side, by voice: read the %s four digits aloud,\n"
                      "and hear the %s four. Say yes only if all eight are the same on both\n"
                      "screens: then these are the keys of the two of you.\n",
-                     talk->own_name, ours, meeting->peer_name, theirs, code,
+                     talk->own_name, ours, meeting->peer_name, theirs,
+                     known != NULL ? "       which is in the peers file here, as " : "",
+                     known != NULL ? known : "", known != NULL ? "\n" : "", code,
                      calls ? "first" : "last", calls ? "last" : "first");
 }
 
@@ -182,6 +187,8 @@ enum kith_error meet_talk_name(struct meet_talk *talk, const struct meeting *mee
                 peers_find_name(&talk->directory->file, offered) == NULL;
     const char *chosen = "";
 
+    if (name[0] == '\0' && peers_find_name(&talk->directory->file, offered) != NULL)
+        meet_talk_refuse_name(talk, offered);
     do {
         enum kith_error error = conversation_ask(
             &talk->at, talk->deadline_ms, "Your name for the other side%s%s%s: ", good ? " [" : "",

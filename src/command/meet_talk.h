@@ -29,9 +29,8 @@ void meet_talk_begin(struct meet_talk *talk, enum meeting_role role, const uint8
 /* The waiter: say what the other side has to type, who we are on the network as far as known. */
 void meet_talk_invite(const struct meet_talk *talk, const char *listening, const char *host);
 
-/* Whether the other's key is new to us: ERR_PEER_KNOWN, which is logged, with its name. */
-must_check enum kith_error meet_talk_check(const struct meet_talk *talk,
-                                           const struct meeting *meeting);
+/* The name that the other's key has in the peers file, or NULL: it is new to us. */
+const char *meet_talk_known(const struct meet_talk *talk, const struct meeting *meeting);
 
 /*
  * Show the code, and wait until both users have said yes, ours at the terminal. Any end of the

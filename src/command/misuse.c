@@ -92,6 +92,8 @@ const char *misuse_guess_place(const char *text, enum address_form form)
 {
     if (text[0] == '\0' || strpbrk(text, ":/0123456789") != NULL)
         return NULL;
+    if (form == ADDRESS_HOST_PORT)
+        return "usage: kith meet [options] HOST:PORT";
     return form == ADDRESS_PORT ? "to let only this peer call: -p NAME PORT"
                                 : "usage: kith forward [options] LOCAL PEER";
 }

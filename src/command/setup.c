@@ -446,7 +446,13 @@ static void forget_namespace(struct setup *setup)
 
 void setup_report_reload(const struct setup *setup, const char *what, const char *which)
 {
-    if (setup->directory.from_files)
+    char why[64];
+
+    (void)snprintf(why, sizeof(why), "the peers were read again: %zu in the peers file",
+                   setup->directory.file.count);
+    if (setup->directory.read)
+        log_event(LOG_NOTE, what, which, why, NULL);
+    else if (setup->directory.from_files)
         log_event(LOG_NOTE, what, which, "the peers were read again", NULL);
     else
         log_event(LOG_NOTE, what, which,

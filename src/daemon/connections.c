@@ -4,6 +4,7 @@
  */
 #include "daemon/connections.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -327,6 +328,8 @@ void connection_describe(struct connection_row *row, const struct connection *co
     memset(row->target, 0, TARGET_NAME_SIZE);
     if (target != NULL)
         memcpy(row->target, target->name, TARGET_NAME_SIZE);
+    else if (connection->part != NULL)
+        (void)snprintf(row->target, TARGET_NAME_SIZE, "%s", connection->part->target);
 }
 
 size_t connections_list(struct connections *connections, uint64_t after, bool conclude,

@@ -34,9 +34,10 @@ struct connections_limits {
  * the list's lock.
  */
 struct connections_part {
-    void *context;     /* whoever counts them */
-    uint64_t channels; /* ever */
-    uint64_t sent;     /* bytes of channels that have ended */
+    void *context;      /* whoever counts them */
+    const char *target; /* that they ask for by its name; or empty */
+    uint64_t channels;  /* ever */
+    uint64_t sent;      /* bytes of channels that have ended */
     uint64_t received;
 };
 

@@ -193,7 +193,8 @@ void route_begin(struct route *route, const struct route_terms *terms, const str
         .context = route,
     };
 
-    *route = (struct route){.terms = *terms, .callee = *callee, .part = {.context = route}};
+    *route = (struct route){
+        .terms = *terms, .callee = *callee, .part = {.context = route, .target = terms->target}};
     (void)pthread_mutex_init(&route->lock, NULL);
     acceptance_begin(&route->acceptance, "forward", terms->listeners);
     channels_begin(&route->channels, &channels, &terms->kept);

@@ -145,7 +145,7 @@ static bool parse_bare(struct address *address, const char *text, enum address_f
         [ADDRESS_HOST_PORT] = "not HOST:PORT",
         [ADDRESS_PORT] = "not [HOST:]PORT",
         [ADDRESS_LOCAL] = "not PORT, HOST:PORT, or a path with a /",
-        [ADDRESS_TARGET] = "not PORT, HOST:PORT, or a path with a /",
+        [ADDRESS_TARGET] = "not PORT, HOST:PORT, exec:COMMAND or a path with a /",
     };
 
     if (text[0] == '\0' || (may_be_path(form) && !is_number(text)))

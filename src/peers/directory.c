@@ -197,6 +197,9 @@ static enum kith_error find_who(struct directory *directory, const char *text,
     }
     if (directory_is_file(text))
         return read_key(directory, text, key, name);
+    if (strpbrk(text, " \t") != NULL)
+        return log_failure(LOG_ERROR, "peer", text, ERR_USAGE, "neither a name, a key nor a file",
+                           "of a line KEY NAME the key is enough");
     error = directory_read(directory);
     if (error != OK)
         return error;
