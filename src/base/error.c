@@ -25,7 +25,7 @@ struct entry {
 
 /* Where to look, when it was not our side that failed. */
 #define CUT_HINT                                                                                   \
-    "its side or a program there failed, was stopped, or lost its way here: what it said there "   \
+    "its side or a program there failed, was stopped, or lost the way to us: what it said there "  \
     "tells which"
 
 /* Of a meeting that ended once keys had been shown. */
@@ -147,9 +147,10 @@ static const struct entry entries[ERR_COUNT] = {
 
     [ERR_RESOLVE] = {EXIT_ADDRESS, "cannot be resolved", NULL},
     [ERR_CONNECT] = {EXIT_ADDRESS, "cannot be reached", NULL},
-    [ERR_CONNECT_REFUSED] = {EXIT_ADDRESS, "cannot be reached",
-                             "does kith listen or serve run there, at that port? A listen that has "
-                             "its peer takes no other call"},
+    [ERR_CONNECT_REFUSED] =
+        {EXIT_ADDRESS, "cannot be reached",
+         "does kith serve, or for a dial kith listen, run there, at that port? A "
+         "listen that has its peer takes no other call"},
     [ERR_CONNECT_TIMEOUT] = {EXIT_DEADLINE, "cannot be reached", "see --handshake-timeout"},
     [ERR_BIND] = {EXIT_ADDRESS, "cannot listen there", NULL},
     [ERR_VIA] = {EXIT_ADDRESS, "cannot be reached: the command of --via failed",

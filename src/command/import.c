@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "command/commands.h"
+#include "command/own_name.h"
 #include "command/paths.h"
 #include "crypto/crypto.h"
 #include "peers/addition.h"
@@ -32,20 +33,6 @@ static void tell_skipped(const struct problem *problem, void *context)
 
     problem_locate(location, sizeof(location), task->path, problem);
     log_event(LOG_NOTE, "import", location, problem->why, NULL);
-}
-
-/* Our own public key, where keygen puts it: no private one is opened for this. */
-static void find_own_key(struct task *task)
-{
-    char path[FILE_PATH_SIZE], public_path[FILE_PATH_SIZE + 4], name[NAME_SIZE];
-    struct key_file file = {0};
-
-    if (path_of_identity(path, NULL) != OK)
-        return;
-    (void)snprintf(public_path, sizeof(public_path), "%s.pub", path);
-    task->has_own_key = key_file_read(&file, public_path, KEY_FILE_MAX, KEY_FILE_PUBLIC) == OK &&
-                        public_key_parse(task->own_key, name, file.text, file.len) == OK;
-    key_file_wipe(&file);
 }
 
 /* Read who is known; nobody, as long as there is no such file. */
@@ -154,12 +141,13 @@ static enum kith_error check_name(const struct options *options)
 enum kith_error command_import(const struct options *options)
 {
     static struct task task;
+    char name[NAME_SIZE];
     enum kith_error error = check_name(options);
 
     task = (struct task){.options = options, .path = options->arguments[0]};
     if (error == OK && (error = crypto_start_keys()) != OK)
         return log_failure(LOG_ERROR, "import", NULL, error, NULL, NULL);
-    find_own_key(&task);
+    task.has_own_key = own_published(task.own_key, name, NULL);
     if (error == OK)
         error = read_known(&task);
     if (error == OK)

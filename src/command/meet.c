@@ -68,10 +68,13 @@ static enum kith_error begin_meeting(struct meet *meet)
     const struct options *options = meet->options;
     enum meeting_role role = options->listen ? MEETING_WAITS : MEETING_CALLS;
     const uint8_t *key = meet->setup.keeper.public_key;
-    char name[NAME_SIZE];
+    uint8_t published[KEY_SIZE];
+    char name[NAME_SIZE] = "";
     struct problem problem;
 
-    if (!own_name(name, options->name, &problem))
+    if (options->name == NULL)
+        (void)own_published(published, name, options->identity);
+    if (name[0] == '\0' && !own_name(name, options->name, &problem))
         return log_failure(LOG_ERROR, "meet", options->name, ERR_USAGE, problem.why, NULL);
     if (!meeting_name_is_good(name, strlen(name)) && options->name != NULL)
         return log_failure(LOG_ERROR, "meet", options->name, ERR_USAGE,

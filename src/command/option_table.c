@@ -21,7 +21,7 @@ static const struct option_spec specs[] = {
      FIELD(name)},
     {0, "namespace", "FILE", "make a secret namespace in its place", FOR_KEYGEN, TEXT,
      FIELD(namespace_file)},
-    {'n', "name", "NAME", "how we call ourselves there (the user's name)", FOR_MEET, TEXT,
+    {'n', "name", "NAME", "how we call ourselves there (as in the .pub file)", FOR_MEET, TEXT,
      FIELD(name)},
     {'l', "listen", NULL, "wait for the other side to call", FOR_MEET, FLAG, FIELD(listen)},
     {0, "print", NULL, "the line to stdout, not into the peers file", FOR_MEET | FOR_IMPORT, FLAG,

@@ -1,5 +1,6 @@
 /*
- * Owns the choice of our own name. Must never take one that peers could not write down.
+ * Owns the choice of our own name. Must never take one that peers could not write down, nor open a
+ * private key for it.
  */
 #include "command/own_name.h"
 
@@ -7,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "command/paths.h"
+#include "keys/key_file.h"
 
 #define HOSTNAME_SIZE 256
 
@@ -32,6 +36,19 @@ static bool find_host(char name[static NAME_SIZE])
         return false;
     (void)snprintf(name, NAME_SIZE, "%s", host);
     return true;
+}
+
+bool own_published(uint8_t key[static KEY_SIZE], char name[static NAME_SIZE], const char *identity)
+{
+    char given[FILE_PATH_SIZE], path[FILE_PATH_SIZE + 4];
+    struct key_file file = {0};
+    bool found = path_of_identity(given, identity) == OK;
+
+    (void)snprintf(path, sizeof(path), "%s.pub", found ? given : "");
+    found = found && key_file_read(&file, path, KEY_FILE_MAX, KEY_FILE_PUBLIC) == OK &&
+            public_key_parse(key, name, file.text, file.len) == OK;
+    key_file_wipe(&file);
+    return found;
 }
 
 bool own_name(char name[static NAME_SIZE], const char *given, struct problem *problem)

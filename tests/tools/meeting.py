@@ -53,7 +53,7 @@ class Side:
         os.environ["KITH_DIR"] = who
         self.pid, self.terminal = terminal.spawn(
             ["env", "--default-signal=INT", "sh", "-c", 'exec "$@" >"$KITH_DIR/out"', "sh",
-             KITH, "meet", "-n", who, *arguments])
+             KITH, "meet", *arguments])
         sides.append(self)
 
     def look(self):
@@ -223,13 +223,13 @@ def whole():
 
 def printed():
     """--print writes no file."""
-    alice, bob = pair("--print")
+    alice, bob = pair("--print", "-n", "home")
     agree(alice, bob)
     alice.type("\n")
     bob.type("\n")
     check((alice.status(), bob.status()) == (0, 0), "both end well")
-    check(alice.output() == f'addr="127.0.0.1:{bob.port}" {key_of("bob").hex()} bob\n', "alice's line")
-    check(bob.output() == f'{key_of("alice").hex()} alice\n', "bob's line")
+    check(alice.output() == f'addr="127.0.0.1:{bob.port}" {key_of("bob").hex()} home\n', "alice's line")
+    check(bob.output() == f'{key_of("alice").hex()} home\n', "bob's line")
     check(peers_of("alice") == before["alice"] and peers_of("bob") == before["bob"], "no file")
 
 
