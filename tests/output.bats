@@ -293,13 +293,14 @@ ended_by() {
 }
 
 # find_filer PID: sets filer, the process that puts its file in its place, and cuts no other. The list
-# of children may lack one while another of them ends.
+# of children may lack one while another of them ends; and what is mounted for itself alone has, seen
+# from a chroot, another path.
 find_filer() {
     local child children
     filer=
     read -ra children <"/proc/$1/task/$1/children"
     for child in "${children[@]}"; do
-        [ -z "$(find "/proc/$child/fd" -lname "$PWD/new" 2>/dev/null)" ] || filer=$child
+        [ -z "$(find "/proc/$child/fd" -lname "*${PWD##*/}/new" 2>/dev/null)" ] || filer=$child
     done
     [ -n "$filer" ]
 }
