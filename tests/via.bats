@@ -304,6 +304,123 @@ no_group() {
     grep -qx KITH_REMOTE_PORT= env
 }
 
+# forwards_over CMD OPTION...: alice forwards to bob by it, with each start of it in the file calls.
+forwards_over() {
+    forwards --via "echo \$\$ >>calls; $1" "${@:2}" -v 127.0.0.1:0
+}
+
+# made N: so many commands were started, or more.
+made() {
+    [ "$(wc -l <calls)" -ge "$1" ]
+}
+
+# asks WORD: what answers at alice's port, which sends it back.
+asks() {
+    [ "$(echo "$1" | bounded socat -t "$limit" STDIO "TCP:$near")" = "$1" ]
+}
+
+@test "forward: one stream after another goes by one command, and many at once by several" {
+    local n pids=()
+    needs socat
+    serves exec:cat
+    forwards_over "exec $way" --spare 1 --keep 8
+    for n in 1 2 3 4 5; do
+        asks "$n"
+    done
+    [ "$(wc -l <calls)" -le 2 ] # the spare one may be made while the first is in use
+    random_file sent 3000000
+    for n in 1 2 3 4; do
+        socat -t "$limit" STDIO "TCP:$near" <sent >"back$n" 3>&- &
+        pids+=($!)
+    done
+    for n in 1 2 3 4; do
+        ends "${pids[n - 1]}" 0
+        cmp sent "back$n"
+    done
+    [ "$(wc -l <calls)" -le 10 ]
+    finish
+    while read -r n; do
+        no_group "$n"
+    done <calls
+}
+
+@test "forward: with --plain each connection has a command of its own" {
+    needs socat
+    serves exec:cat
+    forwards_over "$way; exec sleep 1000" --plain
+    asks one
+    asks two
+    [ "$(wc -l <calls)" -eq 2 ]
+    eventually no_group "$(head -n 1 calls)"
+    random_file sent 3000000
+    socat -t "$limit" STDIO "TCP:$near" <sent >back
+    cmp sent back
+    finish
+}
+
+@test "forward: where the command dies the program is reset, and the next connection has another" {
+    needs socat
+    serves exec:cat
+    forwards_over "exec $way" --spare 0 --keep 1 --ready-on listen
+    exec 7<>"/dev/tcp/127.0.0.1/$near_port"
+    echo part >&7
+    read -r -t "$limit" part <&7
+    [ "$part" = part ]
+    kill -KILL "$(head -n 1 calls)"
+    run ! cat <&7
+    [[ $output == *reset* ]]
+    grep -q 'each connection is carried to bob .* by --via' forward.err
+    exec 7>&-
+    asks another
+    [ "$(wc -l <calls)" -eq 2 ]
+    finish
+}
+
+@test "forward: a peer that no command leads to is said to be lost, and found once one does" {
+    needs socat
+    serves exec:cat
+    forwards --via "[ -e way ] || exit 3; exec $way" --ready-on listen 127.0.0.1:0
+    eventually grep -q 'with status 3' forward.err
+    touch way
+    eventually asks again
+    grep -q 'the peer is there again' forward.err
+    finish
+}
+
+@test "forward: a command that stalls is noticed by PING, and another takes its place" {
+    needs socat
+    serves exec:cat
+    forwards_over "exec $way" --ping 1s --spare 1
+    asks one
+    kill -STOP "$(tail -n 1 calls)"
+    eventually made 2
+    eventually asks two
+    xargs kill -CONT <calls 2>/dev/null || true
+    finish
+}
+
+@test "forward: --run has its program once there is a way, and its end is ours" {
+    needs socat
+    serves exec:cat
+    # shellcheck disable=SC2016
+    run -7 as alice forward --via "$way" 0 bob --run sh -c '
+        [ "$(echo said | socat -t 10 STDIO "TCP:$KITH_FORWARD_1")" = said ] && exit 7'
+    finish
+}
+
+@test "forward: what starts the commands is not to be missed" {
+    needs socat
+    serves exec:cat
+    forwards_over "exec $way"
+    local forwarder=${kiths[1]} starter
+    starter=$(ps -o ppid= -p "$(head -n 1 calls)")
+    kill -KILL "$starter"
+    ends "$forwarder" 1
+    kiths=("${kiths[0]}")
+    grep -q 'the process that starts programs is gone' forward.err
+    finish
+}
+
 @test "what makes no sense with it is refused" {
     local at=bob@127.0.0.1:9
     refused 2 'excludes --source' -- as alice dial --via x -s 127.0.0.1 "$at"

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "command/commands.h"
 #include "command/setup_listen.h"
+#include "command/setup_via.h"
 #include "daemon/capacity.h"
 #include "system/signals.h"
 
@@ -180,10 +181,11 @@ static void confine(const struct forward *forward)
     const char *removes[FORWARDS_MAX + 1];
     size_t removed = 0;
     const struct sandbox_needs needs = {
-        .connects = true,
+        .connects = forward->setup.options->via == NULL,
         .ports = ports,
         .port_count = forward->setup.directory.read ? 0 : forward->count,
         .binds = forward->setup.options->source != NULL,
+        .calls_by_programs = forward->setup.options->via != NULL,
         .removes = removes,
     };
 
@@ -212,6 +214,7 @@ static void announce(struct daemon *daemon)
     struct forward *forward = daemon->hooks->context;
     char who[PEER_TEXT_SIZE], at[ADDRESS_TEXT_SIZE];
     char line[PEER_TEXT_SIZE + ADDRESS_TEXT_SIZE + TARGET_NAME_SIZE + 64];
+    const char *way = forward->setup.options->via != NULL ? " by --via" : "";
 
     for (size_t i = 0; i < forward->count; i++) {
         const struct callee *callee = &forward->callees[i];
@@ -219,8 +222,8 @@ static void announce(struct daemon *daemon)
 
         peer_format(who, callee->name, callee->key);
         address_format(at, &callee->address);
-        (void)snprintf(line, sizeof(line), "each connection is carried to %s%s%s at %s", target,
-                       target[0] != '\0' ? " of " : "", who, at);
+        (void)snprintf(line, sizeof(line), "each connection is carried to %s%s%s at %s%s", target,
+                       target[0] != '\0' ? " of " : "", who, at, way);
         log_event(LOG_NOTE, "forward", here, line, NULL);
         setup_warn_of_path("forward", here);
     }
@@ -251,14 +254,21 @@ static enum kith_error open_doors(struct forward *forward, const struct address 
     return error;
 }
 
+/* How many descriptors a channel takes: a program on the way has one for each direction, and a
+ * line. */
+static size_t of_channel(const struct options *options)
+{
+    return options->via != NULL ? 3 : 1;
+}
+
 /*
  * How many channels each LOCAL may keep, --spare with them: together they take no more than half of
- * the descriptors, with two each, since one may be made while another ends.
+ * the descriptors, counted twice, since one may be made while another ends.
  */
 static size_t kept_each(const struct forward *forward, const struct options *options)
 {
     size_t wanted = options->keep + options->spare;
-    size_t most = capacity_of_half(2 * forward->count);
+    size_t most = capacity_of_half(2 * of_channel(options) * forward->count);
 
     return wanted < most ? wanted : most;
 }
@@ -284,6 +294,8 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
         error = check_targets(forward);
     if (error == OK)
         error = open_doors(forward, asked);
+    if (error == OK) /* a command for each channel, of which there are fewer than descriptors */
+        error = setup_start_via(&forward->setup, capacity_of_half(1));
     if (error == OK && options->program != NULL)
         error = forward_program_prepare(forward, options->program);
     forward->kept_each = kept_each(forward, options);
@@ -299,13 +311,16 @@ enum kith_error command_forward(const struct options *options)
 
     hooks = (struct daemon_hooks){
         .what = "forward",
-        .descriptors = doors_have_unix(&forward.daemon.doors) ? 3 : 2, /* stream/hold.h */
-        .descriptors_beside = options->plain ? 0 : 2 * forward.count * forward.kept_each,
+        .descriptors = (doors_have_unix(&forward.daemon.doors) ? 2 : 1) + /* stream/hold.h */
+                       (int)of_channel(options),
+        .descriptors_beside =
+            options->plain ? 0 : 2 * of_channel(options) * forward.count * forward.kept_each,
         .sets_apart = options->plain, /* the call of each without a channel */
         .pending = 128,
         .keeper = &forward.setup.keeper.helper,
         .lookup = &forward.setup.lookup,
         .launcher = options->program != NULL ? &forward.runner.helper : NULL,
+        .via = options->via != NULL ? &forward.setup.via : NULL,
         .context = &forward,
         .begin = begin,
         .announce = announce,

@@ -31,6 +31,7 @@ enum command_bit {
 };
 #define FOR_DAEMONS (FOR_SERVE | FOR_FORWARD)
 #define FOR_PIPES (FOR_LISTEN | FOR_DIAL)
+#define FOR_CALLS (FOR_DIAL | FOR_CHECK | FOR_FORWARD)
 #define FOR_PROGRAMS (FOR_PIPES | FOR_SERVE) /* that have --exec */
 
 /* The option that a command has for a program. */
@@ -53,7 +54,7 @@ struct options {
     size_t max_message_size;
     int family;
     const char *source;
-    const char *via; /* dial, check: the command that is the way there, or NULL */
+    const char *via; /* dial, check, forward: the command that is the way there, or NULL */
     int ready_fd;    /* -1 for none */
     int verbosity;
     bool quiet;

@@ -463,6 +463,7 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
     reaper_watch(&loop.reaper, hooks->keeper, "keeper", ERR_KEEPER);
     reaper_watch(&loop.reaper, hooks->lookup, "lookup", ERR_LOOKUP);
     reaper_watch(&loop.reaper, hooks->launcher, "launcher", ERR_LAUNCHER);
+    reaper_watch(&loop.reaper, hooks->via, "launcher", ERR_LAUNCHER);
     refusals_init(&daemon->refusals, hooks->what, daemon->doors.name, wake);
     memory_be_modest();
     error = prepare(&loop);

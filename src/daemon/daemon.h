@@ -31,6 +31,7 @@ struct daemon_hooks {
     const struct helper *keeper;   /* without whom no handshake can be made */
     const struct helper *lookup;   /* without whom no name or file is found */
     const struct helper *launcher; /* without whom no program is started, or NULL */
+    const struct helper *via;      /* without whom no peer is called, or NULL */
     void *context;
 
     /*

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "helpers/helper.h"
 
-#define REAPER_MAX 3
+#define REAPER_MAX 4
 
 struct watched {
     const struct helper *helper; /* or NULL */

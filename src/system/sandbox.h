@@ -28,6 +28,7 @@ struct sandbox_needs {
     bool binds;                 /* local addresses to connect from */
     bool connects_locally;      /* to a UNIX socket */
     bool has_programs;          /* by another process, with a pair of sockets for each */
+    bool calls_by_programs;     /* likewise, with pairs of sockets of streams, too */
     bool connects;              /* by TCP: */
     const uint16_t *ports;      /* only to these; port_count of them, or 0 for any */
     size_t port_count;

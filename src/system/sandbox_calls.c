@@ -393,6 +393,12 @@ static void allow_programs(struct filter *filter, struct calls *calls)
     allow_if(filter, SYS_socketpair, TESTS(IS(0, AF_UNIX), IS(1, SOCK_SEQPACKET)));
 }
 
+static void allow_calls_by_programs(struct filter *filter)
+{
+    allow_if(filter, SYS_socketpair, TESTS(IS(0, AF_UNIX), IS(1, SOCK_SEQPACKET)));
+    allow_if(filter, SYS_socketpair, TESTS(IS(0, AF_UNIX), IS(1, SOCK_STREAM)));
+}
+
 static void allow_lookup(struct filter *filter, struct calls *calls)
 {
     allow(calls, lookup_calls, COUNT(lookup_calls));
@@ -431,6 +437,8 @@ static void allow_role(struct filter *filter, struct calls *calls, enum sandbox_
         allow(calls, listen_calls, COUNT(listen_calls));
     if (needs->has_programs)
         allow_programs(filter, calls);
+    if (needs->calls_by_programs)
+        allow_calls_by_programs(filter);
     if (role == SANDBOX_DAEMON)
         allow_daemon(filter, calls, needs);
     if (role == SANDBOX_LOOKUP) {

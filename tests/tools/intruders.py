@@ -106,6 +106,11 @@ def cases(scene):
            {0: listens, 1: helpers[1], 2: ["Each", "The filer"]})
     yield ("dial -o", lambda launcher: kith.dial(kith.listen()[1], "-o", "of-file/out", launcher=launcher),
            {0: network, 1: helpers[1], 2: ["Each", "The filer"]})
+    way = "socat STDIO TCP:%h:%p"
+    yield ("dial --via", lambda launcher: kith.dial(kith.listen()[1], "--via", way, launcher=launcher),
+           {0: network, 1: helpers[1]})
+    yield ("forward --via", lambda launcher: daemons.forward(far, "--via", way, launcher=launcher),
+           {0: [*daemon, "In forward with --via"], 1: helpers[1], 3: helpers[2]})
     scribe = {1: helpers[1], 2: ["Each", "The scribe"]}
     yield ("meet --listen", lambda launcher: meet("--listen", "127.0.0.1:0", launcher=launcher),
            {0: listens, **scribe})
