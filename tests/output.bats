@@ -162,6 +162,40 @@ receives() {
     [ -z "$(ls folder)" ]
 }
 
+# becomes KIND NAME: NAME is this now, as by somebody who has put it there with a rename.
+becomes() {
+    rm -f came
+    case $1 in
+    fifo) mkfifo came ;;
+    link) ln -s old came ;;
+    socket) python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("came")' ;;
+    device) mknod came c 1 3 ;;
+    folder) rm -f "$2" && mkdir came ;;
+    esac
+    mv -T came "$2"
+}
+
+@test "what is no file is left alone, with --force, if it came while ours arrived" {
+    for way in plain named; do
+        [ "$way" = plain ] || from_here_on_named
+        for kind in fifo link socket folder device; do
+            [ "$kind" != device ] || [ "$(id -u)" = 0 ] || continue
+            mkdir -p new
+            [ "$kind" = socket ] || echo old >new/file # or nothing
+            start_receiving --force
+            becomes "$kind" new/file
+            before=$(stat -c '%i %F' new/file)
+            exec 8>&-
+            ends "$dialer" 8
+            ends "$listener" 1
+            grep -q 'new/file: exists already, and is no regular file' bob.err
+            [ "$(stat -c '%i %F' new/file)" = "$before" ]
+            on_disk 1
+            rm -r new
+        done
+    done
+}
+
 @test "where no file can be made, that is said before anybody is called" {
     refused 1 'none/file: cannot write: No such file or directory' -- as bob listen -o none/file 127.0.0.1:0
     refused 1 'bob/peers/file: cannot write: Not a directory' -- as bob listen -o bob/peers/file 127.0.0.1:0

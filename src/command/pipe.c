@@ -28,7 +28,7 @@ static void log_end(const struct pipe_end *end, const struct pump_result *result
                     enum kith_error error, const char *who, const char *where)
 {
     bool out = error == ERR_STDOUT || error == ERR_STDOUT_CLOSED || error == ERR_FILER ||
-               error == ERR_OUTPUT_EXISTS;
+               error == ERR_OUTPUT_EXISTS || error == ERR_OUTPUT_KIND;
     bool local = error == ERR_STDIN || out;
     bool by_system = result->system_errno != 0 && error_is_system(error);
     bool lost = result->undelivered && !local;

@@ -30,6 +30,12 @@
 #define RANDOM_SIZE ((size_t)8)
 #define TEMPORARY_SIZE (sizeof(TEMPORARY) + 2 * RANDOM_SIZE)
 
+/* How it went. */
+struct answer {
+    int32_t error;
+    int32_t number; /* errno, of ERR_STDOUT */
+};
+
 /* What the filer has. */
 struct place {
     int folder;
@@ -79,6 +85,33 @@ static bool open_file(struct place *place)
     return place->is_named;
 }
 
+/* Whether the system keeps it from being replaced: another user's, in a folder like /tmp. */
+static bool is_kept(const struct place *place, const struct stat *there)
+{
+    struct stat folder;
+    uid_t us = geteuid();
+
+    if (fstat(place->folder, &folder) != 0 || (folder.st_mode & S_ISVTX) == 0)
+        return false;
+    return us != 0 && us != folder.st_uid && us != there->st_uid;
+}
+
+/* Whether what is in that place, if anything, may give way; it is also whose mode is kept then. */
+static enum kith_error look(const struct place *place, struct stat *there)
+{
+    *there = (struct stat){.st_mode = 0};
+    if (place->name[0] == '\0')
+        return fstat(place->folder, there) == 0 ? ERR_OUTPUT_KIND : ERR_STDOUT;
+    if (fstatat(place->folder, place->name, there, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? OK : ERR_STDOUT;
+    if (!S_ISREG(there->st_mode))
+        return ERR_OUTPUT_KIND;
+    if (!place->replace)
+        return ERR_OUTPUT_EXISTS;
+    errno = EPERM;
+    return is_kept(place, there) ? ERR_STDOUT : OK;
+}
+
 /* Give the file a name in the folder that nothing has. False with errno. */
 static bool give_name(const struct place *place, const char *name)
 {
@@ -107,16 +140,32 @@ static void remove_temporary(struct place *place)
     errno = saved;
 }
 
-/* In the place of what is there: a file without a name needs one first. False with errno. */
-static bool replace(struct place *place)
+/*
+ * In the place of what is there: a file without a name needs one first. It is looked at again,
+ * since all may have changed while the file came. ERR_STDOUT leaves errno.
+ */
+static enum kith_error replace(struct place *place)
 {
+    struct stat there;
+    enum kith_error error;
+
     if (!place->is_named && !give_name(place, place->temporary))
-        return false;
+        return ERR_STDOUT;
     place->is_named = true;
-    if (renameat(place->folder, place->temporary, place->folder, place->name) != 0)
-        return false;
-    place->is_named = false;
-    return true;
+    error = look(place, &there);
+    if (error == OK && renameat(place->folder, place->temporary, place->folder, place->name) != 0)
+        error = ERR_STDOUT;
+    if (error == OK)
+        place->is_named = false;
+    return error;
+}
+
+/* In a place that nothing has. ERR_STDOUT leaves errno. */
+static enum kith_error add(const struct place *place)
+{
+    if (give_name(place, place->name))
+        return OK;
+    return errno == EEXIST ? ERR_OUTPUT_EXISTS : ERR_STDOUT;
 }
 
 /* Whether who has asked is still there to be answered. */
@@ -128,26 +177,30 @@ static bool is_awaited(int line)
 }
 
 /*
- * Put it in its place, its content on the disk before its name. An errno if that cannot be; then
- * it is not there, unless it has replaced another and only that was not to be made sure.
+ * Put it in its place, its content on the disk before its name. If that cannot be, it is not there,
+ * unless it has replaced another and only that was not to be made sure. ERR_STDOUT leaves errno.
  */
-static int put(struct place *place, int line)
+static enum kith_error put(struct place *place, int line)
 {
+    enum kith_error error;
     int saved;
 
     if (fsync(place->file) != 0)
-        return errno;
+        return ERR_STDOUT;
+    errno = ECANCELED;
     if (!is_awaited(line))
-        return ECANCELED;
-    if (place->replace ? !replace(place) : !give_name(place, place->name))
-        return errno;
+        return ERR_STDOUT;
+    error = place->replace ? replace(place) : add(place);
+    if (error != OK)
+        return error;
     remove_temporary(place);
     if (fsync(place->folder) == 0 || errno == EINVAL) /* some file systems have no such thing */
-        return 0;
+        return OK;
     saved = errno;
     if (!place->replace)
         (void)unlinkat(place->folder, place->name, 0);
-    return saved;
+    errno = saved;
+    return ERR_STDOUT;
 }
 
 /* In the forked process: until it is told that all is there, or that nobody will tell. */
@@ -156,7 +209,7 @@ static void live(int line, const void *context)
     struct place place = *(const struct place *)context;
     const int keep[] = {line, place.folder, place.file};
     const struct sandbox_needs needs = {.folder = &place.folder};
-    int32_t problem;
+    struct answer answer = {ERR_STDOUT, ECANCELED};
     char word;
     ssize_t n;
 
@@ -164,9 +217,12 @@ static void live(int line, const void *context)
     sandbox_enter(SANDBOX_FILER, &needs);
     while ((n = recv(line, &word, 1, 0)) < 0 && errno == EINTR)
         continue;
-    problem = n == 1 ? put(&place, line) : ECANCELED;
+    if (n == 1) {
+        answer.error = (int32_t)put(&place, line);
+        answer.number = errno;
+    }
     remove_temporary(&place);
-    (void)send(line, &problem, sizeof(problem), MSG_DONTWAIT);
+    (void)send(line, &answer, sizeof(answer), MSG_DONTWAIT);
 }
 
 /* Cut the path at its last slash. False with errno if it cannot be a file's. */
@@ -183,33 +239,6 @@ static bool open_folder(struct place *place, const char *path)
     }
     place->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return place->folder >= 0;
-}
-
-/* Whether the system keeps it from being replaced: another user's, in a folder like /tmp. */
-static bool is_kept(const struct place *place, const struct stat *there)
-{
-    struct stat folder;
-    uid_t us = geteuid();
-
-    if (fstat(place->folder, &folder) != 0 || (folder.st_mode & S_ISVTX) == 0)
-        return false;
-    return us != 0 && us != folder.st_uid && us != there->st_uid;
-}
-
-/* Whether what is in that place, if anything, may give way; it is also whose mode is kept then. */
-static enum kith_error look(const struct place *place, struct stat *there)
-{
-    *there = (struct stat){.st_mode = 0};
-    if (place->name[0] == '\0')
-        return fstat(place->folder, there) == 0 ? ERR_OUTPUT_KIND : ERR_STDOUT;
-    if (fstatat(place->folder, place->name, there, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? OK : ERR_STDOUT;
-    if (!S_ISREG(there->st_mode))
-        return ERR_OUTPUT_KIND;
-    if (!place->replace)
-        return ERR_OUTPUT_EXISTS;
-    errno = EPERM;
-    return is_kept(place, there) ? ERR_STDOUT : OK;
 }
 
 /* Have the folder, the file, and the process. What is not OK leaves errno. */
@@ -265,19 +294,17 @@ enum kith_error filer_start(struct filer *filer, const char *what, const char *p
 enum kith_error filer_result(void *context)
 {
     struct filer *filer = context;
-    int32_t problem;
+    struct answer answer;
     ssize_t n;
 
     do {
-        n = recv(filer->helper.line, &problem, sizeof(problem), MSG_DONTWAIT);
+        n = recv(filer->helper.line, &answer, sizeof(answer), MSG_DONTWAIT);
     } while (n < 0 && errno == EINTR);
-    if (n != (ssize_t)sizeof(problem))
+    if (n != (ssize_t)sizeof(answer))
         return ERR_FILER;
-    filer->placed = problem == 0;
-    errno = problem;
-    if (problem == 0)
-        return OK;
-    return problem == EEXIST ? ERR_OUTPUT_EXISTS : ERR_STDOUT;
+    filer->placed = answer.error == OK;
+    errno = answer.number;
+    return (enum kith_error)answer.error;
 }
 
 void filer_end(struct filer *filer)

@@ -31,7 +31,7 @@ must_check enum kith_error filer_start(struct filer *filer, const char *what, co
 
 /*
  * Once its line is ready: OK if the file has its name and is on the disk. ERR_STDOUT with errno,
- * ERR_OUTPUT_EXISTS, ERR_FILER. A local_end_judge for it.
+ * ERR_OUTPUT_EXISTS, ERR_OUTPUT_KIND, ERR_FILER. A local_end_judge for it.
  */
 enum kith_error filer_result(void *context);
 
