@@ -352,6 +352,57 @@ starts_full() {
     [ "$(cat bob.out)" = content ]
 }
 
+# arrived COUNT: as many bytes, at least, are with bob.
+arrived() {
+    [ "$(stat -c %s bob.out)" -ge "$1" ]
+}
+
+@test "--rate holds what is sent to so many bytes a second, and all of it arrives" {
+    random_file alice.in 30000
+    start_listener --recv-only
+    dial --rate 300K <alice.in
+    ends "$listener" 0
+    cmp alice.in bob.out
+    # At this rate the rest takes an hour.
+    random_file alice.in 4000000
+    start_listener --recv-only
+    start_dialer --rate 1K <alice.in
+    eventually arrived 500
+    arrived 400000 && fail "it was not held"
+    kill "$dialer"
+    ends "$listener" 8
+}
+
+@test "--rate of the one that listens, from a pipe, and for one direction only" {
+    random_file alice.in 2000000
+    echo slowly >bob.in
+    start_listener --rate 2K
+    dial <alice.in >alice.out
+    ends "$listener" 0
+    cmp alice.in bob.out
+    [ "$(cat alice.out)" = slowly ]
+}
+
+@test "--progress=json is an object a line, with numbers, and the last says so" {
+    random_file alice.in 3000
+    start_listener --progress=json --recv-only
+    run -0 --separate-stderr dial --progress=json --rate 2K <alice.in
+    ends "$listener" 0
+    [ "$(wc -l <<<"$stderr")" -ge 2 ]
+    python3 -c '
+import json, sys
+lines = [json.loads(line) for line in sys.argv[1].splitlines()]
+assert all(line["what"] == "progress" and line["size"] == 3000 for line in lines), lines
+assert [line["end"] for line in lines] == [False] * (len(lines) - 1) + [True], lines
+sent = [line["sent"] for line in lines]
+assert sent == sorted(sent) and sent[-1] == 3000 and lines[-1]["received"] == 0, lines
+assert lines[-1]["seconds"] > 0 and lines[-1]["rate"] > 0, lines' "$stderr"
+    python3 -c '
+import json, sys
+last = [json.loads(line) for line in open("bob.err") if line.startswith("{")][-1]
+assert last["received"] == 3000 and last["end"] and "size" not in last, last'
+}
+
 @test "--progress shows how much has gone" {
     random_file alice.in $((3 << 20))
     start_listener

@@ -67,6 +67,11 @@ misused() {
     misused z dial -z bob@127.0.0.1:1
     misused --retry listen --retry 5s 127.0.0.1:0
     misused --progress check --progress bob@127.0.0.1:1
+    misused 'takes nothing, or =json' dial --progress=text bob@127.0.0.1:1
+    misused --rate dial --rate 0 bob@127.0.0.1:1
+    misused --rate dial --rate 3G bob@127.0.0.1:1
+    misused 'give it to the side that sends' listen --rate 1K --recv-only 0
+    misused --rate forward --rate 1K 0 bob@127.0.0.1:1
     misused --max-connections dial --max-connections 5 bob@127.0.0.1:1
     misused -f dial -f bob@127.0.0.1:1
 }

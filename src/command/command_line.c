@@ -17,6 +17,7 @@
 #include "helpers/via.h"
 #include "net/address.h"
 #include "protocol/handshake.h"
+#include "stream/pace.h"
 
 #define KEPT_MAX 1000
 #define ARGUMENT 1 /* what getopt_long returns for what is no option */
@@ -43,6 +44,7 @@ static const char *const wanted[] = {
     [DURATION] = "takes a time: 500ms, 5s, 2m or 1h",
     [DEADLINE] = "takes a time, and not 0: 500ms, 5s, 2m or 1h",
     [SIZE] = "takes a size from 1 to 16M: 4096, 64K or 1M",
+    [RATE] = "takes bytes a second from 1 to 2G: 500K, 10M",
     [LIMIT] = "takes a number from 1 to 1000000",
     [KEPT_COUNT] = "takes a number from 0 to 1000",
     [READY_ON] = "takes listen or peer",
@@ -52,6 +54,7 @@ static const char *const wanted[] = {
     [NAMESPACE] = "takes 1 to 1024 bytes",
     [DESCRIPTOR] = "takes the number of a descriptor that is open for writing",
     [FORMAT] = "takes text or json",
+    [PROGRESS] = "takes nothing, or =json",
     [IPV4] = "-4 and -6 exclude each other",
     [IPV6] = "-4 and -6 exclude each other",
     [PROGRAM] = "takes no =: the program is the words after it",
@@ -64,6 +67,36 @@ static bool take_format(bool *json, const char *value)
         return false;
     log_configure(LOG_NOTE, *json);
     return true;
+}
+
+/* Without a value it is for people. */
+static bool take_progress(struct options *options, const char *value)
+{
+    options->progress = true;
+    options->progress_json = value != NULL;
+    return value == NULL || strcmp(value, "json") == 0;
+}
+
+/* A time, a number or a size, in the limits of its kind. */
+static bool read_quantity(enum option_kind kind, const char *value, void *field)
+{
+    switch (kind) {
+    case DURATION:
+    case DEADLINE:
+        return value_duration(value, kind == DEADLINE ? 1 : 0, INT64_MAX, field);
+    case PING:
+        return value_duration(value, 1000, 30000, field);
+    case SIZE:
+        return value_size(value, MESSAGE_SIZE_MAX, field);
+    case RATE:
+        return value_size(value, PACE_MAX, field);
+    case LIMIT:
+        return value_number(value, 1, LIMIT_MAX, field);
+    case KEPT_COUNT:
+        return value_number(value, 0, KEPT_MAX, field);
+    default:
+        return false;
+    }
 }
 
 /* Read a value into its field, if it is one of that kind. */
@@ -84,15 +117,12 @@ static bool read_value(struct options *options, const struct option_spec *spec, 
         return value[0] != '\0';
     case DURATION:
     case DEADLINE:
-        return value_duration(value, spec->kind == DEADLINE ? 1 : 0, INT64_MAX, field);
-    case SIZE:
-        return value_size(value, MESSAGE_SIZE_MAX, field);
-    case LIMIT:
-        return value_number(value, 1, LIMIT_MAX, field);
-    case KEPT_COUNT:
-        return value_number(value, 0, KEPT_MAX, field);
     case PING:
-        return value_duration(value, 1000, 30000, field);
+    case SIZE:
+    case RATE:
+    case LIMIT:
+    case KEPT_COUNT:
+        return read_quantity(spec->kind, value, field);
     case READY_ON:
         return value_choice(value, "listen", "peer", field);
     case ADDRESS:
@@ -111,6 +141,8 @@ static bool read_value(struct options *options, const struct option_spec *spec, 
         return value_descriptor(value, field);
     case FORMAT:
         return take_format(field, value);
+    case PROGRESS:
+        return take_progress(options, value);
     case IPV4:
         return set_family(field, AF_INET);
     case IPV6:
@@ -227,6 +259,9 @@ static enum kith_error check_together(const struct options *options,
         return misuse_log(form->name, "--namespace", "excludes --name", "its file has no name");
     if (options->send_only && options->recv_only)
         return misuse_log(form->name, "--send-only", "excludes --recv-only", NULL);
+    if (options->rate > 0 && options->recv_only)
+        return misuse_log(form->name, "--rate", "excludes --recv-only",
+                          "it is for what is sent: give it to the side that sends");
     if (check_via(options, form) != OK)
         return ERR_USAGE;
     return check_output(options, form);

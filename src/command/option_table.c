@@ -60,7 +60,9 @@ static const struct option_spec specs[] = {
     {0, "recv-only", NULL, "do not read stdin", FOR_PIPES, FLAG, FIELD(recv_only)},
     {'o', "output", "FILE", "receive into FILE, whole or not at all", FOR_PIPES, TEXT,
      FIELD(output)},
-    {0, "progress", NULL, "show amount, rate and time on stderr", FOR_PIPES, FLAG, FIELD(progress)},
+    {0, "rate", "N", "send N bytes a second at most", FOR_PIPES, RATE, FIELD(rate)},
+    {0, "progress", "[=json]", "show amount, rate and time on stderr", FOR_PIPES, PROGRESS,
+     FIELD(progress)},
     {0, "retry", "T", "try again, with growing waits, for so long", FOR_DIAL | FOR_CHECK, DURATION,
      FIELD(retry_ms)},
     {0, "max-connections", "N", "channels at once (what descriptors allow)", FOR_DAEMONS, LIMIT,
@@ -107,6 +109,18 @@ const struct option_spec *option_table(size_t *count)
     return specs;
 }
 
+static bool value_is_optional(const struct option_spec *spec)
+{
+    return spec->value != NULL && spec->value[0] == '[';
+}
+
+static int takes_argument(const struct option_spec *spec)
+{
+    if (spec->value == NULL)
+        return no_argument;
+    return value_is_optional(spec) ? optional_argument : required_argument;
+}
+
 void option_table_for_getopt(struct getopt_tables *tables, unsigned command_bit)
 {
     size_t letters = 0, names = 0;
@@ -122,7 +136,7 @@ void option_table_for_getopt(struct getopt_tables *tables, unsigned command_bit)
             continue;
         tables->names[names++] = (struct option){
             .name = spec->name,
-            .has_arg = spec->value != NULL ? required_argument : no_argument,
+            .has_arg = takes_argument(spec),
             .val = LONG_BASE + (int)i,
         };
         if (spec->letter == 0)
@@ -158,9 +172,10 @@ void option_table_print(unsigned command_bit)
 
         if ((spec->commands & command_bit) == 0)
             continue;
-        (void)snprintf(left, sizeof(left), "%c%c%c --%s %s", spec->letter != 0 ? '-' : ' ',
+        (void)snprintf(left, sizeof(left), "%c%c%c --%s%s%s", spec->letter != 0 ? '-' : ' ',
                        spec->letter != 0 ? spec->letter : ' ', spec->letter != 0 ? ',' : ' ',
-                       spec->name, spec->value != NULL ? spec->value : "");
+                       spec->name, value_is_optional(spec) ? "" : " ",
+                       spec->value != NULL ? spec->value : "");
         (void)printf("  %-30s %s\n", left, spec->help);
     }
     if ((command_bit & FOR_NETWORK) != 0)

@@ -16,6 +16,7 @@ enum option_kind {
     DURATION,
     DEADLINE, /* a time that is not 0 */
     SIZE,
+    RATE,
     LIMIT,
     KEPT_COUNT,
     PING,
@@ -26,6 +27,7 @@ enum option_kind {
     NAMESPACE,
     DESCRIPTOR,
     FORMAT,
+    PROGRESS,
     IPV4,
     IPV6,
     PROGRAM
@@ -34,7 +36,7 @@ enum option_kind {
 struct option_spec {
     char letter; /* or 0 */
     const char *name;
-    const char *value; /* what it takes, or NULL */
+    const char *value; /* what it takes; [=...] if it need not be given; or NULL */
     const char *help;
     unsigned commands;
     enum option_kind kind;

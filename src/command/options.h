@@ -62,6 +62,8 @@ struct options {
     bool send_only;
     bool recv_only;
     bool progress;
+    bool progress_json;
+    size_t rate;            /* 0 for none */
     size_t max_connections; /* daemons; 0: as many as there are descriptors for */
     size_t max_per_peer;
     size_t max_pending;

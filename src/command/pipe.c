@@ -156,7 +156,7 @@ static enum kith_error run(const struct pipe_end *end, struct local_end *local,
 {
     const struct options *options = end->options;
     struct progress progress;
-    struct pump_terms terms = {.idle_timeout_ms = options->idle_timeout_ms};
+    struct pump_terms terms = {.idle_timeout_ms = options->idle_timeout_ms, .rate = options->rate};
     struct pump_result result;
     int64_t begun_us = clock_now_us();
     enum kith_error error;
@@ -164,7 +164,7 @@ static enum kith_error run(const struct pipe_end *end, struct local_end *local,
     if (local->patience == WAITS_IF_PEER_SILENT)
         terms.input_awaited = say_input_awaited;
     if (options->progress) {
-        progress_begin(&progress, local->inlet.fd);
+        progress_begin(&progress, local->inlet.fd, options->progress_json);
         terms.progress = progress_show;
         terms.progress_context = &progress;
     }

@@ -1,9 +1,10 @@
 /*
  * Owns the progress line on stderr. Must never slow the pump down: it is shown a few times a
- * second on a terminal, and once at the end elsewhere.
+ * second on a terminal, once a second to a program, and once at the end elsewhere.
  */
 #include "stream/progress.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -14,10 +15,11 @@
 #include "base/log.h"
 
 #define INTERVAL_MS 250
+#define JSON_INTERVAL_MS 1000
 #define USUAL_WIDTH 80 /* of a terminal that does not tell */
 #define LINE_SIZE 256
 
-void progress_begin(struct progress *progress, int in)
+void progress_begin(struct progress *progress, int in, bool json)
 {
     struct stat status;
     off_t at;
@@ -26,6 +28,7 @@ void progress_begin(struct progress *progress, int in)
         .begun_us = clock_now_us(),
         .due_ms = clock_now_ms(),
         .on_terminal = isatty(STDERR_FILENO) == 1,
+        .json = json,
     };
     if (in < 0 || fstat(in, &status) != 0 || !S_ISREG(status.st_mode))
         return;
@@ -124,6 +127,23 @@ static size_t width_of_terminal(void)
     return size.ws_col - 1u < LINE_SIZE - 1 ? size.ws_col - 1u : LINE_SIZE - 1;
 }
 
+/* Numbers are numbers there: bytes, seconds, bytes a second. What is not known is left out. */
+static void show_json(const struct progress *progress, uint64_t sent, uint64_t received, bool last)
+{
+    double seconds = (double)(clock_now_us() - progress->begun_us) / 1e6;
+    double rate = seconds > 0 ? (double)(sent + received) / seconds : 0;
+    char size[64] = "", line[LINE_SIZE];
+    int len;
+
+    if (progress->size > 0)
+        (void)snprintf(size, sizeof(size), "\"size\":%" PRIu64 ",", progress->size);
+    len = snprintf(line, sizeof(line),
+                   "{\"what\":\"progress\",\"sent\":%" PRIu64 ",\"received\":%" PRIu64
+                   ",%s\"seconds\":%.3f,\"rate\":%.0f,\"end\":%s}\n",
+                   sent, received, size, seconds, rate, last ? "true" : "false");
+    log_show(line, (size_t)len);
+}
+
 static void show(const struct progress *progress, uint64_t sent, uint64_t received, bool last)
 {
     bool terminal = progress->on_terminal;
@@ -131,6 +151,10 @@ static void show(const struct progress *progress, uint64_t sent, uint64_t receiv
     char text[LINE_SIZE], line[LINE_SIZE + 8];
     int len;
 
+    if (progress->json) {
+        show_json(progress, sent, received, last);
+        return;
+    }
     fill(&parts, progress, sent, received, last);
     fit(text, &parts, terminal ? width_of_terminal() : LINE_SIZE - 1, sent >= received);
     len = snprintf(line, sizeof(line), "%s%s%s%s", terminal ? "\r" : "", text,
@@ -143,11 +167,11 @@ int64_t progress_show(void *context, uint64_t sent, uint64_t received)
     struct progress *progress = context;
     int64_t now_ms = clock_now_ms();
 
-    if (!progress->on_terminal)
+    if (!progress->on_terminal && !progress->json)
         return NEVER_MS;
     if (now_ms >= progress->due_ms) {
         show(progress, sent, received, false);
-        progress->due_ms = now_ms + INTERVAL_MS;
+        progress->due_ms = now_ms + (progress->json ? JSON_INTERVAL_MS : INTERVAL_MS);
     }
     return progress->due_ms;
 }

@@ -142,6 +142,7 @@ static int timeout_for(struct run *run)
     if (terms->progress != NULL)
         until_ms = clock_earlier(until_ms, terms->progress(terms->progress_context,
                                                            run->sender.total, run->receiver.total));
+    until_ms = clock_earlier(until_ms, sender_due_ms(&run->sender));
     if (sender_wants_input(&run->sender))
         until_ms = clock_earlier(until_ms, hold_due_ms(&run->end->inlet.hold));
     if (run->link->channel.sending.state == STREAM_OPEN)
@@ -160,7 +161,8 @@ static int timeout_for(struct run *run)
 static enum kith_error await(struct run *run)
 {
     int timeout = timeout_for(run);
-    bool brief = receiver_awaits_taking(&run->receiver) && timeout < TAKING_PAUSE_MAX_MS;
+    bool brief = (receiver_awaits_taking(&run->receiver) && timeout < TAKING_PAUSE_MAX_MS) ||
+                 sender_due_ms(&run->sender) != NEVER_MS;
     int ready;
 
     arm(run);
@@ -476,7 +478,7 @@ enum kith_error pump_run(struct link *link, struct local_end *end, const struct 
         .idle_deadline_ms = clock_deadline_ms(terms->idle_timeout_ms),
         .silence_look_ms = clock_deadline_ms(SILENCE_LOOK_MS),
     };
-    enum kith_error error = sender_start(&run.sender, link, &end->inlet);
+    enum kith_error error = sender_start(&run.sender, link, &end->inlet, terms->rate);
 
     *result = (struct pump_result){0};
     if (error == OK)

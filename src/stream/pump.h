@@ -22,6 +22,7 @@ typedef int64_t pump_progress(void *context, uint64_t sent, uint64_t received);
 /* What is wanted of a run. */
 struct pump_terms {
     int64_t idle_timeout_ms; /* NEVER_MS for none */
+    size_t rate;             /* bytes a second that are sent at most; 0 for any number */
     pump_progress *progress; /* or NULL */
     void *progress_context;
     void (*input_awaited)(void); /* or NULL: told when a silent peer's end has left us waiting */

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "base/clock.h"
+
 #define MESSAGES_MAX 32 /* that one read fills */
 
 /*
@@ -33,11 +35,12 @@ static size_t frame_max(const struct sender *sender)
     return sender->link->channel.max_message_size + FRAME_OVERHEAD;
 }
 
-enum kith_error sender_start(struct sender *sender, struct link *link, struct inlet *inlet)
+enum kith_error sender_start(struct sender *sender, struct link *link, struct inlet *inlet,
+                             size_t rate)
 {
     enum kith_error error;
 
-    *sender = (struct sender){.link = link, .inlet = inlet};
+    *sender = (struct sender){.link = link, .inlet = inlet, .pace = {.rate = rate}};
     error = buffer_make(&sender->sealed, buffer_size_for(frame_max(sender)));
     if (error == OK)
         put_opening(sender);
@@ -54,9 +57,27 @@ static size_t room(const struct sender *sender)
     return sender->sealed.size - sender->sealed.end;
 }
 
-bool sender_wants_input(const struct sender *sender)
+/* Whether there is input to come, and room for it. */
+static bool has_use_for_input(const struct sender *sender)
 {
     return sender->inlet->fd >= 0 && !sender->broken && room(sender) >= frame_max(sender);
+}
+
+/* How much of it may be read at once. The clock is asked only where there is a rate. */
+static size_t portion(const struct sender *sender)
+{
+    return sender->pace.rate == 0 ? SIZE_MAX : pace_portion(&sender->pace, clock_now_us());
+}
+
+bool sender_wants_input(const struct sender *sender)
+{
+    return has_use_for_input(sender) && portion(sender) > 0;
+}
+
+int64_t sender_due_ms(const struct sender *sender)
+{
+    return has_use_for_input(sender) && portion(sender) == 0 ? pace_due_ms(&sender->pace)
+                                                             : NEVER_MS;
 }
 
 bool sender_wants_transport(const struct sender *sender)
@@ -70,11 +91,16 @@ static int lay_out(const struct sender *sender, struct iovec slots[static MESSAG
     size_t message = sender->link->channel.max_message_size;
     size_t frame = frame_max(sender);
     size_t fit = room(sender) / frame;
-    int count = fit < MESSAGES_MAX ? (int)fit : MESSAGES_MAX;
+    size_t most = portion(sender);
     uint8_t *at = sender->sealed.bytes + sender->sealed.end + FRAME_HEADER_SIZE;
+    int count = 0;
 
-    for (int i = 0; i < count; i++)
-        slots[i] = (struct iovec){at + (size_t)i * frame, message};
+    for (; fit > 0 && most > 0 && count < MESSAGES_MAX; fit--, count++, at += frame) {
+        size_t len = most < message ? most : message;
+
+        slots[count] = (struct iovec){at, len};
+        most -= len;
+    }
     return count;
 }
 
@@ -110,6 +136,8 @@ static enum kith_error read_messages(struct sender *sender)
 
     if (n < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? OK : ERR_STDIN;
+    if (sender->pace.rate > 0)
+        pace_spend(&sender->pace, (size_t)n, clock_now_us());
     return seal_all(sender, slots, count, (size_t)n);
 }
 

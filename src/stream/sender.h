@@ -11,6 +11,7 @@
 #include "stream/buffer.h"
 #include "stream/inlet.h"
 #include "stream/link.h"
+#include "stream/pace.h"
 
 struct sender {
     struct link *link;
@@ -19,15 +20,19 @@ struct sender {
     struct buffer sealed; /* frames that wait to be sent */
     uint64_t total;       /* bytes of the stream sealed so far */
     uint64_t carried;     /* bytes that the transport has taken */
+    struct pace pace;
 };
 
-/* ERR_MEMORY. */
+/* With so many bytes of the stream a second at most, 0 for any number. ERR_MEMORY. */
 must_check enum kith_error sender_start(struct sender *sender, struct link *link,
-                                        struct inlet *inlet);
+                                        struct inlet *inlet, size_t rate);
 void sender_free(struct sender *sender);
 
-/* Whether the input should be read: it is open, and there is room for a message. */
+/* Whether the input should be read: it is open, there is room for a message, and it is time. */
 bool sender_wants_input(const struct sender *sender);
+
+/* When it is time to, if that is what the input waits for; else NEVER_MS. */
+int64_t sender_due_ms(const struct sender *sender);
 
 /* Whether frames wait for the transport to take them. */
 bool sender_wants_transport(const struct sender *sender);

@@ -26,7 +26,7 @@ static void start(int in, size_t max_message_size)
     inlet = inlet_program(in);
     CHECK(link_start(&alice, TRANSPORT_NONE, &keys, max_message_size) == OK &&
               channel_start(&bob, &mirrored, max_message_size) == OK &&
-              sender_start(&sender, &alice, &inlet) == OK,
+              sender_start(&sender, &alice, &inlet, 0) == OK,
           "a sender of messages of up to %zu bytes", max_message_size);
 }
 
@@ -138,7 +138,7 @@ static void test_opening(void)
     channel_rest(&bob);
     CHECK(link_begin(&alice) == ERR_OUT_OF_ORDER, "what was not accepted is not begun");
     alice.turn.state = TURN_ACCEPTED;
-    CHECK(link_begin(&alice) == OK && sender_start(&sender, &alice, &inlet) == OK &&
+    CHECK(link_begin(&alice) == OK && sender_start(&sender, &alice, &inlet, 0) == OK &&
               sender_wants_transport(&sender),
           "that a stream begins is to be sent, with or without its first bytes");
     CHECK(sender_read(&sender) == OK, "which it has");
@@ -153,7 +153,7 @@ static void test_opening(void)
     CHECK((uintptr_t)(sender.sealed.bytes + sender.sealed.start + FRAME_HEADER_SIZE) % 64 == 0,
           "where they are copied to fast");
     sender_free(&sender);
-    CHECK(sender_start(&sender, &alice, &inlet) == OK && !sender_wants_transport(&sender),
+    CHECK(sender_start(&sender, &alice, &inlet, 0) == OK && !sender_wants_transport(&sender),
           "it is said once");
     finish();
     (void)close(in);
