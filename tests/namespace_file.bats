@@ -16,6 +16,11 @@ secret() {
     (umask 077 && printf %b "$2" >"$1")
 }
 
+# counts N PATTERN FILE: so many of its lines have this.
+counts() {
+    [ "$(grep -cE -e "$2" "$3")" = "$1" ]
+}
+
 eval "enter_$(declare -f setup)" # the daemons'
 
 setup() {
@@ -87,7 +92,7 @@ END
     start_bob
     refused 5 namespace -- as alice check --namespace-file other.ns "bob@$address"
     refused 5 namespace -- as alice check "bob@$address"
-    eventually [ "$(grep -c 'alice .*refused: wrong namespace or signature' bob.err)" = 2 ]
+    eventually counts 2 'alice .*refused: wrong namespace or signature' bob.err
     grep -q 'what its file holds' bob.err
     as alice check --namespace-file pair.ns "bob@$address"
 }
@@ -274,4 +279,335 @@ kept_from_others() {
     run -5 as alice check -vv --namespace-file other.ns "bob@$address"
     run ! grep -q -e iuNwB9 -e Zb1kq0 alice.err bob.err
     [[ $output != *Zb1kq0* ]]
+}
+
+# ---- A peer's own, by its line in the peers file ----
+
+# own WHO OF FILE: in the peers file of WHO, the line of OF names this file.
+own() {
+    sed -i "s|^\(.* $2\)\$|namespace-file=\"$3\" \1|" "$1/peers"
+}
+
+# given: alice and bob have pair.ns for each other, beside their peers files.
+given() {
+    for who in alice bob; do
+        secret "$who/pair.ns" "$pair_secret\n"
+        secret "$who/other.ns" "$other_secret\n"
+    done
+    own alice bob pair.ns
+    own bob alice pair.ns
+}
+
+@test "a peer's own: dial, listen, check, serve and forward, kept or plain" {
+    given
+    start_bob
+    as alice check "bob@$address"
+    echo whole | as alice dial "bob@$address"
+    ends "$bob" 0
+    [ "$(<bob.out)" = whole ]
+    start_serve x=exec:cat exec:cat
+    [ "$(echo there and back | dial)" = 'there and back' ]
+    [ "$(echo there and back | as alice dial "bob@$address:x")" = 'there and back' ]
+    for kind in '' --plain; do
+        # shellcheck disable=SC2086
+        start_forward $kind
+        [ "$(echo by forward | client "$near")" = 'by forward' ]
+    done
+}
+
+# client ADDRESS: stdin there, and what comes back to stdout.
+client() {
+    python3 -c '
+import socket, sys
+host, port = sys.argv[1].rsplit(":", 1)
+with socket.create_connection((host, int(port)), 20) as s:
+    s.sendall(sys.stdin.buffer.read())
+    s.shutdown(socket.SHUT_WR)
+    while part := s.recv(1000):
+        sys.stdout.buffer.write(part)' "$1"
+}
+
+@test "one with its own and one without call the same serve, each under what it has" {
+    given
+    start_serve exec:cat
+    [ "$(echo a | dial)" = a ]
+    [ "$(echo c | as carol dial "bob@$address")" = c ]
+    # The run's namespace is for those who have none of their own.
+    start_serve --namespace-file other.ns exec:cat
+    [ "$(echo a | dial --namespace-file other.ns)" = a ]
+    [ "$(echo a | dial -n something-else)" = a ]
+    [ "$(echo c | as carol dial --namespace-file other.ns "bob@$address")" = c ]
+    refused 5 -- as carol dial --namespace-file pair.ns "bob@$address" </dev/null
+}
+
+@test "one that has its own is never greeted under another" {
+    given
+    start_serve exec:cat
+    key=$(cut -d ' ' -f 1 bob/identity.pub)
+    # alice under the run's: by the key alone, which has no line
+    refused 5 -- as alice dial "$key@$address" </dev/null
+    says serve.err 'alice .*refused: wrong namespace or signature'
+    [ "$(echo a | as alice dial --namespace-file pair.ns "$key@$address")" = a ]
+    # bob has another for her now
+    cp other.ns bob/pair.ns
+    reload "$server" serve.err
+    refused 5 -- dial </dev/null
+    eventually counts 2 'alice .*refused: wrong namespace' serve.err
+    # a peer of ours whose line names none is not greeted under hers either
+    sed -i 's/^namespace-file[^ ]* //' bob/peers
+    reload "$server" serve.err
+    refused 5 -- dial </dev/null
+}
+
+@test "forward to one peer by name and by key has one namespace for both" {
+    given
+    start_serve exec:cat
+    key=$(cut -d ' ' -f 1 bob/identity.pub)
+    start_daemon alice forward.err forward 127.0.0.1:0 "$key@$address" 127.0.0.1:0 "bob@$address"
+    [ "$(echo by key | client "$daemon_address")" = 'by key' ]
+}
+
+# reload PID LOG: it has read its files again, or has said that it goes on with the old ones.
+reload() {
+    local before
+    before=$(grep -cE 'read again|stay as they were|stays as it was' "$2" || true)
+    kill -HUP "$1"
+    eventually more_than "$before" "$2"
+}
+
+more_than() {
+    [ "$(grep -cE 'read again|stay as they were|stays as it was' "$2")" -gt "$1" ]
+}
+
+@test "a reload takes another, a new one, and none" {
+    given
+    start_serve exec:cat
+    start_forward
+    [ "$(echo one | client "$near")" = one ]
+    for file in alice/pair.ns bob/pair.ns; do
+        cp other.ns "$file.new" && chmod 600 "$file.new" && mv "$file.new" "$file"
+    done
+    reload "$server" serve.err
+    reload "$forwarder" forward.err
+    [ "$(echo two | client "$near")" = two ]
+    [ "$(echo two | dial)" = two ]
+    sed -i 's/^namespace-file[^ ]* //' alice/peers bob/peers
+    reload "$server" serve.err
+    reload "$forwarder" forward.err
+    [ "$(echo three | client "$near")" = three ]
+    own alice bob other.ns
+    own bob alice "$PWD/pair.ns"
+    secret pair.ns "$other_secret"
+    reload "$server" serve.err
+    reload "$forwarder" forward.err
+    [ "$(echo four | client "$near")" = four ]
+}
+
+@test "channels under one that is replaced or taken out end, and no others" {
+    given
+    start_serve exec:cat
+    for who in alice carol; do
+        mkfifo "$who.in"
+        KITH_DIR=$who "$KITH" dial "bob@$address" <"$who.in" >"$who.out" 2>"$who.err" 3>&- 8>&- 7>&- &
+        also_started $!
+        eval "$who=$!"
+    done
+    exec 8>alice.in 7>carol.in
+    echo hers >&8
+    echo hers >&7
+    eventually [ -s alice.out ]
+    eventually [ -s carol.out ]
+    reload "$server" serve.err
+    echo still >&8
+    eventually grep -q still alice.out
+    cp other.ns bob/pair.ns
+    reload "$server" serve.err
+    # shellcheck disable=SC2154
+    ends "$alice" 8
+    says serve.err 'alice .*its namespace-file in the peers file is another one now'
+    echo still >&7
+    eventually grep -q still carol.out
+    exec 8>&- 7>&-
+    # shellcheck disable=SC2154
+    ends "$carol" 0
+}
+
+@test "forward ends the channels under one that is replaced" {
+    given
+    start_serve exec:cat
+    for kind in '' --plain; do
+        # shellcheck disable=SC2086
+        start_forward $kind
+        mkfifo c.in
+        client_slowly "$near" <c.in >c.out &
+        also_started $!
+        exec 8>c.in
+        echo one >&8
+        eventually grep -q one c.out
+        cp other.ns alice/pair.ns
+        reload "$forwarder" forward.err
+        says forward.err 'its namespace-file in the peers file is another one now'
+        eventually grep -q reset c.out
+        exec 8>&-
+        cp pair.ns alice/pair.ns
+        reload "$forwarder" forward.err
+        [ "$(echo two | client "$near")" = two ]
+        kill "$forwarder"
+        rm c.in forward.err
+    done
+}
+
+# The same as client, line by line, and "reset" if that is how it ends.
+client_slowly() {
+    python3 -uc '
+import os, socket, sys
+host, port = sys.argv[1].rsplit(":", 1)
+with socket.create_connection((host, int(port)), 20) as s:
+    s.settimeout(None)
+    s.sendall(os.read(0, 100))
+    try:
+        while part := s.recv(1000):
+            sys.stdout.buffer.write(part)
+    except ConnectionResetError:
+        print("reset")' "$1"
+}
+
+# file_refused PATTERN...: bob's peers file is, with the number of the line, by serve and listen.
+file_refused() {
+    for command in "listen 127.0.0.1:0" "serve 127.0.0.1:0 1"; do
+        # shellcheck disable=SC2086
+        refused 3 'bob/peers, line 1: namespace-file=' "$@" -- as bob $command
+    done
+}
+
+@test "a file that is not in order refuses the peers file, with its line" {
+    given
+    printf '%031d\n' 0 >bob/pair.ns && file_refused 'pair.ns": shorter than the 32 bytes'
+    printf 'a\nb\n' >bob/pair.ns && file_refused 'more than one line'
+    cp pair.ns bob/pair.ns
+    chmod 644 bob/pair.ns && file_refused 'a secret that others can read' 'chmod 600'
+    rm bob/pair.ns && file_refused 'no such file'
+    mkdir bob/pair.ns && file_refused 'a folder'
+    rmdir bob/pair.ns && mkfifo bob/pair.ns && file_refused 'not a regular file'
+    rm bob/pair.ns && ln -s /dev/zero bob/pair.ns && file_refused 'not a regular file'
+    rm bob/pair.ns && ln -s ../pair.ns bob/pair.ns
+    start_serve exec:cat
+    [ "$(echo a | dial)" = a ]
+    sed -i 's|pair.ns|/dev/fd/5|' bob/peers && file_refused 'a descriptor'
+    sed -i 's|/dev/fd/5||' bob/peers
+    refused 3 'line 1' 'names no file' -- as bob serve 127.0.0.1:0 1
+}
+
+@test "at a reload such a file leaves the old set in force, and says the line" {
+    given
+    start_serve exec:cat
+    start_forward
+    chmod 644 bob/pair.ns alice/pair.ns
+    reload "$server" serve.err
+    grep -q 'peers, line 1: namespace-file="pair.ns": a secret that others' serve.err
+    reload "$forwarder" forward.err
+    grep -q 'peers, line 1: namespace-file="pair.ns": a secret that others' forward.err
+    rm bob/pair.ns
+    reload "$server" serve.err
+    grep -q 'line 1: namespace-file="pair.ns": no such file' serve.err
+    [ "$(echo a | client "$near")" = a ]
+    chmod 640 alice/pair.ns
+    secret bob/pair.ns "$pair_secret"
+    reload "$server" serve.err
+    reload "$forwarder" forward.err
+    grep -q 'pair.ns: warning: its group can read' forward.err
+    [ "$(echo a | client "$near")" = a ]
+}
+
+@test "a path begins at the folder of the peers file" {
+    given
+    mkdir -p bob/sub
+    mv bob/pair.ns bob/sub/pair.ns
+    sed -i 's|pair.ns|sub/pair.ns|' bob/peers
+    start_serve exec:cat
+    [ "$(echo a | dial)" = a ]
+    (
+        cd bob
+        refused 4 -- as . check --peers peers "alice@127.0.0.1:1"
+    )
+    refused 3 'line 1' 'a whole path' -- as bob check -a /dev/fd/7 alice@127.0.0.1:1 7<bob/peers
+    sed -i "s|sub/|$PWD/bob/sub/|" bob/peers
+    refused 4 -- as bob check -a /dev/fd/7 alice@127.0.0.1:1 7<bob/peers
+}
+
+@test "in a file of keys alone it is refused" {
+    given
+    sed 's/^/namespace-file="pair.ns" /' alice/identity.pub >keys.pub
+    refused 3 'keys.pub, line 1' 'for the peers file alone' -- as bob serve -p ./keys.pub 127.0.0.1:0 1
+}
+
+@test "more than 1024 lines with one refuse the file" {
+    secret bob/pair.ns "$pair_secret"
+    python3 - <<'END' >bob/peers
+# Any y of a point of the curve; those of even y are tried here, as most files of keys are not.
+p = 2**255 - 19
+d = -121665 * pow(121666, -1, p) % p
+count, y = 0, 2
+while count < 1025:
+    y += 1
+    u, v = (y * y - 1) % p, (d * y * y + 1) % p
+    if pow(u * pow(v, -1, p), (p - 1) // 2, p) == 1:
+        count += 1
+        print(f'namespace-file="pair.ns" {y.to_bytes(32, "little").hex()} n{count}')
+END
+    refused 3 'more than 1024 lines have one' -- as bob serve 127.0.0.1:0 1
+    sed -i 1d bob/peers
+    start_serve 1
+    reload "$server" serve.err
+    grep -q 'read again' serve.err
+}
+
+@test "no other process than those two has a peer's own, after a reload either" {
+    needs_memory
+    given
+    start_serve x=exec:cat y=127.0.0.1:1
+    echo x | as alice dial "bob@$address:x"
+    start_forward
+    kept_from_others "$server" "$pair_secret" 3
+    kept_from_others "$forwarder" "$pair_secret" 2
+    reload "$server" serve.err
+    reload "$forwarder" forward.err
+    echo x | as alice dial "bob@$address:x"
+    kept_from_others "$server" "$pair_secret" 3
+    kept_from_others "$forwarder" "$pair_secret" 2
+    cp other.ns bob/pair.ns
+    reload "$server" serve.err
+    kept_from_others "$server" "$other_secret" 3
+    for process in "$server" $(children_of "$server"); do
+        [ "$(in_memory "$process" "$(hex "$pair_secret")")" = 0 ]
+    done
+}
+
+@test "nor has any a peer's own once the one channel is up" {
+    needs_memory
+    given
+    mkfifo alice.in
+    exec 8<>alice.in
+    start_bob
+    KITH_DIR=alice "$KITH" dial "bob@$address" <alice.in 2>alice.err 8>&- 3>&- &
+    local dialer=$!
+    also_started "$dialer"
+    echo one >&8
+    eventually grep -q one bob.out
+    [ "$(in_memory "$bob" "$(hex "$pair_secret")")" = 0 ]
+    [ "$(in_memory "$dialer" "$(hex "$pair_secret")")" = 0 ]
+    exec 8>&-
+    ends "$dialer" 0
+    ends "$bob" 0
+}
+
+@test "an idle channel under one that is replaced is not used any more" {
+    given
+    start_serve exec:cat
+    start_forward
+    [ "$(echo one | client "$near")" = one ]
+    cp other.ns alice/pair.ns # bob still has the old one
+    reload "$forwarder" forward.err
+    [ -z "$(echo two | client "$near" 2>/dev/null || true)" ]
+    says serve.err 'alice .*refused: wrong namespace or signature'
 }

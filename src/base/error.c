@@ -220,6 +220,8 @@ static const struct entry entries[ERR_COUNT] = {
                      "see --max-pending"},
     [ERR_TOO_MANY] = {EXIT_HANDSHAKE, "too many connections of this peer", "see --max-per-peer"},
     [ERR_REMOVED] = {EXIT_STREAM, "its key is no longer in the peers file", NULL},
+    [ERR_OTHER_NAMESPACE] = {EXIT_STREAM, "its namespace-file in the peers file is another one now",
+                             NULL},
     [ERR_STOPPING] = {EXIT_LOCAL, "no new calls: this daemon ends", NULL},
 
     [ERR_FRAME_SHORT] = {EXIT_STREAM, "a message too short to be one", NULL},

@@ -150,6 +150,7 @@ enum kith_error {
     ERR_CROWDED,           /* more callers of one source or key than may be pending */
     ERR_TOO_MANY,          /* more channels than one peer may have */
     ERR_REMOVED,           /* its key was taken out of the peers file */
+    ERR_OTHER_NAMESPACE,   /* its line there has another namespace than the channel */
     ERR_STOPPING,          /* no channel yet, and this daemon is to end */
 
     /* the stream */

@@ -122,7 +122,7 @@ enum kith_error call_peer(struct call *call, const struct call_terms *terms, enu
     if (error != OK)
         return error;
     handshake_io_dial(&call->io, terms->rules, kind, call->transport, &call->reached, callee->key,
-                      deadline_ms);
+                      callee->namespace, deadline_ms);
     call->io.check_only = check_only;
     if (terms->needs != NULL) /* before the first byte from outside, and while that is awaited */
         sandbox_enter(SANDBOX_PIPE, terms->needs);

@@ -117,9 +117,10 @@ static void order_kinds(enum channel_kind kinds[static KINDS], const struct hand
 
 /*
  * Verify the hello under each kind of channel, whoever has signed it: when a refusal comes is not
- * to tell which keys are known, and the reason that is said here is to be the true one.
+ * to tell which keys are known, or have a namespace of their own, and the reason that is said here
+ * is to be the true one. So it is verified under one base, as often for everybody.
  */
-static enum kith_error verify(struct handshake_io *io)
+static enum kith_error verify(struct handshake_io *io, const struct namespace *base)
 {
     struct kind_namespace made[KINDS];
     struct namespace namespaces[KINDS];
@@ -129,7 +130,7 @@ static enum kith_error verify(struct handshake_io *io)
 
     order_kinds(kinds, io->rules);
     for (size_t i = 0; i < KINDS; i++) {
-        kind_namespace(&made[i], &io->rules->namespace, kinds[i]);
+        kind_namespace(&made[i], base, kinds[i]);
         namespaces[i] = (struct namespace){made[i].bytes, made[i].len};
     }
     error = listener_verify(&io->handshake, namespaces, KINDS, &fits);
@@ -145,15 +146,17 @@ static enum kith_error answer_hello(struct handshake_io *io, const uint8_t *body
 {
     const struct handshake_rules *rules = io->rules;
     struct handshake *handshake = &io->handshake;
+    struct namespace namespace = rules->namespace;
     uint8_t ephemeral_secret[KEY_SIZE];
     enum kith_error error, admitted = OK;
 
     error = listener_hear(handshake, &rules->params, rules->keeper->public_key, body, len,
                           clock_wall_ms());
     if (error == OK)
-        admitted = rules->admit(rules->admit_context, io->caller, handshake->peer, &io->peer);
+        admitted =
+            rules->admit(rules->admit_context, io->caller, handshake->peer, &io->peer, &namespace);
     if (error == OK)
-        error = verify(io);
+        error = verify(io, &namespace);
     if (error == OK)
         error = admitted;
     if (error == OK && !is_taken(rules, io->kind))
@@ -296,15 +299,16 @@ static enum handshake_io_state transmit(struct handshake_io *io)
 void handshake_io_dial(struct handshake_io *io, const struct handshake_rules *rules,
                        enum channel_kind kind, struct transport transport,
                        const struct endpoint *to, const uint8_t peer_key[static KEY_SIZE],
-                       int64_t deadline_ms)
+                       const struct secret_namespace *own, int64_t deadline_ms)
 {
+    const struct namespace base = own != NULL ? secret_namespace_view(own) : rules->namespace;
     uint8_t ephemeral_secret[KEY_SIZE];
     struct kind_namespace namespace;
     enum kith_error error;
 
     begin_io(io, rules, HANDSHAKE_IO_DIALS, transport, to, deadline_ms);
     io->kind = kind;
-    kind_namespace(&namespace, &rules->namespace, kind);
+    kind_namespace(&namespace, &base, kind);
     error = crypto_random(ephemeral_secret, sizeof(ephemeral_secret));
     if (error == OK)
         error = dialer_hello(&io->handshake, &rules->params,

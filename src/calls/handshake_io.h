@@ -12,17 +12,19 @@
 
 #include "base/error.h"
 #include "helpers/keeper.h"
+#include "keys/secret_namespace.h"
 #include "net/endpoint.h"
 #include "net/transport.h"
 #include "protocol/handshake.h"
 
 /*
  * Asked by a listener once a hello names a signer: whether that key may call from there. What it
- * says counts only once the signature is verified. caller is what the handshake was given.
+ * says counts only once the signature is verified. caller is what the handshake was given. If that
+ * key has a namespace of its own, whether it may call or not, it takes the place of the run's.
  */
 typedef enum kith_error handshake_admit(void *context, void *caller,
                                         const uint8_t signer[static KEY_SIZE],
-                                        const struct endpoint *from);
+                                        const struct endpoint *from, struct namespace *namespace);
 
 /*
  * Told by a listener once a hello is verified: signer has signed it at some time, and its digest
@@ -80,14 +82,14 @@ struct handshake_io {
 };
 
 /*
- * Start to call the holder of peer_key for a channel of a kind, which says message 1 and reads
- * nothing yet, or to hear who calls, over a transport. What fails at once is found in state and
- * error.
+ * Start to call the holder of peer_key for a channel of a kind, under its own namespace or, if that
+ * is NULL, the run's, which says message 1 and reads nothing yet, or to hear who calls, over a
+ * transport. What fails at once is found in state and error.
  */
 void handshake_io_dial(struct handshake_io *io, const struct handshake_rules *rules,
                        enum channel_kind kind, struct transport transport,
                        const struct endpoint *to, const uint8_t peer_key[static KEY_SIZE],
-                       int64_t deadline_ms);
+                       const struct secret_namespace *own, int64_t deadline_ms);
 void handshake_io_listen(struct handshake_io *io, const struct handshake_rules *rules,
                          struct transport transport, const struct endpoint *from,
                          int64_t deadline_ms);

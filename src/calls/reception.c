@@ -93,14 +93,17 @@ static void evict(struct reception *reception, struct place *victim)
 
 /* Whether whoever signs as this may call, and be one more. */
 static enum kith_error admit_signer(void *context, void *who, const uint8_t signer[static KEY_SIZE],
-                                    const struct endpoint *from)
+                                    const struct endpoint *from, struct namespace *namespace)
 {
     const struct reception *reception = context;
     const struct reception_terms *terms = &reception->terms;
+    const struct secret_namespace *own = admission_namespace(terms->admission, signer);
     struct caller *caller = who;
     enum kith_error error =
         admission_check(terms->admission, signer, from, terms->targets, &caller->admitted);
 
+    if (own != NULL)
+        *namespace = secret_namespace_view(own);
     if (error == OK && terms->allow != NULL)
         error = terms->allow(terms->context, signer);
     return error;

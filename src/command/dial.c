@@ -106,7 +106,7 @@ static enum kith_error join(struct pipe_end *end, const struct callee *callee, s
 enum kith_error command_dial(const struct options *options)
 {
     struct setup setup;
-    struct callee callee;
+    struct callee callee = {.name = ""};
     struct call call = {.transport = TRANSPORT_NONE};
     struct kept *kept = NULL;
     struct pipe_end end = PIPE_END_NONE;
@@ -125,6 +125,7 @@ enum kith_error command_dial(const struct options *options)
         error = call_with_retries(&call, &setup, "dial", &callee, &kept);
     if (error == OK) {
         setup_dismiss_keeper(&setup);
+        callee_end(&callee);
         if (setup.calls.needs == NULL)
             setup_confine(SANDBOX_PIPE, &needs);
         error = join(&end, &callee, &call, kept);
@@ -132,6 +133,7 @@ enum kith_error command_dial(const struct options *options)
     pipe_close(&end);
     kept_drop(kept);
     call_end(&call);
+    callee_end(&callee);
     setup_end(&setup);
     return error;
 }
@@ -161,7 +163,7 @@ enum kith_error command_check(const struct options *options)
 {
     static const struct sandbox_needs nothing;
     struct setup setup;
-    struct callee callee;
+    struct callee callee = {.name = ""};
     struct call call = {.transport = TRANSPORT_NONE};
     struct kept *kept = NULL;
     const char *peer = options->arguments[0];
@@ -176,6 +178,7 @@ enum kith_error command_check(const struct options *options)
         error = call_with_retries(&call, &setup, "check", &callee, &kept);
     if (error == OK) {
         setup_dismiss_keeper(&setup);
+        callee_end(&callee);
         if (setup.calls.needs == NULL)
             setup_confine(SANDBOX_PIPE, &nothing);
         notify_ready_fd(options->ready_fd, call.io.peer.text, true);
@@ -183,6 +186,7 @@ enum kith_error command_check(const struct options *options)
     }
     kept_give_up(kept); /* there is no stream */
     call_end(&call);
+    callee_end(&callee);
     setup_end(&setup);
     return error;
 }

@@ -101,6 +101,12 @@ static bool look_again(struct daemon *daemon)
     return setup_find_again(&forward->setup, forward->again) == OK;
 }
 
+static void end_again(struct forward *forward)
+{
+    for (size_t i = 0; i < forward->count; i++)
+        callee_end(&forward->again[i].callee);
+}
+
 static void take_again(struct daemon *daemon, bool good)
 {
     struct forward *forward = daemon->hooks->context;
@@ -110,10 +116,12 @@ static void take_again(struct daemon *daemon, bool good)
         log_event(LOG_ERROR, "forward", which,
                   forward->count == 1 ? "the peer stays as it was" : "the peers stay as they were",
                   NULL);
+        end_again(forward);
         return;
     }
     for (size_t i = 0; i < forward->count; i++)
         route_move(&forward->routes[i], &forward->again[i].callee, forward->again[i].gone);
+    end_again(forward);
     setup_report_reload(&forward->setup, "forward", which);
     for (size_t i = 0; i < forward->count; i++) {
         if (forward->again[i].gone)
@@ -170,6 +178,7 @@ static void begin_routes(struct forward *forward)
         terms.peer = forward->peers[i];
         terms.target = forward->callees[i].target;
         route_begin(&forward->routes[i], &terms, &forward->callees[i]);
+        callee_end(&forward->callees[i]); /* the route has its own */
     }
 }
 

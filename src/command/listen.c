@@ -132,6 +132,7 @@ enum kith_error command_listen(const struct options *options)
         char who[PEER_TEXT_SIZE];
 
         setup_dismiss_keeper(&setup);
+        admission_end(&admission); /* which has namespaces that are secrets */
         peer_format(who, guest.admitted.name, guest.key);
         log_event(LOG_SUMMARY, "listen", who, "connected", NULL);
         error = pipe_run(&end, guest.transport, &guest.keys, who, &visitor);

@@ -201,12 +201,13 @@ static enum kith_error open_meeting(struct meet *meet)
 
 /* Only whom we have met may call. */
 static enum kith_error admit(void *context, void *caller, const uint8_t signer[static KEY_SIZE],
-                             const struct endpoint *from)
+                             const struct endpoint *from, struct namespace *namespace)
 {
     const struct meet *meet = context;
 
     (void)caller;
     (void)from;
+    (void)namespace; /* that of the meeting */
     return memcmp(signer, meet->meeting.peer, KEY_SIZE) == 0 ? OK : ERR_PEER_UNKNOWN;
 }
 
@@ -242,7 +243,7 @@ static enum kith_error shake_hands(struct meet *meet)
         handshake_io_listen(&io, rules, meet->transport, &meet->there, deadline_ms);
     else
         handshake_io_dial(&io, rules, KIND_PLAIN, meet->transport, &meet->there, meet->meeting.peer,
-                          deadline_ms);
+                          NULL, deadline_ms);
     error = handshake_io_finish(&io);
     explain_handshake(&explanation, &io, error);
     if (error != OK)

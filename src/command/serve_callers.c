@@ -53,6 +53,8 @@ static struct connection *open_for(struct serve *serve, struct guest *guest, enu
 
     *error = admission_check(&serve->admission, guest->key, &guest->from,
                              reachable(serve, guest->kind), &admitted); /* as it is now */
+    if (*error == OK && !namespace_mark_equals(&admitted.mark, &guest->admitted.mark))
+        *error = ERR_OTHER_NAMESPACE;
     if (*error == OK)
         *error = connections_allow(connections, guest->key);
     if (*error != OK)
@@ -62,6 +64,7 @@ static struct connection *open_for(struct serve *serve, struct guest *guest, enu
         connection = connections_add(connections, guest->transport.in, &guest->from, error);
     if (connection == NULL)
         return NULL;
+    connection->mark = admitted.mark;
     *error =
         connections_open(connections, connection, guest->key, admitted.name, &guest->transport);
     if (*error == OK)

@@ -16,7 +16,7 @@
 #include "base/descriptor.h"
 #include "base/log.h"
 #include "base/problem.h"
-#include "command/misuse.h"
+#include "command/inherited.h"
 #include "helpers/launcher.h"
 #include "helpers/lookup.h"
 #include "keys/identity.h"
@@ -58,86 +58,26 @@ static enum kith_error list_files(struct setup *setup)
     return error;
 }
 
-/*
- * Of what we were started with we keep what an option names, until it was read, and the sockets of
- * a supervisor: the rest is none of our business, and none of the programs' that we start. A path
- * that names a descriptor which is not there would mean one of our own from here on.
- */
-static enum kith_error close_inherited(const struct setup *setup)
-{
-    const struct options *options = setup->options;
-    const char *paths[PEERS_NAMED_MAX + 5] = {setup->identity_path, options->passphrase_file,
-                                              options->namespace_file};
-    int keep[PEERS_NAMED_MAX + 5 + 1 + PASSED_MAX + 1];
-    size_t path_count = 3, count = 0;
-
-    for (size_t i = 0; i < setup->file_count; i++)
-        paths[path_count++] = setup->files[i];
-    for (size_t i = 0; i < path_count; i++) {
-        int fd = paths[i] == NULL ? -1 : key_file_find_descriptor(paths[i]);
-
-        if (fd >= 0 && fcntl(fd, F_GETFD) < 0)
-            return log_failure(LOG_ERROR, "descriptor", paths[i], ERR_FILE_MISSING,
-                               "it is not open", NULL);
-        keep[count++] = fd;
-    }
-    count += passed_list(keep + count);
-    for (size_t i = 0; i < count; i++) { /* who closes it first leaves the other somebody else's */
-        if (keep[i] >= 0 && keep[i] == options->ready_fd)
-            return log_failure(LOG_ERROR, "--ready-fd", NULL, ERR_USAGE, "it has another use",
-                               NULL);
-    }
-    keep[count++] = options->ready_fd;
-    if (!protect_keep(keep, count))
-        return log_failure(LOG_ERROR, "descriptors", NULL, ERR_SYSTEM, NULL, NULL);
-    log_open();
-    return OK;
-}
-
-/* The keeper has its own: this process, which faces the network, holds no descriptor of a secret.
- */
-static void close_secrets(const struct setup *setup)
-{
-    const char *paths[] = {setup->identity_path, setup->options->passphrase_file,
-                           setup->options->namespace_file};
-
-    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        if (paths[i] != NULL)
-            protect_vacate(key_file_find_descriptor(paths[i]));
-    }
-}
-
-/* What a descriptor gives, it gives once. */
-static bool is_read_twice(const struct setup *setup, const char *path)
-{
-    const char *passphrase_file = setup->options->passphrase_file;
-
-    return key_file_is_same_descriptor(path, setup->identity_path) ||
-           (passphrase_file != NULL && key_file_is_same_descriptor(path, passphrase_file));
-}
-
-/*
- * The namespace of this run, which the keeper inherits, and no process that is started after it.
- */
+/* The namespace of this run. */
 static enum kith_error read_namespace(struct setup *setup)
 {
-    const char *path = setup->options->namespace_file, *given = setup->options->namespace;
-    bool group_readable;
-    enum kith_error error = ERR_NAMESPACE_SOURCE;
+    const char *given = setup->options->namespace != NULL ? setup->options->namespace : "kith";
+    enum kith_error error =
+        inherited_read_namespace(&setup->namespace, setup->options, setup->identity_path);
 
-    if (path == NULL) {
-        given = given != NULL ? given : "kith";
+    if (error == OK && setup->namespace != NULL)
+        setup->rules.namespace = secret_namespace_view(setup->namespace);
+    else if (error == OK)
         setup->rules.namespace = (struct namespace){(const uint8_t *)given, strlen(given)};
-        return OK;
-    }
-    if (!is_read_twice(setup, path))
-        error = secret_namespace_read(&setup->namespace, path, &group_readable);
-    if (error != OK)
-        return secret_namespace_log_failure(error, path);
-    if (group_readable)
-        secret_namespace_warn(path);
-    setup->rules.namespace = secret_namespace_view(setup->namespace);
-    return OK;
+    return error;
+}
+
+/* No handshake follows. */
+static void forget_namespace(struct setup *setup)
+{
+    secret_namespace_release(setup->namespace);
+    setup->namespace = NULL;
+    setup->rules.namespace = (struct namespace){NULL, 0};
 }
 
 static void set_rules(struct setup *setup)
@@ -171,7 +111,8 @@ enum kith_error setup_start_lookup(struct setup *setup)
     };
     for (size_t i = 0; i < setup->reload.count; i++)
         setup->texts[i].path = files[i];
-    return lookup_start(&setup->lookup, files, setup->reload.count);
+    return lookup_start(&setup->lookup, files, setup->reload.count,
+                        skipped == 0 ? setup->peers_path : NULL);
 }
 
 void setup_confine(enum sandbox_role role, const struct sandbox_needs *needs)
@@ -243,6 +184,28 @@ static enum kith_error find_callee(const struct setup *setup, struct directory *
     return error;
 }
 
+/* One who is called, to a set. */
+static enum kith_error add_callee(struct peers *peers, const struct callee *callee)
+{
+    struct peer peer = {
+        .expires_ms = UINT64_MAX, .namespace = callee->namespace, .mark = callee->mark};
+
+    memcpy(peer.key, callee->key, KEY_SIZE);
+    memcpy(peer.name, callee->name, NAME_SIZE);
+    return peers_add_copy(peers, &peer);
+}
+
+/* Of several callees with one key, what one has of a namespace of its own is all theirs. */
+static void share_namespaces(const struct peers *peers, struct callee *callee)
+{
+    const struct peer *peer = peers_find_key(peers, callee->key);
+
+    if (peer == NULL || callee->namespace != NULL)
+        return;
+    callee->namespace = secret_namespace_hold(peer->namespace);
+    callee->mark = peer->mark;
+}
+
 /* Those who are called, as far as they are there, to a set. */
 static enum kith_error add_callees(const struct setup *setup, struct directory *directory,
                                    struct peers *peers)
@@ -255,7 +218,8 @@ static enum kith_error add_callees(const struct setup *setup, struct directory *
 
         error = find_callee(setup, directory, i, &callee, &gone);
         if (error == OK)
-            error = peers_add(peers, callee.key, callee.name);
+            error = add_callee(peers, &callee);
+        callee_end(&callee);
         if (gone)
             error = OK;
     }
@@ -299,7 +263,7 @@ static enum kith_error start_keeper(struct setup *setup, const struct keeper_tas
     error = keeper_start(&setup->keeper, task);
     if (error != OK)
         return error;
-    close_secrets(setup);
+    inherited_close_secrets(setup->options, setup->identity_path);
     if (setup->namespace != NULL)
         secret_namespace_withhold(setup->namespace);
     if (started == OK)
@@ -352,7 +316,8 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options,
     setup->callee_count = callee_count;
     error = list_files(setup);
     if (error == OK)
-        error = close_inherited(setup);
+        error =
+            inherited_close_others(options, setup->identity_path, setup->files, setup->file_count);
     if (error == OK)
         error = read_namespace(setup);
     if (error != OK)
@@ -394,9 +359,11 @@ enum kith_error setup_choose_callees(struct setup *setup, struct callee *callees
 
     for (size_t i = 0; error == OK && i < setup->callee_count; i++) {
         error = directory_callee(&setup->directory, setup->callees[i], &callees[i]);
-        if (error == OK && peers_add(&chosen, callees[i].key, callees[i].name) != OK)
+        if (error == OK && add_callee(&chosen, &callees[i]) != OK)
             error = log_failure(LOG_ERROR, "peer", setup->callees[i], ERR_MEMORY, NULL, NULL);
     }
+    for (size_t i = 0; error == OK && i < setup->callee_count; i++)
+        share_namespaces(&chosen, &callees[i]);
     if (error == OK)
         error = keeper_tell_peers(&setup->keeper, &chosen);
     peers_free(&chosen);
@@ -424,24 +391,25 @@ enum kith_error setup_choose_again(struct setup *setup, const char *what, struct
 
 enum kith_error setup_find_again(struct setup *setup, struct callee_again *found)
 {
+    struct peers chosen = {0};
     enum kith_error error = OK;
 
     use_texts(setup);
-    for (size_t i = 0; error == OK && i < setup->callee_count; i++) {
+    for (size_t i = 0; i < setup->callee_count; i++) {
+        callee_end(&found[i].callee); /* of one that nobody has waited for */
         found[i] = (struct callee_again){.gone = false};
+    }
+    for (size_t i = 0; error == OK && i < setup->callee_count; i++) {
         error = find_callee(setup, &setup->directory, i, &found[i].callee, &found[i].gone);
+        if (error == OK && add_callee(&chosen, &found[i].callee) != OK)
+            error = log_failure(LOG_ERROR, "peer", setup->callees[i], ERR_MEMORY, NULL, NULL);
         if (found[i].gone)
             error = OK;
     }
+    for (size_t i = 0; error == OK && i < setup->callee_count; i++)
+        share_namespaces(&chosen, &found[i].callee);
+    peers_free(&chosen);
     return error;
-}
-
-/* No handshake follows. */
-static void forget_namespace(struct setup *setup)
-{
-    secret_namespace_free(setup->namespace);
-    setup->namespace = NULL;
-    setup->rules.namespace = (struct namespace){NULL, 0};
 }
 
 void setup_report_reload(const struct setup *setup, const char *what, const char *which)
@@ -463,6 +431,7 @@ void setup_dismiss_keeper(struct setup *setup)
 {
     (void)signal(SIGCHLD, SIG_IGN); /* so that it leaves no zombie */
     helper_dismiss(&setup->keeper.helper);
+    directory_free(&setup->directory);
     forget_namespace(setup);
 }
 

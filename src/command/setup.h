@@ -69,12 +69,16 @@ must_check enum kith_error setup_start_lookup(struct setup *setup);
 must_check enum kith_error setup_choose_peers(struct setup *setup, const char *what,
                                               struct admission *admission);
 
-/* The same for the peers that are called: who each of them is. */
+/*
+ * The same for the peers that are called: who each of them is. callees are zeroed before, and
+ * callee_end has to follow for each.
+ */
 must_check enum kith_error setup_choose_callees(struct setup *setup, struct callee *callees);
 
 /*
  * On SIGHUP, once setup->reload has the texts: who may call by those, or who is called, for each;
- * gone is set if the peers file is in order, and has no such name, for which this returns OK, too.
+ * gone is set if the peers file is in order, and has no such name, for which this returns OK, too;
+ * callee_end has to follow for each in any case, or another such call. Zeroed before the first.
  * What is wrong is logged.
  */
 must_check enum kith_error setup_choose_again(struct setup *setup, const char *what,

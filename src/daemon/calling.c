@@ -54,12 +54,15 @@ struct kept *calling_make(struct calling *calling)
                          callee.key);
         error = kept == NULL ? ERR_MEMORY : OK;
     }
+    if (error == OK)
+        kept->mark = callee.mark;
     if (error == OK) {
         call.transport = TRANSPORT_NONE;
         note_success(calling);
     } else {
         note_failure(calling, &call, error, &callee);
     }
+    callee_end(&callee);
     call_end(&call);
     return kept;
 }

@@ -21,8 +21,9 @@ struct calling_terms {
     enum channel_kind kind;
     enum side side; /* ours, of the channels */
     size_t max_message_size;
-    bool (*callee)(void *context, struct callee *callee); /* who is called now; false for nobody */
-    void (*wake)(void);                                   /* the main thread */
+    /* Who is called now, for callee_end to end; false for nobody, and then that is not needed. */
+    bool (*callee)(void *context, struct callee *callee);
+    void (*wake)(void); /* the main thread */
     void *context;
 };
 

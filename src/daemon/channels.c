@@ -50,13 +50,11 @@ static void begin_call(void *context)
 }
 
 /* Of the opener, in any thread: whether a channel still goes to who is to be called. */
-static bool is_callee(void *context, const uint8_t key[static KEY_SIZE])
+static bool is_wanted(void *context, const struct kept *kept)
 {
     const struct channels *channels = context;
-    struct callee callee;
 
-    return channels->terms.callee(channels->terms.context, &callee) &&
-           memcmp(callee.key, key, KEY_SIZE) == 0;
+    return channels->terms.is_wanted(channels->terms.context, kept);
 }
 
 /* Of the opener, and of a connection that waits: a channel was ended for what its peer has said. */
@@ -192,7 +190,7 @@ void channels_begin(struct channels *channels, const struct channels_terms *term
     mine.target = terms->target;
     mine.complain = complain;
     mine.call = begin_call;
-    mine.is_wanted_key = is_callee;
+    mine.is_wanted = is_wanted;
     mine.wake = terms->wake;
     mine.context = channels;
     opener_begin(&channels->opener, &mine);

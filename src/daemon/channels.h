@@ -20,8 +20,9 @@ struct channels_terms {
     const char *target; /* that is asked for there; or empty */
     size_t max_message_size;
     struct threads *threads;
-    bool (*callee)(void *context, struct callee *callee); /* who is called now; false for nobody */
-    void (*wake)(void);                                   /* the main thread */
+    bool (*callee)(void *context, struct callee *callee);      /* see daemon/calling.h */
+    bool (*is_wanted)(void *context, const struct kept *kept); /* see daemon/opener.h */
+    void (*wake)(void);                                        /* the main thread */
     void *context;
 };
 

@@ -17,6 +17,7 @@
 #include "daemon/kept.h"
 #include "daemon/threads.h"
 #include "keys/public_key.h"
+#include "keys/secret_namespace.h"
 #include "net/endpoint.h"
 #include "net/transport.h"
 #include "peers/target.h"
@@ -67,6 +68,7 @@ struct connection {
     bool is_concluded;     /* how its channel ended is said */
     uint8_t key[KEY_SIZE]; /* of the peer, once it is open */
     char name[NAME_SIZE];
+    struct namespace_mark mark; /* of what its channel was made under; set before it is open */
     int64_t opened_ms;
     _Atomic uint64_t sent; /* bytes of the stream so far, each way */
     _Atomic uint64_t received;

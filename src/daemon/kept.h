@@ -10,12 +10,14 @@
 
 #include "base/error.h"
 #include "keys/public_key.h"
+#include "keys/secret_namespace.h"
 #include "stream/link.h"
 
 struct kept {
     struct kept *next; /* in the list that it is in */
     struct link link;
-    uint8_t key[KEY_SIZE]; /* the peer's */
+    uint8_t key[KEY_SIZE];      /* the peer's */
+    struct namespace_mark mark; /* of its own namespace; zeroes from kept_make on */
     int64_t made_ms;
     bool was_used;   /* by a stream that was whole */
     int64_t ends_ms; /* by its age */

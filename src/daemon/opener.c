@@ -4,8 +4,6 @@
  */
 #include "daemon/opener.h"
 
-#include <string.h>
-
 #include "base/clock.h"
 
 #define PONG_MS 10000  /* within which a peer that is there answers */
@@ -81,7 +79,7 @@ static void collect(struct opener *opener, int64_t now_ms)
         struct kept *kept = given;
 
         given = kept->next;
-        if (opener->terms.is_wanted_key(opener->terms.context, kept->key))
+        if (opener->terms.is_wanted(opener->terms.context, kept))
             hold(opener, kept, now_ms);
         else
             kept_drop(kept); /* a reload did not see this channel */
@@ -132,8 +130,7 @@ struct kept *opener_take_given(struct opener *opener)
     struct kept *kept;
 
     while ((kept = pop_given(opener)) != NULL) {
-        bool wanted =
-            clock_now_ms() < kept->ends_ms && terms->is_wanted_key(terms->context, kept->key);
+        bool wanted = clock_now_ms() < kept->ends_ms && terms->is_wanted(terms->context, kept);
 
         if (wanted && ask(opener, kept))
             return kept;
@@ -275,13 +272,13 @@ void opener_step(struct opener *opener, const struct poll_set *set)
     tend_leaving(opener, set, now_ms);
 }
 
-void opener_end_others(struct opener *opener, const uint8_t *key)
+void opener_end_unwanted(struct opener *opener, bool all)
 {
     struct kept **at = &opener->idle, *kept;
 
     collect(opener, clock_now_ms());
     while ((kept = *at) != NULL) {
-        if (key != NULL && memcmp(kept->key, key, KEY_SIZE) == 0) {
+        if (!all && opener->terms.is_wanted(opener->terms.context, kept)) {
             at = &kept->next;
             continue;
         }
@@ -299,7 +296,7 @@ void opener_end(struct opener *opener)
     collect(opener, clock_now_ms());
     for (struct kept *kept = opener->idle; kept != NULL; kept = kept->next)
         (void)kept_say_close(kept);
-    opener_end_others(opener, NULL);
+    opener_end_unwanted(opener, true);
     while (opener->leaving != NULL) {
         struct kept *kept = opener->leaving;
 

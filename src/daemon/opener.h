@@ -28,9 +28,9 @@ struct opener_terms {
     int64_t age_ms;       /* after which one begins no stream any more; each a tenth more or less */
     int64_t ping_ms;      /* between two looks whether one that is idle is still there */
     void (*call)(void *context); /* have one more made in a thread, which ends in opener_called */
-    bool (*is_wanted_key)(void *context, const uint8_t key[static KEY_SIZE]); /* the peer's, now */
-    void (*wake)(void);                                                       /* the main thread */
-    void (*complain)(void *context, enum kith_error error); /* of what a peer has said */
+    bool (*is_wanted)(void *context, const struct kept *kept); /* it goes to whom we call, now */
+    void (*wake)(void);                                        /* the main thread */
+    void (*complain)(void *context, enum kith_error error);    /* of what a peer has said */
     void *context;
 };
 
@@ -68,8 +68,8 @@ int64_t opener_arm(struct opener *opener, struct poll_set *set);
 /* See to all that is due. */
 void opener_step(struct opener *opener, const struct poll_set *set);
 
-/* Those that do not go to this key are ended at once; NULL for all of them. */
-void opener_end_others(struct opener *opener, const uint8_t *key);
+/* Those that are not wanted any longer are ended at once, or all of them. */
+void opener_end_unwanted(struct opener *opener, bool all);
 
 /* No more is kept: what is idle is closed in order, as far as the peer takes its last word. */
 void opener_end(struct opener *opener);

@@ -20,10 +20,8 @@ void reload_end(struct reload *reload)
         lookup_forget(&reload->reading);
     if (reload->state == RELOAD_ASKS)
         (void)close(reload->keeper_fd);
-    for (size_t i = 0; i < reload->count; i++) {
-        key_file_wipe(&reload->texts[i].file);
-        reload->texts[i].taken = false;
-    }
+    for (size_t i = 0; i < reload->count; i++)
+        file_text_wipe(&reload->texts[i]);
     reload->state = RELOAD_IDLE;
 }
 

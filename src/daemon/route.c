@@ -22,17 +22,39 @@ static bool current_callee(void *context, struct callee *callee)
     bool there;
 
     (void)pthread_mutex_lock(&route->lock);
-    *callee = route->callee;
     there = !route->gone;
+    if (there)
+        callee_copy(callee, &route->callee);
     (void)pthread_mutex_unlock(&route->lock);
     return there;
 }
 
-static bool is_current(struct route *route, const uint8_t key[static KEY_SIZE])
+/* Whether a channel to this key, under this namespace, is one to who is called now. */
+static bool is_current(struct route *route, const uint8_t key[static KEY_SIZE],
+                       const struct namespace_mark *mark)
 {
-    struct callee callee;
+    bool current;
 
-    return current_callee(route, &callee) && memcmp(callee.key, key, KEY_SIZE) == 0;
+    (void)pthread_mutex_lock(&route->lock);
+    current = !route->gone && memcmp(route->callee.key, key, KEY_SIZE) == 0 &&
+              namespace_mark_equals(&route->callee.mark, mark);
+    (void)pthread_mutex_unlock(&route->lock);
+    return current;
+}
+
+static bool is_gone(struct route *route)
+{
+    bool gone;
+
+    (void)pthread_mutex_lock(&route->lock);
+    gone = route->gone;
+    (void)pthread_mutex_unlock(&route->lock);
+    return gone;
+}
+
+static bool is_wanted(void *context, const struct kept *kept)
+{
+    return is_current(context, kept->key, &kept->mark);
 }
 
 static enum kith_error say_gone(const struct route *route)
@@ -58,10 +80,12 @@ static enum kith_error call_for(struct route *route, struct connection *connecti
     if (!current_callee(route, &callee))
         return say_gone(route);
     error = call_peer(&call, route->terms.calls, KIND_PLAIN, &callee, false);
+    connection->mark = callee.mark;
     if (error == OK)
         error = connections_open(&route->terms.daemon->connections, connection, callee.key,
                                  callee.name, &call.transport);
-    if (error == OK && !is_current(route, callee.key)) /* a reload did not see this channel */
+    if (error == OK &&
+        !is_current(route, callee.key, &callee.mark)) /* a reload did not see this channel */
         error = ERR_REMOVED;
     if (error == OK) {
         *keys = call.io.keys;
@@ -75,6 +99,7 @@ static enum kith_error call_for(struct route *route, struct connection *connecti
         (void)call_log_failure(&call, error, &callee, "forward", LOG_ERROR);
         connections_detach(&route->terms.daemon->connections, connection);
     }
+    callee_end(&callee);
     call_end(&call);
     return error;
 }
@@ -93,18 +118,26 @@ static enum kith_error say_too_many(const struct route *route)
     return say_failure(route, ERR_TOO_MANY, most);
 }
 
+static void copy_name(struct route *route, char name[static NAME_SIZE])
+{
+    (void)pthread_mutex_lock(&route->lock);
+    memcpy(name, route->callee.name, NAME_SIZE);
+    (void)pthread_mutex_unlock(&route->lock);
+}
+
 /* Carry a connection on a channel that its peer has accepted it on. Whether that lives on. */
 static bool carry(struct route *route, struct connection *connection, struct kept *kept,
                   struct local_end *end)
 {
     struct connections *connections = &route->terms.daemon->connections;
-    struct callee callee;
+    char name[NAME_SIZE];
     enum kith_error error;
 
-    if (!current_callee(route, &callee) || memcmp(callee.key, kept->key, KEY_SIZE) != 0)
+    if (!is_wanted(route, kept))
         return false; /* a reload did not see this channel */
-    error =
-        connections_open(connections, connection, callee.key, callee.name, &kept->link.transport);
+    connection->mark = kept->mark;
+    copy_name(route, name);
+    error = connections_open(connections, connection, kept->key, name, &kept->link.transport);
     if (error == ERR_TOO_MANY)
         (void)say_too_many(route);
     if (error == OK && (error = kept_begin(kept)) != OK)
@@ -123,15 +156,14 @@ static void run_kept(struct route *route, struct connection *connection)
 {
     struct local_end end = local_end_socket(connection->fd);
     struct kept *kept = connection->kept;
-    struct callee callee;
     enum kith_error error = ERR_REMOVED;
 
     connection->kept = NULL;
-    if (kept != NULL && !is_current(route, kept->key)) { /* a reload did not see this channel */
+    if (kept != NULL && !is_wanted(route, kept)) { /* a reload did not see this channel */
         kept_drop(kept);
         kept = NULL;
     }
-    if (current_callee(route, &callee))
+    if (!is_gone(route))
         error = channels_obtain(&route->channels, &kept);
     else
         (void)say_gone(route);
@@ -189,12 +221,13 @@ void route_begin(struct route *route, const struct route_terms *terms, const str
         .max_message_size = terms->max_message_size,
         .threads = &terms->daemon->threads,
         .callee = current_callee,
+        .is_wanted = is_wanted,
         .wake = wake,
         .context = route,
     };
 
-    *route = (struct route){
-        .terms = *terms, .callee = *callee, .part = {.context = route, .target = terms->target}};
+    *route = (struct route){.terms = *terms, .part = {.context = route, .target = terms->target}};
+    callee_copy(&route->callee, callee);
     (void)pthread_mutex_init(&route->lock, NULL);
     acceptance_begin(&route->acceptance, "forward", terms->listeners);
     channels_begin(&route->channels, &channels, &terms->kept);
@@ -264,27 +297,36 @@ bool route_accept(struct route *route, const struct poll_set *set)
     return true;
 }
 
-/* A visit: end what goes to a key that is no longer the peer's. An address may go or change. */
+/*
+ * A visit: end what goes to a key that is no longer the peer's, or under another namespace. An
+ * address may go or change.
+ */
 static void end_if_other(struct connection *connection, void *context)
 {
     const struct route *route = context;
 
-    if (connection->part == &route->part && connection->is_open &&
-        memcmp(connection->key, route->callee.key, KEY_SIZE) != 0)
+    if (connection->part != &route->part || !connection->is_open)
+        return;
+    if (memcmp(connection->key, route->callee.key, KEY_SIZE) != 0)
         connection_end(connection, ERR_REMOVED);
+    else if (!namespace_mark_equals(&connection->mark, &route->callee.mark))
+        connection_end(connection, ERR_OTHER_NAMESPACE);
 }
 
 void route_move(struct route *route, const struct callee *callee, bool gone)
 {
     bool moved = !address_equals(&route->callee.address, &callee->address);
 
+    struct callee before = route->callee;
+
     (void)pthread_mutex_lock(&route->lock);
     route->gone = gone;
-    route->callee = *callee;
+    callee_copy(&route->callee, callee);
     (void)pthread_mutex_unlock(&route->lock);
+    callee_end(&before);
     connections_each(&route->terms.daemon->connections, end_if_other, route);
     if (!route->terms.plain)
-        opener_end_others(&route->channels.opener, moved || gone ? NULL : callee->key);
+        opener_end_unwanted(&route->channels.opener, moved || gone);
 }
 
 void route_end(struct route *route)

@@ -37,7 +37,7 @@ struct report {
 
 enum asking {
     ASK_SIGN = 1,   /* the kind of channel, and an encoded Info */
-    ASK_PEERS = 2,  /* keys of peers, one after the other, and more of them follow */
+    ASK_PEERS = 2,  /* peers, one after the other, and more of them follow */
     ASK_ALL = 3,    /* the same, and that was all */
     ASK_RELOAD = 4, /* nothing */
     ASK_MEETING = 5 /* the digest of the run's meeting, and the key of who was met */
@@ -50,7 +50,6 @@ struct asked {
 };
 
 #define ASKED_HEAD offsetof(struct asked, bytes)
-#define KEYS_MAX (sizeof(((struct asked *)0)->bytes) / KEY_SIZE)
 
 /* The answer to all: with a signature, if that was asked for. */
 struct answer {
@@ -74,25 +73,33 @@ struct vault {
     int reload_fd;                       /* for the answer to a reload that is under way, or -1 */
 };
 
-static bool is_peer(struct vault *vault, const uint8_t key[static KEY_SIZE])
+/* The namespace of a channel of a kind with a peer. False if it is none of ours. */
+static bool find_namespace(struct vault *vault, const uint8_t key[static KEY_SIZE],
+                           enum channel_kind kind, struct kind_namespace *out)
 {
-    bool known;
+    const struct peer *peer;
 
     (void)pthread_mutex_lock(&vault->lock);
-    known = vault->told && peers_find_key(&vault->peers, key) != NULL;
+    peer = vault->told ? peers_find_key(&vault->peers, key) : NULL;
+    if (peer != NULL) {
+        const struct namespace base =
+            peer->namespace != NULL ? secret_namespace_view(peer->namespace) : vault->namespace;
+
+        kind_namespace(out, &base, kind);
+    }
     (void)pthread_mutex_unlock(&vault->lock);
-    return known;
+    return peer != NULL;
 }
 
 /* Whether we would make this Info ourselves, now, for a channel of this kind. */
-static bool is_ours(struct vault *vault, enum channel_kind kind, const struct info *info)
+static bool is_ours(const struct vault *vault, enum channel_kind kind, const struct info *info)
 {
     kind_set made = info->has_tag ? vault->task->listens : vault->task->calls;
     uint64_t now_ms = clock_wall_ms();
     uint64_t apart_ms =
         now_ms > info->timestamp_ms ? now_ms - info->timestamp_ms : info->timestamp_ms - now_ms;
 
-    return apart_ms <= CLOCK_MS && (made & KIND_SET(kind)) != 0 && is_peer(vault, info->recipient);
+    return apart_ms <= CLOCK_MS && (made & KIND_SET(kind)) != 0;
 }
 
 /* Sign if these bytes are a kind, one Info of ours, and nothing but that. */
@@ -105,9 +112,9 @@ static enum kith_error sign(struct vault *vault, const uint8_t *bytes, size_t le
     enum kith_error error;
 
     if (len == 0 || bytes[0] >= KINDS || !wire_get_info(&info, bytes + 1, len - 1) ||
-        !is_ours(vault, (enum channel_kind)bytes[0], &info))
+        !is_ours(vault, (enum channel_kind)bytes[0], &info) ||
+        !find_namespace(vault, info.recipient, (enum channel_kind)bytes[0], &namespace))
         return ERR_KEEPER;
-    kind_namespace(&namespace, &vault->namespace, (enum channel_kind)bytes[0]);
     len = handshake_signed_bytes(message, &(struct namespace){namespace.bytes, namespace.len},
                                  bytes + 1, len - 1);
     error = crypto_signer_sign(vault->signer, signature, message, len);
@@ -116,14 +123,55 @@ static enum kith_error sign(struct vault *vault, const uint8_t *bytes, size_t le
     return error;
 }
 
-static enum kith_error learn_peers(struct vault *vault, const uint8_t *keys, size_t len, bool all)
+/*
+ * A peer as it is told: its key, the length of its own namespace, 0 for none, in two bytes, and
+ * that.
+ */
+#define TOLD_HEAD (KEY_SIZE + 2)
+#define TOLD_MAX (TOLD_HEAD + NAMESPACE_GIVEN_MAX)
+
+static size_t put_told(uint8_t *out, const struct peer *peer)
+{
+    size_t len = peer->namespace != NULL ? peer->namespace->len : 0;
+
+    memcpy(out, peer->key, KEY_SIZE);
+    out[KEY_SIZE] = (uint8_t)(len >> 8);
+    out[KEY_SIZE + 1] = (uint8_t)len;
+    if (len > 0)
+        memcpy(out + TOLD_HEAD, peer->namespace->bytes, len);
+    return TOLD_HEAD + len;
+}
+
+/* Learn one peer; *used is how many bytes it was told in. */
+static enum kith_error learn_peer(struct peers *peers, const uint8_t *told, size_t len,
+                                  size_t *used)
+{
+    size_t namespace_len = len < TOLD_HEAD ? 0 : (size_t)told[KEY_SIZE] << 8 | told[KEY_SIZE + 1];
+    struct peer peer = {.expires_ms = UINT64_MAX};
+    enum kith_error error = OK;
+
+    *used = TOLD_HEAD + namespace_len;
+    if (len < *used)
+        return ERR_KEEPER;
+    memcpy(peer.key, told, KEY_SIZE);
+    if (namespace_len > 0)
+        error =
+            secret_namespace_parse(&peer.namespace, (const char *)told + TOLD_HEAD, namespace_len);
+    if (error == OK)
+        error = peers_add_copy(peers, &peer);
+    peer_free(&peer);
+    return error;
+}
+
+static enum kith_error learn_peers(struct vault *vault, const uint8_t *told, size_t len, bool all)
 {
     enum kith_error error;
+    size_t used;
 
     (void)pthread_mutex_lock(&vault->lock);
-    error = vault->told || vault->task->meets || len % KEY_SIZE != 0 ? ERR_KEEPER : OK;
-    for (size_t at = 0; error == OK && at < len; at += KEY_SIZE)
-        error = peers_add(&vault->peers, keys + at, "");
+    error = vault->told || vault->task->meets ? ERR_KEEPER : OK;
+    for (size_t at = 0; error == OK && at < len; at += used)
+        error = learn_peer(&vault->peers, told + at, len - at, &used);
     vault->told = vault->told || (all && error == OK);
     (void)pthread_mutex_unlock(&vault->lock);
     return error;
@@ -235,6 +283,7 @@ static void keep_signing(int line, const struct keeper_task *task, struct identi
         if (fd < 0 || asked.kind < ASK_SIGN || asked.kind > ASK_MEETING)
             break;
         answer_one(&vault, &asked, len - ASKED_HEAD, fd);
+        crypto_wipe(&asked, sizeof(asked)); /* a namespace may be a secret */
     }
     crypto_signer_free(vault.signer); /* a thread that still reads has no use for it */
 }
@@ -382,15 +431,15 @@ enum kith_error keeper_tell_peers(struct keeper *keeper, const struct peers *pee
     bool taken;
 
     do {
-        size_t count = peers->count - told < KEYS_MAX ? peers->count - told : KEYS_MAX;
+        size_t len = 0;
 
-        for (size_t i = 0; i < count; i++)
-            memcpy(asked.bytes + i * KEY_SIZE, peers->list[told + i].key, KEY_SIZE);
-        told += count;
+        while (told < peers->count && len + TOLD_MAX <= sizeof(asked.bytes))
+            len += put_told(asked.bytes + len, &peers->list[told++]);
         asked.kind = told == peers->count ? ASK_ALL : ASK_PEERS;
-        taken = question_settle(&keeper->helper, &asked, ASKED_HEAD + count * KEY_SIZE, &answer,
-                                sizeof(answer), deadline_ms);
+        taken = question_settle(&keeper->helper, &asked, ASKED_HEAD + len, &answer, sizeof(answer),
+                                deadline_ms);
     } while (taken && answer.error == OK && told < peers->count);
+    crypto_wipe(&asked, sizeof(asked));
     if (taken && answer.error == OK)
         return OK;
     return log_failure(LOG_ERROR, "keeper", NULL, ERR_KEEPER, "it did not take the peers", NULL);

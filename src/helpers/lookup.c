@@ -20,6 +20,7 @@
 #include "keys/key_file.h"
 #include "peers/peers_file.h"
 #include "system/sandbox.h"
+#include "system/zone.h"
 
 #define CHILDREN_MAX 256 /* questions under way; further ones wait */
 #define LIFE_MS 10000    /* of a child that was asked: what its C library remembers is no older */
@@ -72,6 +73,7 @@ struct asked {
 struct files {
     const char *const *paths;
     size_t count;
+    const char *peers_path; /* the one of them that names others, or NULL */
 };
 
 /* Whether the other end of its pipe is still open. */
@@ -97,16 +99,25 @@ static void answer_name(const struct asked *asked, int fd)
 static void answer_file(const struct files *files, size_t place, int fd)
 {
     struct key_file file = {0};
+    struct namespace_texts namespaces = {0};
     struct file_head head = {.error = ERR_FILE_MISSING};
 
     if (place < files->count && key_file_descriptor(files->paths[place]) < 0)
         head.error =
             (int32_t)key_file_read(&file, files->paths[place], PEERS_FILE_MAX, KEY_FILE_TRUSTED);
     head.system_errno = errno;
+    if (head.error == OK && files->peers_path != NULL &&
+        strcmp(files->paths[place], files->peers_path) == 0 &&
+        !peer_namespaces_pack(&namespaces, files->peers_path, &file))
+        head.error = ERR_MEMORY;
     head.len = (uint32_t)file.len;
+    head.namespaces_len = (uint32_t)namespaces.len;
     head.group_writable = file.group_writable;
-    if (descriptor_write_by(fd, &head, sizeof(head), NEVER_MS) && file.len > 0)
-        (void)descriptor_write_by(fd, file.text, file.len, NEVER_MS);
+    if (descriptor_write_by(fd, &head, sizeof(head), NEVER_MS) &&
+        (file.len == 0 || descriptor_write_by(fd, file.text, file.len, NEVER_MS)) &&
+        namespaces.len > 0)
+        (void)descriptor_write_by(fd, namespaces.bytes, namespaces.len, NEVER_MS);
+    namespace_texts_wipe(&namespaces);
     key_file_wipe(&file);
     (void)close(fd);
 }
@@ -251,6 +262,7 @@ static void live(int line, const void *context)
     const struct sigaction note = {.sa_handler = note_end};
 
     helper_strip(&line, 1, false);
+    zone_hold(); /* a peers file is to mean here what it means there */
     if (!descriptor_pipe_nonblocking(children.news))
         return;
     news_of_ends = children.news[1];
@@ -259,9 +271,10 @@ static void live(int line, const void *context)
     keep_children(line, &children, context);
 }
 
-enum kith_error lookup_start(struct helper *lookup, const char *const *files, size_t count)
+enum kith_error lookup_start(struct helper *lookup, const char *const *files, size_t count,
+                             const char *peers_path)
 {
-    const struct files list = {files, count};
+    const struct files list = {files, count, peers_path};
 
     if (helper_start(lookup, live, &list))
         return OK;
@@ -355,8 +368,15 @@ bool lookup_read(const struct helper *lookup, size_t file, int64_t deadline_ms,
 static bool make_room(struct reading *reading)
 {
     struct key_file *file = &reading->text->file;
+    struct namespace_texts *namespaces = &reading->text->namespaces;
 
-    if (reading->head.len > PEERS_FILE_MAX)
+    if (reading->head.len > PEERS_FILE_MAX || reading->head.namespaces_len > NAMESPACE_TEXTS_MAX)
+        return false;
+    namespaces->len = reading->head.namespaces_len;
+    namespaces->bytes = namespaces->len > 0 ? malloc(namespaces->len) : NULL;
+    if (namespaces->len > 0 && namespaces->bytes == NULL)
+        namespaces->len = 0;
+    if (namespaces->len != reading->head.namespaces_len)
         return false;
     file->len = reading->head.len;
     file->group_writable = reading->head.group_writable;
@@ -370,18 +390,28 @@ static bool make_room(struct reading *reading)
     return true;
 }
 
+/* How many bytes the answer has, as far as is known. */
+static size_t whole_size(const struct reading *reading)
+{
+    if (reading->here < sizeof(reading->head))
+        return sizeof(reading->head);
+    return sizeof(reading->head) + reading->head.len + reading->head.namespaces_len;
+}
+
 /* Take the next piece; as question_take. */
 static ssize_t take_piece(struct reading *reading)
 {
-    size_t head = sizeof(reading->head);
-    size_t left = head + reading->head.len - reading->here;
+    size_t head = sizeof(reading->head), text_end = head + reading->head.len;
+    size_t here = reading->here;
     ssize_t n;
 
-    if (reading->here < head)
-        n = question_take(reading->fd, (char *)&reading->head + reading->here,
-                          head - reading->here);
+    if (here < head)
+        n = question_take(reading->fd, (char *)&reading->head + here, head - here);
+    else if (here < text_end)
+        n = question_take(reading->fd, reading->text->file.text + here - head, text_end - here);
     else
-        n = question_take(reading->fd, reading->text->file.text + reading->here - head, left);
+        n = question_take(reading->fd, reading->text->namespaces.bytes + here - text_end,
+                          whole_size(reading) - here);
     if (n > 0)
         reading->here += (size_t)n;
     return n;
@@ -392,7 +422,7 @@ bool lookup_has_read(struct reading *reading)
     size_t head = sizeof(reading->head);
     bool sound = true;
 
-    while (sound && (reading->here < head || reading->here < head + reading->head.len)) {
+    while (sound && reading->here < whole_size(reading)) {
         bool before = reading->here < head;
         ssize_t n = take_piece(reading);
 
@@ -402,7 +432,7 @@ bool lookup_has_read(struct reading *reading)
     }
     lookup_forget(reading);
     if (!sound) {
-        key_file_wipe(&reading->text->file);
+        file_text_wipe(reading->text);
         reading->text->error = ERR_LOOKUP;
     }
     return true;

@@ -17,11 +17,12 @@
 #include "peers/directory.h"
 
 /*
- * Fork it; it reads these files, and no others. Before any thread, and before this process is
- * confined. ERR_PROCESS, ERR_SYSTEM, which are logged.
+ * Fork it; it reads these files, and no others but the namespace files that the peers file names
+ * then, if that is one of them. Before any thread, and before this process is confined.
+ * ERR_PROCESS, ERR_SYSTEM, which are logged.
  */
 must_check enum kith_error lookup_start(struct helper *lookup, const char *const *files,
-                                        size_t count);
+                                        size_t count, const char *peers_path);
 
 /*
  * All stream addresses of an address to call, by the deadline, as resolve() gives them; also
@@ -38,6 +39,7 @@ struct file_head {
     int32_t error;
     int32_t system_errno;
     uint32_t len;
+    uint32_t namespaces_len; /* of what follows the text */
     bool group_writable;
 };
 

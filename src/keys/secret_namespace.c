@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "crypto/crypto.h"
 #include "keys/key_file.h"
 #include "system/protect.h"
 
@@ -49,6 +50,7 @@ enum kith_error secret_namespace_parse(struct secret_namespace **made, const cha
     *made = protect_new(sizeof(**made));
     if (*made == NULL)
         return ERR_MEMORY;
+    atomic_init(&(*made)->holders, 1);
     (*made)->len = line;
     memcpy((*made)->bytes, text, line);
     return OK;
@@ -98,7 +100,33 @@ void secret_namespace_withhold(struct secret_namespace *secret)
     protect_from_children(secret, sizeof(*secret));
 }
 
-void secret_namespace_free(struct secret_namespace *secret)
+struct secret_namespace *secret_namespace_hold(struct secret_namespace *secret)
 {
-    protect_free(secret, sizeof(*secret));
+    if (secret != NULL)
+        (void)atomic_fetch_add(&secret->holders, 1);
+    return secret;
+}
+
+void secret_namespace_release(struct secret_namespace *secret)
+{
+    if (secret != NULL && atomic_fetch_sub(&secret->holders, 1) == 1)
+        protect_free(secret, sizeof(*secret));
+}
+
+enum kith_error secret_namespace_mark(struct namespace_mark *mark,
+                                      const struct secret_namespace *secret)
+{
+    static const char label[] = "kith/mark/1"; /* with its NUL */
+    const struct piece pieces[] = {{label, sizeof(label)}, {secret->bytes, secret->len}};
+    uint8_t digest[HASH_SIZE];
+    enum kith_error error = crypto_sha256(digest, pieces, 2);
+
+    memcpy(mark->bytes, digest, sizeof(mark->bytes));
+    crypto_wipe(digest, sizeof(digest));
+    return error;
+}
+
+bool namespace_mark_equals(const struct namespace_mark *a, const struct namespace_mark *b)
+{
+    return crypto_equal(a->bytes, b->bytes, sizeof(a->bytes));
 }

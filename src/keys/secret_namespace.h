@@ -6,6 +6,7 @@
 #ifndef KITH_SECRET_NAMESPACE_H
 #define KITH_SECRET_NAMESPACE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,7 +16,9 @@
 
 #define SECRET_NAMESPACE_MIN 32 /* bytes; NAMESPACE_GIVEN_MAX at most */
 
+/* It has several holders, and is gone with the last. */
 struct secret_namespace {
+    _Atomic unsigned holders;
     size_t len;
     uint8_t bytes[NAMESPACE_GIVEN_MAX];
 };
@@ -47,7 +50,21 @@ struct namespace secret_namespace_view(const struct secret_namespace *secret);
 /* Processes that are forked from here on do not have it. */
 void secret_namespace_withhold(struct secret_namespace *secret);
 
-/* Overwrite and free; NULL is fine. */
-void secret_namespace_free(struct secret_namespace *secret);
+/* One holder more, in any thread; NULL is fine. Returns it. */
+struct secret_namespace *secret_namespace_hold(struct secret_namespace *secret);
+
+/* One less: after the last it is overwritten and freed; NULL is fine. */
+void secret_namespace_release(struct secret_namespace *secret);
+
+/*
+ * What tells one from another while it is no longer there, and does not show it: a part of its
+ * hash. Zeroes stand for none.
+ */
+struct namespace_mark {
+    uint8_t bytes[16];
+};
+must_check enum kith_error secret_namespace_mark(struct namespace_mark *mark,
+                                                 const struct secret_namespace *secret);
+bool namespace_mark_equals(const struct namespace_mark *a, const struct namespace_mark *b);
 
 #endif

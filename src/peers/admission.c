@@ -19,8 +19,10 @@ enum kith_error admission_check(struct admission *admission, const uint8_t key[s
     if (peer != NULL)
         error =
             peer_may_call(peer, (const struct sockaddr *)&from->address, targets, clock_wall_ms());
-    if (error == OK)
+    if (error == OK) {
         memcpy(admitted->name, peer->name, NAME_SIZE);
+        admitted->mark = peer->mark;
+    }
     (void)pthread_mutex_unlock(&admission->lock);
     return error;
 }
@@ -30,6 +32,14 @@ const char *admission_name(const struct admission *admission, const uint8_t key[
     const struct peer *peer = peers_find_key(&admission->set, key);
 
     return peer != NULL ? peer->name : "";
+}
+
+const struct secret_namespace *admission_namespace(const struct admission *admission,
+                                                   const uint8_t key[static KEY_SIZE])
+{
+    const struct peer *peer = peers_find_key(&admission->set, key);
+
+    return peer != NULL ? peer->namespace : NULL;
 }
 
 void admission_replace(struct admission *admission, struct peers *fresh)

@@ -31,6 +31,7 @@ struct admission {
 /* What of a peer is needed while it is there; the set may be another one by then. */
 struct admitted {
     char name[NAME_SIZE];
+    struct namespace_mark mark; /* of the namespace that it has */
 };
 
 /*
@@ -45,6 +46,10 @@ must_check enum kith_error admission_check(struct admission *admission,
 
 /* What a key is called, whether it may call or not; "" if it is not known. */
 const char *admission_name(const struct admission *admission, const uint8_t key[static KEY_SIZE]);
+
+/* A key's own namespace, as long as the set is in force; NULL if it has none, or is not known. */
+const struct secret_namespace *admission_namespace(const struct admission *admission,
+                                                   const uint8_t key[static KEY_SIZE]);
 
 /* From here on this set is in force, and no longer the caller's: it is empty then. */
 void admission_replace(struct admission *admission, struct peers *fresh);

@@ -35,6 +35,25 @@ static void tell_skipped(const struct problem *problem, void *path)
     log_event(LOG_SUMMARY, "public key", location, problem->why, NULL);
 }
 
+void callee_copy(struct callee *copy, const struct callee *callee)
+{
+    *copy = *callee;
+    (void)secret_namespace_hold(copy->namespace);
+}
+
+void callee_end(struct callee *callee)
+{
+    secret_namespace_release(callee->namespace);
+    callee->namespace = NULL;
+}
+
+void file_text_wipe(struct file_text *text)
+{
+    key_file_wipe(&text->file);
+    namespace_texts_wipe(&text->namespaces);
+    text->taken = false;
+}
+
 /* Take what somebody else has read. */
 static enum kith_error take_text(const struct directory *directory, struct key_file *file,
                                  const char *path)
@@ -80,6 +99,16 @@ static enum kith_error log_file_failure(enum kith_error error, const char *path)
                            : NULL);
 }
 
+/* Of what somebody else has read, the namespaces beside a peers file; NULL where we read. */
+static struct namespace_texts *find_namespaces(const struct directory *directory)
+{
+    for (size_t i = 0; directory->texts != NULL && i < directory->text_count; i++) {
+        if (strcmp(directory->texts[i].path, directory->peers_path) == 0)
+            return &directory->texts[i].namespaces;
+    }
+    return NULL;
+}
+
 enum kith_error directory_read(struct directory *directory)
 {
     char location[LOCATION_SIZE];
@@ -99,6 +128,10 @@ enum kith_error directory_read(struct directory *directory)
         return log_file_failure(error, path);
     error = peers_parse(&directory->file, file.text == NULL ? "" : file.text, file.len,
                         directory->own_key, &problem, warn_line, directory);
+    if (error == OK)
+        error = peer_namespaces_read(&directory->file, path, find_namespaces(directory), &problem);
+    if (error != OK)
+        peers_free(&directory->file);
     if (error == ERR_PEERS_LINE) {
         problem_locate(location, sizeof(location), path, &problem);
         (void)log_failure(LOG_ERROR, "peers", location, error, problem.why, problem.hint);
@@ -333,6 +366,8 @@ static enum kith_error take_target(char place[static PLACE_SIZE], const char *te
     struct problem problem;
 
     callee->target[0] = '\0';
+    callee->namespace = NULL;
+    callee->mark = (struct namespace_mark){{0}};
     if (len >= PLACE_SIZE)
         return refuse_callee(text, "does not say who is meant");
     memcpy(place, text, len);
@@ -373,6 +408,10 @@ enum kith_error directory_callee(struct directory *directory, const char *given,
         error = refuse_own(directory, callee->key, before);
     if (error == OK)
         warn_published(callee->key, before);
+    if (error == OK && entry != NULL) {
+        callee->namespace = secret_namespace_hold(entry->namespace);
+        callee->mark = entry->mark;
+    }
     if (error != OK || at != NULL)
         return error;
     if (entry == NULL || entry->address == NULL)

@@ -11,12 +11,14 @@
 #include "base/error.h"
 #include "keys/key_file.h"
 #include "net/address.h"
+#include "peers/peer_namespaces.h"
 #include "peers/peers.h"
 
 /* A file that the lookup has read for us: what came of it. */
 struct file_text {
     const char *path;
     struct key_file file;
+    struct namespace_texts namespaces; /* of what a peers file names */
     enum kith_error error;
     int system_errno;
     bool taken; /* by the one that asked for this path */
@@ -38,8 +40,14 @@ struct callee {
     uint8_t key[KEY_SIZE];
     char name[NAME_SIZE]; /* or empty */
     struct address address;
-    char target[TARGET_NAME_SIZE]; /* that is asked for there, by its name; or empty */
+    char target[TARGET_NAME_SIZE];      /* that is asked for there, by its name; or empty */
+    struct secret_namespace *namespace; /* its own, which is held; or NULL */
+    struct namespace_mark mark;         /* of that */
 };
+
+/* Copy it, with a hold of its own; and let go of that, fine twice. */
+void callee_copy(struct callee *copy, const struct callee *callee);
+void callee_end(struct callee *callee);
 
 /*
  * Read the peers file, unless that has been done. As everything here, it logs what is wrong and
@@ -72,12 +80,16 @@ const char *directory_find_target(const char *text);
 
 /*
  * Find who is meant by PEER (WHO@HOST:PORT, or a name with an address; with or without a target).
+ * In any case callee_end has to follow. Who is named by a key has no namespace of its own.
  */
 must_check enum kith_error directory_callee(struct directory *directory, const char *text,
                                             struct callee *callee);
 
 /* Whether WHO is a file that holds a key, as its form tells. */
 bool directory_is_file(const char *text);
+
+/* Overwrite and free what the lookup has read. */
+void file_text_wipe(struct file_text *text);
 
 /* Free what was read; fine twice. */
 void directory_free(struct directory *directory);

@@ -27,6 +27,8 @@ enum kith_error peer_copy(struct peer *copy, const struct peer *peer)
     *copy = *peer;
     copy->from = (struct address_ranges){.list = NULL};
     copy->targets = (struct target_list){.texts = NULL};
+    copy->namespace_file = NULL;
+    copy->namespace = secret_namespace_hold(peer->namespace);
     error = copy_address(&copy->address, peer->address);
     if (error == OK)
         error = address_ranges_copy(&copy->from, &peer->from);
@@ -40,6 +42,8 @@ void peer_free(struct peer *peer)
     free(peer->address);
     address_ranges_free(&peer->from);
     target_list_free(&peer->targets);
+    free(peer->namespace_file);
+    secret_namespace_release(peer->namespace);
     *peer = (struct peer){0};
 }
 

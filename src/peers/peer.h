@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "keys/public_key.h"
+#include "keys/secret_namespace.h"
 #include "net/address.h"
 #include "net/address_range.h"
 #include "peers/target.h"
@@ -23,6 +24,10 @@ struct peer {
     struct address_ranges from; /* from="ADDR/BITS,..."; none for everywhere */
     struct target_list targets; /* permit-target="...,..."; none for every target */
     uint64_t expires_ms;        /* expiry-time, since the epoch; UINT64_MAX for never */
+    char *namespace_file;       /* namespace-file, as it is written, or NULL; is not copied */
+    struct secret_namespace *namespace; /* what that holds, once it is read; or NULL */
+    struct namespace_mark mark;         /* of it */
+    size_t line;                        /* of the peers file; or 0 */
 };
 
 /* Copy it, with all that it points to, for peer_free to free whatever is returned. ERR_MEMORY. */

@@ -46,13 +46,27 @@ enum kith_error peers_add(struct peers *peers, const uint8_t key[static KEY_SIZE
     return insert(peers, &peer);
 }
 
+/* A key that is there is to have a namespace of its own, however else it was named. */
+static void adopt_namespace(struct peers *peers, const struct peer *peer)
+{
+    struct peer *there =
+        bsearch(peer->key, peers->list, peers->count, sizeof(*peers->list), compare_key);
+
+    if (there == NULL || there->namespace != NULL)
+        return;
+    there->namespace = secret_namespace_hold(peer->namespace);
+    there->mark = peer->mark;
+}
+
 enum kith_error peers_add_copy(struct peers *peers, const struct peer *peer)
 {
     struct peer copy;
     enum kith_error error;
 
-    if (peers_find_key(peers, peer->key) != NULL)
+    if (peers_find_key(peers, peer->key) != NULL) {
+        adopt_namespace(peers, peer);
         return OK;
+    }
     error = peer_copy(&copy, peer);
     if (error == OK)
         error = insert(peers, &copy);

@@ -20,7 +20,10 @@ struct peers {
 must_check enum kith_error peers_add(struct peers *peers, const uint8_t key[static KEY_SIZE],
                                      const char *name);
 
-/* Copy one peer, its options too, into another set, unless it is there. ERR_MEMORY. */
+/*
+ * Copy one peer, its options too, into another set, unless it is there: then what it has of a
+ * namespace of its own is taken alone, where there is none yet. ERR_MEMORY.
+ */
 must_check enum kith_error peers_add_copy(struct peers *peers, const struct peer *peer);
 
 /* The peer of this key or name, or NULL. Lookups take logarithmic and linear time. */

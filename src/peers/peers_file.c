@@ -254,8 +254,10 @@ static enum kith_error hand_over(struct peers *peers, struct entries *entries)
     peers->list = malloc(entries->count * sizeof(*peers->list));
     if (peers->list == NULL)
         return ERR_MEMORY;
-    for (size_t i = 0; i < entries->count; i++)
+    for (size_t i = 0; i < entries->count; i++) {
         peers->list[i] = entries->list[i].peer;
+        peers->list[i].line = entries->list[i].line;
+    }
     peers->count = entries->count;
     entries->count = 0;
     return OK;
@@ -297,6 +299,11 @@ static enum kith_error add_key_line(struct entries *entries, struct text line,
     struct peer peer = {.expires_ms = UINT64_MAX};
     enum kith_error error = peers_take_key(&peer, &line, problem);
 
+    if (error == OK && peer.namespace_file != NULL) {
+        (void)problem_say(problem, "namespace-file, which is for the peers file alone: a page of "
+                                   "keys may be somebody else's");
+        error = ERR_PEERS_LINE;
+    }
     if (error == OK && name_check(line.at, line.len, NULL))
         memcpy(peer.name, line.at, line.len);
     return take_over(entries, &peer, problem->line, error);

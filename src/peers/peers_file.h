@@ -20,6 +20,7 @@ typedef void peers_warning(const struct problem *problem, void *context);
 
 /*
  * Parse len bytes of text into an empty set. own_key (or NULL) may not be in it; warn may be NULL.
+ * Files that it names are not read (peers/peer_namespaces.h).
  * On the first bad line: ERR_PEERS_LINE, *problem says which and why, the set is left empty, as it
  * is on ERR_MEMORY and ERR_CRYPTO.
  */

@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "keys/key_file.h"
 #include "net/address.h"
 #include "system/zone.h"
 
@@ -137,6 +138,24 @@ static enum kith_error set_targets(struct peer *peer, const char *value, struct 
     return target_list_parse(&peer->targets, value, problem);
 }
 
+/* What it holds is not read while the line is. */
+static enum kith_error set_namespace_file(struct peer *peer, const char *value,
+                                          struct problem *problem)
+{
+    if (value[0] == '\0' || strlen(value) >= FILE_PATH_SIZE) {
+        (void)problem_say(problem, "namespace-file names no file, or has too long a path");
+        return ERR_USAGE;
+    }
+    if (key_file_descriptor(value) >= 0) {
+        (void)problem_say(problem,
+                          "namespace-file=\"%.*s\": a descriptor, which cannot be read again",
+                          PROBLEM_SHOWN_MAX, value);
+        return ERR_USAGE;
+    }
+    peer->namespace_file = strdup(value);
+    return peer->namespace_file != NULL ? OK : ERR_MEMORY;
+}
+
 /* The options. A value that is none is ERR_USAGE. */
 static const struct peer_option {
     const char *name;
@@ -146,6 +165,7 @@ static const struct peer_option {
     {"from", set_from},
     {"expiry-time", set_expiry},
     {"permit-target", set_targets},
+    {"namespace-file", set_namespace_file},
 };
 
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
@@ -200,7 +220,8 @@ static bool take_name(size_t *index, struct text *line, struct problem *problem)
     }
     *index = find_option(name);
     if (*index == OPTION_COUNT)
-        return problem_advise(problem, "there are addr, from, expiry-time and permit-target",
+        return problem_advise(problem,
+                              "there are addr, from, expiry-time, permit-target and namespace-file",
                               "unknown option \"%.*s\"", problem_shown(name), name.at);
     if (next != '=')
         return problem_say(problem, "option %s has no value", options[*index].name);

@@ -67,9 +67,11 @@ static const int base_calls[] = {
 #endif
 };
 
-/* The keeper reads the peers again, in a thread, and sorts them (qsort asks how much memory is). */
+/* The keeper reads the peers again, in a thread, and sorts them (qsort asks how much memory is),
+ * and keeps what is secret of them; so does a daemon. */
 static const int keeper_calls[] = {
     CALL(openat),
+    CALL(mlock),
     CALL(sysinfo),
 #ifdef SYS_open
     CALL(open),
@@ -130,7 +132,7 @@ static const int daemon_calls[] = {
 #ifdef SYS_epoll_wait
     CALL(epoll_wait),
 #endif
-    CALL(connect),       CALL(unlinkat),
+    CALL(connect),       CALL(unlinkat),  CALL(mlock),
 #ifdef SYS_open
     CALL(lstat),         CALL(unlink),
 #endif
@@ -147,32 +149,13 @@ static const int thread_calls[] = {
 
 /* What the resolver of a C library does, and the modules that it loads. */
 static const int lookup_calls[] = {
-    CALL(openat),
-    CALL(readlinkat),
-    CALL(faccessat),
-    CALL(getdents64),
-    CALL(pread64),
-    CALL(statx),
-    CALL(statfs),
-    CALL(fcntl),
-    CALL(connect),
-    CALL(bind),
-    CALL(setsockopt),
-    CALL(getsockopt),
-    CALL(getsockname),
-    CALL(getpeername),
-    CALL(recvmmsg),
-    CALL(mmap),
-    CALL(mprotect),
-    CALL(set_robust_list),
-    CALL(sched_getaffinity),
-    CALL(getuid),
-    CALL(geteuid),
-    CALL(getgid),
-    CALL(getegid),
-    CALL(uname),
-    CALL(sysinfo),
-    CALL(setitimer),
+    CALL(openat),      CALL(readlinkat),  CALL(faccessat),       CALL(getdents64),
+    CALL(pread64),     CALL(statx),       CALL(statfs),          CALL(fcntl),
+    CALL(connect),     CALL(bind),        CALL(setsockopt),      CALL(getsockopt),
+    CALL(getsockname), CALL(getpeername), CALL(recvmmsg),        CALL(mmap),
+    CALL(mlock),       CALL(mprotect),    CALL(set_robust_list), CALL(sched_getaffinity),
+    CALL(getuid),      CALL(geteuid),     CALL(getgid),          CALL(getegid),
+    CALL(uname),       CALL(sysinfo),     CALL(setitimer),
 #ifdef SYS_rseq
     CALL(rseq),
 #endif
@@ -183,10 +166,7 @@ static const int lookup_calls[] = {
     CALL(fork),
 #endif
 #ifdef SYS_open
-    CALL(open),
-    CALL(stat),
-    CALL(lstat),
-    CALL(access),
+    CALL(open),        CALL(stat),        CALL(lstat),           CALL(access),
     CALL(readlink),
 #endif
 };

@@ -77,7 +77,7 @@ static void begin(struct input *input)
     run.called_ms = NOW;
     run.deadline_ms = clocks.monotonic_ms + TIMEOUT_MS;
     handshake_io_dial(&run.io, &rules, KIND_PLAIN, transport_socket(ends[0]), &nowhere,
-                      listener.public_key, (int64_t)run.deadline_ms);
+                      listener.public_key, NULL, (int64_t)run.deadline_ms);
     run.io.check_only = (first & 1) != 0;
 }
 

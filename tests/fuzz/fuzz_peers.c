@@ -3,13 +3,15 @@
  * key or name twice, and answers for each peer; a refusal names a line and a reason. The same text
  * as a file of keys alone; and imported, what is made of it is the lines of its new keys.
  *
- * Targets: peers/import, peers/peers_file, peers/peers_options, peers/peers, peers/peer, base/text.
+ * Targets: peers/import, peers/peers_file, peers/peers_options, peers/peers, peers/peer,
+ * peers/peer_namespaces, base/text.
  */
 #include <netinet/in.h>
 
 #include "crypto/crypto.h"
 #include "fuzz.h"
 #include "peers/import.h"
+#include "peers/peer_namespaces.h"
 #include "peers/peers_file.h"
 
 static void check_problem(const struct problem *problem, void *context)
@@ -81,6 +83,36 @@ static void import_into(const struct peers *known, const char *name, const char 
     import_free(&import);
 }
 
+/*
+ * The same bytes as what a helper has read of the files that the peers name: of those that are
+ * given out of it, each peer that names one has one, or the file is refused.
+ */
+static void give_namespaces(struct peers *peers, const uint8_t *data, size_t size)
+{
+    struct namespace_texts texts = {.len = size};
+    struct problem problem;
+    enum kith_error error;
+    size_t without = 0;
+
+    texts.bytes = malloc(size > 0 ? size : 1);
+    demand(texts.bytes != NULL);
+    memcpy(texts.bytes, data, size);
+    error = peer_namespaces_read(peers, "folder/peers", &texts, &problem);
+    demand(texts.used <= size && (error == OK || error == ERR_PEERS_LINE));
+    if (error == ERR_PEERS_LINE)
+        check_problem(&problem, NULL);
+    for (size_t i = 0; i < peers->count; i++) {
+        const struct peer *peer = &peers->list[i];
+
+        without += peer->namespace_file != NULL && peer->namespace == NULL;
+        demand(peer->namespace == NULL ||
+               (peer->namespace_file != NULL && peer->namespace->len >= SECRET_NAMESPACE_MIN &&
+                peer->namespace->len <= NAMESPACE_GIVEN_MAX));
+    }
+    demand((without > 0) == (error != OK));
+    namespace_texts_wipe(&texts);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool started;
@@ -112,6 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     demand(copy.count == peers.count);
     import_into(&copy, "alice", (const char *)data, size);
+    give_namespaces(&peers, data, size);
     peers_free(&copy);
     peers_free(&peers);
     return 0;

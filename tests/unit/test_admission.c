@@ -74,10 +74,40 @@ static void test_check(void)
           "nor once there is none");
 }
 
+static void test_namespace(void)
+{
+    const struct endpoint near = at("127.0.0.1");
+    struct peers peers = read_peers("expiry-time=\"20000101Z\" ");
+    struct admission admission = ADMISSION_NOBODY;
+    struct admitted admitted = {.name = ""};
+    struct secret_namespace *secret;
+    uint8_t key[KEY_SIZE];
+
+    memcpy(key, peers.list[0].key, KEY_SIZE);
+    if (secret_namespace_parse(&secret, "0123456789abcdef0123456789abcdef", 32) != OK)
+        abort();
+    peers.list[0].namespace = secret;
+    peers.list[0].mark = (struct namespace_mark){{7}};
+    admission_replace(&admission, &peers);
+    CHECK(admission_namespace(&admission, key) == secret,
+          "a peer has its own namespace, may it call or not");
+    CHECK(admission_check(&admission, key, &near, NULL, &admitted) != OK &&
+              admitted.mark.bytes[0] == 0,
+          "who may not call is told nothing of it");
+    admission.set.list[0].expires_ms = UINT64_MAX;
+    CHECK(admission_check(&admission, key, &near, NULL, &admitted) == OK &&
+              admitted.mark.bytes[0] == 7,
+          "who may has its mark");
+    key[0] ^= 1;
+    CHECK(admission_namespace(&admission, key) == NULL, "nobody else has it");
+    admission_end(&admission);
+}
+
 int main(void)
 {
     if (crypto_start() != OK)
         return 1;
     test_check();
+    test_namespace();
     return tap_done();
 }

@@ -169,17 +169,23 @@ static void test_judging(struct keeper *keeper)
 
 static void test_telling(void)
 {
+    uint8_t told[KEY_SIZE + 2] = {0}; /* and no namespace of its own */
     struct keeper keeper;
     struct answer answer;
 
     CHECK(start(&keeper) == OK, "a keeper that was told nothing");
     CHECK(!signs(&keeper, known, 0, true), "signs nothing");
-    CHECK(raw(&keeper, PEERS, known, KEY_SIZE, &answer) && answer.error == OK &&
+    memcpy(told, known, KEY_SIZE);
+    CHECK(raw(&keeper, PEERS, told, KEY_SIZE, &answer) && answer.error != OK &&
+              raw(&keeper, PEERS, told, KEY_SIZE + 1, &answer) && answer.error != OK,
+          "half a peer is none");
+    CHECK(raw(&keeper, PEERS, told, sizeof(told), &answer) && answer.error == OK &&
               !signs(&keeper, known, 0, true),
           "nor before it was told all");
     CHECK(raw(&keeper, ALL, "", 0, &answer) && answer.error == OK && signs(&keeper, known, 0, true),
           "and then it does");
-    CHECK(raw(&keeper, PEERS, nobody, KEY_SIZE, &answer) && answer.error != OK &&
+    memcpy(told, nobody, KEY_SIZE);
+    CHECK(raw(&keeper, PEERS, told, sizeof(told), &answer) && answer.error != OK &&
               !signs(&keeper, nobody, 0, true),
           "it is not told again");
     helper_stop(&keeper.helper);
@@ -240,6 +246,59 @@ static void test_meeting(struct keeper *usual)
     helper_stop(&keeper.helper);
     task.meets = false;
     task.listens = KIND_SET(KIND_KEPT);
+}
+
+/* Whether an Info for somebody is signed under this namespace, for a kept channel. */
+static bool signs_under(struct keeper *keeper, const uint8_t recipient[static KEY_SIZE],
+                        const struct namespace *base)
+{
+    struct info info = {.timestamp_ms = clock_wall_ms(), .has_tag = true};
+    uint8_t bytes[INFO_MAX], message[SIGNED_MAX], signature[SIGNATURE_SIZE];
+    struct kind_namespace kept;
+    size_t len, message_len;
+
+    memcpy(info.recipient, recipient, KEY_SIZE);
+    len = wire_put_info(bytes, &info);
+    kind_namespace(&kept, base, KIND_KEPT);
+    message_len =
+        handshake_signed_bytes(message, &(struct namespace){kept.bytes, kept.len}, bytes, len);
+    return sign(keeper, signature, bytes, len) == OK &&
+           crypto_ed25519_verify(signature, keeper->public_key, message, message_len) == OK;
+}
+
+#define OWNERS 9 /* that are told in three questions */
+
+/* Peers with the longest namespaces of their own, and one without. */
+static void test_own_namespaces(void)
+{
+    static char line[NAMESPACE_GIVEN_MAX];
+    struct peer peer = {.expires_ms = UINT64_MAX};
+    struct peers told = {0};
+    struct keeper keeper;
+    bool all = true;
+
+    for (size_t i = 0; i <= OWNERS; i++) {
+        memset(line, 'a' + (int)i, sizeof(line));
+        memset(peer.key, (int)i + 1, KEY_SIZE);
+        peer.namespace = NULL;
+        if ((i < OWNERS && secret_namespace_parse(&peer.namespace, line, sizeof(line)) != OK) ||
+            peers_add_copy(&told, &peer) != OK)
+            exit(1);
+        secret_namespace_release(peer.namespace);
+    }
+    CHECK(start(&keeper) == OK && keeper_tell_peers(&keeper, &told) == OK,
+          "a keeper is told of peers with namespaces of their own");
+    for (size_t i = 0; i < OWNERS; i++) {
+        struct namespace own = secret_namespace_view(told.list[i].namespace);
+
+        all = all && signs_under(&keeper, told.list[i].key, &own) &&
+              !signs_under(&keeper, told.list[i].key, &task.namespace);
+    }
+    CHECK(all, "it signs for each under its own, and under no other");
+    CHECK(signs_under(&keeper, told.list[OWNERS].key, &task.namespace),
+          "and for who has none under the run's");
+    helper_stop(&keeper.helper);
+    peers_free(&told);
 }
 
 static void test_reload(struct keeper *keeper)
@@ -390,6 +449,7 @@ int main(void)
     test_stopped(&keeper);
     helper_stop(&keeper.helper);
     test_telling();
+    test_own_namespaces();
     test_end();
     (void)unlink(identity);
     (void)unlink(peers);

@@ -18,7 +18,7 @@ static struct helper start(void)
 {
     struct helper lookup = HELPER_NONE;
 
-    CHECK(lookup_start(&lookup, NULL, 0) == OK, "a lookup");
+    CHECK(lookup_start(&lookup, NULL, 0, NULL) == OK, "a lookup");
     return lookup;
 }
 

@@ -265,6 +265,31 @@ static void test_sets(void)
     CHECK(peers.count == 0 && peers_find_key(&peers, keys[0]) == NULL, "freed");
 }
 
+/* Who is named twice in a run is one peer, which has its own namespace. */
+static void test_namespaces(void)
+{
+    struct peer with = {.namespace_file = NULL, .mark = {{1}}}, without = {.namespace_file = NULL};
+    struct peers peers = {0};
+    const struct peer *there;
+
+    memcpy(with.key, keys[0], KEY_SIZE);
+    memcpy(without.key, keys[0], KEY_SIZE);
+    if (secret_namespace_parse(&with.namespace, "0123456789abcdef0123456789abcdef", 32) != OK)
+        abort();
+    CHECK(peers_add_copy(&peers, &without) == OK && peers_add_copy(&peers, &with) == OK &&
+              peers.count == 1,
+          "by its key, and by a line with a namespace");
+    there = peers_find_key(&peers, keys[0]);
+    CHECK(there != NULL && there->namespace == with.namespace && there->mark.bytes[0] == 1,
+          "it has that");
+    CHECK(peers_add_copy(&peers, &without) == OK && there->namespace == with.namespace,
+          "and keeps it");
+    CHECK(with.namespace->holders == 2, "as one of two holders");
+    peers_free(&peers);
+    CHECK(with.namespace->holders == 1 && with.namespace->len == 32, "until it is freed");
+    peer_free(&with);
+}
+
 int main(void)
 {
     if (crypto_start() != OK)
@@ -276,5 +301,6 @@ int main(void)
     test_nul();
     test_other_types();
     test_sets();
+    test_namespaces();
     return tap_done();
 }

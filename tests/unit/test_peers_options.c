@@ -113,6 +113,10 @@ static const struct refusal {
     {"permit-target=\" /run/x.sock\" " KEY, "has a blank in it"},
     {"permit-target=\" exec:cat\" " KEY, "has a blank in it"},
     {"permit-target=\" \" " KEY, "has a blank in it"},
+    {"namespace-file=\"\" " KEY, "names no file"},
+    {"namespace-file=\"-\" " KEY, "\"-\": a descriptor"},
+    {"namespace-file=\"/dev/fd/3\" " KEY, "a descriptor, which cannot be read again"},
+    {"namespace-file=\"a\",namespace-file=\"b\" " KEY, "given twice"},
 };
 
 static void test_refusals(void)
@@ -144,6 +148,7 @@ static const char *const good_options[] = {
     "expiry-time=\"20300101235959Z\"",
     "permit-target=\"/run/x y.sock,[::1]:22\"",
     "permit-target=\"exec:cat x,./my program\"",
+    "namespace-file=\"secrets/a b.ns\",addr=\"nas:1\"",
 };
 
 static bool permits(const struct peer *peer, const char *text)

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "crypto/crypto.h"
 #include "keys/secret_namespace.h"
 #include "tap.h"
 
@@ -26,7 +27,7 @@ static enum kith_error parse(const char *text, size_t len, size_t *taken)
     } else if (secret != NULL) {
         error = OK;
     }
-    secret_namespace_free(secret);
+    secret_namespace_release(secret);
     return error;
 }
 
@@ -98,7 +99,7 @@ static void test_children(void)
     secret_namespace_withhold(secret);
     CHECK(!child_has(secret), "who is forked after that does not");
     CHECK(secret->len == 32, "and we have");
-    secret_namespace_free(secret);
+    secret_namespace_release(secret);
 }
 
 #else
@@ -109,10 +110,37 @@ static void test_children(void)
 
 #endif
 
+static void test_marks(void)
+{
+    struct secret_namespace *one, *same, *other;
+    struct namespace_mark marks[3], none = {{0}};
+
+    if (crypto_start() != OK || secret_namespace_parse(&one, LINE, 32) != OK ||
+        secret_namespace_parse(&same, LINE "\n", 33) != OK ||
+        secret_namespace_parse(&other, LINE " ", 33) != OK)
+        exit(1);
+    CHECK(secret_namespace_mark(&marks[0], one) == OK &&
+              secret_namespace_mark(&marks[1], same) == OK &&
+              secret_namespace_mark(&marks[2], other) == OK,
+          "each has a mark");
+    CHECK(namespace_mark_equals(&marks[0], &marks[1]), "the same if it is the same");
+    CHECK(!namespace_mark_equals(&marks[0], &marks[2]) && !namespace_mark_equals(&marks[0], &none),
+          "else another, which none has");
+    CHECK(secret_namespace_hold(one) == one && one->holders == 2, "it may have two holders");
+    secret_namespace_release(one);
+    CHECK(one->holders == 1 && one->len == 32, "and then one");
+    secret_namespace_release(one);
+    secret_namespace_release(same);
+    secret_namespace_release(other);
+    CHECK(secret_namespace_hold(NULL) == NULL, "nothing is held by nobody");
+    secret_namespace_release(NULL);
+}
+
 int main(void)
 {
     test_lines();
     test_lengths();
     test_children();
+    test_marks();
     return tap_done();
 }
