@@ -209,6 +209,26 @@ with_maximum() {
     done
 }
 
+@test "a peer's own namespace is the same bytes there" {
+    local line=iuNwB9sQqMlTHo2V0v9M3bXgS4xJr6yD5PzKcFhWnAE=
+    for who in alice bob; do
+        (umask 077 && echo "$line" >"$who/pair.ns")
+        sed -i 's/^/namespace-file="pair.ns" /' "$who/peers"
+    done
+    random_file sent 1000
+    crate_listens --namespace "$line"
+    dial <sent >got
+    ends "$crate" 0
+    cmp sent crate.out
+    start_listener
+    run -5 crate_dials
+    eventually said_by bob.err "alice .*namespace"
+    cp sent crate.in
+    crate_dials --namespace "$line"
+    ends "$listener" 0
+    cmp sent bob.out
+}
+
 @test "a namespace that is not ours: kith dials" {
     crate_listens --namespace other
     refused 5 -- dial </dev/null

@@ -228,16 +228,34 @@ has_once() {
     [ "$(in_memory "$1" "$(hex "$2")" lo dd)" = 1 ]
 }
 
-# kept_from_others PID SECRET: its keeper and it have it once, and no other process of its has it.
-kept_from_others() {
-    local keeper other
-    has_once "$1" "$2"
-    keeper=$(children_of "$1" | head -n 1)
-    has_once "$keeper" "$2"
+# lacks PID SECRET: it has ended, or does not have it.
+lacks() {
+    local found
+    if found=$(in_memory "$1" "$(hex "$2")" 2>/dev/null); then
+        [ "$found" = 0 ]
+    else
+        eventually has_ended "$1"
+    fi
+}
+
+has_ended() {
+    ! kill -0 "$1" 2>/dev/null || grep -q '^State:.*Z' "/proc/$1/status"
+}
+
+# others_lack PID SECRET N: of its children, N at least, none but the keeper has it, which is the first.
+others_lack() {
+    local other
+    has_once "$(children_of "$1" | head -n 1)" "$2"
     for other in $(children_of "$1" | tail -n +2); do
-        [ "$(in_memory "$other" "$(hex "$2")")" = 0 ] || fail "process $other has it"
+        lacks "$other" "$2" || fail "process $other has it"
     done
     [ "$(children_of "$1" | wc -l)" -ge "$3" ]
+}
+
+# kept_from_others PID SECRET N: it and its keeper have it once, and no other of its N children has it.
+kept_from_others() {
+    has_once "$1" "$2"
+    others_lack "$1" "$2" "$3"
 }
 
 @test "its keeper and the process that faces the network have it, locked, and no other" {
@@ -541,6 +559,14 @@ file_refused() {
     refused 3 'keys.pub, line 1' 'for the peers file alone' -- as bob serve -p ./keys.pub 127.0.0.1:0 1
 }
 
+@test "nor does import take such a line" {
+    sed 's/^/namespace-file="pair.ns" /' alice/identity.pub >theirs
+    cp bob/peers before
+    run -3 as bob import theirs dave
+    [[ $output == *'for the peers file alone'* ]]
+    cmp before bob/peers
+}
+
 @test "more than 1024 lines with one refuse the file" {
     secret bob/pair.ns "$pair_secret"
     python3 - <<'END' >bob/peers
@@ -579,8 +605,21 @@ END
     reload "$server" serve.err
     kept_from_others "$server" "$other_secret" 3
     for process in "$server" $(children_of "$server"); do
-        [ "$(in_memory "$process" "$(hex "$pair_secret")")" = 0 ]
+        lacks "$process" "$pair_secret"
     done
+}
+
+@test "nor what leads the way with --via" {
+    needs_memory
+    given
+    start_serve exec:cat
+    KITH_DIR=alice "$KITH" dial --via 'touch there; exec sleep 60' "bob@$address" \
+        </dev/null 2>alice.err 8>&- 3>&- &
+    local dialer=$!
+    also_started "$dialer"
+    eventually [ -e there ]
+    others_lack "$dialer" "$pair_secret" 3
+    kill "$dialer"
 }
 
 @test "nor has any a peer's own once the one channel is up" {

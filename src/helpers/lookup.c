@@ -370,7 +370,8 @@ static bool make_room(struct reading *reading)
     struct key_file *file = &reading->text->file;
     struct namespace_texts *namespaces = &reading->text->namespaces;
 
-    if (reading->head.len > PEERS_FILE_MAX || reading->head.namespaces_len > NAMESPACE_TEXTS_MAX)
+    if (reading->head.error < OK || reading->head.error >= ERR_COUNT ||
+        reading->head.len > PEERS_FILE_MAX || reading->head.namespaces_len > NAMESPACE_TEXTS_MAX)
         return false;
     namespaces->len = reading->head.namespaces_len;
     namespaces->bytes = namespaces->len > 0 ? malloc(namespaces->len) : NULL;

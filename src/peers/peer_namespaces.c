@@ -55,7 +55,8 @@ static void open_text(struct answer *answer, struct namespace_texts *texts)
         return;
     memcpy(&head, texts->bytes + texts->used, sizeof(head));
     texts->used += sizeof(head);
-    if (head.len > NAMESPACE_GIVEN_MAX || texts->len - texts->used < head.len)
+    if (head.error < OK || head.error >= ERR_COUNT || head.len > NAMESPACE_GIVEN_MAX ||
+        texts->len - texts->used < head.len)
         return;
     answer->error = (enum kith_error)head.error;
     answer->system_errno = head.system_errno;

@@ -160,12 +160,16 @@ def one_network():
 
 
 def forged():
-    """Of a hello whose signature is wrong the same is said, whether its key is known or not; and
-    nobody is hung up on before all that is looked at would have been."""
+    """Of a hello whose signature is wrong the same is said, whether its key is known or not, or has
+    a namespace of its own; and nobody is hung up on before all that is looked at would have been."""
     hello, = flood.recorded_hellos(1)
     forged_hello = hello[:-1] + bytes([hello[-1] ^ 1])
-    for known in ("alice", "carol"):
-        far = daemons.serve(["cat"], "-p", known, log=f"{known}.err")
+    with open(os.open("bob/own.ns", os.O_WRONLY | os.O_CREAT, 0o600), "w") as secret:
+        secret.write("a secret for alice and bob, of 32 bytes and more\n")
+    with open("bob/peers") as lines, open("bob/owners", "w") as owners:
+        owners.writelines('namespace-file="own.ns" ' + line for line in lines)
+    for known, peers in (("alice", "bob/peers"), ("carol", "bob/peers"), ("alice", "bob/owners")):
+        far = daemons.serve(["cat"], "-p", known, "-a", peers, log=f"{known}.err")
         with daemons.connect(far.address) as sock:
             begin = time.monotonic()
             sock.sendall(forged_hello)

@@ -120,6 +120,10 @@ static void test_packing(void)
     for (size_t len = 0; len < all.len; len++)
         refused = refused && read_all(&all, len, &given, &problem) == ERR_PEERS_LINE && !given;
     CHECK(refused, "cut short it is refused");
+    all.bytes[3] = 0x7f;
+    CHECK(read_all(&all, all.len, &given, &problem) == ERR_PEERS_LINE && !given,
+          "an error that there is not is refused");
+    all.bytes[3] = 0;
     all.bytes[16] = '\n';
     CHECK(read_all(&all, all.len, &given, &problem) == ERR_PEERS_LINE && problem.line > 0,
           "and so is what is no namespace");
