@@ -180,6 +180,22 @@ key_line() {
     [ ! -s "$peers" ]
 }
 
+@test "a peers file keeps its access list, and gets none of its folder" {
+    local acl=(user::6 user:1234:6 group::0 mask::6 other::0)
+    key_line desk carol >"$peers"
+    python3 "$tools/acl.py" give "$peers" "${acl[@]}" || skip "no access lists here"
+    import laptop.pub
+    peers_are "$(key_line desk carol)" "$(key_line laptop alice)"
+    [ "$(python3 "$tools/acl.py" show "$peers")" = "${acl[*]}" ]
+    rm "$peers"
+    key_line desk carol >"$peers"
+    chmod 660 "$peers"
+    python3 "$tools/acl.py" default bob user::7 user:1234:7 group::7 mask::7 other::0
+    import laptop.pub
+    [ "$(stat -c %a "$peers")" = 660 ]
+    [ -z "$(python3 "$tools/acl.py" show "$peers")" ]
+}
+
 @test "a peers file keeps its mode, its link and its text" {
     mkdir elsewhere
     printf '# ours\n%s' "$(key_line desk carol)" >elsewhere/peers

@@ -44,6 +44,10 @@ meeting() {
     meeting names
 }
 
+@test "a peers file keeps its access list" {
+    meeting listed
+}
+
 @test "a peers file that is missing is made, with its folder" {
     meeting far_folder
 }

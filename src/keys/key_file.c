@@ -283,14 +283,20 @@ static bool write_all(int fd, const char *text, size_t len)
     return true;
 }
 
+/* Say who may use the new file. */
+static bool set_rights(int fd, const struct new_file *file)
+{
+    const struct rights *rights = file->rights;
+
+    if (rights == NULL)
+        return fchmod(fd, (mode_t)file->mode) == 0;
+    return fchown(fd, rights->owner, rights->group) == 0 && rights_give(rights, fd);
+}
+
 /* Fill the new file and have it on the disk. The mode is set last: umask has no say in it. */
 static enum kith_error fill(int fd, const struct new_file *file)
 {
-    const struct file_owner *owner = file->owner;
-
-    if (!write_all(fd, file->text, strlen(file->text)) ||
-        (owner != NULL && fchown(fd, owner->user, owner->group) != 0) ||
-        fchmod(fd, (mode_t)file->mode) != 0 || fsync(fd) != 0)
+    if (!write_all(fd, file->text, strlen(file->text)) || !set_rights(fd, file) || fsync(fd) != 0)
         return ERR_SYSTEM;
     return OK;
 }

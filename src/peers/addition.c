@@ -152,7 +152,7 @@ static enum kith_error check(struct text before, struct text lines, struct text 
 static enum kith_error replace(const struct held *held, const char *path, struct text lines,
                                const uint8_t *own_key)
 {
-    const struct file_owner owner = {held->status.st_uid, held->status.st_gid};
+    struct rights rights;
     struct key_file file = {0};
     struct text before = {"", 0};
     char *text = NULL;
@@ -168,9 +168,9 @@ static enum kith_error replace(const struct held *held, const char *path, struct
     if (error == OK)
         error = check(before, lines, (struct text){text, before.len + strlen(text + before.len)},
                       own_key);
+    rights_look(&rights, path, &held->status);
     if (error == OK)
-        error = key_file_write(&(struct new_file){path, text, held->status.st_mode & 07777, &owner},
-                               1, true, &failed);
+        error = key_file_write(&(struct new_file){path, text, NEW_MODE, &rights}, 1, true, &failed);
     free(text);
     key_file_wipe(&file);
     return error;

@@ -31,12 +31,12 @@ bool addition_is_missing(const char *path);
 /*
  * Add lines, each with its newline, to the peers file at path, after what is there: all or none.
  * own_key (or NULL) may not be among them. The file is read with all its checks; what replaces it
- * has its mode and owner. A symbolic link stays, and the file that it leads to is replaced. A file
- * that is missing is made (0600), with the folders above it (0700). The errors of key_file_read and
- * peers_parse for what is there, and of the latter for the lines; ERR_PEER_KNOWN, ERR_NAME_TAKEN,
- * ERR_PEERS_LOCKED, ERR_FILE_TOO_LARGE; ERR_FILE_OTHER for what is no regular file; ERR_SYSTEM with
- * errno, EACCES for a file that its owner may not write. Then nothing has changed. Waits for others
- * that add to the file, for seconds at most.
+ * has its mode and owner, and its access list. A symbolic link stays, and the file that it leads to
+ * is replaced. A file that is missing is made (0600), with the folders above it (0700). The errors
+ * of key_file_read and peers_parse for what is there, and of the latter for the lines;
+ * ERR_PEER_KNOWN, ERR_NAME_TAKEN, ERR_PEERS_LOCKED, ERR_FILE_TOO_LARGE; ERR_FILE_OTHER for what is
+ * no regular file; ERR_SYSTEM with errno, EACCES for a file that its owner may not write. Then
+ * nothing has changed. Waits for others that add to the file, for seconds at most.
  */
 must_check enum kith_error addition_write_lines(const char *lines, const char *path,
                                                 const uint8_t *own_key);

@@ -86,11 +86,11 @@ static const int filer_calls[] = {
 #endif
 };
 
-/* The scribe makes a file beside another, with its mode and owner, and puts it in that one's place.
- */
+/* The scribe makes a file beside another, with its rights, and puts it in that one's place. */
 static const int scribe_calls[] = {
-    CALL(openat),    CALL(readlinkat), CALL(mkdirat), CALL(linkat),   CALL(unlinkat), CALL(fchmod),
-    CALL(fchown),    CALL(fsync),      CALL(flock),   CALL(getcwd),   CALL(sysinfo),
+    CALL(openat),    CALL(readlinkat), CALL(mkdirat),   CALL(linkat),       CALL(unlinkat),
+    CALL(fchmod),    CALL(fchown),     CALL(fsync),     CALL(flock),        CALL(getcwd),
+    CALL(sysinfo),   CALL(lgetxattr),  CALL(fsetxattr), CALL(fremovexattr),
 #ifdef SYS_renameat
     CALL(renameat),
 #endif
@@ -98,8 +98,8 @@ static const int scribe_calls[] = {
     CALL(renameat2),
 #endif
 #ifdef SYS_open
-    CALL(open),      CALL(stat),       CALL(lstat),   CALL(readlink), CALL(mkdir),    CALL(link),
-    CALL(unlink),    CALL(rename),
+    CALL(open),      CALL(stat),       CALL(lstat),     CALL(readlink),     CALL(mkdir),
+    CALL(link),      CALL(unlink),     CALL(rename),
 #endif
 };
 

@@ -526,6 +526,23 @@ def unwritable():
     bob.fails(-signal.SIGINT)
 
 
+def listed():
+    """A peers file that has an access list keeps it: nobody else may write it than before."""
+    acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in (
+        (1, 6, 2**32 - 1), (2, 6, 1234), (4, 0, 2**32 - 1), (16, 6, 2**32 - 1), (32, 0, 2**32 - 1)))
+    name = "system.posix_acl_access"
+    with open("bob/peers", "a", encoding="ascii"):
+        pass
+    os.chmod("bob/peers", 0o600)
+    try:
+        os.setxattr("bob/peers", name, acl)
+    except OSError:
+        print("no access lists here")
+        return
+    whole()
+    check(os.getxattr("bob/peers", name) == acl, "the list is as it was")
+
+
 def far_folder():
     """A peers file that is missing is made, closed to others, with its folder."""
     bob = waits("-a", "bob/new/folder/peers")
