@@ -45,6 +45,10 @@ faults() {
     faults 80 listen listen_program
 }
 
+@test "a peer is added whole or not at all, by import and by meet" {
+    faults 40 import_keys meet meet_listen
+}
+
 @test "a file that is received is whole or not there, and who sent it is told which" {
     faults 40 dial_output listen_output listen_output_over
     faults 30 killed_output killed_output_over

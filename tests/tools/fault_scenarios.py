@@ -2,6 +2,7 @@
 directory with the folders alice and bob, who know each other; nobody fails but the subject."""
 
 import contextlib
+import fcntl
 import os
 import re
 import select
@@ -9,6 +10,8 @@ import shutil
 import signal
 import socket
 import subprocess
+import termios
+import threading
 import time
 
 import daemons
@@ -318,6 +321,114 @@ def listen_program(run):
     run.check_bytes("the program", "out", DATA, run.status == 0 and not _left_early(run))
 
 
+# Who is known
+
+
+def _newcomer(who):
+    """Somebody with an identity who knows nobody but who is in a line of theirs."""
+    shutil.rmtree(who, ignore_errors=True)
+    os.mkdir(who, 0o700)
+    shutil.copy({"ann": "alice", "ben": "bob"}[who] + "/identity", who)
+    _write(f"{who}/peers", b"# nobody yet\n")
+
+
+def _check_known(run, who, line):
+    """The peers file is as it was, or has the whole line as well, which it has if all is well."""
+    known = _read(f"{who}/peers")
+    left = set(os.listdir(who)) - {"identity", "peers"}
+    if run.fault.call in ("unlink", "unlinkat") or run.fault.word == "kill":
+        left = {name for name in left if not name.startswith(".kith-")}
+    run.check(not left, "files are left:", left)
+    run.check(known in (b"# nobody yet\n", b"# nobody yet\n" + line), "the peers file has", known)
+    run.check(run.status != 0 or line in known, "it is well, and the line is not there")
+
+
+def import_keys(run):
+    """A key of somebody's is added, or nothing is."""
+    _newcomer("ann")
+    run.ends(run.start("ann", "import", "bob/identity.pub", "ben"), "keys")
+    _check_known(run, "ann", _read("bob/identity.pub").split()[0] + b" ben\n")
+
+
+def _sit_at(terminal):
+    """Say yes to all that is asked there, until nobody is left at it; and to what asks nothing for
+    long, that it is to end."""
+    shown = b""
+    with contextlib.suppress(OSError):
+        while True:
+            if not select.select([terminal], [], [], 5)[0]:
+                os.write(terminal, b"\x04")
+                continue
+            shown += os.read(terminal, 4096)
+            for asked, answer in ((b"(yes/no)? ", b"yes\n"), (b"[ann]: ", b"\n"), (b"[ben]: ", b"\n"),
+                                  (b"other side: ", b"somebody\n")):
+                if asked in shown:
+                    shown = shown.partition(asked)[2]
+                    os.write(terminal, answer)
+    os.close(terminal)
+
+
+@contextlib.contextmanager
+def _seat():
+    """What a process is to be started with that has a terminal, at which somebody sits."""
+    terminal, its_side = os.openpty()
+    sitting = threading.Thread(target=_sit_at, args=(terminal,), daemon=True)
+    sitting.start()
+    try:
+        yield {"stdin": its_side, "start_new_session": True,
+               "preexec_fn": lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)}
+    finally:
+        os.close(its_side)
+
+
+def _meet_partner(who, *arguments):
+    """The other one of a meeting, whole."""
+    reading, writing = os.pipe()
+    with _seat() as seat:
+        process = kith.start(who, "meet", "--ready-fd", str(writing), "-n", who, *arguments,
+                             pass_fds=[writing], **seat)
+    os.close(writing)
+    return process, reading
+
+
+def _end_partner(process):
+    """It may wait for somebody who does not come any more."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    return kith.status(process)
+
+
+def meet(run):
+    """Who calls has the other's line, or is told that it has not."""
+    _newcomer("ann")
+    _newcomer("ben")
+    partner, reading = _meet_partner("ben", "--listen", "127.0.0.1:0")
+    with os.fdopen(reading) as ready:
+        address = ready.readline().strip()
+    with _seat() as seat:
+        run.ends(run.start("ann", "meet", *TIMES, "-n", "ann", address, **seat), "keys", "call", "channel")
+    run.check(_end_partner(partner) in (0, 5, 7, 143, -15), "the other one ended with", partner.returncode)
+    _check_known(run, "ann", b'addr="%s" %s ben\n' % (address.encode(),
+                                                      _read("bob/identity.pub").split()[0]))
+
+
+def meet_listen(run):
+    """The same of the one who waits."""
+    _newcomer("ann")
+    _newcomer("ben")
+    with _seat() as seat:
+        process, address = _start_ready(run, "ben", "meet", *TIMES, "-n", "ben", "--listen",
+                                        "127.0.0.1:0", **seat)
+        if address:
+            partner, reading = _meet_partner("ann", address)
+            os.close(reading)
+            kith.status(partner)
+        if not address or partner.returncode != 0:  # it waits for somebody else
+            process.send_signal(signal.SIGTERM)
+        run.ends(process, "setup", "call", "channel", also={-signal.SIGTERM})
+    _check_known(run, "ben", _read("alice/identity.pub").split()[0] + b" ann\n")
+
+
 # Daemons
 
 
@@ -483,6 +594,6 @@ def forward_reload(run):
 SCENARIOS = {each.__name__: each for each in (
     keygen, keygen_force, pubkey, pubkey_encrypted, check, dial, dial_by_name, dial_again,
     dial_encrypted, dial_pipes, dial_program, dial_output, listen, listen_program, listen_output,
-    listen_output_over, killed_output, killed_output_over, serve, serve_program,
+    listen_output_over, killed_output, killed_output_over, import_keys, meet, meet_listen, serve, serve_program,
     serve_reload, serve_named, forward, forward_path, forward_plain, forward_reload)}
 KILLED = ("killed_output", "killed_output_over")
