@@ -32,6 +32,10 @@ ENGINE_afl = -fsanitize=fuzzer
 # What builds them.
 FUZZ_CC = $(if $(filter afl,$@),afl-clang-fast,clang)
 ENGINE = $(or $(ENGINE_$(FLAVOUR)),tests/fuzz/replay.c)
+# Where each shell looks for how a command is completed. Debian's zsh looks elsewhere in /usr.
+BASHDIR = $(DATAROOTDIR)/bash-completion/completions
+ZSHDIR = $(DATAROOTDIR)/zsh/site-functions
+FISHDIR = $(DATAROOTDIR)/fish/vendor_completions.d
 MANUALS = $(wildcard man/*.1 man/*.5 man/*.7)
 
 # Who reads files of its own at the end, or makes code as it runs, cannot be confined.
@@ -218,9 +222,14 @@ install: all
 		echo "install -m 0644 $$page $$folder"; \
 		install -d "$$folder" && install -m 0644 "$$page" "$$folder" || exit 1; \
 	done
+	install -d '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' '$(DESTDIR)$(FISHDIR)'
+	install -m 0644 contrib/completions/kith.bash '$(DESTDIR)$(BASHDIR)/kith'
+	install -m 0644 contrib/completions/_kith '$(DESTDIR)$(ZSHDIR)/_kith'
+	install -m 0644 contrib/completions/kith.fish '$(DESTDIR)$(FISHDIR)/kith.fish'
 
 uninstall:
-	rm -f '$(DESTDIR)$(BINDIR)/kith'
+	rm -f '$(DESTDIR)$(BINDIR)/kith' '$(DESTDIR)$(BASHDIR)/kith' '$(DESTDIR)$(ZSHDIR)/_kith' \
+		'$(DESTDIR)$(FISHDIR)/kith.fish'
 	@for page in $(MANUALS); do \
 		file='$(DESTDIR)$(MANDIR)'/man$${page##*.}/$${page##*/}; \
 		echo "rm -f $$file"; rm -f "$$file"; \

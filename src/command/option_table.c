@@ -82,7 +82,7 @@ static const struct option_spec specs[] = {
      FIELD(channel_age_ms)},
     {0, "ping", "T", "test idle ones so often, 1s to 30s (20s)", FOR_FORWARD, PING, FIELD(ping_ms)},
     {0, "plain", NULL, "a channel a connection, for the crate", FOR_FORWARD, FLAG, FIELD(plain)},
-    {0, "ready-on", "WHAT", "--ready-fd waits for: listen or peer (peer)", FOR_FORWARD, READY_ON,
+    {0, "ready-on", "listen|peer", "what --ready-fd waits for (peer)", FOR_FORWARD, READY_ON,
      FIELD(ready_on_listen)},
     {0, "exec", "CMD [ARG...]", "join this to the channel; it comes last", FOR_PROGRAMS, PROGRAM,
      FIELD(program)},
@@ -94,7 +94,8 @@ static const struct option_spec specs[] = {
      FIELD(accept_proxy)},
     {'q', "quiet", NULL, "errors only", FOR_ALL, FLAG, FIELD(quiet)},
     {'v', "verbose", NULL, "say more; again for still more", FOR_ALL, COUNT, FIELD(verbosity)},
-    {0, "log-format", "FORMAT", "what goes to stderr: text or json", FOR_ALL, FORMAT, FIELD(json)},
+    {0, "log-format", "text|json", "how it is written to stderr (text)", FOR_ALL, FORMAT,
+     FIELD(json)},
     {'h', "help", NULL, "show this help", FOR_ALL, FLAG, FIELD(help)},
 };
 
