@@ -118,6 +118,100 @@ receives() {
     cmp alice.in new
 }
 
+# list FILE ENTRY...: give it this access list, where there are any.
+list() {
+    python3 "$tools/acl.py" give "$@" || skip "no access lists here"
+}
+
+listed() {
+    python3 "$tools/acl.py" show "$1"
+}
+
+@test "--force gives nobody a right that they had not: by an access list" {
+    local acl=(user::6 user:1234:6 group::0 mask::6 other::0)
+    random_file alice.in 7000
+    mkdir new
+    for way in plain named; do
+        [ "$way" = plain ] || from_here_on_named
+        echo old >new/file
+        list new/file "${acl[@]}"
+        receives --force -o new/file
+        cmp alice.in new/file
+        [ "$(listed new/file)" = "${acl[*]}" ]
+        rm new/file
+    done
+    echo old >new/file # and the folder opens what is made in it, which this one was not
+    chmod 660 new/file
+    python3 "$tools/acl.py" default new user::7 user:1234:7 group::7 mask::7 other::0
+    receives --force -o new/file
+    cmp alice.in new/file
+    [ "$(stat -c %a new/file)" = 660 ]
+    [ -z "$(listed new/file)" ]
+    on_disk 1
+}
+
+@test "--force gives nobody a right that they had not: in another group" {
+    [ "$(id -u)" = 0 ] || skip "who is not root has no file of another group"
+    kith_for_others
+    random_file alice.in 7000
+    mkdir new
+    chown -R 65534:65534 bob new
+    at_terminal=(setpriv --reuid 65534 --regid 65534 --groups 65534,4321)
+    while read -r group mode then; do
+        echo old >new/file
+        chown "65534:$group" new/file
+        chmod "$mode" new/file
+        receives --force -o new/file
+        [ "$(stat -c %a new/file)" = "$then" ]
+        [ "$group" != 4321 ] || [ "$(stat -c %g new/file)" = 4321 ]
+    done <<'END'
+4321 660 660
+777 660 600
+777 644 644
+777 664 644
+777 604 600
+777 640 600
+END
+    echo old >new/file
+    chown 65534:777 new/file
+    list new/file user::6 user:1234:0 group::4 mask::4 other::4
+    receives --force -o new/file
+    [ "$(stat -c %a new/file)" = 600 ]
+    [ -z "$(listed new/file)" ]
+}
+
+@test "--force takes the rights that are there at the end" {
+    mkdir new
+    echo old >new/file
+    chmod 644 new/file
+    start_receiving --force
+    chmod 600 new/file
+    exec 8>&-
+    ends "$listener" 0
+    [ "$(stat -c %a new/file)" = 600 ]
+    [ "$(cat new/file)" = part ]
+    rm new/file
+    start_receiving --force
+    echo other >new/file
+    chmod 604 new/file
+    exec 8>&-
+    ends "$listener" 0
+    [ "$(stat -c %a new/file)" = 604 ]
+}
+
+@test "what comes in the place of a file is open to nobody else meanwhile" {
+    from_here_on_named
+    mkdir new
+    echo old >new/file
+    chmod 644 new/file
+    start_receiving --force
+    [ "$(stat -c %a new/.kith-*)" = 600 ]
+    rm new/file # whose rights are not known any longer
+    exec 8>&-
+    ends "$listener" 0
+    [ "$(stat -c %a new/file)" = 600 ]
+}
+
 @test "with --force the old file is there until the new one is whole" {
     mkdir new
     echo old >new/file

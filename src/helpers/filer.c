@@ -21,10 +21,12 @@
 #include "base/log.h"
 #include "crypto/crypto.h"
 #include "system/protect.h"
+#include "system/rights.h"
 #include "system/sandbox.h"
 
 #define PATH_SIZE 4096
 #define OPEN_TO_ALL 0666 /* but for what the umask, or the folder's own rule, takes away */
+#define OPEN_TO_US 0600  /* until it has the rights of the one that it replaces */
 #define MODE_BITS 0777
 #define TEMPORARY ".kith-"
 #define RANDOM_SIZE ((size_t)8)
@@ -64,10 +66,10 @@ static bool can_be_named(int file)
 }
 
 /* A file that the system removes by itself whenever we end; false where it has none of those. */
-static bool open_unnamed(struct place *place)
+static bool open_unnamed(struct place *place, mode_t mode)
 {
 #ifdef O_TMPFILE
-    place->file = openat(place->folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, OPEN_TO_ALL);
+    place->file = openat(place->folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
     if (place->file >= 0 && !can_be_named(place->file))
         descriptor_close(&place->file);
 #endif
@@ -75,12 +77,12 @@ static bool open_unnamed(struct place *place)
 }
 
 /* Make the file. False with errno. */
-static bool open_file(struct place *place)
+static bool open_file(struct place *place, mode_t mode)
 {
-    if (open_unnamed(place))
+    if (open_unnamed(place, mode))
         return true;
     place->file = openat(place->folder, place->temporary,
-                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, OPEN_TO_ALL);
+                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     place->is_named = place->file >= 0;
     return place->is_named;
 }
@@ -96,7 +98,8 @@ static bool is_kept(const struct place *place, const struct stat *there)
     return us != 0 && us != folder.st_uid && us != there->st_uid;
 }
 
-/* Whether what is in that place, if anything, may give way; it is also whose mode is kept then. */
+/* Whether what is in that place, if anything, may give way; it is also whose rights are kept then.
+ */
 static enum kith_error look(const struct place *place, struct stat *there)
 {
     *there = (struct stat){.st_mode = 0};
@@ -140,6 +143,18 @@ static void remove_temporary(struct place *place)
     errno = saved;
 }
 
+/* Take over the rights of what it replaces, if anything, which is in the folder that we are in. */
+static bool take_rights(const struct place *place, const struct stat *there)
+{
+    struct rights rights;
+
+    if (there->st_mode == 0)
+        return true;
+    rights_look(&rights, place->name, there);
+    rights.mode &= MODE_BITS;
+    return rights_give(&rights, place->file) && fsync(place->file) == 0;
+}
+
 /*
  * In the place of what is there: a file without a name needs one first. It is looked at again,
  * since all may have changed while the file came. ERR_STDOUT leaves errno.
@@ -147,10 +162,13 @@ static void remove_temporary(struct place *place)
 static enum kith_error replace(struct place *place)
 {
     struct stat there;
-    enum kith_error error;
+    enum kith_error error = look(place, &there);
 
-    if (!place->is_named && !give_name(place, place->temporary))
-        return ERR_STDOUT;
+    if (error == OK &&
+        (!take_rights(place, &there) || (!place->is_named && !give_name(place, place->temporary))))
+        error = ERR_STDOUT;
+    if (error != OK)
+        return error;
     place->is_named = true;
     error = look(place, &there);
     if (error == OK && renameat(place->folder, place->temporary, place->folder, place->name) != 0)
@@ -208,16 +226,20 @@ static void live(int line, const void *context)
 {
     struct place place = *(const struct place *)context;
     const int keep[] = {line, place.folder, place.file};
-    const struct sandbox_needs needs = {.folder = &place.folder};
+    const struct sandbox_needs needs = {.folder = &place.folder, .file = &place.file};
     struct answer answer = {ERR_STDOUT, ECANCELED};
+    bool is_there;
     char word;
     ssize_t n;
 
     helper_strip(keep, sizeof(keep) / sizeof(keep[0]), false);
+    is_there = fchdir(place.folder) == 0;
+    if (!is_there)
+        answer.number = errno;
     sandbox_enter(SANDBOX_FILER, &needs);
     while ((n = recv(line, &word, 1, 0)) < 0 && errno == EINTR)
         continue;
-    if (n == 1) {
+    if (n == 1 && is_there) {
         answer.error = (int32_t)put(&place, line);
         answer.number = errno;
     }
@@ -256,8 +278,7 @@ static enum kith_error start(struct filer *filer, struct place *place, const cha
     }
     if (error != OK)
         return error;
-    if (!open_file(place) ||
-        (there->st_mode != 0 && fchmod(place->file, there->st_mode & MODE_BITS)))
+    if (!open_file(place, there->st_mode != 0 ? OPEN_TO_US : OPEN_TO_ALL))
         return ERR_STDOUT;
     if (helper_start(&filer->helper, live, place))
         return OK;

@@ -80,7 +80,7 @@ static const int keeper_calls[] = {
 
 /* What arrived is on the disk, and has a name or none. */
 static const int filer_calls[] = {
-    CALL(fsync),    CALL(linkat), CALL(renameat2), CALL(unlinkat),
+    CALL(fsync),    CALL(linkat), CALL(renameat2), CALL(unlinkat), CALL(lgetxattr),
 #ifdef SYS_renameat
     CALL(renameat),
 #endif
@@ -366,6 +366,16 @@ static void allow_daemon(struct filter *filter, struct calls *calls,
     allow_threads(filter, calls);
 }
 
+/* It gets the rights of the one that it replaces; nothing else does, nor another owner. */
+static void allow_filer(struct filter *filter, struct calls *calls, unsigned file)
+{
+    allow(calls, filer_calls, COUNT(filer_calls));
+    allow_if(filter, SYS_fchmod, TESTS(IS(0, file)));
+    allow_if(filter, SYS_fchown, TESTS(IS(0, file), IS(1, ~0U)));
+    allow_if(filter, SYS_fsetxattr, TESTS(IS(0, file)));
+    allow_if(filter, SYS_fremovexattr, TESTS(IS(0, file)));
+}
+
 /* What a program and the launcher have of ours. */
 static void allow_programs(struct filter *filter, struct calls *calls)
 {
@@ -402,7 +412,7 @@ static void allow_role(struct filter *filter, struct calls *calls, enum sandbox_
         allow_threads(filter, calls);
     }
     if (role == SANDBOX_FILER)
-        allow(calls, filer_calls, COUNT(filer_calls));
+        allow_filer(filter, calls, (unsigned)*needs->file);
     if (role == SANDBOX_SCRIBE)
         allow(calls, scribe_calls, COUNT(scribe_calls));
     answer_if(filter, SECCOMP_RET_ERRNO | EPERM, SYS_setsockopt,

@@ -264,6 +264,16 @@ static const char *own_path(const char *folder, const char *name)
     return path;
 }
 
+/* The mode of whichever that is open, and so known by its number. */
+static long changed_one(void)
+{
+    for (int fd = 0; fd < 64; fd++)
+        if (!refused(fchmod(fd, 0600)))
+            return 0;
+    errno = EPERM;
+    return -1;
+}
+
 static void try_files(void)
 {
     const char *folder = getenv("KITH_INTRUDER");
@@ -287,6 +297,8 @@ static void try_files(void)
     tell("name and remove files in the folder of FILE",
          unlinkat(AT_FDCWD, own_path("of-file", "file"), 0));
     tell("remove a folder", rmdir(own_path(folder, "folder")));
+    if (refused(fchmod(-1, 0600)))
+        tell("say who may use the file that arrives", changed_one());
 }
 
 static void try_memory(void)
