@@ -221,3 +221,23 @@ caller.close()')
     ends "$dialer" 8
     exec 7>&-
 }
+
+# have_passed MS SINCE: so long, by the clock.
+have_passed() {
+    [ $((${EPOCHREALTIME/[.,]/} - $2)) -ge $(($1 * 1000)) ]
+}
+
+@test "a signature that comes too late, as after a suspend, is called so" {
+    [ -e "/proc/self/task/$$/children" ] || skip "no /proc that lists children"
+    start_serve --exec cat
+    keeper=$(tr ' ' '\n' <"/proc/$server/task/$server/children" | head -n 1)
+    also_started "$keeper"
+    begun=${EPOCHREALTIME/[.,]/}
+    kill -STOP "$keeper"
+    start_dialer
+    eventually have_passed 3000 "$begun" # more than an Info may be old
+    kill -CONT "$keeper"
+    ends "$dialer" 5
+    says serve.err 'refused: the process that holds the private key came to it too late; was this machine suspended'
+    [ "$(echo there | dial)" = there ]
+}

@@ -127,6 +127,33 @@ answers_as() {
     [ "$(wc -l <late)" = 2 ]
 }
 
+@test "a reload before that is not told to be READY, and finds who is there now" {
+    start_both
+    here=$carol
+    sed -i "s/$here/127.0.0.1:1/" alice/peers
+    python3 "$tools/supervisor.py" supervisor >states 3>&- 8>&- &
+    also_started "$!"
+    eventually [ -S supervisor ]
+    NOTIFY_SOCKET=$PWD/supervisor KITH_DIR=alice "$KITH" forward --ready-fd 9 0 bob 0 carol \
+        2>late.err 9>late 3>&- 8>&- &
+    forwarder=$!
+    also_started "$forwarder"
+    says late.err 'carol.*refused'
+    says states '; carol is not there$'
+    kill -HUP "$forwarder"
+    says late.err 'the peers were read again'
+    kill -USR1 "$forwarder" # what is said before this is in states by then
+    says states '^STATUS=.* in all'
+    run ! grep -E 'READY|RELOADING' states
+    [ ! -s late ]
+    sed -i "s/127.0.0.1:1\"/$here\"/" alice/peers
+    kill -HUP "$forwarder"
+    says states '^READY=1$'
+    eventually [ -s late ]
+    kill -HUP "$forwarder"
+    says states '^RELOADING=1$'
+}
+
 @test "SIGHUP acts on each: a name that is gone, one that is elsewhere, one that stays" {
     start_both
     start_several 0 bob 0 carol 0 "./bob/identity.pub@$bob"

@@ -56,6 +56,9 @@ static const struct entry entries[ERR_COUNT] = {
                        "see the limit on processes: ulimit -u, or TasksMax= of systemd"},
     [ERR_TERMINAL] = {EXIT_LOCAL, "there is no terminal to ask at",
                       "run it where somebody sits who can speak to the other side"},
+    [ERR_KEEPER_LATE] =
+        {EXIT_DEADLINE, "the process that holds the private key came to it too late",
+         "was this machine suspended, its clock set, or is it very busy? A new call may do"},
     [ERR_KEEPER] = {EXIT_LOCAL, "the process that holds the private key failed", NULL},
 
     [ERR_LOOKUP] = {EXIT_LOCAL, "the process that resolves names and reads files again is gone",

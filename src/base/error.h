@@ -42,12 +42,13 @@ enum kith_error {
     ERR_PROGRAM,       /* a program of --exec failed */
     ERR_TARGET,        /* the target of serve cannot be reached */
     ERR_FEW_DESCRIPTORS,
-    ERR_NO_THREAD, /* the system has none left for us */
-    ERR_TERMINAL,  /* there is none, or it has ended */
-    ERR_KEEPER,    /* the process that holds the private key is gone or refused */
-    ERR_LOOKUP,    /* the process that resolves names and reads files again is gone */
-    ERR_LAUNCHER,  /* the process that starts programs is gone */
-    ERR_FILER,     /* the process that puts FILE in its place is gone */
+    ERR_NO_THREAD,   /* the system has none left for us */
+    ERR_TERMINAL,    /* there is none, or it has ended */
+    ERR_KEEPER_LATE, /* what it is to sign is not of now any more */
+    ERR_KEEPER,      /* the process that holds the private key is gone or refused */
+    ERR_LOOKUP,      /* the process that resolves names and reads files again is gone */
+    ERR_LAUNCHER,    /* the process that starts programs is gone */
+    ERR_FILER,       /* the process that puts FILE in its place is gone */
     ERR_OUTPUT_EXISTS,
     ERR_OUTPUT_KIND, /* what no file is put in the place of */
 

@@ -167,7 +167,8 @@ static void begin_reload(struct loop *loop)
     if (loop->reloads)
         return;
     loop->reloads = true;
-    notify_reloading();
+    if (loop->is_ready) /* else the end of it would be taken for that */
+        notify_reloading();
     reload_begin(loop->daemon->hooks->reload);
 }
 
@@ -195,7 +196,8 @@ static void step_reload(struct loop *loop)
     if (!loop->reloads || !has_reloaded(loop))
         return;
     loop->reloads = false;
-    tell_ready(daemon);
+    if (loop->is_ready)
+        tell_ready(daemon);
     if (loop->reload_again)
         begin_reload(loop);
 }

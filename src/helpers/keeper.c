@@ -91,15 +91,20 @@ static bool find_namespace(struct vault *vault, const uint8_t key[static KEY_SIZ
     return peer != NULL;
 }
 
-/* Whether we would make this Info ourselves, now, for a channel of this kind. */
+/* Whether we would make this Info ourselves for a channel of this kind. */
 static bool is_ours(const struct vault *vault, enum channel_kind kind, const struct info *info)
 {
     kind_set made = info->has_tag ? vault->task->listens : vault->task->calls;
-    uint64_t now_ms = clock_wall_ms();
-    uint64_t apart_ms =
-        now_ms > info->timestamp_ms ? now_ms - info->timestamp_ms : info->timestamp_ms - now_ms;
 
-    return apart_ms <= CLOCK_MS && (made & KIND_SET(kind)) != 0;
+    return (made & KIND_SET(kind)) != 0;
+}
+
+static bool is_of_now(const struct info *info)
+{
+    uint64_t now_ms = clock_wall_ms();
+
+    return (now_ms > info->timestamp_ms ? now_ms - info->timestamp_ms
+                                        : info->timestamp_ms - now_ms) <= CLOCK_MS;
 }
 
 /* Sign if these bytes are a kind, one Info of ours, and nothing but that. */
@@ -115,6 +120,10 @@ static enum kith_error sign(struct vault *vault, const uint8_t *bytes, size_t le
         !is_ours(vault, (enum channel_kind)bytes[0], &info) ||
         !find_namespace(vault, info.recipient, (enum channel_kind)bytes[0], &namespace))
         return ERR_KEEPER;
+    if (!is_of_now(&info)) {
+        crypto_wipe(&namespace, sizeof(namespace));
+        return ERR_KEEPER_LATE;
+    }
     len = handshake_signed_bytes(message, &(struct namespace){namespace.bytes, namespace.len},
                                  bytes + 1, len - 1);
     error = crypto_signer_sign(vault->signer, signature, message, len);
