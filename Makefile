@@ -12,7 +12,7 @@ SOURCES = .ci .clang-format .clang-tidy .editorconfig .gitignore CHANGELOG HACKI
 GCOV = gcov
 
 # Only what needs no compiler does without config.mk.
-ifneq ($(if $(MAKECMDGOALS),$(filter-out help clean distclean dist fresh model proof,$(MAKECMDGOALS)),all),)
+ifneq ($(if $(MAKECMDGOALS),$(filter-out help clean distclean dist deb fresh model proof,$(MAKECMDGOALS)),all),)
 include $(CONFIG)
 endif
 
@@ -32,10 +32,14 @@ ENGINE_afl = -fsanitize=fuzzer
 # What builds them.
 FUZZ_CC = $(if $(filter afl,$@),afl-clang-fast,clang)
 ENGINE = $(or $(ENGINE_$(FLAVOUR)),tests/fuzz/replay.c)
-# Where each shell looks for how a command is completed. Debian's zsh looks elsewhere in /usr.
+# Where each shell looks for how a command is completed (Debian's zsh looks elsewhere in /usr), and
+# systemd for units: with an empty UNITDIR none are installed.
 BASHDIR = $(DATAROOTDIR)/bash-completion/completions
 ZSHDIR = $(DATAROOTDIR)/zsh/site-functions
 FISHDIR = $(DATAROOTDIR)/fish/vendor_completions.d
+UNITDIR = $(PREFIX)/lib/systemd/system
+DOCDIR = $(DATAROOTDIR)/doc/kith
+UNITS = $(wildcard contrib/*.service contrib/*.socket)
 MANUALS = $(wildcard man/*.1 man/*.5 man/*.7)
 
 # Who reads files of its own at the end, or makes code as it runs, cannot be confined.
@@ -72,7 +76,7 @@ VALGRIND = valgrind -q --leak-check=full --error-exitcode=99 --suppressions=test
 
 .PHONY: all help programs fuzzers demo debug check unit asan tsan msan valgrind matrix lint analyze faults fuzz \
 	afl fuzz-quick fuzz-cover fuzz-planted cover bench soak mutants model proof \
-	fresh install uninstall dist clean distclean
+	fresh install uninstall dist deb clean distclean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -104,6 +108,7 @@ help:
 	@echo 'make fresh           what README says, on systems that were just installed (as root)'
 	@echo 'make install         DESTDIR= PREFIX= BINDIR= MANDIR= (make uninstall: the reverse)'
 	@echo 'make dist            the release tarball of the last commit, in dist/'
+	@echo 'make deb             the Debian package of the last commit, in dist/deb'
 	@echo 'make clean           (make distclean: and what configure wrote)'
 
 $(CONFIG): configure
@@ -222,16 +227,31 @@ install: all
 		echo "install -m 0644 $$page $$folder"; \
 		install -d "$$folder" && install -m 0644 "$$page" "$$folder" || exit 1; \
 	done
-	install -d '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' '$(DESTDIR)$(FISHDIR)'
+	install -d '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' '$(DESTDIR)$(FISHDIR)' \
+		'$(DESTDIR)$(DOCDIR)'
 	install -m 0644 contrib/completions/kith.bash '$(DESTDIR)$(BASHDIR)/kith'
 	install -m 0644 contrib/completions/_kith '$(DESTDIR)$(ZSHDIR)/_kith'
 	install -m 0644 contrib/completions/kith.fish '$(DESTDIR)$(FISHDIR)/kith.fish'
+	install -m 0644 README CHANGELOG LICENSE '$(DESTDIR)$(DOCDIR)'
+	install -m 0644 contrib/README '$(DESTDIR)$(DOCDIR)/README.systemd'
+	@[ -z '$(UNITDIR)' ] || for unit in $(UNITS); do \
+		folder='$(DESTDIR)$(UNITDIR)'; file=$$folder/$${unit##*/}; \
+		echo "install -m 0644 $$unit $$folder"; \
+		install -d "$$folder" && install -m 0644 "$$unit" "$$folder" && \
+			sed 's,/usr/local/bin/kith,$(BINDIR)/kith,' "$$unit" >"$$file" || exit 1; \
+	done
 
 uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/kith' '$(DESTDIR)$(BASHDIR)/kith' '$(DESTDIR)$(ZSHDIR)/_kith' \
 		'$(DESTDIR)$(FISHDIR)/kith.fish'
+	cd '$(DESTDIR)$(DOCDIR)' && rm -f README CHANGELOG LICENSE README.systemd
+	rmdir '$(DESTDIR)$(DOCDIR)'
 	@for page in $(MANUALS); do \
 		file='$(DESTDIR)$(MANDIR)'/man$${page##*.}/$${page##*/}; \
+		echo "rm -f $$file"; rm -f "$$file"; \
+	done
+	@[ -z '$(UNITDIR)' ] || for unit in $(UNITS); do \
+		file='$(DESTDIR)$(UNITDIR)'/$${unit##*/}; \
 		echo "rm -f $$file"; rm -f "$$file"; \
 	done
 
@@ -246,6 +266,17 @@ dist:
 	git -C '$(SOURCE)' -c tar.umask=0022 archive --format=tar --prefix=kith-$(VERSION)/ HEAD \
 		>dist/kith-$(VERSION).tar
 	gzip -9nf dist/kith-$(VERSION).tar
+
+# The Debian package of the last commit, and its source, in dist/deb: the tarball, with contrib/debian
+# in its place.
+deb: dist
+	rm -rf dist/deb build/deb
+	mkdir -p dist/deb build/deb
+	tar -xzf dist/kith-$(VERSION).tar.gz -C build/deb
+	cp dist/kith-$(VERSION).tar.gz build/deb/kith_$(VERSION).orig.tar.gz
+	cp -R build/deb/kith-$(VERSION)/contrib/debian build/deb/kith-$(VERSION)/debian
+	cd build/deb/kith-$(VERSION) && dpkg-buildpackage -us -uc
+	mv build/deb/kith*_* dist/deb
 
 clean:
 	rm -rf build kith
