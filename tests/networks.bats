@@ -45,6 +45,10 @@ network() {
     network address_moves
 }
 
+@test "the reverse way: who calls from behind a NAT moves, and is there again by itself" {
+    network reverse_moves
+}
+
 @test "no way there: a call ends in time, and says which" {
     network no_way
 }

@@ -14,6 +14,17 @@ void chain_append(struct chain *chain, struct chained *place, void *self)
     chain->count++;
 }
 
+void chain_prepend(struct chain *chain, struct chained *place, void *self)
+{
+    *place = (struct chained){.after = chain->first, .self = self};
+    if (chain->first != NULL)
+        chain->first->before = place;
+    else
+        chain->last = place;
+    chain->first = place;
+    chain->count++;
+}
+
 void chain_remove(struct chain *chain, struct chained *place)
 {
     if (place->before != NULL)

@@ -1,6 +1,6 @@
 /*
- * A chain: things in the order in which they came. Each has its place in the chain inside itself:
- * nothing is allocated, and any can be taken out without a search.
+ * A chain: things in an order, mostly that in which they came. Each has its place in the chain
+ * inside itself: nothing is allocated, and any can be taken out without a search.
  */
 #ifndef KITH_CHAIN_H
 #define KITH_CHAIN_H
@@ -23,6 +23,9 @@ struct chain {
 
 /* Put a thing, whose place this is, at the end. */
 void chain_append(struct chain *chain, struct chained *place, void *self);
+
+/* The same, at the beginning. */
+void chain_prepend(struct chain *chain, struct chained *place, void *self);
 
 /* Take out what is in it. */
 void chain_remove(struct chain *chain, struct chained *place);

@@ -201,6 +201,8 @@ static const struct entry entries[ERR_COUNT] = {
                       REFUSAL_HINT(NO_TARGET) "; or a listen or the crate is there: --plain"},
     [ERR_NAMED_CUT] = {EXIT_HANDSHAKE, "closed during the handshake",
                        REFUSAL_HINT(NO_TARGET) "; or a listen or the crate is there: no names"},
+    [ERR_BACK_CUT] = {EXIT_HANDSHAKE, "closed during the handshake",
+                      REFUSAL_HINT("it is no forward --accept that is there")},
     [ERR_LEFT] = {EXIT_HANDSHAKE, "left once it had our answer",
                   "a check does so, and so does a caller that refuses the answer, for its "
                   "clock, say: see what it says there"},
@@ -245,6 +247,8 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_NO_ANSWER] = {EXIT_DEADLINE,
                        "the peer did not say in time whether it has reached its target",
                        "see --handshake-timeout"},
+    [ERR_NOT_CALLED] = {EXIT_DEADLINE, "the peer has not called",
+                        "there: kith serve --call; what it says tells why it does not come here"},
     [ERR_CUT_DATA] = {EXIT_STREAM, "cut short: what arrived is not all",
                       CUT_HINT "; have it sent again"},
     [ERR_CUT_NOTHING] =

@@ -137,6 +137,7 @@ enum kith_error {
     ERR_HANDSHAKE_CUT, /* closed by the other side before the handshake was done */
     ERR_KEPT_CUT,      /* the same, of a channel that was to be kept */
     ERR_NAMED_CUT,     /* and to lead to a target by its name */
+    ERR_BACK_CUT,      /* the same, of a channel for the peer to use (serve --call) */
     ERR_LEFT,          /* the same, by a caller that had our answer */
     ERR_OUT_OF_ORDER,  /* a function of the core called in the wrong state */
     ERR_HANDSHAKE_TIMEOUT,
@@ -169,6 +170,7 @@ enum kith_error {
     ERR_REFUSED_UNREACHED,
     ERR_REFUSED_ROOM,
     ERR_NO_ANSWER,       /* nor a refusal */
+    ERR_NOT_CALLED,      /* who is to call has not, or has no channel left here */
     ERR_CUT_DATA,        /* closed before the peer's end had come */
     ERR_CUT_NOTHING,     /* and nothing at all of its data had */
     ERR_CUT_RECEIPT,     /* its end had come, but not its word that ours arrived */

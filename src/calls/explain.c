@@ -20,6 +20,19 @@ static void tell_skew(struct explanation *explanation, const struct handshake_io
     explanation->detail = explanation->text;
 }
 
+/* A kind of channel that is not taken here: which of the two sides is not what the other wants. */
+static const char *hint_of_kind(const struct handshake_io *io)
+{
+    if (io->kind == KIND_KEPT_BACK)
+        return "it has --call, and is there to be used: by kith forward --accept";
+    if ((io->rules->listens & KIND_SET(KIND_KEPT_BACK)) != 0)
+        return "who calls a forward --accept is kith serve --call: on its side there is no --call";
+    if (io->kind == KIND_KEPT)
+        return "it asks for a target by its name, or keeps its channels: on its side no :NAME, or "
+               "--plain";
+    return NULL;
+}
+
 void explain_handshake(struct explanation *explanation, const struct handshake_io *io,
                        enum kith_error error)
 {
@@ -28,9 +41,8 @@ void explain_handshake(struct explanation *explanation, const struct handshake_i
     *explanation = (struct explanation){.error = error};
     if (error == ERR_CLOCK_AHEAD || error == ERR_CLOCK_BEHIND)
         tell_skew(explanation, io);
-    if (error == ERR_KIND && io->kind == KIND_KEPT)
-        explanation->hint = "it asks for a target by its name, or keeps its channels: on its side "
-                            "no :NAME, or --plain";
+    if (error == ERR_KIND)
+        explanation->hint = hint_of_kind(io);
     if (error == ERR_NOT_FOR_US && !called)
         explanation->hint = "something between the two sides mixes up their connections";
     if (error == ERR_HANDSHAKE_CUT && called && io->message == 3)
@@ -38,5 +50,5 @@ void explain_handshake(struct explanation *explanation, const struct handshake_i
     else if (error == ERR_HANDSHAKE_CUT && called)
         explanation->hint = ""; /* the usual one is for the side that calls */
     else if (error == ERR_HANDSHAKE_CUT && io->kind != KIND_PLAIN)
-        explanation->error = ERR_KEPT_CUT;
+        explanation->error = io->kind == KIND_KEPT ? ERR_KEPT_CUT : ERR_BACK_CUT;
 }

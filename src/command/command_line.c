@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/problem.h"
+#include "command/combination.h"
 #include "command/misuse.h"
 #include "command/option_table.h"
 #include "command/values.h"
@@ -238,15 +239,19 @@ static enum kith_error check_via(const struct options *options, const struct com
 static enum kith_error check_together(const struct options *options,
                                       const struct command_form *form)
 {
-    int replaced = options->program != NULL && form->bit == FOR_SERVE ? 1 : 0; /* the target */
+    int least = form->least, most = form->most;
     bool is_odd = form->bit == FOR_FORWARD && options->argument_count % 2 != 0;
 
     if (options->program != NULL && options->program[0] == NULL)
         return misuse_log(form->name, OPTION_OF_PROGRAM(form->bit), "needs a program", NULL);
-    if (options->argument_count < form->least - replaced || is_odd)
+    if (options->program != NULL && form->bit == FOR_SERVE)
+        least--, most--; /* it is the target */
+    if (options->call != NULL)
+        least--, most--; /* it is in the place of a port */
+    if (options->argument_count < least || is_odd)
         return misuse_log_missing(options, form);
-    if (options->argument_count > form->most - replaced)
-        return misuse_log_excess(form, options->arguments[form->most - replaced]);
+    if (options->argument_count > most)
+        return misuse_log_excess(form, options->arguments[most]);
     if (options->program != NULL && options->proxy_protocol)
         return misuse_log(form->name, "--proxy-protocol", "excludes --exec",
                           "a program has the caller's address in its environment");
@@ -264,6 +269,8 @@ static enum kith_error check_together(const struct options *options,
                           "it is for what is sent: give it to the side that sends");
     if (check_via(options, form) != OK)
         return ERR_USAGE;
+    if ((form->bit & FOR_DAEMONS) != 0)
+        return combination_check(options, form);
     return check_output(options, form);
 }
 
@@ -283,7 +290,7 @@ enum kith_error command_line_parse(struct options *options, const struct command
         .drain_timeout_ms = 30000,
         .family = AF_UNSPEC,
         .ready_fd = -1,
-        .spare = 1,
+        .spare = form->bit == FOR_SERVE ? 2 : 1,
         .keep = 8,
         .keep_time_ms = 60000,
         .channel_age_ms = 900000,
@@ -307,6 +314,7 @@ enum kith_error command_line_parse(struct options *options, const struct command
         if (spec == NULL)
             return misuse_log_word(form, found, argv);
         error = set_option(options, spec, optarg, &problem);
+        options->given |= option_bit(spec);
         (void)snprintf(name, sizeof(name), "--%s", spec->name);
         if (error == ERR_MEMORY)
             return log_failure(LOG_ERROR, form->name, name, error, NULL, NULL);

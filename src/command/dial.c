@@ -116,7 +116,7 @@ enum kith_error command_dial(const struct options *options)
 
     setup.calls.needs = options->retry_ms == 0 ? &needs : NULL;
     if (error == OK)
-        error = setup_choose_callees(&setup, &callee);
+        error = setup_choose_callees(&setup, &callee, NULL);
     if (error == OK)
         error = setup_start_via(&setup, VIA_MOST);
     if (error == OK)
@@ -171,7 +171,7 @@ enum kith_error command_check(const struct options *options)
 
     setup.calls.needs = options->retry_ms == 0 ? &nothing : NULL;
     if (error == OK)
-        error = setup_choose_callees(&setup, &callee);
+        error = setup_choose_callees(&setup, &callee, NULL);
     if (error == OK)
         error = setup_start_via(&setup, VIA_MOST);
     if (error == OK)

@@ -5,6 +5,7 @@
 #include "command/forward.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -16,13 +17,18 @@
 
 #define LOOK_MS 1000 /* between two looks at what was given back, while there are connections */
 
-_Static_assert(FORWARDS_MAX <= DOORS_MAX, "each LOCAL has a door");
+_Static_assert(FORWARDS_MAX + 1 <= DOORS_MAX, "each LOCAL has a door, and --accept");
+
+/* Where a LOCAL listens: behind who calls. */
+static struct listeners *door_of(struct forward *forward, size_t place)
+{
+    return &forward->daemon.doors.list[place + (forward_is_called(forward) ? 1 : 0)];
+}
 
 static enum stay run(struct daemon *daemon, struct connection *connection)
 {
     (void)daemon;
-    route_run(connection);
-    return STAY_OVER;
+    return route_run(connection);
 }
 
 /* Channels that threads give back are looked for: to say so takes time. */
@@ -32,6 +38,8 @@ static int64_t arm(struct daemon *daemon, struct poll_set *set)
     struct connections_totals totals;
     int64_t due_ms = NEVER_MS;
 
+    if (forward_is_called(forward))
+        due_ms = forward_callers_arm(forward, set);
     for (size_t i = 0; i < forward->count; i++)
         due_ms = clock_earlier(due_ms, route_arm(&forward->routes[i], set));
     due_ms = clock_earlier(due_ms, forward_program_arm(forward, set));
@@ -63,6 +71,8 @@ static bool step(struct daemon *daemon, const struct poll_set *set)
     struct forward *forward = daemon->hooks->context;
     size_t first = forward->turn++;
 
+    if (forward_is_called(forward) && !forward_callers_step(forward, set))
+        return false;
     for (size_t i = 0; i < forward->count; i++)
         route_step(&forward->routes[i], set);
     for (size_t i = 0; i < forward->count; i++) {
@@ -76,10 +86,11 @@ static bool step(struct daemon *daemon, const struct poll_set *set)
 
 static size_t waiting(struct daemon *daemon)
 {
+    const struct forward *forward = daemon->hooks->context;
     struct connections_totals totals;
 
     connections_count(&daemon->connections, &totals);
-    return totals.pending;
+    return totals.pending + (forward_is_called(forward) ? reception_count(&forward->reception) : 0);
 }
 
 /* Nobody waits but in the backlog; and what comes is for us, whatever became of the program. */
@@ -91,14 +102,16 @@ static void stop_accepting(struct daemon *daemon)
         signals_pass_on(false);
     for (size_t i = 0; i < forward->count; i++)
         route_end(&forward->routes[i]);
+    if (forward_is_called(forward))
+        forward_callers_end(forward);
 }
 
-/* Look who is called now. */
+/* Look who is called, or calls, now. */
 static bool look_again(struct daemon *daemon)
 {
     struct forward *forward = daemon->hooks->context;
 
-    return setup_find_again(&forward->setup, forward->again) == OK;
+    return setup_find_again(&forward->setup, forward->again, &forward->fresh) == OK;
 }
 
 static void end_again(struct forward *forward)
@@ -117,15 +130,20 @@ static void take_again(struct daemon *daemon, bool good)
                   forward->count == 1 ? "the peer stays as it was" : "the peers stay as they were",
                   NULL);
         end_again(forward);
+        peers_free(&forward->fresh);
         return;
     }
     for (size_t i = 0; i < forward->count; i++)
         route_move(&forward->routes[i], &forward->again[i].callee, forward->again[i].gone);
+    if (forward_is_called(forward))
+        forward_callers_judge(forward);
+    peers_free(&forward->fresh);
     end_again(forward);
     setup_report_reload(&forward->setup, "forward", which);
     for (size_t i = 0; i < forward->count; i++) {
         if (forward->again[i].gone)
-            log_event(LOG_NOTE, "forward", forward->peers[i], "called no longer", NULL);
+            log_event(LOG_NOTE, "forward", forward->peers[i],
+                      forward_is_called(forward) ? "may call no longer" : "called no longer", NULL);
     }
 }
 
@@ -166,6 +184,7 @@ static void begin_routes(struct forward *forward)
         .calls = &forward->setup.calls,
         .max_message_size = options->max_message_size,
         .plain = options->plain,
+        .callers = forward_is_called(forward) ? &forward->callers : NULL,
         .kept = {.spare = options->spare,
                  .most = options->keep < forward->kept_each ? options->keep : forward->kept_each,
                  .keep_time_ms = options->keep_time_ms,
@@ -174,7 +193,7 @@ static void begin_routes(struct forward *forward)
     };
 
     for (size_t i = 0; i < forward->count; i++) {
-        terms.listeners = &forward->daemon.doors.list[i];
+        terms.listeners = door_of(forward, i);
         terms.peer = forward->peers[i];
         terms.target = forward->callees[i].target;
         route_begin(&forward->routes[i], &terms, &forward->callees[i]);
@@ -187,10 +206,10 @@ static void confine(const struct forward *forward)
 {
     const struct doors *doors = &forward->daemon.doors;
     uint16_t ports[FORWARDS_MAX];
-    const char *removes[FORWARDS_MAX + 1];
+    const char *removes[DOORS_MAX + 1];
     size_t removed = 0;
     const struct sandbox_needs needs = {
-        .connects = forward->setup.options->via == NULL,
+        .connects = forward->setup.options->via == NULL && !forward_is_called(forward),
         .ports = ports,
         .port_count = forward->setup.directory.read ? 0 : forward->count,
         .binds = forward->setup.options->source != NULL,
@@ -200,6 +219,8 @@ static void confine(const struct forward *forward)
 
     for (size_t i = 0; i < forward->count; i++) {
         ports[i] = address_port(&forward->callees[i].address);
+    }
+    for (size_t i = 0; i < doors->count; i++) {
         if (doors->list[i].made.path[0] != '\0')
             removes[removed++] = doors->list[i].made.path;
     }
@@ -213,6 +234,8 @@ static enum kith_error begin(struct daemon *daemon)
     enum kith_error error = setup_start_lookup(&forward->setup);
 
     begin_routes(forward);
+    if (forward_is_called(forward))
+        forward_callers_begin(forward);
     if (error == OK)
         confine(forward);
     return error;
@@ -221,17 +244,22 @@ static enum kith_error begin(struct daemon *daemon)
 static void announce(struct daemon *daemon)
 {
     struct forward *forward = daemon->hooks->context;
-    char who[PEER_TEXT_SIZE], at[ADDRESS_TEXT_SIZE];
+    char who[PEER_TEXT_SIZE], at[ADDRESS_TEXT_SIZE + 4] = ", who calls";
     char line[PEER_TEXT_SIZE + ADDRESS_TEXT_SIZE + TARGET_NAME_SIZE + 64];
     const char *way = forward->setup.options->via != NULL ? " by --via" : "";
 
+    if (forward_is_called(forward))
+        forward_callers_announce(forward);
     for (size_t i = 0; i < forward->count; i++) {
         const struct callee *callee = &forward->callees[i];
-        const char *here = daemon->doors.list[i].text, *target = callee->target;
+        const char *here = door_of(forward, i)->text, *target = callee->target;
 
         peer_format(who, callee->name, callee->key);
-        address_format(at, &callee->address);
-        (void)snprintf(line, sizeof(line), "each connection is carried to %s%s%s at %s%s", target,
+        if (!forward_is_called(forward)) {
+            memcpy(at, " at ", 4);
+            address_format(at + 4, &callee->address);
+        }
+        (void)snprintf(line, sizeof(line), "each connection is carried to %s%s%s%s%s", target,
                        target[0] != '\0' ? " of " : "", who, at, way);
         log_event(LOG_NOTE, "forward", here, line, NULL);
         setup_warn_of_path("forward", here);
@@ -249,16 +277,20 @@ static enum kith_error check_targets(const struct forward *forward)
     return OK;
 }
 
-/* Listen at each LOCAL; a supervisor's sockets stand for all of them. */
+/* Listen at each LOCAL, and before them for who calls; a supervisor's sockets stand for all. */
 static enum kith_error open_doors(struct forward *forward, const struct address *asked)
 {
     struct doors *doors = &forward->daemon.doors;
-    enum kith_error error = setup_take_listeners("forward", doors->list, forward->count);
+    size_t count = forward->count + (forward_is_called(forward) ? 1 : 0);
+    enum kith_error error = setup_take_listeners("forward", doors->list, count);
 
-    doors->count = forward->count;
+    doors->count = count;
+    if (error == OK && forward_is_called(forward))
+        error = setup_listen(&forward->setup, "forward", &forward->accept, LISTEN_EVERYWHERE,
+                             &doors->list[0]);
     for (size_t i = 0; error == OK && i < forward->count; i++)
-        error =
-            setup_listen(&forward->setup, "forward", &asked[i], LISTEN_LOOPBACK, &doors->list[i]);
+        error = setup_listen(&forward->setup, "forward", &asked[i], LISTEN_LOOPBACK,
+                             door_of(forward, i));
     doors_describe(doors);
     return error;
 }
@@ -282,23 +314,54 @@ static size_t kept_each(const struct forward *forward, const struct options *opt
     return wanted < most ? wanted : most;
 }
 
-static enum kith_error prepare(struct forward *forward, const struct options *options)
+/* How many there may be in all, with nothing to do: of those who call, as many as that half holds.
+ */
+static void limit_kept(struct forward *forward, const struct options *options)
 {
-    static struct address asked[FORWARDS_MAX];
+    forward->kept_each = kept_each(forward, options);
+    forward->kept = forward->count * forward->kept_each;
+    if (forward_is_called(forward))
+        forward->kept = capacity_of_half(2) + 1;
+    if (options->plain)
+        forward->kept = 0;
+}
+
+/* What stands on the command line. */
+static enum kith_error read_arguments(struct forward *forward, const struct options *options,
+                                      struct address asked[static FORWARDS_MAX])
+{
     enum kith_error error = OK;
 
-    forward->runner = RUNNER_NONE;
     forward->count = (size_t)options->argument_count / 2;
+    if (options->accept != NULL)
+        error = setup_parse_address(&forward->accept, "forward", options->accept, ADDRESS_PORT);
     for (size_t i = 0; error == OK && i < forward->count; i++) {
         forward->peers[i] = options->arguments[2 * i + 1];
         error = setup_parse_address(&asked[i], "forward", options->arguments[2 * i], ADDRESS_LOCAL);
     }
+    return error;
+}
+
+static kind_set kinds(const struct options *options)
+{
+    if (options->accept != NULL)
+        return KIND_SET(KIND_KEPT_BACK);
+    return KIND_SET(options->plain ? KIND_PLAIN : KIND_KEPT);
+}
+
+static enum kith_error prepare(struct forward *forward, const struct options *options)
+{
+    static struct address asked[FORWARDS_MAX];
+    enum kith_error error;
+
+    forward->runner = RUNNER_NONE;
+    error = read_arguments(forward, options, asked);
     if (error != OK)
         return error;
-    error = setup_begin(&forward->setup, options, forward->peers, forward->count,
-                        KIND_SET(options->plain ? KIND_PLAIN : KIND_KEPT));
+    error = setup_begin(&forward->setup, options, forward->peers, forward->count, kinds(options));
     if (error == OK)
-        error = setup_choose_callees(&forward->setup, forward->callees);
+        error = setup_choose_callees(&forward->setup, forward->callees,
+                                     options->accept != NULL ? &forward->admission : NULL);
     if (error == OK)
         error = check_targets(forward);
     if (error == OK)
@@ -307,13 +370,13 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
         error = setup_start_via(&forward->setup, capacity_of_half(1));
     if (error == OK && options->program != NULL)
         error = forward_program_prepare(forward, options->program);
-    forward->kept_each = kept_each(forward, options);
+    limit_kept(forward, options);
     return error;
 }
 
 enum kith_error command_forward(const struct options *options)
 {
-    static struct forward forward;
+    static struct forward forward = {.admission = ADMISSION_NOBODY};
     enum kith_error error = prepare(&forward, options);
     static struct daemon_hooks hooks; /* as the terms: for threads that are left at the end */
     static struct daemon_terms terms;
@@ -322,9 +385,8 @@ enum kith_error command_forward(const struct options *options)
         .what = "forward",
         .descriptors = (doors_have_unix(&forward.daemon.doors) ? 2 : 1) + /* stream/hold.h */
                        (int)of_channel(options),
-        .descriptors_beside =
-            options->plain ? 0 : 2 * of_channel(options) * forward.count * forward.kept_each,
-        .sets_apart = options->plain, /* the call of each without a channel */
+        .descriptors_beside = 2 * of_channel(options) * forward.kept,
+        .sets_apart = options->plain || options->accept != NULL, /* handshakes, beside them */
         .pending = 128,
         .keeper = &forward.setup.keeper.helper,
         .lookup = &forward.setup.lookup,
@@ -352,7 +414,9 @@ enum kith_error command_forward(const struct options *options)
         error = daemon_run(&forward.daemon, &hooks, &terms);
     error = forward_program_outcome(&forward, error);
     helper_stop(&forward.runner.helper);
-    if (daemon_end(&forward.daemon, error))
+    if (daemon_end(&forward.daemon, error)) {
         setup_end(&forward.setup);
+        admission_end(&forward.admission);
+    }
     return error;
 }

@@ -1,6 +1,6 @@
 /*
- * What the files of the forward command share: its routes, and the program of --run that they are
- * there for.
+ * What the files of the forward command share: its routes, those who call for --accept, and the
+ * program of --run that the routes are there for.
  */
 #ifndef KITH_FORWARD_H
 #define KITH_FORWARD_H
@@ -10,12 +10,15 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "calls/reception.h"
 #include "command/options.h"
 #include "command/setup.h"
+#include "daemon/callers.h"
 #include "daemon/daemon.h"
 #include "daemon/route.h"
 #include "helpers/runner.h"
 #include "net/poll_set.h"
+#include "peers/admission.h"
 
 struct forward {
     struct setup setup;
@@ -23,15 +26,42 @@ struct forward {
     struct callee callees[FORWARDS_MAX]; /* who that was at the start */
     struct route routes[FORWARDS_MAX];
     size_t count;
-    size_t turn;                             /* the route that takes connections first */
-    size_t kept_each;                        /* channels, with nothing to do, at most */
+    size_t turn;      /* the route that takes connections first */
+    size_t kept_each; /* channels, with nothing to do, at most; and of all LOCALs */
+    size_t kept;
+    struct address accept; /* where those are waited for who call; with --accept */
     struct callee_again again[FORWARDS_MAX]; /* of a reload that is under way */
-    struct runner runner;                    /* of the program of --run, or none */
-    size_t runner_at;                        /* in the poll set */
-    bool was_asked;                          /* to begin the program */
-    int64_t settle_ms; /* once it has ended: until when its connections may get a channel */
+    struct admission admission;              /* with --accept: of those who call */
+    struct peers fresh;                      /* and of that reload */
+    struct reception reception;
+    struct callers callers;
+    struct runner runner; /* of the program of --run, or none */
+    size_t runner_at;     /* in the poll set */
+    bool was_asked;       /* to begin the program */
+    int64_t settle_ms;    /* once it has ended: until when its connections may get a channel */
     struct daemon daemon;
 };
+
+/* Whether those who are at the far end call us (--accept); their door is the first. */
+bool forward_is_called(const struct forward *forward);
+
+/* Say where those are waited for, and on a terminal what they type. */
+void forward_callers_announce(const struct forward *forward);
+
+/* Begin to receive those who call. */
+void forward_callers_begin(struct forward *forward);
+
+/* Put what is waited for into the set, before the routes do. When it is to be stepped. */
+int64_t forward_callers_arm(struct forward *forward, struct poll_set *set);
+
+/* After poll, before the routes: see to those who call. False with errno if nobody ever can. */
+bool forward_callers_step(struct forward *forward, const struct poll_set *set);
+
+/* A reload: who may call no longer has no channel from here on. */
+void forward_callers_judge(struct forward *forward);
+
+/* Nobody is received any more. */
+void forward_callers_end(struct forward *forward);
 
 /* Have ready what starts the program, before this process is confined. What fails is logged. */
 must_check enum kith_error forward_program_prepare(struct forward *forward, char *const *argv);

@@ -19,7 +19,7 @@
 struct command {
     struct command_form form;
     const char *summary;
-    const char *usages[2]; /* its arguments as they are shown, where form.arguments is not enough */
+    const char *usages[3]; /* its arguments as they are shown, where form.arguments is not enough */
     enum kith_error (*run)(const struct options *options);
 };
 
@@ -47,11 +47,13 @@ static const struct command commands[] = {
     {{"dial", "PEER", FOR_DIAL, 1, 1}, "call a known peer: stdin and stdout", {NULL}, command_dial},
     {{"serve", "[HOST:]PORT TARGET", FOR_SERVE, 2, 1 + OFFER_MAX},
      "join each known caller to TARGET or a program",
-     {"[HOST:]PORT [NAME=]TARGET...", "[HOST:]PORT --exec CMD [ARG...]"},
+     {"[HOST:]PORT [NAME=]TARGET...", "[HOST:]PORT --exec CMD [ARG...]",
+      "--call PEER [NAME=]TARGET..."},
      command_serve},
     {{"forward", "LOCAL PEER", FOR_FORWARD, 2, 2 * FORWARDS_MAX},
      "listen at LOCAL, carry each connection to PEER",
-     {"LOCAL PEER [LOCAL PEER...] [--run CMD [ARG...]]"},
+     {"LOCAL PEER [LOCAL PEER...] [--run CMD [ARG...]]",
+      "--accept [HOST:]PORT LOCAL WHO[:TARGET]..."},
      command_forward},
     {{"check", "PEER", FOR_CHECK, 1, 1},
      "is this peer there, and is it the one?",

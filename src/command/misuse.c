@@ -98,17 +98,33 @@ const char *misuse_guess_place(const char *text, enum address_form form)
                                 : "usage: kith forward [options] LOCAL PEER";
 }
 
+/* What is shown of the arguments: the reverse way has others. */
+static const char *shown(const struct options *options, const struct command_form *form)
+{
+    if (options->call != NULL)
+        return "--call PEER TARGET";
+    return options->accept != NULL ? "--accept [HOST:]PORT LOCAL WHO" : form->arguments;
+}
+
+/* Their names, a word each. */
+static const char *names(const struct options *options, const struct command_form *form)
+{
+    if (options->call != NULL)
+        return "TARGET";
+    return options->accept != NULL ? "LOCAL WHO" : form->arguments;
+}
+
 /* The name of the argument of this number is the word of this number. */
 enum kith_error misuse_log_missing(const struct options *options, const struct command_form *form)
 {
-    const char *name = form->arguments;
+    const char *name = names(options, form);
     int place = form->bit == FOR_FORWARD ? options->argument_count % 2 : options->argument_count;
     const char *more = "", *after = NULL;
     char why[64], usage[96], last[64];
 
     if (form->bit == FOR_SERVE)
         more = ", or --exec CMD in the place of TARGET";
-    if (form->bit == FOR_FORWARD)
+    if (form->bit == FOR_FORWARD && options->accept == NULL)
         more = " [LOCAL PEER...]";
     if (options->argument_count > form->least) /* of several */
         after = options->arguments[options->argument_count - 1];
@@ -116,7 +132,7 @@ enum kith_error misuse_log_missing(const struct options *options, const struct c
         name += strcspn(name, " ") + 1;
     (void)snprintf(why, sizeof(why), "%.*s is missing", (int)strcspn(name, " "), name);
     (void)snprintf(usage, sizeof(usage), "usage: kith %s [options] %s%s", form->name,
-                   form->arguments, more);
+                   shown(options, form), more);
     (void)snprintf(last, sizeof(last), "%s takes all that follows it: put it last",
                    OPTION_OF_PROGRAM(form->bit));
     if (options->program != NULL)

@@ -71,7 +71,7 @@ static enum kith_error read_target(struct target *target, const char *given)
 /* Add those of the arguments that have a name, or those that have none. */
 static enum kith_error add_arguments(struct offer *offer, const struct options *options, bool named)
 {
-    for (int i = 1; i < options->argument_count; i++) {
+    for (int i = options->call != NULL ? 0 : 1; i < options->argument_count; i++) {
         const char *given = options->arguments[i];
         struct target target;
         enum kith_error error = read_target(&target, given);
@@ -157,7 +157,8 @@ static const char *kind_of(const struct target *target)
     return target->kind == TARGET_PROGRAM ? "a program: " : "";
 }
 
-void offer_announce(const struct offer *offer, const char *where, size_t peers)
+void offer_announce(const struct offer *offer, const char *where, const char *who,
+                    const char *after)
 {
     bool named = offer->all.count > offer->unnamed.count;
     char line[ADDRESS_TEXT_SIZE + 160], unnamed[ADDRESS_TEXT_SIZE + 32] = "";
@@ -172,8 +173,8 @@ void offer_announce(const struct offer *offer, const char *where, size_t peers)
     if (offer->unnamed.count > 0)
         (void)snprintf(unnamed, sizeof(unnamed), "%s%s%.250s", named ? ", or else to " : "",
                        kind_of(offer->list), offer->list[0].text);
-    (void)snprintf(line, sizeof(line), "each caller is joined to %s%s; %zu peer%s may call",
-                   named ? "what it asks for" : "", unnamed, peers, peers == 1 ? "" : "s");
+    (void)snprintf(line, sizeof(line), "%s is joined to %s%s%s", who,
+                   named ? "what it asks for" : "", unnamed, after);
     log_event(LOG_NOTE, "serve", where, line, NULL);
     for (size_t i = 0; i < offer->all.count; i++)
         setup_warn_of_path("serve", offer->list[i].address.path);

@@ -16,7 +16,7 @@
 
 struct offer {
     struct target list[OFFER_MAX];
-    uint16_t ports[OFFER_MAX];     /* of those that have one */
+    uint16_t ports[OFFER_MAX + 1]; /* of those that have one; and room for that of --call */
     struct targets all;            /* of the list, the unnamed one first */
     struct targets unnamed;        /* the first of them, or none */
     char *const *words[OFFER_MAX]; /* of the programs, for who starts them */
@@ -25,7 +25,7 @@ struct offer {
 };
 
 /*
- * Read the arguments behind the first, and --exec. What is wrong is logged. Must not move
+ * Read the arguments behind the port, and --exec. What is wrong is logged. Must not move
  * afterwards.
  */
 must_check enum kith_error offer_read(struct offer *offer, const struct options *options);
@@ -36,8 +36,9 @@ struct sandbox_needs offer_needs(struct offer *offer);
 /* How many descriptors a connection to one of them takes at most. */
 int offer_descriptors(const struct offer *offer);
 
-/* Say what callers are joined to, of whom there are so many, at a serve that listens there. */
-void offer_announce(const struct offer *offer, const char *where, size_t peers);
+/* Say what those are joined to who use it, at a serve that is there; with this after it. */
+void offer_announce(const struct offer *offer, const char *where, const char *who,
+                    const char *after);
 
 /*
  * How a peer comes to the first of them: the words of a command before who and where we are, and

@@ -13,6 +13,8 @@
 #define FOR_NETWORK (FOR_CONNECTING | FOR_MEET)
 #define FOR_ALL (FOR_KEYGEN | FOR_PUBKEY | FOR_IMPORT | FOR_NETWORK)
 
+#define FOR_KEEPING FOR_DAEMONS /* of serve, only with --call */
+
 #define FIELD(name) offsetof(struct options, name)
 
 static const struct option_spec specs[] = {
@@ -73,16 +75,20 @@ static const struct option_spec specs[] = {
      FIELD(max_pending)},
     {0, "drain-timeout", "T", "time for channels to finish at the end (30s)", FOR_DAEMONS, DURATION,
      FIELD(drain_timeout_ms)},
-    {0, "spare", "N", "channels to have ready (1)", FOR_FORWARD, KEPT_COUNT, FIELD(spare)},
-    {0, "keep", "N", "idle channels to keep for the next (8)", FOR_FORWARD, KEPT_COUNT,
+    {0, "call", "PEER", "call this peer, and wait there to be used", FOR_SERVE, TEXT, FIELD(call)},
+    {0, "accept", "ADDRESS", "wait at [HOST:]PORT for each WHO to call", FOR_FORWARD, TEXT,
+     FIELD(accept)},
+    {0, "spare", "N", "channels to have ready (1; serve --call: 2)", FOR_KEEPING, KEPT_COUNT,
+     FIELD(spare)},
+    {0, "keep", "N", "idle channels to keep for the next (8)", FOR_KEEPING, KEPT_COUNT,
      FIELD(keep)},
-    {0, "keep-time", "T", "how long to keep one without use (60s)", FOR_FORWARD, DURATION,
+    {0, "keep-time", "T", "how long to keep one without use (60s)", FOR_KEEPING, DURATION,
      FIELD(keep_time_ms)},
-    {0, "channel-age", "T", "no connection begins on an older channel (15m)", FOR_FORWARD, DURATION,
+    {0, "channel-age", "T", "no connection begins on an older channel (15m)", FOR_KEEPING, DURATION,
      FIELD(channel_age_ms)},
     {0, "ping", "T", "test idle ones so often, 1s to 30s (20s)", FOR_FORWARD, PING, FIELD(ping_ms)},
     {0, "plain", NULL, "a channel a connection, for the crate", FOR_FORWARD, FLAG, FIELD(plain)},
-    {0, "ready-on", "listen|peer", "what --ready-fd waits for (peer)", FOR_FORWARD, READY_ON,
+    {0, "ready-on", "listen|peer", "what --ready-fd waits for (peer)", FOR_KEEPING, READY_ON,
      FIELD(ready_on_listen)},
     {0, "exec", "CMD [ARG...]", "join this to the channel; it comes last", FOR_PROGRAMS, PROGRAM,
      FIELD(program)},
@@ -90,7 +96,7 @@ static const struct option_spec specs[] = {
      PROGRAM, FIELD(program)},
     {0, "proxy-protocol", NULL, "tell the target who calls, by PROXY v2", FOR_SERVE, FLAG,
      FIELD(proxy_protocol)},
-    {0, "accept-proxy", "FROM", "take PROXY headers from ADDR/BITS,...", FOR_SERVE, SOURCES,
+    {0, "accept-proxy", "FROM", "take PROXY headers from ADDR/BITS,...", FOR_DAEMONS, SOURCES,
      FIELD(accept_proxy)},
     {'q', "quiet", NULL, "errors only", FOR_ALL, FLAG, FIELD(quiet)},
     {'v', "verbose", NULL, "say more; again for still more", FOR_ALL, COUNT, FIELD(verbosity)},
@@ -103,6 +109,7 @@ static const struct option_spec specs[] = {
 #define LONG_BASE 256 /* getopt_long returns this and the index of a spec without a letter */
 
 _Static_assert(SPECS <= OPTIONS_MAX, "there is room for each in getopt's tables");
+_Static_assert(SPECS <= 64, "and in a set of those that are given");
 
 const struct option_spec *option_table(size_t *count)
 {
@@ -163,6 +170,11 @@ const struct option_spec *option_find(int found, unsigned command_bit)
             return &specs[i];
     }
     return NULL;
+}
+
+uint64_t option_bit(const struct option_spec *spec)
+{
+    return (uint64_t)1 << (spec - specs);
 }
 
 void option_table_print(unsigned command_bit)

@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* How an option's value is read, and into what. */
 enum option_kind {
@@ -60,6 +61,9 @@ bool option_is_word(int found);
 
 /* The option that getopt has found, if the command has it; or NULL. */
 const struct option_spec *option_find(int found, unsigned command_bit);
+
+/* The bit of an option of the table in a set of them. */
+uint64_t option_bit(const struct option_spec *spec);
 
 /* Print the options of a command, one a line, to stdout. */
 void option_table_print(unsigned command_bit);

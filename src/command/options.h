@@ -68,7 +68,10 @@ struct options {
     size_t max_per_peer;
     size_t max_pending;
     int64_t drain_timeout_ms;
-    size_t spare; /* forward: kept channels */
+    const char *call;   /* serve: whom, in the place of a port; or NULL */
+    const char *accept; /* forward: where WHO calls, or NULL */
+    uint64_t given;     /* a bit for each option of the table that is there */
+    size_t spare;       /* kept channels */
     size_t keep;
     int64_t keep_time_ms;
     int64_t channel_age_ms;
@@ -76,7 +79,7 @@ struct options {
     bool plain;
     bool ready_on_listen;               /* or once the peer is there */
     bool proxy_protocol;                /* serve */
-    struct address_ranges accept_proxy; /* serve: the sources of PROXY headers */
+    struct address_ranges accept_proxy; /* the sources of PROXY headers */
     char **program;                     /* what stands after --exec or --run, or NULL */
     int *status;        /* how the program of --run has ended is put there, once it has */
     bool force;         /* keygen, and output */

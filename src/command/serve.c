@@ -4,6 +4,8 @@
  */
 #include "command/serve.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "calls/replay.h"
@@ -15,7 +17,8 @@
 static int64_t arm(struct daemon *daemon, struct poll_set *set)
 {
     struct serve *serve = daemon->hooks->context;
-    int64_t due_ms = reception_arm(&serve->reception, set);
+    int64_t due_ms =
+        serve_calls(serve) ? presence_arm(&serve->presence) : reception_arm(&serve->reception, set);
 
     return clock_earlier(due_ms, acceptor_arm(&serve->acceptor, set));
 }
@@ -25,21 +28,27 @@ static bool step(struct daemon *daemon, const struct poll_set *set)
     struct serve *serve = daemon->hooks->context;
 
     acceptor_step(&serve->acceptor, set);
-    return serve_callers_step(serve, set);
+    if (!serve_calls(serve))
+        return serve_callers_step(serve, set);
+    serve_call_tell(serve);
+    return true;
 }
 
 static size_t waiting(struct daemon *daemon)
 {
     const struct serve *serve = daemon->hooks->context;
 
-    return reception_count(&serve->reception);
+    return serve_calls(serve) ? 0 : reception_count(&serve->reception);
 }
 
 static void stop_receiving(struct daemon *daemon)
 {
     struct serve *serve = daemon->hooks->context;
 
-    reception_end(&serve->reception, ERR_STOPPING);
+    if (serve_calls(serve))
+        presence_end(&serve->presence);
+    else
+        reception_end(&serve->reception, ERR_STOPPING);
     acceptor_end(&serve->acceptor);
 }
 
@@ -133,6 +142,8 @@ static bool look_again(struct daemon *daemon)
 {
     struct serve *serve = daemon->hooks->context;
 
+    if (serve_calls(serve))
+        return serve_call_find_again(serve);
     return setup_choose_again(&serve->setup, "serve", &serve->fresh) == OK;
 }
 
@@ -141,12 +152,17 @@ static void take_again(struct daemon *daemon, bool good)
     struct serve *serve = daemon->hooks->context;
 
     if (!good) {
-        log_event(LOG_ERROR, "serve", daemon->doors.name, "the peers stay as they were", NULL);
+        log_event(LOG_ERROR, "serve", daemon->doors.name,
+                  serve_calls(serve) ? "the peer stays as it was" : "the peers stay as they were",
+                  NULL);
         peers_free(&serve->fresh);
+        callee_end(&serve->again.callee);
         return;
     }
     admission_replace(&serve->admission, &serve->fresh);
     connections_each(&daemon->connections, end_if_gone, serve);
+    if (serve_calls(serve))
+        serve_call_move(serve);
     setup_report_reload(&serve->setup, "serve", daemon->doors.name);
 }
 
@@ -163,14 +179,36 @@ static enum kith_error start_launcher(struct serve *serve)
     return error;
 }
 
+/* A peer by name may have another address after a reload. */
+static struct sandbox_needs needs_of(struct serve *serve)
+{
+    struct sandbox_needs needs = offer_needs(&serve->offer);
+
+    if (!serve_calls(serve))
+        return needs;
+    needs.connects = true;
+    needs.binds = serve->setup.options->source != NULL;
+    serve->offer.ports[needs.port_count++] = address_port(&serve->callee.address);
+    if (serve->setup.directory.read)
+        needs.port_count = 0;
+    return needs;
+}
+
 static enum kith_error begin_serve(struct daemon *daemon)
 {
     struct serve *serve = daemon->hooks->context;
-    const struct sandbox_needs needs = offer_needs(&serve->offer);
+    const struct sandbox_needs needs = needs_of(serve);
     static struct acceptor_hooks hooks = {.reach = reach_for, .join = join_kept};
+    const struct options *options = serve->setup.options;
     enum kith_error error = setup_start_lookup(&serve->setup);
 
-    serve_callers_begin(serve);
+    serve->holds = (struct acceptor_holds){.spare = options->spare,
+                                           .most = options->spare + options->keep,
+                                           .keep_time_ms = options->keep_time_ms};
+    if (serve_calls(serve))
+        serve_call_begin(serve);
+    else
+        serve_callers_begin(serve);
     serve->reach = (struct reach){
         .daemon = daemon,
         .lookup = &serve->setup.lookup,
@@ -181,7 +219,10 @@ static enum kith_error begin_serve(struct daemon *daemon)
     hooks.context = serve;
     if (error == OK)
         error = start_launcher(serve);
-    acceptor_begin(&serve->acceptor, daemon, &hooks, serve->setup.options->handshake_timeout_ms);
+    if (serve_calls(serve))
+        hooks.over = serve_call_over;
+    acceptor_begin(&serve->acceptor, daemon, &hooks, serve_calls(serve) ? &serve->holds : NULL,
+                   options->handshake_timeout_ms);
     if (error == OK)
         setup_confine(SANDBOX_DAEMON, &needs);
     return error;
@@ -190,20 +231,61 @@ static enum kith_error begin_serve(struct daemon *daemon)
 static void announce(struct daemon *daemon)
 {
     struct serve *serve = daemon->hooks->context;
-    char words[OFFER_WORDS_SIZE], ending[TARGET_NAME_SIZE + 1];
+    size_t peers = serve->admission.set.count;
+    char words[OFFER_WORDS_SIZE], ending[TARGET_NAME_SIZE + 1], may[48];
 
-    offer_announce(&serve->offer, daemon->doors.name, serve->admission.set.count);
+    if (serve_calls(serve)) {
+        serve_call_announce(serve);
+        return;
+    }
+    (void)snprintf(may, sizeof(may), "; %zu peer%s may call", peers, peers == 1 ? "" : "s");
+    offer_announce(&serve->offer, daemon->doors.name, "each caller", may);
     offer_say_how(&serve->offer, words, ending);
     setup_announce(&serve->setup, "serve", &daemon->doors.list[0], &serve->asked, words, ending);
+}
+
+/* Who may call, and where they do. */
+static enum kith_error prepare_callers(struct serve *serve)
+{
+    struct doors *doors = &serve->daemon.doors;
+    const struct options *options = serve->setup.options;
+    enum kith_error error = setup_choose_peers(&serve->setup, "serve", &serve->admission);
+
+    replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
+    doors->count = 1;
+    if (error == OK)
+        error = setup_take_listeners("serve", &doors->list[0], 1);
+    if (error == OK)
+        error =
+            setup_listen(&serve->setup, "serve", &serve->asked, LISTEN_EVERYWHERE, &doors->list[0]);
+    doors_describe(doors);
+    return error;
+}
+
+/* Whom we call. */
+static enum kith_error prepare_call(struct serve *serve)
+{
+    enum kith_error error = setup_choose_callees(&serve->setup, &serve->callee, &serve->admission);
+
+    if (error == OK && serve->callee.target[0] != '\0')
+        error = log_failure(LOG_ERROR, "serve", serve->setup.options->call, ERR_USAGE,
+                            "asks for a target, where we are who has them",
+                            "--call PEER, and our own behind it: NAME=TARGET");
+    if (error == OK)
+        error = setup_take_listeners("serve", serve->daemon.doors.list, 0);
+    serve_call_name(serve);
+    return error;
 }
 
 /* Everything before the first call. */
 static enum kith_error prepare(struct serve *serve, const struct options *options)
 {
-    enum kith_error error;
+    bool calls = options->call != NULL;
+    enum kith_error error = OK;
 
     serve->launcher = HELPER_NONE;
-    error = setup_parse_address(&serve->asked, "serve", options->arguments[0], ADDRESS_PORT);
+    if (!calls)
+        error = setup_parse_address(&serve->asked, "serve", options->arguments[0], ADDRESS_PORT);
     if (error == OK)
         error = offer_read(&serve->offer, options);
     if (error != OK)
@@ -211,17 +293,10 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
     if (serve->offer.programs.count == 0)
         protect_for_good();
     error =
-        setup_begin(&serve->setup, options, NULL, 0, KIND_SET(KIND_PLAIN) | KIND_SET(KIND_KEPT));
+        setup_begin(&serve->setup, options, &options->call, calls ? 1 : 0,
+                    calls ? KIND_SET(KIND_KEPT_BACK) : KIND_SET(KIND_PLAIN) | KIND_SET(KIND_KEPT));
     if (error == OK)
-        error = setup_choose_peers(&serve->setup, "serve", &serve->admission);
-    replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
-    serve->daemon.doors.count = 1;
-    if (error == OK)
-        error = setup_take_listeners("serve", &serve->daemon.doors.list[0], 1);
-    if (error == OK)
-        error = setup_listen(&serve->setup, "serve", &serve->asked, LISTEN_EVERYWHERE,
-                             &serve->daemon.doors.list[0]);
-    doors_describe(&serve->daemon.doors);
+        error = calls ? prepare_call(serve) : prepare_callers(serve);
     return error;
 }
 
@@ -234,7 +309,7 @@ enum kith_error command_serve(const struct options *options)
 
     hooks = (struct daemon_hooks){
         .what = "serve",
-        .sets_apart = true,
+        .sets_apart = options->call == NULL,
         .descriptors = offer_descriptors(&serve.offer),
         .pending = 512,
         .keeper = &serve.setup.keeper.helper,
@@ -248,6 +323,9 @@ enum kith_error command_serve(const struct options *options)
         .waiting = waiting,
         .stop = stop_receiving,
         .run = serve_peer,
+        .is_up = options->call != NULL && !options->ready_on_listen ? serve_call_is_up : NULL,
+        .describe = options->call != NULL ? serve_call_describe : NULL,
+        .report = options->call != NULL ? serve_call_report : NULL,
         .reload = &serve.setup.reload,
         .look_again = look_again,
         .take_again = take_again,

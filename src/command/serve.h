@@ -12,6 +12,7 @@
 #include "command/setup.h"
 #include "daemon/acceptor.h"
 #include "daemon/daemon.h"
+#include "daemon/presence.h"
 #include "daemon/reach.h"
 #include "helpers/helper.h"
 #include "net/poll_set.h"
@@ -23,7 +24,11 @@ struct serve {
     struct address asked;   /* where we are to listen, as it was given */
     struct offer offer;
     struct admission admission;
-    struct peers fresh; /* of a reload that is under way */
+    struct peers fresh;   /* of a reload that is under way */
+    struct callee callee; /* with --call: whom, at the start; and by that reload */
+    struct callee_again again;
+    struct presence presence;
+    struct acceptor_holds holds;
     struct reception reception;
     struct reach reach;
     struct acceptor acceptor;
@@ -36,5 +41,28 @@ void serve_callers_begin(struct serve *serve);
 /* After poll: take those who have proven who they are. False with errno if none can come any more.
  */
 bool serve_callers_step(struct serve *serve, const struct poll_set *set);
+
+/* Whether we call (--call), and nobody calls us. */
+bool serve_calls(const struct serve *serve);
+
+/* The same for --call: begin it, give it a name in the place of a door's, and say what it does. */
+void serve_call_begin(struct serve *serve);
+void serve_call_name(struct serve *serve);
+void serve_call_announce(const struct serve *serve);
+
+/* Of the acceptor: a channel is over. */
+void serve_call_over(void *context, const struct connection *connection, bool left);
+
+/* A reload: find who is called now, once its files are read; and have it called there. */
+bool serve_call_find_again(struct serve *serve);
+void serve_call_move(struct serve *serve);
+
+/* Have a supervisor know if the peer is lost, or there again. */
+void serve_call_tell(struct serve *serve);
+
+/* Of the daemon, as its hooks. */
+bool serve_call_is_up(struct daemon *daemon);
+void serve_call_describe(struct daemon *daemon, char *out, size_t size, bool asked);
+void serve_call_report(struct daemon *daemon);
 
 #endif

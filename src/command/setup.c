@@ -16,6 +16,7 @@
 #include "base/descriptor.h"
 #include "base/log.h"
 #include "base/problem.h"
+#include "command/chosen.h"
 #include "command/inherited.h"
 #include "helpers/launcher.h"
 #include "helpers/lookup.h"
@@ -26,10 +27,26 @@
 #include "system/signals.h"
 #include "system/zone.h"
 
+/* Whether those who stand on the command line call us, rather than we them. */
+static bool is_called(const struct setup *setup)
+{
+    return setup->options->accept != NULL;
+}
+
+/* Where the WHO of a PEER ends, or NULL if that is in the peers file; or the WHO of WHO:TARGET. */
+static const char *end_of_who(const struct setup *setup, const char *peer)
+{
+    const char *target = directory_find_target(peer);
+
+    if (!is_called(setup))
+        return strrchr(peer, '@');
+    return target != NULL ? target - 1 : peer + strlen(peer);
+}
+
 /* The file that holds the key of a PEER, if its WHO is one. */
 static enum kith_error list_callee_file(struct setup *setup, size_t place)
 {
-    const char *peer = setup->callees[place], *at = strrchr(peer, '@');
+    const char *peer = setup->callees[place], *at = end_of_who(setup, peer);
     char *who = at == NULL ? NULL : strndup(peer, (size_t)(at - peer));
 
     if (at != NULL && who == NULL)
@@ -122,55 +139,6 @@ void setup_confine(enum sandbox_role role, const struct sandbox_needs *needs)
     sandbox_enter(role, needs);
 }
 
-/* Those who may call, to a set. */
-static enum kith_error choose(struct directory *directory, const struct options *options,
-                              struct peers *chosen)
-{
-    enum kith_error error = OK;
-
-    if (options->named_count == 0)
-        error = directory_add_all(directory, chosen);
-    for (size_t i = 0; error == OK && i < options->named_count; i++)
-        error = directory_add(directory, options->named[i], chosen);
-    return error;
-}
-
-/*
- * The same when they are read again: a name of --peer that the peers file has no longer is gone
- * with its line, as any other.
- */
-static enum kith_error choose_anew(struct directory *directory, const struct options *options,
-                                   struct peers *chosen)
-{
-    enum kith_error error = OK;
-
-    if (options->named_count == 0)
-        return choose(directory, options, chosen);
-    for (size_t i = 0; error == OK && i < options->named_count; i++) {
-        const char *named = options->named[i];
-        bool lacks;
-
-        error = directory_lacks(directory, named, &lacks);
-        if (error == OK && lacks)
-            log_event(LOG_NOTE, "peer", named, "no longer in the peers file", NULL);
-        else if (error == OK)
-            error = directory_add(directory, named, chosen);
-    }
-    return error;
-}
-
-/* A daemon goes on without: its peers may be read again. */
-static enum kith_error expect_somebody(const struct setup *setup, const struct peers *chosen,
-                                       const char *what)
-{
-    bool waits = (setup->options->command & FOR_DAEMONS) != 0;
-
-    if (chosen->count > 0)
-        return OK;
-    (void)log_failure(waits ? LOG_NOTE : LOG_ERROR, what, NULL, ERR_NOBODY, NULL, NULL);
-    return waits ? OK : ERR_NOBODY;
-}
-
 /*
  * Who is called. *gone is set if the peers file is in order, and does not name it: that is an
  * answer, too, when the file is read again.
@@ -178,7 +146,9 @@ static enum kith_error expect_somebody(const struct setup *setup, const struct p
 static enum kith_error find_callee(const struct setup *setup, struct directory *directory,
                                    size_t place, struct callee *callee, bool *gone)
 {
-    enum kith_error error = directory_callee(directory, setup->callees[place], callee);
+    enum kith_error error = is_called(setup)
+                                ? directory_caller(directory, setup->callees[place], callee)
+                                : directory_callee(directory, setup->callees[place], callee);
 
     *gone = error != OK && directory->read && setup->callee_files[place] == NULL;
     return error;
@@ -241,7 +211,7 @@ static enum kith_error read_peers(const void *context, const uint8_t own_key[sta
             return ERR_FILE_MISSING;
     }
     if (setup->callee_count == 0)
-        error = choose_anew(&directory, setup->options, peers);
+        error = chosen_read_again(&directory, setup->options, peers);
     else
         error = add_callees(setup, &directory, peers);
     directory_free(&directory);
@@ -293,7 +263,7 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options,
                             const char *const *callees, size_t callee_count, kind_set kinds)
 {
     bool meets = options->command == FOR_MEET;
-    bool calls = callee_count > 0 || (meets && !options->listen);
+    bool calls = options->accept == NULL && (callee_count > 0 || (meets && !options->listen));
     struct keeper_task task;
     enum kith_error error;
 
@@ -342,30 +312,33 @@ enum kith_error setup_choose_peers(struct setup *setup, const char *what,
                                    struct admission *admission)
 {
     struct peers chosen = {0};
-    enum kith_error error = choose(&setup->directory, setup->options, &chosen);
+    enum kith_error error = chosen_read(&setup->directory, setup->options, &chosen);
 
     if (error == OK)
-        error = expect_somebody(setup, &chosen, what);
+        error = chosen_expect(setup->options, &chosen, what);
     if (error == OK)
         error = keeper_tell_peers(&setup->keeper, &chosen);
     admission_replace(admission, &chosen);
     return error;
 }
 
-enum kith_error setup_choose_callees(struct setup *setup, struct callee *callees)
+enum kith_error setup_choose_callees(struct setup *setup, struct callee *callees,
+                                     struct admission *admission)
 {
     struct peers chosen = {0};
     enum kith_error error = OK;
+    bool gone;
 
-    for (size_t i = 0; error == OK && i < setup->callee_count; i++) {
-        error = directory_callee(&setup->directory, setup->callees[i], &callees[i]);
-        if (error == OK && add_callee(&chosen, &callees[i]) != OK)
-            error = log_failure(LOG_ERROR, "peer", setup->callees[i], ERR_MEMORY, NULL, NULL);
-    }
+    setup->directory.noted = &chosen;
+    for (size_t i = 0; error == OK && i < setup->callee_count; i++)
+        error = find_callee(setup, &setup->directory, i, &callees[i], &gone);
+    setup->directory.noted = NULL;
     for (size_t i = 0; error == OK && i < setup->callee_count; i++)
         share_namespaces(&chosen, &callees[i]);
     if (error == OK)
         error = keeper_tell_peers(&setup->keeper, &chosen);
+    if (admission != NULL)
+        admission_replace(admission, &chosen);
     peers_free(&chosen);
     return error;
 }
@@ -383,32 +356,31 @@ enum kith_error setup_choose_again(struct setup *setup, const char *what, struct
     enum kith_error error;
 
     use_texts(setup);
-    error = choose_anew(&setup->directory, setup->options, chosen);
+    error = chosen_read_again(&setup->directory, setup->options, chosen);
     if (error == OK)
-        error = expect_somebody(setup, chosen, what);
+        error = chosen_expect(setup->options, chosen, what);
     return error;
 }
 
-enum kith_error setup_find_again(struct setup *setup, struct callee_again *found)
+enum kith_error setup_find_again(struct setup *setup, struct callee_again *found,
+                                 struct peers *chosen)
 {
-    struct peers chosen = {0};
     enum kith_error error = OK;
 
     use_texts(setup);
+    setup->directory.noted = chosen;
     for (size_t i = 0; i < setup->callee_count; i++) {
         callee_end(&found[i].callee); /* of one that nobody has waited for */
         found[i] = (struct callee_again){.gone = false};
     }
     for (size_t i = 0; error == OK && i < setup->callee_count; i++) {
         error = find_callee(setup, &setup->directory, i, &found[i].callee, &found[i].gone);
-        if (error == OK && add_callee(&chosen, &found[i].callee) != OK)
-            error = log_failure(LOG_ERROR, "peer", setup->callees[i], ERR_MEMORY, NULL, NULL);
         if (found[i].gone)
             error = OK;
     }
+    setup->directory.noted = NULL;
     for (size_t i = 0; error == OK && i < setup->callee_count; i++)
-        share_namespaces(&chosen, &found[i].callee);
-    peers_free(&chosen);
+        share_namespaces(chosen, &found[i].callee);
     return error;
 }
 

@@ -45,9 +45,10 @@ struct setup {
 };
 
 /*
- * Make it; must not move afterwards. callees are the PEER arguments of a command that has some;
- * kinds are those of the channels that they are called for, or that are answered. A run that meets
- * has no PEER, and calls unless --listen says so. What is wrong is logged.
+ * Make it; must not move afterwards. callees are the PEER arguments of a command that has some, or
+ * the WHO arguments of one with --accept, which does not call; kinds are those of the channels that
+ * they are called for, or that are answered. A run that meets has no PEER, and calls unless
+ * --listen says so. What is wrong is logged.
  */
 must_check enum kith_error setup_begin(struct setup *setup, const struct options *options,
                                        const char *const *callees, size_t callee_count,
@@ -70,16 +71,18 @@ must_check enum kith_error setup_choose_peers(struct setup *setup, const char *w
                                               struct admission *admission);
 
 /*
- * The same for the peers that are called: who each of them is. callees are zeroed before, and
- * callee_end has to follow for each.
+ * The same for the peers that are called, or that --accept waits for: who each of them is; and have
+ * them admitted, unless that is NULL. callees are zeroed before, and callee_end has to follow for
+ * each.
  */
-must_check enum kith_error setup_choose_callees(struct setup *setup, struct callee *callees);
+must_check enum kith_error setup_choose_callees(struct setup *setup, struct callee *callees,
+                                                struct admission *admission);
 
 /*
  * On SIGHUP, once setup->reload has the texts: who may call by those, or who is called, for each;
  * gone is set if the peers file is in order, and has no such name, for which this returns OK, too;
- * callee_end has to follow for each in any case, or another such call. Zeroed before the first.
- * What is wrong is logged.
+ * callee_end has to follow for each in any case, or another such call. Zeroed before the first. The
+ * others are put into a set with their conditions. What is wrong is logged.
  */
 must_check enum kith_error setup_choose_again(struct setup *setup, const char *what,
                                               struct peers *chosen);
@@ -87,7 +90,8 @@ struct callee_again {
     struct callee callee;
     bool gone;
 };
-must_check enum kith_error setup_find_again(struct setup *setup, struct callee_again *found);
+must_check enum kith_error setup_find_again(struct setup *setup, struct callee_again *found,
+                                            struct peers *chosen);
 
 /* Say that the files were read again, or that there are none. */
 void setup_report_reload(const struct setup *setup, const char *what, const char *which);

@@ -8,17 +8,21 @@
 
 #include "base/clock.h"
 #include "daemon/report.h"
+#include "net/socket.h"
 #include "system/watch.h"
 
 #define REST_MS 1000    /* without a record, after which a channel needs no thread */
 #define SILENT_MS 90000 /* without a PING: the peer is gone, as far as anybody can tell */
+#define EXCESS_MS 1000  /* without use, for those beyond what is to be kept: a crowd comes back */
 #define READY_MAX 64    /* looked after at a time */
 
 void acceptor_begin(struct acceptor *acceptor, struct daemon *daemon,
-                    const struct acceptor_hooks *hooks, int64_t begin_timeout_ms)
+                    const struct acceptor_hooks *hooks, const struct acceptor_holds *holds,
+                    int64_t begin_timeout_ms)
 {
     *acceptor = (struct acceptor){.daemon = daemon,
                                   .hooks = hooks,
+                                  .holds = holds,
                                   .begin_timeout_ms = begin_timeout_ms,
                                   .watch = watch_make(),
                                   .at = POLL_SET_NONE};
@@ -73,6 +77,7 @@ static enum kith_error accept_one(struct acceptor *acceptor, struct connection *
         return error;
     }
     *over = hooks->join(hooks->context, connection, fd) != OK;
+    connection->kept->was_used = true;
     if (!*over)
         link_rest(&connection->kept->link);
     return OK;
@@ -87,6 +92,24 @@ static enum kith_error say_pong(struct link *link)
     return link_has_more(link) ? link_say_ahead(link, &pong) : link_say(link, &pong, 1);
 }
 
+/* Whether no stream may begin on it any more. */
+static bool is_too_old(const struct connection *connection)
+{
+    return clock_now_ms() >= connection->kept->ends_ms;
+}
+
+/*
+ * One for which we have called is at rest, or not: a way that is gone is noticed soon while nothing
+ * is carried, since the peer waits for nobody but us then.
+ */
+static void probe_often(const struct acceptor *acceptor, struct kept *kept, bool often)
+{
+    if (acceptor->holds == NULL || kept->is_probed == often)
+        return;
+    kept->is_probed = often;
+    socket_probe_often(kept->link.transport.in, often);
+}
+
 /* Do what a record asks for; *over if the channel is done. */
 static enum kith_error heed(struct acceptor *acceptor, struct connection *connection,
                             const struct record *record, bool *over)
@@ -95,7 +118,8 @@ static enum kith_error heed(struct acceptor *acceptor, struct connection *connec
     case RECORD_PING:
         return say_pong(&connection->kept->link);
     case RECORD_OPEN:
-        *over = acceptor->is_ending || /* CLOSE is the answer */
+        probe_often(acceptor, connection->kept, false);
+        *over = acceptor->is_ending || is_too_old(connection) || /* CLOSE is the answer */
                 !connections_occupy(&acceptor->daemon->connections, connection);
         return *over ? OK : accept_one(acceptor, connection, record->name, over);
     default:
@@ -110,6 +134,7 @@ static bool rest(struct acceptor *acceptor, struct connection *connection)
     bool rests;
 
     link_hand_on(&connection->kept->link);
+    probe_often(acceptor, connection->kept, true);
     (void)pthread_mutex_lock(&acceptor->lock);
     connection->kept->idle_since_ms = clock_now_ms();
     rests = !acceptor->is_ending &&
@@ -117,6 +142,8 @@ static bool rest(struct acceptor *acceptor, struct connection *connection)
     if (rests)
         chain_append(&acceptor->resting, &connection->resting, connection);
     (void)pthread_mutex_unlock(&acceptor->lock);
+    if (rests && acceptor->holds != NULL) /* until when, is for the main thread to find out */
+        acceptor->daemon->connections.wake();
     return rests;
 }
 
@@ -136,8 +163,13 @@ static void say_ending(struct acceptor *acceptor, struct connection *connection,
 }
 
 /* Free it: its last word is said if it leaves in order, be it for another one. */
-static void part(struct acceptor *acceptor, struct connection *connection, enum kith_error error)
+static void part(struct acceptor *acceptor, struct connection *connection, enum kith_error error,
+                 bool left)
 {
+    const struct acceptor_hooks *hooks = acceptor->hooks;
+
+    if (hooks->over != NULL)
+        hooks->over(hooks->context, connection, left);
     if (error == OK || (error == ERR_LINK_LOST &&
                         connections_gives_way(&acceptor->daemon->connections, connection)))
         (void)kept_say_close(connection->kept);
@@ -170,22 +202,61 @@ enum stay acceptor_run(struct acceptor *acceptor, struct connection *connection)
     }
     if (error != OK)
         say_ending(acceptor, connection, error);
-    part(acceptor, connection, error);
+    part(acceptor, connection, error, !acceptor->is_ending && !is_too_old(connection));
     return STAY_OVER;
+}
+
+/* Until when one that carries nothing since then is held, as one of so many. */
+static int64_t held_until_ms(const struct acceptor_holds *holds, size_t idle, int64_t since_ms)
+{
+    int64_t keep_ms = holds->keep_time_ms;
+
+    if (idle <= holds->spare)
+        return NEVER_MS;
+    if (idle > holds->most)
+        keep_ms = clock_earlier(keep_ms, EXCESS_MS);
+    return keep_ms == NEVER_MS ? NEVER_MS : since_ms + keep_ms;
+}
+
+/*
+ * Of those that rest, for which we have called: the one that is to be let go first, as too old or
+ * as one too many, and when; NULL if there is none. Under the lock.
+ */
+static struct connection *first_to_go(struct acceptor *acceptor, int64_t *until_ms)
+{
+    struct connection *longest = NULL, *oldest = NULL;
+    int64_t held_ms;
+    size_t room, idle = connections_idle(&acceptor->daemon->connections, &room);
+
+    for (struct connection *c = chain_first(&acceptor->resting); c != NULL;
+         c = chain_after(&c->resting)) {
+        if (longest == NULL || c->idle_since_ms < longest->idle_since_ms)
+            longest = c;
+        if (oldest == NULL || c->kept->ends_ms < oldest->kept->ends_ms)
+            oldest = c;
+    }
+    *until_ms = NEVER_MS;
+    if (longest == NULL)
+        return NULL;
+    held_ms = held_until_ms(acceptor->holds, idle, longest->idle_since_ms);
+    *until_ms = clock_earlier(held_ms, oldest->kept->ends_ms);
+    return oldest->kept->ends_ms <= held_ms ? oldest : longest;
 }
 
 int64_t acceptor_arm(struct acceptor *acceptor, struct poll_set *set)
 {
     const struct connection *longest;
-    int64_t due_ms = NEVER_MS;
+    int64_t due_ms = NEVER_MS, until_ms = NEVER_MS;
 
     acceptor->at = poll_set_add(set, acceptor->watch, POLLIN);
     (void)pthread_mutex_lock(&acceptor->lock);
     longest = chain_first(&acceptor->resting);
     if (longest != NULL)
         due_ms = longest->kept->idle_since_ms + SILENT_MS;
+    if (acceptor->holds != NULL)
+        (void)first_to_go(acceptor, &until_ms);
     (void)pthread_mutex_unlock(&acceptor->lock);
-    return due_ms;
+    return clock_earlier(due_ms, until_ms);
 }
 
 /* It rests no longer, and is the main thread's alone. */
@@ -197,11 +268,12 @@ static void rouse(struct acceptor *acceptor, struct connection *connection)
     (void)pthread_mutex_unlock(&acceptor->lock);
 }
 
-/* Be done with one that rested. */
-static void dismiss(struct acceptor *acceptor, struct connection *connection, enum kith_error error)
+/* Be done with one that rested, which its peer may have left. */
+static void dismiss(struct acceptor *acceptor, struct connection *connection, enum kith_error error,
+                    bool left)
 {
     say_ending(acceptor, connection, error);
-    part(acceptor, connection, error);
+    part(acceptor, connection, error, left);
     daemon_leave(acceptor->daemon, connection);
 }
 
@@ -229,7 +301,7 @@ static void listen_to(struct acceptor *acceptor, struct connection *connection)
         answered = heard;
     } while (error == OK && heard && !over);
     if (error != OK || over || !rest(acceptor, connection))
-        dismiss(acceptor, connection, error);
+        dismiss(acceptor, connection, error, true);
 }
 
 /* Those that nothing was heard of for too long. */
@@ -247,7 +319,24 @@ static void drop_silent(struct acceptor *acceptor)
         if (connection == NULL)
             return;
         rouse(acceptor, connection);
-        dismiss(acceptor, connection, OK);
+        dismiss(acceptor, connection, OK, true);
+    }
+}
+
+/* Those for which we have called, and that are not to be held any longer. */
+static void let_go(struct acceptor *acceptor)
+{
+    struct connection *connection;
+    int64_t until_ms;
+
+    for (;;) {
+        (void)pthread_mutex_lock(&acceptor->lock);
+        connection = first_to_go(acceptor, &until_ms);
+        (void)pthread_mutex_unlock(&acceptor->lock);
+        if (connection == NULL || clock_now_ms() < until_ms)
+            return;
+        rouse(acceptor, connection);
+        dismiss(acceptor, connection, OK, false);
     }
 }
 
@@ -261,6 +350,8 @@ void acceptor_step(struct acceptor *acceptor, const struct poll_set *set)
     for (size_t i = 0; i < count; i++)
         listen_to(acceptor, ready[i]);
     drop_silent(acceptor);
+    if (acceptor->holds != NULL)
+        let_go(acceptor);
 }
 
 static struct connection *first_resting(struct acceptor *acceptor)
@@ -273,17 +364,22 @@ static struct connection *first_resting(struct acceptor *acceptor)
     return connection;
 }
 
-void acceptor_end(struct acceptor *acceptor)
+void acceptor_close_idle(struct acceptor *acceptor)
 {
     struct connection *connection;
 
-    (void)pthread_mutex_lock(&acceptor->lock); /* whoever rests after this would not be found */
-    acceptor->is_ending = true;
-    (void)pthread_mutex_unlock(&acceptor->lock);
     while ((connection = first_resting(acceptor)) != NULL) {
         rouse(acceptor, connection);
-        dismiss(acceptor, connection, OK);
+        dismiss(acceptor, connection, OK, false);
     }
     while (connections_make_room(&acceptor->daemon->connections))
         continue;
+}
+
+void acceptor_end(struct acceptor *acceptor)
+{
+    (void)pthread_mutex_lock(&acceptor->lock); /* whoever rests after this would not be found */
+    acceptor->is_ending = true;
+    (void)pthread_mutex_unlock(&acceptor->lock);
+    acceptor_close_idle(acceptor);
 }

@@ -29,12 +29,26 @@ struct acceptor_hooks {
 
     /* At BEGIN: join it to the peer until the stream ends, and close it. OK if that was whole. */
     enum kith_error (*join)(void *context, struct connection *connection, int fd);
+
+    /*
+     * A channel is over; left: its peer has ended it, or is gone, rather than we. NULL if nobody
+     * wants to know.
+     */
+    void (*over)(void *context, const struct connection *connection, bool left);
     void *context;
+};
+
+/* Of channels for which we have called: how many are held, and for how long. */
+struct acceptor_holds {
+    size_t spare;         /* that carry nothing, however long */
+    size_t most;          /* that carry nothing, with those */
+    int64_t keep_time_ms; /* that those beyond the spare ones are kept without use */
 };
 
 struct acceptor {
     struct daemon *daemon;
     const struct acceptor_hooks *hooks;
+    const struct acceptor_holds *holds; /* or NULL: who has called us decides */
     int64_t begin_timeout_ms;
     _Atomic bool is_ending;
     pthread_mutex_t lock;
@@ -45,10 +59,11 @@ struct acceptor {
 
 /*
  * Before the process is confined. A peer has to say BEGIN so soon after its OPEN was accepted.
- * Where nothing can be watched none rests: each keeps its thread.
+ * Where nothing can be watched none rests: each keeps its thread. holds is NULL where peers call.
  */
 void acceptor_begin(struct acceptor *acceptor, struct daemon *daemon,
-                    const struct acceptor_hooks *hooks, int64_t begin_timeout_ms);
+                    const struct acceptor_hooks *hooks, const struct acceptor_holds *holds,
+                    int64_t begin_timeout_ms);
 
 /* In a thread: carry what the peer opens, until its channel is over, or rests. */
 enum stay acceptor_run(struct acceptor *acceptor, struct connection *connection);
@@ -58,6 +73,9 @@ int64_t acceptor_arm(struct acceptor *acceptor, struct poll_set *set);
 
 /* See to those that rest and have something to say, or nothing any more. */
 void acceptor_step(struct acceptor *acceptor, const struct poll_set *set);
+
+/* Those that carry nothing are closed: our peer is elsewhere now. */
+void acceptor_close_idle(struct acceptor *acceptor);
 
 /* No stream begins any more; those that carry none are closed, or are about to leave. */
 void acceptor_end(struct acceptor *acceptor);

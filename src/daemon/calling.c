@@ -15,15 +15,20 @@ void calling_begin(struct calling *calling, const struct calling_terms *terms)
 static void note_failure(struct calling *calling, const struct call *call, enum kith_error error,
                          const struct callee *callee)
 {
+    const struct calling_terms *terms = &calling->terms;
     int before;
 
+    if (terms->is_there != NULL && terms->is_there(terms->context)) {
+        (void)call_log_failure(call, error, callee, terms->what, LOG_SUMMARY);
+        return;
+    }
     if (calling->said == OK)
         calling->lost_ms = clock_now_ms();
     before = atomic_exchange(&calling->said, (int)error);
-    (void)call_log_failure(call, error, callee, calling->terms.what,
+    (void)call_log_failure(call, error, callee, terms->what,
                            before == (int)error ? LOG_SUMMARY : LOG_ERROR);
     if (before == OK)
-        calling->terms.wake();
+        terms->wake();
 }
 
 static void note_success(struct calling *calling)
@@ -38,7 +43,7 @@ static void note_success(struct calling *calling)
         calling->terms.wake();
 }
 
-struct kept *calling_make(struct calling *calling)
+struct kept *calling_make(struct calling *calling, struct endpoint *reached)
 {
     const struct calling_terms *terms = &calling->terms;
     struct call call = {.transport = TRANSPORT_NONE};
@@ -56,6 +61,8 @@ struct kept *calling_make(struct calling *calling)
     }
     if (error == OK)
         kept->mark = callee.mark;
+    if (reached != NULL)
+        *reached = call.reached;
     if (error == OK) {
         call.transport = TRANSPORT_NONE;
         note_success(calling);

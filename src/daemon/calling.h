@@ -23,7 +23,8 @@ struct calling_terms {
     size_t max_message_size;
     /* Who is called now, for callee_end to end; false for nobody, and then that is not needed. */
     bool (*callee)(void *context, struct callee *callee);
-    void (*wake)(void); /* the main thread */
+    bool (*is_there)(void *context); /* whether a channel says that it is; or NULL */
+    void (*wake)(void);              /* the main thread */
     void *context;
 };
 
@@ -36,7 +37,11 @@ struct calling {
 
 void calling_begin(struct calling *calling, const struct calling_terms *terms);
 
-/* Call the peer for a channel, within the time that a call has. NULL: what went wrong is logged. */
-struct kept *calling_make(struct calling *calling);
+/*
+ * Call the peer for a channel, within the time that a call has. NULL: what went wrong is logged;
+ * who takes no further channel while there is one is not lost. reached is where it was found; or
+ * NULL.
+ */
+struct kept *calling_make(struct calling *calling, struct endpoint *reached);
 
 #endif

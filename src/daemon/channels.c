@@ -25,7 +25,7 @@ static void call_spare(void *thing)
 {
     struct spare_call *spare = thing;
     struct channels *channels = spare->channels;
-    struct kept *kept = calling_make(&channels->calling);
+    struct kept *kept = calling_make(&channels->calling, NULL);
 
     free(spare);
     if (kept != NULL)
@@ -57,12 +57,16 @@ static bool is_wanted(void *context, const struct kept *kept)
     return channels->terms.is_wanted(channels->terms.context, kept);
 }
 
-/* Of the opener, and of a connection that waits: a channel was ended for what its peer has said. */
-static void complain(void *context, enum kith_error error)
+static void say(const struct channels *channels, enum kith_error error)
 {
-    const struct channels *channels = context;
-
     (void)log_failure(LOG_ERROR, "forward", channels->terms.peer, error, NULL, NULL);
+}
+
+/* Of the opener: a channel was ended for what its peer has said, of whom there is one. */
+static void complain(void *context, const uint8_t key[static KEY_SIZE], enum kith_error error)
+{
+    (void)key;
+    say(context, error);
 }
 
 /* Ask a channel that was just made. */
@@ -110,7 +114,7 @@ static enum kith_error await_asked(struct channels *channels, struct kept **kept
 
     if (error != ERR_NO_ANSWER)
         return error;
-    fresh = (*kept)->link.turn.pinged ? calling_make(&channels->calling) : NULL;
+    fresh = (*kept)->link.turn.pinged ? calling_make(&channels->calling, NULL) : NULL;
     if (fresh != NULL && ask(channels, fresh) != OK) {
         kept_drop(fresh);
         fresh = NULL;
@@ -134,7 +138,7 @@ static int64_t patient_until_ms(const struct channels *channels, int64_t deadlin
 static enum kith_error call_and_ask(struct channels *channels, struct kept **kept,
                                     int64_t deadline_ms)
 {
-    *kept = calling_make(&channels->calling);
+    *kept = calling_make(&channels->calling, NULL);
     if (*kept == NULL || ask(channels, *kept) != OK)
         return ERR_LINK_LOST;
     return kept_await_answer(*kept, deadline_ms);
@@ -147,7 +151,7 @@ enum kith_error channels_obtain(struct channels *channels, struct kept **kept)
     enum kith_error error;
 
     if (*kept == NULL)
-        *kept = opener_take_given(&channels->opener);
+        *kept = opener_take_given(&channels->opener, channels->terms.target);
     error = *kept != NULL ? await_asked(channels, kept, deadline_ms)
                           : call_and_ask(channels, kept, deadline_ms);
     while (error == ERR_LINK_LOST) {
@@ -157,7 +161,7 @@ enum kith_error channels_obtain(struct channels *channels, struct kept **kept)
         *kept = NULL;
         if (clock_now_ms() + pause_ms >= patient_until_ms(channels, deadline_ms)) {
             if (called)
-                complain(channels, error);
+                say(channels, error);
             break;
         }
         error = call_and_ask(channels, kept, deadline_ms);
@@ -187,7 +191,6 @@ void channels_begin(struct channels *channels, const struct channels_terms *term
 
     channels->terms = *terms;
     calling_begin(&channels->calling, &calling);
-    mine.target = terms->target;
     mine.complain = complain;
     mine.call = begin_call;
     mine.is_wanted = is_wanted;

@@ -105,6 +105,30 @@ bool connections_have_ended(struct connections *connections)
     return ended;
 }
 
+size_t connections_idle(struct connections *connections, size_t *room)
+{
+    const struct connections_limits *limits = &connections->limits;
+    size_t most = limits->per_peer < limits->most ? limits->per_peer : limits->most;
+    size_t idle;
+
+    (void)pthread_mutex_lock(&connections->lock);
+    idle = connections->idle;
+    *room = most > connections->list.count ? most - connections->list.count : 0;
+    connections->is_awaited = true;
+    (void)pthread_mutex_unlock(&connections->lock);
+    return idle;
+}
+
+size_t connections_of(struct connections *connections, const uint8_t key[static KEY_SIZE])
+{
+    size_t count;
+
+    (void)pthread_mutex_lock(&connections->lock);
+    count = count_of(connections, key);
+    (void)pthread_mutex_unlock(&connections->lock);
+    return count;
+}
+
 struct connection *connections_add(struct connections *connections, int fd,
                                    const struct endpoint *from, enum kith_error *error)
 {
@@ -185,12 +209,24 @@ void connections_detach(struct connections *connections, struct connection *conn
 {
     (void)pthread_mutex_lock(&connections->lock);
     connection->channel = TRANSPORT_NONE;
+    connection->caller = NULL;
     (void)pthread_mutex_unlock(&connections->lock);
+}
+
+/* It carries nothing, or does again. */
+static void set_idle(struct connections *connections, struct connection *connection, bool idle)
+{
+    if (idle && !connection->is_idle)
+        connections->idle++;
+    if (!idle && connection->is_idle)
+        connections->idle--;
+    connection->is_idle = idle;
 }
 
 static void take_out(struct connections *connections, struct connection *connection)
 {
     chain_remove(&connections->list, &connection->at);
+    set_idle(connections, connection, false);
     if (!connection->is_open)
         connections->pending--;
     if (connection->gives_way)
@@ -234,18 +270,20 @@ void connections_rest(struct connections *connections, struct connection *connec
     (void)pthread_mutex_lock(&connections->lock);
     if (!connection->is_idle)
         connection->idle_since_ms = clock_now_ms();
-    connection->is_idle = true;
+    set_idle(connections, connection, true);
     (void)pthread_mutex_unlock(&connections->lock);
 }
 
 bool connections_occupy(struct connections *connections, struct connection *connection)
 {
-    bool stays;
+    bool stays, awaited;
 
     (void)pthread_mutex_lock(&connections->lock);
     stays = !connection->gives_way;
-    connection->is_idle = false;
+    set_idle(connections, connection, false);
+    awaited = was_awaited(connections);
     (void)pthread_mutex_unlock(&connections->lock);
+    tell_of_change(connections, awaited);
     return stays;
 }
 

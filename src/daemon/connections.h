@@ -58,12 +58,15 @@ struct connection {
     struct kept *kept;        /* a channel that is kept, or NULL */
     struct record asked;      /* its next record, if it is here */
     const struct target *_Atomic target; /* that it is joined to, or has asked for; or NULL */
-    struct chained resting;              /* while it rests (daemon/acceptor.h) */
-    bool is_open;                        /* its peer has proven who it is */
-    struct transport channel; /* that faces the network, to end it; none while there is none */
-    enum kith_error ending;   /* why somebody else ends it, or OK */
-    bool is_idle;             /* it carries nothing, and may be told to leave for another one */
-    bool gives_way;           /* it is told so, and counts no longer */
+    struct chained resting; /* while it rests (daemon/acceptor.h), or waits (daemon/callers.h) */
+    int64_t until_ms;       /* that it waits for a channel at most, or 0; and why it need not any */
+    enum kith_error answer; /* longer: what was said to what its channel was asked for */
+    bool is_open;           /* its peer has proven who it is */
+    struct transport channel;      /* that faces the network, to end it; none while there is none */
+    const struct endpoint *caller; /* meanwhile: where its peer has called from, or NULL */
+    enum kith_error ending;        /* why somebody else ends it, or OK */
+    bool is_idle;   /* it carries nothing, and may be told to leave for another one */
+    bool gives_way; /* it is told so, and counts no longer */
     int64_t idle_since_ms;
     bool is_concluded;     /* how its channel ended is said */
     uint8_t key[KEY_SIZE]; /* of the peer, once it is open */
@@ -82,6 +85,7 @@ struct connections {
     struct chain list;  /* the oldest first */
     size_t pending;
     size_t leaving; /* those that give way */
+    size_t idle;    /* those that carry nothing */
     uint64_t last_number;
     size_t most;    /* that there were at once since it was empty */
     uint64_t total; /* ever with a channel */
@@ -89,7 +93,7 @@ struct connections {
     uint64_t received;
 };
 
-/* wake is called, by any thread, once something has changed for which the next two said false. */
+/* wake is called, by any thread, once what one of the next three has said is no longer so. */
 void connections_init(struct connections *connections, const struct connections_limits *limits,
                       void (*wake)(void));
 
@@ -98,6 +102,12 @@ bool connections_have_room(struct connections *connections);
 
 /* Whether no channel is left. */
 bool connections_have_ended(struct connections *connections);
+
+/* How many carry nothing, and how many more there may be; wake is called once that changes. */
+size_t connections_idle(struct connections *connections, size_t *room);
+
+/* How many channels there are of a key. */
+size_t connections_of(struct connections *connections, const uint8_t key[static KEY_SIZE]);
 
 /*
  * Add a connection, whose descriptor was accepted from there; connections_leave has to follow. NULL

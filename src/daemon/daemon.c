@@ -115,13 +115,15 @@ static void reap(struct loop *loop)
         lose(loop, lost->what, lost->error);
 }
 
-/* Where we listen, and what there is to say beside it. */
+/* Where we listen, or whom we call, and what there is to say beside it. */
 static void describe(struct daemon *daemon, char out[static DESCRIPTION_SIZE])
 {
-    size_t used;
+    const char *does = doors_sockets(&daemon->doors) > 0 ? "listening on " : "calling ";
+    size_t used = strlen(does);
 
-    doors_format(out, &daemon->doors, ", ");
-    used = strlen(out);
+    memcpy(out, does, used);
+    doors_format(out + used, &daemon->doors, ", ");
+    used += strlen(out + used);
     if (daemon->hooks->describe != NULL)
         daemon->hooks->describe(daemon, out + used, DESCRIPTION_SIZE - used, false);
 }
@@ -145,7 +147,7 @@ void daemon_tell_state(struct daemon *daemon)
     char description[DESCRIPTION_SIZE];
 
     describe(daemon, description);
-    notify_listening(description);
+    notify_status(description);
 }
 
 static void report(struct daemon *daemon)

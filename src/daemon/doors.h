@@ -10,7 +10,7 @@
 
 #include "net/listen.h"
 
-#define DOORS_MAX ((size_t)64)
+#define DOORS_MAX ((size_t)65)
 #define DOORS_NAME_SIZE (ADDRESS_TEXT_SIZE + 32)
 #define DOORS_LIST_SIZE (DOORS_MAX * (ADDRESS_TEXT_SIZE + 2))
 

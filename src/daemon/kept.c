@@ -25,6 +25,15 @@ struct kept *kept_make(struct transport transport, struct session_keys *keys,
     return kept;
 }
 
+enum kith_error kept_note_from(struct kept *kept, const struct endpoint *from)
+{
+    kept->from = malloc(sizeof(*from));
+    if (kept->from == NULL)
+        return ERR_MEMORY;
+    *kept->from = *from;
+    return OK;
+}
+
 bool kept_say_close(struct kept *kept)
 {
     const struct record close_record = {.type = RECORD_CLOSE};
@@ -40,6 +49,7 @@ void kept_free(struct kept *kept)
     if (kept == NULL)
         return;
     (void)link_close(&kept->link, false);
+    free(kept->from);
     free(kept);
 }
 

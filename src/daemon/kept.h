@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "keys/public_key.h"
 #include "keys/secret_namespace.h"
+#include "net/endpoint.h"
 #include "stream/link.h"
 
 struct kept {
@@ -18,8 +19,10 @@ struct kept {
     struct link link;
     uint8_t key[KEY_SIZE];      /* the peer's */
     struct namespace_mark mark; /* of its own namespace; zeroes from kept_make on */
+    struct endpoint *from;      /* where it has called us from, on the heap; or NULL */
     int64_t made_ms;
-    bool was_used;   /* by a stream that was whole */
+    bool was_used;   /* by a stream: where we open them, by one that was whole */
+    bool is_probed;  /* often, by the system, whether the way there is still there */
     int64_t ends_ms; /* by its age */
     int64_t idle_since_ms;
     int64_t pinged_ms; /* when it was asked whether it is there, or was heard last */
@@ -32,6 +35,9 @@ struct kept {
  */
 struct kept *kept_make(struct transport transport, struct session_keys *keys,
                        size_t max_message_size, enum side side, const uint8_t key[static KEY_SIZE]);
+
+/* The peer has called us from there. ERR_MEMORY. */
+must_check enum kith_error kept_note_from(struct kept *kept, const struct endpoint *from);
 
 /* Say our last word, and no more. False if it is not our turn, or the transport does not take it.
  */

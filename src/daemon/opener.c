@@ -4,6 +4,8 @@
  */
 #include "daemon/opener.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 
 #define PONG_MS 10000  /* within which a peer that is there answers */
@@ -87,29 +89,67 @@ static void collect(struct opener *opener, int64_t now_ms)
 }
 
 /* Ask one that nobody else has for a stream; it is gone if it takes not even that. */
-static bool ask(const struct opener *opener, struct kept *kept)
+static bool ask(struct kept *kept, const char *target)
 {
-    if (kept_ask(kept, opener->terms.target, true) == OK)
+    kept->pinged_ms = clock_now_ms();
+    if (kept_ask(kept, target, true) == OK)
         return true;
     kept_drop(kept);
     return false;
 }
 
-struct kept *opener_take(struct opener *opener)
+/* The same, unless its peer is not wanted any more: then it is gone as well. */
+static bool take_if_wanted(const struct opener *opener, struct kept *kept, const char *target)
 {
-    struct kept *kept;
+    if (opener->terms.is_wanted(opener->terms.context, kept))
+        return ask(kept, target);
+    kept_drop(kept);
+    return false;
+}
 
-    if (opener->idle == NULL)
+static bool is_of(const struct kept *kept, const uint8_t key[static KEY_SIZE])
+{
+    return memcmp(kept->key, key, KEY_SIZE) == 0;
+}
+
+/* Where the freshest of a peer stands in the list of those that are idle, or its end. */
+static struct kept **find(struct opener *opener, const uint8_t key[static KEY_SIZE])
+{
+    struct kept **at = &opener->idle;
+
+    while (*at != NULL && !is_of(*at, key))
+        at = &(*at)->next;
+    return at;
+}
+
+struct kept *opener_take(struct opener *opener, const uint8_t key[static KEY_SIZE],
+                         const char *target)
+{
+    struct kept **at = find(opener, key), *kept;
+
+    if (*at == NULL) {
         collect(opener, clock_now_ms());
-    while ((kept = opener->idle) != NULL) {
-        opener->idle = kept->next;
+        at = find(opener, key);
+    }
+    while ((kept = *at) != NULL) {
+        *at = kept->next;
         opener->idle_count--;
-        if (ask(opener, kept)) {
+        if (take_if_wanted(opener, kept, target)) {
             link_hand_on(&kept->link);
             return kept;
         }
+        at = find(opener, key);
     }
     return NULL;
+}
+
+size_t opener_count(const struct opener *opener, const uint8_t key[static KEY_SIZE])
+{
+    size_t count = 0;
+
+    for (const struct kept *kept = opener->idle; kept != NULL; kept = kept->next)
+        count += is_of(kept, key);
+    return count;
 }
 
 static struct kept *pop_given(struct opener *opener)
@@ -124,18 +164,15 @@ static struct kept *pop_given(struct opener *opener)
     return kept;
 }
 
-struct kept *opener_take_given(struct opener *opener)
+struct kept *opener_take_given(struct opener *opener, const char *target)
 {
-    const struct opener_terms *terms = &opener->terms;
     struct kept *kept;
 
     while ((kept = pop_given(opener)) != NULL) {
-        bool wanted = clock_now_ms() < kept->ends_ms && terms->is_wanted(terms->context, kept);
-
-        if (wanted && ask(opener, kept))
-            return kept;
-        if (!wanted)
+        if (clock_now_ms() >= kept->ends_ms)
             kept_drop(kept);
+        else if (take_if_wanted(opener, kept, target))
+            return kept;
     }
     return NULL;
 }
@@ -154,7 +191,7 @@ static bool listen_to(const struct opener *opener, struct kept *kept, int64_t no
     } while (error == OK && heard && record.type == RECORD_PONG);
     link_hand_on(&kept->link);
     if (error != OK && error != ERR_LINK_LOST)
-        opener->terms.complain(opener->terms.context, error);
+        opener->terms.complain(opener->terms.context, kept->key, error);
     return error == OK && !heard;
 }
 
@@ -286,6 +323,20 @@ void opener_end_unwanted(struct opener *opener, bool all)
         opener->idle_count--;
         kept_drop(kept);
     }
+}
+
+void opener_leave_longest(struct opener *opener)
+{
+    struct kept **at = &opener->idle, *kept;
+
+    if (opener->idle == NULL)
+        return;
+    while ((*at)->next != NULL)
+        at = &(*at)->next;
+    kept = *at;
+    *at = NULL;
+    opener->idle_count--;
+    kept_give_up(kept);
 }
 
 void opener_end(struct opener *opener)

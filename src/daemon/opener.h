@@ -1,7 +1,7 @@
 /*
  * The kept channels of forward (kith-protocol(7), "Kept channels"): which ones there are with
- * nothing to do, and how a local connection gets one. A local connection takes the freshest; what
- * came to a whole end is kept for the next.
+ * nothing to do, whoever has called, and how a local connection gets one. It takes the freshest of
+ * its peer; what came to a whole end is kept for the next.
  *
  * But for what threads call (opener_give, opener_take_given, opener_called) all of it is the main
  * thread's, and without a lock. A channel that was taken belongs to whoever has it.
@@ -21,16 +21,16 @@
 
 /* How many are held, and for how long. */
 struct opener_terms {
-    const char *target;   /* that every one is asked for, by its name; or empty */
     size_t spare;         /* idle ones that there should always be */
     size_t most;          /* idle ones at once */
     int64_t keep_time_ms; /* that those beyond the spare ones are kept without use */
     int64_t age_ms;       /* after which one begins no stream any more; each a tenth more or less */
     int64_t ping_ms;      /* between two looks whether one that is idle is still there */
     void (*call)(void *context); /* have one more made in a thread, which ends in opener_called */
-    bool (*is_wanted)(void *context, const struct kept *kept); /* it goes to whom we call, now */
+    bool (*is_wanted)(void *context, const struct kept *kept); /* it goes to whom we want, now */
     void (*wake)(void);                                        /* the main thread */
-    void (*complain)(void *context, enum kith_error error);    /* of what a peer has said */
+    /* Of what a peer has said. */
+    void (*complain)(void *context, const uint8_t key[static KEY_SIZE], enum kith_error error);
     void *context;
 };
 
@@ -48,13 +48,18 @@ struct opener {
 void opener_begin(struct opener *opener, const struct opener_terms *terms);
 
 /*
- * Take the freshest that is idle, already asked whether it is there and for the target, as the
- * first two records of it. NULL if there is none.
+ * Take the freshest idle one of a peer, already asked whether it is there and for the target (or
+ * ""), as the first two records of it. NULL if there is none.
  */
-struct kept *opener_take(struct opener *opener);
+struct kept *opener_take(struct opener *opener, const uint8_t key[static KEY_SIZE],
+                         const char *target);
 
-/* The same for a thread, of those that others have given since the main thread looked. */
-struct kept *opener_take_given(struct opener *opener);
+/* The same for a thread, of those that others have given since the main thread looked, whoever of
+ * those who are wanted it is. */
+struct kept *opener_take_given(struct opener *opener, const char *target);
+
+/* How many of a peer are idle. */
+size_t opener_count(const struct opener *opener, const uint8_t key[static KEY_SIZE]);
 
 /* A thread is done with one that is between two streams, or has made one. */
 void opener_give(struct opener *opener, struct kept *kept);
@@ -70,6 +75,9 @@ void opener_step(struct opener *opener, const struct poll_set *set);
 
 /* Those that are not wanted any longer are ended at once, or all of them. */
 void opener_end_unwanted(struct opener *opener, bool all);
+
+/* The one that has been idle longest leaves, for another one's place. */
+void opener_leave_longest(struct opener *opener);
 
 /* No more is kept: what is idle is closed in order, as far as the peer takes its last word. */
 void opener_end(struct opener *opener);

@@ -4,8 +4,6 @@
  */
 #include "daemon/route.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -40,6 +38,16 @@ static bool is_current(struct route *route, const uint8_t key[static KEY_SIZE],
               namespace_mark_equals(&route->callee.mark, mark);
     (void)pthread_mutex_unlock(&route->lock);
     return current;
+}
+
+bool route_is_for(struct route *route, const uint8_t key[static KEY_SIZE])
+{
+    bool is_for;
+
+    (void)pthread_mutex_lock(&route->lock);
+    is_for = !route->gone && memcmp(route->callee.key, key, KEY_SIZE) == 0;
+    (void)pthread_mutex_unlock(&route->lock);
+    return is_for;
 }
 
 static bool is_gone(struct route *route)
@@ -136,6 +144,7 @@ static bool carry(struct route *route, struct connection *connection, struct kep
     if (!is_wanted(route, kept))
         return false; /* a reload did not see this channel */
     connection->mark = kept->mark;
+    connection->caller = kept->from;
     copy_name(route, name);
     error = connections_open(connections, connection, kept->key, name, &kept->link.transport);
     if (error == ERR_TOO_MANY)
@@ -151,10 +160,37 @@ static bool carry(struct route *route, struct connection *connection, struct kep
     return error == OK;
 }
 
+/* A channel lives on. */
+static void give_back(struct route *route, struct kept *kept)
+{
+    if (route->terms.callers != NULL)
+        callers_give(route->terms.callers, kept);
+    else
+        opener_give(&route->channels.opener, kept);
+}
+
+/* A local connection on the channel that has answered so, or not: what it is left with. */
+static void run_on(struct route *route, struct connection *connection, struct kept *kept,
+                   enum kith_error error)
+{
+    struct local_end end = local_end_socket(connection->fd);
+
+    if (error == OK && carry(route, connection, kept, &end)) {
+        give_back(route, kept);
+        return;
+    }
+    local_end_finish(&end, false);          /* fine twice */
+    if (kept_refusal(error) != NOT_REFUSED) /* which may be asked again */
+        give_back(route, kept);
+    else
+        kept_give_up(kept);
+    if (error != OK && error != ERR_LINK_LOST && error != ERR_REMOVED) /* which were said */
+        (void)say_failure(route, error, NULL);
+}
+
 /* A local connection on one of the channels that are kept. */
 static void run_kept(struct route *route, struct connection *connection)
 {
-    struct local_end end = local_end_socket(connection->fd);
     struct kept *kept = connection->kept;
     enum kith_error error = ERR_REMOVED;
 
@@ -167,17 +203,25 @@ static void run_kept(struct route *route, struct connection *connection)
         error = channels_obtain(&route->channels, &kept);
     else
         (void)say_gone(route);
-    if (error == OK && carry(route, connection, kept, &end)) {
-        opener_give(&route->channels.opener, kept);
-        return;
+    run_on(route, connection, kept, error);
+}
+
+/* A local connection on a channel of a peer that has called; it waits for another in its place. */
+static enum stay run_called(struct route *route, struct connection *connection)
+{
+    struct kept *kept = connection->kept;
+    enum kith_error error = callers_hear(connection);
+
+    if (error == ERR_LINK_LOST) {
+        kept_drop(kept);
+        kept = connection->kept = NULL;
     }
-    local_end_finish(&end, false);          /* fine twice */
-    if (kept_refusal(error) != NOT_REFUSED) /* which may be asked again */
-        opener_give(&route->channels.opener, kept);
-    else
-        kept_give_up(kept);
-    if (error != OK && error != ERR_LINK_LOST && error != ERR_REMOVED) /* which were said */
-        (void)say_failure(route, error, NULL);
+    if ((error == ERR_LINK_LOST || error == ERR_NO_ANSWER) &&
+        callers_send_back(route->terms.callers, connection))
+        return STAY_RESTS;
+    connection->kept = NULL;
+    run_on(route, connection, kept, error);
+    return STAY_OVER;
 }
 
 /* A local connection on a channel of its own. */
@@ -197,14 +241,31 @@ static void run_plain(struct route *route, struct connection *connection)
     transport_close(&transport);
 }
 
-void route_run(struct connection *connection)
+enum stay route_run(struct connection *connection)
 {
     struct route *route = connection->part->context;
 
+    if (route->terms.callers != NULL)
+        return run_called(route, connection);
     if (route->terms.plain)
         run_plain(route, connection);
     else
         run_kept(route, connection);
+    return STAY_OVER;
+}
+
+bool route_whom(const struct connection *connection, uint8_t key[static KEY_SIZE],
+                const char **target)
+{
+    struct route *route = connection->part->context;
+    bool there;
+
+    (void)pthread_mutex_lock(&route->lock);
+    there = !route->gone;
+    memcpy(key, route->callee.key, KEY_SIZE);
+    (void)pthread_mutex_unlock(&route->lock);
+    *target = route->terms.target;
+    return there;
 }
 
 static void wake(void)
@@ -240,14 +301,46 @@ int64_t route_arm(struct route *route, struct poll_set *set)
     route->takes = connections_have_room(&route->terms.daemon->connections);
     if (route->takes)
         due_ms = acceptance_arm(&route->acceptance, set);
+    if (route->terms.callers != NULL)
+        return clock_earlier(due_ms, attendance_due_ms(&route->attendance));
     if (route->terms.plain)
         return due_ms;
     return clock_earlier(due_ms, opener_arm(&route->channels.opener, set));
 }
 
+/* Whether the peer that calls us has a channel here. */
+static bool is_there(const struct route *route)
+{
+    return opener_count(&route->terms.callers->opener, route->callee.key) > 0 ||
+           connections_of(&route->terms.daemon->connections, route->callee.key) > 0;
+}
+
+/* Say if the peer that calls us has come, or is lost. */
+static void note_attendance(struct route *route)
+{
+    const char *peer = route->terms.peer;
+
+    switch (attendance_note(&route->attendance, is_there(route), clock_now_ms())) {
+    case NEWS_CAME:
+        log_event(LOG_NOTE, "forward", peer, "the peer has called", NULL);
+        break;
+    case NEWS_LOST:
+        log_event(LOG_ERROR, "forward", peer, "the peer is lost: it has no channel here any more",
+                  "it calls again by itself, once it can");
+        break;
+    case NEWS_CAME_BACK:
+        log_event(LOG_NOTE, "forward", peer, "the peer is there again", NULL);
+        break;
+    case NEWS_NONE:
+        break;
+    }
+}
+
 void route_step(struct route *route, const struct poll_set *set)
 {
-    if (!route->terms.plain)
+    if (route->terms.callers != NULL)
+        note_attendance(route);
+    else if (!route->terms.plain)
         opener_step(&route->channels.opener, set);
 }
 
@@ -276,8 +369,13 @@ static void begin(struct route *route, int fd, const struct endpoint *from)
         return;
     }
     connection->part = &route->part;
+    if (route->terms.callers != NULL) {
+        callers_serve(route->terms.callers, connection);
+        return;
+    }
     if (!route->terms.plain)
-        connection->kept = opener_take(&route->channels.opener);
+        connection->kept =
+            opener_take(&route->channels.opener, route->callee.key, route->terms.target);
     daemon_begin(daemon, connection);
 }
 
@@ -316,6 +414,7 @@ static void end_if_other(struct connection *connection, void *context)
 void route_move(struct route *route, const struct callee *callee, bool gone)
 {
     bool moved = !address_equals(&route->callee.address, &callee->address);
+    bool other = memcmp(route->callee.key, callee->key, KEY_SIZE) != 0;
 
     struct callee before = route->callee;
 
@@ -325,72 +424,15 @@ void route_move(struct route *route, const struct callee *callee, bool gone)
     (void)pthread_mutex_unlock(&route->lock);
     callee_end(&before);
     connections_each(&route->terms.daemon->connections, end_if_other, route);
-    if (!route->terms.plain)
+    if (other || gone)
+        route->attendance = (struct attendance){.was_there = false};
+    if (route->terms.callers == NULL && !route->terms.plain)
         opener_end_unwanted(&route->channels.opener, moved || gone);
 }
 
 void route_end(struct route *route)
 {
     route->takes = false;
-    if (!route->terms.plain)
+    if (route->terms.callers == NULL && !route->terms.plain)
         opener_end(&route->channels.opener);
-}
-
-enum route_state route_state(struct route *route)
-{
-    if (route->gone)
-        return ROUTE_GONE;
-    if (route->channels.calling.said != OK)
-        return ROUTE_LOST;
-    return route->channels.calling.up ? ROUTE_THERE : ROUTE_UNKNOWN;
-}
-
-enum kith_error route_trouble(const struct route *route)
-{
-    return (enum kith_error)route->channels.calling.said;
-}
-
-bool route_is_up(struct route *route)
-{
-    return route->terms.plain || route->terms.kept.spare == 0 || route->channels.calling.up;
-}
-
-static const char *const states[] = {[ROUTE_UNKNOWN] = "was not called yet",
-                                     [ROUTE_THERE] = "is there",
-                                     [ROUTE_LOST] = "is not there",
-                                     [ROUTE_GONE] = "is called no longer"};
-
-void route_report(struct route *route)
-{
-    struct connections_totals totals;
-    char open[24], pending[24], kept[24], channels[24], sent[24], received[24];
-
-    connections_count_part(&route->terms.daemon->connections, &route->part, &totals);
-    (void)snprintf(open, sizeof(open), "%zu", totals.count - totals.pending);
-    (void)snprintf(pending, sizeof(pending), "%zu", totals.pending);
-    (void)snprintf(kept, sizeof(kept), "%zu", route->channels.opener.idle_count);
-    (void)snprintf(channels, sizeof(channels), "%" PRIu64, totals.channels);
-    (void)snprintf(sent, sizeof(sent), "%" PRIu64, totals.sent);
-    (void)snprintf(received, sizeof(received), "%" PRIu64, totals.received);
-    log_fields(LOG_NOTE, "forward", route->terms.listeners->text, "state", "to", route->terms.peer,
-               "peer", states[route_state(route)], "kept", kept, "open", open, "pending", pending,
-               "channels", channels, "sent-by-ended", sent, "received-by-ended", received,
-               (const char *)NULL);
-}
-
-size_t route_describe(struct route *route, char *out, size_t size, bool with_counts)
-{
-    enum route_state state = route_state(route);
-    struct connections_totals totals;
-    int len = 0;
-
-    if (with_counts) {
-        connections_count_part(&route->terms.daemon->connections, &route->part, &totals);
-        len = snprintf(out, size, "; %s: %zu open, %" PRIu64 " in all, %zu kept, %s %s",
-                       route->terms.listeners->text, totals.count - totals.pending, totals.channels,
-                       route->channels.opener.idle_count, route->terms.peer, states[state]);
-    } else if (state == ROUTE_LOST || state == ROUTE_GONE) {
-        len = snprintf(out, size, "; %s %s", route->terms.peer, states[state]);
-    }
-    return (size_t)len < size ? (size_t)len : size - 1;
 }

@@ -1,6 +1,6 @@
 /*
  * One LOCAL of forward and the PEER that its connections are carried to: who that is now, the
- * channels that are kept to it, and what there has been.
+ * channels that are kept to it, whoever has called, and what there has been.
  *
  * But for route_run all of it is the main thread's.
  */
@@ -13,6 +13,8 @@
 #include <stdint.h>
 
 #include "calls/call.h"
+#include "daemon/attendance.h"
+#include "daemon/callers.h"
 #include "daemon/channels.h"
 #include "daemon/connections.h"
 #include "daemon/daemon.h"
@@ -28,6 +30,7 @@ struct route_terms {
     const struct call_terms *calls;
     size_t max_message_size;
     bool plain;               /* a channel for each connection, and none is kept */
+    struct callers *callers;  /* the peer calls us: its channels are among these; or NULL */
     struct opener_terms kept; /* else: how many, and for how long */
 };
 
@@ -45,8 +48,9 @@ struct route {
     struct callee callee; /* under the lock: a reload changes it */
     bool gone;            /* likewise: it is called no longer */
     struct acceptance acceptance;
-    bool takes;               /* what waits there: there is room for it */
-    struct channels channels; /* unless it is plain */
+    bool takes;                   /* what waits there: there is room for it */
+    struct channels channels;     /* unless it is plain, or the peer calls us */
+    struct attendance attendance; /* of a peer that calls us */
     struct connections_part part;
     enum route_state told; /* the state that was said last */
 };
@@ -66,8 +70,18 @@ void route_step(struct route *route, const struct poll_set *set);
  */
 bool route_accept(struct route *route, const struct poll_set *set);
 
-/* In a thread: the life of a connection, from the call or the channel that it gets to its end. */
-void route_run(struct connection *connection);
+/*
+ * In a thread: the life of a connection, from the call or the channel that it gets to its end; or
+ * to where it waits for another channel.
+ */
+enum stay route_run(struct connection *connection);
+
+/* In any thread: whether this is its peer's key, now. */
+bool route_is_for(struct route *route, const uint8_t key[static KEY_SIZE]);
+
+/* Whose channel a connection needs now, and what it asks for there; false for nobody's. */
+bool route_whom(const struct connection *connection, uint8_t key[static KEY_SIZE],
+                const char **target);
 
 /* A reload: who is called now, if anybody is. What goes to somebody else is ended. */
 void route_move(struct route *route, const struct callee *callee, bool gone);

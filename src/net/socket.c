@@ -25,6 +25,12 @@
 #define KEEPALIVE_INTERVAL_S 10
 #define KEEPALIVE_COUNT 3
 
+/* The same where it must not take long: probed after 3 s, each second, given up after 3 probes. */
+#define PROBE_IDLE_S 3
+#define PROBE_INTERVAL_S 1
+#define PROBE_COUNT 3
+#define PROBE_ALL_MS 6000 /* and without an acknowledgement of what it owes us, as long */
+
 /* One that owes us an acknowledgement: given up after so long without any. */
 #define SILENCE_MS 60000
 #define PROBES_UNANSWERED 3 /* of a window that is shut: one may be under way to a live peer */
@@ -119,6 +125,21 @@ void socket_tune(int fd)
 #ifdef TCP_KEEPINTVL
     socket_set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
     socket_set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
+#endif
+}
+
+void socket_probe_often(int fd, bool often)
+{
+#ifdef TCP_KEEPIDLE
+    socket_set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, often ? PROBE_IDLE_S : KEEPALIVE_IDLE_S);
+#endif
+#ifdef TCP_KEEPINTVL
+    socket_set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL,
+                      often ? PROBE_INTERVAL_S : KEEPALIVE_INTERVAL_S);
+    socket_set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, often ? PROBE_COUNT : KEEPALIVE_COUNT);
+#endif
+#ifdef TCP_USER_TIMEOUT /* 0 is the system's own patience */
+    socket_set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, often ? PROBE_ALL_MS : 0);
 #endif
 }
 

@@ -38,6 +38,9 @@ void socket_inline_urgent(int fd);
  */
 void socket_tune(int fd);
 
+/* Have that noticed within seconds, or as it was. */
+void socket_probe_often(int fd, bool often);
+
 /*
  * Whether a peer that has to acknowledge something has said nothing for a minute. Linux has
  * TCP_USER_TIMEOUT for that, but it also ends connections to a peer that is alive and just does

@@ -181,6 +181,19 @@ static enum kith_error read_keys(struct directory *directory, const char *path, 
     return error;
 }
 
+/* Have a peer that was found noted, if that is wanted. */
+static enum kith_error note(const struct directory *directory, const struct peer *peer,
+                            const char *text)
+{
+    enum kith_error error = OK;
+
+    if (directory->noted != NULL)
+        error = peers_add_copy(directory->noted, peer);
+    if (error != OK)
+        (void)log_failure(LOG_ERROR, "peer", text, error, NULL, NULL);
+    return error;
+}
+
 /* The one key that a file holds. */
 static enum kith_error read_key(struct directory *directory, const char *path,
                                 uint8_t key[static KEY_SIZE], char name[static NAME_SIZE])
@@ -193,6 +206,7 @@ static enum kith_error read_key(struct directory *directory, const char *path,
     if (error == OK) {
         memcpy(key, keys.list[0].key, KEY_SIZE);
         memcpy(name, keys.list[0].name, NAME_SIZE);
+        error = note(directory, &keys.list[0], path);
     }
     peers_free(&keys);
     return error;
@@ -223,10 +237,13 @@ static enum kith_error find_who(struct directory *directory, const char *text,
     *entry = NULL;
     name[0] = '\0';
     if (is_hex_key(text)) {
-        error = public_key_scan(key, text, strlen(text), &used);
+        struct peer peer = {.expires_ms = UINT64_MAX};
+
+        error = public_key_scan(peer.key, text, strlen(text), &used);
         if (error != OK)
-            (void)log_failure(LOG_ERROR, "public key", text, error, NULL, NULL);
-        return error;
+            return log_failure(LOG_ERROR, "public key", text, error, NULL, NULL);
+        memcpy(key, peer.key, KEY_SIZE);
+        return note(directory, &peer, text);
     }
     if (directory_is_file(text))
         return read_key(directory, text, key, name);
@@ -241,7 +258,7 @@ static enum kith_error find_who(struct directory *directory, const char *text,
         return log_unknown_name(directory, text);
     memcpy(key, (*entry)->key, KEY_SIZE);
     memcpy(name, (*entry)->name, NAME_SIZE);
-    return OK;
+    return note(directory, *entry, text);
 }
 
 static void warn_published(const uint8_t key[static KEY_SIZE], const char *text)
@@ -381,6 +398,15 @@ static enum kith_error take_target(char place[static PLACE_SIZE], const char *te
     return OK;
 }
 
+/* What a line of the peers file, if there is one, says of a namespace of its own. */
+static void take_namespace(struct callee *callee, const struct peer *entry)
+{
+    if (entry == NULL)
+        return;
+    callee->namespace = secret_namespace_hold(entry->namespace);
+    callee->mark = entry->mark;
+}
+
 enum kith_error directory_callee(struct directory *directory, const char *given,
                                  struct callee *callee)
 {
@@ -408,14 +434,34 @@ enum kith_error directory_callee(struct directory *directory, const char *given,
         error = refuse_own(directory, callee->key, before);
     if (error == OK)
         warn_published(callee->key, before);
-    if (error == OK && entry != NULL) {
-        callee->namespace = secret_namespace_hold(entry->namespace);
-        callee->mark = entry->mark;
-    }
+    take_namespace(callee, error == OK ? entry : NULL);
     if (error != OK || at != NULL)
         return error;
     if (entry == NULL || entry->address == NULL)
         return log_failure(LOG_ERROR, "peer", text, ERR_NAME_ADDRESS, NULL, NULL);
     callee->address = *entry->address;
     return OK;
+}
+
+enum kith_error directory_caller(struct directory *directory, const char *given,
+                                 struct callee *callee)
+{
+    char text[PLACE_SIZE];
+    const struct peer *entry;
+    enum kith_error error = take_target(text, given, callee);
+
+    if (error != OK)
+        return error;
+    callee->address = (struct address){.port = ""};
+    if (text[0] == '\0' || (!directory_is_file(text) && strpbrk(text, "@:") != NULL))
+        return log_failure(LOG_ERROR, "peer", given, ERR_USAGE,
+                           "says where to call, or nobody: it is who calls us",
+                           "WHO or WHO:TARGET; WHO is a name, a key, or a file with one");
+    error = find_who(directory, text, callee->key, callee->name, &entry);
+    if (error == OK)
+        error = refuse_own(directory, callee->key, text);
+    if (error == OK)
+        warn_published(callee->key, text);
+    take_namespace(callee, error == OK ? entry : NULL);
+    return error;
 }

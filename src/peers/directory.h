@@ -33,13 +33,15 @@ struct directory {
     struct peers file; /* the peers file, once it was needed */
     bool read;         /* that file */
     bool from_files;   /* it or any other file was read since directory_free */
+    struct peers
+        *noted; /* where those are put, with their conditions, whom the next two find; or NULL */
 };
 
-/* A peer to be called. */
+/* A peer to be called, or to call us. */
 struct callee {
     uint8_t key[KEY_SIZE];
-    char name[NAME_SIZE]; /* or empty */
-    struct address address;
+    char name[NAME_SIZE];               /* or empty */
+    struct address address;             /* where to call it */
     char target[TARGET_NAME_SIZE];      /* that is asked for there, by its name; or empty */
     struct secret_namespace *namespace; /* its own, which is held; or NULL */
     struct namespace_mark mark;         /* of that */
@@ -83,6 +85,12 @@ const char *directory_find_target(const char *text);
  * In any case callee_end has to follow. Who is named by a key has no namespace of its own.
  */
 must_check enum kith_error directory_callee(struct directory *directory, const char *text,
+                                            struct callee *callee);
+
+/*
+ * Find who is meant by WHO or WHO:NAME, who calls us: the same, but for its address.
+ */
+must_check enum kith_error directory_caller(struct directory *directory, const char *text,
                                             struct callee *callee);
 
 /* Whether WHO is a file that holds a key, as its form tells. */

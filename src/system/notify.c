@@ -96,23 +96,23 @@ void notify(const char *state)
 }
 
 /* A path may have a newline in it, after which another state would begin. */
-static void tell_address(const char *before, const char *address)
+static void tell_status(const char *before, const char *status)
 {
     char state[STATE_SIZE], shown[STATE_SIZE - 48];
 
-    (void)snprintf(state, sizeof(state), "%sSTATUS=listening on %s", before,
-                   escape_text(shown, sizeof(shown), address, strlen(address)));
+    (void)snprintf(state, sizeof(state), "%sSTATUS=%s", before,
+                   escape_text(shown, sizeof(shown), status, strlen(status)));
     notify(state);
 }
 
-void notify_ready(const char *address)
+void notify_ready(const char *status)
 {
-    tell_address("READY=1\n", address);
+    tell_status("READY=1\n", status);
 }
 
-void notify_listening(const char *address)
+void notify_status(const char *status)
 {
-    tell_address("", address);
+    tell_status("", status);
 }
 
 void notify_totals(const char *open, const char *all, const char *more)

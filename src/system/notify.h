@@ -29,11 +29,11 @@ bool notify_again(void);
  */
 void notify_ready_fd(int fd, const char *address, bool standard_in_use);
 
-/* READY=1, and where we listen as the status. */
-void notify_ready(const char *address);
+/* READY=1, and this as the status, which may have any bytes in it. */
+void notify_ready(const char *status);
 
 /* The same status alone. */
-void notify_listening(const char *address);
+void notify_status(const char *status);
 
 /* As the status, how many channels are open, and were in all, and more behind that. */
 void notify_totals(const char *open, const char *all, const char *more);

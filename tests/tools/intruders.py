@@ -90,6 +90,7 @@ def cases(scene):
     """Each command: its name, how it is started, and the items of the manual for its processes."""
     target = f"127.0.0.1:{scene.target}"
     far = daemons.serve(target, log="far.err")
+    calls = "In forward without --accept, and serve --call"
     network = ["Each", "What faces the network"]
     listens = [*network, "In listen, meet and the daemons"]
     daemon = [*listens, "In the daemons"]
@@ -131,19 +132,27 @@ def cases(scene):
     yield ("serve --exec", lambda launcher: daemons.serve(["cat"], launcher=launcher),
            {0: daemon, **helpers})
     yield ("forward", lambda launcher: daemons.forward(far, launcher=launcher),
-           {0: [*daemon, "In forward"], **helpers})
+           {0: [*daemon, calls], **helpers})
     yield ("forward --plain", lambda launcher: daemons.forward(far, "--plain", launcher=launcher),
-           {0: [*daemon, "In forward"], **helpers})
+           {0: [*daemon, calls], **helpers})
     yield ("forward of two", lambda launcher: daemons.Daemon(
         "alice", "forward", [], ["127.0.0.1:0", f"bob@{far.address}", "near/second",
                                  f"bob@{far.address}:name"], "two.err", launcher=launcher),
-           {0: [*daemon, "In forward", "In forward at a UNIX socket"], **helpers})
+           {0: [*daemon, calls, "In forward at a UNIX socket"], **helpers})
     yield ("forward --source", lambda launcher: daemons.forward(
         far, "--source", "127.0.0.1", launcher=launcher),
-           {0: [*daemon, "In forward", "In forward with --source"], **helpers})
+           {0: [*daemon, calls, "In forward with --source"], **helpers})
+    yield ("serve --call", lambda launcher: daemons.Daemon(
+        "bob", "serve", ["--call", f"alice@{far.address}", "--ready-on", "listen"], [target],
+        "call.err", launcher=launcher),
+           {0: [*daemon, calls], **helpers})
+    yield ("forward --accept", lambda launcher: daemons.Daemon(
+        "alice", "forward", ["--accept", "127.0.0.1:0", "--ready-on", "listen"],
+        ["127.0.0.1:0", "bob"], "accept.err", launcher=launcher),
+           {0: daemon, **helpers})
     yield ("forward at a path", lambda launcher: daemons.forward(
         far, local="near/socket", launcher=launcher),
-           {0: [*daemon, "In forward", "In forward at a UNIX socket"], **helpers})
+           {0: [*daemon, calls, "In forward at a UNIX socket"], **helpers})
 
 
 def main():

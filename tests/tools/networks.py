@@ -349,6 +349,54 @@ def address_moves():
     chain.stop()
 
 
+class Reverse:
+    """bob is called (forward --accept), and has the near program; alice calls, and has the target."""
+
+    def __init__(self, net):
+        self.net = net
+        with net.as_in("alice"):
+            self.target = daemons.Target(handle=daemons.echo)
+        self.accept = daemons.Daemon(
+            "bob", "forward", ["--accept", "10.2.0.2:9000", "--ready-on", "listen"],
+            ["127.0.0.1:8000", "alice"], "accept.err", launcher=net.inside("bob"))
+        self.call = daemons.Daemon(
+            "alice", "serve", ["--call", "bob@10.2.0.2:9000"], [self.target.address], "call.err",
+            launcher=net.inside("alice"))
+
+    def serves(self, what):
+        """A near program's connection, whenever it comes, is carried."""
+        with self.net.as_in("bob"):
+            sock = daemons.connect("127.0.0.1:8000")
+        with sock:
+            got = _answer_to(sock, b"hello")
+        check(got == b"hello", what, "- is not served, but has", got)
+
+    def stop(self):
+        """Both end as they should."""
+        self.accept.stop()
+        self.call.stop()
+
+
+def reverse_moves():
+    """alice, who calls, is in another network at once, behind a NAT that knows nothing of what there
+    was: she notices by herself, and bob's next program is served within its deadline."""
+    net = Network()
+    net.rules("add rule ip nat postrouting oifname bob masquerade")
+    both = Reverse(net)
+    both.serves("the reverse way, behind NAT")
+    net.ip("alice", "address", "del", "10.1.0.2/24", "dev", "wire")
+    net.ip("alice", "address", "add", "10.1.0.3/24", "dev", "wire")
+    net.ip("alice", "route", "replace", "default", "via", "10.1.0.1")
+    both.serves("an address that has moved")
+    net.harm("drop")
+    both.call.logged("bob .*cannot be reached|in time", limit=40)
+    net.harm("")
+    both.call.logged("the peer is there again", limit=40)
+    both.serves("a way that was gone")
+    check(both.call.log().count("there again") == 1, "more than one line:", both.call.log())
+    both.stop()
+
+
 def no_way():
     """Where nothing comes back, or a router says why, a call ends in time and says which."""
     net = Network()
@@ -364,4 +412,4 @@ def no_way():
 
 if __name__ == "__main__":
     daemons.run_subject([loss, small_mtu, slow_line, reset_in_the_middle, nat_forgets, link_down,
-                         address_moves, no_way])
+                         address_moves, reverse_moves, no_way])

@@ -30,7 +30,7 @@ def _key_of(who):
         return bytes.fromhex(file.read().split()[0])
 
 
-def _read_header(sock):
+def read_header(sock):
     """What a header of version 2 says, read to its last byte and not beyond."""
     fixed = daemons.read_exactly(sock, 16)
     check(fixed[:12] == SIGNATURE, "no signature but", fixed[:12])
@@ -56,7 +56,7 @@ def _check_header(listen, who, path=None, options=()):
     sock = daemons.connect(near.address)
     sock.sendall(b"stream")
     inner = target.accept()
-    command, source, local, values = _read_header(inner)
+    command, source, local, values = read_header(inner)
     check(daemons.read_exactly(inner, 6) == b"stream", "the stream does not follow")
     inner.close()
     sock.close()

@@ -51,5 +51,13 @@ int main(void)
             CHECK(is(&chain, cases[i].left[j]), "%s: %zu taken out", cases[i].order, j + 1);
         }
     }
+    for (size_t j = 0; j < 3; j++)
+        chain_prepend(&chain, &things[j].at, &things[j]);
+    CHECK(is(&chain, "cba"), "three, each before the others");
+    for (size_t j = 0; j < 3; j++)
+        chain_remove(&chain, &things[j].at);
+    chain_append(&chain, &things[1].at, &things[1]);
+    chain_prepend(&chain, &things[0].at, &things[0]);
+    CHECK(is(&chain, "ab"), "one before, and one behind");
     return tap_done();
 }

@@ -62,7 +62,7 @@ static void test_messages(void)
     listen_at(path, strlen(path));
     tell_at(path, "READY=1");
     CHECK(strcmp(message(), "READY=1") == 0, "a state is told");
-    notify_ready("/run/a\nMAINPID=1");
+    notify_ready("listening on /run/a\nMAINPID=1");
     CHECK(strcmp(message(), "READY=1\nSTATUS=listening on /run/a\\x0aMAINPID=1") == 0,
           "what the address has in it tells nothing more");
     notify_reloading();
@@ -114,7 +114,7 @@ static bool is_told(const char *state)
 /* A queue that was full has READY first, once it takes something, and not a mere STATUS. */
 static void test_untold(void)
 {
-    notify_ready("a");
+    notify_ready("listening on a");
     notify("STATUS=later");
     CHECK(message_behind()[0] == '\0' && !notify_again(), "what was untold is told again");
     CHECK(is_told("READY=1"), "and it is the state that counts");
@@ -124,11 +124,11 @@ static void test_untold(void)
 /* Who waits for the end of a reload has to hear of its beginning, and before. */
 static void test_untold_order(void)
 {
-    notify_ready("a");
+    notify_ready("listening on a");
     notify_reloading();
-    notify_ready("b");
+    notify_ready("listening on b");
     notify_reloading();
-    notify_ready("c");
+    notify_ready("listening on c");
     notify("STOPPING=1");
     CHECK(message_behind()[0] == '\0' && !notify_again(), "several states are told again");
     CHECK(is_told("RELOADING=1"), "first that there was a reload");
@@ -136,7 +136,7 @@ static void test_untold_order(void)
     CHECK(is_told("STOPPING=1"), "then the last one");
     CHECK(message()[0] == '\0', "and each once");
     fill();
-    notify_ready("a");
+    notify_ready("listening on a");
     notify_reloading();
     CHECK(message_behind()[0] == '\0' && !notify_again(), "a reload that is not over");
     CHECK(is_told("RELOADING=1"), "is told");

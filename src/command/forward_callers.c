@@ -1,0 +1,166 @@
+/*
+ * Owns those who call forward --accept, from their first byte to a channel that is ready. Must
+ * never take a key that is none of its WHOs.
+ */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "calls/replay.h"
+#include "command/forward.h"
+#include "command/setup_listen.h"
+#include "system/signals.h"
+
+bool forward_is_called(const struct forward *forward)
+{
+    return forward->setup.options->accept != NULL;
+}
+
+/* The first of the routes that is for the holder of a key, or NULL. */
+static struct route *route_of(struct forward *forward, const uint8_t key[static KEY_SIZE])
+{
+    for (size_t i = 0; i < forward->count; i++) {
+        if (route_is_for(&forward->routes[i], key))
+            return &forward->routes[i];
+    }
+    return NULL;
+}
+
+/* Of the reception: whether one more channel of a key may be there, with those that wait. */
+static enum kith_error allow(void *context, const uint8_t key[static KEY_SIZE])
+{
+    struct forward *forward = context;
+    struct connections *connections = &forward->daemon.connections;
+    size_t count = connections_of(connections, key) + opener_count(&forward->callers.opener, key);
+
+    return count < connections->limits.per_peer ? OK : ERR_TOO_MANY;
+}
+
+/* Whether the holder of a key may call from there, under this namespace, now. */
+static enum kith_error judge(struct forward *forward, const uint8_t key[static KEY_SIZE],
+                             const struct endpoint *from, const struct namespace_mark *mark)
+{
+    struct admitted admitted;
+    enum kith_error error = admission_check(&forward->admission, key, from, NULL, &admitted);
+
+    if (error == OK && !namespace_mark_equals(&admitted.mark, mark))
+        error = ERR_OTHER_NAMESPACE;
+    return error;
+}
+
+static bool may_call(void *context, const struct kept *kept)
+{
+    struct forward *forward = context;
+
+    return route_of(forward, kept->key) != NULL &&
+           judge(forward, kept->key, kept->from, &kept->mark) == OK;
+}
+
+static const char *peer_of(void *context, const uint8_t key[static KEY_SIZE])
+{
+    struct route *route = route_of(context, key);
+
+    return route != NULL ? route->terms.peer : NULL;
+}
+
+static void wake(void)
+{
+    signals_note(0);
+}
+
+void forward_callers_announce(const struct forward *forward)
+{
+    const struct listeners *door = &forward->daemon.doors.list[0];
+    char line[96];
+
+    (void)snprintf(line, sizeof(line), "waits for calls of %zu peer%s",
+                   forward->admission.set.count, forward->admission.set.count == 1 ? "" : "s");
+    log_event(LOG_NOTE, "forward", door->text, line, NULL);
+    setup_announce(&forward->setup, "forward", door, &forward->accept, "serve --call", " TARGET");
+}
+
+static void begin_reception(struct forward *forward)
+{
+    const struct options *options = forward->setup.options;
+    const struct connections_limits *limits = &forward->daemon.connections.limits;
+    const struct reception_terms terms = {
+        .what = "forward",
+        .listeners = &forward->daemon.doors.list[0],
+        .rules = &forward->setup.rules,
+        .admission = &forward->admission,
+        .timeout_ms = options->handshake_timeout_ms,
+        .places = limits->pending,
+        .most = limits->most,
+        .most_of_peer = limits->per_peer,
+        .proxies = &options->accept_proxy,
+        .refusals = &forward->daemon.refusals,
+        .allow = allow,
+        .context = forward,
+    };
+
+    reception_begin(&forward->reception, &terms);
+}
+
+void forward_callers_begin(struct forward *forward)
+{
+    const struct options *options = forward->setup.options;
+    const struct callers_terms terms = {
+        .daemon = &forward->daemon,
+        .max_message_size = options->max_message_size,
+        .timeout_ms = options->handshake_timeout_ms,
+        .ping_ms = options->ping_ms,
+        .most = forward->kept,
+        .may_call = may_call,
+        .peer_of = peer_of,
+        .whom = route_whom,
+        .wake = wake,
+        .context = forward,
+    };
+
+    replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
+    callers_begin(&forward->callers, &terms);
+    begin_reception(forward);
+}
+
+int64_t forward_callers_arm(struct forward *forward, struct poll_set *set)
+{
+    int64_t due_ms = reception_arm(&forward->reception, set);
+
+    return clock_earlier(due_ms, callers_arm(&forward->callers, set));
+}
+
+bool forward_callers_step(struct forward *forward, const struct poll_set *set)
+{
+    enum reception_result result;
+    struct guest guest;
+
+    callers_step(&forward->callers, set);
+    while ((result = reception_step(&forward->reception, set, &guest)) == RECEPTION_GUEST)
+        callers_welcome(&forward->callers, &guest);
+    return result != RECEPTION_FAILED;
+}
+
+/* A visit: end what is carried on a channel of somebody who may no longer call like this. */
+static void end_if_gone(struct connection *connection, void *context)
+{
+    enum kith_error error;
+
+    if (!connection->is_open || connection->caller == NULL)
+        return;
+    error = judge(context, connection->key, connection->caller, &connection->mark);
+    if (error != OK)
+        connection_end(connection, error == ERR_PEER_UNKNOWN ? ERR_REMOVED : error);
+}
+
+void forward_callers_judge(struct forward *forward)
+{
+    admission_replace(&forward->admission, &forward->fresh);
+    connections_each(&forward->daemon.connections, end_if_gone, forward);
+    opener_end_unwanted(&forward->callers.opener, false);
+}
+
+void forward_callers_end(struct forward *forward)
+{
+    reception_end(&forward->reception, ERR_STOPPING);
+    callers_end(&forward->callers);
+}

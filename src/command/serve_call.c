@@ -1,0 +1,121 @@
+/*
+ * Owns serve --call: the peer that we call, and what it may use here. Must never offer anything to
+ * anybody else.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "command/serve.h"
+
+bool serve_calls(const struct serve *serve)
+{
+    return serve->setup.options->call != NULL;
+}
+
+/* Of the calls, in a thread. */
+static enum kith_error admit(void *context, const struct kept *kept, const struct endpoint *from)
+{
+    struct serve *serve = context;
+    struct admitted admitted;
+    enum kith_error error =
+        admission_check(&serve->admission, kept->key, from, &serve->offer.all, &admitted);
+
+    if (error == OK && !namespace_mark_equals(&admitted.mark, &kept->mark))
+        error = ERR_OTHER_NAMESPACE;
+    return error;
+}
+
+void serve_call_over(void *context, const struct connection *connection, bool left)
+{
+    struct serve *serve = context;
+
+    presence_over(&serve->presence, connection, left);
+}
+
+void serve_call_begin(struct serve *serve)
+{
+    const struct options *options = serve->setup.options;
+    const struct presence_terms terms = {
+        .daemon = &serve->daemon,
+        .calls = &serve->setup.calls,
+        .peer = options->call,
+        .max_message_size = options->max_message_size,
+        .spare = options->spare,
+        .age_ms = options->channel_age_ms,
+        .admit = admit,
+        .context = serve,
+    };
+
+    presence_begin(&serve->presence, &terms, &serve->callee);
+    callee_end(&serve->callee); /* the presence has its own */
+}
+
+void serve_call_announce(const struct serve *serve)
+{
+    char who[PEER_TEXT_SIZE];
+
+    peer_format(who, serve->callee.name, serve->callee.key);
+    offer_announce(&serve->offer, serve->daemon.doors.name, who, ", once it uses what we call for");
+}
+
+void serve_call_name(struct serve *serve)
+{
+    struct doors *doors = &serve->daemon.doors;
+
+    doors->count = 1;
+    address_format(doors->list[0].text, &serve->callee.address);
+    (void)snprintf(doors->name, sizeof(doors->name), "%s", doors->list[0].text);
+}
+
+bool serve_call_find_again(struct serve *serve)
+{
+    return setup_find_again(&serve->setup, &serve->again, &serve->fresh) == OK;
+}
+
+void serve_call_move(struct serve *serve)
+{
+    if (presence_move(&serve->presence, &serve->again.callee, serve->again.gone))
+        acceptor_close_idle(&serve->acceptor);
+    callee_end(&serve->again.callee);
+    if (serve->again.gone)
+        log_event(LOG_NOTE, "serve", serve->setup.options->call, "called no longer", NULL);
+}
+
+bool serve_call_is_up(struct daemon *daemon)
+{
+    const struct serve *serve = daemon->hooks->context;
+
+    return presence_is_up(&serve->presence);
+}
+
+void serve_call_tell(struct serve *serve)
+{
+    int state = (int)presence_state(&serve->presence);
+
+    if (state != serve->presence.told)
+        daemon_tell_state(&serve->daemon);
+    serve->presence.told = state;
+}
+
+void serve_call_describe(struct daemon *daemon, char *out, size_t size, bool asked)
+{
+    struct serve *serve = daemon->hooks->context;
+    enum presence_state state = presence_state(&serve->presence);
+
+    out[0] = '\0';
+    if (asked || state == PRESENCE_LOST || state == PRESENCE_GONE)
+        (void)snprintf(out, size, "; %s %s", serve->setup.options->call,
+                       presence_say(&serve->presence));
+}
+
+void serve_call_report(struct daemon *daemon)
+{
+    struct serve *serve = daemon->hooks->context;
+    char kept[24];
+    size_t room;
+
+    (void)snprintf(kept, sizeof(kept), "%zu", connections_idle(&daemon->connections, &room));
+    log_fields(LOG_NOTE, "serve", daemon->doors.name, "state", "to", serve->setup.options->call,
+               "peer", presence_say(&serve->presence), "kept", kept, (const char *)NULL);
+}

@@ -1,0 +1,298 @@
+/*
+ * Owns the local connections that wait for somebody to call, and which channel they get. Must never
+ * give one peer's channel to a connection that is for another, nor hold one without a deadline.
+ */
+#include "daemon/callers.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/socket.h"
+
+#define SILENCE_MS 1000 /* without a PONG, after which another channel is asked as well */
+
+/* Of the opener, in any thread. */
+static bool is_wanted(void *context, const struct kept *kept)
+{
+    const struct callers *callers = context;
+
+    return callers->terms.may_call(callers->terms.context, kept);
+}
+
+/* Of the opener: a channel was ended for what its peer has said. */
+static void complain(void *context, const uint8_t key[static KEY_SIZE], enum kith_error error)
+{
+    const struct callers *callers = context;
+
+    (void)log_failure(LOG_ERROR, "forward", callers->terms.peer_of(callers->terms.context, key),
+                      error, NULL, NULL);
+}
+
+void callers_begin(struct callers *callers, const struct callers_terms *terms)
+{
+    const struct opener_terms kept = {
+        .most = terms->most,
+        .keep_time_ms = NEVER_MS, /* how many there are, and how long, is for who calls to say */
+        .age_ms = NEVER_MS,
+        .ping_ms = terms->ping_ms,
+        .is_wanted = is_wanted,
+        .wake = terms->wake,
+        .complain = complain,
+        .context = callers,
+    };
+
+    *callers = (struct callers){.terms = *terms};
+    (void)pthread_mutex_init(&callers->lock, NULL);
+    opener_begin(&callers->opener, &kept);
+}
+
+void callers_welcome(struct callers *callers, struct guest *guest)
+{
+    struct kept *kept = kept_make(guest->transport, &guest->keys, callers->terms.max_message_size,
+                                  SIDE_OPENS, guest->key);
+
+    if (kept == NULL || kept_note_from(kept, &guest->from) != OK) {
+        (void)log_failure(LOG_ERROR, "forward", guest->from.text, ERR_MEMORY, NULL, NULL);
+        kept_free(kept);
+        transport_close(&guest->transport);
+        return;
+    }
+    kept->mark = guest->admitted.mark;
+    while (callers->opener.idle_count >= callers->terms.most)
+        opener_leave_longest(&callers->opener);
+    opener_give(&callers->opener, kept);
+}
+
+/* The channels that it has asked are of no more use to it. */
+static void give_up_asked(struct connection *connection)
+{
+    struct kept *kept;
+
+    while ((kept = connection->kept) != NULL) {
+        connection->kept = kept->next;
+        kept_give_up(kept);
+    }
+}
+
+static void take_out(struct callers *callers, struct connection *connection)
+{
+    chain_remove(&callers->waiting, &connection->resting);
+    callers->wanted--;
+}
+
+/* It gets none: its local program sees a reset. */
+static void turn_away(struct callers *callers, struct connection *connection, enum kith_error error)
+{
+    struct daemon *daemon = callers->terms.daemon;
+    uint8_t key[KEY_SIZE];
+    const char *target, *peer = NULL;
+
+    if (callers->terms.whom(connection, key, &target))
+        peer = callers->terms.peer_of(callers->terms.context, key);
+    take_out(callers, connection);
+    give_up_asked(connection);
+    if (error != ERR_STOPPING)
+        refusals_add_unheard(&daemon->refusals, &connection->from, error, peer);
+    socket_reset_on_close(connection->fd, true);
+    daemon_leave(daemon, connection);
+}
+
+/* The one that it is to have; its answer is still to come, or was this. */
+static void settle(struct callers *callers, struct connection *connection, struct kept **at,
+                   enum kith_error answer)
+{
+    struct kept *kept = *at;
+
+    *at = kept->next;
+    give_up_asked(connection);
+    kept->next = NULL;
+    connection->kept = kept;
+    connection->answer = answer;
+    take_out(callers, connection);
+    daemon_begin(callers->terms.daemon, connection);
+}
+
+/* Hear the channels that it has asked: once one has answered, it goes to a thread with that. */
+static void hear_asked(struct callers *callers, struct connection *connection,
+                       const struct poll_set *set)
+{
+    struct kept **at = &connection->kept, *kept;
+
+    while ((kept = *at) != NULL) {
+        enum kith_error answer = ERR_NO_ANSWER;
+
+        if (poll_set_is_ready(set, kept->at))
+            answer = kept_await_answer(kept, 0);
+        kept->at = POLL_SET_NONE;
+        link_hand_on(&kept->link);
+        if (answer == ERR_LINK_LOST) {
+            *at = kept->next;
+            kept_drop(kept);
+        } else if (answer != ERR_NO_ANSWER || !kept->link.turn.pinged) {
+            settle(callers, connection, at, answer);
+            return;
+        } else {
+            at = &kept->next;
+        }
+    }
+}
+
+/* Whether it has to do with those that it has asked, for now. */
+static bool is_patient(const struct connection *connection, int64_t now_ms)
+{
+    return connection->kept != NULL && now_ms < connection->kept->pinged_ms + SILENCE_MS;
+}
+
+/* Ask one more for it, if there is one; the first of all goes to a thread with it. */
+static void ask_another(struct callers *callers, struct connection *connection,
+                        const uint8_t key[static KEY_SIZE], const char *target)
+{
+    bool first = connection->kept == NULL;
+    struct kept *kept = opener_take(&callers->opener, key, target);
+
+    if (kept == NULL)
+        return;
+    kept->next = connection->kept;
+    kept->at = POLL_SET_NONE;
+    connection->kept = kept;
+    if (first)
+        settle(callers, connection, &connection->kept, ERR_NO_ANSWER);
+}
+
+/* See to one that waits; it may be gone then. */
+static void tend(struct callers *callers, struct connection *connection, int64_t now_ms)
+{
+    uint8_t key[KEY_SIZE];
+    const char *target;
+
+    if (!callers->terms.whom(connection, key, &target))
+        turn_away(callers, connection, ERR_REMOVED);
+    else if (now_ms >= connection->until_ms)
+        turn_away(callers, connection, connection->kept != NULL ? ERR_NO_ANSWER : ERR_NOT_CALLED);
+    else if (!is_patient(connection, now_ms))
+        ask_another(callers, connection, key, target);
+}
+
+/* Those that threads have sent back wait again, before all others. */
+static void collect(struct callers *callers)
+{
+    struct connection *connection;
+
+    (void)pthread_mutex_lock(&callers->lock);
+    while ((connection = chain_first(&callers->sent_back)) != NULL) {
+        chain_remove(&callers->sent_back, &connection->resting);
+        chain_prepend(&callers->waiting, &connection->resting, connection);
+    }
+    (void)pthread_mutex_unlock(&callers->lock);
+}
+
+static void tend_all(struct callers *callers)
+{
+    int64_t now_ms = clock_now_ms();
+    struct connection *connection, *next;
+
+    collect(callers);
+    for (connection = chain_first(&callers->waiting); connection != NULL; connection = next) {
+        next = chain_after(&connection->resting);
+        tend(callers, connection, now_ms);
+    }
+}
+
+void callers_serve(struct callers *callers, struct connection *connection)
+{
+    connection->until_ms = clock_deadline_ms(callers->terms.timeout_ms);
+    callers->wanted++; /* before we look, as callers_give does after */
+    chain_append(&callers->waiting, &connection->resting, connection);
+    tend_all(callers);
+}
+
+enum kith_error callers_hear(struct connection *connection)
+{
+    struct kept *kept = connection->kept;
+    int64_t silent_ms = clock_earlier(kept->pinged_ms + SILENCE_MS, connection->until_ms);
+    enum kith_error error = connection->answer;
+
+    if (error == ERR_NO_ANSWER && kept->link.turn.pinged)
+        error = kept_await_answer(kept, silent_ms);
+    if (error == ERR_NO_ANSWER && !kept->link.turn.pinged) /* it is there: its target is slow */
+        error = kept_await_answer(kept, connection->until_ms);
+    return error;
+}
+
+bool callers_send_back(struct callers *callers, struct connection *connection)
+{
+    bool waits;
+
+    if (connection->kept != NULL)
+        link_hand_on(&connection->kept->link);
+    callers->wanted++;
+    (void)pthread_mutex_lock(&callers->lock);
+    waits = !callers->is_over && clock_now_ms() < connection->until_ms;
+    if (waits)
+        chain_append(&callers->sent_back, &connection->resting, connection);
+    (void)pthread_mutex_unlock(&callers->lock);
+    if (waits)
+        callers->terms.wake();
+    else
+        callers->wanted--;
+    return waits;
+}
+
+void callers_give(struct callers *callers, struct kept *kept)
+{
+    opener_give(&callers->opener, kept);
+    if (callers->wanted > 0)
+        callers->terms.wake();
+}
+
+/* Put the channels that it has asked into the set. When to look at it again. */
+static int64_t arm_one(const struct callers *callers, struct connection *connection,
+                       struct poll_set *set)
+{
+    int64_t due_ms = connection->until_ms;
+    uint8_t key[KEY_SIZE];
+    const char *target;
+
+    for (struct kept *kept = connection->kept; kept != NULL; kept = kept->next)
+        kept->at = poll_set_add(set, kept->link.transport.in, POLLIN);
+    if (connection->kept != NULL && callers->terms.whom(connection, key, &target) &&
+        opener_count(&callers->opener, key) > 0)
+        due_ms = clock_earlier(due_ms, connection->kept->pinged_ms + SILENCE_MS);
+    return due_ms;
+}
+
+int64_t callers_arm(struct callers *callers, struct poll_set *set)
+{
+    int64_t due_ms;
+
+    tend_all(callers);
+    due_ms = opener_arm(&callers->opener, set);
+    for (struct connection *c = chain_first(&callers->waiting); c != NULL;
+         c = chain_after(&c->resting))
+        due_ms = clock_earlier(due_ms, arm_one(callers, c, set));
+    return due_ms;
+}
+
+void callers_step(struct callers *callers, const struct poll_set *set)
+{
+    struct connection *connection, *next;
+
+    opener_step(&callers->opener, set);
+    for (connection = chain_first(&callers->waiting); connection != NULL; connection = next) {
+        next = chain_after(&connection->resting);
+        hear_asked(callers, connection, set);
+    }
+    tend_all(callers);
+}
+
+void callers_end(struct callers *callers)
+{
+    struct connection *connection;
+
+    (void)pthread_mutex_lock(&callers->lock);
+    callers->is_over = true; /* who comes back after this would not be found */
+    (void)pthread_mutex_unlock(&callers->lock);
+    collect(callers);
+    while ((connection = chain_first(&callers->waiting)) != NULL)
+        turn_away(callers, connection, ERR_STOPPING);
+    opener_end(&callers->opener);
+}

@@ -1,0 +1,85 @@
+/*
+ * Those who call forward --accept: the channels that they have ready here, and the local
+ * connections that wait for one. A connection that finds none waits for the next; where the
+ * channel that it was given does not answer, it takes another one beside it, and the first that
+ * answers carries it.
+ *
+ * But for what threads call (callers_hear, callers_send_back, callers_give) all of it is the main
+ * thread's. A connection that waits belongs to it.
+ */
+#ifndef KITH_CALLERS_H
+#define KITH_CALLERS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/chain.h"
+#include "base/error.h"
+#include "calls/reception.h"
+#include "daemon/daemon.h"
+#include "daemon/opener.h"
+#include "net/poll_set.h"
+
+struct callers_terms {
+    struct daemon *daemon;
+    size_t max_message_size;
+    int64_t timeout_ms; /* that a local connection waits for a channel that is accepted */
+    int64_t ping_ms;
+    size_t most; /* channels with nothing to do at once */
+    /* In any thread: whether one who has called for this may call like that, now. */
+    bool (*may_call)(void *context, const struct kept *kept);
+    /* What a peer is called on the command line, or NULL. */
+    const char *(*peer_of)(void *context, const uint8_t key[static KEY_SIZE]);
+    /* Who a connection is for now, and what it asks for there; false for nobody. */
+    bool (*whom)(const struct connection *connection, uint8_t key[static KEY_SIZE],
+                 const char **target);
+    void (*wake)(void); /* the main thread */
+    void *context;
+};
+
+struct callers {
+    struct callers_terms terms;
+    struct opener opener;
+    pthread_mutex_t lock;
+    struct chain sent_back; /* under the lock: by threads */
+    bool is_over;           /* under the lock: nobody waits any more */
+    struct chain waiting;   /* who waits longest first */
+    _Atomic size_t wanted;  /* channels: so many wait */
+};
+
+void callers_begin(struct callers *callers, const struct callers_terms *terms);
+
+/* A peer has called: its channel is ready. It is closed if there is no memory for it. */
+void callers_welcome(struct callers *callers, struct guest *guest);
+
+/* Have a connection run on a channel of its peer, at once or as soon as there is one. */
+void callers_serve(struct callers *callers, struct connection *connection);
+
+/*
+ * In its thread: what the channel that it has says to what it was asked for, as kept_await_answer.
+ * ERR_LINK_LOST and ERR_NO_ANSWER: another one may be asked.
+ */
+must_check enum kith_error callers_hear(struct connection *connection);
+
+/*
+ * In its thread: it waits for another channel, beside the one that it has, if any. False if it
+ * cannot, by the deadline, or any more; if not, it is no longer the thread's.
+ */
+must_check bool callers_send_back(struct callers *callers, struct connection *connection);
+
+/* In a thread: a channel has nothing to do any more. */
+void callers_give(struct callers *callers, struct kept *kept);
+
+/* Put what is waited for into the set. Returns when it wants to be stepped at the latest. */
+int64_t callers_arm(struct callers *callers, struct poll_set *set);
+
+/* See to all that is due. */
+void callers_step(struct callers *callers, const struct poll_set *set);
+
+/* Nobody waits any more, and no channel is kept. Fine twice. */
+void callers_end(struct callers *callers);
+
+#endif

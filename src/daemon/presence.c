@@ -1,0 +1,222 @@
+/*
+ * Owns when serve calls its peer. Must never call more often than the channels are of use there,
+ * nor have one that its peer may not use.
+ */
+#include "daemon/presence.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "system/signals.h"
+
+/* A job: one channel more. */
+struct one_more {
+    struct job job;
+    struct presence *presence;
+};
+
+static bool current_callee(void *context, struct callee *callee)
+{
+    struct presence *presence = context;
+    bool there;
+
+    (void)pthread_mutex_lock(&presence->lock);
+    there = !presence->gone && !presence->is_over;
+    if (there)
+        callee_copy(callee, &presence->callee);
+    (void)pthread_mutex_unlock(&presence->lock);
+    return there;
+}
+
+/* Of the calls: whether a channel says that the peer is there. */
+static bool has_channel(void *context)
+{
+    struct presence *presence = context;
+    struct connections_totals totals;
+
+    connections_count(&presence->terms.daemon->connections, &totals);
+    return totals.count > totals.leaving;
+}
+
+static void wake(void)
+{
+    signals_note(0);
+}
+
+/* A connection for a channel that was made there; what is wrong is logged. */
+static struct connection *list(struct presence *presence, struct kept *kept,
+                               const struct endpoint *from)
+{
+    struct daemon *daemon = presence->terms.daemon;
+    struct connections *connections = &daemon->connections;
+    struct connection *connection = NULL;
+    struct callee callee = {.name = ""};
+    enum kith_error error = presence->terms.admit(presence->terms.context, kept, from);
+
+    if (error == OK && !current_callee(presence, &callee)) /* a reload did not see this one */
+        error = ERR_REMOVED;
+    if (error == OK)
+        connection = connections_add(connections, kept->link.transport.in, from, &error);
+    if (error == OK)
+        connection->mark = kept->mark;
+    if (error == OK)
+        error = connections_open(connections, connection, kept->key, callee.name,
+                                 &kept->link.transport);
+    callee_end(&callee);
+    if (error == OK)
+        return connection;
+    if (connection != NULL)
+        (void)connections_leave(connections, connection);
+    if (!presence->is_over)
+        refusals_add_unheard(&daemon->refusals, from, error, NULL);
+    return NULL;
+}
+
+/* Have the channel wait there, in the life of a connection. False if it cannot. */
+static bool take_in(struct presence *presence, struct kept *kept, const struct endpoint *from)
+{
+    struct daemon *daemon = presence->terms.daemon;
+    struct connection *connection = list(presence, kept, from);
+
+    if (connection == NULL) {
+        kept_give_up(kept);
+        return false;
+    }
+    if (presence->terms.age_ms != NEVER_MS)
+        kept->ends_ms = clock_now_ms() + spares_about_ms(presence->terms.age_ms);
+    connection->is_concluded = true;
+    connection->kept = kept;
+    connections_rest(&daemon->connections, connection);
+    daemon_begin(daemon, connection);
+    return true;
+}
+
+static void call_one(void *thing)
+{
+    struct one_more *more = thing;
+    struct presence *presence = more->presence;
+    struct endpoint from;
+    struct kept *kept = calling_make(&presence->calling, &from);
+
+    free(more);
+    spares_called(&presence->spares, kept != NULL && take_in(presence, kept, &from));
+    wake();
+}
+
+static void begin_call(struct presence *presence)
+{
+    struct one_more *more = calloc(1, sizeof(*more));
+
+    if (more != NULL) {
+        more->presence = presence;
+        more->job = (struct job){.run = call_one, .thing = more};
+        if (threads_run(&presence->terms.daemon->threads, &more->job))
+            return;
+    }
+    free(more);
+    spares_called(&presence->spares, false);
+}
+
+void presence_begin(struct presence *presence, const struct presence_terms *terms,
+                    const struct callee *callee)
+{
+    const struct calling_terms calling = {
+        .what = "serve",
+        .calls = terms->calls,
+        .peer = terms->peer,
+        .kind = KIND_KEPT_BACK,
+        .side = SIDE_ACCEPTS,
+        .max_message_size = terms->max_message_size,
+        .callee = current_callee,
+        .is_there = has_channel,
+        .wake = wake,
+        .context = presence,
+    };
+
+    *presence = (struct presence){.terms = *terms};
+    callee_copy(&presence->callee, callee);
+    (void)pthread_mutex_init(&presence->lock, NULL);
+    calling_begin(&presence->calling, &calling);
+    spares_begin(&presence->spares, terms->spare);
+}
+
+/* What has become of channels since the last look. */
+static void look(struct presence *presence, int64_t now_ms)
+{
+    if (atomic_exchange(&presence->used, 0) > 0)
+        spares_used(&presence->spares);
+    if (atomic_exchange(&presence->wasted, 0) > 0)
+        spares_wasted(&presence->spares, presence->lived_ms, now_ms);
+    spares_look(&presence->spares, now_ms);
+}
+
+int64_t presence_arm(struct presence *presence)
+{
+    struct connections *connections = &presence->terms.daemon->connections;
+    struct spares *spares = &presence->spares;
+    int64_t now_ms = clock_now_ms();
+    size_t idle, room;
+
+    look(presence, now_ms);
+    idle = connections_idle(connections, &room);
+    if (presence->gone || presence->is_over)
+        return NEVER_MS;
+    while (spares->calling < room && spares_lack(spares, idle, now_ms))
+        begin_call(presence);
+    return spares->calling < room ? spares_due_ms(spares, idle) : NEVER_MS;
+}
+
+void presence_over(struct presence *presence, const struct connection *connection, bool left)
+{
+    const struct kept *kept = connection->kept;
+
+    if (kept->was_used) {
+        presence->used++;
+    } else if (left) {
+        presence->lived_ms = clock_now_ms() - kept->made_ms;
+        presence->wasted++;
+    }
+}
+
+bool presence_move(struct presence *presence, const struct callee *callee, bool gone)
+{
+    bool moved = !address_equals(&presence->callee.address, &callee->address);
+    struct callee before = presence->callee;
+
+    (void)pthread_mutex_lock(&presence->lock);
+    callee_copy(&presence->callee, callee);
+    presence->gone = gone;
+    (void)pthread_mutex_unlock(&presence->lock);
+    callee_end(&before);
+    return moved && !gone;
+}
+
+void presence_end(struct presence *presence)
+{
+    presence->is_over = true;
+}
+
+enum presence_state presence_state(struct presence *presence)
+{
+    if (presence->gone)
+        return PRESENCE_GONE;
+    if (presence->calling.said != OK)
+        return PRESENCE_LOST;
+    return presence->calling.up ? PRESENCE_THERE : PRESENCE_UNKNOWN;
+}
+
+const char *presence_say(struct presence *presence)
+{
+    static const char *const states[] = {[PRESENCE_UNKNOWN] = "was not called yet",
+                                         [PRESENCE_THERE] = "is there",
+                                         [PRESENCE_LOST] = "is not there",
+                                         [PRESENCE_GONE] = "is called no longer"};
+
+    return states[presence_state(presence)];
+}
+
+bool presence_is_up(const struct presence *presence)
+{
+    return presence->calling.up;
+}

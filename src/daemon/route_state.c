@@ -1,0 +1,100 @@
+/*
+ * Owns what is said of a LOCAL and its peer. Must never say that one is there who has neither taken
+ * a call nor made one.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "daemon/route.h"
+
+/* The state of a peer that calls us. */
+static enum route_state state_of(const struct attendance *attendance)
+{
+    if (attendance->is_lost)
+        return ROUTE_LOST;
+    return attendance->was_there ? ROUTE_THERE : ROUTE_UNKNOWN;
+}
+
+enum route_state route_state(struct route *route)
+{
+    if (route->gone)
+        return ROUTE_GONE;
+    if (route->terms.callers != NULL)
+        return state_of(&route->attendance);
+    if (route->channels.calling.said != OK)
+        return ROUTE_LOST;
+    return route->channels.calling.up ? ROUTE_THERE : ROUTE_UNKNOWN;
+}
+
+enum kith_error route_trouble(const struct route *route)
+{
+    return (enum kith_error)route->channels.calling.said;
+}
+
+bool route_is_up(struct route *route)
+{
+    if (route->terms.callers != NULL)
+        return route->attendance.was_there;
+    return route->terms.plain || route->terms.kept.spare == 0 || route->channels.calling.up;
+}
+
+/* How its peer is, in words. */
+static const char *say_state(struct route *route)
+{
+    bool calls = route->terms.callers != NULL;
+
+    switch (route_state(route)) {
+    case ROUTE_UNKNOWN:
+        return calls ? "has not called yet" : "was not called yet";
+    case ROUTE_THERE:
+        return "is there";
+    case ROUTE_LOST:
+        return "is not there";
+    case ROUTE_GONE:
+        break;
+    }
+    return calls ? "may call no longer" : "is called no longer";
+}
+
+/* How many channels it has with nothing to do. */
+static size_t count_kept(const struct route *route)
+{
+    if (route->terms.callers != NULL)
+        return opener_count(&route->terms.callers->opener, route->callee.key);
+    return route->channels.opener.idle_count;
+}
+
+void route_report(struct route *route)
+{
+    struct connections_totals totals;
+    char open[24], pending[24], kept[24], channels[24], sent[24], received[24];
+
+    connections_count_part(&route->terms.daemon->connections, &route->part, &totals);
+    (void)snprintf(open, sizeof(open), "%zu", totals.count - totals.pending);
+    (void)snprintf(pending, sizeof(pending), "%zu", totals.pending);
+    (void)snprintf(kept, sizeof(kept), "%zu", count_kept(route));
+    (void)snprintf(channels, sizeof(channels), "%" PRIu64, totals.channels);
+    (void)snprintf(sent, sizeof(sent), "%" PRIu64, totals.sent);
+    (void)snprintf(received, sizeof(received), "%" PRIu64, totals.received);
+    log_fields(LOG_NOTE, "forward", route->terms.listeners->text, "state", "to", route->terms.peer,
+               "peer", say_state(route), "kept", kept, "open", open, "pending", pending, "channels",
+               channels, "sent-by-ended", sent, "received-by-ended", received, (const char *)NULL);
+}
+
+size_t route_describe(struct route *route, char *out, size_t size, bool with_counts)
+{
+    enum route_state state = route_state(route);
+    struct connections_totals totals;
+    int len = 0;
+
+    if (with_counts) {
+        connections_count_part(&route->terms.daemon->connections, &route->part, &totals);
+        len = snprintf(out, size, "; %s: %zu open, %" PRIu64 " in all, %zu kept, %s %s",
+                       route->terms.listeners->text, totals.count - totals.pending, totals.channels,
+                       count_kept(route), route->terms.peer, say_state(route));
+    } else if (state == ROUTE_LOST || state == ROUTE_GONE) {
+        len = snprintf(out, size, "; %s %s", route->terms.peer, say_state(route));
+    }
+    return (size_t)len < size ? (size_t)len : size - 1;
+}
