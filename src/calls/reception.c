@@ -239,7 +239,8 @@ static bool expects_introduction(const struct reception *reception, const struct
            address_ranges_hold(reception->terms.proxies, (const struct sockaddr *)&from->address);
 }
 
-static struct caller *make_caller(struct reception *reception, int fd, const struct endpoint *from)
+static struct caller *make_caller(struct reception *reception, struct transport transport,
+                                  const struct endpoint *from)
 {
     struct caller *caller = calloc(1, sizeof(*caller));
     bool introduced = expects_introduction(reception, from);
@@ -250,7 +251,7 @@ static struct caller *make_caller(struct reception *reception, int fd, const str
         free(caller);
         return NULL;
     }
-    handshake_io_listen(&caller->io, &reception->rules, transport_socket(fd), from,
+    handshake_io_listen(&caller->io, &reception->rules, transport, from,
                         clock_deadline_ms(reception->terms.timeout_ms));
     caller->io.caller = caller;
     caller->reception = reception;
@@ -263,7 +264,7 @@ static struct caller *make_caller(struct reception *reception, int fd, const str
 static bool welcome_call(struct reception *reception, int fd, const struct endpoint *from,
                          struct guest *guest)
 {
-    struct caller *caller = make_caller(reception, fd, from);
+    struct caller *caller = make_caller(reception, transport_socket(fd), from);
     struct place *victim;
     enum kith_error error;
 
@@ -280,6 +281,22 @@ static bool welcome_call(struct reception *reception, int fd, const struct endpo
     report_refusal(reception, caller);
     transport_close(&caller->io.transport);
     free(caller->proxy);
+    free(caller);
+    return false;
+}
+
+bool reception_welcome(struct reception *reception, struct transport transport,
+                       const struct endpoint *from)
+{
+    struct caller *caller = make_caller(reception, transport, from);
+    struct place *victim;
+
+    if (caller != NULL &&
+        places_enter(&reception->places, &caller->place, clock_now_ms(), &victim) == OK)
+        return true;
+    transport_close(&transport);
+    if (caller != NULL)
+        free(caller->proxy);
     free(caller);
     return false;
 }

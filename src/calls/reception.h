@@ -59,6 +59,13 @@ struct reception {
 /* Begin; nothing is accepted before the first step. Must not move afterwards. */
 void reception_begin(struct reception *reception, const struct reception_terms *terms);
 
+/*
+ * Welcome one that comes by no listener, of which there may be none then. False if there is no
+ * memory for it. The transport is taken in any case.
+ */
+must_check bool reception_welcome(struct reception *reception, struct transport transport,
+                                  const struct endpoint *from);
+
 /* Put listeners and callers into the set. Returns when it wants to be stepped at the latest. */
 int64_t reception_arm(struct reception *reception, struct poll_set *set);
 

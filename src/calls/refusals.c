@@ -108,6 +108,7 @@ void refusals_add(struct refusals *refusals, const struct handshake_io *io, cons
     bool silent = cut && io->message == 1 && io->frame_len == 0;
     enum log_level level = silent ? LOG_SUMMARY : LOG_NOTE;
 
+    refusals->last = io->error;
     explain_handshake(&explanation, io, io->error);
     if (log_enabled(level) && is_shown(refusals, explanation.error, &io->peer))
         show(refusals, level, io, name, &explanation, detail);
@@ -121,6 +122,7 @@ void refusals_say_most(char out[static REFUSALS_MOST_SIZE], size_t most)
 void refusals_add_unheard(struct refusals *refusals, const struct endpoint *from,
                           enum kith_error error, const char *detail)
 {
+    refusals->last = error;
     if (log_enabled(LOG_NOTE) && is_shown(refusals, error, from))
         (void)log_failure(LOG_NOTE, refusals->what, from->text, error, detail, NULL);
 }

@@ -22,6 +22,8 @@ struct refusals {
     const char *which;
     void (*wake)(void); /* called once there is something to be summed up later; or NULL */
 
+    enum kith_error last; /* why the last caller was turned away, or OK; the main thread's */
+
     pthread_mutex_t lock;
     struct {
         int64_t since_ms; /* when the first of those that are shown came */

@@ -26,6 +26,7 @@ static const struct rule {
     {FOR_SERVE, "channel-age", "call", NULL, NULL},
     {FOR_SERVE, "ready-on", "call", NULL, NULL},
     {FOR_SERVE, "peer", NULL, "call", "nobody else may use these channels"},
+    {FOR_SERVE, "inetd", NULL, "call", "the channel is there already"},
     {FOR_SERVE, "max-pending", NULL, "call", "nobody calls here"},
     {FOR_SERVE, "accept-proxy", NULL, "call", "nobody calls here"},
     {FOR_FORWARD, "accept-proxy", "accept", NULL, NULL},

@@ -235,6 +235,24 @@ static enum kith_error check_via(const struct options *options, const struct com
     return OK;
 }
 
+/* Whether the channel can be what we were started with. */
+static enum kith_error check_inetd(const struct options *options, const struct command_form *form)
+{
+    const char *excluded = options->ready_fd >= 0         ? "excludes --ready-fd"
+                           : options->source != NULL      ? "excludes --source"
+                           : options->family != AF_UNSPEC ? "excludes -4 and -6"
+                                                          : NULL;
+
+    if (!options->inetd)
+        return OK;
+    if (excluded != NULL)
+        return misuse_log(form->name, "--inetd", excluded, "it listens nowhere");
+    if (form->bit == FOR_LISTEN && options->output == NULL && options->program == NULL)
+        return misuse_log(form->name, "--inetd", "needs -o FILE or --exec CMD",
+                          "standard input and output are the channel");
+    return OK;
+}
+
 /* What no single option can know. */
 static enum kith_error check_together(const struct options *options,
                                       const struct command_form *form)
@@ -246,7 +264,7 @@ static enum kith_error check_together(const struct options *options,
         return misuse_log(form->name, OPTION_OF_PROGRAM(form->bit), "needs a program", NULL);
     if (options->program != NULL && form->bit == FOR_SERVE)
         least--, most--; /* it is the target */
-    if (options->call != NULL)
+    if (options->call != NULL || options->inetd)
         least--, most--; /* it is in the place of a port */
     if (options->argument_count < least || is_odd)
         return misuse_log_missing(options, form);
@@ -267,7 +285,7 @@ static enum kith_error check_together(const struct options *options,
     if (options->rate > 0 && options->recv_only)
         return misuse_log(form->name, "--rate", "excludes --recv-only",
                           "it is for what is sent: give it to the side that sends");
-    if (check_via(options, form) != OK)
+    if (check_via(options, form) != OK || check_inetd(options, form) != OK)
         return ERR_USAGE;
     if ((form->bit & FOR_DAEMONS) != 0)
         return combination_check(options, form);

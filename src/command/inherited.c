@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "keys/key_file.h"
@@ -29,9 +30,13 @@ enum kith_error inherited_close_others(const struct options *options, const char
         if (fd >= 0 && fcntl(fd, F_GETFD) < 0)
             return log_failure(LOG_ERROR, "descriptor", paths[i], ERR_FILE_MISSING,
                                "it is not open", NULL);
+        if (options->inetd && fd >= 0 && fd <= STDOUT_FILENO)
+            return log_failure(LOG_ERROR, "descriptor", paths[i], ERR_USAGE,
+                               "with --inetd it is the channel", NULL);
         keep[count++] = fd;
     }
-    count += passed_list(keep + count);
+    if (!options->inetd) /* for which systemd passes the channel itself, once more */
+        count += passed_list(keep + count);
     for (size_t i = 0; i < count; i++) { /* who closes it first leaves the other somebody else's */
         if (keep[i] >= 0 && keep[i] == options->ready_fd)
             return log_failure(LOG_ERROR, "--ready-fd", NULL, ERR_USAGE, "it has another use",

@@ -15,6 +15,7 @@
 #include "command/commands.h"
 #include "command/pipe.h"
 #include "command/setup.h"
+#include "command/setup_inetd.h"
 #include "command/setup_listen.h"
 #include "daemon/capacity.h"
 #include "peers/admission.h"
@@ -22,6 +23,13 @@
 
 #define PLACES 128    /* for callers whose handshake is not done */
 #define DESCRIPTORS 2 /* of each: its own, and one for the keeper's answer */
+
+/* Where calls come from: listeners, or in their place the one that we were started with. */
+struct origin {
+    struct listeners listeners;
+    struct transport transport;
+    struct endpoint from;
+};
 
 /* Without its keeper it can let nobody in. What fails is logged. */
 static enum kith_error log_end(const struct refusals *refusals, bool keeper_has_left)
@@ -31,18 +39,19 @@ static enum kith_error log_end(const struct refusals *refusals, bool keeper_has_
     return log_failure(LOG_ERROR, "listen", refusals->which, ERR_SYSTEM, NULL, NULL);
 }
 
-/* Let the reception go on until it has a guest. What fails is logged. */
+/* Let the reception go on until it has a guest, or nobody may come any more. What fails is logged.
+ */
 static enum kith_error await_guest(struct reception *reception, struct refusals *refusals,
                                    const struct keeper *keeper, struct guest *guest)
 {
     enum reception_result result = RECEPTION_NOBODY;
     struct poll_set set;
-    bool waited = true, left = false;
+    bool waited = true, left = false, expects = true;
     enum kith_error error = OK;
 
     if (poll_set_make(&set, reception->terms.places + LISTENERS_MAX + 1) != OK)
         return log_failure(LOG_ERROR, "listen", refusals->which, ERR_MEMORY, NULL, NULL);
-    while (waited && !left && result == RECEPTION_NOBODY) {
+    while (waited && !left && expects && result == RECEPTION_NOBODY) {
         int64_t until_ms = refusals_due_ms(refusals), due_ms;
         size_t keeper_at;
 
@@ -53,9 +62,12 @@ static enum kith_error await_guest(struct reception *reception, struct refusals 
         left = waited && poll_set_is_ready(&set, keeper_at);
         if (waited)
             result = reception_step(reception, &set, guest);
+        expects = reception->terms.listeners->count > 0 || reception_count(reception) > 0;
         refusals_sum_up(refusals, result == RECEPTION_GUEST);
     }
-    if (result != RECEPTION_GUEST)
+    if (result == RECEPTION_NOBODY && !expects) /* which was said */
+        error = refusals->last != OK ? refusals->last : ERR_HANDSHAKE_CUT;
+    else if (result != RECEPTION_GUEST)
         error = log_end(refusals, left);
     poll_set_free(&set);
     return error;
@@ -70,11 +82,12 @@ static size_t find_places(void)
 }
 
 /* Wait for the guest on an open listener, which is closed once there is one. */
-static enum kith_error take_one(struct setup *setup, struct listeners *listeners,
+static enum kith_error take_one(struct setup *setup, struct origin *origin,
                                 struct admission *admission, struct guest *guest)
 {
     static struct refusals refusals;
     const struct options *options = setup->options;
+    struct listeners *listeners = &origin->listeners;
     const struct reception_terms terms = {
         .what = "listen",
         .listeners = listeners,
@@ -86,7 +99,7 @@ static enum kith_error take_one(struct setup *setup, struct listeners *listeners
     };
     const struct sandbox_needs needs = {.has_programs = options->program != NULL};
     struct reception reception;
-    enum kith_error error;
+    enum kith_error error = OK;
 
     if (terms.places == 0)
         return log_failure(LOG_ERROR, "listen", listeners->text, ERR_FEW_DESCRIPTORS, NULL, NULL);
@@ -95,37 +108,61 @@ static enum kith_error take_one(struct setup *setup, struct listeners *listeners
     refusals_init(&refusals, "listen", listeners->text, NULL);
     replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
     reception_begin(&reception, &terms);
-    error = await_guest(&reception, &refusals, &setup->keeper, guest);
+    if (options->inetd && !reception_welcome(&reception, origin->transport, &origin->from))
+        error = log_failure(LOG_ERROR, "listen", listeners->text, ERR_MEMORY, NULL, NULL);
+    origin->transport = TRANSPORT_NONE;
+    if (error == OK)
+        error = await_guest(&reception, &refusals, &setup->keeper, guest);
     reception_end(&reception, OK);
     listeners_close(listeners);
     return error;
+}
+
+static enum kith_error take_standard(struct origin *origin)
+{
+    enum kith_error error = setup_inetd("listen", &origin->transport, &origin->from);
+
+    (void)snprintf(origin->listeners.text, sizeof(origin->listeners.text), "--inetd");
+    return error;
+}
+
+static enum kith_error open_listeners(struct setup *setup, const struct address *address,
+                                      struct listeners *listeners)
+{
+    enum kith_error error = setup_listen(setup, "listen", address, LISTEN_EVERYWHERE, listeners);
+
+    if (error != OK)
+        return error;
+    log_event(LOG_SUMMARY, "listen", listeners->text, "waiting for a call", NULL);
+    setup_announce(setup, "listen", listeners, address, "dial", "");
+    return OK;
 }
 
 enum kith_error command_listen(const struct options *options)
 {
     struct setup setup;
     struct admission admission = ADMISSION_NOBODY;
-    struct listeners listeners = {0};
-    struct address address;
+    struct origin origin = {.transport = TRANSPORT_NONE};
     struct guest guest = {.transport = TRANSPORT_NONE};
     struct pipe_end end = PIPE_END_NONE;
+    struct address address = {.port = ""};
     enum kith_error error = OK;
 
-    error = setup_parse_address(&address, "listen", options->arguments[0], ADDRESS_PORT);
+    if (!options->inetd)
+        error = setup_parse_address(&address, "listen", options->arguments[0], ADDRESS_PORT);
     if (error != OK)
         return error;
     error = setup_begin(&setup, options, NULL, 0, KIND_SET(KIND_PLAIN));
     if (error == OK)
         error = setup_choose_peers(&setup, "listen", &admission);
+    if (error == OK && options->inetd)
+        error = take_standard(&origin);
     if (error == OK)
         error = pipe_open(&end, options, "listen", false);
+    if (error == OK && !options->inetd)
+        error = open_listeners(&setup, &address, &origin.listeners);
     if (error == OK)
-        error = setup_listen(&setup, "listen", &address, LISTEN_EVERYWHERE, &listeners);
-    if (error == OK) {
-        log_event(LOG_SUMMARY, "listen", listeners.text, "waiting for a call", NULL);
-        setup_announce(&setup, "listen", &listeners, &address, "dial", "");
-        error = take_one(&setup, &listeners, &admission, &guest);
-    }
+        error = take_one(&setup, &origin, &admission, &guest);
     if (error == OK) {
         const struct visitor visitor =
             visitor_of(guest.admitted.name, guest.key, &guest.from, guest.transport.in);
@@ -138,6 +175,7 @@ enum kith_error command_listen(const struct options *options)
         error = pipe_run(&end, guest.transport, &guest.keys, who, &visitor);
         transport_close(&guest.transport);
     }
+    transport_close(&origin.transport);
     pipe_close(&end);
     admission_end(&admission);
     setup_end(&setup);

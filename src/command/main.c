@@ -13,13 +13,14 @@
 #include "command/commands.h"
 #include "command/offer.h"
 #include "command/option_table.h"
+#include "net/inetd.h"
 #include "system/protect.h"
 #include "system/signals.h"
 
 struct command {
     struct command_form form;
     const char *summary;
-    const char *usages[3]; /* its arguments as they are shown, where form.arguments is not enough */
+    const char *usages[4]; /* its arguments as they are shown, where form.arguments is not enough */
     enum kith_error (*run)(const struct options *options);
 };
 
@@ -42,13 +43,13 @@ static const struct command commands[] = {
      command_import},
     {{"listen", "[HOST:]PORT", FOR_LISTEN, 1, 1},
      "wait for one known peer: stdin and stdout",
-     {NULL},
+     {"[HOST:]PORT", "--inetd -o FILE | --inetd --exec CMD [ARG...]"},
      command_listen},
     {{"dial", "PEER", FOR_DIAL, 1, 1}, "call a known peer: stdin and stdout", {NULL}, command_dial},
     {{"serve", "[HOST:]PORT TARGET", FOR_SERVE, 2, 1 + OFFER_MAX},
      "join each known caller to TARGET or a program",
      {"[HOST:]PORT [NAME=]TARGET...", "[HOST:]PORT --exec CMD [ARG...]",
-      "--call PEER [NAME=]TARGET..."},
+      "--call PEER [NAME=]TARGET...", "--inetd [NAME=]TARGET..."},
      command_serve},
     {{"forward", "LOCAL PEER", FOR_FORWARD, 2, 2 * FORWARDS_MAX},
      "listen at LOCAL, carry each connection to PEER",
@@ -144,12 +145,26 @@ static enum log_level level_of(const struct options *options)
     return options->verbosity == 1 ? LOG_SUMMARY : LOG_DEBUG;
 }
 
+/* Whether the channel is on the standard descriptors, however that is written. */
+static bool has_inetd(unsigned bit, int argc, char **argv)
+{
+    for (int i = 1; (bit & FOR_LISTENERS) != 0 && i < argc; i++) {
+        if (strcmp(argv[i], "--") == 0 || strcmp(argv[i], "--exec") == 0)
+            return false;
+        if (strncmp(argv[i], "--in", strlen("--in")) == 0)
+            return true;
+    }
+    return false;
+}
+
 static enum exit_status run_command(const struct command *command, int argc, char **argv)
 {
     static struct options options; /* to the end of all threads */
     static int status = -1;        /* of a program that ours stands for */
     enum kith_error error;
 
+    if (has_inetd(command->form.bit, argc, argv) && !inetd_spare())
+        return EXIT_LOCAL;
     error = command_line_parse(&options, &command->form, argc, argv);
     if (error != OK)
         return error_exit_status(error);

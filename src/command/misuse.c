@@ -98,9 +98,11 @@ const char *misuse_guess_place(const char *text, enum address_form form)
                                 : "usage: kith forward [options] LOCAL PEER";
 }
 
-/* What is shown of the arguments: the reverse way has others. */
+/* What is shown of the arguments: some options take the place of a port, or have others. */
 static const char *shown(const struct options *options, const struct command_form *form)
 {
+    if (options->inetd)
+        return "--inetd TARGET";
     if (options->call != NULL)
         return "--call PEER TARGET";
     return options->accept != NULL ? "--accept [HOST:]PORT LOCAL WHO" : form->arguments;
@@ -109,7 +111,7 @@ static const char *shown(const struct options *options, const struct command_for
 /* Their names, a word each. */
 static const char *names(const struct options *options, const struct command_form *form)
 {
-    if (options->call != NULL)
+    if (options->call != NULL || options->inetd)
         return "TARGET";
     return options->accept != NULL ? "LOCAL WHO" : form->arguments;
 }

@@ -71,7 +71,9 @@ static enum kith_error read_target(struct target *target, const char *given)
 /* Add those of the arguments that have a name, or those that have none. */
 static enum kith_error add_arguments(struct offer *offer, const struct options *options, bool named)
 {
-    for (int i = options->call != NULL ? 0 : 1; i < options->argument_count; i++) {
+    int first = options->call != NULL || options->inetd ? 0 : 1; /* after a port */
+
+    for (int i = first; i < options->argument_count; i++) {
         const char *given = options->arguments[i];
         struct target target;
         enum kith_error error = read_target(&target, given);

@@ -32,6 +32,7 @@ enum command_bit {
 #define FOR_DAEMONS (FOR_SERVE | FOR_FORWARD)
 #define FOR_PIPES (FOR_LISTEN | FOR_DIAL)
 #define FOR_CALLS (FOR_DIAL | FOR_CHECK | FOR_FORWARD)
+#define FOR_LISTENERS (FOR_LISTEN | FOR_SERVE)
 #define FOR_PROGRAMS (FOR_PIPES | FOR_SERVE) /* that have --exec */
 
 /* The option that a command has for a program. */
@@ -87,6 +88,7 @@ struct options {
     const char *name;   /* keygen, meet: our own */
     bool listen;        /* meet: rather than call */
     bool print;         /* meet, import: the line to stdout, not into the peers file */
+    bool inetd;         /* listen, serve: the channel is standard input and output */
     bool help;
     char **arguments; /* what is no option */
     int argument_count;

@@ -11,6 +11,7 @@
 #include "calls/replay.h"
 #include "command/commands.h"
 #include "command/setup_listen.h"
+#include "daemon/carry.h"
 #include "helpers/launcher.h"
 #include "system/protect.h"
 
@@ -26,12 +27,17 @@ static int64_t arm(struct daemon *daemon, struct poll_set *set)
 static bool step(struct daemon *daemon, const struct poll_set *set)
 {
     struct serve *serve = daemon->hooks->context;
+    bool goes_on;
 
     acceptor_step(&serve->acceptor, set);
-    if (!serve_calls(serve))
-        return serve_callers_step(serve, set);
-    serve_call_tell(serve);
-    return true;
+    if (serve_calls(serve)) {
+        serve_call_tell(serve);
+        return true;
+    }
+    goes_on = serve_callers_step(serve, set);
+    if (serve->setup.options->inetd)
+        serve_inetd_step(serve);
+    return goes_on;
 }
 
 static size_t waiting(struct daemon *daemon)
@@ -105,9 +111,10 @@ static enum kith_error reach_for(void *context, struct connection *connection, c
 
 static enum kith_error join_kept(void *context, struct connection *connection, int fd)
 {
-    const struct serve *serve = context;
+    struct serve *serve = context;
     enum kith_error error = reach_join(&serve->reach, connection, fd);
 
+    carry_note(&serve->daemon, error);
     connection->target = NULL;
     return error;
 }
@@ -115,12 +122,15 @@ static enum kith_error join_kept(void *context, struct connection *connection, i
 static enum stay serve_peer(struct daemon *daemon, struct connection *connection)
 {
     struct serve *serve = daemon->hooks->context;
+    enum kith_error error;
     int fd;
 
     if (connection->kept != NULL)
         return acceptor_run(&serve->acceptor, connection);
-    if (reach_target(&serve->reach, connection, &fd) == OK)
-        (void)reach_join(&serve->reach, connection, fd);
+    error = reach_target(&serve->reach, connection, &fd);
+    if (error == OK)
+        error = reach_join(&serve->reach, connection, fd);
+    carry_note(daemon, error);
     session_keys_wipe(&connection->keys);
     return STAY_OVER;
 }
@@ -223,6 +233,8 @@ static enum kith_error begin_serve(struct daemon *daemon)
         hooks.over = serve_call_over;
     acceptor_begin(&serve->acceptor, daemon, &hooks, serve_calls(serve) ? &serve->holds : NULL,
                    options->handshake_timeout_ms);
+    if (error == OK && options->inetd)
+        error = serve_inetd_begin(serve);
     if (error == OK)
         setup_confine(SANDBOX_DAEMON, &needs);
     return error;
@@ -234,6 +246,8 @@ static void announce(struct daemon *daemon)
     size_t peers = serve->admission.set.count;
     char words[OFFER_WORDS_SIZE], ending[TARGET_NAME_SIZE + 1], may[48];
 
+    if (serve->setup.options->inetd) /* whoever has started us knows */
+        return;
     if (serve_calls(serve)) {
         serve_call_announce(serve);
         return;
@@ -252,6 +266,8 @@ static enum kith_error prepare_callers(struct serve *serve)
     enum kith_error error = setup_choose_peers(&serve->setup, "serve", &serve->admission);
 
     replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
+    if (options->inetd)
+        return error != OK ? error : serve_inetd_take(serve);
     doors->count = 1;
     if (error == OK)
         error = setup_take_listeners("serve", &doors->list[0], 1);
@@ -284,7 +300,7 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
     enum kith_error error = OK;
 
     serve->launcher = HELPER_NONE;
-    if (!calls)
+    if (!calls && !options->inetd)
         error = setup_parse_address(&serve->asked, "serve", options->arguments[0], ADDRESS_PORT);
     if (error == OK)
         error = offer_read(&serve->offer, options);
@@ -333,6 +349,8 @@ enum kith_error command_serve(const struct options *options)
     terms = setup_daemon_terms(options);
     if (error == OK)
         error = daemon_run(&serve.daemon, &hooks, &terms);
+    if (error == OK && options->inetd)
+        error = serve_inetd_outcome(&serve);
     if (daemon_end(&serve.daemon, error)) {
         helper_stop(&serve.launcher);
         setup_end(&serve.setup);

@@ -33,6 +33,8 @@ struct serve {
     struct reach reach;
     struct acceptor acceptor;
     struct daemon daemon;
+    struct transport came; /* with --inetd: the channel that we were started with */
+    struct endpoint from;  /* and who is at its other end */
 };
 
 /* Begin to receive those who call, at the door that is open. */
@@ -64,5 +66,18 @@ void serve_call_tell(struct serve *serve);
 bool serve_call_is_up(struct daemon *daemon);
 void serve_call_describe(struct daemon *daemon, char *out, size_t size, bool asked);
 void serve_call_report(struct daemon *daemon);
+
+/* With --inetd: take the channel, after the setup has begun. What fails is logged, as in the next.
+ */
+must_check enum kith_error serve_inetd_take(struct serve *serve);
+
+/* Welcome who is there, once callers are received. */
+must_check enum kith_error serve_inetd_begin(struct serve *serve);
+
+/* In each step: the daemon ends once the caller was turned away, or its channel is over. */
+void serve_inetd_step(struct serve *serve);
+
+/* How it went, which our exit status says. */
+must_check enum kith_error serve_inetd_outcome(const struct serve *serve);
 
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "daemon/carry.h"
 #include "daemon/report.h"
 #include "net/socket.h"
 #include "system/watch.h"
@@ -158,6 +159,7 @@ static void say_ending(struct acceptor *acceptor, struct connection *connection,
         ending = error;
     if (ending == OK || ending == ERR_LINK_LOST)
         return;
+    carry_note(acceptor->daemon, ending);
     connection_describe(&row, connection);
     report_end(acceptor->daemon->hooks->what, &row, ending, NULL);
 }

@@ -95,3 +95,9 @@ enum kith_error carry_alone(struct daemon *daemon, struct connection *connection
 
     return conclude(daemon, &counted, end, error, &result);
 }
+
+void carry_note(struct daemon *daemon, enum kith_error error)
+{
+    if (error != OK)
+        daemon->failed = (int)error;
+}

@@ -252,10 +252,7 @@ static enum kith_error log_failure_of(const struct daemon *daemon, enum kith_err
     return log_failure(LOG_ERROR, daemon->hooks->what, daemon->doors.name, error, NULL, NULL);
 }
 
-/*
- * Wait once: for a signal, for who comes, for a reload to go on, and for the end. What fails is
- * logged.
- */
+/* Wait once: for a signal, who comes, a reload to go on, or the end. What fails is logged. */
 static enum kith_error attend(struct loop *loop)
 {
     struct daemon *daemon = loop->daemon;
@@ -315,10 +312,13 @@ static enum kith_error set_limits(struct daemon *daemon)
 
 void daemon_leave(struct daemon *daemon, struct connection *connection)
 {
+    const struct transport channel = connection->channel;
     int fd = connection->fd;
     bool last = connections_leave(&daemon->connections, connection);
 
     (void)close(fd);
+    if (channel.in == fd && transport_is_two(&channel)) /* its caller came by two */
+        (void)close(channel.out);
     if (last)
         memory_give_back();
 }

@@ -5,6 +5,7 @@
 #ifndef KITH_DAEMON_H
 #define KITH_DAEMON_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/error.h"
@@ -105,6 +106,7 @@ struct daemon {
     int signal;     /* at the end: what it was asked by, or 0 */
     bool is_done;   /* by daemon_finish, and for what reason */
     enum kith_error outcome;
+    _Atomic int failed; /* the last error that a channel has ended by, or OK */
 };
 
 /*

@@ -117,8 +117,7 @@ static enum kith_error join(const struct reach *reach, struct connection *connec
 {
     if (connection->kept != NULL)
         return carry_kept(reach->daemon, connection, &connection->kept->link, end);
-    return carry_alone(reach->daemon, connection, transport_socket(connection->fd),
-                       &connection->keys, end);
+    return carry_alone(reach->daemon, connection, connection->channel, &connection->keys, end);
 }
 
 /* A program of a peer. */

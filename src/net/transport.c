@@ -3,10 +3,12 @@
  */
 #include "net/transport.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "net/socket.h"
+#include "system/protect.h"
 
 struct transport transport_socket(int fd)
 {
@@ -41,21 +43,28 @@ bool transport_is_two(const struct transport *transport)
     return transport->in != transport->out;
 }
 
+/* A pipe has one way, and no other end than to be closed. */
+static void end(int fd, int how)
+{
+    if (shutdown(fd, how) != 0 && errno == ENOTSOCK)
+        protect_silence(fd);
+}
+
 void transport_end(const struct transport *transport)
 {
-    (void)shutdown(transport->in, SHUT_RDWR);
+    end(transport->in, SHUT_RDWR);
     if (transport_is_two(transport))
-        (void)shutdown(transport->out, SHUT_RDWR);
+        end(transport->out, SHUT_RDWR);
 }
 
 void transport_end_hearing(const struct transport *transport)
 {
-    (void)shutdown(transport->in, SHUT_RD);
+    end(transport->in, SHUT_RD);
 }
 
 void transport_shut(const struct transport *transport)
 {
-    (void)shutdown(transport->out, SHUT_WR);
+    end(transport->out, SHUT_WR);
 }
 
 bool transport_is_silent(const struct transport *transport)

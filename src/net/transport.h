@@ -33,7 +33,10 @@ ssize_t transport_write_ahead(const struct transport *transport, const void *byt
 /* Whether it is one for each direction, so that each has an end of its own. */
 bool transport_is_two(const struct transport *transport);
 
-/* For any thread: nothing passes from here on, and whoever waits there notices. */
+/*
+ * For any thread: nothing passes from here on, and whoever waits there notices: at a pipe, once
+ * anything comes.
+ */
 void transport_end(const struct transport *transport);
 
 /* The same of what comes alone: our last word is still to be said. */

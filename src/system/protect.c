@@ -118,6 +118,16 @@ bool protect_standard_descriptors(void)
     return true;
 }
 
+bool protect_mute(void)
+{
+    int fd = open_nothing(O_WRONLY);
+    bool muted = fd >= 0 && dup2(fd, STDERR_FILENO) == STDERR_FILENO;
+
+    if (fd >= 0)
+        (void)close(fd);
+    return muted;
+}
+
 /* Close first to last, both included. */
 static void close_between(unsigned first, unsigned last)
 {
@@ -175,4 +185,10 @@ void protect_vacate(int fd)
     else if (fd >= 0)
         (void)dup2(nothing, fd);
     errno = saved;
+}
+
+void protect_silence(int fd)
+{
+    if (fd >= 0 && nothing >= 0)
+        (void)dup2(nothing, fd);
 }

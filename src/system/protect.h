@@ -38,6 +38,9 @@ void protect_from_children(void *memory, size_t len);
  */
 must_check bool protect_standard_descriptors(void);
 
+/* What is said to standard error is lost from here on. False with errno. */
+must_check bool protect_mute(void);
+
 /* Close every descriptor from 3 on but these, in any order; those below 0 stand for none. */
 void protect_close_all_but(const int *keep, size_t count);
 
@@ -52,5 +55,11 @@ must_check bool protect_keep(const int *keep, size_t count);
  * reads as empty and cannot be written to. Fine if it is closed already, and for -1. Keeps errno.
  */
 void protect_vacate(int fd);
+
+/*
+ * Nothing passes a descriptor any more, and the other side sees that it is closed; its number stays
+ * taken, for whoever in another thread is about to use it. Its place is taken as above.
+ */
+void protect_silence(int fd);
 
 #endif

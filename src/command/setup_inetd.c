@@ -1,0 +1,19 @@
+/*
+ * Owns the taking of a channel that we were started with. Must never take one without being asked.
+ */
+#include "command/setup_inetd.h"
+
+#include <stddef.h>
+
+#include "base/log.h"
+#include "net/inetd.h"
+
+enum kith_error setup_inetd(const char *what, struct transport *transport, struct endpoint *from)
+{
+    const char *why = NULL;
+    enum kith_error error = inetd_take(transport, from, &why);
+
+    if (error == OK)
+        return OK;
+    return log_failure(LOG_ERROR, what, "--inetd", error, why, NULL);
+}

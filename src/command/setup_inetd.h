@@ -1,0 +1,18 @@
+/*
+ * A channel that we were started with, in the place of a place to listen at.
+ */
+#ifndef KITH_SETUP_INETD_H
+#define KITH_SETUP_INETD_H
+
+#include "base/error.h"
+#include "net/endpoint.h"
+#include "net/transport.h"
+
+/*
+ * With --inetd, after setup_begin and before anything that uses standard input and output: take
+ * the channel from there. What fails is logged, as of command what.
+ */
+must_check enum kith_error setup_inetd(const char *what, struct transport *transport,
+                                       struct endpoint *from);
+
+#endif

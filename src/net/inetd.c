@@ -1,0 +1,94 @@
+/*
+ * Owns the standard descriptors while they are the network. Must never leave one of them where
+ * anything else could read from it or write to it.
+ */
+#include "net/inetd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/descriptor.h"
+#include "net/socket.h"
+#include "system/protect.h"
+
+#define FIRST_OTHER (STDERR_FILENO + 1)
+
+static bool is_same(int a, int b)
+{
+    struct stat first, second;
+
+    return fstat(a, &first) == 0 && fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+/* A socket of a stream, or a pipe: what brings bytes in their order, and an end. */
+static bool can_carry(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 &&
+           (S_ISFIFO(status.st_mode) || (S_ISSOCK(status.st_mode) && socket_is_stream(fd)));
+}
+
+bool inetd_spare(void)
+{
+    if (is_same(STDERR_FILENO, STDIN_FILENO) || is_same(STDERR_FILENO, STDOUT_FILENO))
+        return protect_mute();
+    return true;
+}
+
+/* The same in a mode of our own, if the system can; it is ours alone in any case. */
+static int take(int standard, int direction)
+{
+    int fd = descriptor_open_anew(standard, direction);
+
+    if (fd < 0)
+        fd = fcntl(standard, F_DUPFD_CLOEXEC, FIRST_OTHER);
+    if (fd >= 0 && descriptor_set_nonblocking(fd))
+        return fd;
+    descriptor_close(&fd);
+    return -1;
+}
+
+/* Who is there, as far as a socket tells. */
+static void learn_from(struct endpoint *from, int fd)
+{
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    socklen_t len = sizeof(address);
+
+    *from = (struct endpoint){.len = 0};
+    if (getpeername(fd, (struct sockaddr *)&address, &len) != 0) {
+        (void)snprintf(from->text, sizeof(from->text), "standard input");
+        return;
+    }
+    endpoint_set(from, &address, len);
+    endpoint_unmap(from);
+    from->user = address.ss_family == AF_UNIX ? socket_user(fd) : 0;
+}
+
+enum kith_error inetd_take(struct transport *transport, struct endpoint *from, const char **why)
+{
+    bool is_one = descriptor_is_socket(STDIN_FILENO) && is_same(STDIN_FILENO, STDOUT_FILENO);
+
+    *transport = TRANSPORT_NONE;
+    *why = "standard input and output are to be a socket, or two pipes: something starts us so";
+    if (!can_carry(STDIN_FILENO) || !can_carry(STDOUT_FILENO))
+        return ERR_USAGE;
+    transport->in = take(STDIN_FILENO, O_RDONLY);
+    transport->out = is_one ? transport->in : take(STDOUT_FILENO, O_WRONLY);
+    *why = strerror(errno);
+    if (transport->in < 0 || transport->out < 0) {
+        transport_close(transport);
+        return ERR_SYSTEM;
+    }
+    learn_from(from, transport->in);
+    socket_tune(transport->in);
+    socket_tune(transport->out);
+    protect_vacate(STDIN_FILENO);
+    (void)dup2(STDERR_FILENO, STDOUT_FILENO);
+    return OK;
+}
