@@ -90,6 +90,20 @@ enum kith_error {
     ERR_KEY_COSTLY, /* opening it would take minutes, or hours */
     ERR_KEY_OPENSSH_ENCRYPTED,
     ERR_KEY_SEVERAL,     /* where one is needed */
+    ERR_AGENT_UNSET,     /* no ssh-agent is named by the environment */
+    ERR_AGENT_PATH,      /* its name is too long for a socket */
+    ERR_AGENT_UNREACHED, /* errno says why, in the process that asked */
+    ERR_AGENT_OWNER,     /* another user's */
+    ERR_AGENT_CUT,       /* it hung up before its answer was here */
+    ERR_AGENT_SILENT,    /* nor is it by the deadline */
+    ERR_AGENT_MALFORMED, /* no message of an agent's, or another one, or too long */
+    ERR_AGENT_REFUSED,
+    ERR_AGENT_EMPTY,     /* it has no Ed25519 key at all */
+    ERR_AGENT_NONE,      /* not the one that is named */
+    ERR_AGENT_SEVERAL,   /* where one is needed */
+    ERR_AGENT_TOKEN,     /* a FIDO token's, which signs other bytes than it is given */
+    ERR_AGENT_SIGNATURE, /* not by the key, or not over what was to be signed */
+    ERR_AGENT_BUSY,      /* it has many to make already */
     ERR_NAMESPACE_SHORT, /* of the file that holds a secret namespace */
     ERR_NAMESPACE_LONG,
     ERR_NAMESPACE_LINES,

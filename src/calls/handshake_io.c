@@ -86,7 +86,7 @@ static enum handshake_io_state take_signature(struct handshake_io *io)
         return io->state;
     stop_asking(io);
     if (error != OK)
-        return fail_io(io, error == ERR_KEEPER_LATE ? error : ERR_KEEPER);
+        return fail_io(io, error);
     if (io->role == HANDSHAKE_IO_DIALS)
         error = dialer_signed(&io->handshake, signature, io->frame, &io->frame_len);
     else

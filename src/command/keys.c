@@ -137,6 +137,9 @@ static enum kith_error check_path(const char *path)
     if (len == 0) {
         why = "an empty name";
         (void)snprintf(hint, sizeof(hint), "name a file, or none for the default one");
+    } else if (agent_is_meant(path)) {
+        why = "an agent's key, which kith does not make";
+        (void)snprintf(hint, sizeof(hint), "ssh-keygen -t ed25519, then ssh-add");
     } else if (is_folder(path)) {
         why = "a folder";
         while (len > 0 && path[len - 1] == '/')
@@ -308,28 +311,41 @@ static enum kith_error show_public(const struct key_file *file, const char *path
     return error;
 }
 
+/* The same of what a path names. */
+static enum kith_error read_public(const char *path, const struct options *options,
+                                   uint8_t public_key[static KEY_SIZE])
+{
+    struct identity identity;
+    struct key_file file = {0};
+    enum kith_error error, unsafe = OK;
+
+    if (agent_is_meant(path)) {
+        error = identity_read(&identity, path, NULL);
+        memcpy(public_key, identity.public_key, KEY_SIZE);
+        return error;
+    }
+    error = read_any(&file, path, &unsafe);
+    if (error == OK)
+        error = show_public(&file, path, unsafe, options, public_key);
+    key_file_wipe(&file);
+    return error;
+}
+
 enum kith_error command_pubkey(const struct options *options)
 {
     const char *given = options->argument_count > 0 ? options->arguments[0] : NULL;
     char path[FILE_PATH_SIZE], hex[KEY_HEX_SIZE];
     uint8_t public_key[KEY_SIZE];
-    struct key_file file = {0};
-    enum kith_error unsafe = OK;
     enum kith_error error = path_of_identity(path, given);
 
     if (error != OK)
         return log_failure(LOG_ERROR, "identity", "~/.config/kith/identity", error, NULL, NULL);
     error = crypto_start_keys();
     if (error == OK)
-        error = read_any(&file, path, &unsafe);
-    if (error == OK)
-        error = show_public(&file, path, unsafe, options, public_key);
+        error = read_public(path, options, public_key);
     if (error != OK)
-        (void)identity_log_failure(error, path, given == NULL);
-    key_file_wipe(&file);
-    if (error == OK) {
-        hex_encode(hex, public_key, KEY_SIZE);
-        (void)printf("%s\n", hex);
-    }
-    return error;
+        return identity_log_failure(error, path, given == NULL);
+    hex_encode(hex, public_key, KEY_SIZE);
+    (void)printf("%s\n", hex);
+    return OK;
 }

@@ -28,7 +28,7 @@ static const struct option_spec specs[] = {
     {'l', "listen", NULL, "wait for the other side to call", FOR_MEET, FLAG, FIELD(listen)},
     {0, "print", NULL, "the line to stdout, not into the peers file", FOR_MEET | FOR_IMPORT, FLAG,
      FIELD(print)},
-    {'i', "identity", "FILE", "our private key (~/.config/kith/identity)", FOR_NETWORK, TEXT,
+    {'i', "identity", "FILE", "our key, or agent: (~/.config/kith/identity)", FOR_NETWORK, TEXT,
      FIELD(identity)},
     {0, "passphrase-file", "FILE", "where the passphrase of an encrypted key is",
      FOR_NETWORK | FOR_PUBKEY, TEXT, FIELD(passphrase_file)},

@@ -296,6 +296,7 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options,
         .identity = setup->identity_path,
         .identity_is_default = options->identity == NULL,
         .passphrase_file = options->passphrase_file,
+        .agent_timeout_ms = options->handshake_timeout_ms / 4 * 3, /* who waits hears of it */
         .namespace = setup->rules.namespace,
         .meets = meets,
         .listens = calls ? 0 : kinds,

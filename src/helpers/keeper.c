@@ -1,8 +1,8 @@
 /*
  * Owns the private key's process and the line to it. The keeper must never send the key, nor sign
- * anything but an Info of ours, of now, for a peer of this run, under its namespace (of a run that
- * meets: that of its meeting, which nothing else has): whoever takes over the process at the other
- * end gets handshakes out of it while it lives, and nothing else.
+ * anything, or have an agent sign it, but an Info of ours, of now, for a peer of this run, under
+ * its namespace (of a run that meets: that of its meeting, which nothing else has): whoever takes
+ * over the process at the other end gets handshakes out of it while it lives, and nothing else.
  */
 #include "helpers/keeper.h"
 
@@ -21,6 +21,8 @@
 #include "base/log.h"
 #include "crypto/crypto.h"
 #include "helpers/question.h"
+#include "helpers/signing.h"
+#include "keys/agent_protocol.h"
 #include "keys/identity.h"
 #include "protocol/meeting.h"
 #include "protocol/wire.h"
@@ -51,11 +53,7 @@ struct asked {
 
 #define ASKED_HEAD offsetof(struct asked, bytes)
 
-/* The answer to all: with a signature, if that was asked for. */
-struct answer {
-    int32_t error;
-    uint8_t signature[SIGNATURE_SIZE];
-};
+_Static_assert(SIGNED_MAX <= AGENT_SIGNED_MAX, "an agent can be asked to sign all that we sign");
 
 #define CLOCK_MS 2000  /* how far the time of an Info may be from ours: it was made a moment ago */
 #define ANSWER_MS 3000 /* until the keeper has to have taken the peers */
@@ -64,7 +62,7 @@ struct answer {
 struct vault {
     const struct keeper_task *task;
     struct namespace namespace; /* of the run; or of its meeting, once that is told */
-    struct crypto_signer *signer;
+    struct signing signing;
     uint8_t public_key[KEY_SIZE];
     pthread_mutex_t lock;
     struct peers peers;                  /* of this run; as the next two, under the lock */
@@ -107,14 +105,12 @@ static bool is_of_now(const struct info *info)
                                         : info->timestamp_ms - now_ms) <= CLOCK_MS;
 }
 
-/* Sign if these bytes are a kind, one Info of ours, and nothing but that. */
-static enum kith_error sign(struct vault *vault, const uint8_t *bytes, size_t len,
-                            uint8_t signature[static SIGNATURE_SIZE])
+/* Make what is to be signed of these bytes, if they are a kind, one Info of ours, and no more. */
+static enum kith_error judge(struct vault *vault, const uint8_t *bytes, size_t len,
+                             uint8_t message[static SIGNED_MAX], size_t *message_len)
 {
-    uint8_t message[SIGNED_MAX];
     struct kind_namespace namespace;
     struct info info;
-    enum kith_error error;
 
     if (len == 0 || bytes[0] >= KINDS || !wire_get_info(&info, bytes + 1, len - 1) ||
         !is_ours(vault, (enum channel_kind)bytes[0], &info) ||
@@ -124,12 +120,24 @@ static enum kith_error sign(struct vault *vault, const uint8_t *bytes, size_t le
         crypto_wipe(&namespace, sizeof(namespace));
         return ERR_KEEPER_LATE;
     }
-    len = handshake_signed_bytes(message, &(struct namespace){namespace.bytes, namespace.len},
-                                 bytes + 1, len - 1);
-    error = crypto_signer_sign(vault->signer, signature, message, len);
+    *message_len = handshake_signed_bytes(
+        message, &(struct namespace){namespace.bytes, namespace.len}, bytes + 1, len - 1);
     crypto_wipe(&namespace, sizeof(namespace));
-    crypto_wipe(message, len);
-    return error;
+    return OK;
+}
+
+static void sign(struct vault *vault, const uint8_t *bytes, size_t len, int fd)
+{
+    uint8_t message[SIGNED_MAX];
+    struct keeper_answer answer = {0};
+    size_t message_len = 0;
+
+    answer.error = (int32_t)judge(vault, bytes, len, message, &message_len);
+    if (answer.error == OK)
+        signing_answer(&vault->signing, message, message_len, fd);
+    else
+        question_answer(fd, &answer, sizeof(answer));
+    crypto_wipe(message, message_len);
 }
 
 /*
@@ -212,7 +220,7 @@ static void *read_peers_again(void *context)
 {
     struct vault *vault = context;
     struct peers fresh = {0}, before = {0};
-    struct answer answer = {0};
+    struct keeper_answer answer = {0};
     int fd;
 
     answer.error =
@@ -254,12 +262,12 @@ static bool begin_reload(struct vault *vault, int fd)
 
 static void answer_one(struct vault *vault, const struct asked *asked, size_t len, int fd)
 {
-    struct answer answer = {0};
+    struct keeper_answer answer = {0};
 
     switch (asked->kind) {
     case ASK_SIGN:
-        answer.error = (int32_t)sign(vault, asked->bytes, len, answer.signature);
-        break;
+        sign(vault, asked->bytes, len, fd);
+        return;
     case ASK_RELOAD:
         if (begin_reload(vault, fd))
             return;
@@ -284,17 +292,16 @@ static void keep_signing(int line, const struct keeper_task *task, struct identi
 
     vault.task = task;
     vault.namespace = task->namespace;
-    vault.signer = crypto_signer_new(identity->seed);
     memcpy(vault.public_key, identity->public_key, KEY_SIZE);
-    identity_wipe(identity); /* the signer has the key from here on */
-    while (vault.signer != NULL &&
-           (len = question_receive(line, &asked, sizeof(asked), &fd, 1, NEVER_MS)) >= ASKED_HEAD) {
+    if (signing_begin(&vault.signing, identity, task->agent_timeout_ms) != OK)
+        return;
+    while ((len = question_receive(line, &asked, sizeof(asked), &fd, 1, NEVER_MS)) >= ASKED_HEAD) {
         if (fd < 0 || asked.kind < ASK_SIGN || asked.kind > ASK_MEETING)
             break;
         answer_one(&vault, &asked, len - ASKED_HEAD, fd);
         crypto_wipe(&asked, sizeof(asked)); /* a namespace may be a secret */
     }
-    crypto_signer_free(vault.signer); /* a thread that still reads has no use for it */
+    signing_end(&vault.signing);
 }
 
 static void leave(int number)
@@ -331,7 +338,7 @@ static void keep(int line, const void *context)
 {
     static struct identity identity;
     const struct keeper_task *task = context;
-    const struct sandbox_needs needs = {.reads = true};
+    struct sandbox_needs needs = {.reads = true};
     struct report report = {0};
     enum kith_error error;
 
@@ -345,6 +352,7 @@ static void keep(int line, const void *context)
         (void)identity_log_failure(error, task->identity, task->identity_is_default);
     else
         identity_warn(&identity, task->identity);
+    needs.connects_locally = identity.in_agent;
     report.error = (int32_t)error;
     memcpy(report.public_key, identity.public_key, KEY_SIZE);
     helper_strip(&line, 1, false);
@@ -406,7 +414,7 @@ enum kith_error keeper_tell_meeting(struct keeper *keeper, const uint8_t digest[
                                     const uint8_t key[static KEY_SIZE])
 {
     struct asked asked = {.kind = ASK_MEETING};
-    struct answer answer = {0};
+    struct keeper_answer answer = {0};
 
     memcpy(asked.bytes, digest, HASH_SIZE);
     memcpy(asked.bytes + HASH_SIZE, key, KEY_SIZE);
@@ -420,7 +428,7 @@ enum kith_error keeper_tell_meeting(struct keeper *keeper, const uint8_t digest[
 
 bool keeper_answers(int fd, enum kith_error *error, uint8_t *signature)
 {
-    struct answer answer;
+    struct keeper_answer answer;
     ssize_t n = question_take(fd, &answer, sizeof(answer));
 
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -434,7 +442,7 @@ bool keeper_answers(int fd, enum kith_error *error, uint8_t *signature)
 enum kith_error keeper_tell_peers(struct keeper *keeper, const struct peers *peers)
 {
     int64_t deadline_ms = clock_deadline_ms(ANSWER_MS);
-    struct answer answer = {0};
+    struct keeper_answer answer = {0};
     struct asked asked;
     size_t told = 0;
     bool taken;

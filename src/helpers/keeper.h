@@ -1,6 +1,6 @@
 /*
- * The keeper: a process of its own that holds the private key and signs handshakes with it, so
- * that the process which faces the network never has it.
+ * The keeper: a process of its own that holds the private key and signs handshakes with it, or the
+ * way to an agent that does, so that the process which faces the network never has it.
  */
 #ifndef KITH_KEEPER_H
 #define KITH_KEEPER_H
@@ -19,6 +19,7 @@ struct keeper_task {
     const char *identity; /* see identity_read */
     bool identity_is_default;
     const char *passphrase_file; /* or NULL */
+    int64_t agent_timeout_ms;    /* for each signature that an agent makes, if one has the key */
     struct namespace namespace;  /* which may be a secret, and is locked there, too */
     bool meets;       /* a run of one meeting, which has no other namespace, and no other peers */
     kind_set listens; /* answers calls of these kinds: its Infos have a tag */
@@ -77,7 +78,7 @@ int keeper_ask_to_reload(const struct keeper *keeper);
 
 /*
  * Take the answer to one of them, unless it is not here yet, which is false. ERR_KEEPER: it
- * refused, or is gone. signature may be NULL.
+ * refused, or is gone; those of agent_sign and signing_answer. signature may be NULL.
  */
 must_check bool keeper_answers(int fd, enum kith_error *error, uint8_t *signature);
 

@@ -5,14 +5,18 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
 #include "keys/key_file.h"
 #include "keys/passphrase.h"
 #include "keys/private_key.h"
 #include "keys/public_key.h"
+
+#define AGENT_ANSWER_MS 10000 /* until an agent has shown its keys */
 
 /* The public keys of keys/: their private keys are published with the source. */
 static const char *const published_keys[] = {
@@ -62,15 +66,23 @@ static enum kith_error read_key_file(struct key_file *file, const char *path)
     return error;
 }
 
-enum kith_error identity_read(struct identity *identity, const char *path,
-                              const char *passphrase_file)
+static enum kith_error find_in_agent(struct identity *identity, const char *path)
+{
+    enum kith_error error = agent_find(&identity->agent, path, clock_deadline_ms(AGENT_ANSWER_MS));
+
+    identity->in_agent = true;
+    memcpy(identity->public_key, identity->agent.key, KEY_SIZE);
+    return error;
+}
+
+static enum kith_error read_file(struct identity *identity, const char *path,
+                                 const char *passphrase_file)
 {
     struct passphrase_source source = {.file = passphrase_file, .prompt = path};
     struct key_file file = {0};
     enum kith_error error;
     int saved;
 
-    memset(identity, 0, sizeof(*identity));
     error = read_key_file(&file, path);
     saved = errno;
     if (error == OK) {
@@ -81,12 +93,23 @@ enum kith_error identity_read(struct identity *identity, const char *path,
         error = source.error;
     if (error == OK)
         error = crypto_ed25519_public(identity->public_key, identity->seed);
+    key_file_wipe(&file);
+    errno = saved;
+    return error;
+}
+
+enum kith_error identity_read(struct identity *identity, const char *path,
+                              const char *passphrase_file)
+{
+    enum kith_error error;
+
+    memset(identity, 0, sizeof(*identity));
+    error = agent_is_meant(path) ? find_in_agent(identity, path)
+                                 : read_file(identity, path, passphrase_file);
     if (error == OK)
         identity->published = identity_is_published(identity->public_key);
     else
         identity_wipe(identity);
-    key_file_wipe(&file);
-    errno = saved;
     return error;
 }
 
@@ -101,6 +124,8 @@ static const char *advice(char out[static FILE_PATH_SIZE + 64], enum kith_error 
                        (int)strlen(path) - 4, path);
     else if (error == ERR_FILE_MISSING && is_default)
         return "make one with: kith keygen";
+    else if (error == ERR_KEY_TYPE && agent_is_meant(path))
+        return "an Ed25519 key: ssh-keygen -t ed25519, then ssh-add";
     else if (error == ERR_FILE_MISSING && may_be_made)
         (void)snprintf(out, FILE_PATH_SIZE + 64, "make one with: kith keygen %s", path);
     else
@@ -111,14 +136,18 @@ static const char *advice(char out[static FILE_PATH_SIZE + 64], enum kith_error 
 enum kith_error identity_log_failure(enum kith_error error, const char *path, bool is_default)
 {
     const char *detail = error_sets_errno(error) ? strerror(errno) : NULL;
-    char room[FILE_PATH_SIZE + 64];
+    char reason[PATH_SIZE + 64], room[FILE_PATH_SIZE + 64];
 
     if (error == ERR_PASSPHRASE_FILE)
         return error;
+    if (error == ERR_AGENT_UNREACHED) {
+        (void)snprintf(reason, sizeof(reason), "%s: %s", getenv("SSH_AUTH_SOCK"), strerror(errno));
+        detail = reason;
+    }
     if (path[0] == '\0')
         return log_failure(LOG_ERROR, "identity", NULL, ERR_NAME_EMPTY, NULL, NULL);
-    return log_failure(LOG_ERROR, "identity", path, error, detail,
-                       advice(room, error, path, is_default));
+    return log_failure(LOG_ERROR, "identity", strcmp(path, "agent:") == 0 ? "agent" : path, error,
+                       detail, advice(room, error, path, is_default));
 }
 
 void identity_warn(const struct identity *identity, const char *path)

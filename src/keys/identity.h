@@ -1,5 +1,6 @@
 /*
- * Our private key, from its file into memory that is locked and left out of core files.
+ * Our private key, from its file into memory that is locked and left out of core files; or where it
+ * is, if an ssh-agent has it.
  */
 #ifndef KITH_IDENTITY_H
 #define KITH_IDENTITY_H
@@ -9,9 +10,12 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "keys/agent.h"
 
 struct identity {
     uint8_t seed[KEY_SIZE];
+    bool in_agent; /* there is no seed here, but: */
+    struct agent agent;
     uint8_t public_key[KEY_SIZE];
     bool group_readable; /* the file's protection is worth a warning */
     bool published;      /* one of the sample keys that everybody has */
@@ -20,7 +24,8 @@ struct identity {
 /*
  * Read the identity at path; an encrypted one's passphrase comes from passphrase_file, or from
  * the terminal if that is NULL. The errors of key_file_read and private_key_parse (errno is set
- * where they set it); then *identity is wiped.
+ * where they set it); then *identity is wiped. One in an agent (agent_is_meant) is asked for there,
+ * for ten seconds: the errors of agent_find.
  */
 must_check enum kith_error identity_read(struct identity *identity, const char *path,
                                          const char *passphrase_file);

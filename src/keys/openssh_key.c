@@ -8,52 +8,13 @@
 
 #include "crypto/crypto.h"
 #include "keys/key_file.h"
+#include "keys/ssh_reader.h"
 
 #define MAGIC "openssh-key-v1" /* its NUL belongs to it */
 #define BLOCK_SIZE 8           /* what "none" pads to */
 
-/* The blob of an Ed25519 public key: two strings, of 11 and 32 bytes. */
-#define PUBLIC_BLOB_SIZE (4 + sizeof OPENSSH_ED25519 - 1 + 4 + KEY_SIZE)
-#define PUBLIC_BASE64_SIZE (PUBLIC_BLOB_SIZE / 3 * 4)
-_Static_assert(PUBLIC_BLOB_SIZE % 3 == 0, "the base64 of a public key has no padding");
-
-/* What is left to read of SSH's encoding (RFC 4251): numbers, and strings after their length. */
-struct reader {
-    const uint8_t *at;
-    size_t left;
-};
-
-static bool read_u32(struct reader *reader, uint32_t *value)
-{
-    if (reader->left < 4)
-        return false;
-    *value = load_u32be(reader->at);
-    reader->at += 4;
-    reader->left -= 4;
-    return true;
-}
-
-static bool read_string(struct reader *reader, struct reader *string)
-{
-    uint32_t len = 0;
-
-    if (!read_u32(reader, &len) || len > reader->left)
-        return false;
-    *string = (struct reader){reader->at, len};
-    reader->at += len;
-    reader->left -= len;
-    return true;
-}
-
-static bool is_text(struct reader string, const char *text)
-{
-    return string.left == strlen(text) && memcmp(string.at, text, string.left) == 0;
-}
-
-static bool is_bytes(struct reader string, const uint8_t *bytes, size_t len)
-{
-    return string.left == len && memcmp(string.at, bytes, len) == 0;
-}
+#define PUBLIC_BASE64_SIZE (OPENSSH_BLOB_SIZE / 3 * 4)
+_Static_assert(OPENSSH_BLOB_SIZE % 3 == 0, "the base64 of a public key has no padding");
 
 bool openssh_is_key_type(struct text word)
 {
@@ -61,16 +22,16 @@ bool openssh_is_key_type(struct text word)
            text_starts(word, "sk-ssh-") || text_starts(word, "sk-ecdsa-");
 }
 
-static enum kith_error read_public_blob(uint8_t key[static KEY_SIZE], struct reader blob)
+enum kith_error openssh_public_blob(uint8_t key[static KEY_SIZE], struct ssh_reader blob)
 {
-    struct reader type = {0};
-    struct reader public_key = {0};
+    struct ssh_reader type = {0};
+    struct ssh_reader public_key = {0};
 
-    if (!read_string(&blob, &type))
+    if (!ssh_read_string(&blob, &type))
         return ERR_KEY_DAMAGED;
-    if (!is_text(type, OPENSSH_ED25519))
+    if (!ssh_is_text(type, OPENSSH_ED25519))
         return ERR_KEY_TYPE;
-    if (!read_string(&blob, &public_key) || public_key.left != KEY_SIZE || blob.left != 0)
+    if (!ssh_read_string(&blob, &public_key) || public_key.left != KEY_SIZE || blob.left != 0)
         return ERR_KEY_DAMAGED;
     memcpy(key, public_key.at, KEY_SIZE);
     return OK;
@@ -78,17 +39,17 @@ static enum kith_error read_public_blob(uint8_t key[static KEY_SIZE], struct rea
 
 enum kith_error openssh_public_key(uint8_t key[static KEY_SIZE], struct text base64)
 {
-    uint8_t blob[PUBLIC_BLOB_SIZE + 3];
+    uint8_t blob[OPENSSH_BLOB_SIZE + 3];
 
     if (base64.len != PUBLIC_BASE64_SIZE ||
-        crypto_base64_decode(blob, base64.at, base64.len) != (int)PUBLIC_BLOB_SIZE)
+        crypto_base64_decode(blob, base64.at, base64.len) != (int)OPENSSH_BLOB_SIZE)
         return ERR_KEY_DAMAGED;
-    if (read_public_blob(key, (struct reader){blob, PUBLIC_BLOB_SIZE}) != OK)
+    if (openssh_public_blob(key, (struct ssh_reader){blob, OPENSSH_BLOB_SIZE}) != OK)
         return ERR_KEY_DAMAGED; /* another type inside than the one in front */
     return OK;
 }
 
-static bool is_padding(struct reader rest)
+static bool is_padding(struct ssh_reader rest)
 {
     for (size_t i = 0; i < rest.left; i++) {
         if (rest.at[i] != i + 1)
@@ -101,24 +62,26 @@ static bool is_padding(struct reader rest)
  * The section that encryption would cover. The public key is in it twice more, once as the tail
  * of the private one: all of them must be the seed's own.
  */
-static enum kith_error read_private_section(uint8_t seed[static KEY_SIZE], struct reader section,
+static enum kith_error read_private_section(uint8_t seed[static KEY_SIZE],
+                                            struct ssh_reader section,
                                             const uint8_t public_key[static KEY_SIZE])
 {
-    struct reader type = {0};
-    struct reader own_public = {0};
-    struct reader pair = {0};
-    struct reader comment = {0};
+    struct ssh_reader type = {0};
+    struct ssh_reader own_public = {0};
+    struct ssh_reader pair = {0};
+    struct ssh_reader comment = {0};
     uint8_t derived[KEY_SIZE];
     uint32_t check[2] = {0, 0};
     enum kith_error error = OK;
 
-    if (section.left % BLOCK_SIZE != 0 || !read_u32(&section, &check[0]) ||
-        !read_u32(&section, &check[1]) || check[0] != check[1] || !read_string(&section, &type) ||
-        !is_text(type, OPENSSH_ED25519) || !read_string(&section, &own_public) ||
-        !is_bytes(own_public, public_key, KEY_SIZE) || !read_string(&section, &pair) ||
+    if (section.left % BLOCK_SIZE != 0 || !ssh_read_u32(&section, &check[0]) ||
+        !ssh_read_u32(&section, &check[1]) || check[0] != check[1] ||
+        !ssh_read_string(&section, &type) || !ssh_is_text(type, OPENSSH_ED25519) ||
+        !ssh_read_string(&section, &own_public) ||
+        !ssh_is_bytes(own_public, public_key, KEY_SIZE) || !ssh_read_string(&section, &pair) ||
         pair.left != (size_t)2 * KEY_SIZE ||
-        memcmp(pair.at + KEY_SIZE, public_key, KEY_SIZE) != 0 || !read_string(&section, &comment) ||
-        !is_padding(section))
+        memcmp(pair.at + KEY_SIZE, public_key, KEY_SIZE) != 0 ||
+        !ssh_read_string(&section, &comment) || !is_padding(section))
         return ERR_KEY_DAMAGED;
     error = crypto_ed25519_public(derived, pair.at);
     if (error != OK)
@@ -129,13 +92,13 @@ static enum kith_error read_private_section(uint8_t seed[static KEY_SIZE], struc
     return OK;
 }
 
-static enum kith_error read_container(uint8_t seed[static KEY_SIZE], struct reader rest)
+static enum kith_error read_container(uint8_t seed[static KEY_SIZE], struct ssh_reader rest)
 {
-    struct reader cipher = {0};
-    struct reader kdf = {0};
-    struct reader kdf_options = {0};
-    struct reader blob = {0};
-    struct reader section = {0};
+    struct ssh_reader cipher = {0};
+    struct ssh_reader kdf = {0};
+    struct ssh_reader kdf_options = {0};
+    struct ssh_reader blob = {0};
+    struct ssh_reader section = {0};
     uint8_t public_key[KEY_SIZE];
     uint32_t count = 0;
     enum kith_error error = OK;
@@ -144,19 +107,19 @@ static enum kith_error read_container(uint8_t seed[static KEY_SIZE], struct read
         return ERR_KEY_DAMAGED;
     rest.at += sizeof MAGIC;
     rest.left -= sizeof MAGIC;
-    if (!read_string(&rest, &cipher) || !read_string(&rest, &kdf) ||
-        !read_string(&rest, &kdf_options) || !read_u32(&rest, &count))
+    if (!ssh_read_string(&rest, &cipher) || !ssh_read_string(&rest, &kdf) ||
+        !ssh_read_string(&rest, &kdf_options) || !ssh_read_u32(&rest, &count))
         return ERR_KEY_DAMAGED;
     if (count != 1)
         return ERR_KEY_FORMAT;
-    if (!read_string(&rest, &blob))
+    if (!ssh_read_string(&rest, &blob))
         return ERR_KEY_DAMAGED;
-    error = read_public_blob(public_key, blob);
+    error = openssh_public_blob(public_key, blob);
     if (error != OK)
         return error;
-    if (!is_text(cipher, "none"))
+    if (!ssh_is_text(cipher, "none"))
         return ERR_KEY_OPENSSH_ENCRYPTED;
-    if (!is_text(kdf, "none") || kdf_options.left != 0 || !read_string(&rest, &section) ||
+    if (!ssh_is_text(kdf, "none") || kdf_options.left != 0 || !ssh_read_string(&rest, &section) ||
         rest.left != 0)
         return ERR_KEY_DAMAGED;
     return read_private_section(seed, section, public_key);
@@ -169,7 +132,7 @@ enum kith_error openssh_private_key(uint8_t seed[static KEY_SIZE], struct text b
     enum kith_error error = pem_decode(container, sizeof(container), &len, body);
 
     if (error == OK)
-        error = read_container(seed, (struct reader){container, len});
+        error = read_container(seed, (struct ssh_reader){container, len});
     crypto_wipe(container, sizeof(container));
     return error;
 }

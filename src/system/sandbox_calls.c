@@ -353,6 +353,14 @@ static void allow_threads(struct filter *filter, struct calls *calls)
     allow_if(filter, SYS_prlimit64, TESTS(IS(0, 0))); /* for the stack of a thread */
 }
 
+/* An agent is called, and whose it is seen. */
+static void allow_agent(struct filter *filter, struct calls *calls)
+{
+    allow(calls, (const int[]){SYS_connect}, 1);
+    allow_socket(filter, AF_UNIX, SOCK_STREAM, 0);
+    allow_if(filter, SYS_getsockopt, TESTS(IS(1, SOL_SOCKET), IS(2, SO_PEERCRED)));
+}
+
 static void allow_daemon(struct filter *filter, struct calls *calls,
                          const struct sandbox_needs *needs)
 {
@@ -410,6 +418,8 @@ static void allow_role(struct filter *filter, struct calls *calls, enum sandbox_
     if (role == SANDBOX_KEEPER) {
         allow(calls, keeper_calls, COUNT(keeper_calls));
         allow_threads(filter, calls);
+        if (needs->connects_locally)
+            allow_agent(filter, calls);
     }
     if (role == SANDBOX_FILER)
         allow_filer(filter, calls, (unsigned)*needs->file);

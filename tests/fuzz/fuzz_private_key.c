@@ -5,7 +5,8 @@
  * A first byte of 1 to 3 says that the rest is what stands in PEM of that kind, before base64; 3 is
  * encrypted, and its passphrase is known.
  *
- * Targets: keys/private_key, keys/pkcs8, keys/openssh_key, keys/pem, crypto/crypto_pkcs8.
+ * Targets: keys/private_key, keys/pkcs8, keys/openssh_key, keys/ssh_reader, keys/pem,
+ * crypto/crypto_pkcs8.
  */
 #include "crypto/crypto.h"
 #include "fuzz.h"

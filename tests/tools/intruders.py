@@ -5,6 +5,7 @@ usage: intruders.py MANUAL LIBRARY SOURCE...     run in a directory with alice a
 
 Prints what differs; exits 1 if anything does."""
 
+import contextlib
 import os
 import re
 import socket
@@ -86,6 +87,20 @@ def meet(*arguments, launcher):
     return kith.start("alice", "meet", *arguments, launcher=["python3", script, *launcher])
 
 
+@contextlib.contextmanager
+def agent():
+    """An ssh-agent with a key, in the environment."""
+    path = os.path.abspath("agent")
+    with subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL) as process:
+        eventually(lambda: os.path.exists(path), "the agent is there")
+        os.environ["SSH_AUTH_SOCK"] = path
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "agents"], check=True)
+        subprocess.run(["ssh-add", "-q", "agents"], check=True)
+        yield
+        del os.environ["SSH_AUTH_SOCK"]
+        process.terminate()
+
+
 def cases(scene):
     """Each command: its name, how it is started, and the items of the manual for its processes."""
     target = f"127.0.0.1:{scene.target}"
@@ -129,6 +144,9 @@ def cases(scene):
     yield ("serve of a name with a program", lambda launcher: daemons.Daemon(
         "bob", "serve", [], ["127.0.0.1:0", "one=exec:cat"], "program.err", launcher=launcher),
            {0: daemon, **helpers})
+    with agent():
+        yield ("serve -i agent:", lambda launcher: daemons.serve(target, "-i", "agent:", launcher=launcher),
+               {0: [*daemon, "In serve to a port"], 1: [*helpers[1], "The keeper with -i agent:"], 2: helpers[2]})
     yield ("serve --exec", lambda launcher: daemons.serve(["cat"], launcher=launcher),
            {0: daemon, **helpers})
     yield ("forward", lambda launcher: daemons.forward(far, launcher=launcher),
