@@ -55,6 +55,17 @@ misused() {
     done <manual
 }
 
+@test "--help of each command ends with it as it is typed, and fits 80 columns" {
+    for command in $("$KITH" --help | sed -n 's/^  kith \([a-z]*\) .*/\1/p' | sort -u); do
+        "$KITH" "$command" --help >help
+        sed '1,/^For example:$/d' help >examples
+        [ -s examples ] || fail "no example of $command"
+        run ! grep -v "^    .*kith $command " examples
+        run ! grep -E '.{81}' help
+    done
+    run ! grep -E '.{81}' <("$KITH" --help)
+}
+
 @test "no command, or one that there is not" {
     misused ''
     misused frobnicate frobnicate

@@ -82,6 +82,35 @@ static const struct {
                 "'exec:COMMAND LINE'; with NAME= in front, callers ask for it as PEER:NAME."},
 };
 
+/* What each is for, as it is typed. */
+static const struct {
+    unsigned command;
+    const char *typed;
+} examples[] = {
+    {FOR_KEYGEN, "kith keygen -n alice"},
+    {FOR_PUBKEY, "kith pubkey ./deploy.pem"},
+    {FOR_MEET, "kith meet --listen 9000                  # there: kith meet bob.example:9000"},
+    {FOR_IMPORT, "kith import ~/.ssh/authorized_keys"},
+    {FOR_LISTEN, "kith listen --recv-only -o photo.jpg 9000 && echo whole"},
+    {FOR_LISTEN, "kith listen --recv-only 9000 --exec zfs recv tank/data"},
+    {FOR_DIAL, "kith dial bob < photo.jpg && echo arrived"},
+    {FOR_DIAL, "ssh -o ProxyCommand='kith dial %h' nas"},
+    {FOR_SERVE, "kith serve 9000 127.0.0.1:5432           # there: kith forward 5432 nas"},
+    {FOR_SERVE, "kith serve 9000 db=127.0.0.1:5432 ssh=22 log='exec:tail -f /var/log/syslog'"},
+    {FOR_FORWARD, "kith forward 5432 nas:db                 # then: psql -h 127.0.0.1"},
+    {FOR_FORWARD, "kith forward 0 nas:db --run sh -c 'echo at $KITH_FORWARD_1'"},
+    {FOR_CHECK, "kith check --retry 30s nas:db && echo up"},
+};
+
+static void print_examples(unsigned command_bit)
+{
+    (void)printf("\nFor example:\n");
+    for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++) {
+        if (examples[i].command == command_bit)
+            (void)printf("    %s\n", examples[i].typed);
+    }
+}
+
 static void print_words(unsigned command_bits)
 {
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -124,6 +153,7 @@ static void print_command_help(const struct command *command)
     (void)printf("%s\n\n", command->summary);
     option_table_print(form->bit);
     print_words(form->bit);
+    print_examples(form->bit);
 }
 
 /* What was printed has to arrive as well, and so has our last word. */
