@@ -54,7 +54,7 @@ static const struct option_spec specs[] = {
     {'s', "source", "ADDR", "our address, to call from or to listen on", FOR_NETWORK, ADDRESS,
      FIELD(source)},
     {0, "via", "CMD", "the way there: a command (%h, %p), by sh -c", FOR_CALLS, TEXT, FIELD(via)},
-    {0, "inetd", NULL, "the channel is stdin and stdout: one, and the end", FOR_LISTENERS, FLAG,
+    {0, "inetd", NULL, "the channel is stdin and stdout; one alone", FOR_LISTENERS, FLAG,
      FIELD(inetd)},
     {0, "ready-fd", "N", "write a line to descriptor N once up", FOR_NETWORK, DESCRIPTOR,
      FIELD(ready_fd)},
