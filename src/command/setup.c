@@ -47,14 +47,19 @@ static const char *end_of_who(const struct setup *setup, const char *peer)
 static enum kith_error list_callee_file(struct setup *setup, size_t place)
 {
     const char *peer = setup->callees[place], *at = end_of_who(setup, peer);
-    char *who = at == NULL ? NULL : strndup(peer, (size_t)(at - peer));
+    char *who;
 
-    if (at != NULL && who == NULL)
+    if (at == NULL)
+        return OK;
+    who = strndup(peer, (size_t)(at - peer));
+    if (who == NULL)
         return log_failure(LOG_ERROR, "peer", peer, ERR_MEMORY, NULL, NULL);
-    if (who != NULL && directory_is_file(who))
-        setup->files[setup->file_count++] = setup->callee_files[place] = who;
-    else
+    if (!directory_is_file(who)) {
         free(who);
+        return OK;
+    }
+    setup->callee_files[place] = who;
+    setup->files[setup->file_count++] = who;
     return OK;
 }
 

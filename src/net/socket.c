@@ -25,10 +25,9 @@
 #define KEEPALIVE_INTERVAL_S 10
 #define KEEPALIVE_COUNT 3
 
-/* The same where it must not take long: probed after 3 s, each second, given up after 3 probes. */
+/* The same where it must not take long: probed after 3 s, each second. */
 #define PROBE_IDLE_S 3
 #define PROBE_INTERVAL_S 1
-#define PROBE_COUNT 3
 #define PROBE_ALL_MS 6000 /* and without an acknowledgement of what it owes us, as long */
 
 /* One that owes us an acknowledgement: given up after so long without any. */
@@ -136,7 +135,6 @@ void socket_probe_often(int fd, bool often)
 #ifdef TCP_KEEPINTVL
     socket_set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL,
                       often ? PROBE_INTERVAL_S : KEEPALIVE_INTERVAL_S);
-    socket_set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, often ? PROBE_COUNT : KEEPALIVE_COUNT);
 #endif
 #ifdef TCP_USER_TIMEOUT /* 0 is the system's own patience */
     socket_set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, often ? PROBE_ALL_MS : 0);

@@ -446,7 +446,7 @@ enum kith_error directory_callee(struct directory *directory, const char *given,
 enum kith_error directory_caller(struct directory *directory, const char *given,
                                  struct callee *callee)
 {
-    char text[PLACE_SIZE];
+    char text[PLACE_SIZE] = "";
     const struct peer *entry;
     enum kith_error error = take_target(text, given, callee);
 
