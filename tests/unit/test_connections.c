@@ -288,6 +288,33 @@ static void test_idle(void)
     leave(&connections, &third);
 }
 
+/* Who has to have some that carry nothing is told how many there are, and woken by any change. */
+static void test_idle_count(void)
+{
+    struct connections connections = make(4, 3, 10);
+    struct party first = join(&connections), second = join(&connections);
+    size_t room = 9, before;
+
+    CHECK(open_as(&connections, &first, alice, "") == OK &&
+              open_as(&connections, &second, alice, "") == OK &&
+              connections_of(&connections, alice) == 2 && connections_of(&connections, bob) == 0,
+          "two channels of one key");
+    connections_rest(&connections, first.connection);
+    connections_rest(&connections, first.connection);
+    connections_rest(&connections, second.connection);
+    CHECK(connections_idle(&connections, &room) == 2 && room == 1,
+          "both carry nothing, and there is room for one more of the peer");
+    before = woken;
+    CHECK(connections_occupy(&connections, first.connection) && woken == before + 1,
+          "to take one wakes");
+    CHECK(connections_occupy(&connections, first.connection) && woken == before + 1, "once");
+    CHECK(connections_idle(&connections, &room) == 1, "one carries nothing");
+    leave(&connections, &second);
+    CHECK(woken == before + 2 && connections_idle(&connections, &room) == 0 && room == 2,
+          "and none once it has left, which wakes as well");
+    leave(&connections, &first);
+}
+
 int main(void)
 {
     test_counts();
@@ -298,5 +325,6 @@ int main(void)
     test_ended_elsewhere();
     test_channel();
     test_idle();
+    test_idle_count();
     return tap_done();
 }
