@@ -76,6 +76,10 @@ setup() {
     tool reverse removed call
 }
 
+@test "a peer that is called by its name: SIGHUP has it called elsewhere, or no longer" {
+    tool reverse moved
+}
+
 @test "from and expiry-time of who calls, at its call and at a reload" {
     tool reverse conditions
 }

@@ -73,8 +73,12 @@ static struct connection *list(struct presence *presence, struct kept *kept,
     return NULL;
 }
 
-/* Have the channel wait there, in the life of a connection. False if it cannot. */
-static bool take_in(struct presence *presence, struct kept *kept, const struct endpoint *from)
+/*
+ * Have the channel wait there, in the life of a connection, unless the peer has moved since. False
+ * if it cannot.
+ */
+static bool take_in(struct presence *presence, struct kept *kept, const struct endpoint *from,
+                    size_t moves)
 {
     struct daemon *daemon = presence->terms.daemon;
     struct connection *connection = list(presence, kept, from);
@@ -88,6 +92,11 @@ static bool take_in(struct presence *presence, struct kept *kept, const struct e
     connection->is_concluded = true;
     connection->kept = kept;
     connections_rest(&daemon->connections, connection);
+    if (presence->moves != moves) { /* if not, those that are closed for that are all listed */
+        (void)connections_leave(&daemon->connections, connection);
+        kept_give_up(kept);
+        return true;
+    }
     daemon_begin(daemon, connection);
     return true;
 }
@@ -96,11 +105,12 @@ static void call_one(void *thing)
 {
     struct one_more *more = thing;
     struct presence *presence = more->presence;
+    size_t moves = presence->moves;
     struct endpoint from;
     struct kept *kept = calling_make(&presence->calling, &from);
 
     free(more);
-    spares_called(&presence->spares, kept != NULL && take_in(presence, kept, &from));
+    spares_called(&presence->spares, kept != NULL && take_in(presence, kept, &from, moves));
     wake();
 }
 
@@ -189,6 +199,7 @@ bool presence_move(struct presence *presence, const struct callee *callee, bool 
     presence->gone = gone;
     (void)pthread_mutex_unlock(&presence->lock);
     callee_end(&before);
+    presence->moves += moved;
     return moved && !gone;
 }
 

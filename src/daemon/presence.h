@@ -37,6 +37,7 @@ struct presence {
     struct callee callee; /* under the lock: a reload changes it */
     bool gone;            /* likewise: it is called no longer */
     _Atomic bool is_over; /* nobody is called any more */
+    _Atomic size_t moves; /* of the peer, ever: a call that is under way goes to where it was */
     struct calling calling;
     struct spares spares;
     _Atomic size_t used;   /* channels that have ended since the last look, after a stream */

@@ -357,6 +357,34 @@ def removed(side):
     stop(accept, caller)
 
 
+def moved():
+    """A peer that is called by its name: SIGHUP has it called where it is by then, or not at all."""
+    target = daemons.Target(handle=daemons.echo)
+    accept = Accept()
+    one, two = channels.Path(accept.address), channels.Path(accept.address)
+
+    def is_at(path):
+        with open("alice/identity.pub", encoding="ascii") as key, \
+                open("bob/peers", "w", encoding="ascii") as peers:
+            peers.write(f'addr="{path.address}" ' + key.read() if path else "# nobody\n")
+
+    is_at(one)
+    caller = daemons.Daemon("bob", "serve", ["--call", "alice"], [target.address], "call.err")
+    check(is_echoed(accept.near), "a connection")
+    is_at(two)
+    caller.signal(signal.SIGHUP)
+    eventually(lambda: one.open == 0 and two.open >= 2, "it is called elsewhere")
+    check(is_echoed(accept.near), "a connection to who is elsewhere")
+    is_at(None)
+    caller.signal(signal.SIGHUP)
+    caller.logged("alice: called no longer")
+    eventually(lambda: two.open == 0, "no channel is left, but there are", two.open)
+    is_at(one)
+    caller.signal(signal.SIGHUP)
+    check(is_echoed(accept.near), "a connection to who is called again")
+    stop(accept, caller)
+
+
 def conditions():
     """from and expiry-time of who calls hold at its call, and at a reload for what is there."""
     def admit(options):
@@ -555,5 +583,5 @@ if __name__ == "__main__":
         carries, at_once, spares, lets_go, waits, ready, named, two_peers, wrong_kinds,
         caller_killed, accept_killed, restarted, drained, removed, conditions, forgotten, pings,
         limits, told, program, introduced, passed,
-        secret,
+        secret, moved,
     ])
