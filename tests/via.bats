@@ -423,6 +423,27 @@ asks() {
     finish
 }
 
+@test "serve --call: the reverse way goes by a command, too, which ends with its channel" {
+    needs socat
+    start_kith bob forward --ready-on listen --accept 127.0.0.1:0 127.0.0.1:0 alice
+    near=$(sed -n 's/.* \(127[0-9.:]*\): each connection.*/\1/p' forward.err)
+    found_at "$(sed -n 's/.* \(127[0-9.:]*\): waits for calls.*/\1/p' forward.err)"
+    KITH_DIR=alice "$KITH" serve --via "echo \$\$ >>calls; $way; exec sleep 1000 </dev/null >&0" --call bob --spare 1 \
+        exec:cat 2>serve.err </dev/null 3>&- 8>&- &
+    also_started $!
+    eventually asks one
+    asks two
+    pkill -P "$(head -n 1 calls)" socat # its channel is over, and what is left of it has to end
+    eventually no_group "$(head -n 1 calls)"
+    eventually asks three
+    kill -TERM "${started[-1]}"
+    ends "${started[-1]}" 0
+    while read -r n; do
+        no_group "$n"
+    done <calls
+    finish
+}
+
 @test "what makes no sense with it is refused" {
     local at=bob@127.0.0.1:9
     refused 2 'excludes --source' -- as alice dial --via x -s 127.0.0.1 "$at"

@@ -25,6 +25,7 @@ static const struct rule {
     {FOR_SERVE, "keep-time", "call", NULL, NULL},
     {FOR_SERVE, "channel-age", "call", NULL, NULL},
     {FOR_SERVE, "ready-on", "call", NULL, NULL},
+    {FOR_SERVE, "via", "call", NULL, NULL},
     {FOR_SERVE, "peer", NULL, "call", "nobody else may use these channels"},
     {FOR_SERVE, "inetd", NULL, "call", "the channel is there already"},
     {FOR_SERVE, "max-pending", NULL, "call", "nobody calls here"},

@@ -31,7 +31,7 @@ enum command_bit {
 };
 #define FOR_DAEMONS (FOR_SERVE | FOR_FORWARD)
 #define FOR_PIPES (FOR_LISTEN | FOR_DIAL)
-#define FOR_CALLS (FOR_DIAL | FOR_CHECK | FOR_FORWARD)
+#define FOR_CALLS (FOR_DIAL | FOR_CHECK | FOR_DAEMONS)
 #define FOR_LISTENERS (FOR_LISTEN | FOR_SERVE)
 #define FOR_PROGRAMS (FOR_PIPES | FOR_SERVE) /* that have --exec */
 
@@ -55,7 +55,7 @@ struct options {
     size_t max_message_size;
     int family;
     const char *source;
-    const char *via; /* dial, check, forward: the command that is the way there, or NULL */
+    const char *via; /* what calls: the command that is the way there, or NULL */
     int ready_fd;    /* -1 for none */
     int verbosity;
     bool quiet;

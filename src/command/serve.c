@@ -11,6 +11,8 @@
 #include "calls/replay.h"
 #include "command/commands.h"
 #include "command/setup_listen.h"
+#include "command/setup_via.h"
+#include "daemon/capacity.h"
 #include "daemon/carry.h"
 #include "helpers/launcher.h"
 #include "system/protect.h"
@@ -196,6 +198,9 @@ static struct sandbox_needs needs_of(struct serve *serve)
 
     if (!serve_calls(serve))
         return needs;
+    needs.calls_by_programs = serve->setup.options->via != NULL;
+    if (needs.calls_by_programs)
+        return needs;
     needs.connects = true;
     needs.binds = serve->setup.options->source != NULL;
     serve->offer.ports[needs.port_count++] = address_port(&serve->callee.address);
@@ -289,6 +294,10 @@ static enum kith_error prepare_call(struct serve *serve)
                             "--call PEER, and our own behind it: NAME=TARGET");
     if (error == OK)
         error = setup_take_listeners("serve", serve->daemon.doors.list, 0);
+    if (error == OK) /* a command for each channel, of which there are fewer than descriptors */
+        error = setup_start_via(&serve->setup, capacity_of_half(1));
+    if (serve->offer.programs.count == 0)
+        protect_for_good();
     serve_call_name(serve);
     return error;
 }
@@ -306,7 +315,7 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
         error = offer_read(&serve->offer, options);
     if (error != OK)
         return error;
-    if (serve->offer.programs.count == 0)
+    if (serve->offer.programs.count == 0 && options->via == NULL)
         protect_for_good();
     error =
         setup_begin(&serve->setup, options, &options->call, calls ? 1 : 0,
@@ -326,11 +335,12 @@ enum kith_error command_serve(const struct options *options)
     hooks = (struct daemon_hooks){
         .what = "serve",
         .sets_apart = options->call == NULL,
-        .descriptors = offer_descriptors(&serve.offer),
+        .descriptors = offer_descriptors(&serve.offer) + (options->via != NULL ? 2 : 0),
         .pending = 512,
         .keeper = &serve.setup.keeper.helper,
         .lookup = &serve.setup.lookup,
         .launcher = &serve.launcher,
+        .via = options->via != NULL ? &serve.setup.via : NULL,
         .context = &serve,
         .begin = begin_serve,
         .announce = announce,

@@ -16,7 +16,7 @@ enum kith_error setup_start_via(struct setup *setup, size_t most)
     error = launcher_start(&setup->via, &(const struct programs){.via = options->via}, most);
     setup->calls.via = &setup->via;
     setup->calls.via_command = options->via;
-    if (options->program == NULL) /* which is still to be started */
+    if (options->program == NULL && options->command != FOR_SERVE) /* still to be started */
         protect_for_good();
     return error;
 }

@@ -312,13 +312,13 @@ static enum kith_error set_limits(struct daemon *daemon)
 
 void daemon_leave(struct daemon *daemon, struct connection *connection)
 {
-    const struct transport channel = connection->channel;
+    struct transport channel = connection->channel;
     int fd = connection->fd;
     bool last = connections_leave(&daemon->connections, connection);
 
-    (void)close(fd);
-    if (channel.in == fd && transport_is_two(&channel)) /* its caller came by two */
-        (void)close(channel.out);
+    if (channel.in != fd) /* which is not what its peer came by, else all of that is closed */
+        channel = transport_socket(fd);
+    transport_close(&channel);
     if (last)
         memory_give_back();
 }

@@ -339,7 +339,9 @@ void launcher_stop(struct helper *launcher)
     int64_t deadline_ms = clock_deadline_ms(STOP_MS);
     pid_t process = launcher->process;
 
-    helper_dismiss(launcher);
+    if (launcher->line < 0)
+        return;
+    (void)shutdown(launcher->line, SHUT_RDWR); /* a thread that calls may be about to use it */
     while (process > 0 && waitpid(process, NULL, WNOHANG) == 0 && clock_now_ms() < deadline_ms)
         (void)poll(NULL, 0, STOP_LOOK_MS);
 }
