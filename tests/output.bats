@@ -156,13 +156,13 @@ listed() {
     random_file alice.in 7000
     mkdir new
     chown -R 65534:65534 bob new
-    at_terminal=(setpriv --reuid 65534 --regid 65534 --groups 65534,4321)
-    while read -r group mode then; do
+    at_terminal=(setpriv --reuid 65534 --regid 65534 '--groups=65534,4321')
+    while read -r group mode after; do
         echo old >new/file
         chown "65534:$group" new/file
         chmod "$mode" new/file
         receives --force -o new/file
-        [ "$(stat -c %a new/file)" = "$then" ]
+        [ "$(stat -c %a new/file)" = "$after" ]
         [ "$group" != 4321 ] || [ "$(stat -c %g new/file)" = 4321 ]
     done <<'END'
 4321 660 660
