@@ -130,9 +130,74 @@ killed_with_server() {
     [ "$(cat alice.out)" = 'done' ]
 }
 
-@test "a launcher that is killed is said, channels go on, nobody else is let in, and the status is 1" {
+# killed_with_launcher SCRIPT: of a launcher that is killed, its program sees no end, and it is said.
+killed_with_launcher() {
+    start_waiting "$1"
+    kill -KILL "$starter"
+    says serve.err 'launcher: the process that starts programs is gone'
+    ends "$dialer" 8 # nobody knows how its program has ended
+    ends "$server" 1
+    all_gone
+    [ ! -e whole ] || fail "a part was taken for the whole"
+    exec 8>&-
+    rm -f alice.in part pids
+}
+
+@test "a launcher that is killed is no end of the stream to its program" {
     # shellcheck disable=SC2016
-    start_waiting 'echo $$ >>pids; read -r line; echo "$line" >part; exec cat'
+    for _ in 1 2 3 4; do
+        killed_with_launcher 'echo $$ >>pids; cat >part && mv part whole'
+    done
+    # shellcheck disable=SC2016
+    killed_with_launcher 'trap "" TERM; echo $$ >>pids
+        exec python3 -c "import os, sys; d = sys.stdin.buffer.read1(5); open(\"part\", \"wb\").write(d)
+sys.stdin.buffer.read(); os.rename(\"part\", \"whole\")"'
+}
+
+@test "nor to what that has started, for as long as we are there" {
+    # shellcheck disable=SC2016
+    start_waiting 'exec 3<&0; { cat >part; echo >end; } <&3 >/dev/null & echo $! >>pids; echo $$ >>pids; wait'
+    kill -KILL "$starter"
+    ends "$dialer" 8
+    [ ! -e end ] || fail "its input has ended before the channel"
+    exec 8>&-
+    ends "$server" 1
+    all_gone
+}
+
+@test "nor is a launcher of listen that is killed, and both sides know" {
+    mkfifo alice.in
+    exec 8<>alice.in
+    listen_program=(--exec sh -c 'echo $$ >pids; cat >part && mv part whole')
+    start_listener --recv-only
+    start_dialer
+    echo part >&8
+    eventually [ -s part ]
+    starter=$(ps -o ppid= -p "$(cat pids)")
+    kill -KILL "$starter"
+    ends "$listener" 1
+    ends "$dialer" 8
+    [ ! -e whole ]
+}
+
+@test "a launcher that is killed is said, a channel without a program goes on, nobody else is let in" {
+    python3 -c 'import socket
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True)
+c = s.accept()[0]
+while said := c.recv(99):
+    c.sendall(said)' >port 3>&- &
+    also_started $!
+    eventually [ -s port ]
+    start_serve all='exec:exec cat' "echo=$(<port)"
+    launcher_of "$server"
+    mkfifo alice.in
+    exec 8<>alice.in
+    KITH_DIR=alice "$KITH" dial "bob@$address:echo" <alice.in >alice.out 3>&- 8>&- &
+    dialer=$!
+    also_started "$dialer"
+    echo first >&8
+    eventually grep -qx first alice.out
     kill -KILL "$starter"
     says serve.err 'launcher: the process that starts programs is gone'
     says serve.err 'no new calls; waiting for 1 channel'
@@ -140,9 +205,8 @@ killed_with_server() {
     echo more >&8
     eventually grep -qx more alice.out
     exec 8>&-
-    ends "$dialer" 8 # nobody knows how its program has ended
+    ends "$dialer" 0
     ends "$server" 1
-    all_gone
 }
 
 @test "a launcher that is stopped stops nobody else, nor the end" {

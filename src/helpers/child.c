@@ -78,11 +78,13 @@ static bool set_environment(struct visitor *visitor)
 }
 
 /* In the child, which has all signals blocked: become the program, or say why not. */
-static _Noreturn void become(const struct child_plan *plan)
+static _Noreturn void become(const struct child_plan *plan, pid_t launcher)
 {
     struct program_end end = {.status = STATUS_NOT_RUN};
     ssize_t n;
 
+    if (plan->visitor != NULL && !signals_end_with(launcher))
+        _exit(STATUS_NOT_RUN); /* its input would end, as if that were the end of the stream */
     signals_reset();
     (void)setsid(); /* no terminal of ours is its own */
     protect_give_back();
@@ -102,14 +104,14 @@ static _Noreturn void become(const struct child_plan *plan)
 pid_t child_fork(const struct child_plan *plan)
 {
     sigset_t all, before;
-    pid_t process;
+    pid_t process, launcher = getpid();
     int saved;
 
     (void)sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, &before);
     process = fork();
     if (process == 0)
-        become(plan);
+        become(plan, launcher);
     saved = errno;
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
     errno = saved;

@@ -237,6 +237,25 @@ void program_describe_failure(char out[static PROGRAM_HOW_SIZE], const struct pr
     program_describe_end(out, &(struct program_end){program->problem, program->status});
 }
 
+/* Whether the launcher is gone, and with it what it held of the program's input. */
+static bool is_deserted(int line)
+{
+    char word;
+    ssize_t n = recv(line, &word, sizeof(word), MSG_PEEK | MSG_DONTWAIT);
+
+    return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
+/* Until nobody reads it any longer, whom the end would tell that all has come. */
+static void hold(int in, int64_t deadline_ms)
+{
+    struct pollfd readers = {.fd = in, .events = 0};
+
+    while (in >= 0 && clock_now_ms() < deadline_ms &&
+           poll(&readers, 1, clock_poll_timeout(deadline_ms)) <= 0)
+        continue;
+}
+
 void program_stop(struct program *program)
 {
     struct pollfd line = {.fd = program->line, .events = POLLIN};
@@ -246,6 +265,8 @@ void program_stop(struct program *program)
 
     (void)shutdown(program->line, SHUT_WR);
     descriptor_close(&program->out);
+    if (is_deserted(program->line))
+        hold(program->in, deadline_ms);
     descriptor_close(&program->in);
     while (goes_on && clock_now_ms() < deadline_ms) {
         if (poll(&line, 1, clock_poll_timeout(deadline_ms)) > 0)

@@ -96,7 +96,8 @@ void program_describe_end(char out[static PROGRAM_HOW_SIZE], const struct progra
 /*
  * Have the whole process group ended, if it is not: asked first, and killed if that does not help.
  * Returns once nothing is left of it, and all is closed; or in four seconds, where the launcher was
- * stopped, or may not signal it. Its input has no end before that, unless
+ * stopped, or may not signal it; or where that is gone, and what it killed with itself has left
+ * somebody who reads. Its input has no end before that, unless
  * the launcher was told of one (stream/outlet.h).
  */
 void program_stop(struct program *program);

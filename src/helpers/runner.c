@@ -15,9 +15,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -116,26 +113,14 @@ static bool set_environment(const struct runner_plan *plan)
     return set;
 }
 
-/*
- * Where the system can, it takes our part when the runner is killed as well: at once, for nobody is
- * left who would wait and insist.
- */
-static void end_with_runner(pid_t runner)
-{
-#ifdef __linux__
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-#endif
-    if (getppid() != runner)
-        _exit(STATUS_NOT_RUN);
-}
-
 /* In the child, which has all signals blocked: become the program, or say why not. */
 static _Noreturn void become(const struct running *running, pid_t runner)
 {
     char *const *argv = running->plan->argv;
     int problem;
 
-    end_with_runner(runner);
+    if (!signals_end_with(runner))
+        _exit(STATUS_NOT_RUN);
     protect_give_back();
     signals_give_back();
     if (set_environment(running->plan))

@@ -8,6 +8,9 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <unistd.h>
 
 #include "base/descriptor.h"
@@ -75,6 +78,14 @@ void signals_reset(void)
 {
     for (int number = 1; number < SIGNALS; number++)
         set_handler(number, SIG_DFL); /* but for those that have no other, which is fine */
+}
+
+bool signals_end_with(pid_t parent)
+{
+#ifdef __linux__
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+#endif
+    return getppid() == parent;
 }
 
 void signals_give_back(void)

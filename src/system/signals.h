@@ -5,6 +5,7 @@
 #define KITH_SIGNALS_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /*
  * For every command, whatever state it was started in: no signal is blocked, our children are ours
@@ -26,6 +27,12 @@ void signals_linger_on_hangup(void);
  * those that are ignored and those that are blocked.
  */
 void signals_give_back(void);
+
+/*
+ * For a child that becomes a program: it is killed when its parent is gone, where the system can do
+ * that; at once, for nobody is left who would wait and insist. False if that is gone already.
+ */
+bool signals_end_with(pid_t parent);
 
 /* For a child that becomes a program: no signal is handled or ignored; and none is blocked. */
 void signals_reset(void);
