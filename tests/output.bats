@@ -532,6 +532,16 @@ is_slow() {
     on_disk 0
 }
 
+@test "who is told that it failed while its name is being put on the disk: it is not there" {
+    slows 2 slow 700
+    eventually find_filer "$listener"
+    kill -INT "$listener"
+    ends "$listener" 130
+    ends "$dialer" 8
+    eventually is_gone "$filer"
+    on_disk 0
+}
+
 # is_gone PID: it is not there, or waits for nothing but to be looked at.
 is_gone() {
     [ -z "$(tr -d '\0' 2>/dev/null <"/proc/$1/cmdline")" ]

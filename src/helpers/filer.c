@@ -212,9 +212,12 @@ static enum kith_error put(struct place *place, int line)
     if (error != OK)
         return error;
     remove_temporary(place);
-    if (fsync(place->folder) == 0 || errno == EINVAL) /* some file systems have no such thing */
+    if (fsync(place->folder) != 0 && errno != EINVAL) /* some file systems have no such thing */
+        saved = errno;
+    else if (place->replace || is_awaited(line))
         return OK;
-    saved = errno;
+    else
+        saved = ECANCELED;
     if (!place->replace)
         (void)unlinkat(place->folder, place->name, 0);
     errno = saved;
