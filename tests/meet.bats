@@ -60,6 +60,10 @@ meeting() {
     meeting only_yes
 }
 
+@test "a yes that was begun before the code was shown is none" {
+    meeting half_typed
+}
+
 @test "without a name nothing is written" {
     meeting no_name
 }

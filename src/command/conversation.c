@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -81,12 +82,10 @@ enum typed conversation_take(struct conversation *conversation)
     }
 }
 
+/* A line that is not ended yet is in the terminal's hands, and read by nobody. */
 void conversation_forget(struct conversation *conversation)
 {
-    char before[CONVERSATION_LINE];
-
-    while (read(conversation->fd, before, sizeof(before)) > 0)
-        continue;
+    (void)tcflush(conversation->fd, TCIFLUSH);
     conversation->len = 0;
 }
 

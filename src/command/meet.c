@@ -120,7 +120,7 @@ static enum kith_error call(struct meet *meet)
                                ? "does kith meet --listen run there, at that port?"
                                : NULL);
     meet->transport = transport_socket(fd);
-    setup_confine(SANDBOX_LISTEN, &(struct sandbox_needs){.reads = false});
+    setup_confine(SANDBOX_LISTEN, &(struct sandbox_needs){.talks = true});
     return OK;
 }
 
@@ -157,7 +157,7 @@ static enum kith_error wait_for_caller(struct meet *meet, uint8_t commit[static 
         return error;
     meet_talk_invite(&meet->talk, listeners.text, meet->setup.host);
     notify_ready_fd(options->ready_fd, listeners.text, true);
-    setup_confine(SANDBOX_LISTEN, &(struct sandbox_needs){.reads = false});
+    setup_confine(SANDBOX_LISTEN, &(struct sandbox_needs){.talks = true});
     error = meeting_await_caller(&listeners, options->handshake_timeout_ms, &meet->transport,
                                  &meet->there, commit);
     listeners_close(&listeners); /* from here on this is the run's meeting */

@@ -26,6 +26,7 @@ struct sandbox_needs {
     const char *const *removes; /* files that are removed at the end; NULL after the last */
     const int *folder;          /* open, and its files are named and removed; or NULL */
     const int *file;            /* open, and others are given rights to it; with folder alone */
+    bool talks;                 /* at a terminal, where somebody may type too early */
     bool binds;                 /* local addresses to connect from */
     bool connects_locally;      /* to a UNIX socket */
     bool has_programs;          /* by another process, with a pair of sockets for each */

@@ -435,6 +435,8 @@ static void allow_role(struct filter *filter, struct calls *calls, enum sandbox_
     }
     if (role >= SANDBOX_LISTEN)
         allow(calls, listen_calls, COUNT(listen_calls));
+    if (needs->talks) /* what was typed before a question is thrown away */
+        allow_if(filter, SYS_ioctl, TESTS(IS(1, TCFLSH), IS(2, TCIFLUSH)));
     if (needs->has_programs)
         allow_programs(filter, calls);
     if (needs->calls_by_programs)

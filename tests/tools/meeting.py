@@ -337,6 +337,25 @@ def only_yes():
     alice.fails(5)
 
 
+def half_typed():
+    """A yes that was begun before the code was shown is none, with an Enter after it; nor a name."""
+    bob = waits()
+    bob.type("yes")
+    bob.sees("yes")
+    alice = calls(bob.port)
+    bob.sees(QUESTION)
+    bob.type("\n")
+    bob.sees(QUESTION, 2)
+    alice.sees(QUESTION)
+    alice.type("yes\n")
+    bob.type("yes\n")
+    alice.sees(NAMING)
+    alice.type("\n")
+    check((alice.status(), NAMING in bob.look()) == (0, True), "it takes the whole word after it")
+    bob.type("\n")
+    check(bob.status() == 0, "which is one")
+
+
 def no_name():
     """An end or Ctrl-C at the name: that side has written nothing; the other one has its line."""
     for text, status in (("\x04", 1), ("\x03", -signal.SIGINT)):
