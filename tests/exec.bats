@@ -315,6 +315,22 @@ sees_no_end() {
     [ "$(cat alice.out)" = word ]
 }
 
+@test "nor does it hold up the end" {
+    [ "$(id -u)" = 0 ] || skip "only root makes a program another user's"
+    launcher=(setpriv --bounding-set=-kill --inh-caps=-kill)
+    # shellcheck disable=SC2016
+    start_waiting 'echo $$ >>pids
+        exec setpriv --reuid 65534 --clear-groups sh -c "cat; exec sleep 1000"'
+    echo word >&8
+    eventually [ -s alice.out ]
+    has_processes pids 1
+    also_started "${processes[0]}"
+    kill -KILL "$dialer"
+    says serve.err 'cut short'
+    kill "$server"
+    ends "$server" 0
+}
+
 @test "the number of one that has ended is not used for another" {
     can_contain
     [ -w /proc/sys/kernel/ns_last_pid ] || skip "the next number of a process cannot be chosen here"

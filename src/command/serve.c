@@ -362,7 +362,7 @@ enum kith_error command_serve(const struct options *options)
     if (error == OK && options->inetd)
         error = serve_inetd_outcome(&serve);
     if (daemon_end(&serve.daemon, error)) {
-        helper_stop(&serve.launcher);
+        launcher_stop(&serve.launcher);
         setup_end(&serve.setup);
         admission_end(&serve.admission);
     }
