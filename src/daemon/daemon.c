@@ -371,7 +371,7 @@ static void cut_channels(const struct loop *loop, size_t count)
     report_cut(&daemon->connections, daemon->hooks->what);
 }
 
-/* Let those who were sent away be gone, within a bound: whether there are none left. */
+/* Let those who were sent away be gone, within a bound: whether nobody is left, nor a call. */
 static bool await_leaving(struct daemon *daemon)
 {
     int64_t deadline_ms = clock_deadline_ms(LEAVE_MS);
@@ -382,7 +382,7 @@ static bool await_leaving(struct daemon *daemon)
         (void)poll(NULL, 0, LEAVE_LOOK_MS);
         connections_count(&daemon->connections, &totals);
     }
-    return totals.count == 0;
+    return totals.count == 0 && threads_are_done(&daemon->threads);
 }
 
 /* The end, by its own or by a signal. */
@@ -431,7 +431,7 @@ static enum kith_error start_threads(struct daemon *daemon)
 {
     bool started = true;
 
-    daemon->log_job = (struct job){.run = log_write_out};
+    daemon->log_job = (struct job){.run = log_write_out, .stays = true};
     if (log_divert())
         started = threads_run(&daemon->threads, &daemon->log_job);
     if (started && threads_start(&daemon->threads))

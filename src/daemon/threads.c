@@ -22,6 +22,8 @@ static struct job *take_first(struct threads *threads)
     if (threads->first == NULL)
         threads->last = NULL;
     threads->waiting--;
+    if (!job->stays)
+        threads->running++;
     return job;
 }
 
@@ -63,7 +65,11 @@ static void *work(void *context)
     signals_leave_to_main();
     job = first_job(threads);
     while (job != NULL) {
+        bool stays = job->stays; /* it belongs to the thing from here on */
+
         job->run(job->thing);
+        if (!stays)
+            threads->running--;
         job = await_job(threads);
     }
     return NULL;
@@ -141,4 +147,14 @@ bool threads_run(struct threads *threads, struct job *job)
     withdrawn = withdraw(threads, job);
     (void)pthread_mutex_unlock(&threads->lock);
     return !withdrawn; /* somebody has become free meanwhile, and has it */
+}
+
+bool threads_are_done(struct threads *threads)
+{
+    bool done;
+
+    (void)pthread_mutex_lock(&threads->lock);
+    done = threads->first == NULL && threads->running == 0;
+    (void)pthread_mutex_unlock(&threads->lock);
+    return done;
 }

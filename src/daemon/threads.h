@@ -6,6 +6,7 @@
 #define KITH_THREADS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -15,6 +16,7 @@
 struct job {
     void (*run)(void *thing);
     void *thing;
+    bool stays; /* until the process ends: nobody waits for its end */
     struct job *next;
 };
 
@@ -23,7 +25,8 @@ struct threads {
     pthread_mutex_t lock;
     pthread_cond_t work;
     size_t idle;
-    size_t waiting; /* jobs that a thread was woken for and has not taken yet */
+    size_t waiting;         /* jobs that a thread was woken for and has not taken yet */
+    _Atomic size_t running; /* that do not stay */
     struct job *first, *last;
 };
 
@@ -36,5 +39,8 @@ must_check bool threads_start(struct threads *threads);
 /* Run it in a thread that has nothing to do, or in a new one. False with errno if none can be had.
  */
 bool threads_run(struct threads *threads, struct job *job);
+
+/* Whether no job is left but those that stay, as long as nobody asks for another one. */
+bool threads_are_done(struct threads *threads);
 
 #endif
