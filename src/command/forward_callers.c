@@ -41,11 +41,8 @@ static enum kith_error judge(struct forward *forward, const uint8_t key[static K
                              const struct endpoint *from, const struct namespace_mark *mark)
 {
     struct admitted admitted;
-    enum kith_error error = admission_check(&forward->admission, key, from, NULL, &admitted);
 
-    if (error == OK && !namespace_mark_equals(&admitted.mark, mark))
-        error = ERR_OTHER_NAMESPACE;
-    return error;
+    return admission_check_under(&forward->admission, key, from, NULL, mark, &admitted);
 }
 
 static bool may_call(void *context, const struct kept *kept)
@@ -61,11 +58,6 @@ static const char *peer_of(void *context, const uint8_t key[static KEY_SIZE])
     struct route *route = route_of(context, key);
 
     return route != NULL ? route->terms.peer : NULL;
-}
-
-static void wake(void)
-{
-    signals_note(0);
 }
 
 void forward_callers_announce(const struct forward *forward)
@@ -113,7 +105,7 @@ void forward_callers_begin(struct forward *forward)
         .may_call = may_call,
         .peer_of = peer_of,
         .whom = route_whom,
-        .wake = wake,
+        .wake = signals_wake,
         .context = forward,
     };
 

@@ -68,13 +68,10 @@ static enum kith_error judge(struct serve *serve, const struct connection *conne
 {
     const struct targets asked = {connection->target, 1};
     struct admitted admitted;
-    enum kith_error error =
-        admission_check(&serve->admission, connection->key, &connection->from,
-                        asked.list != NULL ? &asked : &serve->offer.all, &admitted);
 
-    if (error == OK && !namespace_mark_equals(&admitted.mark, &connection->mark))
-        return ERR_OTHER_NAMESPACE;
-    return error;
+    return admission_check_under(&serve->admission, connection->key, &connection->from,
+                                 asked.list != NULL ? &asked : &serve->offer.all, &connection->mark,
+                                 &admitted);
 }
 
 /* The log says what was asked for in vain; who has asked is told that there is no such target. */

@@ -18,12 +18,9 @@ static enum kith_error admit(void *context, const struct kept *kept, const struc
 {
     struct serve *serve = context;
     struct admitted admitted;
-    enum kith_error error =
-        admission_check(&serve->admission, kept->key, from, &serve->offer.all, &admitted);
 
-    if (error == OK && !namespace_mark_equals(&admitted.mark, &kept->mark))
-        error = ERR_OTHER_NAMESPACE;
-    return error;
+    return admission_check_under(&serve->admission, kept->key, from, &serve->offer.all, &kept->mark,
+                                 &admitted);
 }
 
 void serve_call_over(void *context, const struct connection *connection, bool left)

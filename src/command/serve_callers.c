@@ -51,10 +51,9 @@ static struct connection *open_for(struct serve *serve, struct guest *guest, enu
     struct connection *connection;
     struct admitted admitted;
 
-    *error = admission_check(&serve->admission, guest->key, &guest->from,
-                             reachable(serve, guest->kind), &admitted); /* as it is now */
-    if (*error == OK && !namespace_mark_equals(&admitted.mark, &guest->admitted.mark))
-        *error = ERR_OTHER_NAMESPACE;
+    *error = admission_check_under(&serve->admission, guest->key, &guest->from,
+                                   reachable(serve, guest->kind), &guest->admitted.mark,
+                                   &admitted); /* as it is now */
     if (*error == OK)
         *error = connections_allow(connections, guest->key);
     if (*error != OK)

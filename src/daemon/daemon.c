@@ -280,12 +280,6 @@ static bool is_over(const struct loop *loop)
            clock_now_ms() >= loop->drain_deadline_ms;
 }
 
-/* Have the main thread look again. */
-static void wake(void)
-{
-    signals_note(0);
-}
-
 static enum kith_error set_limits(struct daemon *daemon)
 {
     const struct daemon_terms *terms = daemon->terms;
@@ -306,7 +300,7 @@ static enum kith_error set_limits(struct daemon *daemon)
         limits.most = terms->max_connections;
     if (limits.per_peer == 0)
         limits.per_peer = limits.most;
-    connections_init(&daemon->connections, &limits, wake);
+    connections_init(&daemon->connections, &limits, signals_wake);
     return OK;
 }
 
@@ -468,7 +462,7 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
     reaper_watch(&loop.reaper, hooks->lookup, "lookup", ERR_LOOKUP);
     reaper_watch(&loop.reaper, hooks->launcher, "launcher", ERR_LAUNCHER);
     reaper_watch(&loop.reaper, hooks->via, "launcher", ERR_LAUNCHER);
-    refusals_init(&daemon->refusals, hooks->what, daemon->doors.name, wake);
+    refusals_init(&daemon->refusals, hooks->what, daemon->doors.name, signals_wake);
     memory_be_modest();
     error = prepare(&loop);
     if (error == OK)

@@ -39,11 +39,6 @@ static bool has_channel(void *context)
     return totals.count > totals.leaving;
 }
 
-static void wake(void)
-{
-    signals_note(0);
-}
-
 /* A connection for a channel that was made there; what is wrong is logged. */
 static struct connection *list(struct presence *presence, struct kept *kept,
                                const struct endpoint *from)
@@ -111,7 +106,7 @@ static void call_one(void *thing)
 
     free(more);
     spares_called(&presence->spares, kept != NULL && take_in(presence, kept, &from, moves));
-    wake();
+    signals_wake();
 }
 
 static void begin_call(struct presence *presence)
@@ -140,7 +135,7 @@ void presence_begin(struct presence *presence, const struct presence_terms *term
         .max_message_size = terms->max_message_size,
         .callee = current_callee,
         .is_there = has_channel,
-        .wake = wake,
+        .wake = signals_wake,
         .context = presence,
     };
 

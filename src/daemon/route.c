@@ -268,11 +268,6 @@ bool route_whom(const struct connection *connection, uint8_t key[static KEY_SIZE
     return there;
 }
 
-static void wake(void)
-{
-    signals_note(0);
-}
-
 void route_begin(struct route *route, const struct route_terms *terms, const struct callee *callee)
 {
     const struct channels_terms channels = {
@@ -283,7 +278,7 @@ void route_begin(struct route *route, const struct route_terms *terms, const str
         .threads = &terms->daemon->threads,
         .callee = current_callee,
         .is_wanted = is_wanted,
-        .wake = wake,
+        .wake = signals_wake,
         .context = route,
     };
 

@@ -27,6 +27,18 @@ enum kith_error admission_check(struct admission *admission, const uint8_t key[s
     return error;
 }
 
+enum kith_error admission_check_under(struct admission *admission,
+                                      const uint8_t key[static KEY_SIZE],
+                                      const struct endpoint *from, const struct targets *targets,
+                                      const struct namespace_mark *mark, struct admitted *admitted)
+{
+    enum kith_error error = admission_check(admission, key, from, targets, admitted);
+
+    if (error == OK && !namespace_mark_equals(&admitted->mark, mark))
+        return ERR_OTHER_NAMESPACE;
+    return error;
+}
+
 const char *admission_name(const struct admission *admission, const uint8_t key[static KEY_SIZE])
 {
     const struct peer *peer = peers_find_key(&admission->set, key);

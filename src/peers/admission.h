@@ -44,6 +44,15 @@ must_check enum kith_error admission_check(struct admission *admission,
                                            const struct targets *targets,
                                            struct admitted *admitted);
 
+/*
+ * The same of one who has come under a namespace, which has this mark: ERR_OTHER_NAMESPACE if that
+ * is not the one it has now.
+ */
+must_check enum kith_error
+admission_check_under(struct admission *admission, const uint8_t key[static KEY_SIZE],
+                      const struct endpoint *from, const struct targets *targets,
+                      const struct namespace_mark *mark, struct admitted *admitted);
+
 /* What a key is called, whether it may call or not; "" if it is not known. */
 const char *admission_name(const struct admission *admission, const uint8_t key[static KEY_SIZE]);
 

@@ -185,6 +185,11 @@ void signals_note(int number)
     errno = saved;
 }
 
+void signals_wake(void)
+{
+    signals_note(0); /* which is no signal */
+}
+
 static void note_unless_of_terminal(int number, siginfo_t *info, void *unused)
 {
     (void)unused;

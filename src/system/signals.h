@@ -63,11 +63,11 @@ void signals_leave_to_main(void);
  */
 int signals_next(void);
 
-/*
- * Note one of them as if it had come; 0 only wakes who polls. Fine in a handler, and in any
- * thread.
- */
+/* Note one of them as if it had come. Fine in a handler, and in any thread. */
 void signals_note(int number);
+
+/* Only wake who polls, to look again. Fine as that. */
+void signals_wake(void);
 
 /*
  * From here on all that somebody sends us is noted, to be passed on to a program in our process
