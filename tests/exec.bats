@@ -299,34 +299,29 @@ sees_no_end() {
     [ ! -e whole ] || fail "a part was taken for the whole"
 }
 
-@test "one that is not ours to signal gets the end of its input, and is not waited for without end" {
+# left_to_another COMMAND: a program that has become another user's, which nobody here may signal; its
+# caller is gone.
+left_to_another() {
     [ "$(id -u)" = 0 ] || skip "only root makes a program another user's"
     launcher=(setpriv --bounding-set=-kill --inh-caps=-kill)
-    # shellcheck disable=SC2016
-    start_waiting 'echo $$ >>pids; exec setpriv --reuid 65534 --clear-groups cat'
+    start_waiting "echo \$\$ >>pids; exec setpriv --reuid 65534 --clear-groups $1"
     echo word >&8
     eventually [ -s alice.out ]
     has_processes pids 1
     also_started "${processes[0]}"
     kill -KILL "$dialer"
     says serve.err 'cut short'
+}
+
+@test "one that is not ours to signal gets the end of its input, and is not waited for without end" {
+    left_to_another cat
     all_gone
     echo word | dial >alice.out
     [ "$(cat alice.out)" = word ]
 }
 
 @test "nor does it hold up the end" {
-    [ "$(id -u)" = 0 ] || skip "only root makes a program another user's"
-    launcher=(setpriv --bounding-set=-kill --inh-caps=-kill)
-    # shellcheck disable=SC2016
-    start_waiting 'echo $$ >>pids
-        exec setpriv --reuid 65534 --clear-groups sh -c "cat; exec sleep 1000"'
-    echo word >&8
-    eventually [ -s alice.out ]
-    has_processes pids 1
-    also_started "${processes[0]}"
-    kill -KILL "$dialer"
-    says serve.err 'cut short'
+    left_to_another 'sh -c "cat; exec sleep 1000"'
     kill "$server"
     ends "$server" 0
 }
