@@ -23,6 +23,7 @@ from daemons import check
 LONG = "KITH_LONG" in os.environ
 NOTICED = 110  # seconds until a peer that is gone has to be noticed: "about a minute"
 FORGETS_S = 1  # a NAT, what says nothing
+PATIENCE = "25s"  # of a program that waits for who has moved, who notices after six seconds
 CLONE_NEWNET = 0x40000000
 BASE = """
 add table inet harm
@@ -60,6 +61,12 @@ class Network:
     def ip(self, who, *arguments):
         """ip(8) in the namespace of alice, bob or the router."""
         _run("ip", "-n", self.names[who], *arguments)
+
+    def moves(self, old, new):
+        """alice has another address at once."""
+        subprocess.run(["ip", "-n", self.names["alice"], "-batch", "-"], check=True,
+                       input=f"address del {old}/24 dev wire\naddress add {new}/24 dev wire\n"
+                       "route replace default via 10.1.0.1\n".encode())
 
     def inside(self, who):
         """For a launcher: what runs a program there."""
@@ -332,9 +339,7 @@ def address_moves():
     chain = Chain(net)
     sock = chain.connect()
     check(_answer_to(sock, b"one") == b"one", "it does not run")
-    net.ip("alice", "address", "del", "10.1.0.2/24", "dev", "wire")
-    net.ip("alice", "address", "add", "10.1.0.3/24", "dev", "wire")
-    net.ip("alice", "route", "replace", "default", "via", "10.1.0.1")
+    net.moves("10.1.0.2", "10.1.0.3")
     chain.serves("an address that moves")
     chain.serve.logged(r"whole .*address=10\.1\.0\.3")
     _send(sock, b"two")
@@ -357,19 +362,24 @@ class Reverse:
         with net.as_in("alice"):
             self.target = daemons.Target(handle=daemons.echo)
         self.accept = daemons.Daemon(
-            "bob", "forward", ["--accept", "10.2.0.2:9000", "--ready-on", "listen"],
+            "bob", "forward", ["--accept", "10.2.0.2:9000", "--ready-on", "listen", "-w", PATIENCE],
             ["127.0.0.1:8000", "alice"], "accept.err", launcher=net.inside("bob"))
+        self.carried = 0
         self.call = daemons.Daemon(
             "alice", "serve", ["--call", "bob@10.2.0.2:9000"], [self.target.address], "call.err",
             launcher=net.inside("alice"))
 
     def serves(self, what):
-        """A near program's connection, whenever it comes, is carried."""
+        """A near program's connection, whenever it comes, is carried, and its channel is idle again:
+        one that carries something is not given up so soon."""
         with self.net.as_in("bob"):
             sock = daemons.connect("127.0.0.1:8000")
         with sock:
             got = _answer_to(sock, b"hello")
         check(got == b"hello", what, "- is not served, but has", got)
+        self.carried += 1
+        for side in (self.accept, self.call):
+            side.logged(r"\): whole ", count=self.carried)
 
     def stop(self):
         """Both end as they should."""
@@ -384,9 +394,7 @@ def reverse_moves():
     net.rules("add rule ip nat postrouting oifname bob masquerade")
     both = Reverse(net)
     both.serves("the reverse way, behind NAT")
-    net.ip("alice", "address", "del", "10.1.0.2/24", "dev", "wire")
-    net.ip("alice", "address", "add", "10.1.0.3/24", "dev", "wire")
-    net.ip("alice", "route", "replace", "default", "via", "10.1.0.1")
+    net.moves("10.1.0.2", "10.1.0.3")
     both.serves("an address that has moved")
     net.harm("drop")
     both.call.logged("bob .*cannot be reached|in time", limit=40)
