@@ -34,7 +34,8 @@ while data := sys.stdin.buffer.read1(65536):
     time.sleep(0.005)' "$1"
 }
 
-# no_group PID: of its process group nobody is left, but who waits for a parent to notice.
+# no_group PID: of its process group nobody is left, but who waits for a parent to notice. Who was
+# killed may be there for a while yet, and who ends need not wait for what was being started.
 no_group() {
     ! ps -eo pgid=,stat= | grep -E "^ *$1 +[^Z]"
 }
@@ -178,11 +179,17 @@ no_group() {
     [ ! -s alice.out ]
 }
 
+# stalls: it has come so far as to say who it is.
+stalls() {
+    refused 7 'no handshake in time' -- dial -w 1s --via 'echo $$ >pid; exec sleep 1000'
+    [ -s pid ]
+}
+
 @test "one that stalls has as long as any call" {
     address=127.0.0.1:9
     refused 7 'no handshake in time' -- dial -w 1s --via 'exec sleep 1000'
-    refused 7 'no handshake in time' -- dial -w 1s --via 'echo $$ >pid; exec sleep 1000'
-    no_group "$(cat pid)"
+    eventually stalls
+    eventually no_group "$(cat pid)"
     start_listener
     refused 7 'no handshake in time' -- over "sleep 1000; $way" -w 1s
 }
@@ -227,17 +234,23 @@ no_group() {
     start_listener
     over "echo \$\$ >pid; (trap '' TERM; exec sleep 1000 <&- >&- ) & exec $way" </dev/null
     ends "$listener" 0
-    no_group "$(cat pid)"
+    eventually no_group "$(cat pid)"
     start_listener
     over "echo \$\$ >pid; trap '' TERM; $way; sleep 1000; :" </dev/null
     ends "$listener" 0
-    no_group "$(cat pid)"
+    eventually no_group "$(cat pid)"
+}
+
+# sees_its_end: which it has a second for.
+sees_its_end() {
+    rm -f seen
+    refused 7 . -- dial -w 1s --via 'trap "echo TERM >>seen" TERM; cat >/dev/null; echo end >>seen'
+    [ "$(cat seen)" = end ]
 }
 
 @test "it sees the end of its input before it is signalled" {
     address=127.0.0.1:9
-    refused 7 . -- dial -w 1s --via 'trap "echo TERM >>seen" TERM; cat >/dev/null; echo end >>seen'
-    [ "$(cat seen)" = end ]
+    eventually sees_its_end
 }
 
 @test "it is ended when we are killed" {
@@ -340,7 +353,7 @@ asks() {
     [ "$(wc -l <calls)" -le 10 ]
     finish
     while read -r n; do
-        no_group "$n"
+        eventually no_group "$n"
     done <calls
 }
 
@@ -385,7 +398,7 @@ asks() {
     eventually grep -q 'with status 3' forward.err
     touch way
     eventually asks again
-    grep -q 'the peer is there again' forward.err
+    eventually grep -q 'the peer is there again' forward.err
     finish
 }
 
@@ -439,7 +452,7 @@ asks() {
     kill -TERM "${started[-1]}"
     ends "${started[-1]}" 0
     while read -r n; do
-        no_group "$n"
+        eventually no_group "$n"
     done <calls
     finish
 }
