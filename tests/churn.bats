@@ -6,10 +6,19 @@
 source "$BATS_TEST_DIRNAME/helpers.bash"
 source "$BATS_TEST_DIRNAME/daemons.bash"
 
-@test "transfers, half-closes, aborts and reloads at random" {
+# churn [reverse]
+churn() {
+    local seconds=10
     ! sanitized || export KITH_SANITIZED=1
-    seconds=10
     [ -z "${KITH_LONG:-}" ] || seconds=600
     timeout -k 1 $((seconds + 4 * limit)) \
-        "$BATS_TEST_DIRNAME/churn" "${KITH_SEED:-$RANDOM}" "$seconds" 3>&-
+        "$BATS_TEST_DIRNAME/churn" "${KITH_SEED:-$RANDOM}" "$seconds" "$@" 3>&-
+}
+
+@test "transfers, half-closes, aborts and reloads at random" {
+    churn
+}
+
+@test "the same the reverse way" {
+    churn reverse
 }

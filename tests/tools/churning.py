@@ -10,6 +10,7 @@ import time
 
 import daemons
 import kith
+import reverse
 from daemons import check
 
 WORKERS = 8
@@ -155,17 +156,22 @@ class Churn:
     def __init__(self, seed):
         self.seed = seed
         self.target = daemons.Target(handle=self._far)
-        self.serve = daemons.serve(self.target.address, "-q")
-        self.forward = daemons.forward(self.way(), "-q", "--keep", "1")
+        self.serve, self.forward, self.near = self.start()
         self.ends = (self.forward, self.serve)
         self.lock = threading.Lock()
         self.number = 0
         self.done = {}
         self.far_parts = {}
 
-    def way(self):
+    def start(self):
+        """The daemon that has the target, the one that the programs come to, and where."""
+        serve = daemons.serve(self.target.address, "-q")
+        forward = daemons.forward(self.way(serve), "-q", "--keep", "1")
+        return serve, forward, forward.address
+
+    def way(self, serve):
         """What the forwarder calls: the server, or what leads there."""
-        return self.serve
+        return serve
 
     def judge(self, part, number):
         """Whether all is well with it."""
@@ -206,7 +212,7 @@ class Churn:
     def work(self, end):
         """One worker: one connection after another, until it is time."""
         while time.monotonic() < end:
-            self.connect(self.forward.address)
+            self.connect(self.near)
 
     def disturb(self, end):
         """Signals that must harm nothing, at random moments."""
@@ -233,3 +239,12 @@ class Churn:
         daemons.eventually(lambda: not self.far_parts, "the target's connections end")
         for end in self.ends:
             daemons.eventually(end.is_idle, end.log_name, "has no thread but the first")
+
+
+class Reverse(Churn):
+    """The same where the one that has the target calls."""
+
+    def start(self):
+        forward = reverse.Accept()
+        serve = reverse.call(forward, self.target.address, options=("-q", "--spare", "1", "--keep", "1"))
+        return serve, forward, forward.near

@@ -133,8 +133,8 @@ class Soak(churning.Churn):
         self.unplanned = 0  # broken ones that nobody aborted, of the forwarder that is not killed
         self.signals = {}
 
-    def way(self):
-        self.relay = Relay(self.serve.address, self.seed)
+    def way(self, serve):
+        self.relay = Relay(serve.address, self.seed)
         return self.relay
 
     def judge(self, part, number):
