@@ -35,10 +35,9 @@ class Forward:
             return
         port, self.port = processes.free_port(), processes.free_port()
         self.server_port = port
-        self.pair.append(Process(self.peer.forward_server(port, target_port)))
-        processes.await_listener(self.pair[0], port)
-        self.pair.append(Process(self.peer.forward_client(self.port, port)))
-        processes.await_listener(self.pair[1], self.port)
+        for words, listens_at in self.peer.forwarders(self.port, port, target_port):
+            self.pair.append(Process(words))
+            processes.await_listener(self.pair[-1], listens_at)
         self.ask("pingpong", 10)
 
     def __exit__(self, *_):

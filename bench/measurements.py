@@ -222,8 +222,9 @@ def connections(bench, results):
                 results.add(peer.name, clients, "connections/s", rate)
                 results.add(peer.name, clients, "CPU us", cpu)
 
-    plain = [peers.PlainKith(bench.place) for peer in bench.peers if peer.name == "kith"]
-    bench.in_turns([Direct()] + bench.forwarders() + plain, once)
+    others = [kind(bench.place) for peer in bench.peers if peer.name == "kith"
+              for kind in (peers.PlainKith, peers.ReverseKith)]
+    bench.in_turns([Direct()] + bench.forwarders() + others, once)
 
 
 def requests(bench, results):

@@ -47,6 +47,10 @@ class Peer:
     def forward_client(self, local, port):
         """Listens at local and carries each connection to port."""
 
+    def forwarders(self, local, port, target):
+        """The two, in the order in which they are started, and where each has to listen then."""
+        return [(self.forward_server(port, target), port), (self.forward_client(local, port), local)]
+
     def two_way(self, answer):
         """The same peer, as it is started when both sides have something to say: the server reads
         the file named answer, from its stdin unless it opens it by itself."""
@@ -154,6 +158,19 @@ class PlainKith(Kith):
     def forward_client(self, local, port):
         words = super().forward_client(local, port)
         return [*words[:2], "--plain", *words[2:]]
+
+
+class ReverseKith(Kith):
+    """The one that has the target calls the other, which listens for it and for programs."""
+
+    name = "kith, reverse"
+    most_kept = 0
+
+    def forwarders(self, local, port, target):
+        return [([self.program(), "forward", *self.options(), "-i", self.place.path("alice"),
+                  "--accept", f"{HOST}:{port}", str(local), self.place.path("bob.pub")], port),
+                ([self.program(), "serve", *self.options(), "-i", self.place.path("bob"),
+                  "--call", f"{self.place.path('alice.pub')}@{HOST}:{port}", str(target)], local)]
 
 
 class OtherKith(Kith):
