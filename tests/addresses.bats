@@ -32,9 +32,14 @@ in_use() {
     refused 4 "$held" 'in use' -- as "$@"
 }
 
-# listening PID: the addresses on which this process listens, one a line, and whether IPv4 calls get through.
+# Of this computer, and nobody's but our own: whoever listens at 127.0.0.1, at the same port of the
+# other family, is not there.
+nobodys=127.77.61.16
+
+# listening PID: the addresses on which this process listens, one a line, and whether IPv4 calls get
+# through that are for none of them by name.
 listening() {
-    python3 - "$1" <<'END'
+    python3 - "$1" "$nobodys" <<'END'
 import os, socket, sys
 inodes = set()
 for name in os.listdir(f"/proc/{sys.argv[1]}/fd"):
@@ -54,22 +59,28 @@ for table, family in ("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6):
                 groups = [packed[i:i + 4][::-1] for i in range(0, len(packed), 4)]
                 port = int(words[1].split(":")[1], 16)
                 with socket.socket() as sock:
-                    called = "no" if sock.connect_ex(("127.0.0.1", port)) else "takes"
+                    called = "no" if sock.connect_ex((sys.argv[2], port)) else "takes"
                 print(socket.inet_ntop(family, b"".join(groups)), called, "IPv4")
 END
+}
+
+# starts_again COMMAND...: it listens at a free port, which is found out, and then at what it showed:
+# unless that port has become another's meanwhile. Sets shown and first, where it listened.
+starts_again() {
+    start_daemon alice forms.err "$@" "$form" "${behind[@]}" || return
+    shown=$daemon_address
+    first=$(listening "$daemon" | sort)
+    kill "$daemon"
+    ends "$daemon" 0 143 || return
+    start_daemon alice forms.err "$@" "$shown" "${behind[@]}"
 }
 
 # same_again FORM COMMAND...: what is shown when this listens, typed in the place of FORM, listens on the same.
 same_again() {
     local form=$1 shown first
     shift
-    start_daemon alice forms.err "$@" "$form" "${behind[@]}"
-    shown=$daemon_address
-    first=$(listening "$daemon" | sort)
+    eventually starts_again "$@"
     [ -n "$first" ]
-    kill "$daemon"
-    ends "$daemon" 0 143
-    start_daemon alice forms.err "$@" "$shown" "${behind[@]}"
     [ "$daemon_address" = "$shown" ] || fail "$shown is now $daemon_address"
     [ "$(listening "$daemon" | sort)" = "$first" ] || fail "$form: $shown is something else"
     kill "$daemon"
@@ -167,7 +178,7 @@ with_hosts() {
     needs_ipv6
     start_daemon bob serve.err serve -6 0 --exec cat
     [[ $daemon_address == '[::]:'* ]] || fail "it is at $daemon_address"
-    refused 4 'refused' -- as alice check "bob@127.0.0.1:${daemon_address##*:}"
+    refused 4 'refused' -- as alice check "bob@$nobodys:${daemon_address##*:}"
     as alice check "bob@[::1]:${daemon_address##*:}"
 }
 
