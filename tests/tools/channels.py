@@ -19,7 +19,7 @@ import time
 
 import daemons
 import kith
-from daemons import check, eventually
+from daemons import check, eventually, free_port
 
 NONE_SPARE = ("--spare", "0")
 
@@ -96,14 +96,6 @@ def scene(*forward_options, serve_options=(), handle=daemons.echo):
     server = daemons.serve(target.address, *serve_options)
     path = Path(server.address)
     return server, path, daemons.forward(path, *forward_options)
-
-
-def free_port():
-    """One that nobody has just now; no one is given it who does not ask for it."""
-    for port in random.sample(range(10240, 32000), 100):
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-    raise OSError("no free port")
 
 
 def reuse():
@@ -416,7 +408,7 @@ def slow_target():
 
 def unreached():
     """A target that is down: the program is reset, the reason is said at both ends, the channel stays."""
-    target = daemons.Target(handle=daemons.echo)
+    target = daemons.Target(handle=daemons.echo, port=free_port())
     server = daemons.serve(target.address)
     path = Path(server.address)
     near = daemons.forward(path)

@@ -2,8 +2,10 @@
 the folders alice and bob in it. bob serves, alice forwards; each has a log of its own."""
 
 import atexit
+import contextlib
 import ctypes
 import os
+import random
 import re
 import select
 import signal
@@ -224,18 +226,27 @@ def check_turned_away(near):
     check(outcome == (b"", "reset"), "not turned away but", outcome)
 
 
-class Target:
-    """A service for kith to be joined to, on a free port or at a path. handle, if given, is run
-    with each connection in a thread; else accept() gives them."""
+def free_port():
+    """One that nobody has just now; no one is given it who does not ask for it,
+    as is one of the system's, once who had it is gone."""
+    for port in random.sample(range(10240, 32000), 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise OSError("no free port")
 
-    def __init__(self, path=None, handle=None):
+
+class Target:
+    """A service for kith to be joined to, on a free port, this one or at a path. handle, if given,
+    is run with each connection in a thread; else accept() gives them."""
+
+    def __init__(self, path=None, handle=None, port=0):
         if path:
             self.server = socket.socket(socket.AF_UNIX)
             self.server.bind(path)
             self.server.listen(1024)
             self.address = path
         else:
-            self.server = socket.create_server(("127.0.0.1", 0), backlog=1024)
+            self.server = socket.create_server(("127.0.0.1", port), backlog=1024)
             self.address = "127.0.0.1:%d" % self.server.getsockname()[1]
         self.server.settimeout(None if handle else kith.LIMIT)
         if handle:

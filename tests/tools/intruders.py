@@ -29,18 +29,12 @@ def said_in(manual):
     return items
 
 
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
 class Scene:
     """What an intruder tries itself on."""
 
     def __init__(self, library):
         self.library = library
-        self.port, self.target = free_port(), free_port()
+        self.port, self.target = daemons.free_port(), daemons.free_port()
         self.abstract = f"kith-intruder-{os.getpid()}"
         self.listening = socket.socket(socket.AF_UNIX)
         self.listening.bind("\0" + self.abstract)

@@ -173,7 +173,7 @@ def near_resets():
 
 def target_refuses():
     """Nobody at the target: the near program sees a reset at once, and both sides know why."""
-    target = daemons.Target()
+    target = daemons.Target(port=daemons.free_port())
     target.close()
     far = daemons.serve(target.address)
     near = daemons.forward(far)
@@ -187,7 +187,7 @@ def target_refuses():
 def no_peer():
     """Nobody where the peer should be, and one who is not it: a reset, and the log says why."""
     target = daemons.Target(handle=daemons.echo)
-    far = daemons.serve(target.address)
+    far = daemons.serve(target.address, listen=f"127.0.0.1:{daemons.free_port()}")
     near = daemons.forward(far)
     far.stop()
     daemons.check_turned_away(near)
