@@ -22,9 +22,12 @@ MESSAGE_3 = 4 + 16
 HANDSHAKE = {"d2l": MESSAGE_1 + MESSAGE_3, "l2d": MESSAGE_2}
 TAG = 16  # also the length of a frame with an empty message
 
-# Small messages, so that a small transfer has edges. A length that was made larger leaves both
-# ends waiting for what does not come.
-OPTIONS = ("--max-message-size", "1K", "-w", "3s", "--idle-timeout", "3s")
+# Small messages, so that a small transfer has edges. Nobody leaves by the clock, however slow this
+# machine is, but where a length was made larger: that leaves both ends waiting for what does not come.
+SMALL = ("--max-message-size", "1K")
+OPTIONS = (*SMALL, "-w", "1h", "--idle-timeout", "1h")
+IMPATIENT_CALL = (*SMALL, "-w", "3s")
+IMPATIENT_CHANNEL = (*SMALL, "-w", "1h", "--idle-timeout", "3s")
 
 FROM_ALICE = random.Random(1).randbytes(3000)
 FROM_BOB = random.Random(2).randbytes(3000)
@@ -106,11 +109,11 @@ class Waiting:
             self.process, self.address = kith.listen(
                 *self.options, "-v", stdin=l_in, stdout=self._out, stderr=self._log)
 
-    def dial(self, d2l=None, l2d=None, how="fin"):
+    def dial(self, d2l=None, l2d=None, how="fin", options=None):
         """The status of a dialer whose connection is harmed on the way, and its proxy."""
         through = proxy.Proxy(self.address, d2l, l2d, how)
         with stream_of(FROM_ALICE) as d_in, tempfile.TemporaryFile() as d_out:
-            dialer = kith.dial(through.address, *self.options, stdin=d_in, stdout=d_out)
+            dialer = kith.dial(through.address, *(options or self.options), stdin=d_in, stdout=d_out)
             status = kith.status(dialer)
             check(contents(d_out) == b"", "a dialer wrote something without a handshake")
         through.join()
@@ -254,9 +257,9 @@ def answer_flips(step):
     listener = Waiting()
 
     def run(bit):
-        status, _ = listener.dial(l2d=proxy.Flip(bit))
         # A changed length can leave it waiting; a changed timestamp is first of all a wrong one.
         in_length, in_timestamp = bit < 32, 4 + 64 <= bit // 8 < 4 + 70
+        status, _ = listener.dial(l2d=proxy.Flip(bit), options=IMPATIENT_CALL if in_length else OPTIONS)
         expected = {5} | ({7} if in_length else set()) | ({6} if in_timestamp else set())
         check(status in expected, "bit", bit, "changed, dialer:", status)
 
@@ -282,7 +285,8 @@ def traffic_flips(step):
     pick = random.Random(4)
 
     def run(direction, bit, in_length):
-        transfer = Transfer(**{direction: proxy.Flip(bit)})
+        transfer = Transfer(options=IMPATIENT_CHANNEL if in_length else OPTIONS,
+                            **{direction: proxy.Flip(bit)})
         transfer.check_truth(direction, "bit", bit)
         receiver, sender = ((transfer.listener, transfer.dialer) if direction == "d2l"
                             else (transfer.dialer, transfer.listener))
