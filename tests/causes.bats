@@ -232,10 +232,10 @@ have_passed() {
     start_serve --exec cat
     keeper=$(tr ' ' '\n' <"/proc/$server/task/$server/children" | head -n 1)
     also_started "$keeper"
-    begun=${EPOCHREALTIME/[.,]/}
     kill -STOP "$keeper"
     start_dialer
-    eventually have_passed 3000 "$begun" # more than an Info may be old
+    comes_to "$server" serve.err pending=1
+    eventually have_passed 5000 "${EPOCHREALTIME/[.,]/}" # an Info may be two seconds old
     kill -CONT "$keeper"
     ends "$dialer" 5
     says serve.err 'refused: the process that holds the private key came to it too late; was this machine suspended'

@@ -22,17 +22,6 @@ start_call() {
     eventually grep -q "$1" alice.out
 }
 
-# comes_to PID LOG PATTERN: what it says when it is asked for its state comes to match.
-comes_to() {
-    eventually asked "$@"
-}
-
-asked() {
-    kill -USR1 "$1"
-    sleep 0.05
-    tail -n 1 "$2" | grep -Eq "$3"
-}
-
 # start_silent: a peer that takes calls and says nothing. Sets address.
 start_silent() {
     python3 -c 'import socket, time
@@ -118,7 +107,7 @@ closed() {
     start_serve --exec cat
     start_forward --drain-timeout 100ms
     stranger "$near" 'one'
-    says <(eventually timeout 1 head -c 3 <&"$stranger") one
+    [ "$(bounded head -c 3 <&"$stranger")" = one ]
     kill "$forwarder"
     ends "$forwarder" 143
     says forward.err 'drain-timeout is over: 1 channel cut short'
@@ -131,7 +120,7 @@ closed() {
     dial </dev/null
     [ ! -s serve.err ]
     stranger "$near" 'one'
-    says <(eventually timeout 1 head -c 3 <&"$stranger") one
+    [ "$(bounded head -c 3 <&"$stranger")" = one ]
     kill -KILL "$dialer"
     says serve.err 'alice .*cut short'
     kill "$server"

@@ -74,7 +74,8 @@ is_slow() {
     server=$!
     also_started "$server"
     eventually is_slow
-    kill -KILL "$(cat "/proc/$server/task/$server/children")"
+    read -r keeper _ <"/proc/$server/task/$server/children" || true # no newline at its end
+    kill -KILL "$keeper"
     ends "$server" 1
     grep 'keeper: .*it has ended' serve.err
 }

@@ -49,6 +49,7 @@ print(carried)' "$near" "$1"
 leave() {
     needs_to_see_descriptors
     command -v prlimit >/dev/null || skip "no prlimit"
+    eventually [ ! -e "/proc/$1/fd/9" ] # where it has said that it is ready
     prlimit --pid "$1" --nofile=$(($(find "/proc/$1/fd" -type l | wc -l) + $2)):
 }
 

@@ -165,7 +165,7 @@ listen statistics
     run -0 caller_seen_from 127.0.0.3
     [ "$output" = 127.0.0.3 ]
     run -5 caller_seen_from 127.0.0.4
-    grep -q '127.0.0.4' serve.err
+    eventually grep -q '127.0.0.4' serve.err
     finish
 }
 

@@ -128,6 +128,17 @@ eventually() {
     done
 }
 
+# comes_to PID LOG PATTERN: what a daemon says when it is asked for its state comes to match.
+comes_to() {
+    eventually asked "$@"
+}
+
+asked() {
+    kill -USR1 "$1"
+    sleep 0.05
+    tail -n 1 "$2" | grep -Eq "$3"
+}
+
 # also_started PID: a child that the end of the test ends.
 also_started() {
     started+=("$1")

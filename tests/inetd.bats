@@ -193,8 +193,9 @@ had() {
         for n in 1 2 3; do
             socat -t "$limit" STDIO "TCP:$near" <sent >back
             cmp sent back
+            comes_to "${kiths[-1]}" forward.err open=0 # and its channel is there for the next
         done
-        [ "$(wc -l <calls)" -eq 1 ]
+        [ "$(wc -l <calls)" -lt 3 ] # on a machine that stands still for a second one more is asked
         random_file sent 5000000
         [ "$(as alice dial --via "exec socat STDIO EXEC:./bob.sh$how" bob:sum <sent)" = \
             "$(sha256sum <sent)" ]
