@@ -255,12 +255,16 @@ print(data[at + 4 : at + 36].hex())')
 }
 
 @test "an agent that does not sign in time is blamed for it, before the handshake's own deadline" {
-    local each
+    local each pids=() pid
     start_serve 1
     for each in silent trickle; do
         lie sign "$each"
         refused 3 'ssh-agent does not answer in time' 'handshake-timeout' -- \
-            as alice check -i agent: -w 2s "bob@$address"
+            as alice check -i agent: -w 12s "bob@$address" & # its own is three seconds later
+        pids+=($!)
+    done
+    for pid in "${pids[@]}"; do
+        wait "$pid"
     done
 }
 

@@ -99,11 +99,11 @@ def deadlines():
         while sock.recv(1 << 16):
             called.set()
 
-    far = daemons.serve(["cat"], "--idle-timeout", "2s")
+    far = daemons.serve(["cat"], "--idle-timeout", "5s")
     silent = daemons.Target(handle=say_nothing)
     idle = kith.dial(daemons.host_and_port(far.address), stdin=subprocess.PIPE,
                      stdout=subprocess.PIPE)
-    in_vain = kith.dial(daemons.host_and_port(silent.address), "-w", "2s")
+    in_vain = kith.dial(daemons.host_and_port(silent.address), "-w", "5s")
     check(called.wait(kith.LIMIT), "nobody is called")
     os.write(idle.stdin.fileno(), b"hello")
     check(os.read(idle.stdout.fileno(), 5) == b"hello", "there is no channel")

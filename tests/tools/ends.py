@@ -475,7 +475,10 @@ def master_goes_on():
 
 
 def _set_width(terminal, columns):
+    """What was shown before is not to be seen any more."""
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+    while select.select([terminal], [], [], 0)[0]:
+        os.read(terminal, 4096)
 
 
 def _lines_of(terminal, count):

@@ -4,6 +4,7 @@ usage: flood.py SUBJECT [ARGUMENT...]     run in a directory with alice, bob and
 
 Each subject is a function here. Prints what went wrong; exits 1 if anything did."""
 
+import contextlib
 import os
 import random
 import resource
@@ -255,7 +256,8 @@ def pending_deadline():
     hello, = recorded_hellos(1)
     for said in (b"", hello[:100], hello):
         stranger = daemons.connect(far.address)
-        stranger.sendall(said)
+        with contextlib.suppress(ConnectionError):  # it may be in time before that
+            stranger.sendall(said)
         check(daemons.read_to_end(stranger)[1] in ("end", "reset"), "still there after", len(said))
     far.logged("no handshake in time", 3)
 
@@ -274,11 +276,12 @@ def no_descriptors():
     resource.prlimit(far.pid, resource.RLIMIT_NOFILE, (LIMIT, LIMIT))
     callers = [daemons.connect(far.address) for _ in range(2 * LIMIT)]
     far.logged("cannot accept")
-    before, lines = far.ticks(), far.log().count("\n")
+    before, lines, begun = far.ticks(), far.log().count("\n"), time.monotonic()
     time.sleep(WATCHED_S)
     used, said = far.ticks() - before, far.log().count("\n") - lines
-    check(used <= TICKS, "it took", used, "ticks to wait")
-    check(said <= 5 * WATCHED_S, "it said", said, "lines meanwhile")
+    watched = time.monotonic() - begun
+    check(used <= TICKS * watched / WATCHED_S, "it took", used, "ticks to wait")
+    check(said <= 5 * watched, "it said", said, "lines in", watched, "s")
     for caller in callers:
         caller.close()
     _comes_in(near)
