@@ -130,9 +130,9 @@ with_hosts() {
     needs_own_hosts
     hold '[::1]:0'
     refused 4 "\[::1\]:$held" 'in use' -- \
-        with_hosts '127.0.0.1 both' '::1 both' -- as alice forward "both:$held" bob@127.0.0.1:1
+        with_hosts "$nobodys both" '::1 both' -- as alice forward "both:$held" bob@127.0.0.1:1
     refused 4 "\[::1\]:$held" 'in use' -- \
-        with_hosts '127.0.0.1 both' '::1 both' -- as bob listen "both:$held"
+        with_hosts "$nobodys both" '::1 both' -- as bob listen "both:$held"
 }
 
 @test "a name of which one address is not ours is refused; one that is said twice is not" {

@@ -437,11 +437,14 @@ def _calls(run, process, call):
     served = [call(), call()]
     if not served[-1]:
         served.append(call())
-    end = time.monotonic() + 1
-    while not served[-1] and not run.is_lost() and time.monotonic() < end:
+
+    def has_reason():
+        return run.fault.lasting or run.is_lost() or process.poll() is not None
+
+    end = time.monotonic() + kith.LIMIT
+    while not served[-1] and not has_reason() and time.monotonic() < end:
         time.sleep(0.01)
-    run.check(served[-1] or run.fault.lasting or run.is_lost() or process.poll() is not None,
-              "no call is served after it")
+    run.check(served[-1] or has_reason(), "no call is served after it")
     return any(served)
 
 

@@ -21,7 +21,7 @@ from daemons import check
 NOWHERE = "127.0.0.1:1"
 PUBLIC = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
 SYSTEM_SAYS = "symbolic links|Input/output"
-TIME = 10  # seconds; more is none that is bounded
+TIME = kith.LIMIT  # seconds; more is none that is bounded
 
 # What reads a file, and what it calls it.
 READERS = {
