@@ -111,11 +111,16 @@ start_dialer() {
     started+=("$dialer")
 }
 
-# ends PID STATUS...: this child ends by itself, with one of these statuses.
+# ends PID STATUS...: this child ends by itself, with one of these statuses. Its number may be that of
+# a stranger after that, whom teardown is not to end.
 ends() {
-    local got=0
+    local got=0 pid left=()
     timeout "$limit" tail -s 0.05 -f /dev/null --pid="$1" || kill -KILL "$1"
     wait "$1" || got=$?
+    for pid in "${started[@]}"; do
+        [ "$pid" = "$1" ] || left+=("$pid")
+    done
+    started=("${left[@]}")
     [[ " ${*:2} " == *" $got "* ]] || fail "process $1 ended with $got, not with ${*:2}"
 }
 

@@ -205,9 +205,10 @@ for sock in socks:
     ends "$server" 0
     refused 4 'cannot be reached' -- as alice check "bob@$address"
     KITH_DIR=alice "$KITH" check --retry 1m "bob@$address" >out 2>check.err 3>&- 8>&- &
-    also_started "$!"
+    local waits=$!
+    also_started "$waits"
     says check.err 'is called again'
     serve_on=$address start_serve --exec cat
-    ends "${started[1]}" 0
+    ends "$waits" 0
     grep -q 'round trip' out
 }
