@@ -135,6 +135,24 @@ serve_as_agent() {
     refused 3 "another user's" -- "$KITH" pubkey agent:
 }
 
+@test "an agent is its user's own who is not root, too" {
+    [ "$(id -u)" = 0 ] || skip "every other test is for one who is not"
+    command -v setpriv >/dev/null || skip "no setpriv here"
+    kith_for_others
+    start_listener
+    chown -R 65534 alice
+    mkdir theirs && chown 65534 theirs
+    local them=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+    "${them[@]}" ssh-agent -D -a "$PWD/theirs/agent" >/dev/null 2>&1 3>&- &
+    also_started $!
+    SSH_AUTH_SOCK=$PWD/theirs/agent
+    eventually answers
+    ssh-add -q key
+    echo whole | bounded "${them[@]}" env KITH_DIR=alice "$KITH" dial -i agent: "bob@$address" 3>&-
+    ends "$listener" 0
+    [ "$(cat bob.out)" = whole ]
+}
+
 @test "dial and listen, serve and forward, each with a key of the agent" {
     local far
     start_listener

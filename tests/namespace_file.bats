@@ -421,6 +421,21 @@ more_than() {
     [ "$(echo four | client "$near")" = four ]
 }
 
+@test "who is not root reads his own again, too" {
+    [ "$(id -u)" = 0 ] || skip "every other test is for one who is not"
+    command -v setpriv >/dev/null || skip "no setpriv here"
+    kith_for_others
+    given
+    chown -R 65534 bob
+    launcher=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+    start_serve exec:cat
+    secret alice/pair.ns "$other_secret\n"
+    secret bob/pair.ns "$other_secret\n"
+    chown -R 65534 bob
+    reload "$server" serve.err
+    [ "$(echo two | dial)" = two ]
+}
+
 @test "channels under one that is replaced or taken out end, and no others" {
     given
     start_serve exec:cat

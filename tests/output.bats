@@ -324,6 +324,21 @@ becomes() {
     on_disk 1
 }
 
+@test "what is ours gives way in a folder like /tmp, too, whoever we are" {
+    mkdir -m 1777 new
+    echo old >new/file
+    echo fresh >alice.in
+    receives -f -o new/file
+    cmp alice.in new/file
+    [ "$(id -u)" = 0 ] || return 0
+    kith_for_others
+    chown -R 65534 bob new/file
+    echo another >alice.in
+    at_terminal=(setpriv --reuid 65534 --clear-groups)
+    receives -f -o new/file
+    cmp alice.in new/file
+}
+
 @test "options that do not go with it" {
     refused 2 'o: excludes --send-only' -- as bob listen -o file --send-only 127.0.0.1:0
     refused 2 'o: excludes --exec' -- as bob listen -o file 127.0.0.1:0 --exec cat

@@ -52,7 +52,7 @@
     (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |  \
      CLONE_NEWNET)
 
-/* Memory, time, the end, and what is open: everybody's. */
+/* Memory, time, the end, what is open, and whose file is ours: everybody's. */
 static const int base_calls[] = {
     CALL(read),          CALL(write),           CALL(readv),        CALL(writev),
     CALL(recvfrom),      CALL(recvmsg),         CALL(ppoll),        CALL(close),
@@ -62,6 +62,7 @@ static const int base_calls[] = {
     CALL(clock_gettime), CALL(clock_nanosleep), CALL(nanosleep),    CALL(gettimeofday),
     CALL(fstat),         CALL(newfstatat),      CALL(lseek),        CALL(getrandom),
     CALL(getpid),        CALL(gettid),          CALL(wait4),        CALL(sched_yield),
+    CALL(geteuid),
 #ifdef SYS_poll
     CALL(poll),
 #endif
@@ -154,8 +155,8 @@ static const int lookup_calls[] = {
     CALL(connect),     CALL(bind),        CALL(setsockopt),      CALL(getsockopt),
     CALL(getsockname), CALL(getpeername), CALL(recvmmsg),        CALL(mmap),
     CALL(mlock),       CALL(mprotect),    CALL(set_robust_list), CALL(sched_getaffinity),
-    CALL(getuid),      CALL(geteuid),     CALL(getgid),          CALL(getegid),
-    CALL(uname),       CALL(sysinfo),     CALL(setitimer),
+    CALL(getuid),      CALL(getgid),      CALL(getegid),         CALL(uname),
+    CALL(sysinfo),     CALL(setitimer),
 #ifdef SYS_rseq
     CALL(rseq),
 #endif
