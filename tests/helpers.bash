@@ -133,7 +133,8 @@ eventually() {
     done
 }
 
-# comes_to PID LOG PATTERN: what a daemon says when it is asked for its state comes to match.
+# comes_to PID LOG PATTERN [LINES]: what a daemon says when it is asked for its state comes to match, in
+# its last line or in one of so many.
 comes_to() {
     eventually asked "$@"
 }
@@ -141,12 +142,27 @@ comes_to() {
 asked() {
     kill -USR1 "$1"
     sleep 0.05
-    tail -n 1 "$2" | grep -Eq "$3"
+    tail -n "${4:-1}" "$2" | grep -Eq "$3"
 }
 
 # also_started PID: a child that the end of the test ends.
 also_started() {
     started+=("$1")
+}
+
+# answers HOST PORT: somebody accepts connections there.
+answers() {
+    (exec 7<>"/dev/tcp/$1/$2") 2>/dev/null
+}
+
+# A port that nobody listens on, below those that the system gives out by itself: who comes back to it
+# finds it free.
+free_port() {
+    local port
+    until port=$((10240 + (RANDOM << 15 | RANDOM) % 22528)) && ! answers 127.0.0.1 "$port"; do
+        :
+    done
+    echo "$port"
 }
 
 # random_file NAME BYTES

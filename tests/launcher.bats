@@ -233,9 +233,18 @@ while said := c.recv(99):
     launcher_of "$server"
     also_started "$starter"
     kill -STOP "$starter"
+    eventually fails_in_time
+    kill -CONT "$starter"
+    eventually comes_back
+}
+
+# Each in the second that a call has, if the machine does not stand still for as long.
+fails_in_time() {
     run -8 dial </dev/null
     says serve.err 'cat: .*: the process that starts programs did not answer in time'
-    kill -CONT "$starter"
+}
+
+comes_back() {
     [ "$(echo there | dial)" = there ]
 }
 

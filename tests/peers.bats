@@ -25,7 +25,7 @@ ssh_key() {
 # bad_line NUMBER WHY LINE...: a peers file of these lines is refused for that line.
 bad_line() {
     peers "${@:3}"
-    refused 3 "alice/peers" "$1" "$2" -- as alice dial -w 2s x@127.0.0.1:1
+    refused 3 "alice/peers" "$1" "$2" -- as alice dial -w 20s x@127.0.0.1:1
 }
 
 # reaches PEER [OPTION...]: alice gets through to bob by this name for him.
@@ -44,7 +44,7 @@ reaches() {
         printf '# enemies\n%s someone' "$key_2"
     } >alice/peers
     reaches bob@ADDRESS
-    run -4 as alice dial -w 2s someone@127.0.0.1:1 </dev/null
+    run -4 as alice dial -w 20s someone@127.0.0.1:1 </dev/null
 }
 
 @test "a key in the form of ssh" {
@@ -108,7 +108,7 @@ reaches() {
     bad_line 2 'too long' "$key_1 one" "addr=\"$host:1\" $key_2 two"
     bad_line 2 'too long' "$key_1 one" "addr=\"[fe80::1%$host]:1\" $key_2 two"
     peers "addr=\"$(printf 'h%.0s' {1..255}):1\" $key_1 one"
-    run -4 as alice dial -w 2s one
+    run -4 as alice dial -w 20s one
 }
 
 @test "a name or a key that is there twice is refused, and so is our own" {
@@ -119,7 +119,7 @@ reaches() {
 
 @test "a NUL byte refuses the file" {
     printf '%s one\n\0%s two\n' "$key_1" "$key_2" >alice/peers
-    refused 3 alice/peers -- as alice dial -w 2s one@127.0.0.1:1
+    refused 3 alice/peers -- as alice dial -w 20s one@127.0.0.1:1
 }
 
 @test "keys of other types are skipped with a warning" {
@@ -244,16 +244,16 @@ reaches() {
 
 @test "a file of peers that the group can write is warned about, and one that others can is refused" {
     chmod 664 alice/peers bob/identity.pub
-    run -4 --separate-stderr as alice dial -w 2s bob@127.0.0.1:1
+    run -4 --separate-stderr as alice dial -w 20s bob@127.0.0.1:1
     [[ $stderr == *'peers: alice/peers: warning: its group can write'*'chmod g-w'* ]]
-    run -4 --separate-stderr as alice dial -w 2s bob/identity.pub@127.0.0.1:1
+    run -4 --separate-stderr as alice dial -w 20s bob/identity.pub@127.0.0.1:1
     [[ $stderr == *'bob/identity.pub: warning: its group can write'* ]]
     chmod 644 alice/peers bob/identity.pub
-    run -4 --separate-stderr as alice dial -w 2s bob@127.0.0.1:1
+    run -4 --separate-stderr as alice dial -w 20s bob@127.0.0.1:1
     [[ $stderr != *warning* ]]
     chmod 646 alice/peers bob/identity.pub
-    refused 3 alice/peers 'others can write' -- as alice dial -w 2s bob@127.0.0.1:1
-    refused 3 bob/identity.pub 'others can write' -- as alice dial -w 2s bob/identity.pub@127.0.0.1:1
+    refused 3 alice/peers 'others can write' -- as alice dial -w 20s bob@127.0.0.1:1
+    refused 3 bob/identity.pub 'others can write' -- as alice dial -w 20s bob/identity.pub@127.0.0.1:1
 }
 
 @test "-p of a name that is not known is refused" {

@@ -192,14 +192,11 @@ is_gone() {
 
 @test "with --retry a program is started once the peer is there" {
     dial_program=(--exec sh -c 'echo started >&2; echo word')
-    start_listener --recv-only
-    local port=${address##*:}
-    dial >/dev/null
-    ends "$listener" 0
+    address=127.0.0.1:$(free_port)
     start_dialer --send-only --retry 1m
     eventually grep -q 'called again' alice.err
     run ! grep started alice.err
-    listen_on=127.0.0.1:$port start_listener --recv-only
+    listen_on=$address start_listener --recv-only
     ends "$dialer" 0
     ends "$listener" 0
     [ "$(grep -c started alice.err)" -eq 1 ]

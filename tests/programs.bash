@@ -24,20 +24,6 @@ needs() {
     done
 }
 
-# answers HOST PORT: somebody accepts connections there.
-answers() {
-    (exec 7<>"/dev/tcp/$1/$2") 2>/dev/null
-}
-
-# A port that nobody listens on, below those that the system gives out by itself.
-free_port() {
-    local port
-    until port=$((10240 + (RANDOM << 15 | RANDOM) % 22528)) && ! answers 127.0.0.1 "$port"; do
-        :
-    done
-    echo "$port"
-}
-
 # start NAME COMMAND...: in the background, what it says to NAME.err; its pid is $!.
 start() {
     "${@:2}" </dev/null >"$1.err" 2>&1 3>&- 8>&- &

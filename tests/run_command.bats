@@ -200,9 +200,7 @@ for sock in socks:
 }
 
 @test "check --retry waits for a peer that is not there yet" {
-    start_serve --exec cat
-    kill "$server"
-    ends "$server" 0
+    address=127.0.0.1:$(free_port)
     refused 4 'cannot be reached' -- as alice check "bob@$address"
     KITH_DIR=alice "$KITH" check --retry 1m "bob@$address" >out 2>check.err 3>&- 8>&- &
     local waits=$!

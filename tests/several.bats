@@ -89,7 +89,7 @@ answers_as() {
 }
 
 @test "SIGUSR1 and STATUS say of each how it is, also while a peer is lost" {
-    start_both
+    start_both 0 "$(free_port)"
     python3 "$tools/supervisor.py" supervisor >states 3>&- 8>&- &
     also_started "$!"
     eventually [ -S supervisor ]
@@ -97,9 +97,8 @@ answers_as() {
     start_several 0 bob ./here carol
     says states "^STATUS=listening on ${near[0]}, ./here\$"
     talk ./here
-    kill -USR1 "$forwarder"
-    says forward.err "${near[0]}: state to=bob peer=\"?is there\"? kept=1 open=0 pending=0 channels=0 "
-    says forward.err './here: state to=carol .* channels=1 sent-by-ended=6 received-by-ended=12'
+    comes_to "$forwarder" forward.err "${near[0]}: state to=bob peer=\"?is there\"? kept=1 open=0 pending=0 channels=0 " 3
+    comes_to "$forwarder" forward.err './here: state to=carol .* channels=1 sent-by-ended=6 received-by-ended=12' 3
     says states "${near[0]}: 0 open, 0 in all, 1 kept, bob is there; ./here: 0 open, 1 in all, . kept, carol is there"
     kill -KILL "$carol_pid"
     says states '^STATUS=.*, ./here; carol is not there$'
@@ -109,11 +108,12 @@ answers_as() {
     start_both 0 "${carol##*:}"
     says states '^STATUS=.*, ./here$'
     [ "$(talk ./here)" = 'hello carol' ]
+    says forward.err 'carol.*there again'
     [ "$(grep -c 'carol.*there again' forward.err)" = 1 ]
 }
 
 @test "READY waits for each peer; --ready-on listen for none" {
-    start_both
+    start_both 0 "$(free_port)"
     kill "$carol_pid"
     ends "$carol_pid" 0
     start_several --ready-on listen 0 bob 0 carol
@@ -231,6 +231,5 @@ EOF
     start_several --plain 0 bob ./here carol
     [ "$(talk "${near[0]}")" = 'hello bob' ]
     [ "$(talk ./here)" = 'hello carol' ]
-    kill -USR1 "$forwarder"
-    says forward.err './here: state to=carol .* channels=1 '
+    comes_to "$forwarder" forward.err './here: state to=carol .* channels=1 ' 3
 }

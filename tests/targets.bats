@@ -44,7 +44,7 @@ while True:
 
 @test "a UNIX target whose backlog stays full is given up at the deadline, and said" {
     start_target 0 600
-    start_serve -w 2s "$PWD/target"
+    start_serve -w 5s "$PWD/target"
     start_dialer
     start_dialer
     says serve.err "cannot reach the target: $PWD/target: its backlog is full"
@@ -69,11 +69,16 @@ time.sleep(600)' >silent.port 3>&- &
     silent=127.0.0.1:$(cat silent.port)
 }
 
+# is_told PATTERN: of a call, unless the machine was slower than its time before there was one.
+is_told() {
+    dial </dev/null 2>/dev/null || true
+    grep -Eq -e "$1" serve.err
+}
+
 @test "a target that does not answer within the deadline is said to be just that" {
     silent_address
     start_serve -w 1s "$silent"
-    dial </dev/null 2>/dev/null || true
-    says serve.err "cannot reach the target: $silent: no answer in time; see --handshake-timeout"
+    eventually is_told "cannot reach the target: $silent: no answer in time; see --handshake-timeout"
 }
 
 @test "a peer that does not answer within the deadline, too: it is not its handshake" {

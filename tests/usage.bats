@@ -152,7 +152,7 @@ misused() {
     refused 2 'too long' '255 bytes' -- as alice listen "$host:1"
     refused 2 'too long' '255 bytes' -- as alice dial "bob@$host:1"
     refused 2 'HOST:PORT' -- as alice dial "bob@host"
-    refused 4 '' -- as alice dial -w 2s "bob@$name:1"
+    refused 4 '' -- as alice dial -w 20s "bob@$name:1"
     ln -s "$PWD" "/tmp/kith-test-$$"
     path=/tmp/kith-test-$$/
     path+=$(head -c $((107 - ${#path})) <<<"$host")

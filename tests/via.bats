@@ -339,6 +339,7 @@ asks() {
     forwards_over "exec $way" --spare 1 --keep 8
     for n in 1 2 3 4 5; do
         asks "$n"
+        comes_to "${kiths[1]}" forward.err "open=0 pending=0 channels=$n " 2 # and its channel is idle
     done
     [ "$(wc -l <calls)" -le 2 ] # the spare one may be made while the first is in use
     random_file sent 50000 # socat waits for one side while the other waits for it

@@ -182,6 +182,27 @@ def connect(address):
     return socket.create_connection(host_and_port(address), kith.LIMIT)
 
 
+def carried(address, said=b"hello"):
+    """A program's connection that has had this back. Where the machine is slower than the time that
+    a call is given there, another one is tried."""
+    end = time.monotonic() + kith.LIMIT
+    while time.monotonic() < end:
+        sock = connect(address)
+        with contextlib.suppress(ConnectionError):
+            sock.sendall(said)
+            if read_exactly(sock, len(said)) == said:
+                return sock
+        sock.close()
+    sys.exit(f"no connection to {address} is carried")
+
+
+def takes_calls(address):
+    """Whether anybody listens there."""
+    with contextlib.suppress(ConnectionRefusedError), connect(address):
+        return True
+    return False
+
+
 def reset(sock):
     """Close with a reset."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

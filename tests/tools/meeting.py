@@ -519,15 +519,15 @@ def no_yes():
 
 def in_time():
     """From the answer on the other side has the handshake's time, whichever way it is silent."""
-    bob = waits("-w", "300ms")
+    bob = waits("-w", "2s")
     mallory = Wire(bob.port)
     mallory.say(commit(values(STRANGER)))
     mallory.hear()
     mallory.sock.sendall(b"\0\0")
     bob.fails(7)
     trap = Trap()
-    calls(trap.port, "-w", "300ms").fails(7)
-    late = waits("-w", "300ms")
+    calls(trap.port, "-w", "2s").fails(7)
+    late = waits("-w", "2s")
     check(Wire(late.port).is_closed(), "a caller that says nothing has that time as well")
     late.type("\x03")
     late.fails(-signal.SIGINT)

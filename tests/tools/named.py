@@ -202,15 +202,19 @@ def slow():
         sock.setblocking(False)
         sock.connect_ex(full.getsockname())
     address = "127.0.0.1:%d" % full.getsockname()[1]
-    server = serve("slow=" + address, options=("-w", "1s"))
+    server = serve("slow=" + address, options=("-w", "2s"))
     for command in ("dial", "check"):
         status, _, err = run(command, server, "slow")
         check(status == 5 and "cannot reach its target: slow" in err, command, status, err)
     server.logged(f"cannot reach the target: slow, {address}: no answer in time")
     server.stop()
-    server = serve("slow=" + address, options=("-w", "2s"))
-    status, _, err = run("check", server, "slow", options=("-w", "300ms"))
-    check(status == 7 and "did not say in time" in err and "--handshake" in err, status, err)
+    server = serve("slow=" + address, options=("-w", "5s"))
+
+    def says_so():  # unless the machine was slower than that with the handshake before
+        status, _, err = run("check", server, "slow", options=("-w", "300ms"))
+        return status == 7 and "did not say in time" in err and "--handshake" in err
+
+    eventually(says_so, "a check says that it is the target")
     server.stop()
 
 
@@ -221,10 +225,7 @@ def reloaded():
     bob_knows(alice='permit-target="db,web"', carol="")
     server = serve("db=" + target.address, "web=" + target.address, target.address)
     near = {name: forward(server, name, "-w", "1s", log=name) for name in ("db", "web")}
-    held = {name: daemons.connect(near[name].address) for name in near}
-    for sock in held.values():
-        sock.sendall(b"hello")
-        check(daemons.read_exactly(sock, 5) == b"hello", "a connection")
+    held = {name: daemons.carried(near[name].address) for name in near}
     bob_knows(alice='permit-target="web"', carol="")
     server.signal(signal.SIGHUP)
     check(daemons.read_to_end(held["db"]) == (b"", "reset"), "what is carried is not reset")
@@ -233,7 +234,7 @@ def reloaded():
     check(daemons.read_exactly(held["web"], 5) == b"again", "what may go on does not")
     held["web"].close()
     check(channels.answered(near["db"].address, b"x") == (b"", "reset"), "db is to be had")
-    check(channels.is_echoed(near["web"].address), "web is not to be had")
+    eventually(lambda: channels.is_echoed(near["web"].address), "web is to be had")
     near["db"].logged("no such target for us")
     check(dial(server)[0] == 5, "the unnamed one is permitted")
     bob_knows(carol="")
@@ -251,11 +252,14 @@ def reloaded():
 def expired():
     """A key that expires while its channel is kept gets no further target."""
     target = daemons.Target(handle=daemons.echo)
-    until = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + 2))
-    bob_knows(alice=f'expiry-time="{until}"')
+    bob_knows(alice="")
     people, server = attacks.scene(), serve("db=" + target.address)
     opener = records.Opener(people, channels_to(server))
     opener.streams(b"in time", b"db")
+    until = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + 3))
+    bob_knows(alice=f'expiry-time="{until}"')
+    server.signal(signal.SIGHUP)
+    server.logged("the peers were read again")
     eventually(lambda: time.time() > time.mktime(time.strptime(until, "%Y%m%d%H%M%SZ"))
                - time.timezone, "it is later")
     opener.say(records.OPEN + b"db")

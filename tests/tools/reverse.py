@@ -23,6 +23,9 @@ import proxy_header
 from channels import answered, free_port, is_echoed
 from daemons import check, eventually
 
+PATIENCE = "25s"  # of a program that waits for who is only being started
+SHORT_S = 1.5  # without a channel: half of what a peer is said to be lost after
+
 
 class Accept(daemons.Daemon):
     """alice waits for calls at address, and for programs at each of nears."""
@@ -123,8 +126,9 @@ def lets_go():
     stop(caller)
     before = path.made
     caller = call(path, "1", options=("--channel-age", "1s"))
+    lost = lines(accept, "lost") # while nobody called, on a slow machine
     eventually(lambda: path.made >= before + 6 and path.open <= 3, "new ones for old ones")
-    check(lines(accept, "lost") == 0, "to be replaced is no loss:", accept.log())
+    check(lines(accept, "lost") == lost, "to be replaced is no loss:", accept.log())
     stop(accept, caller)
 
 
@@ -135,7 +139,7 @@ def waits():
     accept.logged("refused|has not called.*bob")
     target = daemons.Target(handle=daemons.echo)
     accept.stop()
-    accept = Accept(log="patient.err")
+    accept = Accept("-w", PATIENCE, log="patient.err")
     with concurrent.futures.ThreadPoolExecutor() as pool:
         early = [pool.submit(is_echoed, accept.near, b"early %d" % n) for n in range(5)]
         time.sleep(0.2) # they are there by then, or come later: both are fine
@@ -200,7 +204,7 @@ def two_peers():
     """Two who call with different keys: neither gets a connection that is for the other."""
     targets = {who: daemons.Target(handle=lambda sock, word=who.encode(): sock.sendall(word))
                for who in ("bob", "carol")}
-    accept = Accept(pairs=[("127.0.0.1:0", "bob"), ("127.0.0.1:0", "carol")])
+    accept = Accept("-w", PATIENCE, pairs=[("127.0.0.1:0", "bob"), ("127.0.0.1:0", "carol")])
     with daemons.connect(accept.nears[1]) as early: # before carol has called
         bob = call(accept, targets["bob"].address)
         for _ in range(10):
@@ -247,11 +251,9 @@ def wrong_kinds():
 def caller_killed():
     """Who calls is killed and started again: one line each way, and programs are served again."""
     accept, path, caller = scene("-w", "2s")
-    check(is_echoed(accept.near), "a connection")
+    eventually(lambda: is_echoed(accept.near), "a connection")
     accept.logged("bob: the peer has called")
-    with daemons.connect(accept.near) as sock:
-        sock.sendall(b"hello")
-        check(daemons.read_exactly(sock, 5) == b"hello", "what is carried")
+    with daemons.carried(accept.near) as sock:
         caller.process.kill()
         caller.process.wait()
         check(daemons.read_to_end(sock) == (b"", "reset"), "what is carried is not reset")
@@ -260,7 +262,7 @@ def caller_killed():
     target = daemons.Target(handle=daemons.echo)
     caller = call(path, target.address)
     accept.logged("bob: the peer is there again")
-    check(is_echoed(accept.near), "a connection to who is back")
+    eventually(lambda: is_echoed(accept.near), "a connection to who is back")
     for pattern in ("has called", "is lost", "there again"):
         check(lines(accept, "bob: the peer " + ("is " if "is" not in pattern and "has" not in pattern
                                                 else "") + pattern) == 1,
@@ -290,7 +292,7 @@ def restarted():
     """Either side is restarted in order, under short connections: who waits is not lost."""
     accept, path, caller = scene(handle=daemons.tell_back)
     target = daemons.Target(handle=daemons.tell_back)
-    over, done = threading.Event(), []
+    over, done, long = threading.Event(), [], 0
 
     def load(program):
         for number in range(10000):
@@ -305,13 +307,15 @@ def restarted():
         for _ in range(2):
             before = len(done)
             eventually(lambda n=before: len(done) > n + 40, "connections")
+            begin = time.monotonic()
             caller.stop()
             caller = call(path, target.address)
+            long += time.monotonic() - begin > SHORT_S
         before = len(done)
         eventually(lambda: len(done) > before + 40, "connections after it")
         over.set()
         concurrent.futures.wait(loads)
-    check(lines(accept, "is lost") == 0, "so short an absence is no loss:", accept.log())
+    check(lines(accept, "is lost") <= long, "so short an absence is no loss:", accept.log())
     stop(accept, caller)
 
 
@@ -337,9 +341,7 @@ def removed(side):
     """A key that is removed: SIGHUP ends its channels at once, with and without a connection."""
     accept, path, caller = scene("-w", "1s")
     daemon, who = (accept, "alice") if side == "accept" else (caller, "bob")
-    with daemons.connect(accept.near) as sock:
-        sock.sendall(b"hello")
-        check(daemons.read_exactly(sock, 5) == b"hello", "the connection")
+    with daemons.carried(accept.near) as sock:
         with open(f"{who}/peers", encoding="ascii") as peers:
             before = peers.read()
         with open(f"{who}/peers", "w", encoding="ascii") as peers:
@@ -512,9 +514,7 @@ def secret():
     lines_of("alice", "one")
     lines_of("bob", "one")
     accept, path, caller = scene("-w", "2s")
-    with daemons.connect(accept.near) as sock:
-        sock.sendall(b"hello")
-        check(daemons.read_exactly(sock, 5) == b"hello", "the connection")
+    with daemons.carried(accept.near) as sock:
         lines_of("alice", "two")
         accept.signal(signal.SIGHUP)
         check(daemons.read_to_end(sock) == (b"", "reset"), "what is carried is not reset")

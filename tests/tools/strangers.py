@@ -81,7 +81,7 @@ def main():
     with tempfile.TemporaryFile() as d_in, tempfile.TemporaryFile() as l_out:
         d_in.write(content)
         d_in.seek(0)
-        listener, address = kith.listen("-w", "2s", stdout=l_out)
+        listener, address = kith.listen("-w", "5s", stdout=l_out)
         before = kith.memory_kib(listener.pid, "RssAnon")
 
         strangers = connect_all(address)
@@ -97,7 +97,7 @@ def main():
         stop = threading.Event()
         slow = threading.Thread(target=dribble, args=(address, stop))
         slow.start()
-        dialer = kith.dial(address, "-w", "10s", stdin=d_in)
+        dialer = kith.dial(address, "-w", "20s", stdin=d_in)
         check(kith.status(dialer) == 0, "the honest dialer ended with", dialer.returncode)
         check(kith.status(listener) == 0, "the listener ended with", listener.returncode)
         stop.set()

@@ -8,7 +8,7 @@ Each WORD is one of these, and the command begins at the first that is none:
   ignore=SIGNAL      it is ignored
   close=N            descriptor N is closed
   descriptors=N      so many there may be, and no more
-  processes=N        so many the user may have: as nobody, who is not root
+  processes=N        so many the user may have: as a user of its own, who is not root
   limit=NAME:N       that limit of getrlimit(2), without RLIMIT_
   refuse=CALL:ERROR  this system call fails, as it does under a supervisor's filter"""
 
@@ -79,9 +79,10 @@ def limit(which):
 
 def processes(number):
     """Limit how many processes and threads there may be, of a user who is bound by that."""
+    nobody = NOBODY + os.getpid()  # of whom nothing else is there, nor is still about to be gone
     os.setgroups([])
-    os.setgid(NOBODY)
-    os.setuid(NOBODY)
+    os.setgid(nobody)
+    os.setuid(nobody)
     resource.setrlimit(resource.RLIMIT_NPROC, (int(number), int(number)))
 
 
