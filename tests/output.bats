@@ -499,8 +499,8 @@ kill_filer() {
     on_disk 0
 }
 
-# slows CALL HOW...: from here on the filer's call of fsync of this number is made so.
-slows() {
+# faulty CALL HOW...: from here on the filer's call of fsync of this number is made so.
+faulty() {
     ! sanitized || skip "the library would have to come first"
     "${CC:-cc}" -O1 -shared -fPIC -o faults.so "$tools/faults.c" -ldl || skip "no compiler"
     rm -rf board new
@@ -509,27 +509,38 @@ slows() {
         "KITH_FAULT=0.2 fsync $1 $1 ${*:2}")
     start_receiving
     exec 8>&-
-    eventually is_slow
+    eventually is_hit
 }
 
-is_slow() {
+# holds CALL: it does not return before let_go is called.
+holds() {
+    faulty "$1" held "${limit}000"
+}
+
+let_go() {
+    dd if=/dev/zero of=board bs=4 count=1 conv=notrunc status=none
+}
+
+is_hit() {
     [ "$(od -A n -N 4 -t u4 board)" -gt 0 ]
 }
 
 @test "the sender hears of it once the file has its name and is on the disk, and not before" {
-    slows 1 slow 500 # its content, before it has a name
+    holds 1 # its content, before it has a name
     on_disk 0
     kill -0 "$dialer"
+    let_go
     ends "$dialer" 0
     on_disk 1
     ends "$listener" 0
-    slows 2 slow 500 # the folder, and so the name
+    holds 2 # the folder, and so the name
     on_disk 1
     kill -0 "$dialer"
+    let_go
     ends "$dialer" 0
     ends "$listener" 0
     for call in 1 2; do
-        slows "$call" fail 5 # EIO
+        faulty "$call" fail 5 # EIO
         ends "$listener" 1
         ends "$dialer" 8
         on_disk 0
@@ -538,20 +549,22 @@ is_slow() {
 }
 
 @test "who is told that it failed while it is being put on the disk: it is not there" {
-    slows 1 slow 700
+    holds 1
     eventually find_filer "$listener"
     kill -INT "$listener"
     ends "$listener" 130
+    let_go
     ends "$dialer" 8
     eventually is_gone "$filer"
     on_disk 0
 }
 
 @test "who is told that it failed while its name is being put on the disk: it is not there" {
-    slows 2 slow 700
+    holds 2
     eventually find_filer "$listener"
     kill -INT "$listener"
     ends "$listener" 130
+    let_go
     ends "$dialer" 8
     eventually is_gone "$filer"
     on_disk 0

@@ -117,10 +117,10 @@ has_no_child() {
     local forward=$! lookup
     read -r -t "$limit" _ <ready-too
     lookup=$(tr ' ' '\n' <"/proc/$forward/task/$forward/children" | sed -n 2p)
+    eventually grep -q '^Seccomp:.*2' "/proc/$lookup/status" # by then it has left what is not its own
     [ "$(in_memory "$lookup" "$(seed_of alice/identity)")" = 0 ]
     [ "$(find "/proc/$lookup/fd" -lname 'socket:*' | wc -l)" = 1 ]
     [ -z "$(find "/proc/$lookup/fd" -type l ! -lname 'socket:*' ! -lname 'pipe:*' ! -lname /dev/null)" ]
-    eventually grep -q '^Seccomp:.*2' "/proc/$lookup/status"
     kill -KILL "$forward"
     eventually has_ended "$lookup"
 }
@@ -135,7 +135,7 @@ has_ended() {
     start_listener
     eventually grep -q '^Seccomp:.*2' "/proc/$listener/status" # just after it is ready
     grep -q '^NoNewPrivs:.*1' "/proc/$listener/status"
-    grep -q '^Seccomp:.*2' "/proc/$(keeper_of "$listener")/status"
+    eventually grep -q '^Seccomp:.*2' "/proc/$(keeper_of "$listener")/status"
 }
 
 @test "the first message goes with the SYN where the kernel has it" {

@@ -8,8 +8,9 @@
  *   KITH_FAULT_BOARD   the file, as long as struct board
  *   KITH_FAULT         "ROLE CALL FIRST LAST HOW NUMBER": the calls FIRST to LAST of this name, in
  *                      that role; HOW is fail (NUMBER is the errno, or what is returned), short
- *                      (one byte), slow (NUMBER is in milliseconds), or kill (by SIGKILL, before
- * it)
+ *                      (one byte), slow (NUMBER is in milliseconds), held (until the hits on the
+ *                      board are none again, but so many milliseconds at most), or kill (by
+ *                      SIGKILL, before it)
  *
  * kith gives no variable of its own to the programs that it starts, so they are left alone.
  */
@@ -65,6 +66,7 @@ enum { CALLS(NUMBER) CALL_COUNT };
 
 #define WORD_SIZE 24
 #define ROLES 256
+#define HELD_LOOK_MS 5
 
 struct role {
     char path[WORD_SIZE];
@@ -97,7 +99,7 @@ static struct {
     int number;
 } fault;
 
-static enum { FAIL, SHORT, SLOW, KILL } how;
+static enum { FAIL, SHORT, SLOW, HELD, KILL } how;
 static int fault_call = -1;
 static int hit_fd; /* what fails for good is one descriptor: a disk, a connection */
 
@@ -147,6 +149,7 @@ static void read_fault(const char *text)
     }
     how = strcmp(fault.how, "short") == 0  ? SHORT
           : strcmp(fault.how, "slow") == 0 ? SLOW
+          : strcmp(fault.how, "held") == 0 ? HELD
           : strcmp(fault.how, "kill") == 0 ? KILL
                                            : FAIL;
 }
@@ -184,6 +187,12 @@ static void sleep_ms(int ms)
     (void)((__typeof__(&nanosleep))usual[CALL_nanosleep])(&time, NULL);
 }
 
+static void hold(int most_ms)
+{
+    for (int ms = 0; ms < most_ms && atomic_load(&board->hits) > 0; ms += HELD_LOOK_MS)
+        sleep_ms(HELD_LOOK_MS);
+}
+
 /* Count this call; whether it is the one, in a way that its maker has to see to. */
 static bool is_hit(int call, int fd, const void *caller)
 {
@@ -204,7 +213,9 @@ static bool is_hit(int call, int fd, const void *caller)
         (void)raise(SIGKILL);
     if (how == SLOW)
         sleep_ms(fault.number);
-    return how != SLOW;
+    if (how == HELD)
+        hold(fault.number);
+    return how != SLOW && how != HELD;
 }
 
 static bool fails(int call, int fd, const void *caller)
