@@ -16,7 +16,7 @@ landlock_version() {
     [ "$(landlock_version)" -ge 6 ] || skip "no Landlock here that confines ports and abstract names"
     "${CC:-cc}" -shared -fPIC -O1 -o intruder.so "$tools/intruder.c" ||
         skip "no compiler for a library here"
-    run -0 bounded python3 "$tools/intruders.py" "$root/man/kith.1" "$PWD/intruder.so" \
+    run -0 timeout -k 1 $((4 * limit)) python3 "$tools/intruders.py" "$root/man/kith.1" "$PWD/intruder.so" \
         "$tools"/intruder.c "$tools"/intruder_calls.h 3>&-
     "$root/tests/evidence" intruder 'tests/run tests/intruders.bats' "${lines[-1]}"
 }

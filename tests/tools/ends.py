@@ -296,11 +296,11 @@ def fifo_with_writers():
     left = _waiting(watch)
     while _waiting(watch) == left:
         between.step()
+    second = os.open("fifo", os.O_WRONLY)
     if _waiting(watch) == 0:  # the system's buffers have grown and taken all of it: once more
         os.unlink("fifo")
         fifo_with_writers()
         return
-    second = os.open("fifo", os.O_WRONLY)
     os.write(second, b"b")
     between.open()
     wanted = b"a" * total + b"b"
