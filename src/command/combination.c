@@ -1,6 +1,6 @@
 /*
- * Owns what is said of options that make no sense together. Must never let one pass that would have
- * no effect.
+ * Owns which options go with each other, and what is said of those that do not. Must never let one
+ * pass that would have no effect.
  */
 #include "command/combination.h"
 
@@ -9,74 +9,113 @@
 
 #include "command/misuse.h"
 #include "command/option_table.h"
+#include "helpers/via.h"
 
 #define THERE_KEPT "how many channels there are is for who calls to say: kith serve --call"
+#define VIA_CONNECTS "the command has the connection"
+#define INETD_LISTENS_NOT "it listens nowhere"
 
-/* An option of a daemon that wants another one, or excludes it. */
-static const struct rule {
-    unsigned command;
-    const char *name;
-    const char *wants;    /* or NULL */
-    const char *excludes; /* or NULL */
-    const char *hint;
-} rules[] = {
-    {FOR_SERVE, "spare", "call", NULL, NULL},
-    {FOR_SERVE, "keep", "call", NULL, NULL},
-    {FOR_SERVE, "keep-time", "call", NULL, NULL},
-    {FOR_SERVE, "channel-age", "call", NULL, NULL},
-    {FOR_SERVE, "ready-on", "call", NULL, NULL},
-    {FOR_SERVE, "via", "call", NULL, NULL},
-    {FOR_SERVE, "peer", NULL, "call", "nobody else may use these channels"},
-    {FOR_SERVE, "inetd", NULL, "call", "the channel is there already"},
-    {FOR_SERVE, "max-pending", NULL, "call", "nobody calls here"},
-    {FOR_SERVE, "accept-proxy", NULL, "call", "nobody calls here"},
-    {FOR_FORWARD, "accept-proxy", "accept", NULL, NULL},
-    {FOR_FORWARD, "spare", NULL, "accept", THERE_KEPT},
-    {FOR_FORWARD, "keep", NULL, "accept", THERE_KEPT},
-    {FOR_FORWARD, "keep-time", NULL, "accept", THERE_KEPT},
-    {FOR_FORWARD, "channel-age", NULL, "accept", THERE_KEPT},
-    {FOR_FORWARD, "via", NULL, "accept", "nobody is called"},
-    {FOR_FORWARD, "plain", NULL, "accept", "who calls keeps its channels"},
+enum relation { EXCLUDES, IS_FOR, NEEDS };
+
+static const char *const verbs[] = {
+    [EXCLUDES] = "excludes",
+    [IS_FOR] = "is for", /* one of the others has to be given, too */
+    [NEEDS] = "needs",   /* likewise */
 };
 
-static bool is_given(const struct options *options, const char *name)
-{
-    const struct option_spec *specs;
-    size_t count;
+/* Of several that are broken the first is said. */
+static const struct rule {
+    unsigned commands;
+    const char *name; /* with its dashes */
+    enum relation relation;
+    const char *others; /* in words, of which those with dashes are the options that are meant */
+    const char *hint;   /* or NULL */
+} rules[] = {
+    {FOR_SERVE, "--proxy-protocol", EXCLUDES, "--exec",
+     "a program has the caller's address in its environment"},
+    {FOR_ALL, "--namespace-file", EXCLUDES, "--namespace", NULL},
+    {FOR_KEYGEN, "--namespace", EXCLUDES, "--name", "its file has no name"},
+    {FOR_PIPES, "--send-only", EXCLUDES, "--recv-only", NULL},
+    {FOR_PIPES, "--rate", EXCLUDES, "--recv-only",
+     "it is for what is sent: give it to the side that sends"},
+    {FOR_CALLS, "--via", EXCLUDES, "--source", VIA_CONNECTS},
+    {FOR_CALLS, "--via", EXCLUDES, "-4 and -6", VIA_CONNECTS},
+    {FOR_LISTENERS, "--inetd", EXCLUDES, "--ready-fd", INETD_LISTENS_NOT},
+    {FOR_LISTENERS, "--inetd", EXCLUDES, "--source", INETD_LISTENS_NOT},
+    {FOR_LISTENERS, "--inetd", EXCLUDES, "-4 and -6", INETD_LISTENS_NOT},
+    {FOR_LISTEN, "--inetd", NEEDS, "-o FILE or --exec CMD",
+     "standard input and output are the channel"},
+    {FOR_PIPES, "--force", IS_FOR, "the FILE of -o", NULL},
+    {FOR_PIPES, "-o", EXCLUDES, "--send-only", "nothing arrives then"},
+    {FOR_PIPES, "-o", EXCLUDES, "--exec", "the program has what arrives"},
+    {FOR_SERVE, "--spare", IS_FOR, "--call", NULL},
+    {FOR_SERVE, "--keep", IS_FOR, "--call", NULL},
+    {FOR_SERVE, "--keep-time", IS_FOR, "--call", NULL},
+    {FOR_SERVE, "--channel-age", IS_FOR, "--call", NULL},
+    {FOR_SERVE, "--ready-on", IS_FOR, "--call", NULL},
+    {FOR_SERVE, "--via", IS_FOR, "--call", NULL},
+    {FOR_SERVE, "--peer", EXCLUDES, "--call", "nobody else may use these channels"},
+    {FOR_SERVE, "--inetd", EXCLUDES, "--call", "the channel is there already"},
+    {FOR_SERVE, "--max-pending", EXCLUDES, "--call", "nobody calls here"},
+    {FOR_SERVE, "--accept-proxy", EXCLUDES, "--call", "nobody calls here"},
+    {FOR_FORWARD, "--accept-proxy", IS_FOR, "--accept", NULL},
+    {FOR_FORWARD, "--spare", EXCLUDES, "--accept", THERE_KEPT},
+    {FOR_FORWARD, "--keep", EXCLUDES, "--accept", THERE_KEPT},
+    {FOR_FORWARD, "--keep-time", EXCLUDES, "--accept", THERE_KEPT},
+    {FOR_FORWARD, "--channel-age", EXCLUDES, "--accept", THERE_KEPT},
+    {FOR_FORWARD, "--via", EXCLUDES, "--accept", "nobody is called"},
+    {FOR_FORWARD, "--plain", EXCLUDES, "--accept", "who calls keeps its channels"},
+    {FOR_FORWARD, "--run", EXCLUDES, "--accept",
+     "who calls comes when it can; --ready-fd tells once it has"},
+};
 
-    specs = option_table(&count);
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(specs[i].name, name) == 0 && (options->given & option_bit(&specs[i])) != 0)
+/* Whether any option that stands in these words is there. */
+static bool is_given(const struct options *options, const char *words)
+{
+    const struct option_spec *spec;
+    size_t len;
+
+    for (; *words != '\0'; words += len + (words[len] == ' ')) {
+        len = strcspn(words, " ");
+        spec = option_named((struct text){words, len}, options->command);
+        if (spec != NULL && (options->given & option_bit(spec)) != 0)
             return true;
     }
     return false;
 }
 
-static enum kith_error refuse(const struct command_form *form, const struct rule *rule)
+static bool is_broken(const struct rule *rule, const struct options *options)
 {
-    char name[32], why[48];
-    const char *other = rule->wants != NULL ? rule->wants : rule->excludes;
+    return (rule->commands & options->command) != 0 && is_given(options, rule->name) &&
+           is_given(options, rule->others) == (rule->relation == EXCLUDES);
+}
 
-    (void)snprintf(name, sizeof(name), "--%s", rule->name);
-    (void)snprintf(why, sizeof(why), "%s --%s", rule->wants != NULL ? "is for" : "excludes", other);
-    return misuse_log(form->name, name, why, rule->hint);
+/* What is wrong with a value for what else there is. */
+static enum kith_error check_values(const struct options *options, const struct command_form *form)
+{
+    if (form->bit == FOR_KEYGEN && options->namespace_file != NULL && options->argument_count > 0)
+        return misuse_log(form->name, "--namespace", "makes no identity",
+                          "kith keygen FILE makes one");
+    if (options->via != NULL && !via_is_command(options->via))
+        return misuse_log(form->name, "--via", "takes a command with %h, %p and %% only",
+                          "%h is the host that is called, %p its port, and %% a %");
+    if (options->output != NULL && strcmp(options->output, "-") == 0)
+        return misuse_log(form->name, "-o -", "names no file",
+                          "without -o it is standard output; a file of that name is ./-");
+    if (options->call != NULL && options->spare == 0)
+        return misuse_log(form->name, "--spare 0", "leaves no channel to be used", NULL);
+    return OK;
 }
 
 enum kith_error combination_check(const struct options *options, const struct command_form *form)
 {
-    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        const struct rule *rule = &rules[i];
+    char why[48];
 
-        if (rule->command != form->bit || !is_given(options, rule->name))
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        if (!is_broken(&rules[i], options))
             continue;
-        if ((rule->wants != NULL && !is_given(options, rule->wants)) ||
-            (rule->excludes != NULL && is_given(options, rule->excludes)))
-            return refuse(form, rule);
+        (void)snprintf(why, sizeof(why), "%s %s", verbs[rules[i].relation], rules[i].others);
+        return misuse_log(form->name, rules[i].name, why, rules[i].hint);
     }
-    if (options->call != NULL && options->spare == 0)
-        return misuse_log(form->name, "--spare 0", "leaves no channel to be used", NULL);
-    if (options->accept != NULL && options->program != NULL)
-        return misuse_log(form->name, "--run", "excludes --accept",
-                          "who calls comes when it can; --ready-fd tells once it has");
-    return OK;
+    return check_values(options, form);
 }

@@ -1,6 +1,5 @@
 /*
- * Which options of a daemon go with each other: those of who is called, of who calls, and of the
- * reverse way, in which serve calls (--call) and forward is called (--accept).
+ * Which options go with each other: those that exclude or need another one stand in one table.
  */
 #ifndef KITH_COMBINATION_H
 #define KITH_COMBINATION_H
@@ -8,7 +7,7 @@
 #include "base/error.h"
 #include "command/options.h"
 
-/* ERR_USAGE if two of them make no sense together, which is logged. */
+/* ERR_USAGE if some of them make no sense together, which is logged. */
 must_check enum kith_error combination_check(const struct options *options,
                                              const struct command_form *form);
 

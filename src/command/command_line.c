@@ -15,7 +15,6 @@
 #include "command/misuse.h"
 #include "command/option_table.h"
 #include "command/values.h"
-#include "helpers/via.h"
 #include "net/address.h"
 #include "protocol/handshake.h"
 #include "stream/pace.h"
@@ -61,7 +60,7 @@ static const char *const wanted[] = {
     [PROGRAM] = "takes no =: the program is the words after it",
 };
 
-/* What is wrong behind it is said in it, too. */
+/* What is wrong after it is said in it, too. */
 static bool take_format(bool *json, const char *value)
 {
     if (!value_choice(value, "json", "text", json))
@@ -191,66 +190,17 @@ static int cut_program(struct options *options, unsigned command_bit, int argc, 
     bool takes_one = (command_bit & (FOR_PROGRAMS | FOR_FORWARD)) != 0;
 
     for (int i = 1; takes_one && i < argc; i++) {
+        struct text word = {argv[i], strlen(argv[i])};
+
         if (strcmp(argv[i], "--") == 0)
             break;
         if (strcmp(argv[i], OPTION_OF_PROGRAM(command_bit)) == 0) {
             options->program = argv + i + 1;
+            options->given |= option_bit(option_named(word, command_bit));
             return i;
         }
     }
     return argc;
-}
-
-/* Whether what arrives can go to a file. */
-static enum kith_error check_output(const struct options *options, const struct command_form *form)
-{
-    if (options->output == NULL)
-        return options->force && form->bit != FOR_KEYGEN
-                   ? misuse_log(form->name, "--force", "is for the FILE of -o", NULL)
-                   : OK;
-    if (options->send_only)
-        return misuse_log(form->name, "-o", "excludes --send-only", "nothing arrives then");
-    if (options->program != NULL)
-        return misuse_log(form->name, "-o", "excludes --exec", "the program has what arrives");
-    if (strcmp(options->output, "-") == 0)
-        return misuse_log(form->name, "-o -", "names no file",
-                          "without -o it is standard output; a file of that name is ./-");
-    return OK;
-}
-
-/* Whether the way there can be a command. */
-static enum kith_error check_via(const struct options *options, const struct command_form *form)
-{
-    const char *excluded = options->source != NULL        ? "excludes --source"
-                           : options->family != AF_UNSPEC ? "excludes -4 and -6"
-                                                          : NULL;
-
-    if (options->via == NULL)
-        return OK;
-    if (excluded != NULL)
-        return misuse_log(form->name, "--via", excluded, "the command has the connection");
-    if (!via_is_command(options->via))
-        return misuse_log(form->name, "--via", "takes a command with %h, %p and %% only",
-                          "%h is the host that is called, %p its port, and %% a %");
-    return OK;
-}
-
-/* Whether the channel can be what we were started with. */
-static enum kith_error check_inetd(const struct options *options, const struct command_form *form)
-{
-    const char *excluded = options->ready_fd >= 0         ? "excludes --ready-fd"
-                           : options->source != NULL      ? "excludes --source"
-                           : options->family != AF_UNSPEC ? "excludes -4 and -6"
-                                                          : NULL;
-
-    if (!options->inetd)
-        return OK;
-    if (excluded != NULL)
-        return misuse_log(form->name, "--inetd", excluded, "it listens nowhere");
-    if (form->bit == FOR_LISTEN && options->output == NULL && options->program == NULL)
-        return misuse_log(form->name, "--inetd", "needs -o FILE or --exec CMD",
-                          "standard input and output are the channel");
-    return OK;
 }
 
 /* What no single option can know. */
@@ -270,26 +220,7 @@ static enum kith_error check_together(const struct options *options,
         return misuse_log_missing(options, form);
     if (options->argument_count > most)
         return misuse_log_excess(form, options->arguments[most]);
-    if (options->program != NULL && options->proxy_protocol)
-        return misuse_log(form->name, "--proxy-protocol", "excludes --exec",
-                          "a program has the caller's address in its environment");
-    if (options->namespace != NULL && options->namespace_file != NULL)
-        return misuse_log(form->name, "--namespace-file", "excludes --namespace", NULL);
-    if (form->bit == FOR_KEYGEN && options->namespace_file != NULL && options->argument_count > 0)
-        return misuse_log(form->name, "--namespace", "makes no identity",
-                          "kith keygen FILE makes one");
-    if (form->bit == FOR_KEYGEN && options->namespace_file != NULL && options->name != NULL)
-        return misuse_log(form->name, "--namespace", "excludes --name", "its file has no name");
-    if (options->send_only && options->recv_only)
-        return misuse_log(form->name, "--send-only", "excludes --recv-only", NULL);
-    if (options->rate > 0 && options->recv_only)
-        return misuse_log(form->name, "--rate", "excludes --recv-only",
-                          "it is for what is sent: give it to the side that sends");
-    if (check_via(options, form) != OK || check_inetd(options, form) != OK)
-        return ERR_USAGE;
-    if ((form->bit & FOR_DAEMONS) != 0)
-        return combination_check(options, form);
-    return check_output(options, form);
+    return combination_check(options, form);
 }
 
 enum kith_error command_line_parse(struct options *options, const struct command_form *form,
@@ -339,7 +270,7 @@ enum kith_error command_line_parse(struct options *options, const struct command
         if (error != OK)
             return misuse_log(form->name, name, problem.why, problem.hint);
     }
-    while (optind < argc) /* what stands behind -- */
+    while (optind < argc) /* what stands after -- */
         argv[options->argument_count++] = argv[optind++];
     return options->help ? OK : check_together(options, form);
 }

@@ -9,10 +9,6 @@
 
 #include "command/options.h"
 
-#define FOR_CONNECTING (FOR_PIPES | FOR_CHECK | FOR_DAEMONS)
-#define FOR_NETWORK (FOR_CONNECTING | FOR_MEET)
-#define FOR_ALL (FOR_KEYGEN | FOR_PUBKEY | FOR_IMPORT | FOR_NETWORK)
-
 #define FOR_KEEPING FOR_DAEMONS /* of serve, only with --call */
 
 #define FIELD(name) offsetof(struct options, name)
@@ -168,6 +164,23 @@ const struct option_spec *option_find(int found, unsigned command_bit)
         return &specs[found - LONG_BASE];
     for (size_t i = 0; i < SPECS; i++) {
         if (specs[i].letter == found && (specs[i].commands & command_bit) != 0)
+            return &specs[i];
+    }
+    return NULL;
+}
+
+static bool is_named(const struct option_spec *spec, struct text word)
+{
+    if (word.len == 2)
+        return word.at[0] == '-' && word.at[1] == spec->letter;
+    return word.len > 2 && memcmp(word.at, "--", 2) == 0 && strlen(spec->name) == word.len - 2 &&
+           memcmp(word.at + 2, spec->name, word.len - 2) == 0;
+}
+
+const struct option_spec *option_named(struct text word, unsigned command_bit)
+{
+    for (size_t i = 0; i < SPECS; i++) {
+        if ((specs[i].commands & command_bit) != 0 && is_named(&specs[i], word))
             return &specs[i];
     }
     return NULL;

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/text.h"
+
 /* How an option's value is read, and into what. */
 enum option_kind {
     FLAG,
@@ -61,6 +63,9 @@ bool option_is_word(int found);
 
 /* The option that getopt has found, if the command has it; or NULL. */
 const struct option_spec *option_find(int found, unsigned command_bit);
+
+/* The option of the command that a word names, with its dashes: "-o" or "--output"; or NULL. */
+const struct option_spec *option_named(struct text word, unsigned command_bit);
 
 /* The bit of an option of the table in a set of them. */
 uint64_t option_bit(const struct option_spec *spec);

@@ -34,6 +34,9 @@ enum command_bit {
 #define FOR_CALLS (FOR_DIAL | FOR_CHECK | FOR_DAEMONS)
 #define FOR_LISTENERS (FOR_LISTEN | FOR_SERVE)
 #define FOR_PROGRAMS (FOR_PIPES | FOR_SERVE) /* that have --exec */
+#define FOR_CONNECTING (FOR_PIPES | FOR_CHECK | FOR_DAEMONS)
+#define FOR_NETWORK (FOR_CONNECTING | FOR_MEET)
+#define FOR_ALL (FOR_KEYGEN | FOR_PUBKEY | FOR_IMPORT | FOR_NETWORK)
 
 /* The option that a command has for a program. */
 #define OPTION_OF_PROGRAM(bit) ((bit) == FOR_FORWARD ? "--run" : "--exec")
