@@ -192,6 +192,8 @@ bool descriptor_await(int fd, short events, int64_t deadline_ms)
     do {
         ready = poll(&wait, 1, clock_poll_timeout(deadline_ms));
     } while (ready < 0 && errno == EINTR);
+    if (ready == 0)
+        errno = ETIMEDOUT;
     return ready > 0;
 }
 

@@ -45,7 +45,10 @@ bool descriptor_can_be_awaited(int fd);
 /* Whether the process that started us has this socket as one of its standard descriptors, too. */
 bool descriptor_is_parents(int socket);
 
-/* Wait until poll says that it is ready for these events; false when the deadline comes first. */
+/*
+ * Wait until poll says that it is ready for these events, a deadline of base/clock.h at the latest.
+ * False with errno, ETIMEDOUT when that comes first.
+ */
 bool descriptor_await(int fd, short events, int64_t deadline_ms);
 
 /*

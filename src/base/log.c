@@ -304,9 +304,10 @@ static void await_writing(void)
 /* If the last error was lost, it is offered once more. */
 static void offer_last(void)
 {
-    struct pollfd wait = {.fd = own_fd >= 0 ? own_fd : STDERR_FILENO, .events = POLLOUT};
+    int fd = own_fd >= 0 ? own_fd : STDERR_FILENO;
 
-    if (atomic_load(&lost_count) == 0 || poll(&wait, 1, LAST_WAIT_MS) <= 0)
+    if (atomic_load(&lost_count) == 0 ||
+        !descriptor_await(fd, POLLOUT, clock_deadline_ms(LAST_WAIT_MS)))
         return;
     (void)atomic_fetch_sub(&lost_count, last_error.len > 0 ? 1 : 0);
     if (say_lost())

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 
 static void begin_io(struct handshake_io *io, const struct handshake_rules *rules,
                      enum handshake_io_role role, struct transport transport,
@@ -372,7 +373,7 @@ enum kith_error handshake_io_finish(struct handshake_io *io)
     while (io->state < HANDSHAKE_IO_DONE) {
         struct pollfd wait = handshake_io_wait(io);
 
-        if (poll(&wait, 1, clock_poll_timeout(io->deadline_ms)) < 0 && errno != EINTR)
+        if (!descriptor_await(wait.fd, wait.events, io->deadline_ms) && errno != ETIMEDOUT)
             (void)fail_io(io, ERR_SYSTEM);
         else
             (void)handshake_io_step(io);

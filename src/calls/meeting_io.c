@@ -1,5 +1,5 @@
 /*
- * Owns the carrying of a meeting's messages. Must never read a byte behind the one that is awaited:
+ * Owns the carrying of a meeting's messages. Must never read a byte after the one that is awaited:
  * it may be a handshake's.
  */
 #include "calls/meeting_io.h"
@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 
-#include "base/clock.h"
+#include "base/descriptor.h"
 
 const uint8_t *incoming_body(const struct incoming *incoming)
 {
@@ -52,16 +52,11 @@ enum incoming_state incoming_take(struct incoming *incoming, const struct transp
     }
 }
 
-/* Wait for one descriptor by the deadline. */
 static enum kith_error await(int fd, short events, int64_t deadline_ms)
 {
-    struct pollfd wait = {.fd = fd, .events = events};
-    int ready;
-
-    do {
-        ready = poll(&wait, 1, clock_poll_timeout(deadline_ms));
-    } while (ready < 0 && errno == EINTR);
-    return ready > 0 ? OK : ready == 0 ? ERR_HANDSHAKE_TIMEOUT : ERR_SYSTEM;
+    if (descriptor_await(fd, events, deadline_ms))
+        return OK;
+    return errno == ETIMEDOUT ? ERR_HANDSHAKE_TIMEOUT : ERR_SYSTEM;
 }
 
 enum kith_error incoming_await(struct incoming *incoming, const struct transport *transport,

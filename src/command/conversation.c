@@ -92,7 +92,6 @@ void conversation_forget(struct conversation *conversation)
 enum kith_error conversation_ask(struct conversation *conversation, int64_t deadline_ms,
                                  const char *format, ...)
 {
-    struct pollfd wait = {.fd = conversation->fd, .events = POLLIN};
     enum typed typed = TYPED_LATER;
     va_list parts;
 
@@ -103,7 +102,7 @@ enum kith_error conversation_ask(struct conversation *conversation, int64_t dead
     while (typed == TYPED_LATER) {
         if (clock_now_ms() >= deadline_ms)
             return ERR_MEETING_TIMEOUT;
-        if (poll(&wait, 1, clock_poll_timeout(deadline_ms)) < 0 && errno != EINTR)
+        if (!descriptor_await(conversation->fd, POLLIN, deadline_ms) && errno != ETIMEDOUT)
             return ERR_TERMINAL;
         typed = conversation_take(conversation);
     }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/log.h"
 #include "system/protect.h"
 #include "system/signals.h"
@@ -73,9 +74,7 @@ static bool has_left(const struct helper *helper)
     if (helper->line < 0 || shutdown(helper->line, SHUT_WR) != 0)
         return true;
     while (clock_now_ms() < deadline_ms) {
-        struct pollfd wait = {.fd = helper->line, .events = POLLIN};
-
-        if (poll(&wait, 1, clock_poll_timeout(deadline_ms)) > 0 &&
+        if (descriptor_await(helper->line, POLLIN, deadline_ms) &&
             recv(helper->line, &rest, 1, MSG_DONTWAIT) <= 0)
             return true;
     }

@@ -151,10 +151,8 @@ static bool is_taken(const struct program *program, int64_t deadline_ms)
 {
     char word;
 
-    if (!descriptor_await(program->line, POLLIN, deadline_ms)) {
-        errno = ETIMEDOUT;
+    if (!descriptor_await(program->line, POLLIN, deadline_ms))
         return false;
-    }
     errno = EPIPE;
     return recv(program->line, &word, sizeof(word), MSG_DONTWAIT) == (ssize_t)sizeof(word);
 }
@@ -249,16 +247,12 @@ static bool is_deserted(int line)
 /* Until nobody reads it any longer, whom the end would tell that all has come. */
 static void hold(int in, int64_t deadline_ms)
 {
-    struct pollfd readers = {.fd = in, .events = 0};
-
-    while (in >= 0 && clock_now_ms() < deadline_ms &&
-           poll(&readers, 1, clock_poll_timeout(deadline_ms)) <= 0)
-        continue;
+    if (in >= 0)
+        (void)descriptor_await(in, 0, deadline_ms);
 }
 
 void program_stop(struct program *program)
 {
-    struct pollfd line = {.fd = program->line, .events = POLLIN};
     int64_t deadline_ms = clock_deadline_ms(STOP_MS);
     bool goes_on = true;
     struct program_end end;
@@ -269,7 +263,7 @@ void program_stop(struct program *program)
         hold(program->in, deadline_ms);
     descriptor_close(&program->in);
     while (goes_on && clock_now_ms() < deadline_ms) {
-        if (poll(&line, 1, clock_poll_timeout(deadline_ms)) > 0)
+        if (descriptor_await(program->line, POLLIN, deadline_ms))
             goes_on = hear(program, &end);
     }
     close_all(program);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 
 #define CLOSE_MS 5000 /* how long to wait for a peer that neither takes anything nor closes */
 
@@ -218,9 +219,7 @@ enum kith_error link_await(struct link *link, struct record *record, bool *heard
     if (error != OK || *heard)
         return error;
     do {
-        struct pollfd wait = {.fd = link->transport.in, .events = POLLIN};
-
-        if (poll(&wait, 1, clock_poll_timeout(deadline_ms)) > 0)
+        if (descriptor_await(link->transport.in, POLLIN, deadline_ms))
             error = link_hear(link, record, heard);
     } while (error == OK && !*heard && clock_now_ms() < deadline_ms);
     return error;
@@ -256,10 +255,9 @@ static enum kith_error await_close(struct link *link)
 
     transport_shut(&link->transport);
     while (error == OK && !link->closed && clock_now_ms() < deadline_ms) {
-        struct pollfd wait = {.fd = link->transport.in, .events = POLLIN};
         int left;
 
-        if (poll(&wait, 1, clock_poll_timeout(deadline_ms)) > 0) {
+        if (descriptor_await(link->transport.in, POLLIN, deadline_ms)) {
             (void)link_read(link);
             error = drop_arrived(link);
         } else if ((left = transport_queued(&link->transport)) < queued) {

@@ -7,6 +7,7 @@
 #include <poll.h>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "net/socket.h"
 
 #define LOOK_MS 20       /* between two looks at what an outlet has taken */
@@ -32,10 +33,9 @@ static struct patience patience_with(const struct outlet *outlet)
  */
 static bool wait_for_reader(struct patience *patience, const struct outlet *outlet, short events)
 {
-    struct pollfd wait = {.fd = events != 0 ? outlet->fd : -1, .events = events};
     int queued;
 
-    if (poll(&wait, 1, LOOK_MS) > 0)
+    if (descriptor_await(events != 0 ? outlet->fd : -1, events, clock_deadline_ms(LOOK_MS)))
         return true;
     queued = outlet_queued(outlet);
     if (queued < patience->queued)
