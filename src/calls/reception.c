@@ -44,15 +44,11 @@ static void report_refusal(struct reception *reception, const struct caller *cal
 {
     const struct reception_terms *terms = &reception->terms;
     const struct handshake_io *io = &caller->io;
-    char most[REFUSALS_MOST_SIZE];
-    size_t limit = io->error == ERR_TOO_MANY   ? terms->most_of_peer
-                   : io->error == ERR_NO_PLACE ? terms->most
-                   : io->error == ERR_CROWDED  ? caller->share
-                                               : 0;
+    size_t most = io->error == ERR_CROWDED ? caller->share : terms->most;
+    char limit[REFUSALS_LIMIT_SIZE];
 
-    refusals_say_most(most, limit);
     refusals_add(terms->refusals, io, admission_name(terms->admission, io->handshake.peer),
-                 limit > 0 ? most : NULL);
+                 refusals_say_limit(limit, io->error, most, terms->most_of_peer));
 }
 
 /* Its handshake has failed: it keeps its place until it is hung up on, or somebody needs that. */

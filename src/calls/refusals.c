@@ -114,9 +114,14 @@ void refusals_add(struct refusals *refusals, const struct handshake_io *io, cons
         show(refusals, level, io, name, &explanation, detail);
 }
 
-void refusals_say_most(char out[static REFUSALS_MOST_SIZE], size_t most)
+const char *refusals_say_limit(char out[static REFUSALS_LIMIT_SIZE], enum kith_error error,
+                               size_t most, size_t of_peer)
 {
-    (void)snprintf(out, REFUSALS_MOST_SIZE, "%zu at once are the most", most);
+    if (error != ERR_TOO_MANY && error != ERR_NO_PLACE && error != ERR_CROWDED)
+        return NULL;
+    (void)snprintf(out, REFUSALS_LIMIT_SIZE, "%zu at once are the most",
+                   error == ERR_TOO_MANY ? of_peer : most);
+    return out;
 }
 
 void refusals_add_unheard(struct refusals *refusals, const struct endpoint *from,

@@ -46,9 +46,13 @@ void refusals_init(struct refusals *refusals, const char *what, const char *whic
 void refusals_add(struct refusals *refusals, const struct handshake_io *io, const char *name,
                   const char *detail);
 
-/* How a limit that was met is said. */
-#define REFUSALS_MOST_SIZE 48
-void refusals_say_most(char out[static REFUSALS_MOST_SIZE], size_t most);
+/*
+ * In words, the limit that an error says was met: of_peer for one that is of a single peer, most
+ * for want of a place. NULL for any other error.
+ */
+#define REFUSALS_LIMIT_SIZE 48
+const char *refusals_say_limit(char out[static REFUSALS_LIMIT_SIZE], enum kith_error error,
+                               size_t most, size_t of_peer);
 
 /* A caller was turned away for want of a place or the like, whoever it is. */
 void refusals_add_unheard(struct refusals *refusals, const struct endpoint *from,

@@ -15,11 +15,10 @@ static enum kith_error allow(void *context, const uint8_t key[static KEY_SIZE])
 static void turn_away(struct serve *serve, struct guest *guest, enum kith_error error)
 {
     const struct connections_limits *limits = &serve->daemon.connections.limits;
-    char most[REFUSALS_MOST_SIZE];
+    char limit[REFUSALS_LIMIT_SIZE];
 
-    refusals_say_most(most, error == ERR_TOO_MANY ? limits->per_peer : limits->most);
     refusals_add_unheard(&serve->daemon.refusals, &guest->from, error,
-                         error == ERR_TOO_MANY || error == ERR_NO_PLACE ? most : NULL);
+                         refusals_say_limit(limit, error, limits->most, limits->per_peer));
     transport_close(&guest->transport);
 }
 

@@ -73,6 +73,14 @@ static enum kith_error say_gone(const struct route *route)
     return ERR_REMOVED;
 }
 
+static const char *say_limit(const struct route *route, char out[static REFUSALS_LIMIT_SIZE],
+                             enum kith_error error)
+{
+    const struct connections_limits *limits = &route->terms.daemon->connections.limits;
+
+    return refusals_say_limit(out, error, limits->most, limits->per_peer);
+}
+
 /*
  * Call the peer for a connection; what goes wrong is logged. The call itself is over by the end,
  * and does not take memory for as long as the channel is open.
@@ -82,7 +90,7 @@ static enum kith_error call_for(struct route *route, struct connection *connecti
 {
     struct call call = {.transport = TRANSPORT_NONE};
     struct callee callee;
-    char most[REFUSALS_MOST_SIZE];
+    char limit[REFUSALS_LIMIT_SIZE];
     enum kith_error error;
 
     if (!current_callee(route, &callee))
@@ -100,10 +108,8 @@ static enum kith_error call_for(struct route *route, struct connection *connecti
         *transport = call.transport;
         call.transport = TRANSPORT_NONE;
     } else {
-        if (error == ERR_TOO_MANY) {
-            refusals_say_most(most, route->terms.daemon->connections.limits.per_peer);
-            call.why = most;
-        }
+        if (error == ERR_TOO_MANY)
+            call.why = say_limit(route, limit, error);
         (void)call_log_failure(&call, error, &callee, "forward", LOG_ERROR);
         connections_detach(&route->terms.daemon->connections, connection);
     }
@@ -120,10 +126,9 @@ static enum kith_error say_failure(const struct route *route, enum kith_error er
 
 static enum kith_error say_too_many(const struct route *route)
 {
-    char most[REFUSALS_MOST_SIZE];
+    char limit[REFUSALS_LIMIT_SIZE];
 
-    refusals_say_most(most, route->terms.daemon->connections.limits.per_peer);
-    return say_failure(route, ERR_TOO_MANY, most);
+    return say_failure(route, ERR_TOO_MANY, say_limit(route, limit, ERR_TOO_MANY));
 }
 
 static void copy_name(struct route *route, char name[static NAME_SIZE])
@@ -344,10 +349,9 @@ static void turn_away(struct route *route, int fd, const struct endpoint *from,
                       enum kith_error error)
 {
     struct daemon *daemon = route->terms.daemon;
-    char most[REFUSALS_MOST_SIZE];
+    char limit[REFUSALS_LIMIT_SIZE];
 
-    refusals_say_most(most, daemon->connections.limits.most);
-    refusals_add_unheard(&daemon->refusals, from, error, error == ERR_NO_PLACE ? most : NULL);
+    refusals_add_unheard(&daemon->refusals, from, error, say_limit(route, limit, error));
     socket_reset_on_close(fd, true);
     (void)close(fd);
 }
