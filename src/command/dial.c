@@ -44,7 +44,7 @@ static void wait_ms(int64_t ms)
 static enum kith_error call_once(struct call *call, const struct setup *setup,
                                  const struct callee *callee, struct kept **kept)
 {
-    enum channel_kind kind = ask_kind(setup->callees[0]);
+    enum channel_kind kind = ask_kind(setup->callees.given[0]);
     bool no_more = setup->options->command == FOR_CHECK && kind == KIND_PLAIN;
     enum kith_error error = call_peer(call, &setup->calls, kind, callee, no_more);
 

@@ -27,47 +27,10 @@
 #include "system/signals.h"
 #include "system/zone.h"
 
-/* Whether those who stand on the command line call us, rather than we them. */
-static bool is_called(const struct setup *setup)
-{
-    return setup->options->accept != NULL;
-}
-
-/* Where the WHO of a PEER ends, or NULL if that is in the peers file; or the WHO of WHO:TARGET. */
-static const char *end_of_who(const struct setup *setup, const char *peer)
-{
-    const char *target = directory_find_target(peer);
-
-    if (!is_called(setup))
-        return strrchr(peer, '@');
-    return target != NULL ? target - 1 : peer + strlen(peer);
-}
-
-/* The file that holds the key of a PEER, if its WHO is one. */
-static enum kith_error list_callee_file(struct setup *setup, size_t place)
-{
-    const char *peer = setup->callees[place], *at = end_of_who(setup, peer);
-    char *who;
-
-    if (at == NULL)
-        return OK;
-    who = strndup(peer, (size_t)(at - peer));
-    if (who == NULL)
-        return log_failure(LOG_ERROR, "peer", peer, ERR_MEMORY, NULL, NULL);
-    if (!directory_is_file(who)) {
-        free(who);
-        return OK;
-    }
-    setup->callee_files[place] = who;
-    setup->files[setup->file_count++] = who;
-    return OK;
-}
-
 /* The files that a reload reads again: peers, and what --peer and PEER name. */
 static enum kith_error list_files(struct setup *setup)
 {
     const struct options *options = setup->options;
-    enum kith_error error = OK;
 
     if (setup->directory.peers_error == OK)
         setup->files[setup->file_count++] = setup->peers_path;
@@ -75,9 +38,7 @@ static enum kith_error list_files(struct setup *setup)
         if (directory_is_file(options->named[i]))
             setup->files[setup->file_count++] = options->named[i];
     }
-    for (size_t i = 0; error == OK && i < setup->callee_count; i++)
-        error = list_callee_file(setup, i);
-    return error;
+    return callees_list_files(&setup->callees, setup->files, &setup->file_count);
 }
 
 /* The namespace of this run. */
@@ -144,63 +105,6 @@ void setup_confine(enum sandbox_role role, const struct sandbox_needs *needs)
     sandbox_enter(role, needs);
 }
 
-/*
- * Who is called. *gone is set if the peers file is in order, and does not name it: that is an
- * answer, too, when the file is read again.
- */
-static enum kith_error find_callee(const struct setup *setup, struct directory *directory,
-                                   size_t place, struct callee *callee, bool *gone)
-{
-    enum kith_error error = is_called(setup)
-                                ? directory_caller(directory, setup->callees[place], callee)
-                                : directory_callee(directory, setup->callees[place], callee);
-
-    *gone = error != OK && directory->read && setup->callee_files[place] == NULL;
-    return error;
-}
-
-/* One who is called, to a set. */
-static enum kith_error add_callee(struct peers *peers, const struct callee *callee)
-{
-    struct peer peer = {
-        .expires_ms = UINT64_MAX, .namespace = callee->namespace, .mark = callee->mark};
-
-    memcpy(peer.key, callee->key, KEY_SIZE);
-    memcpy(peer.name, callee->name, NAME_SIZE);
-    return peers_add_copy(peers, &peer);
-}
-
-/* Of several callees with one key, what one has of a namespace of its own is all theirs. */
-static void share_namespaces(const struct peers *peers, struct callee *callee)
-{
-    const struct peer *peer = peers_find_key(peers, callee->key);
-
-    if (peer == NULL || callee->namespace != NULL)
-        return;
-    callee->namespace = secret_namespace_hold(peer->namespace);
-    callee->mark = peer->mark;
-}
-
-/* Those who are called, as far as they are there, to a set. */
-static enum kith_error add_callees(const struct setup *setup, struct directory *directory,
-                                   struct peers *peers)
-{
-    struct callee callee = {.name = ""};
-    enum kith_error error = OK;
-
-    for (size_t i = 0; error == OK && i < setup->callee_count; i++) {
-        bool gone;
-
-        error = find_callee(setup, directory, i, &callee, &gone);
-        if (error == OK)
-            error = add_callee(peers, &callee);
-        callee_end(&callee);
-        if (gone)
-            error = OK;
-    }
-    return error;
-}
-
 /* In the keeper, whose memory has this as it was when that was forked. */
 static enum kith_error read_peers(const void *context, const uint8_t own_key[static KEY_SIZE],
                                   struct peers *peers)
@@ -215,10 +119,10 @@ static enum kith_error read_peers(const void *context, const uint8_t own_key[sta
         if (key_file_descriptor(setup->files[i]) >= 0)
             return ERR_FILE_MISSING;
     }
-    if (setup->callee_count == 0)
+    if (setup->callees.count == 0)
         error = chosen_read_again(&directory, setup->options, peers);
     else
-        error = add_callees(setup, &directory, peers);
+        error = callees_add(&setup->callees, &directory, peers);
     directory_free(&directory);
     if (error != OK)
         peers_free(peers);
@@ -287,8 +191,11 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options,
         return identity_log_failure(error, "~/.config/kith/identity", true);
     setup->directory.peers_error = path_of_peers(setup->peers_path, options->peers);
     setup->rules.listens = calls ? 0 : kinds;
-    setup->callees = callees;
-    setup->callee_count = callee_count;
+    setup->callees = (struct callees){
+        .given = callees,
+        .count = callee_count,
+        .call_us = options->accept != NULL,
+    };
     error = list_files(setup);
     if (error == OK)
         error =
@@ -332,15 +239,8 @@ enum kith_error setup_choose_callees(struct setup *setup, struct callee *callees
                                      struct admission *admission)
 {
     struct peers chosen = {0};
-    enum kith_error error = OK;
-    bool gone;
+    enum kith_error error = callees_find(&setup->callees, &setup->directory, callees, &chosen);
 
-    setup->directory.noted = &chosen;
-    for (size_t i = 0; error == OK && i < setup->callee_count; i++)
-        error = find_callee(setup, &setup->directory, i, &callees[i], &gone);
-    setup->directory.noted = NULL;
-    for (size_t i = 0; error == OK && i < setup->callee_count; i++)
-        share_namespaces(&chosen, &callees[i]);
     if (error == OK)
         error = keeper_tell_peers(&setup->keeper, &chosen);
     if (admission != NULL)
@@ -371,23 +271,8 @@ enum kith_error setup_choose_again(struct setup *setup, const char *what, struct
 enum kith_error setup_find_again(struct setup *setup, struct callee_again *found,
                                  struct peers *chosen)
 {
-    enum kith_error error = OK;
-
     use_texts(setup);
-    setup->directory.noted = chosen;
-    for (size_t i = 0; i < setup->callee_count; i++) {
-        callee_end(&found[i].callee); /* of one that nobody has waited for */
-        found[i] = (struct callee_again){.gone = false};
-    }
-    for (size_t i = 0; error == OK && i < setup->callee_count; i++) {
-        error = find_callee(setup, &setup->directory, i, &found[i].callee, &found[i].gone);
-        if (found[i].gone)
-            error = OK;
-    }
-    setup->directory.noted = NULL;
-    for (size_t i = 0; error == OK && i < setup->callee_count; i++)
-        share_namespaces(chosen, &found[i].callee);
-    return error;
+    return callees_find_again(&setup->callees, &setup->directory, found, chosen);
 }
 
 void setup_report_reload(const struct setup *setup, const char *what, const char *which)
@@ -421,10 +306,7 @@ void setup_end(struct setup *setup)
     helper_stop(&setup->keeper.helper);
     directory_free(&setup->directory);
     forget_namespace(setup);
-    for (size_t i = 0; i < setup->callee_count; i++) {
-        free(setup->callee_files[i]);
-        setup->callee_files[i] = NULL;
-    }
+    callees_end(&setup->callees);
 }
 
 struct daemon_terms setup_daemon_terms(const struct options *options)

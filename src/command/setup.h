@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "calls/call.h"
 #include "calls/handshake_io.h"
+#include "command/callees.h"
 #include "command/options.h"
 #include "command/paths.h"
 #include "daemon/daemon.h"
@@ -32,9 +33,7 @@ struct setup {
     struct call_terms calls;
     char identity_path[FILE_PATH_SIZE];
     char peers_path[FILE_PATH_SIZE];
-    const char *const *callees;             /* each PEER, of a command that calls */
-    size_t callee_count;                    /* or 0 */
-    char *callee_files[FORWARDS_MAX];       /* of them, for those whose WHO is a file; or NULL */
+    struct callees callees;                 /* of a command that calls, or has --accept */
     const char *files[PEERS_NAMED_MAX + 2]; /* that a reload reads again */
     size_t file_count;
     struct resolved source; /* what --source says */
@@ -86,10 +85,6 @@ must_check enum kith_error setup_choose_callees(struct setup *setup, struct call
  */
 must_check enum kith_error setup_choose_again(struct setup *setup, const char *what,
                                               struct peers *chosen);
-struct callee_again {
-    struct callee callee;
-    bool gone;
-};
 must_check enum kith_error setup_find_again(struct setup *setup, struct callee_again *found,
                                             struct peers *chosen);
 

@@ -363,13 +363,20 @@ static enum kith_error refuse_address(const char *text, const struct problem *pr
     return refuse_callee(text, why);
 }
 
+const char *directory_find_address(const char *text)
+{
+    const char *at = strrchr(text, '@');
+
+    return at != NULL ? at + 1 : NULL;
+}
+
 const char *directory_find_target(const char *text)
 {
-    const char *at = strrchr(text, '@'), *place = at != NULL ? at + 1 : text;
+    const char *address = directory_find_address(text), *place = address != NULL ? address : text;
     const char *bracket = strrchr(place, ']'), *from = bracket != NULL ? bracket : place;
     const char *colon = strrchr(from, ':');
 
-    if (colon == NULL || (at != NULL && strchr(from, ':') == colon)) /* that of HOST:PORT */
+    if (colon == NULL || (address != NULL && strchr(from, ':') == colon)) /* that of HOST:PORT */
         return NULL;
     return is_number(colon + 1) ? NULL : colon + 1;
 }
@@ -414,20 +421,20 @@ enum kith_error directory_callee(struct directory *directory, const char *given,
     struct problem problem;
     const struct peer *entry;
     enum kith_error error = take_target(text, given, callee);
-    const char *at = strrchr(text, '@');
-    size_t len = at == NULL ? strlen(text) : (size_t)(at - text);
+    const char *address = directory_find_address(text);
+    size_t len = address == NULL ? strlen(text) : (size_t)(address - text) - 1;
 
     if (error != OK)
         return error;
     if (len == 0 || len >= sizeof(before))
         return refuse_callee(given, "does not say who is meant");
-    if (at != NULL && !address_parse(&callee->address, at + 1, ADDRESS_HOST_PORT, &problem))
+    if (address != NULL && !address_parse(&callee->address, address, ADDRESS_HOST_PORT, &problem))
         return refuse_address(text, &problem);
     memcpy(before, text, len);
     before[len] = '\0';
-    if (at == NULL && address_parse(&callee->address, text, ADDRESS_HOST_PORT, NULL))
+    if (address == NULL && address_parse(&callee->address, text, ADDRESS_HOST_PORT, NULL))
         return refuse_callee(text, "says where to call, but not who is meant there");
-    if (at == NULL && (is_hex_key(before) || directory_is_file(before)))
+    if (address == NULL && (is_hex_key(before) || directory_is_file(before)))
         return refuse_callee(text, "does not say where to call");
     error = find_who(directory, before, callee->key, callee->name, &entry);
     if (error == OK)
@@ -435,7 +442,7 @@ enum kith_error directory_callee(struct directory *directory, const char *given,
     if (error == OK)
         warn_published(callee->key, before);
     take_namespace(callee, error == OK ? entry : NULL);
-    if (error != OK || at != NULL)
+    if (error != OK || address != NULL)
         return error;
     if (entry == NULL || entry->address == NULL)
         return log_failure(LOG_ERROR, "peer", text, ERR_NAME_ADDRESS, NULL, NULL);

@@ -74,6 +74,9 @@ must_check enum kith_error directory_lacks(struct directory *directory, const ch
 /* Add everyone in the peers file to a set. */
 must_check enum kith_error directory_add_all(struct directory *directory, struct peers *set);
 
+/* Where the address begins in PEER, which stands after its last @; NULL if it has none. */
+const char *directory_find_address(const char *text);
+
 /*
  * Where the name of a target begins in PEER, which stands after its last colon; NULL if it has
  * none. What is digits alone there is a port.
