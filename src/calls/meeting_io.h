@@ -20,7 +20,7 @@ struct incoming {
 enum incoming_state { INCOMING_LATER, INCOMING_WHOLE, INCOMING_FAILED };
 
 /*
- * Take what there is of one message with a body of limit bytes at most, and nothing behind it. Once
+ * Take what there is of one message with a body of limit bytes at most, and nothing after it. Once
  * it is whole *len is the length of the body, which is at incoming_body. INCOMING_FAILED with
  * *error: ERR_MEETING_MALFORMED, ERR_MEETING_CUT.
  */

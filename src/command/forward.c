@@ -19,7 +19,7 @@
 
 _Static_assert(FORWARDS_MAX + 1 <= DOORS_MAX, "each LOCAL has a door, and --accept");
 
-/* Where a LOCAL listens: behind who calls. */
+/* Where a LOCAL listens: after who calls. */
 static struct listeners *door_of(struct forward *forward, size_t place)
 {
     return &forward->daemon.doors.list[place + (forward_is_called(forward) ? 1 : 0)];

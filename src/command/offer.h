@@ -25,7 +25,7 @@ struct offer {
 };
 
 /*
- * Read the arguments behind the port, and --exec. What is wrong is logged. Must not move
+ * Read the arguments after the port, and --exec. What is wrong is logged. Must not move
  * afterwards.
  */
 must_check enum kith_error offer_read(struct offer *offer, const struct options *options);

@@ -84,7 +84,7 @@ static enum kith_error accept_one(struct acceptor *acceptor, struct connection *
     return OK;
 }
 
-/* It is asked whether it is there. What comes behind that is answered at once, and may go with it.
+/* It is asked whether it is there. What comes after that is answered at once, and may go with it.
  */
 static enum kith_error say_pong(struct link *link)
 {

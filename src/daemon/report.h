@@ -19,7 +19,7 @@ void report_describe(char out[static REPORT_WHICH_SIZE], const char *name,
 
 /*
  * A line for each channel, and one for all that have been, of a command that listens there; so many
- * have come and have no channel yet. A supervisor is told the totals, and this behind them.
+ * have come and have no channel yet. A supervisor is told the totals, and this after them.
  */
 void report_all(struct connections *connections, const char *what, const char *where,
                 size_t waiting, const char *more);

@@ -31,7 +31,7 @@
  * nobody's number, that one has ended. */
 struct news {
     pid_t process;
-    int busy; /* as wide as the other: nothing between them or behind goes through the pipe */
+    int busy; /* as wide as the other: nothing between or after them goes through the pipe */
 };
 
 struct children {

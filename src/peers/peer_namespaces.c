@@ -140,7 +140,7 @@ enum kith_error peer_namespaces_read(struct peers *peers, const char *peers_path
     return error;
 }
 
-/* Read one into the room that is left. Whether it is in order: behind one that is not, nobody asks.
+/* Read one into the room that is left. Whether it is in order: after one that is not, nobody asks.
  */
 static bool pack_one(struct namespace_texts *texts, const char *peers_path, const char *file)
 {

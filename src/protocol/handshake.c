@@ -85,7 +85,7 @@ static enum kith_error check_signature(const struct handshake *handshake, const 
     return error;
 }
 
-/* Where our own hello stands, until it is a part of the transcript: right behind it. */
+/* Where our own hello stands, until it is a part of the transcript: right after it. */
 static uint8_t *own_hello(struct handshake *handshake)
 {
     return handshake->transcript + handshake->transcript_len;

@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "stream/leftover.h"
 #include "stream/receiver.h"
-#include "stream/rest.h"
 #include "stream/sender.h"
 
 #ifndef POLLRDHUP
@@ -455,7 +455,7 @@ static enum kith_error conclude(struct run *run, enum kith_error error, struct p
     result->in_order = error == OK || run->condemned || run->failed != OK ||
                        (error == ERR_STDOUT && run->end->kind == LOCAL_FILE);
     if (!result->in_order && error != ERR_STDOUT && error != ERR_STDOUT_CLOSED)
-        deliver_rest(receiver);
+        leftover_deliver(receiver);
     result->undelivered = receiver_wants_outlet(receiver);
     if (is_cut(error)) {
         error = how_cut(run);

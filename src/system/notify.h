@@ -35,7 +35,7 @@ void notify_ready(const char *status);
 /* The same status alone. */
 void notify_status(const char *status);
 
-/* As the status, how many channels are open, and were in all, and more behind that. */
+/* As the status, how many channels are open, and were in all, and more after that. */
 void notify_totals(const char *open, const char *all, const char *more);
 
 /* RELOADING=1 with the time that the protocol wants. */

@@ -47,7 +47,7 @@ static bool is_in_folder(const char *folder, const char *name)
 
 /* What follows a name of three letters at least, or one in angle brackets; NULL if none is here.
  */
-static const char *behind_name(const char *text)
+static const char *after_name(const char *text)
 {
     size_t quote = text[0] == '<' ? 1 : 0;
     const char *end = text + quote;
@@ -61,7 +61,7 @@ static const char *behind_name(const char *text)
 }
 
 /* What follows a count of hours; NULL if none is here. */
-static const char *behind_hours(const char *text)
+static const char *after_hours(const char *text)
 {
     if (*text == '+' || *text == '-')
         text++;
@@ -74,11 +74,11 @@ static const char *behind_hours(const char *text)
  */
 static bool is_rule(const char *text)
 {
-    const char *at = behind_name(text);
+    const char *at = after_name(text);
 
     if (at != NULL)
-        at = behind_hours(at);
-    return at != NULL && (*at == '\0' || behind_name(at) != NULL);
+        at = after_hours(at);
+    return at != NULL && (*at == '\0' || after_name(at) != NULL);
 }
 
 /* Whether it is the name of a file, where the C library looks for it. */

@@ -2,7 +2,7 @@
  * Owns the delivery of what a broken stream leaves. Must never wait for an outlet at which nothing
  * moves any more.
  */
-#include "stream/rest.h"
+#include "stream/leftover.h"
 
 #include <poll.h>
 
@@ -44,7 +44,7 @@ static bool wait_for_reader(struct patience *patience, const struct outlet *outl
 }
 
 /* Write what was opened: false if the outlet takes no more of it. */
-static bool write_rest(struct receiver *receiver)
+static bool write_opened(struct receiver *receiver)
 {
     while (receiver_wants_outlet(receiver)) {
         struct patience patience = patience_with(receiver->outlet);
@@ -70,7 +70,7 @@ static void await_taking(const struct outlet *outlet)
         continue;
 }
 
-void deliver_rest(struct receiver *receiver)
+void leftover_deliver(struct receiver *receiver)
 {
     enum kith_error error;
     uint64_t before;
@@ -79,7 +79,7 @@ void deliver_rest(struct receiver *receiver)
     do {
         before = receiver->carried;
         error = receiver_take(receiver);
-        if (outlet_failed(error) || !write_rest(receiver))
+        if (outlet_failed(error) || !write_opened(receiver))
             return;
         if (error == OK)
             receiver_read(receiver);
