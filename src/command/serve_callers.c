@@ -4,6 +4,8 @@
  */
 #include "command/serve.h"
 
+#include "daemon/life.h"
+
 static enum kith_error allow(void *context, const uint8_t key[static KEY_SIZE])
 {
     struct serve *serve = context;
@@ -81,7 +83,7 @@ static void take_guest(struct serve *serve, struct guest *guest)
     struct connection *connection = open_for(serve, guest, &error);
 
     if (connection != NULL)
-        daemon_begin(&serve->daemon, connection);
+        life_begin(&serve->daemon, connection);
     else
         turn_away(serve, guest, error);
     session_keys_wipe(&guest->keys);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "daemon/carry.h"
+#include "daemon/life.h"
 #include "daemon/report.h"
 #include "net/socket.h"
 #include "system/watch.h"
@@ -276,7 +277,7 @@ static void dismiss(struct acceptor *acceptor, struct connection *connection, en
 {
     say_ending(acceptor, connection, error);
     part(acceptor, connection, error, left);
-    daemon_leave(acceptor->daemon, connection);
+    life_leave(acceptor->daemon, connection);
 }
 
 /*
@@ -295,7 +296,7 @@ static void listen_to(struct acceptor *acceptor, struct connection *connection)
         if (error == OK && heard && (record.type == RECORD_OPEN || answered)) {
             connection->asked = record;
             link_hand_on(&connection->kept->link);
-            daemon_begin(acceptor->daemon, connection);
+            life_begin(acceptor->daemon, connection);
             return;
         }
         if (error == OK && heard)

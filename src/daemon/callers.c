@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/life.h"
 #include "net/socket.h"
 
 #define SILENCE_MS 1000 /* without a PONG, after which another channel is asked as well */
@@ -93,7 +94,7 @@ static void turn_away(struct callers *callers, struct connection *connection, en
     if (error != ERR_STOPPING)
         refusals_add_unheard(&daemon->refusals, &connection->from, error, peer);
     socket_reset_on_close(connection->fd, true);
-    daemon_leave(daemon, connection);
+    life_leave(daemon, connection);
 }
 
 /* The one that it is to have; its answer is still to come, or was this. */
@@ -108,7 +109,7 @@ static void settle(struct callers *callers, struct connection *connection, struc
     connection->kept = kept;
     connection->answer = answer;
     take_out(callers, connection);
-    daemon_begin(callers->terms.daemon, connection);
+    life_begin(callers->terms.daemon, connection);
 }
 
 /* Hear the channels that it has asked: once one has answered, it goes to a thread with that. */

@@ -16,7 +16,6 @@
 #include "daemon/capacity.h"
 #include "daemon/reaper.h"
 #include "daemon/report.h"
-#include "net/socket.h"
 #include "system/memory.h"
 #include "system/notify.h"
 #include "system/signals.h"
@@ -302,55 +301,6 @@ static enum kith_error set_limits(struct daemon *daemon)
         limits.per_peer = limits.most;
     connections_init(&daemon->connections, &limits, signals_wake);
     return OK;
-}
-
-void daemon_leave(struct daemon *daemon, struct connection *connection)
-{
-    struct transport channel = connection->channel;
-    int fd = connection->fd;
-    bool last = connections_leave(&daemon->connections, connection);
-
-    if (channel.in != fd) /* which is not what its peer came by, else all of that is closed */
-        channel = transport_socket(fd);
-    transport_close(&channel);
-    if (last)
-        memory_give_back();
-}
-
-/* A connection's life, in a thread. */
-static void live(void *thing)
-{
-    struct connection *connection = thing;
-    struct daemon *daemon = connection->owner;
-
-    if (daemon->hooks->run(daemon, connection) == STAY_OVER)
-        daemon_leave(daemon, connection);
-}
-
-/* A channel that its connection was to have: on the way here it is the connection itself. */
-static void release_kept(struct connection *connection)
-{
-    if (connection->kept == NULL || connection->kept->link.transport.in == connection->fd)
-        kept_free(connection->kept);
-    else
-        kept_drop(connection->kept);
-}
-
-void daemon_begin(struct daemon *daemon, struct connection *connection)
-{
-    int fd = connection->fd;
-
-    connection->owner = daemon;
-    connection->job = (struct job){.run = live, .thing = connection};
-    if (threads_run(&daemon->threads, &connection->job))
-        return;
-    (void)log_failure(LOG_ERROR, daemon->hooks->what, connection->from.text, ERR_NO_THREAD,
-                      strerror(errno), NULL);
-    session_keys_wipe(&connection->keys);
-    release_kept(connection);
-    (void)connections_leave(&daemon->connections, connection);
-    socket_reset_on_close(fd, true); /* nothing was carried: that is no end */
-    (void)close(fd);
 }
 
 static void cut_channels(const struct loop *loop, size_t count)

@@ -46,7 +46,7 @@ struct daemon_hooks {
 
     /*
      * In the main thread: put what new connections come from into the set, and say when to be
-     * stepped at the latest; after poll, take them (daemon_begin), or false with errno if none can
+     * stepped at the latest; after poll, take them (daemon/life.h), or false with errno if none can
      * come any more; and when the end begins, turn away who has none yet.
      */
     int64_t (*arm)(struct daemon *daemon, struct poll_set *set);
@@ -123,19 +123,10 @@ must_check enum kith_error daemon_run(struct daemon *daemon, const struct daemon
  */
 bool daemon_end(struct daemon *daemon, enum kith_error error);
 
-/*
- * For hooks: have a connection run in a thread. If none can be had that is said, and the connection
- * is over.
- */
-void daemon_begin(struct daemon *daemon, struct connection *connection);
-
 /* For hooks: have it end as by a signal, with this as its outcome unless that is OK. */
 void daemon_finish(struct daemon *daemon, enum kith_error outcome);
 
 /* For hooks: what describe says has changed. */
 void daemon_tell_state(struct daemon *daemon);
-
-/* For hooks: a connection that no thread has is over. */
-void daemon_leave(struct daemon *daemon, struct connection *connection);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "daemon/life.h"
 #include "system/signals.h"
 
 /* A job: one channel more. */
@@ -92,7 +93,7 @@ static bool take_in(struct presence *presence, struct kept *kept, const struct e
         kept_give_up(kept);
         return true;
     }
-    daemon_begin(daemon, connection);
+    life_begin(daemon, connection);
     return true;
 }
 

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "calls/refusals.h"
 #include "daemon/carry.h"
+#include "daemon/life.h"
 #include "net/socket.h"
 #include "system/signals.h"
 
@@ -375,7 +376,7 @@ static void begin(struct route *route, int fd, const struct endpoint *from)
     if (!route->terms.plain)
         connection->kept =
             opener_take(&route->channels.opener, route->callee.key, route->terms.target);
-    daemon_begin(daemon, connection);
+    life_begin(daemon, connection);
 }
 
 bool route_accept(struct route *route, const struct poll_set *set)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "stream/cut.h"
 #include "stream/leftover.h"
 #include "stream/receiver.h"
 #include "stream/sender.h"
@@ -199,36 +200,6 @@ static enum kith_error outlet_broke(struct run *run, short how)
     return run->outlet_closed ? OK : ERR_STDOUT_CLOSED;
 }
 
-/* Both sides have sent and received everything, and the transport has taken our part of it. */
-static bool is_whole(const struct run *run)
-{
-    return channel_whole(&run->link->channel) && run->sender.sealed.start == run->sender.sealed.end;
-}
-
-/*
- * Whether the peer has closed as one does whose program or disk has failed: not reset, and with all
- * that it had to say but the receipt. Nobody but the peer can give that; anybody can cut so.
- */
-static bool ends_in_order(const struct run *run)
-{
-    return run->link->closed && run->link->closed_errno == 0 && !run->sender.broken;
-}
-
-/* What is missing once the transport brings or takes no more: OK if nothing is. */
-static enum kith_error how_cut(const struct run *run)
-{
-    switch (run->link->channel.receiving.state) {
-    case STREAM_NONE:
-    case STREAM_OPEN:
-        return ERR_CUT_DATA;
-    case STREAM_ENDED:
-        return ends_in_order(run) ? ERR_CUT_REFUSED : ERR_CUT_RECEIPT;
-    case STREAM_RECEIPTED:
-        break;
-    }
-    return is_whole(run) ? OK : ERR_CUT_OUR_RECEIPT;
-}
-
 /* Whether the peer owes us something and is silent for too long. Looked at now and then only. */
 static bool peer_is_silent(struct run *run, int64_t now_ms)
 {
@@ -258,7 +229,7 @@ static enum kith_error check_patience(struct run *run)
     if (peer_is_silent(run, now_ms)) {
         run->link->closed = true;
         run->link->closed_errno = ETIMEDOUT;
-        return how_cut(run);
+        return cut_lacks(run->link, &run->sender);
     }
     return OK;
 }
@@ -350,10 +321,10 @@ static bool is_over(const struct run *run, enum kith_error *error)
     const struct sender *sender = &run->sender;
 
     *error = OK;
-    if (is_whole(run))
+    if (cut_lacks_nothing(run->link, sender))
         return true;
     if (receiver_is_cut(&run->receiver) || sender->broken)
-        *error = how_cut(run);
+        *error = cut_lacks(run->link, &run->sender);
     if (run->failed != OK &&
         (*error != OK || (run->end->inlet.fd < 0 && !sender_wants_transport(sender)))) {
         *error = run->failed;
@@ -440,12 +411,6 @@ static enum kith_error flow(struct run *run)
     }
 }
 
-static bool is_cut(enum kith_error error)
-{
-    return error == ERR_CUT_DATA || error == ERR_CUT_RECEIPT || error == ERR_CUT_REFUSED ||
-           error == ERR_CUT_OUR_RECEIPT;
-}
-
 /* What can still be done once the stream is over, and how it has ended then. */
 static enum kith_error conclude(struct run *run, enum kith_error error, struct pump_result *result)
 {
@@ -457,8 +422,8 @@ static enum kith_error conclude(struct run *run, enum kith_error error, struct p
     if (!result->in_order && error != ERR_STDOUT && error != ERR_STDOUT_CLOSED)
         leftover_deliver(receiver);
     result->undelivered = receiver_wants_outlet(receiver);
-    if (is_cut(error)) {
-        error = how_cut(run);
+    if (cut_is(error)) {
+        error = cut_lacks(run->link, &run->sender);
         result->system_errno = run->link->closed_errno;
         if (error == ERR_CUT_DATA && receiver->total == 0 && !result->undelivered)
             error = ERR_CUT_NOTHING;
