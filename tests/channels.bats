@@ -126,4 +126,5 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
 @test "records: without a PONG another channel is asked, and the first to answer carries" {
     tool records too_slow
     tool records either
+    tool records late
 }

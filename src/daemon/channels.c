@@ -5,6 +5,7 @@
 #include "daemon/channels.h"
 
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "base/log.h"
 
 #define SILENCE_MS 1000   /* without a PONG, after which another channel is made beside it */
+#define LOOK_MS 20        /* between two looks whether that one is made */
 #define PAUSE_LEAST_MS 20 /* between two tries to find a peer that was there a moment ago */
 #define PAUSE_MOST_MS 1000
 
@@ -102,6 +104,85 @@ static enum kith_error await_either(struct kept *one, struct kept *other, int64_
     return ERR_NO_ANSWER;
 }
 
+/* A call in a thread of its own, beside a channel that is asked: that one may answer before. */
+struct second {
+    struct job job;
+    struct channels *channels;
+    struct kept *kept; /* made, or NULL */
+    _Atomic enum { UNDER_WAY, MADE, LEFT } state;
+};
+
+/* What was made and is not needed is there for the next. */
+static void end_second(struct second *second)
+{
+    if (second->kept != NULL) {
+        opener_give(&second->channels->opener, second->kept);
+        second->channels->terms.wake();
+    }
+    free(second);
+}
+
+static void call_second(void *thing)
+{
+    struct second *second = thing;
+
+    second->kept = calling_make(&second->channels->calling, NULL);
+    if (atomic_exchange(&second->state, MADE) == LEFT)
+        end_second(second);
+}
+
+static struct second *begin_second(struct channels *channels)
+{
+    struct second *second = calloc(1, sizeof(*second));
+
+    if (second == NULL)
+        return NULL;
+    second->channels = channels;
+    second->job = (struct job){.run = call_second, .thing = second};
+    if (threads_run(channels->terms.threads, &second->job))
+        return second;
+    free(second);
+    return NULL;
+}
+
+/* Have no more to do with it, but for the channel that is made if that is needed. */
+static struct kept *leave_second(struct second *second, bool needed)
+{
+    struct kept *kept;
+
+    if (atomic_exchange(&second->state, LEFT) == UNDER_WAY)
+        return NULL;
+    kept = needed ? second->kept : NULL;
+    if (needed)
+        second->kept = NULL;
+    end_second(second);
+    return kept;
+}
+
+/* Whether a channel that was asked has said nothing at all since. */
+static bool is_silent(const struct kept *kept, enum kith_error error)
+{
+    return error == ERR_NO_ANSWER && kept->link.turn.pinged;
+}
+
+/* Another channel beside one that is silent, asked as well; or NULL, if that is silent no more. */
+static struct kept *make_beside(struct channels *channels, struct kept *kept, int64_t deadline_ms,
+                                enum kith_error *error)
+{
+    struct second *second = begin_second(channels);
+    struct kept *fresh;
+
+    if (second == NULL)
+        return NULL;
+    while (is_silent(kept, *error) && second->state == UNDER_WAY && clock_now_ms() < deadline_ms)
+        *error = kept_await_answer(kept, clock_earlier(clock_deadline_ms(LOOK_MS), deadline_ms));
+    fresh = leave_second(second, is_silent(kept, *error));
+    if (fresh == NULL || ask(channels, fresh) == OK)
+        return fresh;
+    kept_drop(fresh);
+    return NULL;
+}
+
 /*
  * The answer of a channel that was asked with a PING in front. One that does not answer even that
  * for a second may be gone, behind a NAT that has forgotten it: then another is asked beside it.
@@ -112,16 +193,12 @@ static enum kith_error await_asked(struct channels *channels, struct kept **kept
     enum kith_error error = kept_await_answer(*kept, clock_deadline_ms(SILENCE_MS));
     struct kept *fresh;
 
-    if (error != ERR_NO_ANSWER)
-        return error;
-    fresh = (*kept)->link.turn.pinged ? calling_make(&channels->calling, NULL) : NULL;
-    if (fresh != NULL && ask(channels, fresh) != OK) {
-        kept_drop(fresh);
-        fresh = NULL;
-    }
-    if (fresh == NULL)
-        return kept_await_answer(*kept, deadline_ms);
-    return await_either(*kept, fresh, deadline_ms, kept);
+    if (!is_silent(*kept, error))
+        return error == ERR_NO_ANSWER ? kept_await_answer(*kept, deadline_ms) : error;
+    fresh = make_beside(channels, *kept, deadline_ms, &error);
+    if (fresh != NULL)
+        return await_either(*kept, fresh, deadline_ms, kept);
+    return error == ERR_NO_ANSWER ? kept_await_answer(*kept, deadline_ms) : error;
 }
 
 /* Until when a peer is called again and again that was there a moment ago: it may be starting. */

@@ -47,10 +47,15 @@ def is_echoed(side, sock, greeting=GREETING):
 
 def check_nobody_has_a_place(daemon, descriptors):
     """Neither by what it says of itself, nor by the descriptors that it has."""
+    def totals():
+        return [line for line in daemon.log().splitlines() if " totals " in line]
+
     def nobody():
+        before = len(totals())
         daemon.signal(signal.SIGUSR1)
-        totals = [line for line in daemon.log().splitlines() if "totals" in line]
-        return totals and "open=0 pending=0" in totals[-1]
+        daemons.eventually(lambda: len(totals()) > before, "SIGUSR1 is answered")
+        return "open=0 pending=0" in totals()[-1]
+
     daemons.eventually(nobody, "all places are free; it says:", daemon.log()[-300:])
     daemons.eventually(lambda: daemon.descriptors() <= descriptors, "it has its descriptors again")
 

@@ -14,6 +14,7 @@ import socket
 import attacked
 import attacks
 import daemons
+import kith
 import speaker
 from daemons import check, eventually
 
@@ -438,6 +439,38 @@ def either():
         acceptor.forward.stop()
 
 
+def late():
+    """The call for another one hangs: what the first says late is heard while it does, and the
+    channel that comes of it after all is there for the next."""
+    acceptor = FalseAcceptor()
+    near = acceptor.connect()
+    first = acceptor.take_call()
+    hears_all(*first, OPEN)
+    whole(acceptor, near, *first)
+    near = acceptor.connect()
+    hears_all(*first, PING, OPEN)
+    eventually(lambda: select.select([acceptor.bob._server], [], [], 0)[0], "it calls once more")
+    near.shutdown(socket.SHUT_WR)
+    say(*first, PONG)
+    echoes(*first)
+    check(daemons.read_to_end(near) == (b"hello", "end"), "the local program does not hear it")
+    second = acceptor.take_call()
+
+    def both_kept():
+        acceptor.forward.signal(signal.SIGUSR1)
+        return " kept=2 " in acceptor.forward.log()
+
+    eventually(both_kept, "the second channel is there, too")
+    near = acceptor.connect()
+    asked, _, _ = select.select([first[1], second[1]], [], [], kith.LIMIT)
+    which = first if first[1] in asked else second
+    hears_all(*which, PING, OPEN)
+    say(*which, PONG)
+    whole(acceptor, near, *which)
+    acceptor.forward.stop()
+
+
 if __name__ == "__main__":
     daemons.run_subject([in_order, given_up, no_begin, wrong, with_tag, draining, giving_way,
-                         drained, answers, after_begin, wrong_answers, too_slow, either])
+                         drained, answers, after_begin, wrong_answers, too_slow, either,
+                         late])
