@@ -18,17 +18,18 @@
 #include "protocol/handshake.h"
 
 /*
- * Asked by a listener once a hello names a signer: whether that key may call from there. What it
- * says counts only once the signature is verified. caller is what the handshake was given. If that
- * key has a namespace of its own, whether it may call or not, it takes the place of the run's.
+ * Asked by a listener, in the thread that steps its handshake, once a hello names a signer: whether
+ * that key may call from there. What it says counts only once the signature is verified. caller is
+ * what the handshake was given. If that key has a namespace of its own, whether it may call or not,
+ * it takes the place of the run's.
  */
 typedef enum kith_error handshake_admit(void *context, void *caller,
                                         const uint8_t signer[static KEY_SIZE],
                                         const struct endpoint *from, struct namespace *namespace);
 
 /*
- * Told by a listener once a hello is verified: signer has signed it at some time, and its digest
- * tells whether it was seen before. An error refuses it.
+ * Told by a listener, likewise, once a hello is verified: signer has signed it at some time, and
+ * its digest tells whether it was seen before. An error refuses it.
  */
 typedef enum kith_error handshake_heard(void *caller, const uint8_t signer[static KEY_SIZE],
                                         const uint8_t hello_digest[static HASH_SIZE]);

@@ -29,7 +29,10 @@ struct guest {
     struct endpoint from;
 };
 
-/* Asked of a caller that is admitted: whether its key may have one connection more. */
+/*
+ * Asked in reception_step of a caller that is admitted: whether its key may have one connection
+ * more. It must not wait.
+ */
 typedef enum kith_error reception_allow(void *context, const uint8_t key[static KEY_SIZE]);
 
 struct reception_terms {

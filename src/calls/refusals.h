@@ -20,7 +20,7 @@
 struct refusals {
     const char *what; /* the command's name, and where it listens */
     const char *which;
-    void (*wake)(void); /* called once there is something to be summed up later; or NULL */
+    void (*wake)(void); /* see refusals_init */
 
     enum kith_error last; /* why the last caller was turned away, or OK; the main thread's */
 
@@ -36,6 +36,10 @@ struct refusals {
     size_t source_count;
 };
 
+/*
+ * Begin; it must not move afterwards. wake, or NULL, is called in any thread, under no lock, once
+ * there is something to be summed up later: it must not wait.
+ */
 void refusals_init(struct refusals *refusals, const char *what, const char *which,
                    void (*wake)(void));
 

@@ -223,14 +223,11 @@ static enum kith_error check_together(const struct options *options,
     return combination_check(options, form);
 }
 
-enum kith_error command_line_parse(struct options *options, const struct command_form *form,
-                                   int argc, char **argv)
+/* Those of --max-pending depend on the command, and stand there. */
+static struct options defaults(unsigned command_bit)
 {
-    struct getopt_tables tables;
-    int found;
-
-    *options = (struct options){
-        .command = form->bit,
+    return (struct options){
+        .command = command_bit,
         .synchrony_bound_ms = 5000,
         .max_handshake_age_ms = 10000,
         .handshake_timeout_ms = 10000,
@@ -239,12 +236,21 @@ enum kith_error command_line_parse(struct options *options, const struct command
         .drain_timeout_ms = 30000,
         .family = AF_UNSPEC,
         .ready_fd = -1,
-        .spare = form->bit == FOR_SERVE ? 2 : 1,
+        .spare = command_bit == FOR_SERVE ? 2 : 1,
         .keep = 8,
         .keep_time_ms = 60000,
         .channel_age_ms = 900000,
         .ping_ms = 20000,
     };
+}
+
+enum kith_error command_line_parse(struct options *options, const struct command_form *form,
+                                   int argc, char **argv)
+{
+    struct getopt_tables tables;
+    int found;
+
+    *options = defaults(form->bit);
     argc = cut_program(options, form->bit, argc, argv);
     option_table_for_getopt(&tables, form->bit);
     opterr = 0;

@@ -168,6 +168,16 @@ static void find_source(struct setup *setup)
     setup->net.source = &setup->source;
 }
 
+static void clear(struct setup *setup, const struct options *options)
+{
+    memset(setup, 0, sizeof(*setup));
+    setup->options = options;
+    setup->keeper.helper = HELPER_NONE;
+    setup->lookup = HELPER_NONE;
+    setup->via = HELPER_NONE;
+    setup->net = (struct net_options){.family = options->family, .first_with_syn = true};
+}
+
 enum kith_error setup_begin(struct setup *setup, const struct options *options,
                             const char *const *callees, size_t callee_count, kind_set kinds)
 {
@@ -178,12 +188,7 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options,
 
     if ((options->command & FOR_DAEMONS) != 0)
         signals_expect(); /* the key may be long in coming */
-    memset(setup, 0, sizeof(*setup));
-    setup->options = options;
-    setup->keeper.helper = HELPER_NONE;
-    setup->lookup = HELPER_NONE;
-    setup->via = HELPER_NONE;
-    setup->net = (struct net_options){.family = options->family, .first_with_syn = true};
+    clear(setup, options);
     set_rules(setup);
     find_source(setup);
     error = path_of_identity(setup->identity_path, options->identity);

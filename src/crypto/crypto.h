@@ -153,8 +153,8 @@ void crypto_base64_encode(char *out, const uint8_t *bytes, size_t len);
 bool crypto_pkcs8_is_other(const uint8_t *der, size_t len);
 
 /*
- * Asks for a passphrase: writes at most size bytes to out and returns how many, or -1 when there
- * is no way to ask.
+ * Called once by crypto_pkcs8_decrypt, asks for a passphrase: writes at most size bytes to out and
+ * returns how many, or -1 when there is no way to ask.
  */
 typedef int crypto_passphrase(char *out, int size, void *context);
 

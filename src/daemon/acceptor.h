@@ -31,7 +31,8 @@ struct acceptor_hooks {
     enum kith_error (*join)(void *context, struct connection *connection, int fd);
 
     /*
-     * A channel is over; left: its peer has ended it, or is gone, rather than we. NULL if nobody
+     * In its thread, or in the main thread of one that rests, which must not wait: a channel is
+     * over; left: its peer has ended it, or is gone, rather than we. NULL if nobody
      * wants to know.
      */
     void (*over)(void *context, const struct connection *connection, bool left);

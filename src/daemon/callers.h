@@ -31,12 +31,12 @@ struct callers_terms {
     size_t most; /* channels with nothing to do at once */
     /* In any thread: whether one who has called for this may call like that, now. */
     bool (*may_call)(void *context, const struct kept *kept);
-    /* What a peer is called on the command line, or NULL. */
+    /* In the main thread: what a peer is called on the command line, or NULL. */
     const char *(*peer_of)(void *context, const uint8_t key[static KEY_SIZE]);
-    /* Who a connection is for now, and what it asks for there; false for nobody. */
+    /* In any thread: who a connection is for now, and what it asks for there; false for nobody. */
     bool (*whom)(const struct connection *connection, uint8_t key[static KEY_SIZE],
                  const char **target);
-    void (*wake)(void); /* the main thread */
+    void (*wake)(void); /* the main thread, from any; never waits */
     void *context;
 };
 
@@ -50,6 +50,7 @@ struct callers {
     _Atomic size_t wanted;  /* channels: so many wait */
 };
 
+/* Begin; it must not move afterwards. */
 void callers_begin(struct callers *callers, const struct callers_terms *terms);
 
 /* A peer has called: its channel is ready. It is closed if there is no memory for it. */

@@ -21,10 +21,11 @@ struct calling_terms {
     enum channel_kind kind;
     enum side side; /* ours, of the channels */
     size_t max_message_size;
-    /* Who is called now, for callee_end to end; false for nobody, and then that is not needed. */
+    /* In the thread of a call: who is called now, for callee_end to end; false for nobody, and then
+     * that is not needed. */
     bool (*callee)(void *context, struct callee *callee);
-    bool (*is_there)(void *context); /* whether a channel says that it is; or NULL */
-    void (*wake)(void);              /* the main thread */
+    bool (*is_there)(void *context); /* likewise: whether a channel says that it is; or NULL */
+    void (*wake)(void);              /* the main thread, from any; never waits */
     void *context;
 };
 
@@ -35,6 +36,7 @@ struct calling {
     _Atomic bool up;         /* one has succeeded */
 };
 
+/* Begin; it must not move afterwards. */
 void calling_begin(struct calling *calling, const struct calling_terms *terms);
 
 /*

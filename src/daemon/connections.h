@@ -80,7 +80,7 @@ struct connection {
 struct connections {
     pthread_mutex_t lock;
     struct connections_limits limits;
-    void (*wake)(void); /* the main thread, which waits for a change */
+    void (*wake)(void); /* see connections_init */
     bool is_awaited;    /* by it */
     struct chain list;  /* the oldest first */
     size_t pending;
@@ -93,7 +93,10 @@ struct connections {
     uint64_t received;
 };
 
-/* wake is called, by any thread, once what one of the next three has said is no longer so. */
+/*
+ * wake is called, in any thread and under no lock, once what one of the next three has said is no
+ * longer so: it must not wait.
+ */
 void connections_init(struct connections *connections, const struct connections_limits *limits,
                       void (*wake)(void));
 
@@ -168,7 +171,10 @@ bool connections_conclude(struct connections *connections, struct connection *co
 enum kith_error connections_why_ended(struct connections *connections,
                                       const struct connection *connection);
 
-/* Called for each connection that is there, under the lock. */
+/*
+ * Called for each connection that is there, under the lock: it must not wait, nor call anything
+ * here but connection_end and connection_describe.
+ */
 typedef void connections_visit(struct connection *connection, void *context);
 void connections_each(struct connections *connections, connections_visit *visit, void *context);
 
@@ -187,6 +193,7 @@ struct connection_row {
     uint64_t received;
 };
 
+/* By whoever has the lock, or is its thread. */
 void connection_describe(struct connection_row *row, const struct connection *connection);
 
 /*

@@ -26,10 +26,12 @@ struct opener_terms {
     int64_t keep_time_ms; /* that those beyond the spare ones are kept without use */
     int64_t age_ms;       /* after which one begins no stream any more; each a tenth more or less */
     int64_t ping_ms;      /* between two looks whether one that is idle is still there */
-    void (*call)(void *context); /* have one more made in a thread, which ends in opener_called */
-    bool (*is_wanted)(void *context, const struct kept *kept); /* it goes to whom we want, now */
-    void (*wake)(void);                                        /* the main thread */
-    /* Of what a peer has said. */
+    /* In the main thread: have one more made in another, which ends in opener_called. */
+    void (*call)(void *context);
+    /* In any thread: whether it goes to whom we want, now. */
+    bool (*is_wanted)(void *context, const struct kept *kept);
+    void (*wake)(void); /* the main thread, from any; never waits */
+    /* In the main thread: what a peer has said on an idle one is wrong, and ends it. */
     void (*complain)(void *context, const uint8_t key[static KEY_SIZE], enum kith_error error);
     void *context;
 };
@@ -45,6 +47,7 @@ struct opener {
     struct spares spares;
 };
 
+/* Begin; it must not move afterwards. */
 void opener_begin(struct opener *opener, const struct opener_terms *terms);
 
 /*

@@ -21,6 +21,7 @@ struct spares {
     int64_t pause_ms; /* the next wait */
 };
 
+/* Begin with none, where so many are wanted. */
 void spares_begin(struct spares *spares, size_t wanted);
 
 /* Of a thread: a call is over, and its channel, if it has made one, is there. */

@@ -14,7 +14,7 @@
 
 /* What is to be run; belongs to the thing, and is not looked at any more once that runs. */
 struct job {
-    void (*run)(void *thing);
+    void (*run)(void *thing); /* called once, in a thread that has nothing else to do */
     void *thing;
     bool stays; /* until the process ends: nobody waits for its end */
     struct job *next;

@@ -10,7 +10,8 @@
 
 #include "base/error.h"
 
-/* Whether a variable, as NAME=VALUE, is no program's to have from us. */
+/* Asked in environment_replace: whether a variable, as NAME=VALUE, is no program's to have from us.
+ */
 typedef bool environment_judge(const char *variable);
 
 /*

@@ -26,7 +26,8 @@ enum local_end_patience {
 };
 
 /*
- * How a program has ended, once that is known: OK lets our receipt pass, an error ends the stream.
+ * Asked once by the pump, in the stream's thread, when its line is ready: how a program, or who
+ * names a file, has ended. OK lets our receipt pass, an error ends the stream.
  */
 typedef enum kith_error local_end_judge(void *program);
 

@@ -25,8 +25,9 @@ struct pump_terms {
     size_t rate;             /* bytes a second that are sent at most; 0 for any number */
     pump_progress *progress; /* or NULL */
     void *progress_context;
-    void (*input_awaited)(void); /* or NULL: told when a silent peer's end has left us waiting */
-    void (*quiet)(void);         /* or NULL: told once nothing has moved for a while */
+    /* Called in the thread of pump_run, which moves nothing meanwhile; each may be NULL: */
+    void (*input_awaited)(void); /* a silent peer's end has left us waiting */
+    void (*quiet)(void);         /* nothing has moved for a while */
 };
 
 /* How it went. */
