@@ -499,22 +499,22 @@ kill_filer() {
     on_disk 0
 }
 
-# faulty CALL HOW...: from here on the filer's call of fsync of this number is made so.
+# faulty CALL HOW NUMBER OPTION...: bob receives, and the filer's call of fsync of this number is made so.
 faulty() {
     ! sanitized || skip "the library would have to come first"
     "${CC:-cc}" -O1 -shared -fPIC -o faults.so "$tools/faults.c" -ldl || skip "no compiler"
     rm -rf board new
     truncate -s 1M board
     at_terminal=("${interruptible[@]}" "LD_PRELOAD=$PWD/faults.so" "KITH_FAULT_BOARD=$PWD/board"
-        "KITH_FAULT=0.2 fsync $1 $1 ${*:2}")
-    start_receiving
+        "KITH_FAULT=0.2 fsync $1 $1 $2 $3")
+    start_receiving "${@:4}"
     exec 8>&-
     eventually is_hit
 }
 
-# holds CALL: it does not return before let_go is called.
+# holds CALL OPTION...: it does not return before let_go is called.
 holds() {
-    faulty "$1" held "${limit}000"
+    faulty "$1" held "${limit}000" "${@:2}"
 }
 
 let_go() {
@@ -549,14 +549,17 @@ is_hit() {
 }
 
 @test "who is told that it failed while it is being put on the disk: it is not there" {
-    holds 1
-    eventually find_filer "$listener"
-    kill -INT "$listener"
-    ends "$listener" 130
-    let_go
-    ends "$dialer" 8
-    eventually is_gone "$filer"
-    on_disk 0
+    for force in '' --force; do
+        # shellcheck disable=SC2086
+        holds 1 $force
+        eventually find_filer "$listener"
+        kill -INT "$listener"
+        ends "$listener" 130
+        let_go
+        ends "$dialer" 8
+        eventually is_gone "$filer"
+        on_disk 0
+    done
 }
 
 @test "who is told that it failed while its name is being put on the disk: it is not there" {

@@ -281,12 +281,12 @@ def nat_forgets():
     net.rules("add rule ip nat postrouting oifname bob masquerade\n")
     net.harm("ct state invalid reject with tcp reset")
     chain = Chain(net)
-    sock = chain.connect()
-    check(_answer_to(sock, b"one") == b"one", "it does not run")
+    with net.as_in("alice"): # it may forget one that is in use, where the machine stands still
+        sock = daemons.carried(chain.forward.address, b"one")
     _forgotten(net)
     _send(sock, b"two")
     _breaks(sock, "a NAT that forgets")
-    chain.serves("a NAT that forgets")
+    daemons.eventually(lambda: chain.answer(b"hello") == b"hello", "the next one is served")
     if LONG:
         daemons.eventually(lambda: chain.serve.log().count("cut short") == 1,
                            "the other side notices", limit=NOTICED)
