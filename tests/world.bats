@@ -338,6 +338,22 @@ calls() {
     says serve.err 'max-connections: there are descriptors for [0-9]+ connections only'
 }
 
+@test "with as many as there are places for, descriptors are left for what is being made" {
+    needs_to_see_descriptors
+    ! sanitized || skip "the sanitizers may have some open themselves"
+    local number open places
+    for number in 24 26 28 30 32 40 64; do
+        : >serve.err
+        in_world descriptors="$number"
+        start_serve --max-connections 1000 --exec cat
+        says serve.err 'there are descriptors for [0-9]+ connections only'
+        open=$(find "/proc/$server/fd" -mindepth 1 | wc -l)
+        places=$(sed -n 's/.*descriptors for \([0-9]*\) .*/\1/p' serve.err)
+        # Each has four; a caller and a question to the keeper, and three of a program's that pass on.
+        ((open + 4 * places + 3 + 3 <= number)) || fail "of $number: $open and $places places"
+    done
+}
+
 @test "a start says so where no thread can be started" {
     search_no_leaks
     in_world refuse=clone3:EAGAIN # it is not confined yet, so the C library asks for that

@@ -23,6 +23,7 @@
 #define LEAVE_MS 1000    /* for those who were sent away to be gone */
 #define LEAVE_LOOK_MS 20 /* between two looks whether they are */
 #define POLLED_BESIDE 8  /* descriptors that are no caller's, nor a door's */
+#define OPENED_LATER 3   /* that stay: the log's, and what waits for channels that rest */
 #define DESCRIPTION_SIZE (2 * DOORS_LIST_SIZE)
 #define NOTIFY_AGAIN_MS 50 /* between two tries to tell a supervisor that takes nothing */
 
@@ -283,8 +284,8 @@ static enum kith_error set_limits(struct daemon *daemon)
 {
     const struct daemon_terms *terms = daemon->terms;
     struct connections_limits limits = {
-        .most =
-            capacity_find((size_t)daemon->hooks->descriptors, daemon->hooks->descriptors_beside),
+        .most = capacity_find((size_t)daemon->hooks->descriptors,
+                              daemon->hooks->descriptors_beside + OPENED_LATER),
         .per_peer = terms->max_per_peer,
         .pending = terms->max_pending != 0 ? terms->max_pending : daemon->hooks->pending,
     };
