@@ -628,7 +628,7 @@ END
     needs_memory
     given
     start_serve exec:cat
-    KITH_DIR=alice "$KITH" dial --via 'touch there; exec sleep 60' "bob@$address" \
+    KITH_DIR=alice "$KITH" dial -w 10m --via 'touch there; exec sleep 600' "bob@$address" \
         </dev/null 2>alice.err 8>&- 3>&- &
     local dialer=$!
     also_started "$dialer"
