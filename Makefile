@@ -259,6 +259,7 @@ uninstall:
 # same tarball.
 SOURCE = $(shell if [ -L configure ]; then dirname "$$(readlink configure)"; else pwd -P; fi)
 dist:
+	@command -v git >/dev/null || { echo 'make dist: git is not installed' >&2; exit 1; }
 	@cd '$(SOURCE)' && top=$$(git rev-parse --show-toplevel) && git rev-parse -q --verify HEAD \
 		>/dev/null && [ "$$top" = "$$(pwd -P)" ] || { echo 'make dist: the tarball is made of the last' \
 		'commit, and git knows of none here' >&2; exit 1; }
@@ -270,6 +271,8 @@ dist:
 # The Debian package of the last commit, and its source, in dist/deb: the tarball, with contrib/debian
 # in its place.
 deb: dist
+	@command -v dpkg-buildpackage >/dev/null && command -v dh >/dev/null || { echo 'make deb: as root:' \
+		'apt-get install --no-install-recommends git build-essential debhelper' >&2; exit 1; }
 	rm -rf dist/deb build/deb
 	mkdir -p dist/deb build/deb
 	tar -xzf dist/kith-$(VERSION).tar.gz -C build/deb
