@@ -32,10 +32,10 @@ class Cell:
     def __init__(self, folder, near, far, network, options=()):
         self.folder, self.problems, self.relay = os.path.abspath(folder), [], None
         os.mkdir(self.folder)
-        self.near = self._side("near", options, near)
-        self.far = self._side("far", options, far)
+        self.host, _, self.told = ends.NETWORKS[network]
+        self.near = self._side("near", (*options, *self.told), near)
+        self.far = self._side("far", (*options, *self.told), far)
         self.sides = (self.near, self.far)
-        self.host, _ = ends.NETWORKS[network]
 
     def _side(self, role, options, end):
         folder = os.path.join(self.folder, role)
@@ -64,8 +64,8 @@ class Cell:
             self.relay = proxy.Proxy(endpoint(address), host=self.host, **relay)
             address = ends.shown(self.relay.address)
         self.near.start(address)
-        self.near.join()
-        self.far.join()
+        for side in sorted(self.sides, key=lambda side: side.is_joined_to):
+            side.join()
 
     def converse(self):
         """Join both; each says a word, if it can, and hears the other's."""
@@ -75,7 +75,8 @@ class Cell:
 
     def calls(self):
         """The status of another call of alice's."""
-        return kith.status(kith.start("alice", "dial", "-w", "3s", "bob@" + self.far.address))
+        return kith.status(kith.start("alice", "dial", "-w", "3s", *self.told,
+                                      "bob@" + self.far.address))
 
     # --- what must hold
 

@@ -331,7 +331,11 @@ IPV4, IPV6 = "127.0.0.1", "::1"
 LINK_LOCAL = f"fe80::1%{LINK}"
 TCP = (("TCP", IPV4, None), ("TCP over IPv6", IPV6, "IPv6"),
        ("TCP over link-local IPv6", LINK_LOCAL, "link-local"))
-NETWORKS = {"IPv4": (IPV4, None), "IPv6": (IPV6, "IPv6"), "link-local": (LINK_LOCAL, "link-local")}
+SECRET = "secret.ns"  # the file of a namespace that both have
+# By name: where far is, what the system has to have for it, and what both are told.
+NETWORKS = {"IPv4": (IPV4, None, ()), "IPv6": (IPV6, "IPv6", ()),
+            "link-local": (LINK_LOCAL, "link-local", ()),
+            "secret namespace": (IPV4, None, ("--namespace-file", SECRET))}
 
 STANDARD = [File("file"), Pipe("pipe"), Terminal("terminal"), Null("/dev/null"), Closed("closed"),
             *(Socket(*line) for line in TCP), Socket("UNIX")]

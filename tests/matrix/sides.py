@@ -8,10 +8,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 
+import inetd
 import kith
 import programs
-from ends import address_of
+from ends import address_of, shown
 
 # How a channel ends, in one word, by the exit status of a pipe and the log of a daemon.
 BY_STATUS = {0: "whole", 1: "local", 5: "refused", 7: "deadline", 8: "broken",
@@ -48,6 +50,8 @@ class Side:
     """What all of them have."""
 
     who = "bob"
+    is_joined_to = False  # as a target, by somebody who is there before
+    takes_more = True  # once its first caller is gone
 
     def __init__(self, role, folder, options, end):
         self.role, self.folder, self.end = role, folder, end
@@ -277,6 +281,13 @@ class Daemon(Side):
         line = re.search(r": (.*) address=.* sent=\d+ received=\d+ seconds=", self.log())
         return line and line[1]
 
+    def is_up(self):
+        """Whether it comes to have a channel."""
+        def asked():
+            self.signal(signal.SIGUSR1)
+            return re.search(r"channel seconds=", self.log())
+        return programs.eventually(asked)
+
     def stops(self):
         """One SIGTERM ends it, if it has not ended."""
         if self.process.poll() is not None:
@@ -298,21 +309,14 @@ class Forward(Daemon):
 
     def join(self):
         """A program connects."""
-        self.attach(self.connect())
+        self.attach(self.connect(self.address))
 
-    def is_up(self):
-        """Whether it comes to have a channel."""
-        def asked():
-            self.signal(signal.SIGUSR1)
-            return re.search(r"channel seconds=", self.log())
-        return programs.eventually(asked)
-
-    def connect(self):
+    def connect(self, address):
         """A connection to where it listens."""
-        if "/" in self.address:
-            name = self.address
+        if "/" in address:
+            name = address
         else:
-            host, _, port = self.address.rpartition(":")
+            host, _, port = address.rpartition(":")
             name = address_of(host.strip("[]"), int(port))
         sock = self.end.sink.new()
         sock.connect(name)
@@ -329,6 +333,7 @@ class KeptForward(Forward):
 class Serve(Daemon):
     """bob serves a socket."""
 
+    is_joined_to = True
     server = target = None
 
     def prepare(self, opening):
@@ -372,10 +377,131 @@ class ServeProgram(Daemon):
         self.end.source.kill(self)
 
 
+class Accept(Forward):
+    """bob forwards a socket to who calls him."""
+
+    who = "bob"
+
+    def start(self, host):
+        """Listen for alice's calls, and for programs."""
+        self.run_at("forward", "--ready-on", "listen", "--accept", at(host),
+                    self.end.source.local(self), "alice")
+
+    def join(self):
+        """A program connects."""
+        self.logged(LISTENS)
+        self.attach(self.connect(re.search(LISTENS, self.log())[1]))
+
+
+LISTENS = r"kith: forward: (\S+): each connection is carried"
+
+
+class Call(Serve):
+    """alice calls bob, and serves him a socket."""
+
+    who = "alice"
+
+    def start(self, far):
+        """Have a channel with him."""
+        self.run("serve", "--call", f"bob@{far}", "--spare", "1", self.target)
+
+
+class Via:
+    """One of those who call, by a command that leads there."""
+
+    def run(self, *words, **streams):
+        """Start kith."""
+        way = os.path.join(os.path.dirname(os.path.abspath(__file__)), "way.py")
+        super().run(words[0], "--via", f"exec python3 '{way}' %h %p", *words[1:], **streams)
+
+
+class DialVia(Via, Dial):
+    """alice dials so."""
+
+
+class ForwardVia(Via, Forward):
+    """She forwards so."""
+
+
+class Inetd:
+    """One of those who are called, by a super-server that takes one call, and starts it there."""
+
+    takes_more = False
+
+    def run_at(self, command, where, *words, **streams):
+        """Wait for a call, in a thread. The address is known after."""
+        host, _, _ = where.rpartition(":")
+        server = socket.socket(socket.AF_INET6 if "[" in host else socket.AF_INET)
+        server.bind(address_of(host.strip("[]")))
+        server.listen()
+        server.settimeout(programs.LIMIT)
+        self.address = shown(server.getsockname())
+        with open(self.log_name, "ab"):
+            pass
+        threading.Thread(target=self._take, args=(server, command, words, streams), daemon=True).start()
+
+    def _take(self, server, command, words, streams):
+        with server:
+            connection, _ = server.accept()
+        self.run_on(connection, command, "--inetd", *words, **streams)
+
+    def run_on(self, connection, *words, **streams):
+        """Start it with the connection itself."""
+        with connection:
+            self.run(*words, **{**streams, "stdin": connection, "stdout": connection})
+
+    def join(self):
+        """It was called."""
+        programs.eventually(lambda: self.process)
+        super().join()
+
+    def stops(self):
+        """It does so by itself after its call, maybe just now."""
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+        return kith.status(self.process) != "hangs"
+
+
+class InetdByPipes(Inetd):
+    """The same with two pipes that lead to the connection."""
+
+    def run_on(self, connection, *words, **streams):
+        """Start it between them."""
+        with connection:
+            self.run(*words, **{**streams, "stdin": subprocess.PIPE, "stdout": subprocess.PIPE})
+            inetd.lead(connection, self.process.stdin, self.process.stdout).join()
+
+
+class ServeInetd(Inetd, Serve):
+    """bob serves a socket so."""
+
+
+class ServeByPipes(InetdByPipes, Serve):
+    """And between pipes."""
+
+
+class ServeInetdProgram(Inetd, ServeProgram):
+    """bob serves a program so."""
+
+
+class ListenInetdProgram(Inetd, ListenProgram):
+    """bob listens so."""
+
+
+class ListenByPipesProgram(InetdByPipes, ListenProgram):
+    """And between pipes."""
+
+
 KEPT = "forward of kept channels"
+CALL, ACCEPT = "serve --call", "forward --accept"
 COMMANDS = {"listen --exec": ListenProgram, "dial --exec": DialProgram, "listen": Listen,
             "dial": Dial, "forward": Forward,
-            KEPT: KeptForward, "serve": Serve, "serve --exec": ServeProgram}
+            KEPT: KeptForward, "serve": Serve, "serve --exec": ServeProgram,
+            "dial --via": DialVia, "forward --via": ForwardVia, CALL: Call, ACCEPT: Accept,
+            "serve --inetd": ServeInetd, "serve --inetd between pipes": ServeByPipes,
+            "serve --inetd --exec": ServeInetdProgram,
+            "listen --inetd --exec": ListenInetdProgram,
+            "listen --inetd --exec between pipes": ListenByPipesProgram}
 
 
 def at(host):

@@ -35,15 +35,21 @@ def shut(connection):
         pass
 
 
+def lead(connection, stdin, stdout):
+    """Have a program's input come from the connection, and its output go there, which this thread
+    does: both are files."""
+    there = connection.fileno()
+    threading.Thread(target=carry, daemon=True, args=(there, stdin.fileno(), stdin.close)).start()
+    back = threading.Thread(target=carry, daemon=True,
+                            args=(stdout.fileno(), there, lambda: shut(connection)))
+    back.start()
+    return back
+
+
 def by_pipes(connection, command):
     """Start it behind two pipes."""
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    there = connection.fileno()
-    threading.Thread(target=carry, daemon=True,
-                     args=(there, child.stdin.fileno(), child.stdin.close)).start()
-    back = threading.Thread(target=carry,
-                            args=(child.stdout.fileno(), there, lambda: shut(connection)))
-    back.start()
+    back = lead(connection, child.stdin, child.stdout)
     status = child.wait(LIMIT)
     back.join(LIMIT)
     return status
