@@ -41,6 +41,20 @@ faults() {
     faults 2 --only '^0 send 1 (EAGAIN|ENOBUFS)$' dial_program # its end is told to who holds its input
 }
 
+@test "a secret namespace is whole or not there; by a command, an agent's key or a secret, as any call" {
+    command -v ssh-agent >/dev/null || skip "no ssh-agent here"
+    faults 24 keygen_namespace dial_via dial_agent dial_secret
+}
+
+@test "a super-server's one call is whole, or both sides say why it is not" {
+    faults 16 listen_inetd serve_inetd serve_inetd_pipes
+}
+
+@test "the reverse way loses one connection at most, and holds nothing of it" {
+    ! sanitized || skip "in each thread the sanitizer allocates for itself, and fails when that does"
+    faults 16 serve_call forward_accept
+}
+
 @test "listen takes one call whatever failed before" {
     faults 80 listen listen_program
 }

@@ -1,6 +1,7 @@
 """What kith is asked to do while something in it fails, each with all that has to hold after it. In a
 directory with the folders alice and bob, who know each other; nobody fails but the subject."""
 
+import atexit
 import contextlib
 import fcntl
 import os
@@ -15,6 +16,7 @@ import threading
 import time
 
 import daemons
+import inetd
 import kith
 
 DATA = bytes(range(256)) * 300  # more than a message
@@ -94,6 +96,20 @@ def pubkey(run, *options, path="alice/identity"):
                     run.status == 0)
 
 
+def keygen_namespace(run):
+    """A secret namespace in a new folder: the file is whole, or not there."""
+    shutil.rmtree("new", ignore_errors=True)
+    run.ends(run.start("alice", "keygen", "--namespace", "new/namespace"), "keys")
+    names = set(os.listdir("new")) if os.path.exists("new") else set()
+    if run.fault.call in ("unlink", "unlinkat"):
+        names = {name for name in names if not name.startswith(".kith-")}
+    run.check(names <= {"namespace"}, "files are left:", names)
+    run.check(run.status != 0 or "namespace" in names, "it is well, and there is none")
+    if "namespace" in names:
+        run.check(os.stat("new/namespace").st_mode & 0o777 == 0o600, "the namespace's mode")
+        run.check(len(_read("new/namespace").strip()) > 32, "half a namespace")
+
+
 def _encrypt(who):
     """Its identity with a passphrase, in a file of its own."""
     if not os.path.exists(f"{who}/encrypted"):
@@ -136,9 +152,9 @@ def check(run):
               "on stdout:", said)
 
 
-def dial(run, host="127.0.0.1", options=()):
+def dial(run, host="127.0.0.1", options=(), far=None):
     """A call that says something and hears it again."""
-    far = _echo()
+    far = far or _echo()
     port = far.address.rpartition(":")[2]
     _write("in", DATA)
     with open("in", "rb") as given, open("out", "wb") as out:
@@ -162,6 +178,60 @@ def dial_encrypted(run):
     """The same with a passphrase."""
     _encrypt("alice")
     dial(run, options=("-i", "alice/encrypted", "--passphrase-file", "alice/passphrase"))
+
+
+WAY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "matrix", "way.py")
+
+
+def dial_via(run):
+    """The same by a command that leads there."""
+    dial(run, options=("--via", f"unset LD_PRELOAD; exec python3 '{WAY}' %h %p"))
+
+
+@contextlib.contextmanager
+def _secret(who, other):
+    """Both have a secret namespace in their line for each other, while this lasts."""
+    if not os.path.exists("secret"):
+        subprocess.run([kith.KITH, "keygen", "--namespace", "secret"], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    secret = os.path.abspath("secret").encode()
+    _write(f"{who}/secret.peers", b'namespace-file="%s" ' % secret + _read(f"{other}/identity.pub"))
+    yield "-a", f"{who}/secret.peers"
+
+
+def dial_secret(run):
+    """The same under a namespace that is a secret of these two."""
+    with _secret("bob", "alice") as his, _secret("alice", "bob") as hers:
+        far = _standing.get("secret")
+        if far is None or far.process.poll() is not None:
+            far = _standing["secret"] = daemons.serve(["cat"], *DAEMON, *his, log="secret.err")
+        dial(run, options=hers, far=far)
+
+
+def _agent():
+    """An ssh-agent with a key that alice is known by, of whom who knows it gives all back."""
+    if "agent" not in _standing:
+        shutil.rmtree("agent", ignore_errors=True)
+        os.mkdir("agent")
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "agent/key"], check=True)
+        path = os.path.abspath("agent/socket")
+        agent = subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL)
+        atexit.register(agent.kill)
+        while subprocess.run(["ssh-add", "-q", "agent/key"], env={**os.environ, "SSH_AUTH_SOCK": path},
+                             stderr=subprocess.DEVNULL, check=False).returncode:
+            time.sleep(0.01)
+        _write("agent/peers", _public_of("agent/key.pub") + b" alice\n")
+        far = daemons.serve(["cat"], *DAEMON, "-a", "agent/peers", log="agent.err")
+        _standing["agent"] = far, path
+    return _standing["agent"]
+
+
+def dial_agent(run):
+    """The same with a key that an agent has."""
+    far, path = _agent()
+    os.environ["SSH_AUTH_SOCK"] = path
+    dial(run, options=("-i", "agent:"), far=far)
 
 
 def dial_pipes(run):
@@ -310,6 +380,47 @@ def dial_output(run):
     run.check(names <= {"file"}, "files are left:", names)
     run.check(run.status != 0 or "file" in names, "it was called whole, and is not there")
     run.check("file" not in names or _read("new/file") == DATA, "what is there is not whole")
+
+
+def _taken(run, expected, start):
+    """One call, taken by the subject itself: start() starts it at a connection. Whether it was whole."""
+    _write("in", DATA)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with open("in", "rb") as given, open("heard", "wb") as out:
+            caller = kith.start("alice", "dial", *TIMES, "bob@127.0.0.1:%d" % server.getsockname()[1],
+                                stdin=given, stdout=out)
+        with server.accept()[0] as connection:
+            process = start(connection)
+    status = kith.status(caller)
+    run.check(status in (0, 4, 5, 7, 8), "who called ended with", status)
+    run.ends(process, "call", "channel", daemon=run.command[0] == "serve")
+    run.check_bytes("who called", "heard", expected, status == 0 and not _left_early(run))
+    return status == 0
+
+
+def listen_inetd(run):
+    """A super-server's call is taken, of which a program has all, or its caller is told."""
+    _write("out", b"")
+    _taken(run, b"", lambda connection: run.start(
+        "bob", "listen", *TIMES, "--inetd", "--exec", "sh", "-c", "cat >out", stdin=connection,
+        stdout=connection))
+    run.check_bytes("the program", "out", DATA, run.status == 0 and not _left_early(run))
+
+
+def serve_inetd(run):
+    """The same for a target."""
+    _taken(run, DATA, lambda connection: run.start(
+        "bob", "serve", *DAEMON, "--inetd", _target(), stdin=connection, stdout=connection))
+
+
+def serve_inetd_pipes(run):
+    """The same between two pipes."""
+    def start(connection):
+        process = run.start("bob", "serve", *DAEMON, "--inetd", _target(), stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE)
+        inetd.lead(connection, process.stdin, process.stdout).join(kith.LIMIT)
+        return process
+    _taken(run, DATA, start)
 
 
 def listen_program(run):
@@ -595,8 +706,47 @@ def forward_reload(run):
     forward(run, between=lambda process: _reload(run, process))
 
 
+ONE = ("--spare", "1", "--keep", "0")  # channel that carries nothing, whatever there was before
+
+
+def serve_call(run):
+    """Who calls has its target used by programs at the other side."""
+    accept = daemons.Daemon("alice", "forward", [*DAEMON, "--ready-on", "listen", "--accept",
+                                                 "127.0.0.1:0"], ["127.0.0.1:0", "bob"], "accept.err")
+    near = re.findall(CARRIED, accept.log())[-1]
+    process, address = _start_ready(run, "bob", "serve", *DAEMON, *ONE, "--ready-on", "listen", "--call",
+                                    f"alice@{accept.address}", _target())
+    if _is_up(run, process, address):
+        if _calls(run, process, lambda: _local_call(run, near)):
+            _measure(run, process)
+        _stop(run, process)
+    accept.process.kill()
+    accept.process.wait()
+
+
+CARRIED = r"forward: (\S+): each connection is carried"
+
+
+def forward_accept(run):
+    """Programs use the target of who calls."""
+    process, address = _start_ready(run, "alice", "forward", *DAEMON, "--ready-on", "listen",
+                                    "--accept", "127.0.0.1:0", "./accept.socket", "bob")
+    if not _is_up(run, process, address):
+        return
+    caller = daemons.Daemon("bob", "serve", [*DAEMON, *ONE, "--ready-on", "listen", "--call",
+                                             f"alice@{address}"], [_target()], "caller.err")
+    if _calls(run, process, lambda: _local_call(run, "./accept.socket")):
+        _measure(run, process)
+    _stop(run, process)
+    caller.process.kill()
+    caller.process.wait()
+    with contextlib.suppress(FileNotFoundError):
+        os.remove("accept.socket")
+
+
 SCENARIOS = {each.__name__: each for each in (
-    keygen, keygen_force, pubkey, pubkey_encrypted, check, dial, dial_by_name, dial_again,
+    keygen, keygen_force, keygen_namespace, dial_via, dial_secret, dial_agent, listen_inetd,
+    serve_inetd, serve_inetd_pipes, serve_call, forward_accept, pubkey, pubkey_encrypted, check, dial, dial_by_name, dial_again,
     dial_encrypted, dial_pipes, dial_program, dial_output, listen, listen_program, listen_output,
     listen_output_over, killed_output, killed_output_over, import_keys, meet, meet_listen, serve, serve_program,
     serve_reload, serve_named, forward, forward_path, forward_plain, forward_reload)}
