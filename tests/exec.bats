@@ -84,6 +84,9 @@ all_gone() {
     run -8 --separate-stderr dial --recv-only
     [ "$output" = some ]
     says serve.err 'alice .*the program failed: sh: with status 3'
+    start_serve --exec sh -c 'exit 255'
+    run -8 dial --recv-only
+    says serve.err 'alice .*the program failed: sh: with status 255'
 }
 
 @test "its death by a signal is the caller's failure" {

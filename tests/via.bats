@@ -156,6 +156,7 @@ no_group() {
     run -4 --separate-stderr dial --via 'echo its own words >&2; exit 3'
     [[ $stderr == *'its own words'*'with status 3'* ]]
     refused 4 'by signal 9' -- dial --via 'kill -KILL $$'
+    refused 4 'with status 255' -- dial --via 'exit 255' # as ssh
     refused 4 'with status 5' -- dial --via 'head -c 100 >/dev/null; exit 5'
     refused 4 'with status 5' -- as alice check --via 'exit 5' "bob@$address"
     needs nc
@@ -246,6 +247,32 @@ sees_its_end() {
     rm -f seen
     refused 7 . -- dial -w 1s --via 'trap "echo TERM >>seen" TERM; cat >/dev/null; echo end >>seen'
     [ "$(cat seen)" = end ]
+}
+
+@test "it is the way only until it ends, whatever it has left behind, and wherever that is" {
+    local left
+    address=127.0.0.1:9
+    refused 4 'with status 3' -- dial --via 'sleep 1000 & exit 3'
+    refused 4 'with status 3' -- dial --via 'setsid sleep 1000 & echo $! >left; exit 3'
+    kill "$(cat left)"
+    for left in '' setsid; do
+        rm -f alice.in left
+        start_listener -v
+        start_over "$left sleep 1000 & echo \$! >left; exec $way"
+        kill -KILL "$listener"
+        ends "$listener" 137
+        ends "$dialer" 8
+        [ -z "$left" ] || kill "$(cat left)"
+    done
+}
+
+@test "how it has failed is said also where the time is over first" {
+    address=127.0.0.1:9
+    in_time() {
+        run --separate-stderr dial -w 500ms --via 'sleep 1000 & exit 3'
+        [ "$status" -eq 4 ] && [[ $stderr == *'with status 3'* ]]
+    }
+    eventually in_time
 }
 
 @test "it sees the end of its input before it is signalled" {

@@ -82,7 +82,7 @@ static enum kith_error blame_via(struct call *call, const struct call_terms *ter
     int64_t soon_ms = clock_deadline_ms(VIA_END_MS);
     struct program_end end;
 
-    if (terms->via == NULL || error != ERR_HANDSHAKE_CUT ||
+    if (terms->via == NULL || (error != ERR_HANDSHAKE_CUT && error != ERR_HANDSHAKE_TIMEOUT) ||
         !program_via_end(call->transport.line, &end, clock_earlier(soon_ms, call->io.deadline_ms)))
         return error;
     program_describe_end(call->how, &end);

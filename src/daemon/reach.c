@@ -167,8 +167,9 @@ static enum kith_error join_program(const struct reach *reach, struct connection
     error = join(reach, connection, &end);
     program->in = end.outlet.fd;
     program_stop(program);
-    if (program->problem != 0 && hired.why[0] == '\0') /* the channel has ended by something else */
-        (void)log_unstarted(hired.name, program->problem);
+    if (program->end.problem != 0 &&
+        hired.why[0] == '\0') /* the channel has ended by something else */
+        (void)log_unstarted(hired.name, program->end.problem);
     return error;
 }
 

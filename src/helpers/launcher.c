@@ -37,6 +37,7 @@ struct child {
      * whole. -1 once the stream has ended in order.
      */
     int input;
+    int way;        /* of a CMD of --via our end of its output, until that has ended; or -1 */
     size_t place;   /* of its line in the poll set */
     bool has_ended; /* but is not reaped, and others may be left in its group */
     bool is_to_end; /* nobody wants it any longer */
@@ -58,10 +59,8 @@ struct launcher {
 };
 
 /* False if it cannot be said now. */
-static bool say_end(int line, int problem, int status)
+static bool say_end(int line, struct program_end end)
 {
-    const struct program_end end = {problem, status};
-
     return send(line, &end, sizeof(end), MSG_DONTWAIT) == (ssize_t)sizeof(end);
 }
 
@@ -77,6 +76,7 @@ static void say_taken(int line)
 static int add_child(struct launcher *launcher, struct child_plan *plan,
                      const int passed[static PROGRAM_PASSED])
 {
+    bool is_way = launcher->programs.via != NULL;
     pid_t process;
 
     if (launcher->count == launcher->most)
@@ -87,13 +87,13 @@ static int add_child(struct launcher *launcher, struct child_plan *plan,
     process = child_fork(plan);
     if (process < 0)
         return errno;
-    launcher->children[launcher->count++] =
-        (struct child){.process = process,
-                       .line = passed[ITS_LINE],
-                       .input = passed[OUR_IN],
-                       .place = POLL_SET_NONE,
-                       .may_leave = launcher->programs.via != NULL,
-                       .due_ms = NEVER_MS};
+    launcher->children[launcher->count++] = (struct child){.process = process,
+                                                           .line = passed[ITS_LINE],
+                                                           .input = is_way ? -1 : passed[OURS],
+                                                           .way = is_way ? passed[OURS] : -1,
+                                                           .place = POLL_SET_NONE,
+                                                           .may_leave = is_way,
+                                                           .due_ms = NEVER_MS};
     return 0;
 }
 
@@ -126,7 +126,7 @@ static int start_child(struct launcher *launcher, struct order *order,
 
     if (launcher->programs.via != NULL)
         return start_via(launcher, order, passed);
-    if (passed[OUR_IN] < 0)
+    if (passed[OURS] < 0)
         return EMFILE;
     if (order->program >= launcher->programs.count)
         return EINVAL;
@@ -154,9 +154,9 @@ static void take_question(struct launcher *launcher)
     descriptor_close(&passed[ITS_OUT]);
     if (problem == 0)
         return;
-    (void)say_end(passed[ITS_LINE], problem, 0);
+    (void)say_end(passed[ITS_LINE], (struct program_end){.problem = problem});
     descriptor_close(&passed[ITS_LINE]);
-    descriptor_close(&passed[OUR_IN]);
+    descriptor_close(&passed[OURS]);
 }
 
 /*
@@ -182,6 +182,7 @@ static void ask_to_end(struct child *child)
     if (child->is_to_end)
         return;
     child->is_to_end = true;
+    descriptor_close(&child->way);
     if (child->may_leave)
         child->due_ms = clock_deadline_ms(LEAVE_MS);
     else
@@ -203,20 +204,45 @@ static void heed_line(struct child *child)
 /* See whether it has ended, and say so; or have the line's end say that it failed. */
 static void notice_end(struct child *child)
 {
-    siginfo_t end = {0};
-    bool seen;
+    siginfo_t seen = {0};
+    struct program_end end = {.problem = 0};
 
     if (child->has_ended)
         return;
-    seen = waitid(P_PID, (id_t)child->process, &end, WEXITED | WNOHANG | WNOWAIT) == 0;
-    if (seen && end.si_pid == 0)
+    child->has_ended = waitid(P_PID, (id_t)child->process, &seen, WEXITED | WNOHANG | WNOWAIT) == 0;
+    if (child->has_ended && seen.si_pid == 0) {
+        child->has_ended = false;
         return;
-    child->has_ended = seen; /* else it is looked at again, and has failed in any case */
-    if (seen && say_end(child->line, 0,
-                        end.si_code == CLD_EXITED ? end.si_status : STATUS_SIGNAL + end.si_status))
-        return;
+    }
+    if (seen.si_code == CLD_EXITED)
+        end.status = seen.si_status;
+    else
+        end.signal = seen.si_status;
+    if (child->way >= 0)
+        child->due_ms = clock_deadline_ms(LEAVE_MS);
+    if (child->has_ended && say_end(child->line, end))
+        return; /* else it is looked at again, and has failed in any case */
     descriptor_close(&child->line);
     ask_to_end(child);
+}
+
+/*
+ * A CMD of --via that has ended is no way any more, once nothing more comes, though what it has
+ * left behind, maybe where no signal of ours gets to, may hold its output open.
+ */
+static void end_way(struct child *child)
+{
+    char byte;
+
+    if (!child->has_ended || child->way < 0 || clock_now_ms() < child->due_ms)
+        return;
+    if (recv(child->way, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) > 0) {
+        child->due_ms = clock_deadline_ms(LEAVE_MS);
+        return;
+    }
+    (void)shutdown(child->way, SHUT_RD);
+    descriptor_close(&child->way);
+    child->due_ms = NEVER_MS;
 }
 
 /*
@@ -274,6 +300,7 @@ static void step_children(struct launcher *launcher, bool one_has_ended)
             heed_line(child);
         if (launcher->line < 0)
             ask_to_end(child);
+        end_way(child);
         if (!finish_child(child))
             launcher->children[kept++] = *child;
     }

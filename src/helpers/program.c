@@ -97,12 +97,13 @@ static bool try_start(struct program *program, const struct helper *launcher,
     int saved;
 
     if (make_ends(program, passed, does) && make_line(&program->line, &passed[ITS_LINE])) {
-        passed[OUR_IN] = program->in >= 0 ? program->in : passed[ITS_IN];
-        asked = question_send(launcher, order, sizeof(*order), passed,
-                              does == CARRIES ? OUR_IN : PROGRAM_PASSED);
+        passed[OURS] = does == CARRIES ? program->out : program->in;
+        if (passed[OURS] < 0)
+            passed[OURS] = passed[ITS_IN];
+        asked = question_send(launcher, order, sizeof(*order), passed, PROGRAM_PASSED);
     }
     saved = errno;
-    for (size_t i = 0; i < OUR_IN; i++)
+    for (size_t i = 0; i < OURS; i++)
         descriptor_close(&passed[i]);
     errno = saved;
     return asked;
@@ -193,21 +194,24 @@ bool program_via_end(int line, struct program_end *end, int64_t deadline_ms)
     return descriptor_await(line, POLLIN, deadline_ms) && receive(line, end);
 }
 
-static bool hear(struct program *program, struct program_end *end)
+static bool hear(struct program *program)
 {
-    if (!receive(program->line, end))
+    struct program_end end;
+
+    if (!receive(program->line, &end))
         return false;
-    if (end->problem != 0)
-        program->problem = end->problem;
-    program->status = end->status;
+    if (end.problem == 0) /* what it never was is said before its end */
+        end.problem = program->end.problem;
+    program->end = end;
     return true;
 }
 
 enum kith_error program_result(void *context)
 {
-    struct program_end end;
+    static const struct program_end well;
+    struct program *program = context;
 
-    return hear(context, &end) && end.problem == 0 && end.status == 0 ? OK : ERR_PROGRAM;
+    return hear(program) && memcmp(&program->end, &well, sizeof(well)) == 0 ? OK : ERR_PROGRAM;
 }
 
 const char *program_problem(int problem)
@@ -224,15 +228,15 @@ void program_describe_end(char out[static PROGRAM_HOW_SIZE], const struct progra
     out[0] = '\0';
     if (end->problem != 0)
         (void)snprintf(out, PROGRAM_HOW_SIZE, "%s", program_problem(end->problem));
-    else if (end->status > STATUS_SIGNAL)
-        (void)snprintf(out, PROGRAM_HOW_SIZE, "by signal %d", end->status - STATUS_SIGNAL);
-    else if (end->status > 0)
+    else if (end->signal != 0)
+        (void)snprintf(out, PROGRAM_HOW_SIZE, "by signal %d", end->signal);
+    else if (end->status != 0)
         (void)snprintf(out, PROGRAM_HOW_SIZE, "with status %d", end->status);
 }
 
 void program_describe_failure(char out[static PROGRAM_HOW_SIZE], const struct program *program)
 {
-    program_describe_end(out, &(struct program_end){program->problem, program->status});
+    program_describe_end(out, &program->end);
 }
 
 /* Whether the launcher is gone, and with it what it held of the program's input. */
@@ -255,7 +259,6 @@ void program_stop(struct program *program)
 {
     int64_t deadline_ms = clock_deadline_ms(STOP_MS);
     bool goes_on = true;
-    struct program_end end;
 
     (void)shutdown(program->line, SHUT_WR);
     descriptor_close(&program->out);
@@ -264,7 +267,7 @@ void program_stop(struct program *program)
     descriptor_close(&program->in);
     while (goes_on && clock_now_ms() < deadline_ms) {
         if (descriptor_await(program->line, POLLIN, deadline_ms))
-            goes_on = hear(program, &end);
+            goes_on = hear(program);
     }
     close_all(program);
 }

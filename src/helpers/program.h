@@ -39,27 +39,27 @@ struct order {
     char port[PORT_SIZE];
 };
 
-/* What goes with the question, the last not for --via. Where descriptors are short, the last are
- * lost first. */
-enum program_passed { ITS_LINE, ITS_IN, ITS_OUT, OUR_IN, PROGRAM_PASSED };
+/*
+ * What goes with the question; the last is our end of its input, and for --via of its output. Where
+ * descriptors are short, the last are lost first.
+ */
+enum program_passed { ITS_LINE, ITS_IN, ITS_OUT, OURS, PROGRAM_PASSED };
 
 /* What is said on its line at once, before it is started: one byte, while an end has more. */
 #define PROGRAM_TAKEN 't'
 
-#define STATUS_SIGNAL 128 /* and its number: how a program was ended, as a shell has it */
-
-/* How a program has ended, as it is said on its line. */
+/* How a program has ended, as it is said on its line; all 0 if well. */
 struct program_end {
-    int32_t problem; /* an errno if it never was the program, else 0 */
-    int32_t status;  /* as a shell has it: 128 and more for a signal */
+    int32_t problem; /* an errno if it never was the program */
+    int32_t status;  /* with which it has exited */
+    int32_t signal;  /* or which has ended it */
 };
 
 struct program {
-    int in;      /* to write to it; -1 once closed, or if it does not read the stream */
-    int out;     /* to read from it; -1 likewise */
-    int line;    /* to the launcher: ready once the program has ended */
-    int problem; /* an errno if it could not be run, known once it has ended */
-    int status;  /* as a shell has it, likewise */
+    int in;                 /* to write to it; -1 once closed, or if it does not read the stream */
+    int out;                /* to read from it; -1 likewise */
+    int line;               /* to the launcher: ready once the program has ended */
+    struct program_end end; /* once it has */
 };
 
 /*
@@ -73,7 +73,8 @@ must_check bool program_start(struct program *program, const struct helper *laun
 /*
  * The same for the CMD of --via: the transport is its stdin and stdout, a socket each, and its
  * line, which is ready once it has ended; to close that has it ended, though it may see the end of
- * its input first.
+ * its input first. Once it has ended there is an end of what comes, too, about a second after the
+ * last of that, whatever it has left behind.
  */
 must_check bool program_start_via(const struct helper *launcher, const struct address *to,
                                   struct transport *transport, int64_t deadline_ms);

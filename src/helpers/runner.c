@@ -24,11 +24,12 @@
 #include "system/protect.h"
 #include "system/signals.h"
 
-#define GRACE_MS 2000  /* between SIGTERM and SIGKILL, when we are gone */
-#define BEGIN 0        /* the word that is no signal */
-#define HAS_BEGUN (-1) /* a status that is none */
-#define HAS_TAKEN (-2) /* another: its last word */
-#define TAKES_MS 2000  /* within which a runner takes a word, on a busy machine too */
+#define GRACE_MS 2000     /* between SIGTERM and SIGKILL, when we are gone */
+#define BEGIN 0           /* the word that is no signal */
+#define HAS_BEGUN (-1)    /* a status that is none */
+#define HAS_TAKEN (-2)    /* another: its last word */
+#define TAKES_MS 2000     /* within which a runner takes a word, on a busy machine too */
+#define STATUS_SIGNAL 128 /* and its number: how it was ended, as a shell has it */
 #define STATUS_NOT_FOUND 127
 #define STATUS_NOT_RUN 126
 #define VARIABLE "KITH_FORWARD_"

@@ -105,7 +105,7 @@ static void check_failures(void)
     struct program program;
 
     CHECK(begin(&program, &launcher) && result(&program) == ERR_PROGRAM, "a status is a failure");
-    CHECK(program.problem == 0, "and no problem of ours");
+    CHECK(program.end.problem == 0, "and no problem of ours");
     program_stop(&program);
     helper_stop(&launcher);
     launcher = launcher_of(dies, 1);
@@ -115,7 +115,7 @@ static void check_failures(void)
     if (launcher_start(&launcher, &programs, 1) != OK)
         exit(1);
     CHECK(begin(&program, &launcher) && result(&program) == ERR_PROGRAM, "nothing is not run");
-    CHECK(program.problem == ENOENT, "it is said why");
+    CHECK(program.end.problem == ENOENT, "it is said why");
     program_stop(&program);
     helper_stop(&launcher);
 }
@@ -154,7 +154,7 @@ static void check_bounds(void)
     char line;
 
     CHECK(begin(&first, &launcher) && begin(&second, &launcher), "two are asked for");
-    CHECK(result(&second) == ERR_PROGRAM && second.problem == EAGAIN, "one is too many");
+    CHECK(result(&second) == ERR_PROGRAM && second.end.problem == EAGAIN, "one is too many");
     program_stop(&second);
     CHECK(await(first.out) && read(first.out, &line, 1) == 1, "the first one is about to wait");
     (void)close(first.in);
@@ -164,7 +164,7 @@ static void check_bounds(void)
     program_stop(&first);
     CHECK(begin(&second, &launcher), "then there is room again");
     program_stop(&second);
-    CHECK(second.problem == 0, "for one that was not heard of");
+    CHECK(second.end.problem == 0, "for one that was not heard of");
     helper_stop(&launcher);
 }
 
@@ -209,7 +209,7 @@ static void check_garbage(void)
     order = (struct order){.program = 1};
     CHECK(program_start(&program, &launcher, &order, PROGRAM_READS | PROGRAM_WRITES,
                         clock_deadline_ms(LIMIT_MS)) &&
-              result(&program) == ERR_PROGRAM && program.problem == EINVAL,
+              result(&program) == ERR_PROGRAM && program.end.problem == EINVAL,
           "a program that it does not have is none");
     program_stop(&program);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) != 0)
