@@ -175,6 +175,8 @@ no_group() {
 @test "one that says something else is not believed" {
     address=127.0.0.1:9
     refused 5 'not our protocol' -- dial --via 'echo SSH-2.0-OpenSSH_9.2; cat >/dev/null'
+    refused 4 'with status 1' -- dial --via 'head -c 100 >/dev/null; echo Error: no such container; exit 1'
+    refused 4 'with status 2' -- dial --via 'head -c 100 >/dev/null; head -c 300 /dev/zero; exit 2'
     refused 5 . -- dial --via cat
     refused 5 . -- dial --via 'head -c 300 /dev/zero; cat >/dev/null'
     [ ! -s alice.out ]
@@ -252,8 +254,9 @@ sees_its_end() {
 @test "it is the way only until it ends, whatever it has left behind, and wherever that is" {
     local left
     address=127.0.0.1:9
-    refused 4 'with status 3' -- dial --via 'sleep 1000 & exit 3'
-    refused 4 'with status 3' -- dial --via 'setsid sleep 1000 & echo $! >left; exit 3'
+    refused 4 'with status 3' -- dial --via 'exec 3<&0; sleep 1000 <&3 & exit 3'
+    refused 4 'with status 3' -- \
+        dial --via 'exec 3<&0; setsid sleep 1000 <&3 & echo $! >left; exit 3'
     kill "$(cat left)"
     for left in '' setsid; do
         rm -f alice.in left
@@ -269,7 +272,7 @@ sees_its_end() {
 @test "how it has failed is said also where the time is over first" {
     address=127.0.0.1:9
     in_time() {
-        run --separate-stderr dial -w 500ms --via 'sleep 1000 & exit 3'
+        run --separate-stderr dial -w 500ms --via 'exec 3<&0; sleep 1000 <&3 & exit 3'
         [ "$status" -eq 4 ] && [[ $stderr == *'with status 3'* ]]
     }
     eventually in_time
@@ -286,6 +289,20 @@ sees_its_end() {
     kill -KILL "$dialer"
     eventually no_group "$(cat pid)"
     ends "$listener" 8
+}
+
+@test "it is ended, too, when what has started it is killed, alone or with us" {
+    local killed
+    address=127.0.0.1:9
+    for killed in '' us; do
+        rm -f pid
+        start_dialer --via 'echo $$ >pid; exec sleep 1000'
+        eventually [ -s pid ]
+        # shellcheck disable=SC2046
+        kill -KILL $(ps -o ppid= -p "$(cat pid)") ${killed:+"$dialer"}
+        eventually no_group "$(cat pid)"
+        [ -n "$killed" ] || ends "$dialer" 5
+    done
 }
 
 @test "it is tried again for as long as --retry says" {

@@ -72,6 +72,13 @@ static enum kith_error reach_via(struct call *call, const struct call_terms *ter
     return ERR_VIA;
 }
 
+/* What a way that fails leaves: no peer, or words that are none of a peer's. */
+static bool may_be_of_via(enum kith_error error)
+{
+    return error == ERR_HANDSHAKE_CUT || error == ERR_HANDSHAKE_TIMEOUT ||
+           error == ERR_FRAME_EMPTY || error == ERR_FRAME_TOO_LONG || error == ERR_HELLO_MALFORMED;
+}
+
 /*
  * A way that has ended by a failure of its own was none. One that has ended well may have led to a
  * peer who turned us away, as far as anybody can tell.
@@ -82,7 +89,7 @@ static enum kith_error blame_via(struct call *call, const struct call_terms *ter
     int64_t soon_ms = clock_deadline_ms(VIA_END_MS);
     struct program_end end;
 
-    if (terms->via == NULL || (error != ERR_HANDSHAKE_CUT && error != ERR_HANDSHAKE_TIMEOUT) ||
+    if (terms->via == NULL || !may_be_of_via(error) ||
         !program_via_end(call->transport.line, &end, clock_earlier(soon_ms, call->io.deadline_ms)))
         return error;
     program_describe_end(call->how, &end);

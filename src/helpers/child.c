@@ -83,7 +83,7 @@ static _Noreturn void become(const struct child_plan *plan, pid_t launcher)
     struct program_end end = {.status = STATUS_NOT_RUN};
     ssize_t n;
 
-    if (plan->visitor != NULL && !signals_end_with(launcher))
+    if (!signals_end_with(launcher))
         _exit(STATUS_NOT_RUN); /* its input would end, as if that were the end of the stream */
     signals_reset();
     (void)setsid(); /* no terminal of ours is its own */
