@@ -300,6 +300,21 @@ print(data[at + 4 : at + 36].hex())')
     done
 }
 
+@test "more calls at once than an agent is asked for wait their turn" {
+    lie sign slow
+    echo "$("$KITH" pubkey key.pub) bob" >alice/peers
+    cp "$BATS_FILE_TMPDIR"/alice/identity{,.pub} alice
+    cp alice/identity.pub bob/peers
+    start_daemon bob serve.err serve -i agent: 127.0.0.1:0 'exec:/bin/echo served'
+    address=$daemon_address
+    start_forward --plain --ready-on listen -w 60s
+    python3 -c '
+import socket, sys
+host, port = sys.argv[1].rsplit(":", 1)
+calls = [socket.create_connection((host, int(port))) for _ in range(80)]
+sys.exit(any(call.makefile().read() != "served\n" for call in calls))' "$near"
+}
+
 @test "gpg-agent, with a key of its own" {
     command -v gpg-agent >/dev/null || skip "no gpg-agent here"
     local gpg_agent

@@ -5,7 +5,7 @@
 #ifndef KITH_SIGNING_H
 #define KITH_SIGNING_H
 
-#include <stdatomic.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,7 +24,11 @@ struct signing {
     struct crypto_signer *signer; /* or NULL: an agent is asked, */
     struct agent agent;
     int64_t timeout_ms; /* until it has answered */
-    atomic_uint asking; /* threads that ask it */
+    pthread_mutex_t lock;
+    struct to_sign
+        *first; /* of those that wait for one of the threads; as what follows, under it */
+    size_t waiting;
+    size_t asking; /* threads that ask it */
 };
 
 /* Take the key out of the identity, which is wiped. ERR_MEMORY. */
@@ -33,7 +37,7 @@ must_check enum kith_error signing_begin(struct signing *signing, struct identit
 
 /*
  * Sign a message of up to AGENT_SIGNED_MAX bytes, and answer to this descriptor, which is closed:
- * of an agent in a thread, of which there are 64 at most.
+ * of an agent in a thread, of which there are 64 at most; eight times as many wait for one.
  */
 void signing_answer(struct signing *signing, const uint8_t *message, size_t len, int fd);
 
