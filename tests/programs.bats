@@ -334,6 +334,25 @@ mass_insert() {
     finish
 }
 
+@test "systemd: a process for each call that it has taken" {
+    needs systemd-socket-activate curl
+    mkdir www
+    echo served >www/page
+    start_http www
+    port=$(free_port)
+    start activate systemd-socket-activate --accept --inetd -l "127.0.0.1:$port" \
+        -E "KITH_DIR=$PWD/bob" "$KITH" serve --inetd "127.0.0.1:$http_port"
+    eventually grep -q Listening activate.err
+    found_at "127.0.0.1:$port"
+    forwards --spare 0 127.0.0.1:0
+
+    for _ in 1 2 3; do
+        run -0 bounded curl -sSf "http://127.0.0.1:$near_port/page"
+        [ "$output" = served ]
+    done
+    finish
+}
+
 @test "systemd: the units in contrib are sound" {
     needs systemd-analyze
     [ -d "$root/contrib" ] || skip "contrib is not here"
@@ -342,10 +361,12 @@ mass_insert() {
         name=${unit##*/}
         sed "s|/usr/local/bin/kith|$KITH|" "$unit" >"units/${name/@/@db}"
     done
+    cp units/kith-inetd@{db,}.service # the socket asks for the template
     run -0 systemd-analyze verify --man=no units/*
     [ -z "$output" ] || fail "$output"
     for unit in units/*.service; do
         grep -q "$KITH" "$unit"
+        grep -qx User=kith "$unit" # who alone may look into /etc/kith of a package
         systemd-analyze --help | grep -q -e --offline || continue # not before systemd 250
         systemd-analyze security --offline=yes --threshold=20 "$unit" >exposure ||
             fail "$(cat exposure)"
