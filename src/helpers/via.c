@@ -57,8 +57,8 @@ static size_t expand(char *out, const char *command, const char *host, const cha
  */
 static bool is_simple(const char *command)
 {
-    static const char *const shells_own[] = {"exec", ".",      "eval",  "exit", "return",
-                                             "set",  "export", "unset", "trap", "command"};
+    static const char *const shells_own[] = {"exec",   ".",     "eval", "exit",    "return", "set",
+                                             "export", "unset", "trap", "command", "time"};
     size_t len = strspn(command, PROGRAM);
 
     for (size_t i = 0; i < sizeof(shells_own) / sizeof(shells_own[0]); i++) {

@@ -44,6 +44,7 @@ static void check_shells_own(void)
     expands("a\nb", "a\nb");
     expands("HOST=%h nc", "HOST=host.example nc");
     expands(". ./way", ". ./way");
+    expands("time nc %h", "time nc host.example");
     expands("\"a b\" c", "\"a b\" c");
 }
 
