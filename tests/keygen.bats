@@ -476,6 +476,24 @@ lost() {
     done
 }
 
+@test "a signal while it writes leaves both files or none, and nothing beside them" {
+    ! sanitized || skip "what is loaded before it is not what the sanitizers want"
+    "${CC:-cc}" -shared -fPIC -o signalled.so "$tools/signalled.c" -ldl || skip "no compiler"
+    mkdir new
+    signalled() {
+        run -143 env LD_PRELOAD="$PWD/signalled.so" "$KITH" "$@"
+    }
+    signalled keygen new/key
+    signalled keygen -f new/key
+    signalled keygen --namespace new/ns
+    "$KITH" keygen -q other
+    echo '# one' >new/peers
+    signalled import --peers new/peers other.pub
+    grep -qxF "$(<other.pub)" new/peers
+    [ "$(ls -A new | tr '\n' ' ')" = 'key key.pub ns peers ' ]
+    [ "$("$KITH" pubkey new/key)" = "$("$KITH" pubkey new/key.pub)" ]
+}
+
 @test "a public key as identity is called that, and the private one is pointed to" {
     kith keygen key
     refused 3 'key\.pub: a public key' 'private key .*: key$' -- \

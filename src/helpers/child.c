@@ -103,17 +103,13 @@ static _Noreturn void become(const struct child_plan *plan, pid_t launcher)
 /* No signal is handled by a child of ours, which would be noted for us, nor lost by it. */
 pid_t child_fork(const struct child_plan *plan)
 {
-    sigset_t all, before;
     pid_t process, launcher = getpid();
-    int saved;
+    sigset_t before;
 
-    (void)sigfillset(&all);
-    (void)sigprocmask(SIG_SETMASK, &all, &before);
+    signals_hold(&before);
     process = fork();
     if (process == 0)
         become(plan, launcher);
-    saved = errno;
-    (void)sigprocmask(SIG_SETMASK, &before, NULL);
-    errno = saved;
+    signals_let_go(&before);
     return process;
 }

@@ -138,10 +138,9 @@ static _Noreturn void become(const struct running *running, pid_t runner)
 static void start(struct running *running)
 {
     pid_t runner = getpid();
-    sigset_t all, before;
+    sigset_t before;
 
-    (void)sigfillset(&all);
-    (void)sigprocmask(SIG_SETMASK, &all, &before);
+    signals_hold(&before);
     running->process = fork();
     if (running->process == 0)
         become(running, runner);
@@ -151,7 +150,7 @@ static void start(struct running *running)
     } else {
         say(running->line, 0, HAS_BEGUN);
     }
-    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    signals_let_go(&before);
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         (void)close(fd);
 }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "crypto/crypto.h"
+#include "system/signals.h"
 
 #define LINKS_MAX 8 /* that lead from one to the next */
 #define TEMPORARY_NAME ".kith-XXXXXX"
@@ -414,17 +415,12 @@ static void settle(struct draft *draft, bool whole)
     errno = saved_errno;
 }
 
-enum kith_error key_file_write(const struct new_file *files, size_t count, bool replace,
-                               size_t *failed)
+/* All of them, or none; whatever it is, nothing is left beside them. */
+static enum kith_error write_drafts(struct draft *drafts, size_t count, bool replace,
+                                    size_t *failed)
 {
-    struct draft *drafts = calloc(count, sizeof(*drafts));
     enum kith_error error = OK;
 
-    *failed = 0;
-    if (drafts == NULL)
-        return ERR_MEMORY;
-    for (size_t i = 0; i < count; i++)
-        drafts[i].file = &files[i];
     for (size_t i = 0; error == OK && i < count; i++) {
         error = prepare(&drafts[i]);
         *failed = i;
@@ -435,6 +431,24 @@ enum kith_error key_file_write(const struct new_file *files, size_t count, bool 
     }
     for (size_t i = count; i-- > 0;)
         settle(&drafts[i], error == OK);
+    return error;
+}
+
+enum kith_error key_file_write(const struct new_file *files, size_t count, bool replace,
+                               size_t *failed)
+{
+    struct draft *drafts = calloc(count, sizeof(*drafts));
+    enum kith_error error;
+    sigset_t before;
+
+    *failed = 0;
+    if (drafts == NULL)
+        return ERR_MEMORY;
+    for (size_t i = 0; i < count; i++)
+        drafts[i].file = &files[i];
+    signals_hold(&before); /* who is ended by one would leave a key in a file of another name */
+    error = write_drafts(drafts, count, replace, failed);
+    signals_let_go(&before);
     free(drafts);
     return error;
 }

@@ -66,6 +66,22 @@ static void end_by(int number)
     _exit(128 + number);
 }
 
+void signals_hold(sigset_t *before)
+{
+    sigset_t all;
+
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, before);
+}
+
+void signals_let_go(const sigset_t *before)
+{
+    int saved = errno;
+
+    (void)sigprocmask(SIG_SETMASK, before, NULL);
+    errno = saved;
+}
+
 void signals_unblock(void)
 {
     sigset_t none;

@@ -4,6 +4,7 @@
 #ifndef KITH_SIGNALS_H
 #define KITH_SIGNALS_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -37,6 +38,13 @@ bool signals_end_with(pid_t parent);
 /* For a child that becomes a program: no signal is handled or ignored; and none is blocked. */
 void signals_reset(void);
 void signals_unblock(void);
+
+/*
+ * For what is not to be left half done, and is over soon: no signal comes meanwhile. Then it is as
+ * it was before, and what has come in between has its way. errno stays.
+ */
+void signals_hold(sigset_t *before);
+void signals_let_go(const sigset_t *before);
 
 /* For a helper: the signals of a terminal and of a supervisor are for its parent. */
 void signals_ignore(void);
