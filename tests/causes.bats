@@ -93,6 +93,7 @@ import sys; sys.path.insert(0, sys.argv[1])
 import daemons
 daemons.connect(sys.argv[2]).recv(1)' "$tools" "$daemon_address" 2>&1 | grep reset
     says forward.err 'bob: not called: the peers file no longer says who and where it is'
+    grep -q 'bob: no such name in the peers file$' forward.err # and not what could be typed
     ! grep -E '[^y] ended|: ended' forward.err
 }
 

@@ -188,7 +188,7 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_CONNECT_TIMEOUT] = {EXIT_DEADLINE, "cannot be reached", "see --handshake-timeout"},
     [ERR_BIND] = {EXIT_ADDRESS, "cannot listen there", NULL},
     [ERR_VIA] = {EXIT_ADDRESS, "cannot be reached: the command of --via failed",
-                 "what that command said tells why"},
+                 "what that command said tells why; it has no terminal to ask at"},
     [ERR_VIA_HOST] = {EXIT_ADDRESS, "cannot be told to --via",
                       "a shell reads it: letters, digits and . _ : % - alone, and no - in front"},
 

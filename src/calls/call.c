@@ -54,8 +54,8 @@ static void name_via(struct endpoint *reached, const struct address *address, co
     char given[ADDRESS_TEXT_SIZE];
 
     address_format(given, address);
-    (void)snprintf(reached->text, sizeof(reached->text), "%.180s via %.*s", given, VIA_SHOWN,
-                   command);
+    (void)snprintf(reached->text, sizeof(reached->text), "%.180s via %.*s%s", given, VIA_SHOWN,
+                   command, strlen(command) > VIA_SHOWN ? "..." : "");
 }
 
 /* By a program: no name is resolved, and no connection is ours. */

@@ -96,7 +96,7 @@ static bool find_dialed(struct address *address, const struct setup *setup,
 void setup_announce(const struct setup *setup, const char *what, const struct listeners *listeners,
                     const struct address *asked, const char *words, const char *ending)
 {
-    char key[KEY_HEX_SIZE], at[ADDRESS_TEXT_SIZE], line[544];
+    char key[KEY_HEX_SIZE], at[ADDRESS_TEXT_SIZE], line[544], hint[HOST_SIZE + 80];
     struct address address;
 
     if (isatty(STDERR_FILENO) != 1 || !find_dialed(&address, setup, listeners, asked))
@@ -105,7 +105,11 @@ void setup_announce(const struct setup *setup, const char *what, const struct li
     hex_encode(key, setup->keeper.public_key, KEY_SIZE);
     (void)snprintf(line, sizeof(line), "to call, type there: kith %s %s@%s%s", words, key, at,
                    ending);
-    log_event(LOG_NOTE, what, listeners->text, line, NULL);
+    (void)snprintf(hint, sizeof(hint),
+                   "%s is what this machine calls itself: put what it is reached by from there",
+                   setup->host);
+    log_event(LOG_NOTE, what, listeners->text, line,
+              strcmp(address.host, setup->host) == 0 ? hint : NULL);
 }
 
 void setup_warn_of_path(const char *what, const char *address)

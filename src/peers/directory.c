@@ -216,14 +216,16 @@ static enum kith_error read_key(struct directory *directory, const char *path,
 static enum kith_error log_unknown_name(const struct directory *directory, const char *text)
 {
     struct spelling spelling = spelling_of(text);
-    char hint[NAME_SIZE + 32];
+    const char *hint = directory->texts != NULL ? "" : NULL; /* what is read again nobody types */
+    char meant[NAME_SIZE + 32];
 
     for (size_t i = 0; i < directory->file.count; i++)
         spelling_try(&spelling, directory->file.list[i].name);
-    if (spelling.nearest != NULL)
-        (void)snprintf(hint, sizeof(hint), "did you mean: %s", spelling.nearest);
-    return log_failure(LOG_ERROR, "peer", text, ERR_NAME_UNKNOWN, NULL,
-                       spelling.nearest != NULL ? hint : NULL);
+    if (spelling.nearest != NULL) {
+        (void)snprintf(meant, sizeof(meant), "did you mean: %s", spelling.nearest);
+        hint = meant;
+    }
+    return log_failure(LOG_ERROR, "peer", text, ERR_NAME_UNKNOWN, NULL, hint);
 }
 
 /* The key of WHO; *entry is its line of the peers file when it is named there, else NULL. */
