@@ -120,6 +120,38 @@ key_line() {
     peers_are "$conditions $(key_line laptop alice)"
 }
 
+@test "where a peer is called is not for a page to say" {
+    { key_line desk desk; echo "addr=\"elsewhere:1\" $(key_line laptop alice)"; } >keys
+    refused 3 'keys, line 2: addr, which is for the peers file alone' -- kith import keys
+    [ ! -e "$peers" ]
+}
+
+@test "a key that is there twice has one condition, or none is taken" {
+    local where='from="10.0.0.0/8" '
+    { key_line desk desk; key_line laptop one; echo "$where$(key_line laptop two)"; } >keys
+    refused 3 'keys, line 3: a line before has this key under other conditions' -- kith import keys
+    { echo "$where$(key_line laptop two)"; key_line laptop one; } >keys
+    refused 3 'keys, line 2: a line before has this key under other' -- kith import keys
+    [ ! -e "$peers" ]
+    { echo "$where$(key_line laptop two)"; echo "$where$(kith pubkey laptop.pub) one"; } >keys
+    import keys
+    peers_are "$where$(key_line laptop two)"
+}
+
+@test "our own key in an agent is left out, too, and one that is not known is said to be" {
+    ssh-agent -D -a "$PWD/agent" >/dev/null 2>&1 3>&- &
+    also_started $!
+    export SSH_AUTH_SOCK=$PWD/agent
+    eventually ssh-add -q laptop
+    KITH_IDENTITY=agent: import <(cat laptop.pub desk.pub)
+    peers_are "$(key_line desk alice)"
+    echo "$stderr" | grep 'has our own key, which is left out'
+    rm bob/identity.pub
+    made carol carol
+    import carol.pub
+    echo "$stderr" | grep 'bob/identity: our own key is not known'
+}
+
 @test "a key without a name asks for one" {
     cut -d ' ' -f 1,2 laptop.pub >page.keys
     refused 3 'page.keys, line 1: no name after the key' 'kith import FILE NAME' -- kith import page.keys

@@ -5,12 +5,15 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "command/commands.h"
 #include "command/own_name.h"
 #include "command/paths.h"
 #include "crypto/crypto.h"
+#include "keys/agent.h"
 #include "peers/addition.h"
 #include "peers/directory.h"
 #include "peers/import.h"
@@ -25,6 +28,31 @@ struct task {
     struct directory directory;
     struct import import;
 };
+
+/*
+ * Our own key, as it is published beside our identity, or as an agent has it. Where there is none
+ * beside it, it is not read: it may want a passphrase.
+ */
+static void find_own_key(struct task *task)
+{
+    char path[FILE_PATH_SIZE], name[NAME_SIZE];
+    struct agent agent;
+
+    task->has_own_key = own_published(task->own_key, name, NULL);
+    if (task->has_own_key || path_of_identity(path, NULL) != OK)
+        return;
+    if (!agent_is_meant(path) && access(path, F_OK) != 0)
+        return;
+    if (agent_is_meant(path) &&
+        agent_find(&agent, path, clock_deadline_ms(AGENT_ANSWER_MS)) == OK) {
+        memcpy(task->own_key, agent.key, KEY_SIZE);
+        task->has_own_key = true;
+        return;
+    }
+    log_event(LOG_NOTE, "import", path, "our own key is not known, and would be taken as another's",
+              agent_is_meant(path) ? NULL
+                                   : "kith pubkey shows it; keep that beside it, as FILE.pub");
+}
 
 static void tell_skipped(const struct problem *problem, void *context)
 {
@@ -141,13 +169,13 @@ static enum kith_error check_name(const struct options *options)
 enum kith_error command_import(const struct options *options)
 {
     static struct task task;
-    char name[NAME_SIZE];
     enum kith_error error = check_name(options);
 
     task = (struct task){.options = options, .path = options->arguments[0]};
     if (error == OK && (error = crypto_start_keys()) != OK)
         return log_failure(LOG_ERROR, "import", NULL, error, NULL, NULL);
-    task.has_own_key = own_published(task.own_key, name, NULL);
+    if (error == OK)
+        find_own_key(&task);
     if (error == OK)
         error = read_known(&task);
     if (error == OK)

@@ -17,6 +17,8 @@ struct agent {
     uint8_t key[KEY_SIZE];
 };
 
+#define AGENT_ANSWER_MS 10000 /* until an agent has shown its keys */
+
 /* Whether an identity is one in an agent: "agent:", and maybe which. */
 bool agent_is_meant(const char *identity);
 

@@ -16,8 +16,6 @@
 #include "keys/private_key.h"
 #include "keys/public_key.h"
 
-#define AGENT_ANSWER_MS 10000 /* until an agent has shown its keys */
-
 /* The public keys of keys/: their private keys are published with the source. */
 static const char *const published_keys[] = {
     "8e743c4371ef889148a5b102dc3be1127a2efbc6eb5e57ea3e333ecb4c0dc84e", /* alice */

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "peers/peers_options.h"
 
 /* A key's line while it is composed. */
 struct line {
@@ -78,12 +79,59 @@ static enum kith_error name_key(struct line *line, const struct import *import,
     return ERR_NAME_TAKEN;
 }
 
-static bool is_wanted(const struct import *import, const struct import_terms *terms,
-                      const uint8_t *key)
+static bool is_wanted(const struct import_terms *terms, const uint8_t *key)
 {
     return peers_find_key(terms->known, key) == NULL &&
-           peers_find_key(&import->added, key) == NULL &&
            (terms->own_key == NULL || memcmp(key, terms->own_key, KEY_SIZE) != 0);
+}
+
+/* What stands in front of the key of a line that is in order. */
+static struct text options_of(struct text line)
+{
+    struct peer peer = {.expires_ms = UINT64_MAX};
+    struct text rest = line;
+    struct problem problem;
+
+    if (peers_options_begin(line) && peers_options_parse(&peer, &rest, &problem) != OK)
+        rest = line;
+    peer_free(&peer);
+    return (struct text){line.at, (size_t)(rest.at - line.at)};
+}
+
+/* Whether the line with this key that is taken already has the same options in front of it. */
+static bool is_the_same(const struct import *import, const struct line *line)
+{
+    struct text rest = text_of(import->lines, strlen(import->lines)), taken = {0};
+    struct text options = options_of(line->kept), before;
+
+    while (text_next_line(&rest, &taken)) {
+        struct peer peer = {.expires_ms = UINT64_MAX};
+        struct text at = taken;
+        struct problem problem;
+        bool found = peers_take_key(&peer, &at, &problem) == OK &&
+                     memcmp(peer.key, line->key, KEY_SIZE) == 0;
+
+        peer_free(&peer);
+        before = options_of(taken);
+        if (found)
+            return before.len == options.len && memcmp(before.at, options.at, options.len) == 0;
+    }
+    return false;
+}
+
+/* What may not stand in front of a key in a file that is not our own. */
+static enum kith_error judge(const struct import *import, const struct line *line,
+                             const struct peer *peer, bool is_there, struct problem *problem)
+{
+    if (peer->address != NULL)
+        (void)problem_say(problem, "addr, which is for the peers file alone: a page of keys may be "
+                                   "somebody else's");
+    else if (is_there && !is_the_same(import, line))
+        (void)problem_advise(problem, "leave one of them in it",
+                             "a line before has this key under other conditions");
+    else
+        return OK;
+    return ERR_PEERS_LINE;
 }
 
 /* Write the line of one at the end of what there is. There is room. */
@@ -107,12 +155,15 @@ static enum kith_error add_line(struct import *import, size_t *used,
     struct line line = {.kept = text};
     struct peer peer = {.expires_ms = UINT64_MAX};
     enum kith_error error = peers_take_key(&peer, &text, problem);
+    bool is_there = error == OK && peers_find_key(&import->added, peer.key) != NULL;
 
     memcpy(line.key, peer.key, KEY_SIZE);
+    if (error == OK)
+        error = judge(import, &line, &peer, is_there, problem);
     peer_free(&peer);
     if (error != OK)
         return error == ERR_KEY_TYPE ? OK : error;
-    if (!is_wanted(import, terms, line.key))
+    if (is_there || !is_wanted(terms, line.key))
         return OK;
     line.kept.len -= text.len;
     while (line.kept.len > 0 && is_blank(line.kept.at[line.kept.len - 1]))
