@@ -165,6 +165,14 @@ static void leave(struct running *running)
     running->due_ms = clock_deadline_ms(GRACE_MS);
 }
 
+/* Whether who has asked is gone since, and has left no other word. */
+static bool is_deserted(int line)
+{
+    uint8_t word;
+
+    return recv(line, &word, sizeof(word), MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 static void heed(struct running *running)
 {
     uint8_t word;
@@ -172,8 +180,8 @@ static void heed(struct running *running)
 
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
         leave(running);
-    if (n <= 0)
-        return;
+    if (n <= 0 || (word == BEGIN && is_deserted(running->line)))
+        return; /* in the second case the end of the line is heeded next */
     if (word == BEGIN)
         start(running);
     else if (running->process > 0)
