@@ -95,6 +95,15 @@ def agent():
         process.terminate()
 
 
+def given(command, *arguments, launcher):
+    """bob's, with a channel on which nobody says anything."""
+    ours, its = socket.socketpair()
+    with its:
+        process = kith.start("bob", command, "-w", "60s", *arguments, stdin=its, stdout=its,
+                             launcher=launcher)
+    return process, ours
+
+
 def cases(scene):
     """Each command: its name, how it is started, and the items of the manual for its processes."""
     target = f"127.0.0.1:{scene.target}"
@@ -162,6 +171,18 @@ def cases(scene):
         "alice", "forward", ["--accept", "127.0.0.1:0", "--ready-on", "listen"],
         ["127.0.0.1:0", "bob"], "accept.err", launcher=launcher),
            {0: daemon, **helpers})
+    yield ("forward --run", lambda launcher: daemons.Daemon(
+        "alice", "forward", [], ["127.0.0.1:0", f"bob@{far.address}", "--run", "sleep", "60"], "run.err",
+        launcher=launcher),
+           {0: [*daemon, calls], 1: helpers[1], 3: helpers[2]})
+    yield ("serve --call --via", lambda launcher: daemons.Daemon(
+        "bob", "serve", ["--call", f"alice@{far.address}", "--ready-on", "listen", "--via", way], [target],
+        "call.err", launcher=launcher),
+           {0: [*daemon, "In forward with --via", "In serve to a port"], 1: helpers[1], 3: helpers[2]})
+    yield ("serve --inetd", lambda launcher: given("serve", "--inetd", target, launcher=launcher),
+           {0: [*daemon, "In serve to a port"], **helpers})
+    yield ("listen --inetd", lambda launcher: given("listen", "--inetd", "--exec", "cat", launcher=launcher),
+           {0: [*listens, "In listen and dial with --exec"], 1: helpers[1]})
     yield ("forward at a path", lambda launcher: daemons.forward(
         far, local="near/socket", launcher=launcher),
            {0: [*daemon, calls, "In forward at a UNIX socket"], **helpers})
