@@ -486,7 +486,7 @@ more_than() {
         reload "$forwarder" forward.err
         [ "$(echo two | client "$near")" = two ]
         kill "$forwarder"
-        rm c.in forward.err
+        rm c.in c.out forward.err
     done
 }
 

@@ -549,6 +549,7 @@ is_hit() {
 }
 
 @test "who is told that it failed while it is being put on the disk: it is not there" {
+    needs_to_see_descriptors
     for force in '' --force; do
         # shellcheck disable=SC2086
         holds 1 $force
@@ -563,6 +564,7 @@ is_hit() {
 }
 
 @test "who is told that it failed while its name is being put on the disk: it is not there" {
+    needs_to_see_descriptors
     holds 2
     eventually find_filer "$listener"
     kill -INT "$listener"
