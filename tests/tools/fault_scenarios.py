@@ -1,7 +1,6 @@
 """What kith is asked to do while something in it fails, each with all that has to hold after it. In a
 directory with the folders alice and bob, who know each other; nobody fails but the subject."""
 
-import atexit
 import contextlib
 import fcntl
 import os
@@ -217,7 +216,7 @@ def _agent():
         path = os.path.abspath("agent/socket")
         agent = subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL,
                                  stderr=subprocess.DEVNULL)
-        atexit.register(agent.kill)
+        kith.also_started(agent)
         while subprocess.run(["ssh-add", "-q", "agent/key"], env={**os.environ, "SSH_AUTH_SOCK": path},
                              stderr=subprocess.DEVNULL, check=False).returncode:
             time.sleep(0.01)

@@ -14,6 +14,11 @@ LIMIT = float(os.environ.get("KITH_TEST_LIMIT", "30"))
 _started = []
 
 
+def also_started(process):
+    """Have another one end with the program."""
+    _started.append(process)
+
+
 def end_all():
     """Nothing that was started is left."""
     for process in _started:
