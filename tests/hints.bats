@@ -96,6 +96,7 @@ shows() {
     refused 2 'one: PEER is missing' -- as alice forward 9000 bob one
     refused 2 '80: .*--exec stands in the place of TARGET' -- as alice serve 9000 80 --exec cat
     refused 2 'file: .*< FILE' -- as alice dial bob file
+    refused 2 '9000: .*a port belongs to PEER: WHO@HOST:PORT$' -- as alice dial localhost 9000
     refused 2 'file: .*-o FILE PORT' 'kith listen -p bob PORT$' -- as alice listen 9000 file
     refused 2 'bob: .*-p NAME PORT$' -- as alice listen bob
     refused 2 'bob: .*usage: kith forward \[options\] LOCAL PEER$' -- as alice forward bob 5433

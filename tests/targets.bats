@@ -78,7 +78,7 @@ is_told() {
 @test "a target that does not answer within the deadline is said to be just that" {
     silent_address
     start_serve -w 1s "$silent"
-    eventually is_told "cannot reach the target: $silent: no answer in time; see --handshake-timeout"
+    eventually is_told "cannot reach the target: $silent: no answer in time; the address is wrong"
 }
 
 @test "a peer that does not answer within the deadline, too: it is not its handshake" {

@@ -185,7 +185,10 @@ static const struct entry entries[ERR_COUNT] = {
         {EXIT_ADDRESS, "cannot be reached",
          "does kith serve, or for a dial kith listen, run there, at that port? A "
          "listen that has its peer takes no other call"},
-    [ERR_CONNECT_TIMEOUT] = {EXIT_DEADLINE, "cannot be reached", "see --handshake-timeout"},
+    [ERR_CONNECT_TIMEOUT] =
+        {EXIT_DEADLINE, "cannot be reached",
+         "the address is wrong, the machine is down, or a firewall is on the way; "
+         "--handshake-timeout is how long is waited"},
     [ERR_BIND] = {EXIT_ADDRESS, "cannot listen there", NULL},
     [ERR_VIA] = {EXIT_ADDRESS, "cannot be reached: the command of --via failed",
                  "what that command said tells why; it has no terminal to ask at"},
@@ -284,8 +287,8 @@ static const struct entry entries[ERR_COUNT] = {
                       CUT_HINT "; have it sent again"},
     [ERR_CUT_NOTHING] =
         {EXIT_STREAM, "cut short before anything came",
-         "the other side ended it: a program there failed, or what it serves is down, as "
-         "it says there; nothing of ours is confirmed"},
+         "the other side ended it: a program there failed, or what it serves is down, which "
+         "it says there, or it was stopped; nothing of ours is confirmed"},
     [ERR_CUT_RECEIPT] = {EXIT_STREAM,
                          "cut short: all of the peer's data arrived, but it did not confirm ours",
                          CUT_HINT "; part of ours may be missing there, so send it again"},

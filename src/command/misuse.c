@@ -148,7 +148,9 @@ enum kith_error misuse_log_excess(const struct command_form *form, const char *w
 
     if (form->bit == FOR_SERVE)
         return misuse_log(form->name, which, "one target too many", NULL);
-    if (form->bit == FOR_DIAL)
+    if ((form->bit & (FOR_DIAL | FOR_CHECK)) != 0 && which[strspn(which, "0123456789")] == '\0')
+        hint = "a port belongs to PEER: WHO@HOST:PORT";
+    else if (form->bit == FOR_DIAL)
         hint = "what is sent is standard input: kith dial PEER < FILE";
     if (form->bit == FOR_LISTEN)
         hint = "to receive into a file: kith listen -o FILE PORT; to let only bob "
