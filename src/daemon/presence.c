@@ -20,14 +20,8 @@ struct one_more {
 static bool current_callee(void *context, struct callee *callee)
 {
     struct presence *presence = context;
-    bool there;
 
-    (void)pthread_mutex_lock(&presence->lock);
-    there = !presence->gone && !presence->is_over;
-    if (there)
-        callee_copy(callee, &presence->callee);
-    (void)pthread_mutex_unlock(&presence->lock);
-    return there;
+    return !presence->is_over && peer_now_copy(&presence->peer, callee);
 }
 
 /* Of the calls: whether a channel says that the peer is there. */
@@ -141,8 +135,7 @@ void presence_begin(struct presence *presence, const struct presence_terms *term
     };
 
     *presence = (struct presence){.terms = *terms};
-    callee_copy(&presence->callee, callee);
-    (void)pthread_mutex_init(&presence->lock, NULL);
+    peer_now_begin(&presence->peer, callee);
     calling_begin(&presence->calling, &calling);
     spares_begin(&presence->spares, terms->spare);
 }
@@ -166,7 +159,7 @@ int64_t presence_arm(struct presence *presence)
 
     look(presence, now_ms);
     idle = connections_idle(connections, &room);
-    if (presence->gone || presence->is_over)
+    if (presence->peer.gone || presence->is_over)
         return NEVER_MS;
     while (spares->calling < room && spares_lack(spares, idle, now_ms))
         begin_call(presence);
@@ -187,14 +180,8 @@ void presence_over(struct presence *presence, const struct connection *connectio
 
 bool presence_move(struct presence *presence, const struct callee *callee, bool gone)
 {
-    bool moved = !address_equals(&presence->callee.address, &callee->address);
-    struct callee before = presence->callee;
+    bool moved = peer_now_move(&presence->peer, callee, gone);
 
-    (void)pthread_mutex_lock(&presence->lock);
-    callee_copy(&presence->callee, callee);
-    presence->gone = gone;
-    (void)pthread_mutex_unlock(&presence->lock);
-    callee_end(&before);
     presence->moves += moved;
     return moved && !gone;
 }
@@ -206,7 +193,7 @@ void presence_end(struct presence *presence)
 
 enum presence_state presence_state(struct presence *presence)
 {
-    if (presence->gone)
+    if (presence->peer.gone)
         return PRESENCE_GONE;
     if (presence->calling.said != OK)
         return PRESENCE_LOST;

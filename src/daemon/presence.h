@@ -7,7 +7,6 @@
 #ifndef KITH_PRESENCE_H
 #define KITH_PRESENCE_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +15,7 @@
 #include "calls/call.h"
 #include "daemon/calling.h"
 #include "daemon/daemon.h"
+#include "daemon/peer_now.h"
 #include "daemon/spares.h"
 #include "peers/directory.h"
 
@@ -33,9 +33,7 @@ struct presence_terms {
 
 struct presence {
     struct presence_terms terms;
-    pthread_mutex_t lock;
-    struct callee callee; /* under the lock: a reload changes it */
-    bool gone;            /* likewise: it is called no longer */
+    struct peer_now peer;
     _Atomic bool is_over; /* nobody is called any more */
     _Atomic size_t moves; /* of the peer, ever: a call that is under way goes to where it was */
     struct calling calling;

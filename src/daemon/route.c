@@ -18,52 +18,20 @@
 static bool current_callee(void *context, struct callee *callee)
 {
     struct route *route = context;
-    bool there;
 
-    (void)pthread_mutex_lock(&route->lock);
-    there = !route->gone;
-    if (there)
-        callee_copy(callee, &route->callee);
-    (void)pthread_mutex_unlock(&route->lock);
-    return there;
-}
-
-/* Whether a channel to this key, under this namespace, is one to who is called now. */
-static bool is_current(struct route *route, const uint8_t key[static KEY_SIZE],
-                       const struct namespace_mark *mark)
-{
-    bool current;
-
-    (void)pthread_mutex_lock(&route->lock);
-    current = !route->gone && memcmp(route->callee.key, key, KEY_SIZE) == 0 &&
-              namespace_mark_equals(&route->callee.mark, mark);
-    (void)pthread_mutex_unlock(&route->lock);
-    return current;
+    return peer_now_copy(&route->peer, callee);
 }
 
 bool route_is_for(struct route *route, const uint8_t key[static KEY_SIZE])
 {
-    bool is_for;
-
-    (void)pthread_mutex_lock(&route->lock);
-    is_for = !route->gone && memcmp(route->callee.key, key, KEY_SIZE) == 0;
-    (void)pthread_mutex_unlock(&route->lock);
-    return is_for;
-}
-
-static bool is_gone(struct route *route)
-{
-    bool gone;
-
-    (void)pthread_mutex_lock(&route->lock);
-    gone = route->gone;
-    (void)pthread_mutex_unlock(&route->lock);
-    return gone;
+    return peer_now_is(&route->peer, key, NULL);
 }
 
 static bool is_wanted(void *context, const struct kept *kept)
 {
-    return is_current(context, kept->key, &kept->mark);
+    struct route *route = context;
+
+    return peer_now_is(&route->peer, kept->key, &kept->mark);
 }
 
 static enum kith_error say_gone(const struct route *route)
@@ -101,8 +69,8 @@ static enum kith_error call_for(struct route *route, struct connection *connecti
     if (error == OK)
         error = connections_open(&route->terms.daemon->connections, connection, callee.key,
                                  callee.name, &call.transport);
-    if (error == OK &&
-        !is_current(route, callee.key, &callee.mark)) /* a reload did not see this channel */
+    if (error == OK && !peer_now_is(&route->peer, callee.key,
+                                    &callee.mark)) /* a reload did not see this channel */
         error = ERR_REMOVED;
     if (error == OK) {
         *keys = call.io.keys;
@@ -135,13 +103,6 @@ static enum kith_error say_too_many(const struct route *route)
     return say_failure(route, ERR_TOO_MANY, say_limit(route, limit, ERR_TOO_MANY));
 }
 
-static void copy_name(struct route *route, char name[static NAME_SIZE])
-{
-    (void)pthread_mutex_lock(&route->lock);
-    memcpy(name, route->callee.name, NAME_SIZE);
-    (void)pthread_mutex_unlock(&route->lock);
-}
-
 /* Carry a connection on a channel that its peer has accepted it on. Whether that lives on. */
 static bool carry(struct route *route, struct connection *connection, struct kept *kept,
                   struct local_end *end)
@@ -154,7 +115,7 @@ static bool carry(struct route *route, struct connection *connection, struct kep
         return false; /* a reload did not see this channel */
     connection->mark = kept->mark;
     connection->caller = kept->from;
-    copy_name(route, name);
+    (void)peer_now_say(&route->peer, NULL, name);
     error = connections_open(connections, connection, kept->key, name, &kept->link.transport);
     if (error == ERR_TOO_MANY)
         (void)say_too_many(route);
@@ -208,7 +169,7 @@ static void run_kept(struct route *route, struct connection *connection)
         kept_drop(kept);
         kept = NULL;
     }
-    if (!is_gone(route))
+    if (peer_now_say(&route->peer, NULL, NULL))
         error = channels_obtain(&route->channels, &kept);
     else
         (void)say_gone(route);
@@ -267,14 +228,9 @@ bool route_whom(const struct connection *connection, uint8_t key[static KEY_SIZE
                 const char **target)
 {
     struct route *route = connection->part->context;
-    bool there;
 
-    (void)pthread_mutex_lock(&route->lock);
-    there = !route->gone;
-    memcpy(key, route->callee.key, KEY_SIZE);
-    (void)pthread_mutex_unlock(&route->lock);
     *target = route->terms.target;
-    return there;
+    return peer_now_say(&route->peer, key, NULL);
 }
 
 void route_begin(struct route *route, const struct route_terms *terms, const struct callee *callee)
@@ -292,8 +248,7 @@ void route_begin(struct route *route, const struct route_terms *terms, const str
     };
 
     *route = (struct route){.terms = *terms, .part = {.context = route, .target = terms->target}};
-    callee_copy(&route->callee, callee);
-    (void)pthread_mutex_init(&route->lock, NULL);
+    peer_now_begin(&route->peer, callee);
     acceptance_begin(&route->acceptance, "forward", terms->listeners);
     channels_begin(&route->channels, &channels, &terms->kept);
 }
@@ -315,8 +270,8 @@ int64_t route_arm(struct route *route, struct poll_set *set)
 /* Whether the peer that calls us has a channel here. */
 static bool is_there(const struct route *route)
 {
-    return opener_count(&route->terms.callers->opener, route->callee.key) > 0 ||
-           connections_of(&route->terms.daemon->connections, route->callee.key) > 0;
+    return opener_count(&route->terms.callers->opener, route->peer.callee.key) > 0 ||
+           connections_of(&route->terms.daemon->connections, route->peer.callee.key) > 0;
 }
 
 /* Say if the peer that calls us has come, or is lost. */
@@ -378,7 +333,7 @@ static void begin(struct route *route, int fd, const struct endpoint *from)
     }
     if (!route->terms.plain)
         connection->kept =
-            opener_take(&route->channels.opener, route->callee.key, route->terms.target);
+            opener_take(&route->channels.opener, route->peer.callee.key, route->terms.target);
     life_begin(daemon, connection);
 }
 
@@ -408,24 +363,17 @@ static void end_if_other(struct connection *connection, void *context)
 
     if (connection->part != &route->part || !connection->is_open)
         return;
-    if (memcmp(connection->key, route->callee.key, KEY_SIZE) != 0)
+    if (memcmp(connection->key, route->peer.callee.key, KEY_SIZE) != 0)
         connection_end(connection, ERR_REMOVED);
-    else if (!namespace_mark_equals(&connection->mark, &route->callee.mark))
+    else if (!namespace_mark_equals(&connection->mark, &route->peer.callee.mark))
         connection_end(connection, ERR_OTHER_NAMESPACE);
 }
 
 void route_move(struct route *route, const struct callee *callee, bool gone)
 {
-    bool moved = !address_equals(&route->callee.address, &callee->address);
-    bool other = memcmp(route->callee.key, callee->key, KEY_SIZE) != 0;
+    bool other = memcmp(route->peer.callee.key, callee->key, KEY_SIZE) != 0;
+    bool moved = peer_now_move(&route->peer, callee, gone);
 
-    struct callee before = route->callee;
-
-    (void)pthread_mutex_lock(&route->lock);
-    route->gone = gone;
-    callee_copy(&route->callee, callee);
-    (void)pthread_mutex_unlock(&route->lock);
-    callee_end(&before);
     connections_each(&route->terms.daemon->connections, end_if_other, route);
     if (other || gone)
         route->attendance = (struct attendance){.was_there = false};

@@ -7,7 +7,6 @@
 #ifndef KITH_ROUTE_H
 #define KITH_ROUTE_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +17,7 @@
 #include "daemon/channels.h"
 #include "daemon/connections.h"
 #include "daemon/daemon.h"
+#include "daemon/peer_now.h"
 #include "net/acceptance.h"
 #include "net/listen.h"
 #include "peers/directory.h"
@@ -39,14 +39,12 @@ enum route_state {
     ROUTE_UNKNOWN, /* nothing has been tried */
     ROUTE_THERE,
     ROUTE_LOST,
-    ROUTE_GONE /* the peers file no longer says who and where it is */
+    ROUTE_GONE
 };
 
 struct route {
     struct route_terms terms;
-    pthread_mutex_t lock;
-    struct callee callee; /* under the lock: a reload changes it */
-    bool gone;            /* likewise: it is called no longer */
+    struct peer_now peer;
     struct acceptance acceptance;
     bool takes;                   /* what waits there: there is room for it */
     struct channels channels;     /* unless it is plain, or the peer calls us */

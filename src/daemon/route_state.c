@@ -18,7 +18,7 @@ static enum route_state state_of(const struct attendance *attendance)
 
 enum route_state route_state(struct route *route)
 {
-    if (route->gone)
+    if (route->peer.gone)
         return ROUTE_GONE;
     if (route->terms.callers != NULL)
         return state_of(&route->attendance);
@@ -61,7 +61,7 @@ static const char *say_state(struct route *route)
 static size_t count_kept(const struct route *route)
 {
     if (route->terms.callers != NULL)
-        return opener_count(&route->terms.callers->opener, route->callee.key);
+        return opener_count(&route->terms.callers->opener, route->peer.callee.key);
     return route->channels.opener.idle_count;
 }
 
