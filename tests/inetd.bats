@@ -114,6 +114,22 @@ had() {
     exec 7>&-
 }
 
+@test "who says nothing, or something else, is this run's error: -q shows it" {
+    local words
+    for words in 'serve -q --inetd 1' 'listen -q --inetd -o got'; do
+        # shellcheck disable=SC2086
+        super socket 1 $words
+        bounded socat -u /dev/null "TCP:$address"
+        had 5
+        one_line "$(cat bob.err)" 'refused: closed during the handshake'
+        # shellcheck disable=SC2086
+        super pipes 1 $words
+        bounded socat -u STDIO "TCP:$address" <<<'GET / HTTP/1.0'
+        had 5
+        one_line "$(cat bob.err)" 'not our protocol'
+    done
+}
+
 @test "a condition on the address: a socket has one, two pipes do not" {
     printf 'from="127.0.0.0/8" %s\n' "$(cat alice/identity.pub)" >bob/peers
     super socket 1 listen --inetd -o one

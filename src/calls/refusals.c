@@ -99,6 +99,13 @@ static void show(const struct refusals *refusals, enum log_level level,
                           detail != NULL ? detail : explanation->detail, explanation->hint);
 }
 
+/* Who only looks whether we are there has what it came for. */
+static enum log_level level_of(const struct refusals *refusals, enum kith_error error,
+                               enum log_level usual)
+{
+    return refusals->of_one && error != ERR_LEFT ? LOG_ERROR : usual;
+}
+
 void refusals_add(struct refusals *refusals, const struct handshake_io *io, const char *name,
                   const char *detail)
 {
@@ -106,10 +113,11 @@ void refusals_add(struct refusals *refusals, const struct handshake_io *io, cons
     struct explanation explanation;
     /* Who says nothing at all is mostly a balancer that looks whether we are there. */
     bool silent = cut && io->message == 1 && io->frame_len == 0;
-    enum log_level level = silent ? LOG_SUMMARY : LOG_NOTE;
+    enum log_level level;
 
     refusals->last = io->error;
     explain_handshake(&explanation, io, io->error);
+    level = level_of(refusals, explanation.error, silent ? LOG_SUMMARY : LOG_NOTE);
     if (log_enabled(level) && is_shown(refusals, explanation.error, &io->peer))
         show(refusals, level, io, name, &explanation, detail);
 }
@@ -127,9 +135,11 @@ const char *refusals_say_limit(char out[static REFUSALS_LIMIT_SIZE], enum kith_e
 void refusals_add_unheard(struct refusals *refusals, const struct endpoint *from,
                           enum kith_error error, const char *detail)
 {
+    enum log_level level = level_of(refusals, error, LOG_NOTE);
+
     refusals->last = error;
-    if (log_enabled(LOG_NOTE) && is_shown(refusals, error, from))
-        (void)log_failure(LOG_NOTE, refusals->what, from->text, error, detail, NULL);
+    if (log_enabled(level) && is_shown(refusals, error, from))
+        (void)log_failure(level, refusals->what, from->text, error, detail, NULL);
 }
 
 void refusals_add_asked(struct refusals *refusals, const struct endpoint *from, const char *name,

@@ -21,6 +21,7 @@ struct refusals {
     const char *what; /* the command's name, and where it listens */
     const char *which;
     void (*wake)(void); /* see refusals_init */
+    bool of_one;        /* no other caller can come: that it is turned away is an error, our end */
 
     enum kith_error last; /* why the last caller was turned away, or OK; the main thread's */
 

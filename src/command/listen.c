@@ -106,6 +106,7 @@ static enum kith_error take_one(struct setup *setup, struct origin *origin,
     notify_ready_fd(options->ready_fd, listeners->text, true);
     setup_confine(SANDBOX_LISTEN, &needs);
     refusals_init(&refusals, "listen", listeners->text, NULL);
+    refusals.of_one = options->inetd;
     replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
     reception_begin(&reception, &terms);
     if (options->inetd && !reception_welcome(&reception, origin->transport, &origin->from))
