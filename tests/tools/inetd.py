@@ -36,12 +36,17 @@ def shut(connection):
 
 
 def lead(connection, stdin, stdout):
-    """Have a program's input come from the connection, and its output go there, which this thread
-    does: both are files."""
-    there = connection.fileno()
-    threading.Thread(target=carry, daemon=True, args=(there, stdin.fileno(), stdin.close)).start()
-    back = threading.Thread(target=carry, daemon=True,
-                            args=(stdout.fileno(), there, lambda: shut(connection)))
+    """Have a program's input come from the connection, and its output go there, which the thread
+    that is returned does: both are files."""
+    ours = os.dup(connection.fileno()) # which nobody else closes, whose number another one gets then
+
+    def end():
+        stdin.close()
+        os.close(ours)
+
+    threading.Thread(target=carry, daemon=True, args=(ours, stdin.fileno(), end)).start()
+    back = threading.Thread(target=carry, daemon=True, args=(
+        stdout.fileno(), connection.fileno(), lambda: shut(connection)))
     back.start()
     return back
 
