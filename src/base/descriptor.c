@@ -235,3 +235,8 @@ bool descriptor_write_by(int fd, const void *bytes, size_t len, int64_t deadline
     }
     return true;
 }
+
+bool descriptor_is_lacking(int problem)
+{
+    return problem == EMFILE || problem == ENFILE;
+}

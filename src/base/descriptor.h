@@ -61,4 +61,7 @@ ssize_t descriptor_write(int fd, const void *bytes, size_t len);
 /* Write all of it by the deadline; false with errno if it was not taken. */
 bool descriptor_write_by(int fd, const void *bytes, size_t len, int64_t deadline_ms);
 
+/* Whether this errno says that a process, or the system, has no more of them. */
+bool descriptor_is_lacking(int problem);
+
 #endif

@@ -68,7 +68,7 @@ static enum handshake_io_state ask(struct handshake_io *io)
 {
     io->state = HANDSHAKE_IO_ASKS;
     io->answer_fd = keeper_ask_to_sign(io->rules->keeper, io->kind, io->info, io->info_len);
-    if (io->answer_fd < 0 && (errno == EMFILE || errno == ENFILE))
+    if (io->answer_fd < 0 && descriptor_is_lacking(errno))
         (void)fail_io(io, ERR_FEW_DESCRIPTORS);
     else if (io->answer_fd < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
         (void)fail_io(io, ERR_KEEPER);

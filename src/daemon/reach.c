@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/log.h"
 #include "calls/proxy_protocol.h"
 #include "daemon/carry.h"
@@ -143,7 +144,7 @@ static enum kith_error log_unstarted(const char *name, int problem)
 {
     const char *hint = strncmp(name, "exec:", 5) == 0 ? "" : "see --exec";
 
-    if (problem == EMFILE || problem == ENFILE)
+    if (descriptor_is_lacking(problem))
         hint = "see ulimit -n";
     return log_failure(LOG_ERROR, "serve", name, ERR_PROGRAM, program_problem(problem), hint);
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
 #include "helpers/question.h"
@@ -410,20 +411,28 @@ int keeper_ask_to_reload(const struct keeper *keeper)
     return question_ask(&keeper->helper, &asked, ASKED_HEAD);
 }
 
+/* What it was told is not taken: settled is whether it has said so itself; if not, errno tells why.
+ */
+static enum kith_error say_not_taken(bool settled, const char *what)
+{
+    if (!settled && descriptor_is_lacking(errno))
+        return log_failure(LOG_ERROR, "keeper", NULL, ERR_FEW_DESCRIPTORS, NULL, NULL);
+    return log_failure(LOG_ERROR, "keeper", NULL, ERR_KEEPER, what, NULL);
+}
+
 enum kith_error keeper_tell_meeting(struct keeper *keeper, const uint8_t digest[static HASH_SIZE],
                                     const uint8_t key[static KEY_SIZE])
 {
     struct asked asked = {.kind = ASK_MEETING};
     struct keeper_answer answer = {0};
+    bool settled;
 
     memcpy(asked.bytes, digest, HASH_SIZE);
     memcpy(asked.bytes + HASH_SIZE, key, KEY_SIZE);
-    if (question_settle(&keeper->helper, &asked, ASKED_HEAD + HASH_SIZE + KEY_SIZE, &answer,
-                        sizeof(answer), clock_deadline_ms(ANSWER_MS)) &&
-        answer.error == OK)
-        return OK;
-    log_event(LOG_ERROR, "keeper", NULL, "did not take the meeting", NULL);
-    return ERR_KEEPER;
+    settled = question_settle(&keeper->helper, &asked, ASKED_HEAD + HASH_SIZE + KEY_SIZE, &answer,
+                              sizeof(answer), clock_deadline_ms(ANSWER_MS));
+    return settled && answer.error == OK ? OK
+                                         : say_not_taken(settled, "it did not take the meeting");
 }
 
 bool keeper_answers(int fd, enum kith_error *error, uint8_t *signature)
@@ -445,7 +454,8 @@ enum kith_error keeper_tell_peers(struct keeper *keeper, const struct peers *pee
     struct keeper_answer answer = {0};
     struct asked asked;
     size_t told = 0;
-    bool taken;
+    bool settled;
+    int saved;
 
     do {
         size_t len = 0;
@@ -453,11 +463,11 @@ enum kith_error keeper_tell_peers(struct keeper *keeper, const struct peers *pee
         while (told < peers->count && len + TOLD_MAX <= sizeof(asked.bytes))
             len += put_told(asked.bytes + len, &peers->list[told++]);
         asked.kind = told == peers->count ? ASK_ALL : ASK_PEERS;
-        taken = question_settle(&keeper->helper, &asked, ASKED_HEAD + len, &answer, sizeof(answer),
-                                deadline_ms);
-    } while (taken && answer.error == OK && told < peers->count);
+        settled = question_settle(&keeper->helper, &asked, ASKED_HEAD + len, &answer,
+                                  sizeof(answer), deadline_ms);
+    } while (settled && answer.error == OK && told < peers->count);
+    saved = errno;
     crypto_wipe(&asked, sizeof(asked));
-    if (taken && answer.error == OK)
-        return OK;
-    return log_failure(LOG_ERROR, "keeper", NULL, ERR_KEEPER, "it did not take the peers", NULL);
+    errno = saved;
+    return settled && answer.error == OK ? OK : say_not_taken(settled, "it did not take the peers");
 }

@@ -289,12 +289,6 @@ static void begin_question(struct asked *asked, int kind, int64_t deadline_ms)
     asked->left_ms = deadline_ms == NEVER_MS ? NEVER_MS : clock_poll_timeout(deadline_ms);
 }
 
-/* Whether it was for want of a descriptor. */
-static bool lacks_descriptors(void)
-{
-    return errno == EMFILE || errno == ENFILE;
-}
-
 /* Ask, and take the answer. ERR_LOOKUP: there is none. */
 static enum kith_error ask_for_name(const struct helper *lookup, const struct asked *asked,
                                     int64_t deadline_ms, struct resolved *found)
@@ -303,7 +297,7 @@ static enum kith_error ask_for_name(const struct helper *lookup, const struct as
     if (question_settle(lookup, asked, sizeof(*asked), found, sizeof(*found), deadline_ms) &&
         resolved_is_sound(found))
         return OK;
-    if (lacks_descriptors())
+    if (descriptor_is_lacking(errno))
         return ERR_FEW_DESCRIPTORS;
     return clock_now_ms() >= deadline_ms ? ERR_CONNECT_TIMEOUT : ERR_LOOKUP;
 }
@@ -316,7 +310,7 @@ static enum kith_error ask_once(const struct asked *asked, int64_t deadline_ms,
     enum kith_error error;
 
     if (!helper_start(&once, answer_once, NULL))
-        return lacks_descriptors() ? ERR_FEW_DESCRIPTORS : ERR_PROCESS;
+        return descriptor_is_lacking(errno) ? ERR_FEW_DESCRIPTORS : ERR_PROCESS;
     error = ask_for_name(&once, asked, deadline_ms, found);
     (void)kill(once.process, SIGKILL);
     /* One that has answered is at its end; another is not waited for. */

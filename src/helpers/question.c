@@ -80,18 +80,20 @@ ssize_t question_take(int fd, void *answer, size_t size)
 bool question_settle(const struct helper *helper, const void *bytes, size_t len, void *answer,
                      size_t size, int64_t deadline_ms)
 {
-    bool here;
-    int fd;
+    ssize_t n = -1;
+    int fd, saved;
 
     while ((fd = question_ask(helper, bytes, len)) < 0) {
         if ((errno != EAGAIN && errno != EWOULDBLOCK) ||
             !descriptor_await(helper->line, POLLOUT, deadline_ms))
             return false;
     }
-    here = descriptor_await(fd, POLLIN, deadline_ms) &&
-           question_take(fd, answer, size) == (ssize_t)size;
+    if (descriptor_await(fd, POLLIN, deadline_ms))
+        n = question_take(fd, answer, size);
+    saved = n < 0 ? errno : EPROTO;
     (void)close(fd);
-    return here;
+    errno = saved;
+    return n == (ssize_t)size;
 }
 
 /* Take the descriptors out of a message that was received; those too many are closed. */

@@ -37,7 +37,7 @@ ssize_t question_take(int fd, void *answer, size_t size);
 
 /*
  * For walks that own all that they wait for: ask, and wait for the answer, which has this size.
- * False if it is not here by the deadline, or is another one.
+ * False with errno if it is not here by the deadline, or is another one.
  */
 bool question_settle(const struct helper *helper, const void *bytes, size_t len, void *answer,
                      size_t size, int64_t deadline_ms);
