@@ -1,6 +1,6 @@
 /*
  * Callers, from accept until they have proven that they are a known peer, or are turned away. One
- * thread, no locks; a party of somebody else's poll.
+ * thread, no locks of its own; a party of somebody else's poll.
  */
 #ifndef KITH_RECEPTION_H
 #define KITH_RECEPTION_H

@@ -33,7 +33,7 @@
 #define STATUS_NOT_FOUND 127
 #define STATUS_NOT_RUN 126
 #define VARIABLE "KITH_FORWARD_"
-#define NUMBER_SIZE 24 /* behind it, and a sign */
+#define NUMBER_SIZE 24 /* after it, and a sign */
 #define FOLDER_SIZE sizeof(((struct sockaddr_un *)NULL)->sun_path)
 
 /* What is passed on. Those that end it first: no number of others holds them up. */
@@ -68,7 +68,7 @@ static bool is_ours(const char *variable)
 }
 
 /*
- * The folder that a place is told from, with a slash behind it: the program may go to another. It
+ * The folder that a place is told from, with a slash after it: the program may go to another. It
  * is empty where the place says it itself, and where both are too long for a socket's address.
  */
 static void find_folder(char out[static FOLDER_SIZE], const char *place)
