@@ -119,7 +119,7 @@ static bool is_leap(unsigned year)
     return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 }
 
-static unsigned days_in(unsigned month, unsigned year)
+unsigned clock_days_in(unsigned month, unsigned year)
 {
     static const unsigned days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 
@@ -133,8 +133,8 @@ void clock_format_utc(char out[static CLOCK_UTC_SIZE], uint64_t wall_ms)
 
     for (; year < 9999 && days >= (is_leap(year) ? 366 : 365); year++)
         days -= is_leap(year) ? 366 : 365;
-    for (; month < 12 && days >= days_in(month, year); month++)
-        days -= days_in(month, year);
+    for (; month < 12 && days >= clock_days_in(month, year); month++)
+        days -= clock_days_in(month, year);
     (void)snprintf(out, CLOCK_UTC_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year, month,
                    (unsigned)days + 1, second / 3600, second / 60 % 60, second % 60,
                    (unsigned)(wall_ms % MS_PER_S));

@@ -49,6 +49,9 @@ bool clock_parse_duration(const char *text, int64_t *out_ms);
  */
 void clock_format_utc(char out[static CLOCK_UTC_SIZE], uint64_t wall_ms);
 
+/* How many days a month has, from 1 on. */
+unsigned clock_days_in(unsigned month, unsigned year);
+
 /*
  * How far a peer's timestamp is from ours, in words: "412.0 s behind" or "0.3 s ahead of".
  */

@@ -75,12 +75,18 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-static bool is_same_pipe(int a, int b)
+bool descriptor_is_same_file(int a, int b)
 {
     struct stat first, second;
 
-    return fstat(a, &first) == 0 && fstat(b, &second) == 0 && S_ISFIFO(second.st_mode) &&
-           is_same_file(&first, &second);
+    return fstat(a, &first) == 0 && fstat(b, &second) == 0 && is_same_file(&first, &second);
+}
+
+static bool is_same_pipe(int a, int b)
+{
+    struct stat status;
+
+    return fstat(b, &status) == 0 && S_ISFIFO(status.st_mode) && descriptor_is_same_file(a, b);
 }
 
 /* By the device itself: /dev/tty and /dev/console are names for whichever terminal it is. */
@@ -234,6 +240,14 @@ bool descriptor_write_by(int fd, const void *bytes, size_t len, int64_t deadline
         }
     }
     return true;
+}
+
+bool descriptor_listens(int fd)
+{
+    int value = 0;
+    socklen_t len = sizeof(value);
+
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) == 0 && value != 0;
 }
 
 bool descriptor_is_lacking(int problem)

@@ -36,6 +36,12 @@ void descriptor_close(int *fd);
 
 bool descriptor_is_socket(int fd);
 
+/* Whether it is a socket that waits for calls: nothing ever comes out of it. */
+bool descriptor_listens(int fd);
+
+/* Whether two of them are one file, pipe or socket. */
+bool descriptor_is_same_file(int a, int b);
+
 /* A terminal, at which somebody sits; not the master of a pseudo terminal, where a program does. */
 bool descriptor_is_terminal(int fd);
 

@@ -38,6 +38,11 @@ bool text_ends(struct text text, const char *suffix)
     return text.len >= len && memcmp(text.at + text.len - len, suffix, len) == 0;
 }
 
+bool text_is_number(const char *string)
+{
+    return string[0] != '\0' && string[strspn(string, "0123456789")] == '\0';
+}
+
 void text_skip(struct text *text, size_t count)
 {
     text->at += count;

@@ -25,6 +25,9 @@ bool text_equals(struct text text, const char *other);
 bool text_starts(struct text text, const char *prefix);
 bool text_ends(struct text text, const char *suffix);
 
+/* Whether a string is digits alone. */
+bool text_is_number(const char *string);
+
 /* Drop the first count bytes, which are there. */
 void text_skip(struct text *text, size_t count);
 

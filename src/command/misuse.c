@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/spelling.h"
+#include "base/text.h"
 #include "command/option_table.h"
 
 #define VERSION_HINT "see: kith --version"
@@ -148,7 +149,7 @@ enum kith_error misuse_log_excess(const struct command_form *form, const char *w
 
     if (form->bit == FOR_SERVE)
         return misuse_log(form->name, which, "one target too many", NULL);
-    if ((form->bit & (FOR_DIAL | FOR_CHECK)) != 0 && which[strspn(which, "0123456789")] == '\0')
+    if ((form->bit & (FOR_DIAL | FOR_CHECK)) != 0 && text_is_number(which))
         hint = "a port belongs to PEER: WHO@HOST:PORT";
     else if (form->bit == FOR_DIAL)
         hint = "what is sent is standard input: kith dial PEER < FILE";

@@ -9,8 +9,6 @@
 #include "daemon/life.h"
 #include "net/socket.h"
 
-#define SILENCE_MS 1000 /* without a PONG, after which another channel is asked as well */
-
 /* Of the opener, in any thread. */
 static bool is_wanted(void *context, const struct kept *kept)
 {
@@ -140,7 +138,7 @@ static void hear_asked(struct callers *callers, struct connection *connection,
 /* Whether it has to do with those that it has asked, for now. */
 static bool is_patient(const struct connection *connection, int64_t now_ms)
 {
-    return connection->kept != NULL && now_ms < connection->kept->pinged_ms + SILENCE_MS;
+    return connection->kept != NULL && now_ms < connection->kept->pinged_ms + KEPT_SILENCE_MS;
 }
 
 /* Ask one more for it, if there is one; the first of all goes to a thread with it. */
@@ -209,7 +207,7 @@ void callers_serve(struct callers *callers, struct connection *connection)
 enum kith_error callers_hear(struct connection *connection)
 {
     struct kept *kept = connection->kept;
-    int64_t silent_ms = clock_earlier(kept->pinged_ms + SILENCE_MS, connection->until_ms);
+    int64_t silent_ms = clock_earlier(kept->pinged_ms + KEPT_SILENCE_MS, connection->until_ms);
     enum kith_error error = connection->answer;
 
     if (error == ERR_NO_ANSWER && kept->link.turn.pinged)
@@ -257,7 +255,7 @@ static int64_t arm_one(const struct callers *callers, struct connection *connect
         kept->at = poll_set_add(set, kept->link.transport.in, POLLIN);
     if (connection->kept != NULL && callers->terms.whom(connection, key, &target) &&
         opener_count(&callers->opener, key) > 0)
-        due_ms = clock_earlier(due_ms, connection->kept->pinged_ms + SILENCE_MS);
+        due_ms = clock_earlier(due_ms, connection->kept->pinged_ms + KEPT_SILENCE_MS);
     return due_ms;
 }
 

@@ -12,7 +12,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define SILENCE_MS 1000   /* without a PONG, after which another channel is made beside it */
 #define LOOK_MS 20        /* between two looks whether that one is made */
 #define PAUSE_LEAST_MS 20 /* between two tries to find a peer that was there a moment ago */
 #define PAUSE_MOST_MS 1000
@@ -190,7 +189,7 @@ static struct kept *make_beside(struct channels *channels, struct kept *kept, in
 static enum kith_error await_asked(struct channels *channels, struct kept **kept,
                                    int64_t deadline_ms)
 {
-    enum kith_error error = kept_await_answer(*kept, clock_deadline_ms(SILENCE_MS));
+    enum kith_error error = kept_await_answer(*kept, clock_deadline_ms(KEPT_SILENCE_MS));
     struct kept *fresh;
 
     if (!is_silent(*kept, error))

@@ -14,6 +14,8 @@
 #include "net/endpoint.h"
 #include "stream/link.h"
 
+#define KEPT_SILENCE_MS 1000 /* without a PONG, after which another is asked beside it */
+
 struct kept {
     struct kept *next; /* in the list that it is in */
     struct link link;

@@ -14,10 +14,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
+#include "base/text.h"
 #include "crypto/crypto.h"
 #include "system/signals.h"
 
@@ -29,7 +30,7 @@
 /* The number of a descriptor; -1 if it is none. */
 static int number_of(const char *digits)
 {
-    if (*digits == '\0' || strlen(digits) > 6 || digits[strspn(digits, "0123456789")] != '\0')
+    if (strlen(digits) > 6 || !text_is_number(digits))
         return -1;
     return (int)strtol(digits, NULL, 10);
 }
@@ -157,15 +158,6 @@ static enum kith_error check_protection(struct key_file *file, const struct stat
     return OK;
 }
 
-/* Whether it is a socket that waits for calls: nothing ever comes out of it. */
-static bool listens(int fd)
-{
-    int yes = 0;
-    socklen_t len = sizeof(yes);
-
-    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &len) == 0 && yes != 0;
-}
-
 static enum kith_error check_kind(struct key_file *file, int fd, bool named,
                                   enum key_file_secrecy secrecy)
 {
@@ -173,7 +165,8 @@ static enum kith_error check_kind(struct key_file *file, int fd, bool named,
 
     if (fstat(fd, &status) != 0)
         return ERR_SYSTEM;
-    if (named && (S_ISFIFO(status.st_mode) || (S_ISSOCK(status.st_mode) && !listens(fd))))
+    if (named &&
+        (S_ISFIFO(status.st_mode) || (S_ISSOCK(status.st_mode) && !descriptor_listens(fd))))
         return OK;
     if (S_ISDIR(status.st_mode))
         return ERR_FILE_FOLDER;

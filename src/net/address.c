@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/text.h"
 
 static bool copy_part(char *out, size_t size, const char *text, size_t len)
 {
@@ -24,11 +25,6 @@ static bool may_be_path(enum address_form form)
     return form == ADDRESS_LOCAL || form == ADDRESS_TARGET;
 }
 
-static bool is_number(const char *text)
-{
-    return text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
-}
-
 static bool is_to_call(enum address_form form)
 {
     return form == ADDRESS_HOST_PORT || form == ADDRESS_TARGET;
@@ -40,7 +36,7 @@ bool port_parse(const char *text, uint16_t *port)
     unsigned long number = strtoul(text, NULL, 10);
 
     *port = (uint16_t)number;
-    return len >= 1 && len < PORT_SIZE && is_number(text) && number <= UINT16_MAX;
+    return len >= 1 && len < PORT_SIZE && text_is_number(text) && number <= UINT16_MAX;
 }
 
 uint16_t address_port(const struct address *address)
@@ -105,7 +101,7 @@ static bool parse_port(struct address *address, const char *text, enum address_f
 
     if (text[0] == '\0')
         return problem_say(problem, "there is no port after the colon");
-    if (!is_number(text))
+    if (!text_is_number(text))
         return problem_say(problem, "the port is not a number");
     if (!port_parse(text, &port) || (port == 0 && is_to_call(form)))
         return problem_say(problem, "the port is out of range: 1 to 65535");
@@ -148,7 +144,7 @@ static bool parse_bare(struct address *address, const char *text, enum address_f
         [ADDRESS_TARGET] = "not PORT, HOST:PORT, exec:COMMAND or a path with a /",
     };
 
-    if (text[0] == '\0' || (may_be_path(form) && !is_number(text)))
+    if (text[0] == '\0' || (may_be_path(form) && !text_is_number(text)))
         return problem_say(problem, "%s", forms[form]);
     if (form == ADDRESS_HOST_PORT)
         return problem_say(problem, "there is no port: HOST:PORT");

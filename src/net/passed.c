@@ -6,22 +6,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/descriptor.h"
 #include "net/socket.h"
 
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
-
-static bool listens(int fd)
-{
-    int value = 0;
-    socklen_t len = sizeof(value);
-
-    return socket_is_stream(fd) && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) == 0 &&
-           value != 0;
-}
 
 /* A number of the environment, or 0. */
 static long number(const char *name)
@@ -46,7 +36,7 @@ size_t passed_list(int fds[static PASSED_MAX + 1])
 /* One that listens to one of our places; false if it does not listen. */
 static bool take_one(struct listeners *listeners, int fd)
 {
-    if (!listens(fd) || !descriptor_set_nonblocking(fd))
+    if (!socket_is_stream(fd) || !descriptor_listens(fd) || !descriptor_set_nonblocking(fd))
         return false;
     socket_tune(fd);
     listeners->fds[listeners->count++] = fd;

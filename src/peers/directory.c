@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/problem.h"
 #include "base/spelling.h"
+#include "base/text.h"
 #include "keys/identity.h"
 #include "keys/key_file.h"
 #include "peers/peers_file.h"
@@ -347,11 +348,6 @@ enum kith_error directory_add_all(struct directory *directory, struct peers *set
     return error;
 }
 
-static bool is_number(const char *text)
-{
-    return text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
-}
-
 static enum kith_error refuse_callee(const char *text, const char *why)
 {
     return log_failure(LOG_ERROR, "peer", text, ERR_USAGE, why, error_hint(ERR_NAME_ADDRESS));
@@ -380,7 +376,7 @@ const char *directory_find_target(const char *text)
 
     if (colon == NULL || (address != NULL && strchr(from, ':') == colon)) /* that of HOST:PORT */
         return NULL;
-    return is_number(colon + 1) ? NULL : colon + 1;
+    return text_is_number(colon + 1) ? NULL : colon + 1;
 }
 
 /* Take :NAME off the end of PEER, which is copied without it. */

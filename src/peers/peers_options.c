@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "keys/key_file.h"
 #include "net/address.h"
 #include "system/zone.h"
@@ -52,21 +53,15 @@ static int take_number(const char **at, int count)
     return value;
 }
 
-static bool is_leap(int year)
-{
-    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
 /* Whether a broken-down time is one of the calendar, from 1970 on. */
 static bool is_valid_time(const struct tm *when)
 {
-    static const int days_of[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int year = when->tm_year + 1900;
-    int days = 0;
+    int days;
 
     if (year < 1970 || when->tm_mon < 0 || when->tm_mon > 11)
         return false;
-    days = days_of[when->tm_mon] + (when->tm_mon == 1 && is_leap(year) ? 1 : 0);
+    days = (int)clock_days_in((unsigned)when->tm_mon + 1, (unsigned)year);
     return when->tm_mday >= 1 && when->tm_mday <= days && when->tm_hour <= 23 &&
            when->tm_min <= 59 && when->tm_sec <= 59;
 }
@@ -79,7 +74,7 @@ static int64_t utc_seconds(const struct tm *when)
     int64_t days = years * 365 + years / 4 - years / 100 + years / 400 - 719162;
 
     days += days_before[when->tm_mon] + when->tm_mday - 1;
-    if (when->tm_mon > 1 && is_leap(when->tm_year + 1900))
+    if (when->tm_mon > 1 && clock_days_in(2, (unsigned)when->tm_year + 1900) == 29)
         days++;
     return ((days * 24 + when->tm_hour) * 60 + when->tm_min) * 60 + when->tm_sec;
 }

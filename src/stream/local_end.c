@@ -5,18 +5,9 @@
 #include "stream/local_end.h"
 
 #include <errno.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 
+#include "base/descriptor.h"
 #include "net/socket.h"
-
-static bool is_same_file(int a, int b)
-{
-    struct stat first, second;
-
-    return fstat(a, &first) == 0 && fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
-           first.st_ino == second.st_ino;
-}
 
 struct local_end local_end_standard(struct inlet inlet, struct outlet outlet,
                                     enum local_end_patience patience)
@@ -25,7 +16,7 @@ struct local_end local_end_standard(struct inlet inlet, struct outlet outlet,
         .kind = LOCAL_STANDARD,
         .inlet = inlet,
         .outlet = outlet,
-        .is_one = is_same_file(inlet.fd, outlet.fd),
+        .is_one = descriptor_is_same_file(inlet.fd, outlet.fd),
         .patience = patience,
         .socket = -1,
         .status = -1,
