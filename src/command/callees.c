@@ -20,22 +20,33 @@ static const char *end_of_who(const struct callees *callees, const char *given)
     return callees->call_us ? given + strlen(given) : NULL;
 }
 
+/* The file that is in the place of a name, for free; NULL if there is none, or with an error. */
+static char *find_file(const struct callees *callees, const char *given, enum kith_error *error)
+{
+    const char *end = end_of_who(callees, given);
+    char *who;
+
+    if (end == NULL)
+        return NULL;
+    who = strndup(given, (size_t)(end - given));
+    if (who == NULL)
+        *error = log_failure(LOG_ERROR, "peer", given, ERR_MEMORY, NULL, NULL);
+    if (who == NULL || directory_is_file(who))
+        return who;
+    free(who);
+    return NULL;
+}
+
 enum kith_error callees_list_files(struct callees *callees, const char **files, size_t *file_count)
 {
-    for (size_t i = 0; i < callees->count; i++) {
-        const char *given = callees->given[i], *end = end_of_who(callees, given);
-        char *who = end != NULL ? strndup(given, (size_t)(end - given)) : NULL;
+    enum kith_error error = OK;
 
-        if (end != NULL && who == NULL)
-            return log_failure(LOG_ERROR, "peer", given, ERR_MEMORY, NULL, NULL);
-        if (who == NULL || !directory_is_file(who)) {
-            free(who);
-            continue;
-        }
-        callees->files[i] = who;
-        files[(*file_count)++] = who;
+    for (size_t i = 0; error == OK && i < callees->count; i++) {
+        callees->files[i] = find_file(callees, callees->given[i], &error);
+        if (callees->files[i] != NULL)
+            files[(*file_count)++] = callees->files[i];
     }
-    return OK;
+    return error;
 }
 
 /* Nobody else can be gone: a key in the arguments stays, and a file of its own is in order or not.
