@@ -114,6 +114,8 @@ shows() {
     [ "$("$KITH" version)" = "$("$KITH" --version)" ]
     [ "$("$KITH" help serve)" = "$("$KITH" serve --help)" ]
     refused 2 'did you mean: kith serve$' -- "$KITH" help srve
+    refused 2 'did you mean: kith help$' -- "$KITH" hlep
+    refused 2 'did you mean: kith version$' -- "$KITH" versoin
     [ "$("$KITH" help help)" = "$("$KITH" --help)" ]
     [ "$("$KITH" help version)" = "$("$KITH" --help)" ]
 }

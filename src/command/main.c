@@ -242,6 +242,8 @@ static const char *guess(const char *name)
     }
     for (size_t i = 0; i < COMMANDS; i++)
         spelling_try(&spelling, commands[i].form.name);
+    spelling_try(&spelling, "help");
+    spelling_try(&spelling, "version");
     return spelling.nearest;
 }
 

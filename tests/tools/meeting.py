@@ -391,6 +391,7 @@ def hostile_caller():
     """What a caller may try: each ends the run, and nothing is shown as a code."""
     own = key_of("bob")
     bad = bytes(32)
+    nonces = set() # a guess of the next one lets somebody in between try until the codes are the same
     for opened, said, status, why in (
             (values(STRANGER), values(STRANGER, nonce=b"\1" * 32), 5, "not the key that it had committed"),
             (values(STRANGER), values(key_of("alice")), 5, "not the key that it had committed"),
@@ -407,6 +408,8 @@ def hostile_caller():
         mallory.say(commit(opened))
         answer = mallory.hear()
         check(answer[:32] == own and answer[64:] == b"bob", "the answer is bob's")
+        check(answer[32:64] not in nonces, "a nonce of bob's comes again")
+        nonces.add(answer[32:64])
         mallory.say(answer if said is None else said)
         bob.fails(status, why)
         check("The code" not in bob.shown, "no code is shown")
@@ -426,6 +429,7 @@ def hostile_caller():
 def hostile_waiter():
     """The same of one that is called."""
     own = key_of("alice")
+    committed = set() # to one key and name: what differs is the nonce
     for answer, status, why in (
             (values(own), 5, "our own key"), (values(bytes(32)), 3, "not a valid public key"),
             (None, 5, "no message of a meeting"), (values(STRANGER, b"a\nb"), 5, "no message of a meeting")):
@@ -433,7 +437,8 @@ def hostile_waiter():
         alice = calls(trap.port)
         wire = trap.take()
         heard = wire.hear()
-        check(len(heard) == 32, "a commit")
+        check(len(heard) == 32 and heard not in committed, "a commit, and a new one")
+        committed.add(heard)
         wire.say(heard if answer is None else answer)
         check(wire.is_closed(), "alice opens nothing to", why)
         alice.fails(status, why)
