@@ -48,8 +48,10 @@ static struct connection *list(struct presence *presence, struct kept *kept,
         error = ERR_REMOVED;
     if (error == OK)
         connection = connections_add(connections, kept->link.transport.in, from, &error);
-    if (error == OK)
+    if (error == OK) { /* before it is open, from when on others look at it */
         connection->mark = kept->mark;
+        connection->is_concluded = true;
+    }
     if (error == OK)
         error = connections_open(connections, connection, kept->key, callee.name,
                                  &kept->link.transport);
@@ -79,7 +81,6 @@ static bool take_in(struct presence *presence, struct kept *kept, const struct e
     }
     if (presence->terms.age_ms != NEVER_MS)
         kept->ends_ms = clock_now_ms() + spares_about_ms(presence->terms.age_ms);
-    connection->is_concluded = true;
     connection->kept = kept;
     connections_rest(&daemon->connections, connection);
     if (presence->moves != moves) { /* if not, those that are closed for that are all listed */

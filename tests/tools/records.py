@@ -239,6 +239,8 @@ def giving_way():
     longest.ends("who carries nothing longest")
     busy.streams(b"in its place")
     idle.streams(b"who did not have to leave")
+    idle.say(PING)
+    idle.hears(PONG) # and so it is one of those that carry nothing
     busy.say(OPEN)
     busy.hears(ACCEPT)
     busy.say(BEGIN)
