@@ -53,6 +53,8 @@ static void check_taken(const struct options *options, const struct command_form
     bool is_serve = form->bit == FOR_SERVE;
     int replaced = is_serve && options->program != NULL ? 1 : 0; /* the target, by a program */
 
+    if (options->call != NULL || options->inetd) /* and the port, by whom we call, or who is here */
+        replaced++;
     demand(options->command == form->bit);
     check_limits(options);
     demand(options->help || (options->argument_count >= form->least - replaced &&
