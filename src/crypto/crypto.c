@@ -84,16 +84,6 @@ static bool has_room(void)
     return there;
 }
 
-/*
- * Begin an account of errors for this thread, while there is room: libcrypto 3.6, where it has no
- * memory for one, would note that in it, and so on until its stack ends. The threads of a daemon
- * begin none of their own: a KiB each.
- */
-static void begin_account(void)
-{
-    ERR_clear_error();
-}
-
 enum kith_error crypto_start_keys(void)
 {
     /* No configuration file, no tables of names: they would double the time of a start. No
@@ -102,11 +92,12 @@ enum kith_error crypto_start_keys(void)
                              OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS |
                              OPENSSL_INIT_NO_ATEXIT;
 
-    if (!has_room())
+    if (!has_room() || OPENSSL_init_crypto(options, NULL) != 1)
         return ERR_MEMORY;
-    if (OPENSSL_init_crypto(options, NULL) != 1)
-        return ERR_MEMORY;
-    begin_account();
+    /* This begins the thread's account of errors, while there is room: libcrypto 3.6, where it has
+     * no memory for one, would note that in it, and so on until its stack ends. The threads of a
+     * daemon begin none of their own: a KiB each. */
+    ERR_clear_error();
     if (has_context() && !fetched.sha256) {
         fetched.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
         fetched.ed25519 = EVP_SIGNATURE_fetch(NULL, "ED25519", NULL);

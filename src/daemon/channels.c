@@ -192,11 +192,11 @@ static enum kith_error await_asked(struct channels *channels, struct kept **kept
     enum kith_error error = kept_await_answer(*kept, clock_deadline_ms(KEPT_SILENCE_MS));
     struct kept *fresh;
 
-    if (!is_silent(*kept, error))
-        return error == ERR_NO_ANSWER ? kept_await_answer(*kept, deadline_ms) : error;
-    fresh = make_beside(channels, *kept, deadline_ms, &error);
-    if (fresh != NULL)
-        return await_either(*kept, fresh, deadline_ms, kept);
+    if (is_silent(*kept, error)) {
+        fresh = make_beside(channels, *kept, deadline_ms, &error);
+        if (fresh != NULL)
+            return await_either(*kept, fresh, deadline_ms, kept);
+    }
     return error == ERR_NO_ANSWER ? kept_await_answer(*kept, deadline_ms) : error;
 }
 

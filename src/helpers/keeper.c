@@ -455,7 +455,6 @@ enum kith_error keeper_tell_peers(struct keeper *keeper, const struct peers *pee
     struct asked asked;
     size_t told = 0;
     bool settled;
-    int saved;
 
     do {
         size_t len = 0;
@@ -466,8 +465,6 @@ enum kith_error keeper_tell_peers(struct keeper *keeper, const struct peers *pee
         settled = question_settle(&keeper->helper, &asked, ASKED_HEAD + len, &answer,
                                   sizeof(answer), deadline_ms);
     } while (settled && answer.error == OK && told < peers->count);
-    saved = errno;
-    crypto_wipe(&asked, sizeof(asked));
-    errno = saved;
+    crypto_wipe(&asked, sizeof(asked)); /* which leaves errno as it is */
     return settled && answer.error == OK ? OK : say_not_taken(settled, "it did not take the peers");
 }
