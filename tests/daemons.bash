@@ -61,8 +61,3 @@ says() {
 dial() {
     as alice dial "$@" "bob@$address"
 }
-
-# is_gone PID
-is_gone() {
-    ! kill -0 "$1" 2>/dev/null
-}

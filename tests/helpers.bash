@@ -124,6 +124,11 @@ ends() {
     [[ " ${*:2} " == *" $got "* ]] || fail "process $1 ended with $got, not with ${*:2}"
 }
 
+# is_gone PID
+is_gone() {
+    ! kill -0 "$1" 2>/dev/null
+}
+
 # eventually COMMAND...: it succeeds before the limit.
 eventually() {
     local end=$((SECONDS + limit))

@@ -548,24 +548,9 @@ is_hit() {
     done
 }
 
-@test "who is told that it failed while it is being put on the disk: it is not there" {
-    needs_to_see_descriptors
-    for force in '' --force; do
-        # shellcheck disable=SC2086
-        holds 1 $force
-        eventually find_filer "$listener"
-        kill -INT "$listener"
-        ends "$listener" 130
-        let_go
-        ends "$dialer" 8
-        eventually is_gone "$filer"
-        on_disk 0
-    done
-}
-
-@test "who is told that it failed while its name is being put on the disk: it is not there" {
-    needs_to_see_descriptors
-    holds 2
+# ended_while_held CALL OPTION...: listen is ended while that call is held, and both sides say so.
+ended_while_held() {
+    holds "$@"
     eventually find_filer "$listener"
     kill -INT "$listener"
     ends "$listener" 130
@@ -573,6 +558,17 @@ is_hit() {
     ends "$dialer" 8
     eventually is_gone "$filer"
     on_disk 0
+}
+
+@test "who is told that it failed while it is being put on the disk: it is not there" {
+    needs_to_see_descriptors
+    ended_while_held 1
+    ended_while_held 1 --force
+}
+
+@test "who is told that it failed while its name is being put on the disk: it is not there" {
+    needs_to_see_descriptors
+    ended_while_held 2
 }
 
 # is_gone PID: it is not there, or waits for nothing but to be looked at.

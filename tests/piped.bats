@@ -27,10 +27,6 @@ broken() {
     one_line "$(cat bob.err)" "$2"
 }
 
-is_gone() {
-    ! kill -0 "$1" 2>/dev/null
-}
-
 @test "what arrives is the input of listen's program, and exit 0 is its word that it took all" {
     random_file alice.in 3000000
     listen_program=(--exec sh -c 'cat >got; echo taken >&2')

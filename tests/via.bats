@@ -373,11 +373,6 @@ made() {
     [ "$(wc -l <calls)" -ge "$1" ]
 }
 
-# has_ended PID
-has_ended() {
-    ! kill -0 "$1" 2>/dev/null
-}
-
 # asks WORD: what answers at alice's port, which sends it back.
 asks() {
     [ "$(echo "$1" | bounded socat -t "$limit" STDIO "TCP:$near")" = "$1" ]
@@ -461,7 +456,7 @@ asks() {
     local stalled
     stalled=$(tail -n 1 calls)
     kill -STOP "$stalled"
-    eventually has_ended "$stalled" # with no connection that would have noticed
+    eventually is_gone "$stalled" # with no connection that would have noticed
     eventually made 2
     asks two
     finish
