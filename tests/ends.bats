@@ -48,6 +48,35 @@ launcher=()
     end fifo_with_readers
 }
 
+# left_fifo TEXT: a FIFO on descriptor 6 whose only writer wrote this and left.
+left_fifo() {
+    rm -f fifo
+    mkfifo fifo
+    exec 7<>fifo 6<fifo
+    printf %s "$1" >&7
+    exec 7>&-
+}
+
+@test "a FIFO as stdin whose writer has left before us is read to its end" {
+    local text
+    for text in secret ''; do
+        start_listener
+        left_fifo "$text"
+        dial <&6
+        exec 6<&-
+        ends "$listener" 0
+        [ "$(cat bob.out)" = "$text" ]
+    done
+}
+
+@test "with --inetd, a FIFO whose writer has left is a caller who has gone, at once" {
+    left_fifo ''
+    run --separate-stderr as bob serve --inetd --exec cat <&6
+    exec 6<&-
+    [ "$status" -eq 5 ]
+    [[ $stderr == *'closed during the handshake'* ]]
+}
+
 @test "nor does a socket as stdin where another reader is faster" {
     end socket_with_readers
 }

@@ -151,7 +151,7 @@ ready_on() {
         standard_are_ours "$server"
         exec 8>&-
         ends "$dialer" 0
-        rm alice.in
+        rm alice.in alice.out
     done
 }
 

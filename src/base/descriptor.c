@@ -126,6 +126,23 @@ static int open_same(const char *name, int direction, int fd, bool (*is_same)(in
     return own;
 }
 
+/* The end of what was written through a FIFO is told only to who had it open by then. */
+static bool has_ended(int fd)
+{
+    struct pollfd poller = {.fd = fd, .events = POLLIN};
+
+    return poll(&poller, 1, 0) == 1 && (poller.revents & POLLHUP) != 0;
+}
+
+static int open_fifo_anew(const char *name, int direction, int fd)
+{
+    int own = open_same(name, direction, fd, is_same_pipe);
+
+    if (own >= 0 && direction == O_RDONLY && has_ended(fd))
+        descriptor_close(&own);
+    return own;
+}
+
 int descriptor_open_anew(int fd, int direction)
 {
     char name[32]; /* Linux's way, absent elsewhere */
@@ -136,7 +153,7 @@ int descriptor_open_anew(int fd, int direction)
     if (fstat(fd, &status) != 0)
         return -1;
     if (S_ISFIFO(status.st_mode))
-        return open_same(name, direction, fd, is_same_pipe);
+        return open_fifo_anew(name, direction, fd);
     if (!descriptor_is_terminal(fd))
         return -1;
     own = open_same(name, direction, fd, is_same_terminal);

@@ -26,8 +26,9 @@ bool descriptor_set_nonblocking(int fd);
 
 /*
  * The same FIFO or terminal in a non-blocking mode of our own, closed on exec; direction is
- * O_RDONLY or O_WRONLY. -1 where the system has no way for it, and for anything else, which might
- * not be the same: a device can begin anew, the master of a pseudo terminal is another each time.
+ * O_RDONLY or O_WRONLY. -1 where the system has no way for it, for a FIFO whose writers have gone,
+ * of which one opened now would never say so, and for anything else, which might not be the same: a
+ * device can begin anew, the master of a pseudo terminal is another each time.
  */
 int descriptor_open_anew(int fd, int direction);
 
