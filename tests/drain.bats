@@ -128,6 +128,19 @@ closed() {
     says forward.err 'bob .*cut short'
 }
 
+@test "dial --quiet shows a channel that breaks" {
+    mkfifo alice.in
+    exec 8<>alice.in
+    start_serve -q --exec cat
+    start_dialer -q
+    echo one >&8
+    eventually grep -q one alice.out
+    kill -KILL "$server"
+    ends "$dialer" 8
+    exec 8>&-
+    one_line "$(cat alice.err)" 'bob .*cut short'
+}
+
 @test "as JSON a channel that broke is an error, and one that is whole is a note" {
     start_call one --log-format json
     dial </dev/null

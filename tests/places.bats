@@ -11,6 +11,11 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool places few_descriptors
 }
 
+@test "nor where there are fewer places for connections than for strangers" {
+    ! sanitized || skip "too slow for so many strangers"
+    tool places few_connections
+}
+
 @test "one address has half of the places at most" {
     tool places one_address
 }

@@ -37,6 +37,14 @@ begin_forward() {
     [ "$output" = keptalice ]
 }
 
+@test "it has no descriptor of a secret, nor another one that we were started with" {
+    touch other
+    start_serve --exec cat
+    run -0 run_forward -i /dev/fd/4 0 "bob@$address" --run ls /proc/self/fd \
+        4<alice/identity 6<other 20<alice/identity
+    [ "${output//$'\n'/ }" = '0 1 2 3' ] # the last is what ls looks into
+}
+
 @test "of KITH_FORWARD_ only numbers are ours, and no name is too long" {
     start_serve --exec cat
     long=KITH_FORWARD_$(printf 'A%.0s' {1..60})

@@ -39,6 +39,19 @@ is_plain() {
     is_plain "$stderr"
 }
 
+@test "what import reads from a page is shown without a byte that steers a terminal" {
+    for name in "${steering[@]}"; do
+        printf 'ssh-ed25519 %s %s\n' \
+            "$(printf '\0\0\0\013ssh-ed25519\0\0\0 %.32s' 'kith, a key of nobody in particular' | base64 -w 0)" \
+            "$name" >"$name"
+        run as alice import "$name"
+        is_plain "$output"
+        run as alice import --print "$name"
+        is_plain "$output"
+        rm "$name"
+    done
+}
+
 @test "names in other scripts are names" {
     printf '%s %s\n' "$(as bob pubkey)" 'büro-東京-🖧' >alice/peers
     start_listener

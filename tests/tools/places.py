@@ -54,8 +54,16 @@ def _lets_in(address, seconds):
 
 def few_descriptors():
     """Under a usual limit on descriptors strangers keep no honest caller out of --exec."""
-    far = daemons.serve(["cat"], preexec_fn=lambda: resource.setrlimit(
-        resource.RLIMIT_NOFILE, (1024, 1024)))
+    _keep_nobody_out(daemons.serve(["cat"], preexec_fn=lambda: resource.setrlimit(
+        resource.RLIMIT_NOFILE, (1024, 1024))))
+
+
+def few_connections():
+    """The places of connections are none that strangers take."""
+    _keep_nobody_out(daemons.serve(["cat"], "--max-connections", "4"))
+
+
+def _keep_nobody_out(far):
     done = threading.Event()
     strangers = []
 
@@ -264,6 +272,6 @@ def one_key():
 
 if __name__ == "__main__":
     daemons.run_subject([
-        few_descriptors, one_address, one_address_of_listen, few_descriptors_of_listen,
+        few_descriptors, few_connections, one_address, one_address_of_listen, few_descriptors_of_listen,
         raised_limit_of_listen, one_user, one_balancer, two_addresses, one_network, forged, one_key,
         one_key_of_listen, replayed_at_listen])
