@@ -80,6 +80,18 @@ all_kinds() {
     kinds=("$listener" "$server" "$forwarder" "$dialer")
 }
 
+# closed_are_null WORD...: what was closed at the start, by close=FD, leads nowhere in any process of kinds.
+closed_are_null() {
+    local word pid link
+    for word; do
+        for pid in "${kinds[@]}" $(for pid in "${kinds[@]}"; do cat "/proc/$pid/task/$pid/children"; done); do
+            link=$(readlink "/proc/$pid/fd/${word#close=}") || link=closed
+            [ -n "$(ls "/proc/$pid/fd" 2>/dev/null)" ] || continue # a child that has ended
+            [ "$link" = /dev/null ] || fail "$pid: descriptor ${word#close=} is $link" || return
+        done
+    done
+}
+
 @test "0 to 2 are taken, whichever of them were closed at the start" {
     needs_to_see_descriptors
     for closed in close=0 close=1 close=2 'close=0 close=1 close=2'; do
@@ -87,6 +99,8 @@ all_kinds() {
         in_world $closed
         all_kinds
         standard_are_ours "${kinds[@]}"
+        # shellcheck disable=SC2086
+        closed_are_null $closed
         rm up
     done
 }

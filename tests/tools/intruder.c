@@ -313,14 +313,27 @@ static void try_memory(void)
     tell("make memory executable", syscall(SYS_pkey_mprotect, page, 4096, PROT_EXEC, -1));
 }
 
+/* Every libc is to have its way: glibc 2.43 came with another one. */
+static void ask_terminal(void)
+{
+    static const unsigned long ways[] = {TCGETS, TCGETS_2, TIOCGWINSZ};
+    size_t count = sizeof(ways) / sizeof(ways[0]), closed = 0;
+    char answer[64];
+
+    for (size_t i = 0; i < count; i++)
+        closed += refused(ioctl(STDIN_FILENO, ways[i], answer)) ? 1 : 0;
+    if (closed == 0)
+        tell("ask a terminal for its settings and size", 0);
+    else if (closed < count)
+        tell("ask a terminal in some ways, and not in others", 0);
+}
+
 static void try_terminal(void)
 {
     struct termios settings;
     char answer[64] = "x";
 
-    tell("ask a terminal for its settings and size", ioctl(STDIN_FILENO, TCGETS, answer));
-    tell("ask a terminal for its settings and size", ioctl(STDIN_FILENO, TCGETS_2, answer));
-    tell("ask a terminal for its settings and size", ioctl(STDIN_FILENO, TIOCGWINSZ, answer));
+    ask_terminal();
     memset(&settings, 0, sizeof(settings));
     tell("type into a terminal", ioctl(STDIN_FILENO, TIOCSTI, answer));
     tell("set a terminal", ioctl(STDIN_FILENO, TCSETS, &settings));
