@@ -216,7 +216,8 @@ static bool take_name(size_t *index, struct text *line, struct problem *problem)
     *index = find_option(name);
     if (*index == OPTION_COUNT)
         return problem_advise(problem,
-                              "there are addr, from, expiry-time, permit-target and namespace-file",
+                              "there are from, expiry-time and permit-target, and in a peers file "
+                              "addr and namespace-file",
                               "unknown option \"%.*s\"", problem_shown(name), name.at);
     if (next != '=')
         return problem_say(problem, "option %s has no value", options[*index].name);
