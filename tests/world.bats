@@ -82,9 +82,13 @@ all_kinds() {
 
 # closed_are_null WORD...: what was closed at the start, by close=FD, leads nowhere in any process of kinds.
 closed_are_null() {
-    local word pid link
+    local word pid link children processes=("${kinds[@]}")
+    for pid in "${kinds[@]}"; do
+        read -r -a children <"/proc/$pid/task/$pid/children" || true # no newline there
+        processes+=("${children[@]}")
+    done
     for word; do
-        for pid in "${kinds[@]}" $(for pid in "${kinds[@]}"; do cat "/proc/$pid/task/$pid/children"; done); do
+        for pid in "${processes[@]}"; do
             link=$(readlink "/proc/$pid/fd/${word#close=}") || link=closed
             [ -n "$(ls "/proc/$pid/fd" 2>/dev/null)" ] || continue # a child that has ended
             [ "$link" = /dev/null ] || fail "$pid: descriptor ${word#close=} is $link" || return
