@@ -50,6 +50,24 @@ while True:
     says serve.err "cannot reach the target: $PWD/target: its backlog is full"
 }
 
+@test "a target that we leave before anything was carried sees a reset, and no end, from the first moment" {
+    exec 6< <(exec 3>&-; exec python3 -c '
+import socket
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+try:
+    print("end", server.accept()[0].recv(1), flush=True)
+except ConnectionResetError:
+    print("reset", flush=True)')
+    also_started "$!"
+    read -r -t "$limit" port <&6
+    launcher=(python3 "$tools/world.py" refuse=getsockopt:EPERM) # whether it is connected cannot be asked
+    start_serve "$port"
+    run ! dial </dev/null
+    read -r -t "$limit" seen <&6
+    [ "$seen" = reset ]
+}
+
 # silent_address: one that answers nothing, since its backlog is full. Sets silent.
 silent_address() {
     python3 -c '

@@ -18,13 +18,12 @@
 #include "helpers/lookup.h"
 #include "helpers/program.h"
 #include "net/connect.h"
-#include "net/socket.h"
 
 /* Connect to an address by the deadline. */
 static enum kith_error try_address(const struct reach *reach, const struct address *address,
                                    int64_t deadline_ms, int *fd, const char **reason)
 {
-    static const struct net_options net = {.family = AF_UNSPEC};
+    static const struct net_options net = {.family = AF_UNSPEC, .reset_on_close = true};
     struct resolved found;
     struct endpoint reached;
     enum kith_error error;
@@ -103,10 +102,8 @@ enum kith_error reach_target(const struct reach *reach, const struct connection 
         (void)close(*fd);
         error = ERR_CONNECT;
     }
-    if (error == OK) {
-        socket_reset_on_close(*fd, true);
+    if (error == OK)
         return OK;
-    }
     return log_unreached(
         connection, tried, reason != NULL ? reason : error_text(error),
         error == ERR_CONNECT_TIMEOUT || error == ERR_FEW_DESCRIPTORS ? error_hint(error) : NULL);

@@ -87,6 +87,8 @@ static int start_attempt(struct race *race, const struct socket_address *to)
         race->refused = false;
         return -1;
     }
+    if (options->reset_on_close)
+        socket_reset_on_close(fd, true);
     if (race->to->count == 1 && options->first_with_syn)
         send_with_syn(fd);
     if (options->source != NULL)

@@ -38,6 +38,7 @@ struct net_options {
     int family;                    /* AF_UNSPEC, AF_INET or AF_INET6 */
     const struct resolved *source; /* addresses of ours to call from, or NULL */
     bool first_with_syn;           /* our hello may be sent before we know that anybody is there */
+    bool reset_on_close;           /* from its first moment: nothing was carried, which is no end */
 };
 
 /*

@@ -32,6 +32,7 @@ CALLS = {  # x86_64, aarch64
     "clone3": (435, 435),
     "close_range": (436, 436),
     "epoll_create1": (291, 20),
+    "getsockopt": (55, 209),
     "landlock_add_rule": (445, 445),
     "landlock_create_ruleset": (444, 444),
     "landlock_restrict_self": (446, 446),
