@@ -36,6 +36,11 @@ print(data.decode() or how)' "$tools" "$1" "${2:-$near}" 3>&-
     tool joined killed_under_load forward
 }
 
+@test "forward is killed while its peer is waited for: the program sees a reset" {
+    tool joined killed_waiting --plain
+    tool joined killed_waiting --spare=0
+}
+
 @test "a bare port is on loopback, and port 0 a free one" {
     start_serve --exec cat
     forward_on=0 start_forward

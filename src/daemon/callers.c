@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/life.h"
-#include "net/socket.h"
 
 /* Of the opener, in any thread. */
 static bool is_wanted(void *context, const struct kept *kept)
@@ -91,7 +90,6 @@ static void turn_away(struct callers *callers, struct connection *connection, en
     give_up_asked(connection);
     if (error != ERR_STOPPING)
         refusals_add_unheard(&daemon->refusals, &connection->from, error, peer);
-    socket_reset_on_close(connection->fd, true);
     life_leave(daemon, connection);
 }
 

@@ -311,7 +311,6 @@ static void turn_away(struct route *route, int fd, const struct endpoint *from,
     char limit[REFUSALS_LIMIT_SIZE];
 
     refusals_add_unheard(&daemon->refusals, from, error, say_limit(route, limit, error));
-    socket_reset_on_close(fd, true);
     (void)close(fd);
 }
 
@@ -347,6 +346,7 @@ bool route_accept(struct route *route, const struct poll_set *set)
 
         if (accepted != ACCEPTED)
             return accepted != ACCEPTED_NEVER;
+        socket_reset_on_close(fd, true); /* until something was carried: that is no end */
         begin(route, fd, &from);
         route->takes = connections_have_room(&route->terms.daemon->connections);
     }

@@ -25,7 +25,6 @@ struct local_end local_end_standard(struct inlet inlet, struct outlet outlet,
 
 struct local_end local_end_socket(int fd)
 {
-    socket_reset_on_close(fd, true);
     return (struct local_end){
         .kind = LOCAL_SOCKET,
         .inlet = inlet_socket(fd),

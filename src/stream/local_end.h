@@ -50,7 +50,10 @@ struct local_end {
 struct local_end local_end_standard(struct inlet inlet, struct outlet outlet,
                                     enum local_end_patience patience);
 
-/* A connected, non-blocking socket that nothing was read from. From here on it is to be reset. */
+/*
+ * A connected, non-blocking socket that nothing was read from, and that is reset when it is closed:
+ * until local_end_finish finds the stream whole.
+ */
 struct local_end local_end_socket(int fd);
 
 /*

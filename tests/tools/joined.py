@@ -213,6 +213,17 @@ def killed(which):
     other.stop()
 
 
+def killed_waiting(option):
+    """SIGKILL of forward while its peer says nothing: its program's connection is no whole one."""
+    far = daemons.Target()
+    near = daemons.forward(far, "--ready-on", "listen", option)
+    sock = daemons.connect(near.address)
+    caller = far.accept()  # for that connection
+    near.signal(signal.SIGKILL)
+    check(daemons.read_to_end(sock)[1] == "reset", "the program sees no reset")
+    caller.close()
+
+
 def killed_under_load(which):
     """The same while both directions are full."""
     chain = daemons.Chain()
@@ -246,4 +257,5 @@ def killed_under_load(which):
 if __name__ == "__main__":
     daemons.run_subject([
         both_ways, half_close, full_close, who_speaks_first, target_resets, target_killed,
-        program_fails, near_resets, target_refuses, no_peer, killed, killed_under_load])
+        program_fails, near_resets, target_refuses, no_peer, killed, killed_waiting,
+        killed_under_load])
