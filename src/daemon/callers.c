@@ -242,8 +242,7 @@ void callers_give(struct callers *callers, struct kept *kept)
 }
 
 /* Put the channels that it has asked into the set. When to look at it again. */
-static int64_t arm_one(const struct callers *callers, struct connection *connection,
-                       struct poll_set *set)
+static int64_t arm_one(struct callers *callers, struct connection *connection, struct poll_set *set)
 {
     int64_t due_ms = connection->until_ms;
     uint8_t key[KEY_SIZE];

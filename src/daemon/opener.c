@@ -143,13 +143,23 @@ struct kept *opener_take(struct opener *opener, const uint8_t key[static KEY_SIZ
     return NULL;
 }
 
-size_t opener_count(const struct opener *opener, const uint8_t key[static KEY_SIZE])
+static size_t count_of(const struct kept *kept, const uint8_t key[static KEY_SIZE])
 {
     size_t count = 0;
 
-    for (const struct kept *kept = opener->idle; kept != NULL; kept = kept->next)
+    for (; kept != NULL; kept = kept->next)
         count += is_of(kept, key);
     return count;
+}
+
+size_t opener_count(struct opener *opener, const uint8_t key[static KEY_SIZE])
+{
+    size_t given;
+
+    (void)pthread_mutex_lock(&opener->lock);
+    given = count_of(opener->given, key);
+    (void)pthread_mutex_unlock(&opener->lock);
+    return given + count_of(opener->idle, key);
 }
 
 static struct kept *pop_given(struct opener *opener)

@@ -61,8 +61,8 @@ struct kept *opener_take(struct opener *opener, const uint8_t key[static KEY_SIZ
  * those who are wanted it is. */
 struct kept *opener_take_given(struct opener *opener, const char *target);
 
-/* How many of a peer are idle. */
-size_t opener_count(const struct opener *opener, const uint8_t key[static KEY_SIZE]);
+/* How many of a peer are idle, with those that were given just now. */
+size_t opener_count(struct opener *opener, const uint8_t key[static KEY_SIZE]);
 
 /* A thread is done with one that is between two streams, or has made one. */
 void opener_give(struct opener *opener, struct kept *kept);

@@ -150,16 +150,17 @@ def waits():
 
 
 def ready():
-    """--ready-fd is told once the peer has called; with --ready-on listen, before."""
+    """--ready-fd is told once the peer has called, by the first channel, and not by a PING on it."""
     port = free_port()
     reading, writing = os.pipe()
-    process = kith.start("alice", "forward", "--accept", f"127.0.0.1:{port}", "--ready-fd",
-                         str(writing), "127.0.0.1:0", "bob", pass_fds=[writing])
+    process = kith.start("alice", "forward", "--accept", f"127.0.0.1:{port}", "--ready-fd", str(writing),
+                         "--ping", "30s", "127.0.0.1:0", "bob", pass_fds=[writing])
     os.close(writing)
     eventually(lambda: _takes_calls(port), "it takes calls")
     check(not select.select([reading], [], [], 0.2)[0], "it is ready though nobody has called")
     far = type("Far", (), {"address": f"127.0.0.1:{port}"})
-    caller = call(far, "1")
+    caller = call(far, "1", options=("--spare", "1"))
+    check(select.select([reading], [], [], 25)[0], "it is not ready though the peer has called")
     check(caller.address == f"127.0.0.1:{port}", "who calls says where it has called:",
           caller.address)
     with os.fdopen(reading) as told:
