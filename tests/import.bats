@@ -109,7 +109,7 @@ key_line() {
     peers_are "$conditions $(key_line laptop alice)"
     for options in 'command="rsync --server"' 'from="10.0.0.0/8",command="x"' 'environment="A=b"'; do
         { key_line desk desk; echo "$options $(key_line laptop x)"; } >keys
-        refused 3 'keys, line 2: unknown option "(command|environment)"; there are from, expiry-time and permit-target, and in' -- kith import keys
+        refused 3 'keys, line 2: unknown option "(command|environment)"; there are from, expiry-time and permit-target, and in a peers file addr and namespace-file; nothing of this file was added' -- kith import keys
     done
     for options in no-pty restrict,pty cert-authority; do
         echo "$options $(key_line desk x)" >keys

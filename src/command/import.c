@@ -76,14 +76,24 @@ static enum kith_error read_known(struct task *task)
     return directory_read(directory);
 }
 
+/* One line that is no good keeps all out. */
+static enum kith_error log_bad_line(const struct task *task, enum kith_error error,
+                                    const struct problem *problem)
+{
+    char location[FILE_PATH_SIZE + 24], hint[256];
+    bool has_hint = problem->hint != NULL;
+
+    problem_locate(location, sizeof(location), task->path, problem);
+    (void)snprintf(hint, sizeof(hint), "%s%snothing of this file was added",
+                   has_hint ? problem->hint : "", has_hint ? "; " : "");
+    return log_failure(LOG_ERROR, "import", location, error, problem->why, hint);
+}
+
 static enum kith_error log_bad_file(const struct task *task, enum kith_error error,
                                     const struct problem *problem)
 {
-    char location[FILE_PATH_SIZE + 24];
-
-    problem_locate(location, sizeof(location), task->path, problem);
     if (problem->line > 0)
-        return log_failure(LOG_ERROR, "import", location, error, problem->why, problem->hint);
+        return log_bad_line(task, error, problem);
     return log_failure(LOG_ERROR, "import", task->path, error, NULL,
                        error == ERR_FILE_EMPTY || error == ERR_KEY_TYPE
                            ? "it takes the Ed25519 keys of a file: lines \"ssh-ed25519 ... name\""
