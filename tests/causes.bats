@@ -19,6 +19,33 @@ finds_us_late() {
     ! grep 'as a check does' serve.err
 }
 
+@test "nor where it could not have liked it: the answer came changed" {
+    local far
+    start_serve --exec cat
+    far=$address
+    mkfifo relay
+    python3 -c '
+import socket, sys
+host, port = sys.argv[1].split(":")
+def frame(sock):
+    head = sock.recv(4, socket.MSG_WAITALL)
+    return head + sock.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL)
+relay = socket.create_server(("127.0.0.1", 0))
+print("127.0.0.1:%d" % relay.getsockname()[1], flush=True)
+alice, _ = relay.accept()
+bob = socket.create_connection((host, int(port)))
+bob.sendall(frame(alice))
+answer = bytearray(frame(bob))
+answer[-1] ^= 1
+alice.sendall(answer)
+alice.recv(1)' "$far" >relay 3>&- &
+    started+=("$!")
+    read -r -t "$limit" address <relay
+    refused 5 '' -- dial </dev/null
+    says serve.err 'left once it had our answer; .*refuses the answer'
+    ! grep 'as a check does' serve.err
+}
+
 # say_another_answer: at $address, what bob has answered to carol is said to whoever calls.
 say_another_answer() {
     local far=$address
