@@ -437,6 +437,9 @@ lost() {
     kith keygen key
     chown 12345 key
     refused 3 key 'another user' -- use key
+    chown 12345 key.pub # which is no secret: that it is none counts more
+    chmod 644 key.pub
+    refused 3 key.pub 'a public key' -- use key.pub
 }
 
 @test "the published sample keys are warned of" {

@@ -194,6 +194,8 @@ def forms():
     secret_file("open", pem)
     os.chmod("open", 0o644)
     run("pubkey of one that all can read", "alice", wanted, "pubkey", "open")
+    run("listen to who has a private key", "alice", wanted, "listen", "-p", "./alice/identity", "0",
+        status=3, processes=2)
     peer = "05" * 32 + "@127.0.0.1:1"
     for name in ("cut", "behind", "twice", "named", "open"):
         run(f"dial with {name}", "alice", wanted, "dial", "-i", name, peer, status=3, processes=2)

@@ -138,7 +138,10 @@ static const struct refusal private_refusals[] = {
      "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEICnZ7NbWUiSe8HDq\n"
      "-----END PRIVATE KEY-----\n",
      ERR_KEY_DAMAGED},
-    {"the end of another", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+    {"the end of another",
+     "-----BEGIN PRIVATE KEY-----\n"
+     "MC4CAQAwBQYDK2VwBCIEICnZ7NbWUiSe8HDqZ+agYUGwrOzUxSW3M+TI87elwNFo\n"
+     "-----END PRIVATE_KEY-----\n",
      ERR_KEY_DAMAGED},
     {"a beginning alone", "-----BEGIN PRIVATE KEY-----\n", ERR_KEY_DAMAGED},
     {"an OpenSSH beginning alone", "-----BEGIN OPENSSH PRIVATE KEY-----", ERR_KEY_DAMAGED},

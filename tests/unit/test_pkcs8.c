@@ -82,6 +82,10 @@ static const char pem_public[] = "-----BEGIN PUBLIC KEY-----\n"
                                  "MCowBQYDK2VwAyEA80glEm3nNEPI1DUiaUGFElYs7T6cMBBoJ9ZwRaA2dYU=\n"
                                  "-----END PUBLIC KEY-----\n";
 static const char key_public[] = "f34825126de73443c8d4352269418512562ced3e9c30106827d67045a0367585";
+static const char pem_public_and_more[] =
+    "-----BEGIN PUBLIC KEY-----\n"
+    "MCowBQYDK2VwAyEA80glEm3nNEPI1DUiaUGFElYs7T6cMBBoJ9ZwRaA2dYUAAAAA\n"
+    "-----END PUBLIC KEY-----\n";
 static const char pem_x25519_public[] =
     "-----BEGIN PUBLIC KEY-----\n"
     "MCowBQYDK2VuAyEAi6vCprmz53ft/bO5NQ2TH2qEEJ8XTpBpDZniqOCpiiU=\n"
@@ -277,6 +281,8 @@ static void test_pem_public(void)
     strcpy(text, pem_public);
     memmove(text + strlen(text) - 34, text + strlen(text) - 30, 31);
     CHECK(read_public(key, text) == ERR_KEY_FORMAT, "public PEM: a byte too few");
+    CHECK(read_public(key, pem_public_and_more) == ERR_KEY_FORMAT,
+          "public PEM: three bytes too many");
     strcpy(text, pem_public);
     text[strlen("-----BEGIN PUBLIC KEY-----\n") + 4] = '?';
     CHECK(read_public(key, text) == ERR_KEY_FORMAT, "public PEM: not base64");
