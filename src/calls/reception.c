@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "calls/proxy_protocol.h"
 #include "calls/replay.h"
 
@@ -126,7 +127,7 @@ static enum kith_error heard(void *context, const uint8_t signer[static KEY_SIZE
     struct place *victim;
     enum kith_error error;
 
-    if (!replay_enter(hello_digest))
+    if (!replay_enter(reception->replay, hello_digest))
         return ERR_REPLAY;
     error = admit_plain(&reception->terms, caller, signer);
     if (error != OK)
@@ -137,14 +138,21 @@ static enum kith_error heard(void *context, const uint8_t signer[static KEY_SIZE
     return error;
 }
 
-void reception_begin(struct reception *reception, const struct reception_terms *terms)
+enum kith_error reception_begin(struct reception *reception, const struct reception_terms *terms)
 {
+    const struct handshake_params *params = &terms->rules->params;
+
     *reception = (struct reception){.terms = *terms, .rules = *terms->rules};
     reception->rules.admit = admit_signer;
     reception->rules.admit_context = reception;
     reception->rules.heard = heard;
     places_init(&reception->places, terms->places);
     acceptance_begin(&reception->acceptance, terms->what, terms->listeners);
+    reception->replay =
+        replay_make((int64_t)(params->max_handshake_age_ms + params->synchrony_bound_ms));
+    if (reception->replay != NULL)
+        return OK;
+    return log_failure(LOG_ERROR, terms->what, terms->listeners->text, ERR_MEMORY, NULL, NULL);
 }
 
 size_t reception_count(const struct reception *reception)
@@ -369,4 +377,6 @@ void reception_end(struct reception *reception, enum kith_error reason)
         }
         dismiss(reception, caller);
     }
+    replay_free(reception->replay);
+    reception->replay = NULL;
 }

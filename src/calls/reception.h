@@ -56,11 +56,16 @@ struct reception {
     struct handshake_rules rules;
     struct places places;
     struct acceptance acceptance;
+    struct replay *replay;
     unsigned computed; /* in this step */
 };
 
-/* Begin; nothing is accepted before the first step. Must not move afterwards. */
-void reception_begin(struct reception *reception, const struct reception_terms *terms);
+/*
+ * Begin; nothing is accepted before the first step. Must not move afterwards. ERR_MEMORY, which is
+ * logged; reception_end is fine even then.
+ */
+must_check enum kith_error reception_begin(struct reception *reception,
+                                           const struct reception_terms *terms);
 
 /*
  * Welcome one that comes by no listener, of which there may be none then. False if there is no

@@ -4,7 +4,7 @@
  */
 #include "calls/replay.h"
 
-#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -19,26 +19,35 @@ struct slot {
     int64_t until_ms; /* 0: free */
 };
 
-static struct slot slots[SLOTS]; /* pages that are never used cost nothing */
-static int64_t remembered_ms;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+struct replay {
+    int64_t remembered_ms;
+    struct slot slots[SLOTS];
+};
 
-void replay_start(int64_t fresh_ms)
+struct replay *replay_make(int64_t fresh_ms)
 {
+    struct replay *replay = calloc(1, sizeof(*replay)); /* pages that are never used cost nothing */
+
     /* A little longer: the clock that a hello is judged by may run slower than ours for a while. */
-    remembered_ms = fresh_ms + fresh_ms / 1000 + 10;
+    if (replay != NULL)
+        replay->remembered_ms = fresh_ms + fresh_ms / 1000 + 10;
+    return replay;
 }
 
-bool replay_enter(const uint8_t digest[static HASH_SIZE])
+void replay_free(struct replay *replay)
+{
+    free(replay);
+}
+
+bool replay_enter(struct replay *replay, const uint8_t digest[static HASH_SIZE])
 {
     uint32_t start = load_u32be(digest + KEPT);
     int64_t now_ms = clock_now_ms();
     struct slot *place = NULL;
     bool seen = false;
 
-    (void)pthread_mutex_lock(&lock);
     for (uint32_t i = 0; i < WINDOW && !seen; i++) {
-        struct slot *slot = &slots[(start + i) % SLOTS];
+        struct slot *slot = &replay->slots[(start + i) % SLOTS];
 
         seen = slot->until_ms > now_ms && memcmp(slot->digest, digest, KEPT) == 0;
         /* A free or stale one, or else the one that goes stale first. */
@@ -47,8 +56,7 @@ bool replay_enter(const uint8_t digest[static HASH_SIZE])
     }
     if (!seen) {
         memcpy(place->digest, digest, KEPT);
-        place->until_ms = now_ms + remembered_ms;
+        place->until_ms = now_ms + replay->remembered_ms;
     }
-    (void)pthread_mutex_unlock(&lock);
     return !seen;
 }

@@ -234,8 +234,8 @@ static enum kith_error begin(struct daemon *daemon)
     enum kith_error error = setup_start_lookup(&forward->setup);
 
     begin_routes(forward);
-    if (forward_is_called(forward))
-        forward_callers_begin(forward);
+    if (forward_is_called(forward) && error == OK)
+        error = forward_callers_begin(forward);
     if (error == OK)
         confine(forward);
     return error;

@@ -49,7 +49,7 @@ bool forward_is_called(const struct forward *forward);
 void forward_callers_announce(const struct forward *forward);
 
 /* Begin to receive those who call. */
-void forward_callers_begin(struct forward *forward);
+must_check enum kith_error forward_callers_begin(struct forward *forward);
 
 /* Put what is waited for into the set, before the routes do. When it is to be stepped. */
 int64_t forward_callers_arm(struct forward *forward, struct poll_set *set);

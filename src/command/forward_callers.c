@@ -71,7 +71,7 @@ void forward_callers_announce(const struct forward *forward)
     setup_announce(&forward->setup, "forward", door, &forward->accept, "serve --call", " TARGET");
 }
 
-static void begin_reception(struct forward *forward)
+static enum kith_error begin_reception(struct forward *forward)
 {
     const struct options *options = forward->setup.options;
     const struct connections_limits *limits = &forward->daemon.connections.limits;
@@ -90,10 +90,10 @@ static void begin_reception(struct forward *forward)
         .context = forward,
     };
 
-    reception_begin(&forward->reception, &terms);
+    return reception_begin(&forward->reception, &terms);
 }
 
-void forward_callers_begin(struct forward *forward)
+enum kith_error forward_callers_begin(struct forward *forward)
 {
     const struct options *options = forward->setup.options;
     const struct callers_terms terms = {
@@ -109,9 +109,8 @@ void forward_callers_begin(struct forward *forward)
         .context = forward,
     };
 
-    replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
     callers_begin(&forward->callers, &terms);
-    begin_reception(forward);
+    return begin_reception(forward);
 }
 
 int64_t forward_callers_arm(struct forward *forward, struct poll_set *set)

@@ -99,7 +99,7 @@ static enum kith_error take_one(struct setup *setup, struct origin *origin,
     };
     const struct sandbox_needs needs = {.has_programs = options->program != NULL};
     struct reception reception;
-    enum kith_error error = OK;
+    enum kith_error error;
 
     if (terms.places == 0)
         return log_failure(LOG_ERROR, "listen", listeners->text, ERR_FEW_DESCRIPTORS, NULL, NULL);
@@ -107,9 +107,9 @@ static enum kith_error take_one(struct setup *setup, struct origin *origin,
     setup_confine(SANDBOX_LISTEN, &needs);
     refusals_init(&refusals, "listen", listeners->text, NULL);
     refusals.of_one = options->inetd;
-    replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
-    reception_begin(&reception, &terms);
-    if (options->inetd && !reception_welcome(&reception, origin->transport, &origin->from))
+    error = reception_begin(&reception, &terms);
+    if (error == OK && options->inetd &&
+        !reception_welcome(&reception, origin->transport, &origin->from))
         error = log_failure(LOG_ERROR, "listen", listeners->text, ERR_MEMORY, NULL, NULL);
     origin->transport = TRANSPORT_NONE;
     if (error == OK)

@@ -219,8 +219,8 @@ static enum kith_error begin_serve(struct daemon *daemon)
                                            .keep_time_ms = options->keep_time_ms};
     if (serve_calls(serve))
         serve_call_begin(serve);
-    else
-        serve_callers_begin(serve);
+    else if (error == OK)
+        error = serve_callers_begin(serve);
     serve->reach = (struct reach){
         .daemon = daemon,
         .lookup = &serve->setup.lookup,
@@ -264,11 +264,9 @@ static void announce(struct daemon *daemon)
 static enum kith_error prepare_callers(struct serve *serve)
 {
     struct doors *doors = &serve->daemon.doors;
-    const struct options *options = serve->setup.options;
     enum kith_error error = setup_choose_peers(&serve->setup, "serve", &serve->admission);
 
-    replay_start(options->max_handshake_age_ms + options->synchrony_bound_ms);
-    if (options->inetd)
+    if (serve->setup.options->inetd)
         return error != OK ? error : serve_inetd_take(serve);
     doors->count = 1;
     if (error == OK)

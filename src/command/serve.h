@@ -38,7 +38,7 @@ struct serve {
 };
 
 /* Begin to receive those who call, at the door that is open. */
-void serve_callers_begin(struct serve *serve);
+must_check enum kith_error serve_callers_begin(struct serve *serve);
 
 /* After poll: take those who have proven who they are. False with errno if none can come any more.
  */

@@ -99,7 +99,7 @@ bool serve_callers_step(struct serve *serve, const struct poll_set *set)
     return result != RECEPTION_FAILED;
 }
 
-void serve_callers_begin(struct serve *serve)
+enum kith_error serve_callers_begin(struct serve *serve)
 {
     const struct options *options = serve->setup.options;
     const struct connections_limits *limits = &serve->daemon.connections.limits;
@@ -120,5 +120,5 @@ void serve_callers_begin(struct serve *serve)
         .context = serve,
     };
 
-    reception_begin(&serve->reception, &terms);
+    return reception_begin(&serve->reception, &terms);
 }

@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "calls/reception.h"
-#include "calls/replay.h"
 #include "clocks.h"
 #include "keeper.h"
 #include "said.h"
@@ -39,7 +38,6 @@ static inline void receiving_start(size_t places, kind_set listens)
     rules.params = listener.params;
     rules.namespace = listener.namespace;
     rules.listens = listens;
-    replay_start(FRESH_MS);
 }
 
 /* For an input; proxies may be NULL. */
@@ -60,7 +58,7 @@ static inline void receiving_begin(size_t places, const struct address_ranges *p
     clocks.monotonic_ms += LONG_AGO_MS;
     said_nothing();
     refusals_init(&refusals, "fuzz", "here", NULL);
-    reception_begin(&reception, &terms);
+    demand(reception_begin(&reception, &terms) == OK);
 }
 
 /* Whether there is something to do for it before time passes; the set says what. */

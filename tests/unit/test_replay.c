@@ -1,9 +1,6 @@
 /*
- * The memory of hellos: each is good once while it is fresh, however many ask at the same time,
- * and it never grows.
+ * The memory of hellos: each is good once while it is fresh, and it never grows.
  */
-#include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,18 +9,20 @@
 #include "tap.h"
 
 #define WINDOW 16 /* digests that want the same place and are remembered */
-#define THREADS 8
-#define ROUNDS 2000
 
-/* From which on the numbers of a test are no other test's: what that has entered may still be
- * known. */
-#define MOMENTS 100000
-#define RACES 200000
+static struct replay *memory;
+
+/* An empty one, instead of the one that was there. */
+static void remember(int64_t fresh_ms)
+{
+    replay_free(memory);
+    memory = replay_make(fresh_ms);
+}
 
 /* A digest that is number's, and whose place in the memory the last four of its bytes tell. */
 static const uint8_t *digest_at(uint32_t number, const uint8_t place[static 8])
 {
-    static _Thread_local uint8_t digest[HASH_SIZE];
+    static uint8_t digest[HASH_SIZE];
 
     memset(digest, 0x5a, sizeof(digest));
     memcpy(digest, &number, sizeof(number));
@@ -39,16 +38,16 @@ static void test_once(void)
 {
     uint8_t other[HASH_SIZE];
 
-    CHECK(replay_enter(digest_at(1, somewhere)), "a digest that is new is taken");
-    CHECK(!replay_enter(digest_at(1, somewhere)), "and not a second time");
-    CHECK(replay_enter(digest_at(2, somewhere)), "another one at the same place is taken");
-    CHECK(!replay_enter(digest_at(1, somewhere)), "and the first one is still known");
+    CHECK(replay_enter(memory, digest_at(1, somewhere)), "a digest that is new is taken");
+    CHECK(!replay_enter(memory, digest_at(1, somewhere)), "and not a second time");
+    CHECK(replay_enter(memory, digest_at(2, somewhere)), "another one at the same place is taken");
+    CHECK(!replay_enter(memory, digest_at(1, somewhere)), "and the first one is still known");
     for (size_t i = 0; i < 24; i++) {
         memcpy(other, digest_at(1, somewhere), sizeof(other));
         other[i] ^= 1;
-        CHECK(replay_enter(other), "one with another byte %zu is another", i);
+        CHECK(replay_enter(memory, other), "one with another byte %zu is another", i);
         if (i == 11)
-            CHECK(!replay_enter(digest_at(1, somewhere)), "half-way, the first is known");
+            CHECK(!replay_enter(memory, digest_at(1, somewhere)), "half-way, the first is known");
     }
 }
 
@@ -58,44 +57,11 @@ static void test_full(const uint8_t place[static 8], const char *name)
     bool taken = true, known = true;
 
     for (uint32_t i = 0; i <= WINDOW; i++)
-        taken = replay_enter(digest_at(100 + i, place)) && taken;
+        taken = replay_enter(memory, digest_at(100 + i, place)) && taken;
     CHECK(taken, "%s: one more than it holds are taken", name);
     for (uint32_t i = 1; i <= WINDOW; i++)
-        known = !replay_enter(digest_at(100 + i, place)) && known;
+        known = !replay_enter(memory, digest_at(100 + i, place)) && known;
     CHECK(known, "%s: all but the oldest are known", name);
-}
-
-static _Atomic unsigned wins;
-static pthread_barrier_t barrier;
-
-static void *race(void *unused)
-{
-    static const uint8_t place[8] = {9};
-
-    (void)unused;
-    for (uint32_t round = 0; round < ROUNDS; round++) {
-        uint8_t spread[8];
-
-        memcpy(spread, place, sizeof(spread));
-        memcpy(spread, &round, sizeof(round));
-        (void)pthread_barrier_wait(&barrier);
-        if (replay_enter(digest_at(RACES + round, spread)))
-            wins++;
-    }
-    return NULL;
-}
-
-static void test_threads(void)
-{
-    pthread_t threads[THREADS];
-
-    (void)pthread_barrier_init(&barrier, NULL, THREADS);
-    for (size_t i = 0; i < THREADS; i++)
-        (void)pthread_create(&threads[i], NULL, race, NULL);
-    for (size_t i = 0; i < THREADS; i++)
-        (void)pthread_join(threads[i], NULL);
-    (void)pthread_barrier_destroy(&barrier);
-    CHECK(wins == ROUNDS, "of %d threads one has it, each time (%u of %d)", THREADS, wins, ROUNDS);
 }
 
 /* In a process of its own, with a short memory: what was fresh is taken again in the end. */
@@ -106,10 +72,10 @@ static void test_stale(void)
 
     if (process == 0) {
         (void)alarm(30);
-        replay_start(20);
-        if (!replay_enter(digest_at(1, somewhere)))
+        remember(20);
+        if (!replay_enter(memory, digest_at(1, somewhere)))
             _exit(1);
-        while (!replay_enter(digest_at(1, somewhere)))
+        while (!replay_enter(memory, digest_at(1, somewhere)))
             continue;
         _exit(0);
     }
@@ -123,10 +89,10 @@ static void test_last_moment(void)
     static const uint8_t place[8] = {3};
     unsigned known = 0;
 
-    replay_start(0);
+    remember(0);
     for (uint32_t i = 0; i < 1000; i++)
-        known += replay_enter(digest_at(MOMENTS + i, place)) &&
-                 !replay_enter(digest_at(MOMENTS + i, place));
+        known +=
+            replay_enter(memory, digest_at(i, place)) && !replay_enter(memory, digest_at(i, place));
     CHECK(known > 0, "in its last millisecond a digest is known (%u of 1000)", known);
 }
 
@@ -134,10 +100,10 @@ int main(void)
 {
     test_stale();
     test_last_moment();
-    replay_start(3600 * 1000);
+    remember(3600 * 1000);
     test_once();
     test_full(elsewhere, "somewhere else");
     test_full(last, "at the end, which goes on at the start");
-    test_threads();
+    replay_free(memory);
     return tap_done();
 }
