@@ -42,7 +42,7 @@ static enum kith_error judge(struct forward *forward, const uint8_t key[static K
 {
     struct admitted admitted;
 
-    return admission_check_under(&forward->admission, key, from, NULL, mark, &admitted);
+    return admission_check_again(&forward->admission, key, from, NULL, mark, &admitted);
 }
 
 static bool may_call(void *context, const struct kept *kept)
@@ -140,7 +140,7 @@ static void end_if_gone(struct connection *connection, void *context)
         return;
     error = judge(context, connection->key, connection->caller, &connection->mark);
     if (error != OK)
-        connection_end(connection, error == ERR_PEER_UNKNOWN ? ERR_REMOVED : error);
+        connection_end(connection, error);
 }
 
 void forward_callers_judge(struct forward *forward)

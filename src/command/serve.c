@@ -69,7 +69,7 @@ static enum kith_error judge(struct serve *serve, const struct connection *conne
     const struct targets asked = {connection->target, 1};
     struct admitted admitted;
 
-    return admission_check_under(&serve->admission, connection->key, &connection->from,
+    return admission_check_again(&serve->admission, connection->key, &connection->from,
                                  asked.list != NULL ? &asked : &serve->offer.all, &connection->mark,
                                  &admitted);
 }
@@ -105,7 +105,7 @@ static enum kith_error reach_for(void *context, struct connection *connection, c
         return ERR_REFUSED_UNREACHED;
     if (error == ERR_PEER_TARGET || error == ERR_NO_TARGET || error == ERR_NO_UNNAMED)
         return refuse_target(serve, connection, error, name);
-    return error == ERR_PEER_UNKNOWN ? ERR_REMOVED : error;
+    return error;
 }
 
 static enum kith_error join_kept(void *context, struct connection *connection, int fd)
@@ -144,7 +144,7 @@ static void end_if_gone(struct connection *connection, void *context)
         return;
     error = judge(serve, connection);
     if (error != OK)
-        connection_end(connection, error == ERR_PEER_UNKNOWN ? ERR_REMOVED : error);
+        connection_end(connection, error);
 }
 
 static bool look_again(struct daemon *daemon)

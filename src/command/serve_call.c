@@ -19,7 +19,7 @@ static enum kith_error admit(void *context, const struct kept *kept, const struc
     struct serve *serve = context;
     struct admitted admitted;
 
-    return admission_check_under(&serve->admission, kept->key, from, &serve->offer.all, &kept->mark,
+    return admission_check_again(&serve->admission, kept->key, from, &serve->offer.all, &kept->mark,
                                  &admitted);
 }
 

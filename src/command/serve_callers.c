@@ -52,7 +52,7 @@ static struct connection *open_for(struct serve *serve, struct guest *guest, enu
     struct connection *connection;
     struct admitted admitted;
 
-    *error = admission_check_under(&serve->admission, guest->key, &guest->from,
+    *error = admission_check_again(&serve->admission, guest->key, &guest->from,
                                    reachable(serve, guest->kind), &guest->admitted.mark,
                                    &admitted); /* as it is now */
     if (*error == OK)

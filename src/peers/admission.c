@@ -27,7 +27,7 @@ enum kith_error admission_check(struct admission *admission, const uint8_t key[s
     return error;
 }
 
-enum kith_error admission_check_under(struct admission *admission,
+enum kith_error admission_check_again(struct admission *admission,
                                       const uint8_t key[static KEY_SIZE],
                                       const struct endpoint *from, const struct targets *targets,
                                       const struct namespace_mark *mark, struct admitted *admitted)
@@ -36,7 +36,7 @@ enum kith_error admission_check_under(struct admission *admission,
 
     if (error == OK && !namespace_mark_equals(&admitted->mark, mark))
         return ERR_OTHER_NAMESPACE;
-    return error;
+    return error == ERR_PEER_UNKNOWN ? ERR_REMOVED : error;
 }
 
 const char *admission_name(const struct admission *admission, const uint8_t key[static KEY_SIZE])

@@ -45,11 +45,11 @@ must_check enum kith_error admission_check(struct admission *admission,
                                            struct admitted *admitted);
 
 /*
- * The same of one who has come under a namespace, which has this mark: ERR_OTHER_NAMESPACE if that
- * is not the one it has now.
+ * The same of one who was let in, under a namespace of this mark: ERR_REMOVED if it is not known
+ * any more, and ERR_OTHER_NAMESPACE if that is not the one it has now.
  */
 must_check enum kith_error
-admission_check_under(struct admission *admission, const uint8_t key[static KEY_SIZE],
+admission_check_again(struct admission *admission, const uint8_t key[static KEY_SIZE],
                       const struct endpoint *from, const struct targets *targets,
                       const struct namespace_mark *mark, struct admitted *admitted);
 
