@@ -224,17 +224,6 @@ static size_t body_limit(const struct handshake_io *io)
     return limits[io->message];
 }
 
-/* How many bytes the frame under way has in all, as far as is known; 0 if its header is wrong. */
-static size_t frame_size(struct handshake_io *io)
-{
-    size_t body = 0;
-
-    if (io->frame_len < FRAME_HEADER_SIZE)
-        return FRAME_HEADER_SIZE;
-    io->error = wire_frame_length(io->frame, body_limit(io), &body);
-    return io->error == OK ? FRAME_HEADER_SIZE + body : 0;
-}
-
 /* A connection that failed: before anything was said, it may never have been made (first_with_syn).
  */
 static enum handshake_io_state fail_connection(struct handshake_io *io, int system_errno)
@@ -256,11 +245,12 @@ static enum handshake_io_state receive(struct handshake_io *io)
     const size_t most = FRAME_HEADER_SIZE + body_limit(io);
 
     for (;;) {
-        size_t whole = frame_size(io);
+        size_t whole;
+        enum kith_error error = wire_frame_size(io->frame, io->frame_len, body_limit(io), &whole);
         ssize_t n;
 
-        if (whole == 0)
-            return fail_io(io, io->error);
+        if (error != OK)
+            return fail_io(io, error);
         if (io->frame_len >= whole)
             return take_message(io, whole);
         n = transport_read(&io->transport, io->frame + io->frame_len, most - io->frame_len);

@@ -14,27 +14,15 @@ const uint8_t *incoming_body(const struct incoming *incoming)
     return incoming->frame + FRAME_HEADER_SIZE;
 }
 
-/* How many bytes the message has, as far as is known; 0 if its header is wrong. */
-static size_t size_of(const struct incoming *incoming, size_t limit)
-{
-    size_t body = 0;
-
-    if (incoming->here < FRAME_HEADER_SIZE)
-        return FRAME_HEADER_SIZE;
-    if (wire_frame_length(incoming->frame, limit, &body) != OK)
-        return 0;
-    return FRAME_HEADER_SIZE + body;
-}
-
 enum incoming_state incoming_take(struct incoming *incoming, const struct transport *transport,
                                   size_t limit, size_t *len, enum kith_error *error)
 {
     for (;;) {
-        size_t whole = size_of(incoming, limit);
+        size_t whole;
         ssize_t n;
 
         *error = ERR_MEETING_MALFORMED;
-        if (whole == 0)
+        if (wire_frame_size(incoming->frame, incoming->here, limit, &whole) != OK)
             return INCOMING_FAILED;
         *len = whole - FRAME_HEADER_SIZE;
         if (incoming->here == whole && whole > FRAME_HEADER_SIZE)

@@ -124,7 +124,7 @@ static void hear_asked(struct callers *callers, struct connection *connection,
         if (answer == ERR_LINK_LOST) {
             *at = kept->next;
             kept_drop(kept);
-        } else if (answer != ERR_NO_ANSWER || !kept->link.turn.pinged) {
+        } else if (!kept_is_silent(kept, answer)) {
             settle(callers, connection, at, answer);
             return;
         } else {
@@ -136,7 +136,7 @@ static void hear_asked(struct callers *callers, struct connection *connection,
 /* Whether it has to do with those that it has asked, for now. */
 static bool is_patient(const struct connection *connection, int64_t now_ms)
 {
-    return connection->kept != NULL && now_ms < connection->kept->pinged_ms + KEPT_SILENCE_MS;
+    return connection->kept != NULL && now_ms < kept_silent_ms(connection->kept);
 }
 
 /* Ask one more for it, if there is one; the first of all goes to a thread with it. */
@@ -205,10 +205,10 @@ void callers_serve(struct callers *callers, struct connection *connection)
 enum kith_error callers_hear(struct connection *connection)
 {
     struct kept *kept = connection->kept;
-    int64_t silent_ms = clock_earlier(kept->pinged_ms + KEPT_SILENCE_MS, connection->until_ms);
+    int64_t silent_ms = clock_earlier(kept_silent_ms(kept), connection->until_ms);
     enum kith_error error = connection->answer;
 
-    if (error == ERR_NO_ANSWER && kept->link.turn.pinged)
+    if (kept_is_silent(kept, error))
         error = kept_await_answer(kept, silent_ms);
     if (error == ERR_NO_ANSWER && !kept->link.turn.pinged) /* it is there: its target is slow */
         error = kept_await_answer(kept, connection->until_ms);
@@ -252,7 +252,7 @@ static int64_t arm_one(struct callers *callers, struct connection *connection, s
         kept->at = poll_set_add(set, kept->link.transport.in, POLLIN);
     if (connection->kept != NULL && callers->terms.whom(connection, key, &target) &&
         opener_count(&callers->opener, key) > 0)
-        due_ms = clock_earlier(due_ms, connection->kept->pinged_ms + KEPT_SILENCE_MS);
+        due_ms = clock_earlier(due_ms, kept_silent_ms(connection->kept));
     return due_ms;
 }
 

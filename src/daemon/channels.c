@@ -158,12 +158,6 @@ static struct kept *leave_second(struct second *second, bool needed)
     return kept;
 }
 
-/* Whether a channel that was asked has said nothing at all since. */
-static bool is_silent(const struct kept *kept, enum kith_error error)
-{
-    return error == ERR_NO_ANSWER && kept->link.turn.pinged;
-}
-
 /* Another channel beside one that is silent, asked as well; or NULL, if that is silent no more. */
 static struct kept *make_beside(struct channels *channels, struct kept *kept, int64_t deadline_ms,
                                 enum kith_error *error)
@@ -173,9 +167,10 @@ static struct kept *make_beside(struct channels *channels, struct kept *kept, in
 
     if (second == NULL)
         return NULL;
-    while (is_silent(kept, *error) && second->state == UNDER_WAY && clock_now_ms() < deadline_ms)
+    while (kept_is_silent(kept, *error) && second->state == UNDER_WAY &&
+           clock_now_ms() < deadline_ms)
         *error = kept_await_answer(kept, clock_earlier(clock_deadline_ms(LOOK_MS), deadline_ms));
-    fresh = leave_second(second, is_silent(kept, *error));
+    fresh = leave_second(second, kept_is_silent(kept, *error));
     if (fresh == NULL || ask(channels, fresh) == OK)
         return fresh;
     kept_drop(fresh);
@@ -189,10 +184,10 @@ static struct kept *make_beside(struct channels *channels, struct kept *kept, in
 static enum kith_error await_asked(struct channels *channels, struct kept **kept,
                                    int64_t deadline_ms)
 {
-    enum kith_error error = kept_await_answer(*kept, clock_deadline_ms(KEPT_SILENCE_MS));
+    enum kith_error error = kept_await_answer(*kept, kept_silent_ms(*kept));
     struct kept *fresh;
 
-    if (is_silent(*kept, error)) {
+    if (kept_is_silent(*kept, error)) {
         fresh = make_beside(channels, *kept, deadline_ms, &error);
         if (fresh != NULL)
             return await_either(*kept, fresh, deadline_ms, kept);

@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 
+#define SILENCE_MS 1000 /* without a PONG, after which another is asked beside it */
+
 struct kept *kept_make(struct transport transport, struct session_keys *keys,
                        size_t max_message_size, enum side side, const uint8_t key[static KEY_SIZE])
 {
@@ -118,4 +120,14 @@ enum kith_error kept_await_answer(struct kept *kept, int64_t deadline_ms)
     if (error != OK)
         return error;
     return heard ? error_of(&record) : ERR_NO_ANSWER;
+}
+
+bool kept_is_silent(const struct kept *kept, enum kith_error answer)
+{
+    return answer == ERR_NO_ANSWER && kept->link.turn.pinged;
+}
+
+int64_t kept_silent_ms(const struct kept *kept)
+{
+    return kept->pinged_ms + SILENCE_MS;
 }

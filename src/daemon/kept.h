@@ -14,8 +14,6 @@
 #include "net/endpoint.h"
 #include "stream/link.h"
 
-#define KEPT_SILENCE_MS 1000 /* without a PONG, after which another is asked beside it */
-
 struct kept {
     struct kept *next; /* in the list that it is in */
     struct link link;
@@ -69,6 +67,12 @@ must_check enum kith_error kept_begin(struct kept *kept);
  * ERR_NO_ANSWER, and the answer may still come; or how the peer has broken the rules.
  */
 must_check enum kith_error kept_await_answer(struct kept *kept, int64_t deadline_ms);
+
+/* Whether one that was asked has said nothing at all since, going by what came of waiting for it. */
+bool kept_is_silent(const struct kept *kept, enum kith_error answer);
+
+/* When another is asked beside one that is silent till then. */
+int64_t kept_silent_ms(const struct kept *kept);
 
 /* The reason that is said of one of those refusals; NOT_REFUSED of any other error. */
 enum record_reason kept_refusal(enum kith_error error);

@@ -22,6 +22,17 @@ enum kith_error wire_frame_length(const uint8_t header[static FRAME_HEADER_SIZE]
     return OK;
 }
 
+enum kith_error wire_frame_size(const uint8_t *frame, size_t have_len, size_t limit, size_t *size)
+{
+    size_t body = 0;
+    enum kith_error error = OK;
+
+    if (have_len >= FRAME_HEADER_SIZE)
+        error = wire_frame_length(frame, limit, &body);
+    *size = FRAME_HEADER_SIZE + body;
+    return error;
+}
+
 size_t wire_put_varint(uint8_t out[static VARINT_MAX], uint64_t value)
 {
     size_t len = 0;

@@ -39,6 +39,13 @@ struct hello {
 };
 
 /*
+ * How many bytes a frame has in all, header and body, as far as the first have_len bytes of it say:
+ * only the header's size before that is whole. Errors as of wire_frame_length.
+ */
+must_check enum kith_error wire_frame_size(const uint8_t *frame, size_t have_len, size_t limit,
+                                           size_t *size);
+
+/*
  * The body's length in a frame's header: OK if it is 1 to limit, else ERR_FRAME_EMPTY or
  * ERR_FRAME_TOO_LONG.
  */

@@ -108,3 +108,12 @@ enum kith_error wire_get_hello(struct hello *hello, size_t *info_len, size_t *he
 */
 enum kith_error wire_frame_length(const uint8_t header[static FRAME_HEADER_SIZE], size_t limit,
                                   size_t *len);
+
+/*@ requires have_len >= 4 ==> \valid_read(frame + (0 .. 3));
+    requires \valid(size) && \separated(size, frame + (0 .. 3));
+    assigns *size;
+    ensures have_len < 4 ==> \result == OK && *size == 4;
+    ensures have_len >= 4 ==> (\result == OK <==> 1 <= u32be(frame) <= limit);
+    ensures have_len >= 4 && \result == OK ==> *size == 4 + u32be(frame);
+*/
+enum kith_error wire_frame_size(const uint8_t *frame, size_t have_len, size_t limit, size_t *size);

@@ -76,6 +76,11 @@ static void check_frame(uint32_t n, size_t limit, enum kith_error expected)
     store_u32be(header, n);
     CHECK(wire_frame_length(header, limit, &len) == expected, "frame of %u, limit %zu", n, limit);
     CHECK(len == (expected == OK ? n : 77), "its length is told only if it is good");
+    CHECK(wire_frame_size(header, sizeof(header) - 1, limit, &len) == OK && len == sizeof(header),
+          "before its header is here nothing is said of it but that");
+    CHECK(wire_frame_size(header, sizeof(header), limit, &len) == expected &&
+              (expected != OK || len == sizeof(header) + (size_t)n),
+          "and then how long it is with it");
 }
 
 static void test_frames(void)
