@@ -13,7 +13,6 @@
 #include "calls/explain.h"
 #include "helpers/lookup.h"
 #include "helpers/via.h"
-#include "net/connect.h"
 #include "system/sandbox.h"
 
 #define VIA_SHOWN 64   /* bytes of its command */
@@ -103,17 +102,13 @@ static enum kith_error blame_via(struct call *call, const struct call_terms *ter
 static enum kith_error reach(struct call *call, const struct call_terms *terms,
                              const struct address *address, int64_t deadline_ms)
 {
-    struct resolved found;
     int fd = -1;
     enum kith_error error;
 
     if (terms->via != NULL)
         return reach_via(call, terms, address, deadline_ms);
-    error =
-        lookup_resolve(terms->lookup, address, terms->net->family, deadline_ms, &found, &call->why);
-
-    if (error == OK)
-        error = connect_to_any(&found, terms->net, deadline_ms, &fd, &call->reached, &call->why);
+    error = lookup_connect(terms->lookup, address, terms->net, deadline_ms, &fd, &call->reached,
+                           &call->why);
     call->transport = transport_socket(fd);
     return error;
 }

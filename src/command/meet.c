@@ -19,7 +19,6 @@
 #include "command/setup.h"
 #include "command/setup_listen.h"
 #include "helpers/scribe.h"
-#include "net/connect.h"
 #include "system/notify.h"
 
 struct meet {
@@ -104,16 +103,13 @@ static enum kith_error get_ready(struct meet *meet)
 static enum kith_error call(struct meet *meet)
 {
     const struct setup *setup = &meet->setup;
-    struct resolved found;
     const char *why = NULL;
     int fd = -1;
     enum kith_error error;
 
     meet->deadline_ms = clock_deadline_ms(meet->options->handshake_timeout_ms);
-    error = lookup_resolve(&setup->lookup, &meet->place, setup->net.family, meet->deadline_ms,
-                           &found, &why);
-    if (error == OK)
-        error = connect_to_any(&found, &setup->net, meet->deadline_ms, &fd, &meet->there, &why);
+    error = lookup_connect(&setup->lookup, &meet->place, &setup->net, meet->deadline_ms, &fd,
+                           &meet->there, &why);
     if (error != OK)
         return log_failure(LOG_ERROR, "meet", meet->options->arguments[0], error, why,
                            error == ERR_CONNECT_REFUSED

@@ -24,15 +24,12 @@ static enum kith_error try_address(const struct reach *reach, const struct addre
                                    int64_t deadline_ms, int *fd, const char **reason)
 {
     static const struct net_options net = {.family = AF_UNSPEC, .reset_on_close = true};
-    struct resolved found;
     struct endpoint reached;
-    enum kith_error error;
 
     *fd = -1;
     if (address->path[0] != '\0')
         return connect_to_path(address->path, deadline_ms, fd, reason);
-    error = lookup_resolve(reach->lookup, address, net.family, deadline_ms, &found, reason);
-    return error != OK ? error : connect_to_any(&found, &net, deadline_ms, fd, &reached, reason);
+    return lookup_connect(reach->lookup, address, &net, deadline_ms, fd, &reached, reason);
 }
 
 /*

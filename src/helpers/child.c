@@ -2,11 +2,9 @@
  * Owns what a program gets from us. Must never let it have a descriptor that is not its own, nor a
  * variable that is ours alone.
  */
-#define _DEFAULT_SOURCE /* NI_MAXHOST */
 #include "helpers/child.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,6 +13,7 @@
 #include <unistd.h>
 
 #include "helpers/environment.h"
+#include "net/endpoint.h"
 #include "system/protect.h"
 #include "system/signals.h"
 
@@ -28,14 +27,11 @@ enum { PEER_NAME, PEER_KEY, REMOTE_ADDR, REMOTE_PORT, LOCAL_ADDR, LOCAL_PORT, VA
 static void split_address(const struct endpoint *peer, char *host, const char *host_name,
                           char *port, const char *port_name)
 {
-    char numeric[NI_MAXHOST] = "", service[NI_MAXSERV] = "";
+    struct address parts;
 
-    if (endpoint_ip((const struct sockaddr *)&peer->address).size > 0)
-        (void)getnameinfo((const struct sockaddr *)&peer->address, peer->len, numeric,
-                          sizeof(numeric), service, sizeof(service),
-                          NI_NUMERICHOST | NI_NUMERICSERV);
-    (void)snprintf(host, VARIABLE_SIZE, "%s=%.*s", host_name, 255, numeric);
-    (void)snprintf(port, VARIABLE_SIZE, "%s=%s", port_name, service);
+    (void)endpoint_split(&parts, (const struct sockaddr *)&peer->address, peer->len);
+    (void)snprintf(host, VARIABLE_SIZE, "%s=%s", host_name, parts.host);
+    (void)snprintf(port, VARIABLE_SIZE, "%s=%s", port_name, parts.port);
 }
 
 static void describe_visitor(char values[static VARIABLES][VARIABLE_SIZE], struct visitor *visitor)

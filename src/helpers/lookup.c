@@ -346,6 +346,17 @@ enum kith_error lookup_resolve(const struct helper *lookup, const struct address
     return ERR_RESOLVE;
 }
 
+enum kith_error lookup_connect(const struct helper *lookup, const struct address *address,
+                               const struct net_options *options, int64_t deadline_ms, int *fd,
+                               struct endpoint *peer, const char **why)
+{
+    struct resolved found;
+    enum kith_error error =
+        lookup_resolve(lookup, address, options->family, deadline_ms, &found, why);
+
+    return error != OK ? error : connect_to_any(&found, options, deadline_ms, fd, peer, why);
+}
+
 bool lookup_read(const struct helper *lookup, size_t file, int64_t deadline_ms,
                  struct reading *reading, struct file_text *text)
 {

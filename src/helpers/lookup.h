@@ -13,6 +13,8 @@
 #include "base/error.h"
 #include "helpers/helper.h"
 #include "net/address.h"
+#include "net/connect.h"
+#include "net/endpoint.h"
 #include "net/resolve.h"
 #include "peers/directory.h"
 
@@ -33,6 +35,12 @@ must_check enum kith_error lookup_resolve(const struct helper *lookup,
                                           const struct address *address, int family,
                                           int64_t deadline_ms, struct resolved *found,
                                           const char **why);
+
+/* Resolve that, and connect to what is found, by one deadline: see connect_to_any. */
+must_check enum kith_error lookup_connect(const struct helper *lookup,
+                                          const struct address *address,
+                                          const struct net_options *options, int64_t deadline_ms,
+                                          int *fd, struct endpoint *peer, const char **why);
 
 /* What goes before the text of a file. */
 struct file_head {

@@ -53,20 +53,28 @@ static void name_zone(struct address *parts, const struct sockaddr *address)
     }
 }
 
+bool endpoint_split(struct address *parts, const struct sockaddr *address, socklen_t len)
+{
+    memset(parts, 0, sizeof(*parts));
+    if (address->sa_family == AF_UNIX ||
+        getnameinfo(address, len, parts->host, sizeof(parts->host), parts->port,
+                    sizeof(parts->port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return false;
+    name_zone(parts, address);
+    return true;
+}
+
 void endpoint_format(char out[static ADDRESS_TEXT_SIZE], const struct sockaddr *address,
                      socklen_t len)
 {
-    struct address parts = {0};
+    struct address parts;
 
     if (address->sa_family == AF_UNIX)
         format_path(out, address, len);
-    else if (getnameinfo(address, len, parts.host, sizeof(parts.host), parts.port,
-                         sizeof(parts.port), NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
-        name_zone(&parts, address);
+    else if (endpoint_split(&parts, address, len))
         address_format(out, &parts);
-    } else {
+    else
         (void)snprintf(out, ADDRESS_TEXT_SIZE, "?");
-    }
 }
 
 struct ip endpoint_ip(const struct sockaddr *address)

@@ -42,6 +42,9 @@ uint64_t endpoint_source(const struct endpoint *endpoint);
  */
 void endpoint_learn_zones(void);
 
+/* The host and port of a socket's address as numbers, and its zone; false if it has none. */
+bool endpoint_split(struct address *parts, const struct sockaddr *address, socklen_t len);
+
 /* The numeric form of a socket's address: 127.0.0.1:40123, [::1]:40123, a path, or "?". */
 void endpoint_format(char out[static ADDRESS_TEXT_SIZE], const struct sockaddr *address,
                      socklen_t len);
