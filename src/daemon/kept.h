@@ -68,7 +68,8 @@ must_check enum kith_error kept_begin(struct kept *kept);
  */
 must_check enum kith_error kept_await_answer(struct kept *kept, int64_t deadline_ms);
 
-/* Whether one that was asked has said nothing at all since, going by what came of waiting for it. */
+/* Whether one that was asked has said nothing at all since, going by what came of waiting for it.
+ */
 bool kept_is_silent(const struct kept *kept, enum kith_error answer);
 
 /* When another is asked beside one that is silent till then. */
