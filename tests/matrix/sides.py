@@ -135,7 +135,7 @@ class Side:
             self.process.wait()
         self.leave(self.sayer, self.hearer)
         for disk in self._mounted:
-            subprocess.run(["umount", disk], check=False)
+            subprocess.run(["umount", "--lazy", disk], check=False)  # a helper may still be ending
 
 
 class Pipe(Side):

@@ -145,7 +145,7 @@ def in_a_row():
     """One after another, four at a time; what they leave behind is nothing."""
     target = daemons.Target(handle=daemons.echo)
     far = daemons.serve(target.address, "-q")
-    near = daemons.forward(far, "-q")
+    near = daemons.forward(far, "-q", "--keep-time", "1s")  # after which only the spare one is left
 
     def calls(count):
         for number in range(count):
