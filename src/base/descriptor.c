@@ -129,9 +129,7 @@ static int open_same(const char *name, int direction, int fd, bool (*is_same)(in
 /* The end of what was written through a FIFO is told only to who had it open by then. */
 static bool has_ended(int fd)
 {
-    struct pollfd poller = {.fd = fd, .events = POLLIN};
-
-    return poll(&poller, 1, 0) == 1 && (poller.revents & POLLHUP) != 0;
+    return (descriptor_look(fd, POLLIN) & POLLHUP) != 0;
 }
 
 static int open_fifo_anew(const char *name, int direction, int fd)
@@ -207,6 +205,13 @@ bool descriptor_is_parents(int socket)
     return false;
 }
 
+short descriptor_look(int fd, short events)
+{
+    struct pollfd look = {.fd = fd, .events = events};
+
+    return poll(&look, 1, 0) > 0 ? look.revents : 0;
+}
+
 bool descriptor_await(int fd, short events, int64_t deadline_ms)
 {
     struct pollfd wait = {.fd = fd, .events = events};
@@ -222,7 +227,6 @@ bool descriptor_await(int fd, short events, int64_t deadline_ms)
 
 ssize_t descriptor_write(int fd, const void *bytes, size_t len)
 {
-    struct pollfd wait = {.fd = fd, .events = POLLOUT};
     ssize_t n = send(fd, bytes, len, MSG_DONTWAIT);
     size_t most;
 
@@ -231,7 +235,7 @@ ssize_t descriptor_write(int fd, const void *bytes, size_t len)
     /* What polls as writable takes PIPE_BUF bytes without blocking, and that is all it promises;
      * a terminal promises nothing, and takes less. */
     most = isatty(fd) == 1 ? _POSIX_PIPE_BUF : PIPE_BUF;
-    if (poll(&wait, 1, 0) == 0) {
+    if (descriptor_look(fd, POLLOUT) == 0) {
         errno = EAGAIN;
         return -1;
     }

@@ -52,6 +52,10 @@ bool descriptor_can_be_awaited(int fd);
 /* Whether the process that started us has this socket as one of its standard descriptors, too. */
 bool descriptor_is_parents(int socket);
 
+/* What poll says of it at this moment: of these events, and of what it always says; 0 if nothing.
+ */
+short descriptor_look(int fd, short events);
+
 /*
  * Wait until poll says that it is ready for these events, a deadline of base/clock.h at the latest.
  * False with errno, ETIMEDOUT when that comes first.

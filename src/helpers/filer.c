@@ -189,9 +189,7 @@ static enum kith_error add(const struct place *place)
 /* Whether who has asked is still there to be answered. */
 static bool is_awaited(int line)
 {
-    struct pollfd wait = {.fd = line, .events = POLLIN};
-
-    return poll(&wait, 1, 0) == 0;
+    return descriptor_look(line, POLLIN) == 0;
 }
 
 /*

@@ -318,12 +318,11 @@ static void leave(int number)
 static void end_with_parent(int fd)
 {
     const struct sigaction leaving = {.sa_handler = leave};
-    struct pollfd line = {.fd = fd, .events = POLLIN};
 
     (void)sigaction(SIGIO, &leaving, NULL);
     (void)fcntl(fd, F_SETOWN, getpid());
     (void)fcntl(fd, F_SETFL, O_ASYNC);
-    if (poll(&line, 1, 0) > 0)
+    if (descriptor_look(fd, POLLIN) != 0)
         leave(SIGIO);
 }
 

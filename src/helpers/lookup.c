@@ -76,14 +76,6 @@ struct files {
     const char *peers_path; /* the one of them that names others, or NULL */
 };
 
-/* Whether the other end of its pipe is still open. */
-static bool is_awaited(int fd)
-{
-    struct pollfd pipe = {.fd = fd};
-
-    return poll(&pipe, 1, 0) == 0;
-}
-
 static void answer_name(const struct asked *asked, int fd)
 {
     struct resolved found;
@@ -125,7 +117,7 @@ static void answer_file(const struct files *files, size_t place, int fd)
 /* Answer, but not much later than somebody waits for it: the process then ends. */
 static void answer_one(const struct files *files, struct asked *asked, int fd)
 {
-    if (!is_awaited(fd)) { /* since it stood in the line for too long */
+    if (!question_is_awaited(fd)) { /* since it stood in the line for too long */
         (void)close(fd);
         return;
     }

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "helpers/question.h"
+#include "net/socket.h"
 
 #define FIRST_FREE 3 /* a descriptor that is none of the standard ones */
 #define CARRIES 4    /* with the flags of program.h: it is the transport */
@@ -239,15 +240,6 @@ void program_describe_failure(char out[static PROGRAM_HOW_SIZE], const struct pr
     program_describe_end(out, &program->end);
 }
 
-/* Whether the launcher is gone, and with it what it held of the program's input. */
-static bool is_deserted(int line)
-{
-    char word;
-    ssize_t n = recv(line, &word, sizeof(word), MSG_PEEK | MSG_DONTWAIT);
-
-    return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
-}
-
 /* Until nobody reads it any longer, whom the end would tell that all has come. */
 static void hold(int in, int64_t deadline_ms)
 {
@@ -262,7 +254,7 @@ void program_stop(struct program *program)
 
     (void)shutdown(program->line, SHUT_WR);
     descriptor_close(&program->out);
-    if (is_deserted(program->line))
+    if (socket_is_deserted(program->line)) /* gone with what the launcher held of the input */
         hold(program->in, deadline_ms);
     descriptor_close(&program->in);
     while (goes_on && clock_now_ms() < deadline_ms) {

@@ -146,6 +146,11 @@ size_t question_receive(int line, void *bytes, size_t size, int *passed, size_t 
     return (size_t)n;
 }
 
+bool question_is_awaited(int fd)
+{
+    return descriptor_look(fd, 0) == 0;
+}
+
 void question_answer(int fd, const void *answer, size_t len)
 {
     ssize_t n = write(fd, answer, len); /* into a pipe that is empty: whole, or nobody reads it */

@@ -50,6 +50,9 @@ bool question_settle(const struct helper *helper, const void *bytes, size_t len,
 size_t question_receive(int line, void *bytes, size_t size, int *passed, size_t passed_count,
                         int64_t until_ms);
 
+/* For the helper: whether who has asked still has the other end of this pipe. */
+bool question_is_awaited(int fd);
+
 /* For the helper: answer in one piece of up to PIPE_BUF bytes, and close. */
 void question_answer(int fd, const void *answer, size_t len);
 

@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "helpers/environment.h"
 #include "helpers/program.h"
+#include "net/socket.h"
 #include "system/protect.h"
 #include "system/signals.h"
 
@@ -165,14 +166,6 @@ static void leave(struct running *running)
     running->due_ms = clock_deadline_ms(GRACE_MS);
 }
 
-/* Whether who has asked is gone since, and has left no other word. */
-static bool is_deserted(int line)
-{
-    uint8_t word;
-
-    return recv(line, &word, sizeof(word), MSG_PEEK | MSG_DONTWAIT) == 0;
-}
-
 static void heed(struct running *running)
 {
     uint8_t word;
@@ -180,7 +173,7 @@ static void heed(struct running *running)
 
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
         leave(running);
-    if (n <= 0 || (word == BEGIN && is_deserted(running->line)))
+    if (n <= 0 || (word == BEGIN && socket_is_deserted(running->line)))
         return; /* in the second case the end of the line is heeded next */
     if (word == BEGIN)
         start(running);

@@ -5,7 +5,6 @@
  */
 #include "helpers/signing.h"
 
-#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,19 +47,11 @@ static void free_to_sign(struct to_sign *asking)
     free(asking);
 }
 
-/* Whether who asked has given up: nobody reads the answer. */
-static bool is_alone(const struct to_sign *asking)
-{
-    struct pollfd reader = {.fd = asking->fd, .events = 0};
-
-    return poll(&reader, 1, 0) > 0;
-}
-
 static void ask_once(struct to_sign *asking)
 {
     struct keeper_answer answer = {0};
 
-    if (!is_alone(asking))
+    if (question_is_awaited(asking->fd))
         answer.error = (int32_t)agent_sign(&asking->signing->agent, answer.signature,
                                            asking->message, asking->len, asking->deadline_ms);
     question_answer(asking->fd, &answer, sizeof(answer));

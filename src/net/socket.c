@@ -166,16 +166,20 @@ bool socket_is_stream(int fd)
 
 bool socket_has_gone(int fd)
 {
-    struct pollfd look = {.fd = fd};
+    return descriptor_look(fd, 0) != 0;
+}
 
-    return poll(&look, 1, 0) > 0;
+bool socket_is_deserted(int fd)
+{
+    char word;
+    ssize_t n = recv(fd, &word, sizeof(word), MSG_PEEK | MSG_DONTWAIT);
+
+    return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
 bool socket_was_reset(int fd)
 {
-    struct pollfd look = {.fd = fd};
-
-    return poll(&look, 1, 0) > 0 && (look.revents & POLLERR) != 0;
+    return (descriptor_look(fd, 0) & POLLERR) != 0;
 }
 
 uint64_t socket_user(int fd)

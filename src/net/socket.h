@@ -57,6 +57,9 @@ bool socket_is_stream(int fd);
  */
 bool socket_has_gone(int fd);
 
+/* Whether the other side of a socket says nothing any more, and all that it has said is read. */
+bool socket_is_deserted(int fd);
+
 /* Whether a socket was reset: whoever was there has not read all that its system had taken. */
 bool socket_was_reset(int fd);
 
