@@ -40,101 +40,139 @@ static void wait_ms(int64_t ms)
     (void)nanosleep(&time, NULL);
 }
 
-/* Call, and ask for the target if one is named: *kept is the channel then, else NULL. */
-static enum kith_error call_once(struct call *call, const struct setup *setup,
-                                 const struct callee *callee, struct kept **kept)
-{
-    enum channel_kind kind = ask_kind(setup->callees.given[0]);
-    bool no_more = setup->options->command == FOR_CHECK && kind == KIND_PLAIN;
-    enum kith_error error = call_peer(call, &setup->calls, kind, callee, no_more);
+/* The call of a command that makes one, and all that it is made with. */
+struct errand {
+    const char *what; /* the command's name, in logs */
+    const char *peer; /* as it was given */
+    const struct sandbox_needs *needs;
+    struct setup setup;
+    struct callee callee;
+    struct call call;
+    struct kept *kept; /* once there is a channel to a target by name; or NULL */
+};
 
-    *kept = NULL;
-    if (error == OK && kind == KIND_KEPT)
-        error = ask_for_target(call, setup->options, callee, kept);
+/* All that comes before the call. End it in any case. */
+static enum kith_error begin(struct errand *errand, const struct options *options,
+                             const struct sandbox_needs *needs)
+{
+    enum kith_error error;
+
+    errand->peer = options->arguments[0];
+    errand->needs = needs;
+    errand->call.transport = TRANSPORT_NONE;
+    error =
+        setup_begin(&errand->setup, options, &errand->peer, 1, KIND_SET(ask_kind(errand->peer)));
+    errand->setup.calls.needs = options->retry_ms == 0 ? needs : NULL;
+    if (error == OK)
+        error = setup_choose_callees(&errand->setup, &errand->callee, NULL);
+    if (error == OK)
+        error = setup_start_via(&errand->setup, VIA_MOST);
     return error;
 }
 
-/* Call for this command until it gets through, or --retry is over. */
-static enum kith_error call_with_retries(struct call *call, const struct setup *setup,
-                                         const char *what, const struct callee *callee,
-                                         struct kept **kept)
+/* The peer is proven: from here on there is nobody's key to hold, and no more to call. */
+static void settle(struct errand *errand)
 {
-    int64_t give_up_ms = clock_deadline_ms(setup->options->retry_ms);
+    setup_dismiss_keeper(&errand->setup);
+    callee_end(&errand->callee);
+    if (errand->setup.calls.needs == NULL)
+        setup_confine(SANDBOX_PIPE, errand->needs);
+}
+
+static void end(struct errand *errand)
+{
+    call_end(&errand->call);
+    callee_end(&errand->callee);
+    setup_end(&errand->setup);
+}
+
+/* Call, and ask for the target if one is named. */
+static enum kith_error call_once(struct errand *errand)
+{
+    const struct options *options = errand->setup.options;
+    enum channel_kind kind = ask_kind(errand->peer);
+    bool no_more = options->command == FOR_CHECK && kind == KIND_PLAIN;
+    enum kith_error error =
+        call_peer(&errand->call, &errand->setup.calls, kind, &errand->callee, no_more);
+
+    errand->kept = NULL;
+    if (error == OK && kind == KIND_KEPT)
+        error = ask_for_target(&errand->call, options, &errand->callee, &errand->kept);
+    return error;
+}
+
+static void say_failure(struct errand *errand, enum kith_error error, enum log_level level)
+{
+    (void)call_log_failure(&errand->call, error, &errand->callee, errand->what, level);
+}
+
+/* Call until it gets through, or --retry is over. What is wrong is logged. */
+static enum kith_error call_with_retries(struct errand *errand)
+{
+    int64_t give_up_ms = clock_deadline_ms(errand->setup.options->retry_ms);
     int64_t pause_ms = FIRST_WAIT_MS;
 
     for (bool first = true;; first = false) {
-        enum kith_error error = call_once(call, setup, callee, kept);
+        enum kith_error error = call_once(errand);
         int64_t left_ms = give_up_ms - clock_now_ms();
 
         if (error == OK)
             return error;
         if (!may_pass(error) || left_ms <= 0) {
-            (void)call_log_failure(call, error, callee, what, LOG_ERROR);
+            say_failure(errand, error, LOG_ERROR);
             if (may_pass(error) && !first)
-                log_event(LOG_NOTE, what, setup->options->arguments[0],
+                log_event(LOG_NOTE, errand->what, errand->peer,
                           "is given up, since --retry is over", NULL);
             return error;
         }
-        (void)call_log_failure(call, error, callee, what, first ? LOG_NOTE : LOG_SUMMARY);
+        say_failure(errand, error, first ? LOG_NOTE : LOG_SUMMARY);
         if (first)
-            log_event(LOG_NOTE, what, setup->options->arguments[0],
-                      "is called again until --retry is over", NULL);
-        call_end(call);
+            log_event(LOG_NOTE, errand->what, errand->peer, "is called again until --retry is over",
+                      NULL);
+        call_end(&errand->call);
         wait_ms(pause_ms < left_ms ? pause_ms : left_ms);
         pause_ms = pause_ms * 2 < LONGEST_WAIT_MS ? pause_ms * 2 : LONGEST_WAIT_MS;
     }
 }
 
 /* The peer is proven, and its target had: join it to our end, and say how that went. */
-static enum kith_error join(struct pipe_end *end, const struct callee *callee, struct call *call,
-                            struct kept *kept)
+static enum kith_error join(struct errand *errand, struct pipe_end *pipe)
 {
+    struct call *call = &errand->call;
+    const struct callee *callee = &errand->callee;
+    struct kept *kept = errand->kept;
     struct transport transport = kept != NULL ? kept->link.transport : call->transport;
     const struct visitor visitor =
         visitor_of(callee->name, callee->key, &call->io.peer, transport.in);
     char who[PEER_TEXT_SIZE];
 
     peer_format(who, callee->name, callee->key);
-    log_event(LOG_SUMMARY, "dial", who, "connected", NULL);
-    notify_ready_fd(end->options->ready_fd, call->io.peer.text, true);
+    log_event(LOG_SUMMARY, errand->what, who, "connected", NULL);
+    notify_ready_fd(pipe->options->ready_fd, call->io.peer.text, true);
     if (kept != NULL && kept_begin(kept) != OK)
-        return call_log_failure(call, ERR_LINK_LOST, callee, "dial", LOG_ERROR);
-    end->kept = kept != NULL ? &kept->link : NULL;
-    return pipe_run(end, transport, &call->io.keys, who, &visitor);
+        return call_log_failure(call, ERR_LINK_LOST, callee, errand->what, LOG_ERROR);
+    pipe->kept = kept != NULL ? &kept->link : NULL;
+    return pipe_run(pipe, transport, &call->io.keys, who, &visitor);
 }
 
 enum kith_error command_dial(const struct options *options)
 {
-    struct setup setup;
-    struct callee callee = {.name = ""};
-    struct call call = {.transport = TRANSPORT_NONE};
-    struct kept *kept = NULL;
-    struct pipe_end end = PIPE_END_NONE;
+    struct errand errand = {.what = "dial"};
+    struct pipe_end pipe = PIPE_END_NONE;
     const struct sandbox_needs needs = {.has_programs = options->program != NULL};
-    const char *peer = options->arguments[0];
-    enum kith_error error = setup_begin(&setup, options, &peer, 1, KIND_SET(ask_kind(peer)));
+    enum kith_error error = begin(&errand, options, &needs);
 
-    setup.calls.needs = options->retry_ms == 0 ? &needs : NULL;
     if (error == OK)
-        error = setup_choose_callees(&setup, &callee, NULL);
+        error = pipe_open(&pipe, options, "dial", true);
     if (error == OK)
-        error = setup_start_via(&setup, VIA_MOST);
-    if (error == OK)
-        error = pipe_open(&end, options, "dial", true);
-    if (error == OK)
-        error = call_with_retries(&call, &setup, "dial", &callee, &kept);
+        error = call_with_retries(&errand);
     if (error == OK) {
-        setup_dismiss_keeper(&setup);
-        callee_end(&callee);
-        if (setup.calls.needs == NULL)
-            setup_confine(SANDBOX_PIPE, &needs);
-        error = join(&end, &callee, &call, kept);
+        settle(&errand);
+        error = join(&errand, &pipe);
     }
-    pipe_close(&end);
-    kept_drop(kept);
-    call_end(&call);
-    callee_end(&callee);
-    setup_end(&setup);
+    pipe_close(&pipe);
+    kept_drop(errand.kept);
+    end(&errand);
     return error;
 }
 
@@ -162,31 +200,17 @@ static void print_check(const struct callee *callee, const struct handshake_io *
 enum kith_error command_check(const struct options *options)
 {
     static const struct sandbox_needs nothing;
-    struct setup setup;
-    struct callee callee = {.name = ""};
-    struct call call = {.transport = TRANSPORT_NONE};
-    struct kept *kept = NULL;
-    const char *peer = options->arguments[0];
-    enum kith_error error = setup_begin(&setup, options, &peer, 1, KIND_SET(ask_kind(peer)));
+    struct errand errand = {.what = "check"};
+    enum kith_error error = begin(&errand, options, &nothing);
 
-    setup.calls.needs = options->retry_ms == 0 ? &nothing : NULL;
     if (error == OK)
-        error = setup_choose_callees(&setup, &callee, NULL);
-    if (error == OK)
-        error = setup_start_via(&setup, VIA_MOST);
-    if (error == OK)
-        error = call_with_retries(&call, &setup, "check", &callee, &kept);
+        error = call_with_retries(&errand);
     if (error == OK) {
-        setup_dismiss_keeper(&setup);
-        callee_end(&callee);
-        if (setup.calls.needs == NULL)
-            setup_confine(SANDBOX_PIPE, &nothing);
-        notify_ready_fd(options->ready_fd, call.io.peer.text, true);
-        print_check(&callee, &call.io);
+        settle(&errand);
+        notify_ready_fd(options->ready_fd, errand.call.io.peer.text, true);
+        print_check(&errand.callee, &errand.call.io);
     }
-    kept_give_up(kept); /* there is no stream */
-    call_end(&call);
-    callee_end(&callee);
-    setup_end(&setup);
+    kept_give_up(errand.kept); /* there is no stream */
+    end(&errand);
     return error;
 }
