@@ -205,6 +205,17 @@ shown() {
     says serve.err 'whole'
 }
 
+@test "SIGUSR1 shows every channel, however many" {
+    start_serve --exec cat
+    mkfifo alice.in
+    exec 8<>alice.in
+    for _ in {1..17}; do
+        start_dialer
+    done
+    comes_to "$server" serve.err 'totals open=17 '
+    [ "$(grep -oE 'at 127\.0\.0\.1:[0-9]+: channel' serve.err | sort -u | wc -l)" -eq 17 ]
+}
+
 @test "SIGHUP: who is new may call, who is removed or expired may not any longer, and is ended" {
     tool reload peers_change
 }
@@ -320,20 +331,36 @@ inner() {
 @test "as the first process of a container: orphans are reaped, SIGTERM ends it" {
     can_contain
     launcher=("${in_container[@]}")
+    mkfifo gate
+    exec 8<>gate
     # shellcheck disable=SC2016
     start_serve --exec sh -c 'sed -n "s/^PPid:.//p" /proc/$PPID/status
-        setsid sh -c "sleep 0.1 & exec true" >/dev/null 2>&1 &'
+        setsid sh -c "cat <gate & cat <gate & exec true" >/dev/null 2>&1'
     [ "$(dial --recv-only)" = 1 ]
     eventually inner "$server"
-    eventually only_the_helpers
+    eventually has_children 5
+    kill -STOP "$first" # both end before it hears of one
+    exec 8>&-
+    eventually has_dead 2
+    kill -CONT "$first"
+    eventually has_children 3
     kill "$first"
     ends "$server" 0
 }
 
-# Of the children of the first process there are none but who holds the key, who looks things up and
-# who starts programs.
-only_the_helpers() {
-    [ "$(wc -w <"/proc/$first/task/$first/children")" -eq 3 ]
+# has_children COUNT: so has the first process: who holds the key, who looks things up and who starts
+# programs, and the orphans of these.
+has_children() {
+    [ "$(wc -w <"/proc/$first/task/$first/children")" -eq "$1" ]
+}
+
+# has_dead COUNT: so many of them have ended.
+has_dead() {
+    local child dead=0
+    for child in $(<"/proc/$first/task/$first/children"); do
+        ! grep -q '^State:.Z' "/proc/$child/status" || dead=$((dead + 1))
+    done
+    [ "$dead" -eq "$1" ]
 }
 
 @test "as the first process of a container: a second signal ends it all" {

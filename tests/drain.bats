@@ -69,7 +69,7 @@ with socket.create_server(("127.0.0.1", 0)) as server:
     start_silent
     start_forward --ready-on listen -w 1h --drain-timeout 1h
     stranger "$near" 'some'
-    comes_to "$forwarder" forward.err pending=1
+    comes_to "$forwarder" forward.err 'totals open=0 pending=1' 2
     kill "$forwarder"
     ends "$forwarder" 0
     run -1 bounded cat <&"$stranger"

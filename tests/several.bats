@@ -233,3 +233,17 @@ EOF
     [ "$(talk ./here)" = 'hello carol' ]
     comes_to "$forwarder" forward.err './here: state to=carol .* channels=1 ' 3
 }
+
+@test "of many it is said how they are, as far as there is room for it" {
+    local forwards=() i folder
+    folder=$(printf '%.0sa-folder/' {1..90})
+    mkdir -p "$folder"
+    cp bob/identity.pub "$folder/bob.pub"
+    for i in {1..64}; do
+        forwards+=("./$i" "$folder/bob.pub@127.0.0.1:1")
+    done
+    start_several --spare 0 "${forwards[@]}"
+    comes_to "$forwarder" forward.err 'totals open=0 pending=0' 65
+    kill "$forwarder"
+    ends "$forwarder" 0
+}

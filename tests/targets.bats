@@ -110,6 +110,19 @@ is_told() {
     says serve.err 'cannot reach the target: 127\.0\.0\.1:1: Connection refused'
 }
 
+@test "a bare port is a target on the other loopback address, too" {
+    needs_ipv6
+    exec 6< <(exec 3>&-; exec python3 -c '
+import socket
+server = socket.create_server(("::1", 0), family=socket.AF_INET6)
+print(server.getsockname()[1], flush=True)
+server.settimeout(60)
+server.accept()[0].sendall(b"hello\n")')
+    read -r -t "$limit" port <&6
+    start_serve "$port"
+    [ "$(dial --recv-only)" = hello ]
+}
+
 @test "names: targets of each kind behind one port, for dial, forward, --plain and check" {
     tool named one_port
     tool named checked
