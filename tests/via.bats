@@ -429,7 +429,7 @@ asks() {
     read -r -t "$limit" part <&7
     [ "$part" = part ]
     kill -KILL "$(head -n 1 calls)"
-    run ! cat <&7
+    run -1 bounded cat <&7
     [[ $output == *reset* ]]
     grep -q 'each connection is carried to bob .* by --via' forward.err
     exec 7>&-

@@ -125,7 +125,13 @@ def cases(scene):
            {0: listens, 1: helpers[1], 2: ["Each", "The filer"]})
     yield ("dial -o", lambda launcher: kith.dial(kith.listen()[1], "-o", "of-file/out", launcher=launcher),
            {0: network, 1: helpers[1], 2: ["Each", "The filer"]})
+    yield ("dial --exec", lambda launcher: kith.start(
+        "alice", "dial", "bob@%s:%d" % kith.listen()[1], "--exec", "cat", launcher=launcher),
+           {0: [*network, "In listen and dial with --exec"], 1: helpers[1]})
     way = "socat STDIO TCP:%h:%p"
+    yield ("check --via", lambda launcher: kith.start(
+        "alice", "check", f"bob@{far.address}", "--via", way, launcher=launcher),
+           {0: network, 1: helpers[1]})
     yield ("dial --via", lambda launcher: kith.dial(kith.listen()[1], "--via", way, launcher=launcher),
            {0: network, 1: helpers[1]})
     yield ("forward --via", lambda launcher: daemons.forward(far, "--via", way, launcher=launcher),
@@ -183,6 +189,9 @@ def cases(scene):
            {0: [*daemon, "In serve to a port"], **helpers})
     yield ("listen --inetd", lambda launcher: given("listen", "--inetd", "--exec", "cat", launcher=launcher),
            {0: [*listens, "In listen and dial with --exec"], 1: helpers[1]})
+    yield ("listen --inetd -o", lambda launcher: given(
+        "listen", "--inetd", "-o", "of-file/inetd", launcher=launcher),
+           {0: listens, 1: helpers[1], 2: ["Each", "The filer"]})
     yield ("forward at a path", lambda launcher: daemons.forward(
         far, local="near/socket", launcher=launcher),
            {0: [*daemon, calls, "In forward at a UNIX socket"], **helpers})
