@@ -7,6 +7,7 @@ import signal
 import cuts
 import proxy
 from cell import WORD, cannot_tell, content
+from sides import CALLS
 
 BEHAVIOURS = {}
 LARGE = 300000
@@ -176,9 +177,10 @@ def cut(cell, direction, point, how, size):
 
 @behaviour([(which, says) for which in SIDES for says in (False, True)],
            lambda ends, which, says: _stays(ends) and
-           (not says or all(_may_say(ends, role) for role in SIDES)))
+           (all(_may_say(ends, role) for role in SIDES) if says else ends["near"].command not in CALLS))
 def killed(cell, which, says):
-    """One kith is killed: the other one says so, and both programs see what their ends can show."""
+    """One kith is killed: the other one says so, and both programs see what their ends can show. Who
+    is asked does not say before it is spoken to whether it has heard that its stream has begun."""
     if says:
         cell.converse()
     else:

@@ -154,7 +154,7 @@ class Pipe(Side):
             self.options += self.end.sink.options(self)
             self._fds = (stdin, stdout)
         if isinstance(self.hearer, programs.FileHearer):
-            self.hearer.is_over = lambda: self.process.poll() is not None
+            self.hearer.is_over = lambda: self.process and self.process.poll() is not None
 
     def pipe(self, run, *words, **streams):
         """Run it there."""
@@ -423,6 +423,10 @@ class ForwardVia(Via, Forward):
     """She forwards so."""
 
 
+class CallVia(Via, Call):
+    """She calls bob so, and serves him a socket."""
+
+
 class Inetd:
     """One of those who are called, by a super-server that takes one call, and starts it there."""
 
@@ -484,6 +488,10 @@ class ServeInetdProgram(Inetd, ServeProgram):
     """bob serves a program so."""
 
 
+class ListenInetd(Inetd, Listen):
+    """bob listens so, for a FILE alone: what he has to say comes from nowhere."""
+
+
 class ListenInetdProgram(Inetd, ListenProgram):
     """bob listens so."""
 
@@ -494,13 +502,15 @@ class ListenByPipesProgram(InetdByPipes, ListenProgram):
 
 KEPT = "forward of kept channels"
 CALL, ACCEPT = "serve --call", "forward --accept"
+CALLS = (CALL, "serve --call --via")
+LISTEN_INETD = "listen --inetd -o"
 COMMANDS = {"listen --exec": ListenProgram, "dial --exec": DialProgram, "listen": Listen,
             "dial": Dial, "forward": Forward,
             KEPT: KeptForward, "serve": Serve, "serve --exec": ServeProgram,
-            "dial --via": DialVia, "forward --via": ForwardVia, CALL: Call, ACCEPT: Accept,
+            "dial --via": DialVia, "forward --via": ForwardVia, CALL: Call, CALLS[1]: CallVia, ACCEPT: Accept,
             "serve --inetd": ServeInetd, "serve --inetd between pipes": ServeByPipes,
             "serve --inetd --exec": ServeInetdProgram,
-            "listen --inetd --exec": ListenInetdProgram,
+            LISTEN_INETD: ListenInetd, "listen --inetd --exec": ListenInetdProgram,
             "listen --inetd --exec between pipes": ListenByPipesProgram}
 
 
