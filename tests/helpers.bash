@@ -96,6 +96,12 @@ start_listener() {
     read -r -t "$limit" address <ready || fail "the listener is not ready"
 }
 
+# hold_open NAME: a FIFO that stays open for writing, as descriptor 8.
+hold_open() {
+    mkfifo "$1"
+    exec 8<>"$1"
+}
+
 # dial OPTION...: alice dials bob, who listens at $address; with $dial_program, likewise.
 dial() {
     as alice dial "$@" "bob@$address" "${dial_program[@]}"

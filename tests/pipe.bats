@@ -22,12 +22,6 @@ carries_around() {
     done
 }
 
-# hold_open NAME: a FIFO that stays open for writing, as descriptor 8.
-hold_open() {
-    mkfifo "$1"
-    exec 8<>"$1"
-}
-
 # Both ends are up, and alice waits for what comes into her stdin at descriptor 8.
 start_both() {
     hold_open alice.in
@@ -558,35 +552,6 @@ SCRIPT
 @test "1 GiB through less than 8 MiB of memory at each end" {
     ! sanitized || skip "a sanitizer takes memory of its own"
     timeout -k 1 $((4 * limit)) python3 "$tools/memory.py" 1024 8192 3>&-
-}
-
-@test "a program that closes both its ends and hangs up, as ssh does, leaves a whole channel" {
-    cat >leave.py <<'END'
-import os, signal, subprocess, sys
-
-dial = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-dial.stdin.write(b"question")
-dial.stdin.flush()
-assert dial.stdout.read(6) == b"answer"
-os.dup2(dial.stdout.fileno(), 100)
-os.dup2(dial.stdin.fileno(), 101)
-dial.stdout.close()
-dial.stdin.close()
-os.closerange(100, 102)  # at once: the one without the other would be something else
-dial.send_signal(signal.SIGHUP)
-sys.exit(dial.wait(20))
-END
-    hold_open bob.in
-    start_listener
-    echo -n answer >&8
-    KITH_DIR=alice bounded python3 leave.py "$KITH" dial "bob@$address" 3>&- 8>&- 2>alice.err &
-    dialer=$!
-    also_started "$dialer"
-    eventually grep -q question bob.out
-    exec 8>&- # as sshd, which ends once ssh has
-    ends "$listener" 0
-    ends "$dialer" 0
-    [ ! -s alice.err ]
 }
 
 @test "a name with a dead address first is reached at its next one" {

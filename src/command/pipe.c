@@ -139,7 +139,8 @@ enum kith_error pipe_open(struct pipe_end *end, const struct options *options, c
         error = filer_start(&end->filer, what, options->output, options->force);
     if (error != OK)
         return error;
-    if (!descriptor_is_terminal(STDIN_FILENO))
+    if (options->program == NULL && descriptor_is_stream(STDIN_FILENO) &&
+        descriptor_is_stream(STDOUT_FILENO))
         signals_linger_on_hangup();
     if (options->program == NULL)
         return open_standard(end, calls);

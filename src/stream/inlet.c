@@ -4,6 +4,7 @@
  */
 #include "stream/inlet.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -33,6 +34,7 @@ struct inlet inlet_stdin(void)
     struct inlet inlet = {
         .fd = own >= 0 ? own : STDIN_FILENO,
         .is_socket = descriptor_is_socket(STDIN_FILENO),
+        .is_terminal = descriptor_is_terminal(STDIN_FILENO),
         .never_waits = is_file(STDIN_FILENO),
         .never_blocks = own >= 0,
         .hold = HOLD_NONE,
@@ -66,8 +68,8 @@ int inlet_poll_fd(const struct inlet *inlet)
  */
 bool inlet_heed(struct inlet *inlet, short ready)
 {
-    if (ready == POLLHUP && !inlet->is_socket) {
-        inlet->fd = -1; /* it is empty, too: that is its end, of a terminal as of a pipe */
+    if (ready == POLLHUP && !inlet->is_socket && !inlet->is_terminal) {
+        inlet->fd = -1; /* it is empty, too: that is its end */
         return true;
     }
     if ((ready & POLLHUP) != 0 && inlet->never_blocks)
@@ -83,6 +85,12 @@ static ssize_t read_socket(int fd, struct iovec *pieces, int count)
     return recvmsg(fd, &message, MSG_DONTWAIT);
 }
 
+/* A terminal that was closed gives nothing, as one at which somebody has typed its end. */
+static bool is_hung_up(const struct inlet *inlet)
+{
+    return inlet->is_terminal && (descriptor_look(inlet->fd, POLLIN) & POLLHUP) != 0;
+}
+
 ssize_t inlet_read(struct inlet *inlet, struct iovec *pieces, int count)
 {
     ssize_t n;
@@ -93,9 +101,14 @@ ssize_t inlet_read(struct inlet *inlet, struct iovec *pieces, int count)
         n = read_socket(inlet->fd, pieces, count);
     else
         n = readv(inlet->fd, pieces, count);
-    if (n == 0)
-        inlet->fd = -1;
-    return n;
+    if (n != 0)
+        return n;
+    if (is_hung_up(inlet)) {
+        errno = EIO;
+        return -1;
+    }
+    inlet->fd = -1;
+    return 0;
 }
 
 bool inlet_may_have_more(const struct inlet *inlet)

@@ -13,6 +13,7 @@
 struct inlet {
     int fd; /* -1 once it has ended */
     bool is_socket;
+    bool is_terminal;
     bool never_waits;  /* to read it again takes no new poll: a file, or nobody writes any more */
     bool never_blocks; /* it is in a non-blocking mode of our own */
     struct hold hold;  /* of a socket that is to be reset unless all is well */

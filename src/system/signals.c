@@ -5,6 +5,7 @@
 #include "system/signals.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -33,6 +34,7 @@ static const int given[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
 
 static bool ignored_at_start[GIVEN];
 static sigset_t blocked_at_start;
+static pid_t starter;          /* who may hang up on us, if we linger then */
 static atomic_bool passing_on; /* what comes, to a program: it does not end us */
 
 static atomic_uint came[HANDLED]; /* times, since it was last answered */
@@ -144,9 +146,22 @@ static void hang_up(int number)
     (void)raise(SIGHUP);
 }
 
-static void leave_soon(int number)
+/* Whether nobody is at the other side of what we read and of what we write any more. */
+static bool is_left(void)
 {
-    (void)number;
+    const short gone = POLLHUP | POLLERR | POLLNVAL;
+
+    return (descriptor_look(STDIN_FILENO, POLLIN) & gone) != 0 &&
+           (descriptor_look(STDOUT_FILENO, 0) & gone) != 0;
+}
+
+static void leave_soon(int number, siginfo_t *info, void *unused)
+{
+    (void)unused;
+    if (info->si_code > 0 || info->si_pid != starter || !is_left()) {
+        hang_up(number);
+        return;
+    }
     set_handler(SIGALRM, hang_up);
     (void)alarm(LEAVING_S);
 }
@@ -154,9 +169,13 @@ static void leave_soon(int number)
 void signals_linger_on_hangup(void)
 {
     struct sigaction before;
+    const struct sigaction action = {.sa_sigaction = leave_soon,
+                                     .sa_flags = SA_RESTART | SA_SIGINFO};
 
-    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
-        set_handler(SIGHUP, leave_soon);
+    starter = getppid();
+    if (getpgid(starter) == getpgrp() && sigaction(SIGHUP, NULL, &before) == 0 &&
+        before.sa_handler == SIG_DFL)
+        (void)sigaction(SIGHUP, &action, NULL);
 }
 
 static bool ends_us(int number)

@@ -17,9 +17,11 @@
 void signals_prepare(void);
 
 /*
- * For a pipe that a program uses: ssh sends SIGHUP to its ProxyCommand as it closes its ends, and
- * the channel needs a moment then to end well. After two seconds the signal has its way. One that
- * is ignored, as under nohup, remains so.
+ * For a pipe between a program's ends: ssh closes them, sends SIGHUP to its ProxyCommand, and the
+ * channel needs a moment then to end well. After two seconds the signal has its way; at once, if it
+ * comes from anybody but the process that started us in its own group, or one of the standard input
+ * and output is still held at the other side: then whoever writes there may be cut short by the
+ * same signal. One that is ignored, as under nohup, remains so.
  */
 void signals_linger_on_hangup(void);
 

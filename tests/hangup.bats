@@ -1,0 +1,58 @@
+#!/usr/bin/env bats
+# shellcheck shell=bats
+# SIGHUP, and a terminal that is closed, at a pipe: the end of a program that was hung up on as well is
+# not the end of what it had to say.
+
+# shellcheck source-path=SCRIPTDIR
+source "$BATS_TEST_DIRNAME/helpers.bash"
+
+# hangup SUBJECT: one of the tool.
+hangup() {
+    timeout -k 1 $((2 * limit)) python3 "$tools/hangups.py" "$@" 3>&-
+}
+
+@test "a program that closes both its ends and hangs up, as ssh does, leaves a whole channel" {
+    cat >leave.py <<'END'
+import os, signal, subprocess, sys
+
+dial = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+dial.stdin.write(b"question")
+dial.stdin.flush()
+assert dial.stdout.read(6) == b"answer"
+os.dup2(dial.stdout.fileno(), 100)
+os.dup2(dial.stdin.fileno(), 101)
+dial.stdout.close()
+dial.stdin.close()
+os.closerange(100, 102)  # at once: the one without the other would be something else
+dial.send_signal(signal.SIGHUP)
+sys.exit(dial.wait(20))
+END
+    hold_open bob.in
+    start_listener
+    echo -n answer >&8
+    KITH_DIR=alice bounded python3 leave.py "$KITH" dial "bob@$address" 3>&- 8>&- 2>alice.err &
+    dialer=$!
+    also_started "$dialer"
+    eventually grep -q question bob.out
+    exec 8>&- # as sshd, which ends once ssh has
+    ends "$listener" 0
+    ends "$dialer" 0
+    [ ! -s alice.err ]
+}
+
+@test "a pipeline that is hung up on, as when its terminal is closed, is cut" {
+    hangup group
+}
+
+@test "dial that is hung up on while somebody still writes is cut" {
+    hangup alone
+}
+
+@test "dial that is hung up on by somebody else than a program that has it for itself is cut" {
+    hangup from_elsewhere
+    hangup of_shell
+}
+
+@test "a terminal that is closed has not ended what was typed there" {
+    hangup closed_terminal
+}
