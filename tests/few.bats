@@ -70,3 +70,19 @@ leave() {
     run dial </dev/null
     says serve.err 'exec:cat: .*Too many open files; see ulimit -n'
 }
+
+@test "dial --retry leaves no descriptor of a call that failed to the next one" {
+    needs_to_see_descriptors
+    KITH_DIR=alice bounded python3 -c '
+import os, socket, subprocess, sys
+server = socket.create_server(("127.0.0.1", 0))
+peer = "bob@127.0.0.1:%d" % server.getsockname()[1]
+with subprocess.Popen([sys.argv[1], "dial", "--retry", "1m", peer], stdin=subprocess.DEVNULL) as dial:
+    counts = []
+    for _ in range(3):
+        with server.accept()[0] as caller:
+            caller.recv(1)
+            counts.append(len(os.listdir(f"/proc/{dial.pid}/fd")))
+    dial.kill()
+sys.exit(f"{counts} descriptors are open" if counts[2] > counts[0] else 0)' "$KITH"
+}

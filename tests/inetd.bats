@@ -121,7 +121,7 @@ had() {
         super socket 1 $words
         bounded socat -u /dev/null "TCP:$address"
         had 5
-        one_line "$(cat bob.err)" 'refused: closed during the handshake'
+        one_line "$(cat bob.err)" 'refused: closed during the handshake$'
         # shellcheck disable=SC2086
         super pipes 1 $words
         bounded socat -u STDIO "TCP:$address" <<<'GET / HTTP/1.0'

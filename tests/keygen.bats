@@ -139,7 +139,7 @@ ssh_public() {
 }
 
 @test "the place is KITH_DIR, XDG_CONFIG_HOME or HOME, whichever comes first" {
-    kith keygen
+    KITH_DIR='' XDG_CONFIG_HOME='' kith keygen # set, and yet none
     [ -f home/.config/kith/identity ]
     [ "$(stat -c %a home/.config/kith)" = 700 ]
     XDG_CONFIG_HOME=$PWD/xdg kith keygen
@@ -661,4 +661,8 @@ called_by() {
     [ "$(called_by open/user)" = "$(id -un 65534)" ]
     setpriv --reuid 65531 --clear-groups "$KITH" keygen open/nobody
     [ "$(called_by open/nobody)" = "${host%%.*}" ]
+    unshare --uts true 2>/dev/null || skip "no name may be given to a host here"
+    # shellcheck disable=SC2016
+    unshare --uts sh -c 'echo box.example.org >/proc/sys/kernel/hostname; exec "$@"' sh "$KITH" keygen domain
+    [ "$(called_by domain)" = box ]
 }

@@ -213,6 +213,11 @@ print(fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, int(size[0])) if size else fcntl.fcntl
     eventually grep -q "kith dial.*$(as bob pubkey)@.*${address##*:}" bob.err
     dial </dev/null
     ends "$listener" 0
+    at_terminal=()
+    start_listener
+    dial </dev/null
+    ends "$listener" 0
+    run ! grep 'kith dial' bob.err
 }
 
 @test "a full disk under the listener: both ends say so" {

@@ -136,6 +136,12 @@ has_ended() {
     eventually grep -q '^Seccomp:.*2' "/proc/$listener/status" # just after it is ready
     grep -q '^NoNewPrivs:.*1' "/proc/$listener/status"
     eventually grep -q '^Seccomp:.*2' "/proc/$(keeper_of "$listener")/status"
+    mkfifo alice.in
+    exec 8<>alice.in
+    start_dialer --retry 1m # which may have to call again, and so is confined once it got through
+    echo part >&8
+    eventually [ -s bob.out ]
+    grep -q '^Seccomp:.*2' "/proc/$dialer/status"
 }
 
 @test "the first message goes with the SYN where the kernel has it" {
@@ -181,4 +187,14 @@ neighbour() {
 @test "no process of it leaves a core file when it crashes" {
     [ "$(cat /proc/sys/kernel/core_pattern)" = core ] || skip "core files go elsewhere here"
     neighbour core
+}
+
+@test "nor may one whose way is a command, once there is who starts that" {
+    start_listener
+    mkfifo alice.in
+    exec 8<>alice.in
+    start_dialer --via 'exec socat STDIO TCP:%h:%p'
+    echo part >&8
+    eventually [ -s bob.out ]
+    [[ $(grep '^Max core file size' "/proc/$dialer/limits") == *' 0 '*' 0 '* ]]
 }

@@ -123,6 +123,6 @@ with socket.socket(socket.AF_UNIX) as server:
 @test "what a UNIX socket cannot do is said at the start" {
     start_serve "$PWD/target"
     says serve.err 'target: at a UNIX socket, a program that has said nothing sees'
-    forward_on=$PWD/local start_forward
+    forward_on=./local start_forward
     says forward.err 'local: at a UNIX socket, a program that has said nothing sees'
 }

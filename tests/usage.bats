@@ -107,7 +107,7 @@ misused() {
         misused idle-timeout listen --idle-timeout "$time" 127.0.0.1:0
         misused retry dial --retry "$time" bob@127.0.0.1:1
     done
-    for size in '' 0 -1 1X K 1KK 5G 99999999999999999999 0x400; do
+    for size in '' 0 -1 1X K 1KK 5G 17592186044417M 99999999999999999999 0x400; do
         misused max-message-size dial --max-message-size "$size" bob@127.0.0.1:1
     done
 }
@@ -118,6 +118,7 @@ misused() {
     misused ready-fd listen --ready-fd x 127.0.0.1:0
     misused ready-fd listen --ready-fd -1 127.0.0.1:0
     misused ready-fd listen --ready-fd 77 127.0.0.1:0 # it is not open
+    misused ready-fd listen --ready-fd 7 127.0.0.1:0 7</dev/null
     misused '' dial --send-only --recv-only bob@127.0.0.1:1
 }
 
