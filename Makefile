@@ -76,7 +76,7 @@ VALGRIND = valgrind -q --leak-check=full --error-exitcode=99 --suppressions=test
 
 .PHONY: all help programs fuzzers demo debug check unit asan tsan msan valgrind matrix lint analyze faults fuzz \
 	afl fuzz-quick fuzz-cover fuzz-planted cover bench soak mutants model proof \
-	fresh install uninstall dist deb clean distclean
+	fresh install uninstall dist deb deb-tools clean distclean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -268,11 +268,13 @@ dist:
 		>dist/kith-$(VERSION).tar
 	gzip -9nf dist/kith-$(VERSION).tar
 
+deb-tools:
+	@command -v git >/dev/null && command -v dpkg-buildpackage >/dev/null && command -v dh >/dev/null || \
+		{ echo 'make deb: as root:' 'apt-get install --no-install-recommends git build-essential debhelper' >&2; exit 1; }
+
 # The Debian package of the last commit, and its source, in dist/deb: the tarball, with contrib/debian
 # in its place.
-deb: dist
-	@command -v dpkg-buildpackage >/dev/null && command -v dh >/dev/null || { echo 'make deb: as root:' \
-		'apt-get install --no-install-recommends git build-essential debhelper' >&2; exit 1; }
+deb: deb-tools dist
 	rm -rf dist/deb build/deb
 	mkdir -p dist/deb build/deb
 	tar -xzf dist/kith-$(VERSION).tar.gz -C build/deb

@@ -229,3 +229,50 @@ shows() {
     KITH_DIR=$PWD/bob refused 4 ':22: .*ports below 1024 are root' 'systemd' -- \
         setpriv --reuid 65534 --clear-groups timeout "$limit" "$KITH" listen 22
 }
+
+@test "a key that is not at the usual place: keygen says how it is used" {
+    run -0 --separate-stderr as alice keygen own
+    [[ $stderr == *'; used by -i own' ]]
+    KITH_DIR=new run -0 --separate-stderr "$KITH" keygen
+    [[ $stderr != *'used by'* ]]
+}
+
+@test "no peers file: keys are exchanged by meet" {
+    rm alice/peers
+    refused 3 'alice/peers: no such file; .*kith meet' -- as alice dial bob
+}
+
+@test "a private key in the peers file" {
+    cp alice/identity alice/peers
+    refused 3 'alice/peers, line 1: a private key; .*kith pubkey' -- as alice dial bob
+}
+
+@test "serve --call where nobody is: what would have to be there" {
+    KITH_DIR=bob "$KITH" serve --call alice@127.0.0.1:1 1 2>bob.err 3>&- &
+    started+=("$!")
+    eventually grep -q 'cannot be reached: Connection refused; does kith forward --accept run there' bob.err
+}
+
+@test "a port at which something else answers" {
+    mkfifo port
+    python3 -c '
+import socket
+with socket.create_server(("127.0.0.1", 0)) as server:
+    print(server.getsockname()[1], flush=True)
+    with server.accept()[0] as connection:
+        connection.sendall(b"SSH-2.0-another\\r\\n")
+        connection.recv(1000)' >port 3>&- &
+    started+=("$!")
+    read -r -t "$limit" there <port
+    refused 5 'not our protocol; .*is it the right port' -- as alice dial "bob@127.0.0.1:$there"
+}
+
+@test "peers of another user's file" {
+    [ "$(id -u)" = 0 ] || skip "only root can be somebody else"
+    chown 65534 alice/peers
+    run -4 --separate-stderr as alice dial bob@127.0.0.1:1
+    [[ $stderr == *"alice/peers: warning: it is another user's"*'chown'* ]]
+    chown 0 alice/peers
+    run -4 --separate-stderr as alice dial bob@127.0.0.1:1
+    [[ $stderr != *warning* ]]
+}

@@ -209,7 +209,8 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_CLOCK_AHEAD] = {EXIT_CLOCK, "the clocks disagree",
                          "set the clocks, or allow more with --synchrony-bound"},
     [ERR_PEER_UNKNOWN] = {EXIT_HANDSHAKE, "key not known, or not allowed here",
-                          "if it may call, add its line to the peers file or name it with --peer"},
+                          "if it may call, add its line to the peers file: a daemon reads that on "
+                          "SIGHUP, and listen when it is started again"},
     [ERR_PEER_EXPIRED] = {EXIT_HANDSHAKE, "its key has expired",
                           "see expiry-time= in the peers file"},
     [ERR_PEER_SOURCE] = {EXIT_HANDSHAKE, "may not call from this address",

@@ -120,6 +120,7 @@ enum kith_error call_peer(struct call *call, const struct call_terms *terms, enu
     enum kith_error error;
 
     memset(call, 0, sizeof(*call));
+    call->io.kind = kind; /* which is to be known even if nobody is reached */
     error = reach(call, terms, &callee->address, deadline_ms);
     if (error != OK)
         return error;

@@ -43,6 +43,10 @@ void explain_handshake(struct explanation *explanation, const struct handshake_i
         tell_skew(explanation, io);
     if (error == ERR_KIND)
         explanation->hint = hint_of_kind(io);
+    if (error == ERR_CONNECT_REFUSED && io->kind == KIND_KEPT_BACK)
+        explanation->hint = "does kith forward --accept run there, at that port?";
+    if ((error == ERR_FRAME_TOO_LONG || error == ERR_FRAME_EMPTY) && !called)
+        explanation->hint = "it is not kith that answers there: is it the right port?";
     if (error == ERR_NOT_FOR_US && !called)
         explanation->hint = "something between the two sides mixes up their connections";
     if (error == ERR_HANDSHAKE_CUT && called && io->message == 3)

@@ -153,13 +153,14 @@ static enum kith_error check_path(const char *path)
                        why, hint);
 }
 
-static void tell_made(const char *path, const char *name, bool replaced)
+/* A file of one's own has to be named to each command. */
+static void tell_made(const char *path, const char *name, const char *given, bool replaced)
 {
-    char hint[3 * NAME_SIZE];
+    char hint[3 * NAME_SIZE + FILE_PATH_SIZE];
 
     (void)snprintf(hint, sizeof(hint),
-                   "give that to your peers: they know you as %s, unless they change that word",
-                   name);
+                   "give that to your peers: they know you as %s, unless they change that word%s%s",
+                   name, given != NULL ? "; used by -i " : "", given != NULL ? given : "");
     if (replaced)
         log_event(LOG_NOTE, "keygen", path,
                   "made, in the place of what was there; its public key is in the .pub file "
@@ -244,7 +245,7 @@ enum kith_error command_keygen(const struct options *options)
     error = write_pair(options, path, pem, line);
     crypto_wipe(pem, sizeof(pem));
     if (error == OK) {
-        tell_made(path, name, replaced);
+        tell_made(path, name, given, replaced);
         (void)fputs(line, stdout);
     }
     return error;

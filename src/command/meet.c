@@ -146,12 +146,14 @@ static enum kith_error wait_for_caller(struct meet *meet, uint8_t commit[static 
 {
     const struct options *options = meet->options;
     struct listeners listeners = {0};
+    struct address there;
     enum kith_error error =
         setup_listen(&meet->setup, "meet", &meet->place, LISTEN_EVERYWHERE, &listeners);
 
     if (error != OK)
         return error;
-    meet_talk_invite(&meet->talk, listeners.text, meet->setup.host);
+    (void)setup_find_dialed(&there, &meet->setup, &listeners, &meet->place);
+    meet_talk_invite(&meet->talk, listeners.text, &there, meet->setup.host);
     notify_ready_fd(options->ready_fd, listeners.text, true);
     setup_confine(SANDBOX_LISTEN, &(struct sandbox_needs){.talks = true});
     error = meeting_await_caller(&listeners, options->handshake_timeout_ms, &meet->transport,

@@ -25,18 +25,20 @@ void meet_talk_begin(struct meet_talk *talk, enum meeting_role role, const uint8
     (void)snprintf(talk->own_name, sizeof(talk->own_name), "%s", own_name);
 }
 
-void meet_talk_invite(const struct meet_talk *talk, const char *listening, const char *host)
+void meet_talk_invite(const struct meet_talk *talk, const char *listening,
+                      const struct address *there, const char *host)
 {
-    const char *port = strrchr(listening, ':');
-    char shown[4 * ADDRESS_TEXT_SIZE], name[4 * HOST_SIZE];
+    char at[ADDRESS_TEXT_SIZE], shown[4 * ADDRESS_TEXT_SIZE], typed[4 * ADDRESS_TEXT_SIZE];
 
-    (void)escape_text(name, sizeof(name), host, strlen(host));
-    conversation_say(
-        &talk->at,
-        "Waiting at %s. On the other side, type: kith meet %s%s\n"
-        "(%s is what this machine calls itself: put what it is reached by from there.)\n",
-        escape_text(shown, sizeof(shown), listening, strlen(listening)), name,
-        port != NULL ? port : "", name);
+    address_format(at, there);
+    conversation_say(&talk->at, "Waiting at %s. On the other side, type: kith meet %s\n",
+                     escape_text(shown, sizeof(shown), listening, strlen(listening)),
+                     escape_text(typed, sizeof(typed), at, strlen(at)));
+    if (strcmp(there->host, host) == 0)
+        conversation_say(
+            &talk->at,
+            "(%s is what this machine calls itself: put what it is reached by from there.)\n",
+            escape_text(shown, sizeof(shown), host, strlen(host)));
 }
 
 const char *meet_talk_known(const struct meet_talk *talk, const struct meeting *meeting)
@@ -167,8 +169,16 @@ void meet_talk_refuse_name(const struct meet_talk *talk, const char *name)
 /* Whether a name will do; why it will not is said. */
 static bool is_new_name(const struct meet_talk *talk, const char *name)
 {
+    static const char *const answers[] = {"yes", "y", "no", "n"};
     struct problem problem;
 
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        if (strcmp(name, answers[i]) == 0) {
+            conversation_say(&talk->at,
+                             "A name is wanted: Return alone takes the one that is shown.\n");
+            return false;
+        }
+    }
     if (!name_check(name, strlen(name), &problem)) {
         conversation_say(&talk->at, "%s\n", problem.why);
         return false;

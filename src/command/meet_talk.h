@@ -26,8 +26,12 @@ struct meet_talk {
 void meet_talk_begin(struct meet_talk *talk, enum meeting_role role, const uint8_t *own_key,
                      const char *own_name, const struct directory *directory);
 
-/* The waiter: say what the other side has to type, who we are on the network as far as known. */
-void meet_talk_invite(const struct meet_talk *talk, const char *listening, const char *host);
+/*
+ * The waiter: say what the other side has to type, to come to where we listen. host is what this
+ * machine calls itself.
+ */
+void meet_talk_invite(const struct meet_talk *talk, const char *listening,
+                      const struct address *there, const char *host);
 
 /* The name that the other's key has in the peers file, or NULL: it is new to us. */
 const char *meet_talk_known(const struct meet_talk *talk, const struct meeting *meeting);

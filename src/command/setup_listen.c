@@ -74,12 +74,8 @@ enum kith_error setup_listen(struct setup *setup, const char *what, const struct
     return OK;
 }
 
-/*
- * What is to be dialed to come to the listeners: the host as it was asked for, unless a supervisor
- * has chosen, and this machine's name if it is none in particular. False at a UNIX socket.
- */
-static bool find_dialed(struct address *address, const struct setup *setup,
-                        const struct listeners *listeners, const struct address *asked)
+bool setup_find_dialed(struct address *address, const struct setup *setup,
+                       const struct listeners *listeners, const struct address *asked)
 {
     if (!address_parse(address, listeners->text, ADDRESS_PORT, NULL))
         return false;
@@ -99,7 +95,7 @@ void setup_announce(const struct setup *setup, const char *what, const struct li
     char key[KEY_HEX_SIZE], at[ADDRESS_TEXT_SIZE], line[544], hint[HOST_SIZE + 80];
     struct address address;
 
-    if (isatty(STDERR_FILENO) != 1 || !find_dialed(&address, setup, listeners, asked))
+    if (isatty(STDERR_FILENO) != 1 || !setup_find_dialed(&address, setup, listeners, asked))
         return;
     address_format(at, &address);
     hex_encode(key, setup->keeper.public_key, KEY_SIZE);

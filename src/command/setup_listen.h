@@ -29,6 +29,13 @@ must_check enum kith_error setup_parse_address(struct address *address, const ch
                                                const char *text, enum address_form form);
 
 /*
+ * What is to be dialed to come to the listeners: the host as it was asked for, unless a supervisor
+ * has chosen, and this machine's name if it is none in particular. False at a UNIX socket.
+ */
+bool setup_find_dialed(struct address *address, const struct setup *setup,
+                       const struct listeners *listeners, const struct address *asked);
+
+/*
  * On a terminal, show the line that a peer types to call us: kith, these words
  * (dial, say), who and where we are, and what follows that.
  */

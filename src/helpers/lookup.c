@@ -104,7 +104,7 @@ static void answer_file(const struct files *files, size_t place, int fd)
         head.error = ERR_MEMORY;
     head.len = (uint32_t)file.len;
     head.namespaces_len = (uint32_t)namespaces.len;
-    head.group_writable = file.group_writable;
+    head.writers = file.writers;
     if (descriptor_write_by(fd, &head, sizeof(head), NEVER_MS) &&
         (file.len == 0 || descriptor_write_by(fd, file.text, file.len, NEVER_MS)) &&
         namespaces.len > 0)
@@ -377,7 +377,7 @@ static bool make_room(struct reading *reading)
     if (namespaces->len != reading->head.namespaces_len)
         return false;
     file->len = reading->head.len;
-    file->group_writable = reading->head.group_writable;
+    file->writers = reading->head.writers;
     file->text = file->len > 0 ? malloc(file->len + 1) : NULL;
     if (file->len > 0 && file->text == NULL)
         return false;

@@ -48,7 +48,7 @@ struct file_head {
     int32_t system_errno;
     uint32_t len;
     uint32_t namespaces_len; /* of what follows the text */
-    bool group_writable;
+    uint32_t writers;
 };
 
 /* A file on its way from the lookup. */

@@ -172,7 +172,9 @@ static enum kith_error check_kind(struct key_file *file, int fd, bool named,
         return ERR_FILE_FOLDER;
     if (!S_ISREG(status.st_mode))
         return ERR_FILE_KIND;
-    file->group_writable = secrecy == KEY_FILE_TRUSTED && (status.st_mode & S_IWGRP) != 0;
+    if (secrecy == KEY_FILE_TRUSTED)
+        file->writers = ((status.st_mode & S_IWGRP) != 0 ? KEY_FILE_BY_GROUP : 0) |
+                        (status.st_uid != geteuid() && status.st_uid != 0 ? KEY_FILE_BY_OWNER : 0);
     if (secrecy == KEY_FILE_TRUSTED && (status.st_mode & S_IWOTH) != 0)
         return ERR_FILE_WRITABLE;
     return secrecy == KEY_FILE_SECRET ? check_protection(file, &status) : OK;

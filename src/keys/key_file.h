@@ -15,11 +15,14 @@
 #define KEY_FILE_MAX 16384  /* bytes in a key file */
 #define FILE_PATH_SIZE 4096 /* room for the path of one, and its NUL */
 
+/* Who else can write a file. */
+enum { KEY_FILE_BY_GROUP = 1, KEY_FILE_BY_OWNER = 2 };
+
 struct key_file {
     char *text; /* len bytes and a NUL; belongs to this struct */
     size_t len;
     bool group_readable; /* a secret file that the group can read: worth a warning */
-    bool group_writable; /* a trusted file that the group can write: the same */
+    unsigned writers;    /* a trusted file that these can write, too: the same */
 };
 
 enum key_file_secrecy {

@@ -84,20 +84,24 @@ static enum kith_error read_file(struct directory *directory, struct key_file *f
         error = take_text(directory, file, path);
     else
         error = key_file_read(file, path, PEERS_FILE_MAX, KEY_FILE_TRUSTED);
-    if (error == OK && file->group_writable)
+    if (error == OK && (file->writers & KEY_FILE_BY_GROUP) != 0)
         log_event(LOG_NOTE, what, path,
                   "warning: its group can write to it, and so let themselves in",
                   "chmod g-w it, unless that is meant");
+    if (error == OK && (file->writers & KEY_FILE_BY_OWNER) != 0)
+        log_event(LOG_NOTE, what, path, "warning: it is another user's, who can let themselves in",
+                  "chown it, unless that is meant");
     return error;
 }
 
 static enum kith_error log_file_failure(enum kith_error error, const char *path)
 {
-    return log_failure(LOG_ERROR, "peers", path, error, NULL,
-                       error == ERR_FILE_MISSING
-                           ? "write a line \"KEY NAME\" for each peer into it; KEY is what kith "
-                             "pubkey prints there"
-                           : NULL);
+    return log_failure(
+        LOG_ERROR, "peers", path, error, NULL,
+        error == ERR_FILE_MISSING
+            ? "exchange keys by kith meet; or write a line \"KEY NAME\" for each peer "
+              "into it: KEY is what kith pubkey prints there"
+            : NULL);
 }
 
 /* Of what somebody else has read, the namespaces beside a peers file; NULL where we read. */

@@ -207,6 +207,10 @@ static bool take_name(size_t *index, struct text *line, struct problem *problem)
         struct text word = text_next_word(&rest);
         bool quoted = word.len > 0 && strchr("\"'", word.at[0]) != NULL;
 
+        if (text_starts(word, "-----BEGIN"))
+            return problem_advise(problem,
+                                  "take it away: kith pubkey prints the key that belongs there",
+                                  "a private key");
         return problem_advise(problem,
                               quoted ? "take the quotes away: a line is: KEY NAME"
                                      : "a line is: KEY NAME, or: options KEY NAME",

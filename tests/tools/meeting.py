@@ -115,7 +115,8 @@ before = {who: peers_of(who) for who in ("alice", "bob")}
 def waits(*arguments, who="bob"):
     side = Side(who, "--listen", "127.0.0.1:0", *arguments)
     side.sees("kith meet ")
-    side.port = int(re.search(r"Waiting at 127\.0\.0\.1:(\d+)", side.shown).group(1))
+    port = re.search(r"Waiting at 127\.0\.0\.1:(\d+)\. .*: kith meet 127\.0\.0\.1:\1\s", side.shown)
+    side.port = int(port.group(1))
     return side
 
 
@@ -279,7 +280,7 @@ def names():
     alice, bob = pair()
     agree(alice, bob)
     for count, (name, why) in enumerate((("carol", "another peer's name"), ("a b", "a blank in it"),
-                                         ("-x", "begins with"), ("\x1b[1m", "control character"),
+                                         ("-x", "begins with"), ("yes", "A name is wanted"), ("\x1b[1m", "control character"),
                                          ("late", "late is another peer's name")), 2):
         if name == "late":
             with open("alice/peers", "a", encoding="ascii") as peers:

@@ -163,7 +163,7 @@ static const struct refusal {
     {"%0 a\rb\n", 1, "control character"},
     {"%0x a\n", 1, "neither a key nor an option"},
     {"12345 a\n", 1, "\"12345\" is neither a key nor an option"},
-    {"-----BEGIN PRIVATE KEY-----\n", 1, "\"-----BEGIN\" is neither"},
+    {"-----BEGIN PRIVATE KEY-----\n", 1, "a private key"},
     {"0100000000000000000000000000000000000000000000000000000000000000 a\n", 1, "not a valid"},
     {"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIODt8Ju7 a\n", 1, "damaged"},
     {"ssh-rsa a\n", 1, "neither a key nor an option"},
