@@ -198,8 +198,9 @@ given = os.dup2(sock.fileno(), 9 + 30)
 os.dup2(given, 3)
 os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
 os.execvp(sys.argv[1], sys.argv[1:])')
-    start_daemon bob serve.err serve 1 --exec cat
+    start_daemon bob serve.err serve 1 --exec printenv KITH_REMOTE_ADDR KITH_LOCAL_ADDR
     [[ $daemon_address =~ ^:[0-9]+$ ]] || fail "it is at $daemon_address"
+    [ "$(as alice dial --recv-only "bob@127.0.0.1$daemon_address")" = $'127.0.0.1\n127.0.0.1' ]
 }
 
 # race_for PATH: six forwards start at once on this path, where a dead process has left its socket.

@@ -203,6 +203,14 @@ reaches() {
     run ! grep -q 'me.keys' bob.err
 }
 
+@test "a published sample key is warned of where it is a peer's, whoever calls" {
+    cp "$root/keys/bob.pub" sample.pub
+    run -4 as alice dial -w 2s sample.pub@127.0.0.1:1 </dev/null
+    [[ $output == *'sample.pub: warning: a sample key that is published'* ]]
+    start_listener -p ./sample.pub
+    grep -q 'sample.pub: warning: a sample key that is published' bob.err
+}
+
 @test "-p minds the conditions of an authorized_keys file, and refuses those that it does not know" {
     key="ssh-ed25519 $(ssh-keygen -q -t ed25519 -N '' -C '' -f ssh && cut -d ' ' -f 2 ssh.pub) me@home"
     echo "from=\"192.0.2.1\" $key" >keys

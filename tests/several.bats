@@ -234,6 +234,17 @@ EOF
     comes_to "$forwarder" forward.err './here: state to=carol .* channels=1 ' 3
 }
 
+@test "a reload finds the key of each, where a file is named for two" {
+    start_both
+    cp bob/identity.pub bob.pub
+    start_several 0 "bob.pub@$bob" 0 "bob.pub@$bob"
+    kill -HUP "$forwarder"
+    says forward.err 'the peers were read again'
+    [ "$(talk "${near[0]}")" = 'hello bob' ]
+    [ "$(talk "${near[1]}")" = 'hello bob' ]
+    run ! grep -E 'empty|stays as it was' forward.err
+}
+
 @test "of many it is said how they are, as far as there is room for it" {
     local forwards=() i folder
     folder=$(printf '%.0sa-folder/' {1..90})

@@ -153,6 +153,7 @@ misused() {
     refused 2 'too long' '255 bytes' -- as alice listen "$host:1"
     refused 2 'too long' '255 bytes' -- as alice dial "bob@$host:1"
     refused 2 'HOST:PORT' -- as alice dial "bob@host"
+    refused 2 'does not say who is meant' -- as alice dial "$(printf 'w%.0s' {1..4200})@127.0.0.1:1"
     refused 4 '' -- as alice dial -w 20s "bob@$name:1"
     ln -s "$PWD" "/tmp/kith-test-$$"
     path=/tmp/kith-test-$$/

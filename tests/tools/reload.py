@@ -4,6 +4,8 @@ usage: reload.py SUBJECT     run in a directory with alice, bob and carol in it
 
 Each subject is a function here. Prints what went wrong; exits 1 if anything did."""
 
+import errno
+import os
 import random
 import signal
 import socket
@@ -141,6 +143,10 @@ def broken_file():
         far.logged(complaint)
         check(_ask(running, b"two"), "a channel was ended by", content)
         check(_is_let_in(near), "alice is not let in any longer by", content)
+    os.remove("bob/peers")
+    os.symlink("peers", "bob/peers")
+    _reload(far, "the peers stay as they were")
+    far.logged(os.strerror(errno.ELOOP))
     _write_peers("alice", "nonsense\n")
     _reload(near, "the peer stays as it was")
     check(_ask(running, b"three") and _is_let_in(near), "the forwarder minds a broken file")

@@ -26,6 +26,7 @@ static const struct {
     {"nas:", false},
     {"nas:0", false},
     {"nas:65536", false},
+    {"nas:99999", false},
     {"nas:000080", false},
     {"nas:+1", false},
     {"nas:http", false},
