@@ -295,6 +295,17 @@ END
     refused 3 'line 1' '1 to 65535' -- as alice dial bob
 }
 
+@test "a star is no host to listen on or to call" {
+    local every='0\.0\.0\.0:PORT.*\[::\]:PORT'
+    refused 2 '\*:0' "name or an address.*PORT alone.*$every" -- as bob listen '*:0'
+    refused 2 "name or an address.*PORT alone.*$every" -- as bob serve '*:0' 1
+    refused 2 "name or an address.*$every" -- as alice forward '*:0' bob@127.0.0.1:1
+    refused 2 'name or an address' -- as alice dial 'bob@*:1'
+    refused 2 'name or an address' -- as bob serve 127.0.0.1:0 '*:1'
+    echo "addr=\"*:1\" $(cat bob/identity.pub)" >alice/peers
+    refused 3 'line 1' 'name or an address' -- as alice dial bob
+}
+
 @test "what a peer's line may have as addr is what may stand behind the @, and the reverse" {
     local where
     for where in 'n as:80' 'n[as:80' '[nas]:80' '[:z]:80' '[127.0.0.1]:80' '[fe80::1%]:80' '/run/kith:80'; do

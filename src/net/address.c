@@ -108,7 +108,25 @@ static bool parse_port(struct address *address, const char *text, enum address_f
     return copy_part(address->port, sizeof(address->port), text, strlen(text));
 }
 
-static bool parse_host(struct address *address, struct text host, struct problem *problem)
+/*
+ * The system takes "*" for no host at all, which is another address for each use. Nobody is called
+ * there.
+ */
+static bool refuse_star(enum address_form form, struct problem *problem)
+{
+    static const char *const every[] = {
+        [ADDRESS_HOST_PORT] = NULL,
+        [ADDRESS_PORT] =
+            "PORT alone is every address, 0.0.0.0:PORT and [::]:PORT are those of one family",
+        [ADDRESS_LOCAL] = "0.0.0.0:PORT is every address of IPv4, [::]:PORT of IPv6",
+        [ADDRESS_TARGET] = NULL,
+    };
+
+    return problem_advise(problem, every[form], "a host is a name or an address, and * is neither");
+}
+
+static bool parse_host(struct address *address, struct text host, enum address_form form,
+                       struct problem *problem)
 {
     if (!copy_part(address->host, sizeof(address->host), host.at, host.len))
         return problem_say(problem, "too long: a host has %d bytes at most", HOST_SIZE - 1);
@@ -116,7 +134,7 @@ static bool parse_host(struct address *address, struct text host, struct problem
         if (is_blank(*at) || strchr("/@[]\"\\", *at) != NULL)
             return problem_say(problem, "a host is not written like that");
     }
-    return true;
+    return strcmp(address->host, "*") != 0 || refuse_star(form, problem);
 }
 
 /* [v6]:PORT, where end is the last bracket. */
@@ -130,7 +148,8 @@ static bool parse_bracketed(struct address *address, const char *text, const cha
         return problem_say(problem, "there is no port after the brackets: [v6]:PORT");
     if (!ip_parse_zoned(&ip, inside) || ip.size != IPV6_SIZE)
         return problem_say(problem, "no IPv6 address is between the brackets");
-    return parse_host(address, inside, problem) && parse_port(address, end + 2, form, problem);
+    return parse_host(address, inside, form, problem) &&
+           parse_port(address, end + 2, form, problem);
 }
 
 /* One without a host: a port alone. */
@@ -170,7 +189,7 @@ bool address_parse(struct address *address, const char *text, enum address_form 
                            "several colons: an IPv6 address stands in brackets, [v6]:PORT");
     if (colon == text && form == ADDRESS_HOST_PORT)
         return problem_say(problem, "a host is missing before the colon");
-    return parse_host(address, (struct text){text, (size_t)(colon - text)}, problem) &&
+    return parse_host(address, (struct text){text, (size_t)(colon - text)}, form, problem) &&
            parse_port(address, colon + 1, form, problem);
 }
 

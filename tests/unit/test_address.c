@@ -45,6 +45,7 @@ static const struct {
     {"/run/kith:80", false},
     {"n[as:80", false},
     {"n\\as:80", false},
+    {"*:80", false},
 };
 
 /* Whether a line of a peers file may have it as addr. */
