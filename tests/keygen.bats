@@ -555,6 +555,44 @@ lost() {
         timeout "$limit" python3 "$tools/listen_fds.py" 127.0.0.1:0 "$KITH" pubkey /dev/fd/3
 }
 
+# at_once FILE OPTION...: six keygens at once for the same file; their statuses are in $statuses.
+at_once() {
+    local pids=() pid status
+    statuses=()
+    for _ in {1..6}; do
+        kith keygen "${@:2}" "$1" >/dev/null 2>&1 &
+        pids+=("$!")
+    done
+    for pid in "${pids[@]}"; do
+        status=0
+        wait "$pid" || status=$?
+        statuses+=("$status")
+    done
+}
+
+@test "of keygens at once one makes the pair; with -f each does, and what stays is of one" {
+    for round in {1..5}; do
+        at_once "$round"
+        [ "$(printf '%s\n' "${statuses[@]}" | sort | uniq -c | tr -s ' \n' ' ')" = ' 1 0 5 3 ' ]
+        at_once "$round" -f
+        [ "${statuses[*]}" = '0 0 0 0 0 0' ]
+        has_public "$round" "$(cut -d ' ' -f 1 "$round.pub")"
+    done
+    [ -z "$(find . -name '.kith-*')" ]
+}
+
+@test "a folder that another program keeps locked is waited for, but not for ever" {
+    mkdir box
+    flock box true || skip "folders cannot be locked here"
+    flock -F box sleep 600 3>&- 8>&- 9>&- &
+    started+=("$!")
+    eventually eval '! flock -n box true'
+    refused 3 'box/key: another program holds the lock of its folder' -- kith keygen box/key
+    [ -z "$(ls -A box)" ]
+    kill "${started[0]}"
+    kith keygen box/key
+}
+
 @test "keygen -f that fails leaves both files as they were" {
     kith keygen key
     cp key before

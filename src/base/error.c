@@ -85,6 +85,7 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_PATH_LONG] = {EXIT_KEYS, "the path is too long: 4095 bytes at most", NULL},
     [ERR_FILE_EXISTS] = {EXIT_KEYS, "exists already", "name another file, or -f to replace it"},
     [ERR_FILE_OTHER] = {EXIT_KEYS, "exists already, and is no regular file", "name another file"},
+    [ERR_FOLDER_LOCKED] = {EXIT_KEYS, "another program holds the lock of its folder", NULL},
     [ERR_IDENTITY_EXISTS] = {EXIT_KEYS, "an identity of that name exists already", NULL},
     [ERR_FILE_FOLDER] = {EXIT_KEYS, "a folder, where a file is meant", "name a file in it"},
     [ERR_FILE_KIND] = {EXIT_KEYS, "not a regular file", "a pipe can be named as - or /dev/fd/N"},

@@ -63,7 +63,8 @@ enum kith_error {
     ERR_NO_HOME,         /* a file whose place is not told, by nothing in the environment either */
     ERR_PATH_LONG,
     ERR_FILE_EXISTS,
-    ERR_FILE_OTHER, /* what no file is put in the place of */
+    ERR_FILE_OTHER,    /* what no file is put in the place of */
+    ERR_FOLDER_LOCKED, /* somebody else writes there */
     ERR_IDENTITY_EXISTS,
     ERR_FILE_FOLDER,
     ERR_FILE_KIND, /* not a regular file, nor a pipe that was named as one */

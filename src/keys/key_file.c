@@ -17,12 +17,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/text.h"
 #include "crypto/crypto.h"
+#include "system/lock.h"
 #include "system/signals.h"
 
-#define LINKS_MAX 8 /* that lead from one to the next */
+#define LOCK_MS 5000 /* for others to be done with the folder */
+#define LINKS_MAX 8  /* that lead from one to the next */
 #define TEMPORARY_NAME ".kith-XXXXXX"
 #define OLD_ENDING ".old"
 #define DRAFT_PATH_SIZE (FILE_PATH_SIZE + 64)
@@ -339,14 +342,13 @@ struct draft {
     bool made, placed, kept;
 };
 
-/* Write it, flushed, to a file beside its place. */
-static enum kith_error prepare(struct draft *draft)
+/* Have its folder, and the names of what it is until it is in its place. */
+static enum kith_error find_place(struct draft *draft)
 {
     const char *path = draft->file->path;
     const char *slash = strrchr(path, '/');
     size_t folder_len = slash != NULL ? (size_t)(slash - path) + 1 : 0;
     enum kith_error error;
-    int fd;
 
     if (path[folder_len] == '\0')
         return ERR_FILE_KIND;
@@ -360,7 +362,15 @@ static enum kith_error prepare(struct draft *draft)
     (void)snprintf(draft->folder, sizeof(draft->folder), "%.*s", (int)folder_len, path);
     (void)snprintf(draft->temporary, sizeof(draft->temporary), "%.*s%s", (int)folder_len, path,
                    TEMPORARY_NAME);
-    fd = mkstemp(draft->temporary);
+    return OK;
+}
+
+/* Write it, flushed, to a file beside its place. */
+static enum kith_error prepare(struct draft *draft)
+{
+    int fd = mkstemp(draft->temporary);
+    enum kith_error error;
+
     if (fd < 0)
         return ERR_SYSTEM;
     draft->made = true;
@@ -429,21 +439,45 @@ static enum kith_error write_drafts(struct draft *drafts, size_t count, bool rep
     return error;
 }
 
+/*
+ * The same with its folder locked: of two that write the same files at once, each would have some
+ * of its own there in the end.
+ */
+static enum kith_error write_locked(struct draft *drafts, size_t count, bool replace,
+                                    size_t *failed)
+{
+    enum kith_error error = OK;
+    sigset_t before;
+    int lock;
+
+    for (size_t i = 0; error == OK && i < count; i++) {
+        error = find_place(&drafts[i]);
+        *failed = i;
+    }
+    if (error != OK)
+        return error;
+    *failed = 0;
+    if (!lock_folder(drafts[0].file->path, clock_deadline_ms(LOCK_MS), &lock))
+        return ERR_FOLDER_LOCKED;
+    signals_hold(&before); /* who is ended by one would leave a key in a file of another name */
+    error = write_drafts(drafts, count, replace, failed);
+    signals_let_go(&before);
+    descriptor_close(&lock);
+    return error;
+}
+
 enum kith_error key_file_write(const struct new_file *files, size_t count, bool replace,
                                size_t *failed)
 {
     struct draft *drafts = calloc(count, sizeof(*drafts));
     enum kith_error error;
-    sigset_t before;
 
     *failed = 0;
     if (drafts == NULL)
         return ERR_MEMORY;
     for (size_t i = 0; i < count; i++)
         drafts[i].file = &files[i];
-    signals_hold(&before); /* who is ended by one would leave a key in a file of another name */
-    error = write_drafts(drafts, count, replace, failed);
-    signals_let_go(&before);
+    error = write_locked(drafts, count, replace, failed);
     free(drafts);
     return error;
 }

@@ -5,21 +5,17 @@
 #include "net/unix_socket.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "net/socket.h"
+#include "system/lock.h"
 
 #define OTHERS_MASK 0177
 #define LOCK_WAIT_MS 2000
-#define LOCK_PAUSE_MS 5
 
 /* Whether somebody answers there. */
 static bool answers(const struct sockaddr_un *at)
@@ -78,36 +74,6 @@ static bool bind_closed(int fd, const struct sockaddr_un *at)
     return bound;
 }
 
-/*
- * Between the look at what is there and the moment when we listen, nobody else of us may do the
- * same: two would find the socket of a dead process, and one remove the new one of the other. The
- * folder itself is locked, so that nothing is left behind, however we end. False if another
- * process keeps it. Where there can be no lock (*fd is -1) we go on: mostly it is the user's own
- * folder.
- */
-static bool lock_folder(const char path[static PATH_SIZE], int *fd)
-{
-    int64_t deadline_ms = clock_deadline_ms(LOCK_WAIT_MS);
-    const char *slash = strrchr(path, '/');
-    char folder[PATH_SIZE + 1];
-
-    (void)snprintf(folder, sizeof(folder), "%.*s", slash == NULL ? 0 : (int)(slash - path) + 1,
-                   path);
-    *fd = open(slash == NULL ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    while (*fd >= 0 && flock(*fd, LOCK_EX | LOCK_NB) != 0) {
-        bool busy = errno == EWOULDBLOCK || errno == EINTR;
-
-        if (busy && clock_now_ms() < deadline_ms) {
-            (void)poll(NULL, 0, LOCK_PAUSE_MS);
-            continue;
-        }
-        (void)close(*fd);
-        *fd = -1;
-        return !busy;
-    }
-    return true;
-}
-
 /* Make way, and listen; -1, and *why, if that cannot be. */
 static int take_path(const struct sockaddr_un *at, const char **why)
 {
@@ -133,7 +99,12 @@ enum kith_error unix_socket_listen(struct unix_socket *made, const char path[sta
 
     *fd = -1;
     memcpy(at.sun_path, path, sizeof(at.sun_path));
-    if (!lock_folder(path, &lock)) {
+    /*
+     * Between the look at what is there and the moment when we listen, nobody else of us may do
+     * the same: two would find the socket of a dead process, and one remove the new one of the
+     * other. Where there can be no lock, mostly it is the user's own folder.
+     */
+    if (!lock_folder(path, clock_deadline_ms(LOCK_WAIT_MS), &lock)) {
         *why = "another process has locked its folder";
         return ERR_BIND;
     }

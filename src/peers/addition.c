@@ -2,7 +2,7 @@
  * Owns the writing of peers files. Must never write over a name or a key that is there, change a
  * byte of what is, or leave a file that could not be read.
  */
-#define _DEFAULT_SOURCE /* realpath, flock */
+#define _DEFAULT_SOURCE /* realpath */
 #include "peers/addition.h"
 
 #include <errno.h>
@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +19,7 @@
 #include "keys/key_file.h"
 #include "peers/peers.h"
 #include "peers/peers_file.h"
+#include "system/lock.h"
 
 #define NEW_MODE 0600
 #define LOCK_MS 5000 /* for others to be done with the file */
@@ -52,14 +52,9 @@ static void wait_a_moment(void)
 /* Have the lock of an open file by the deadline. */
 static enum kith_error lock(int fd, int64_t deadline_ms)
 {
-    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            return ERR_SYSTEM;
-        if (clock_now_ms() >= deadline_ms)
-            return ERR_PEERS_LOCKED;
-        wait_a_moment();
-    }
-    return OK;
+    if (lock_take(fd, deadline_ms))
+        return OK;
+    return errno == EWOULDBLOCK ? ERR_PEERS_LOCKED : ERR_SYSTEM;
 }
 
 /* Whether this file may be replaced; its owner who has taken the right away means it. */

@@ -1,0 +1,55 @@
+/*
+ * Owns the locks that files and folders have. Must never wait beyond a deadline for one.
+ */
+#define _DEFAULT_SOURCE /* flock */
+#include "system/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define PAUSE_MS 5
+#define FOLDER_SIZE 4096 /* a longer one cannot be opened */
+
+static void wait_a_moment(void)
+{
+    (void)nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
+}
+
+bool lock_take(int fd, int64_t deadline_ms)
+{
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return false;
+        if (clock_now_ms() >= deadline_ms) {
+            errno = EWOULDBLOCK;
+            return false;
+        }
+        wait_a_moment();
+    }
+    return true;
+}
+
+bool lock_folder(const char *path, int64_t deadline_ms, int *fd)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[FOLDER_SIZE] = ".";
+    bool others;
+
+    if (slash != NULL)
+        (void)snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path) + 1, path);
+    *fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*fd < 0 || lock_take(*fd, deadline_ms))
+        return true;
+    others = errno == EWOULDBLOCK;
+    (void)close(*fd);
+    *fd = -1;
+    return !others;
+}
