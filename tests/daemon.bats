@@ -33,7 +33,8 @@ finish_call() {
     mkfifo ready
     KITH_DIR=bob "$KITH" serve --ready-fd 9 127.0.0.1:0 --exec cat 9>ready 2>serve.err 3>&- &
     also_started "$!"
-    [ "$(bounded cat ready | wc -l)" -eq 1 ]
+    run -0 bounded cat ready
+    [[ $output =~ ^127\.0\.0\.1:[0-9]+$ ]]
 }
 
 @test "a signal that comes as soon as we are ready finds us so" {

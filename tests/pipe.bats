@@ -301,13 +301,13 @@ print(fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, int(size[0])) if size else fcntl.fcntl
     [ "$(cat bob.out)" = some ]
 }
 
-# starts_full BYTES: alice has sent so much that bob is blocked: nobody reads his stdout, which
+# starts_full BYTES OPTION...: alice has sent so much that bob is blocked: nobody reads his stdout, which
 # stays open as descriptor 8.
 starts_full() {
     hold_open out
-    listen_to=out start_listener
+    listen_to=out start_listener "${@:2}"
     random_file alice.in "$1"
-    start_dialer --ready-fd 7 7>up
+    start_dialer "${@:2}" --ready-fd 7 7>up
     eventually [ -s up ]
 }
 
@@ -318,6 +318,23 @@ starts_full() {
     kill -KILL "$dialer"
     ends "$listener" 8
     one_line "$(cat bob.err)" alice 'cut short'
+}
+
+@test "what a peer that died had said is there for who reads on, also what was not read yet" {
+    mkfifo bob.in
+    exec 6<>bob.in
+    for _ in 1 2 3; do # who stands still for two seconds, as a machine may, is given up
+        starts_full 1800000 --max-message-size 64K # more than we hold, and yet all of it is on its way
+        kill -KILL "$dialer"
+        ends "$dialer" 137
+        exec 7<out 8>&-
+        bounded cat <&7 >got
+        exec 7<&-
+        ends "$listener" 8
+        ! cmp got alice.in || return 0
+        rm out up
+    done
+    fail "of 1800000 bytes there are $(stat -c %s got)"
 }
 
 @test "a peer that dies while our reader pauses" {
@@ -400,6 +417,11 @@ assert lines[-1]["seconds"] > 0 and lines[-1]["rate"] > 0, lines' "$stderr"
 import json, sys
 last = [json.loads(line) for line in open("bob.err") if line.startswith("{")][-1]
 assert last["received"] == 3000 and last["end"] and "size" not in last, last'
+    start_listener
+    exec 6<alice.in
+    head -c 1000 <&6 >/dev/null # the size is of what is to be sent
+    run -0 --separate-stderr dial --progress=json <&6
+    [[ $stderr == *'"size":2000,'* ]]
 }
 
 @test "--progress shows how much has gone" {
@@ -408,6 +430,9 @@ assert last["received"] == 3000 and last["end"] and "size" not in last, last'
     run -0 --separate-stderr dial --progress <alice.in
     ends "$listener" 0
     [[ $stderr =~ 3(\.0+)?\ ?Mi?B ]]
+    start_listener
+    run -0 --separate-stderr dial --progress < <(head -c 1000 alice.in)
+    [[ $stderr == *'sent 0.98 KiB,'* ]] # three digits
 }
 
 @test "-v ends with a summary line" {

@@ -69,12 +69,23 @@ holds() {
     holds Asia/Tokyo
 }
 
+@test "a machine without a zone of its own has UTC" {
+    needs_mounts
+    unset TZ
+    mkdir etc
+    cp /etc/passwd /etc/group etc
+    bob_knows_alice_until UTC "1 hour"
+    launcher=(unshare -m sh -c "mount --bind etc /etc && exec \"\$@\"" launcher)
+    start_serve 1
+    as alice check "bob@$address"
+}
+
 @test "expiry-time in local time is refused where the C library would take it for UTC" {
     ldd "$KITH" | grep -q libc.so.6 || skip "another C library than glibc may find it elsewhere"
     mkdir none
     bob_knows_alice_until UTC "1 hour"
     local zone
-    for zone in Asia/Tokyo "<A>5" 'EST5!!' EST5,EDT EST5D; do
+    for zone in Asia/Tokyo ":$PWD/bob/peers" AB5 "<A>5" 'EST5!!' EST5,EDT EST5D; do
         TZ=$zone TZDIR=none refused 3 bob/peers 'line 1' zone -- as bob serve 127.0.0.1:0 1
     done
     for zone in UTC0 "<+09>-9" EST5EDT "EST5EDT,M3.2.0,M11.1.0" "ABC+5:30:15<DEF>+4"; do

@@ -75,7 +75,7 @@ void leftover_deliver(struct receiver *receiver)
     enum kith_error error;
     uint64_t before;
 
-    receiver->link->closed = false; /* what the kernel holds can still be read */
+    receiver->link->closed = false; /* to be found out anew, behind what the kernel holds */
     do {
         before = receiver->carried;
         error = receiver_take(receiver);

@@ -7,6 +7,7 @@
 #include "tap.h"
 
 #define SIZE ((size_t)300 << 10)
+#define MANY 33     /* one more than is kept */
 #define LITTLE 5000 /* bytes written to one that another may take over */
 
 static bool is_zero(const uint8_t *bytes, size_t len)
@@ -45,6 +46,28 @@ static void test_taken_over(size_t len)
         buffer_free(&buffers[i]);
 }
 
+/* More than are kept, and then one of another size than those that are. */
+static void test_kept(void)
+{
+    struct buffer buffers[MANY] = {{0}}, other;
+    const uint8_t *kept[MANY];
+    bool same = false;
+
+    for (size_t i = 0; i < MANY; i++) {
+        CHECK(make(&buffers[i], 1), "one of many");
+        kept[i] = buffers[i].bytes;
+    }
+    for (size_t i = 0; i < MANY; i++)
+        buffer_free(&buffers[i]);
+    CHECK(make(&buffers[0], 1), "there are as many as there is room for");
+    buffer_free(&buffers[0]);
+    CHECK(buffer_make(&other, 2 * SIZE) == OK, "one of another size");
+    for (size_t i = 0; i < MANY - 1; i++) /* all but the last one, which went back */
+        same = same || other.bytes == kept[i];
+    CHECK(!same, "is none of them");
+    buffer_free(&other);
+}
+
 /* What was read and consumed is a secret like what is held. */
 static void test_consumed(void)
 {
@@ -52,8 +75,9 @@ static void test_consumed(void)
 
     CHECK(make(&buffer, LITTLE), "a buffer to consume");
     buffer.start = LITTLE - 3;
+    buffer_extend(&buffer, 1);
     buffer_compact(&buffer);
-    CHECK(buffer.start == 0 && buffer.end == 3 && buffer.touched == LITTLE, "compacted");
+    CHECK(buffer.start == 0 && buffer.end == 4 && buffer.touched == LITTLE + 1, "compacted");
     buffer_free(&buffer);
     CHECK(make(&buffer, 1), "nothing is left of what was consumed");
     buffer_free(&buffer);
@@ -80,6 +104,7 @@ int main(void)
     test_taken_over(LITTLE);
     test_taken_over(SIZE);
     test_consumed();
+    test_kept();
     test_rest();
     return tap_done();
 }
