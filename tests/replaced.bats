@@ -374,3 +374,29 @@ bob_is_at() {
     serve_on=quick.test:0 start_serve --exec cat
     [[ $address == 127.0.0.1:* ]]
 }
+
+# some_run: a process of the copy of kith that stands here.
+some_run() {
+    [ -n "$(find /proc/[0-9]*/exe -maxdepth 0 -lname "$PWD/kith-here" 2>/dev/null)" ]
+}
+
+@test "who asks a name server that says nothing is ended: nobody goes on asking" {
+    needs_to_see_descriptors
+    own_etc
+    echo 'hosts: dns' >etc/nsswitch.conf
+    needs_name_server
+    printf '%s\n' "nameserver $name_server" "options timeout:30" >etc/resolv.conf
+    cp "$KITH" kith-here
+    for command in "dial bob@silent:1" "check bob@silent:1" "listen silent:0" "serve silent:0 1" \
+        "forward silent:0 bob@127.0.0.1:1" "forward 127.0.0.1:0 bob@silent:1"; do
+        rm -f asked
+        # shellcheck disable=SC2086
+        "${launcher[@]}" env KITH_DIR=alice ./kith-here $command -w 1h </dev/null 2>>kith.err 3>&- 8>&- &
+        started+=("$!")
+        eventually asks_for_names
+        some_run
+        kill "${started[-1]}"
+        wait "${started[-1]}" || true
+        eventually eval '! some_run'
+    done
+}

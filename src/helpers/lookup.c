@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@
 #define CHILDREN_MAX 256 /* questions under way; further ones wait */
 #define LIFE_MS 10000    /* of a child that was asked: what its C library remembers is no older */
 #define LATE_MS 1000     /* after which an answer is given up, when who asked has */
+#define LOOK_MS 250      /* between two looks whether a name is still asked for */
 #define AGAIN_MS 1000    /* after a child could not be had */
 
 /* What a child says of itself when it takes a question and when it is free again; or, with
@@ -114,6 +116,37 @@ static void answer_file(const struct files *files, size_t place, int fd)
     (void)close(fd);
 }
 
+/* The answer that is being found, for the handler. */
+static struct {
+    int fd;
+    int64_t until_ms;
+} awaited;
+
+static void end_if_given_up(int number)
+{
+    int saved = errno;
+
+    (void)number;
+    if (clock_now_ms() >= awaited.until_ms || !question_is_awaited(awaited.fd))
+        _exit(0);
+    errno = saved;
+}
+
+/*
+ * From here on end with who asks, or with its question: a C library may ask for a name very much
+ * longer than anybody waits for it. To be signalled by the pipe would be more than we may.
+ */
+static void heed_asker(int fd, int64_t left_ms)
+{
+    const struct sigaction look = {.sa_handler = end_if_given_up, .sa_flags = SA_RESTART};
+    const struct timeval often = {.tv_usec = LOOK_MS * 1000L};
+
+    awaited.fd = fd;
+    awaited.until_ms = left_ms == NEVER_MS ? NEVER_MS : clock_deadline_ms(left_ms + LATE_MS);
+    (void)sigaction(SIGALRM, &look, NULL);
+    (void)setitimer(ITIMER_REAL, &(struct itimerval){often, often}, NULL);
+}
+
 /* Answer, but not much later than somebody waits for it: the process then ends. */
 static void answer_one(const struct files *files, struct asked *asked, int fd)
 {
@@ -123,12 +156,15 @@ static void answer_one(const struct files *files, struct asked *asked, int fd)
     }
     /* The one that asks may be in somebody else's hands. */
     asked->address.host[HOST_SIZE - 1] = asked->address.port[PORT_SIZE - 1] = '\0';
-    if (asked->left_ms != NEVER_MS)
-        (void)alarm((unsigned)((asked->left_ms + LATE_MS) / 1000 + 1));
-    if (asked->kind == ASK_READ)
+    if (asked->kind == ASK_READ) {
+        (void)signal(SIGALRM, SIG_DFL); /* what reads from a disk that is gone heeds no handler */
+        if (asked->left_ms != NEVER_MS)
+            (void)alarm((unsigned)((asked->left_ms + LATE_MS) / 1000 + 1));
         answer_file(files, asked->file, fd);
-    else
+    } else {
+        heed_asker(fd, asked->left_ms);
         answer_name(asked, fd);
+    }
     (void)alarm(0);
 }
 
