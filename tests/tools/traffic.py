@@ -138,6 +138,15 @@ def _sealed(*texts):
     return lambda talk: b"".join(map(talk.side.seal, texts))
 
 
+def _once_all_is_said(talk):
+    """Data after the receipt, when the other side has said its last word, and waits for our close."""
+    talk.sock.sendall(talk.side.seal(b""))
+    receipt = speaker.read_frame(talk.sock)
+    talk.sock.sendall(talk.side.seal(b""))
+    closed = talk.sock.recv(1) == b""
+    return talk.side.seal(b"x") if closed and talk.side.unseal(receipt) == b"" else b""
+
+
 def _of_stream():
     yield Misdeed("data after the end", AFTER_END, _sealed(b"", b"x"), end_arrives=True)
     yield Misdeed("data after the end, when both have ended", AFTER_END, _sealed(b"", b"x"),
@@ -145,6 +154,8 @@ def _of_stream():
     yield Misdeed("a receipt for what was not sent", EARLY_RECEIPT, _sealed(b"", b""),
                   end_arrives=True)
     yield Misdeed("data after the receipt", AFTER_RECEIPT, _sealed(b"", b"", b"x"),
+                  ended=True, end_arrives=True)
+    yield Misdeed("data after the receipt, once all is said", AFTER_RECEIPT, _once_all_is_said,
                   ended=True, end_arrives=True)
     yield Misdeed("a third empty message", AFTER_RECEIPT, _sealed(b"", b"", b""),
                   ended=True, end_arrives=True)
