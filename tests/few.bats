@@ -86,3 +86,18 @@ with subprocess.Popen([sys.argv[1], "dial", "--retry", "1m", peer], stdin=subpro
     dial.kill()
 sys.exit(f"{counts} descriptors are open" if counts[2] > counts[0] else 0)' "$KITH"
 }
+
+@test "a small stack is enough for serve and forward, and what is carried then" {
+    sanitized && skip "a build with sanitizers has larger frames"
+    launcher=(bash -c 'ulimit -s 80 && exec env -i KITH_DIR="$KITH_DIR" "$@"' bash)
+    start_serve --exec cat
+    start_forward
+    [ "$(many_at_once 3)" -eq 3 ]
+    kill -USR1 "$server" "$forwarder"
+    says serve.err totals
+    says forward.err totals
+    kill "$forwarder"
+    ends "$forwarder" 0
+    kill "$server"
+    ends "$server" 0
+}

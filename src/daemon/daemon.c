@@ -115,10 +115,14 @@ static void reap(struct loop *loop)
         lose(loop, lost->what, lost->error);
 }
 
+/* The main thread's room for what is said of all doors: its stack may be small. */
+static char description[DESCRIPTION_SIZE];
+
 /* Where we listen, or whom we call, and what there is to say beside it. */
-static void describe(struct daemon *daemon, char out[static DESCRIPTION_SIZE])
+static const char *describe(struct daemon *daemon)
 {
     const char *does = doors_sockets(&daemon->doors) > 0 ? "listening on " : "calling ";
+    char *out = description;
     size_t used = strlen(does);
 
     memcpy(out, does, used);
@@ -126,14 +130,12 @@ static void describe(struct daemon *daemon, char out[static DESCRIPTION_SIZE])
     used += strlen(out + used);
     if (daemon->hooks->describe != NULL)
         daemon->hooks->describe(daemon, out + used, DESCRIPTION_SIZE - used, false);
+    return out;
 }
 
 static void tell_ready(struct daemon *daemon)
 {
-    char description[DESCRIPTION_SIZE];
-
-    describe(daemon, description);
-    notify_ready(description);
+    notify_ready(describe(daemon));
 }
 
 void daemon_finish(struct daemon *daemon, enum kith_error outcome)
@@ -144,20 +146,18 @@ void daemon_finish(struct daemon *daemon, enum kith_error outcome)
 
 void daemon_tell_state(struct daemon *daemon)
 {
-    char description[DESCRIPTION_SIZE];
-
-    describe(daemon, description);
-    notify_status(description);
+    notify_status(describe(daemon));
 }
 
 static void report(struct daemon *daemon)
 {
     const struct daemon_hooks *hooks = daemon->hooks;
-    char more[DESCRIPTION_SIZE] = "";
 
+    description[0] = '\0';
     if (hooks->describe != NULL)
-        hooks->describe(daemon, more, sizeof(more), true);
-    report_all(&daemon->connections, hooks->what, daemon->doors.name, hooks->waiting(daemon), more);
+        hooks->describe(daemon, description, sizeof(description), true);
+    report_all(&daemon->connections, hooks->what, daemon->doors.name, hooks->waiting(daemon),
+               description);
     if (hooks->report != NULL)
         hooks->report(daemon);
 }
@@ -389,13 +389,12 @@ static enum kith_error start_threads(struct daemon *daemon)
 static void say_ready(struct loop *loop)
 {
     struct daemon *daemon = loop->daemon;
-    char lines[DOORS_LIST_SIZE];
 
     if (loop->is_ready || (daemon->hooks->is_up != NULL && !daemon->hooks->is_up(daemon)))
         return;
     loop->is_ready = true;
-    doors_format(lines, &daemon->doors, "\n");
-    notify_ready_fd(daemon->terms->ready_fd, lines, false);
+    doors_format(description, &daemon->doors, "\n");
+    notify_ready_fd(daemon->terms->ready_fd, description, false);
     tell_ready(daemon);
     if (daemon->hooks->ready != NULL)
         daemon->hooks->ready(daemon);

@@ -134,7 +134,7 @@ void notify_reloading(void)
 
 void notify_ready_fd(int fd, const char *address, bool standard_in_use)
 {
-    char lines[READY_SIZE];
+    static char lines[READY_SIZE]; /* a stack may be small, and this is said once */
     int len = snprintf(lines, sizeof(lines), "%s\n", address);
 
     if (fd < 0)
