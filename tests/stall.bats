@@ -107,3 +107,22 @@ delaying() {
     run -0 --separate-stderr env LD_PRELOAD="$PWD/held_up.so" KITH_DIR=alice "$KITH" check "bob@$address"
     [[ $output =~ round\ trip\ ([0-9]+) ]] && ((BASH_REMATCH[1] >= 200)) || fail "$output"
 }
+
+@test "a program that is gone: its last words, which nobody takes, are given up, whatever the peer still says" {
+    start_serve --exec sh -c 'while echo word; do sleep 0.05; done'
+    start_forward
+    timeout "$limit" python3 -c '
+import select, socket, sys
+host, port = sys.argv[1].rsplit(":", 1)
+program = socket.create_connection((host, int(port)))
+program.setblocking(False)
+while select.select([], [program], [], 1)[1]:  # until it has said more than is taken
+    try:
+        program.send(bytes(65536))
+    except BlockingIOError:
+        pass
+program.recv(1)  # of what it reads no more
+program.close()' "$near" 3>&-
+    says forward.err 'the local program .*(broke off|took no more)'
+    says serve.err 'cut short'
+}

@@ -80,6 +80,8 @@ enum kith_error carry_kept(struct daemon *daemon, struct connection *connection,
 
     connections_begin_stream(&daemon->connections, connection);
     error = pump_run(link, end, &terms, &result);
+    if (error != OK && result.in_order)
+        (void)link_part(link);
     return conclude(daemon, &counted, end, error, &result);
 }
 

@@ -50,7 +50,7 @@ void kept_free(struct kept *kept)
 {
     if (kept == NULL)
         return;
-    (void)link_close(&kept->link, false);
+    link_close(&kept->link);
     free(kept->from);
     free(kept);
 }

@@ -246,8 +246,7 @@ static enum kith_error drop_arrived(struct link *link)
     return error;
 }
 
-/* Our last word is said. */
-static enum kith_error await_close(struct link *link)
+enum kith_error link_part(struct link *link)
 {
     int64_t deadline_ms = clock_deadline_ms(CLOSE_MS);
     int queued = transport_queued(&link->transport);
@@ -268,11 +267,8 @@ static enum kith_error await_close(struct link *link)
     return error;
 }
 
-enum kith_error link_close(struct link *link, bool in_order)
+void link_close(struct link *link)
 {
-    enum kith_error error = in_order ? await_close(link) : OK;
-
     channel_wipe(&link->channel);
     buffer_free(&link->arrived);
-    return error;
 }

@@ -104,12 +104,14 @@ void link_hand_on(struct link *link);
 void link_compact(struct link *link);
 
 /*
- * The one end of a link. In order, which is when we have said our last word: our side is shut down
- * and the peer's close awaited, so that what we have said is not lost to a reset, for as long as
- * the peer takes it. Whatever happens to the transport then changes nothing, but a peer that goes
- * on talking once all is confirmed is not one that speaks the protocol: then an error of link_open.
- * In any case all is wiped.
+ * Once we have said our last word: our side is shut down and the peer's close awaited, so that what
+ * we have said is not lost to a reset, for as long as the peer takes it. Whatever happens to the
+ * transport then changes nothing, but a peer that goes on talking once all is confirmed is not one
+ * that speaks the protocol: then an error of link_open.
  */
-enum kith_error link_close(struct link *link, bool in_order);
+enum kith_error link_part(struct link *link);
+
+/* The one end of a link: all is wiped. */
+void link_close(struct link *link);
 
 #endif

@@ -20,8 +20,9 @@
 #define SILENCE_LOOK_MS 5000 /* between two looks at a peer that takes nothing */
 #define LEAVING_MS 100       /* between the ends of stdout and stdin when who uses us closes both */
 #define TAKING_PAUSE_MAX_MS 100
-#define EXIT_MS 250   /* between the end of a program's output and its own, at most */
-#define QUIET_MS 1000 /* without anything moving, after which memory is given back */
+#define LAST_WORDS_MS 5000 /* of a program that is gone, while none of them is taken */
+#define EXIT_MS 250        /* between the end of a program's output and its own, at most */
+#define QUIET_MS 1000      /* without anything moving, after which memory is given back */
 
 enum { FROM_PEER, TO_PEER, IN, OUT, VERDICT, POLLED };
 
@@ -46,6 +47,7 @@ struct run {
     bool outlet_closed;       /* the socket's other side has gone, and has read all until then */
     enum kith_error failed; /* the local socket, with failed_errno; its last words are under way */
     int failed_errno;
+    int64_t last_words_due_ms; /* when they are given up; NEVER_MS if nothing has failed */
 };
 
 static short peer_events(const struct run *run)
@@ -146,6 +148,7 @@ static int timeout_for(struct run *run)
     until_ms = clock_earlier(until_ms, sender_due_ms(&run->sender));
     if (sender_wants_input(&run->sender))
         until_ms = clock_earlier(until_ms, hold_due_ms(&run->end->inlet.hold));
+    until_ms = clock_earlier(until_ms, run->last_words_due_ms);
     if (run->link->channel.sending.state == STREAM_OPEN)
         until_ms = clock_earlier(until_ms, run->exit_due_ms);
     if (receiver_awaits_taking(&run->receiver))
@@ -309,6 +312,7 @@ static enum kith_error hear_out(struct run *run, enum kith_error error)
         return error;
     run->failed = error;
     run->failed_errno = errno;
+    run->last_words_due_ms = clock_deadline_ms(LAST_WORDS_MS);
     run->end->outlet.kind = OUTLET_GONE;
     if (error == ERR_STDIN)
         run->end->inlet.fd = -1;
@@ -326,7 +330,8 @@ static bool is_over(const struct run *run, enum kith_error *error)
     if (receiver_is_cut(&run->receiver) || sender->broken)
         *error = cut_lacks(run->link, &run->sender);
     if (run->failed != OK &&
-        (*error != OK || (run->end->inlet.fd < 0 && !sender_wants_transport(sender)))) {
+        (*error != OK || (run->end->inlet.fd < 0 && !sender_wants_transport(sender)) ||
+         clock_now_ms() >= run->last_words_due_ms)) {
         *error = run->failed;
         errno = run->failed_errno;
     }
@@ -366,12 +371,15 @@ static enum kith_error settle(struct run *run)
 static enum kith_error speak(struct run *run)
 {
     bool receipt_due = !local_end_awaits_verdict(run->end) && receiver_delivered(&run->receiver);
+    uint64_t carried = run->sender.carried;
     enum kith_error error = OK;
 
     if (run->failed == OK)
         error = sender_mark(&run->sender, may_end(run), receipt_due);
     if (error == OK)
         sender_flush(&run->sender);
+    if (run->failed != OK && run->sender.carried != carried)
+        run->last_words_due_ms = clock_deadline_ms(LAST_WORDS_MS);
     if (error == OK && run->failed == OK)
         error = settle(run);
     return error;
@@ -440,6 +448,7 @@ enum kith_error pump_run(struct link *link, struct local_end *end, const struct 
         .terms = terms,
         .outlet_broken_ms = NEVER_MS,
         .exit_due_ms = NEVER_MS,
+        .last_words_due_ms = NEVER_MS,
         .idle_deadline_ms = clock_deadline_ms(terms->idle_timeout_ms),
         .silence_look_ms = clock_deadline_ms(SILENCE_LOOK_MS),
     };

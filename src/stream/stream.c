@@ -13,12 +13,14 @@ enum kith_error stream_run(struct transport transport, struct session_keys *keys
                            const struct pump_terms *terms, struct pump_result *result)
 {
     struct link link;
-    enum kith_error error = link_start(&link, transport, keys, max_message_size), parting;
+    enum kith_error error = link_start(&link, transport, keys, max_message_size), parting = OK;
 
     *result = (struct pump_result){0};
     if (error == OK)
         error = pump_run(&link, end, terms, result);
-    parting = link_close(&link, result->in_order);
+    if (result->in_order)
+        parting = link_part(&link);
+    link_close(&link);
     return error != OK ? error : parting;
 }
 
@@ -26,14 +28,16 @@ enum kith_error stream_run_kept(struct link *link, struct local_end *end,
                                 const struct pump_terms *terms, struct pump_result *result)
 {
     const struct record close_record = {.type = RECORD_CLOSE};
-    enum kith_error error = pump_run(link, end, terms, result), parting;
+    enum kith_error error = pump_run(link, end, terms, result), parting = OK;
 
     if (error == OK) {
         link_rest(link);
         error = link_say(link, &close_record, 1);
         error = error == ERR_LINK_LOST ? OK : error; /* all is said: that cuts nothing */
     }
-    parting = link_close(link, result->in_order);
+    if (result->in_order)
+        parting = link_part(link);
+    link_close(link);
     return error != OK ? error : parting;
 }
 

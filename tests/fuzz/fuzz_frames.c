@@ -353,7 +353,7 @@ static void finish(void)
 static void end(void)
 {
     channel_wipe(&run.peer);
-    (void)link_close(&run.link, false);
+    link_close(&run.link);
     transport_close(&run.link.transport);
     (void)close(run.peer_fd);
     if (run.reader_fd >= 0)
