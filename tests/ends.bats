@@ -69,6 +69,48 @@ left_fifo() {
     done
 }
 
+# open_pipe: descriptor 6 reads from a pipe that nobody writes to, which descriptor 7 could.
+open_pipe() {
+    rm -f fifo
+    mkfifo fifo
+    exec 8<>fifo 6<fifo 7>fifo 8>&-
+}
+
+@test "a stdin that is not open for reading is refused at once" {
+    open_pipe
+    refused 1 'stdin: cannot read: Bad file descriptor' 'recv-only' -- as alice dial bob@127.0.0.1:1 0>&7
+    refused 1 'stdin: cannot read: Bad file descriptor' 'recv-only' -- as bob listen 127.0.0.1:0 0>file
+    echo content >bob.in
+    start_listener
+    dial --recv-only 0>&7 >alice.out
+    ends "$listener" 0
+    [ "$(cat alice.out)" = content ]
+}
+
+@test "a stdout that is not open for writing is said with the first byte that arrives, and no matter without" {
+    local status=0
+    open_pipe
+    echo content >bob.in
+    start_listener
+    dial </dev/null 1<&6 2>alice.err || status=$?
+    [ "$status" -eq 1 ]
+    one_line "$(cat alice.err)" 'stdout: cannot write: Bad file descriptor'
+    ends "$listener" 8
+    rm bob.in
+    start_listener
+    dial </dev/null 1<&6
+    ends "$listener" 0
+}
+
+@test "a stdout that is a thing of the kernel without a kind is refused" {
+    [ "$(uname)" = Linux ] || skip "no epoll here"
+    refused 1 'stdout: cannot write: it is no file, pipe' -- env KITH_DIR=alice timeout "$limit" python3 -c '
+import os, select, sys
+epoll = select.epoll()
+os.dup2(epoll.fileno(), 1)
+os.execv(sys.argv[1], sys.argv[1:])' "$KITH" dial bob@127.0.0.1:1
+}
+
 @test "with --inetd, a FIFO whose writer has left is a caller who has gone, at once" {
     left_fifo ''
     run --separate-stderr as bob serve --inetd --exec cat <&6

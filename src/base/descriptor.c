@@ -121,6 +121,20 @@ bool descriptor_is_terminal(int fd)
     return isatty(fd) == 1;
 }
 
+bool descriptor_is_open_for(int fd, int direction)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    return flags >= 0 && ((flags & O_ACCMODE) == direction || (flags & O_ACCMODE) == O_RDWR);
+}
+
+bool descriptor_is_anonymous(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && (status.st_mode & S_IFMT) == 0;
+}
+
 /* Open a name, if it leads to the same thing. */
 static int open_same(const char *name, int direction, int fd, bool (*is_same)(int a, int b))
 {
@@ -155,7 +169,7 @@ int descriptor_open_anew(int fd, int direction)
     int own;
 
     (void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-    if (fstat(fd, &status) != 0)
+    if (fstat(fd, &status) != 0 || !descriptor_is_open_for(fd, direction))
         return -1;
     if (S_ISFIFO(status.st_mode))
         return open_fifo_anew(name, direction, fd);

@@ -24,11 +24,18 @@ bool descriptor_pipe_nonblocking(int ends[static 2]);
 /* Make one that is ours alone non-blocking and closed on exec. False with errno. */
 bool descriptor_set_nonblocking(int fd);
 
+/* Whether it is open for this: O_RDONLY to read, O_WRONLY to write. */
+bool descriptor_is_open_for(int fd, int direction);
+
+/* Whether it is something of the kernel that has no kind, as an epoll or a timer: no stream. */
+bool descriptor_is_anonymous(int fd);
+
 /*
  * The same FIFO or terminal in a non-blocking mode of our own, closed on exec; direction is
- * O_RDONLY or O_WRONLY. -1 where the system has no way for it, for a FIFO whose writers have gone,
- * of which one opened now would never say so, and for anything else, which might not be the same: a
- * device can begin anew, the master of a pseudo terminal is another each time.
+ * O_RDONLY or O_WRONLY. -1 where it is not open for that, or the system has no way for it, for a
+ * FIFO whose writers have gone, of which one opened now would never say so, and for anything else,
+ * which might not be the same: a device can begin anew, the master of a pseudo terminal is another
+ * each time.
  */
 int descriptor_open_anew(int fd, int direction);
 

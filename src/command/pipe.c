@@ -92,15 +92,37 @@ static bool carries_messages(int fd)
     return descriptor_is_socket(fd) && !socket_is_stream(fd);
 }
 
+static const char of_messages[] = "it is a socket of messages, not of a stream";
+
+/* The system does not say of every kind that it is not open for reading; it may just have nothing.
+ */
+static enum kith_error check_stdin(const char *what)
+{
+    if (carries_messages(STDIN_FILENO))
+        return log_failure(LOG_ERROR, what, "stdin", ERR_STDIN, of_messages, NULL);
+    if (!descriptor_is_open_for(STDIN_FILENO, O_RDONLY))
+        return log_failure(LOG_ERROR, what, "stdin", ERR_STDIN, strerror(EBADF),
+                           "it is not open for reading; to send nothing: --recv-only");
+    return OK;
+}
+
+/* One that is not open for writing may be one that was closed: no matter while nothing arrives. */
+static enum kith_error check_stdout(const char *what)
+{
+    if (carries_messages(STDOUT_FILENO))
+        return log_failure(LOG_ERROR, what, "stdout", ERR_STDOUT, of_messages, NULL);
+    if (descriptor_is_anonymous(STDOUT_FILENO))
+        return log_failure(LOG_ERROR, what, "stdout", ERR_STDOUT,
+                           "it is no file, pipe, socket or device", NULL);
+    return OK;
+}
+
 static enum kith_error check_kinds(const struct options *options, const char *what)
 {
-    static const char why[] = "it is a socket of messages, not of a stream";
+    enum kith_error error = options->recv_only ? OK : check_stdin(what);
 
-    if (!options->recv_only && carries_messages(STDIN_FILENO))
-        return log_failure(LOG_ERROR, what, "stdin", ERR_STDIN, why, NULL);
-    if (!options->send_only && options->output == NULL && carries_messages(STDOUT_FILENO))
-        return log_failure(LOG_ERROR, what, "stdout", ERR_STDOUT, why, NULL);
-    return OK;
+    return error == OK && !options->send_only && options->output == NULL ? check_stdout(what)
+                                                                         : error;
 }
 
 static enum kith_error open_standard(struct pipe_end *end, bool calls)

@@ -42,8 +42,10 @@ struct outlet outlet_stdout(void)
         .kind = OUTLET_SHARED, .fd = STDOUT_FILENO, .original_fd = -1, .holder = -1};
     int own;
 
-    if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)
-        return outlet; /* not to be written to, as the first write will say */
+    if (!descriptor_is_open_for(STDOUT_FILENO, O_WRONLY)) {
+        outlet.kind = OUTLET_PRIVATE; /* as the first write will say, which no poll may put off */
+        return outlet;
+    }
     if (descriptor_is_socket(STDOUT_FILENO)) {
         outlet.kind = OUTLET_SOCKET;
         outlet.others_end = descriptor_is_parents(STDOUT_FILENO);
