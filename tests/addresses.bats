@@ -264,6 +264,18 @@ END
     refused 4 "$PWD/near/local" 'locked its folder' -- as alice forward "$PWD/near/local" bob@127.0.0.1:1
 }
 
+@test "a UNIX socket of another user, which we may not connect to, is left alone" {
+    [ "$(id -u)" = 0 ] || skip "only root can be two users"
+    kith_for_others
+    chown -R 65534 alice
+    mkdir -m 1777 near
+    python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("near/local")'
+    chmod 600 near/local
+    refused 4 "$PWD/near/local" 'may not connect' -- env KITH_DIR=alice timeout "$limit" \
+        setpriv --reuid 65534 --clear-groups "$KITH" forward "$PWD/near/local" bob@127.0.0.1:1
+    [ -S near/local ]
+}
+
 @test "a UNIX socket in a folder that is not ours to write" {
     [ "$(id -u)" != 0 ] || skip "root may write everywhere"
     mkdir near

@@ -17,18 +17,20 @@
 #define OTHERS_MASK 0177
 #define LOCK_WAIT_MS 2000
 
-/* Whether somebody answers there. */
-static bool answers(const struct sockaddr_un *at)
+/* Why the socket there is left alone; NULL if nobody listens at it. */
+static const char *why_not_replaced(const struct sockaddr_un *at)
 {
     int fd = socket_open(AF_UNIX);
-    bool answered;
+    int problem;
 
     if (fd < 0)
-        return true; /* it cannot be known, so it is left alone */
-    answered = connect(fd, (const struct sockaddr *)at, sizeof(*at)) == 0 ||
-               (errno != ECONNREFUSED && errno != ENOENT);
+        return strerror(errno); /* it cannot be known */
+    problem = connect(fd, (const struct sockaddr *)at, sizeof(*at)) == 0 ? 0 : errno;
     (void)close(fd);
-    return answered;
+    if (problem == ECONNREFUSED || problem == ENOENT)
+        return NULL;
+    return problem == EACCES || problem == EPERM ? "there is a socket that we may not connect to"
+                                                 : "another process listens there";
 }
 
 static const char *const no_socket = "there is a file that is no socket";
@@ -51,10 +53,9 @@ static bool clear(const struct sockaddr_un *at, const char **why)
         *why = no_socket;
         return false;
     }
-    if (answers(at)) {
-        *why = "another process listens there";
+    *why = why_not_replaced(at);
+    if (*why != NULL)
         return false;
-    }
     if (unlink(at->sun_path) != 0 && errno != ENOENT) {
         *why = strerror(errno);
         return false;

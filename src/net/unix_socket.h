@@ -17,8 +17,8 @@ struct unix_socket {
 };
 
 /*
- * Listen on the path, mode 0600, non-blocking. The socket of a process that is dead is replaced;
- * anything else that is there is left alone: ERR_BIND, and *why says what it is.
+ * Listen on the path, mode 0600, non-blocking. A socket at which nobody listens is
+ * replaced; anything else that is there is left alone: ERR_BIND, and *why says what it is.
  */
 must_check enum kith_error unix_socket_listen(struct unix_socket *made,
                                               const char path[static PATH_SIZE], int *fd,
