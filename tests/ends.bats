@@ -111,6 +111,31 @@ os.dup2(epoll.fileno(), 1)
 os.execv(sys.argv[1], sys.argv[1:])' "$KITH" dial bob@127.0.0.1:1
 }
 
+# from_packets OPTION...: alice sends five packets of 4 KiB, as large as they can be.
+from_packets() {
+    start_listener --max-message-size "${1#*=}" || return
+    KITH_DIR=alice bounded python3 -c '
+import os, sys
+try:
+    reading, writing = os.pipe2(os.O_DIRECT)
+except (AttributeError, OSError):
+    sys.exit(77)
+for at in range(5):
+    os.write(writing, b"%d" % at * 4096)
+os.close(writing)
+os.dup2(reading, 0)
+os.execv(sys.argv[1], sys.argv[1:])' "$KITH" dial "$@" "bob@$address" 3>&- || return
+    ends "$listener" 0 || return
+    [ "$(wc -c <bob.out)" -eq 20480 ]
+}
+
+@test "a pipe of packets as stdin is whole down to the rate and the size of messages that the manual names" {
+    local status=0
+    from_packets --max-message-size=4K --rate 80K || status=$?
+    [ "$status" -ne 77 ] || skip "no pipes of packets here"
+    [ "$status" -eq 0 ]
+}
+
 @test "with --inetd, a FIFO whose writer has left is a caller who has gone, at once" {
     left_fifo ''
     run --separate-stderr as bob serve --inetd --exec cat <&6
