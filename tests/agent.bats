@@ -233,7 +233,7 @@ print(data[at + 4 : at + 36].hex())')
     local lie pids=() pid
     for lie in silent trickle; do
         lie list "$lie"
-        refused 3 'does not answer in time' -- "$KITH" pubkey agent: &
+        refused 3 'does not answer in time.*is it stopped' -- "$KITH" pubkey agent: &
         pids+=($!)
     done
     for pid in "${pids[@]}"; do

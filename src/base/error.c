@@ -181,6 +181,9 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_PEERS_LINE] = {EXIT_KEYS, "malformed line", NULL},
 
     [ERR_RESOLVE] = {EXIT_ADDRESS, "cannot be resolved", NULL},
+    [ERR_RESOLVE_TIMEOUT] = {EXIT_DEADLINE, "its name was not resolved in time",
+                             "do the name servers of this machine answer (/etc/resolv.conf)? "
+                             "--handshake-timeout is how long is waited"},
     [ERR_CONNECT] = {EXIT_ADDRESS, "cannot be reached", NULL},
     [ERR_CONNECT_REFUSED] =
         {EXIT_ADDRESS, "cannot be reached",
@@ -190,6 +193,9 @@ static const struct entry entries[ERR_COUNT] = {
         {EXIT_DEADLINE, "cannot be reached",
          "the address is wrong, the machine is down, or a firewall is on the way; "
          "--handshake-timeout is how long is waited"},
+    [ERR_CONNECT_FULL] = {EXIT_DEADLINE, "cannot be reached",
+                          "who listens there takes no calls: is it busy, or stopped? "
+                          "--handshake-timeout is how long is waited"},
     [ERR_BIND] = {EXIT_ADDRESS, "cannot listen there", NULL},
     [ERR_VIA] = {EXIT_ADDRESS, "cannot be reached: the command of --via failed",
                  "what that command said tells why; it has no terminal to ask at"},
@@ -223,6 +229,9 @@ static const struct entry entries[ERR_COUNT] = {
                         "it has to say which: PEER:NAME"},
     [ERR_PROXY_HEADER] = {EXIT_HANDSHAKE, "no PROXY header, or a malformed one",
                           "--accept-proxy names who sends them"},
+    [ERR_PROXY_LONG] = {EXIT_HANDSHAKE,
+                        "the PROXY header is too long: more than 2048 bytes after its first 16",
+                        "what sends it may leave out what it adds (TLV)"},
     [ERR_SIGNATURE] = {EXIT_HANDSHAKE, "wrong namespace or signature",
                        "--namespace, or what its file holds, must be equal on both sides"},
     [ERR_KIND] = {EXIT_HANDSHAKE, "wants a kind of channel that there is not here", NULL},

@@ -121,7 +121,9 @@ enum kith_error {
     ERR_RESOLVE,
     ERR_CONNECT,
     ERR_CONNECT_REFUSED, /* nobody listens there */
+    ERR_RESOLVE_TIMEOUT,
     ERR_CONNECT_TIMEOUT,
+    ERR_CONNECT_FULL, /* a UNIX socket with calls that nobody takes, until the deadline */
     ERR_BIND,
     ERR_VIA,      /* the command of --via failed before a peer was proven */
     ERR_VIA_HOST, /* an address that it is not told: a shell could misread it */
@@ -142,6 +144,7 @@ enum kith_error {
     ERR_NO_TARGET,    /* asks for one that there is not */
     ERR_NO_UNNAMED,   /* asks for the one without a name, which there is not */
     ERR_PROXY_HEADER, /* a balancer that was named says no PROXY header */
+    ERR_PROXY_LONG,   /* or one that is too long */
     ERR_SIGNATURE,
     ERR_KIND, /* calls for a kind of channel that is not taken here */
     ERR_REPLAY,

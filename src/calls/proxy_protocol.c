@@ -171,15 +171,20 @@ static size_t lacking(const struct proxy_input *input, enum kith_error *error)
     if (is_v2(input)) {
         size_t body = (size_t)bytes[14] << 8 | bytes[15];
 
-        if (body <= V2_BODY_MAX && (bytes[12] == COMMAND_LOCAL || bytes[12] == COMMAND_PROXY))
+        bool known = bytes[12] == COMMAND_LOCAL || bytes[12] == COMMAND_PROXY;
+
+        if (known && body <= V2_BODY_MAX)
             return FIXED_LEN + body - len;
+        if (known)
+            *error = ERR_PROXY_LONG;
     } else if (memcmp(bytes, "PROXY ", 6) == 0 && memchr(bytes, '\n', least) == NULL) {
         if (bytes[len - 1] == '\n')
             return 0;
         if (len < V1_MAX)
             return 1; /* since what comes after the line is not ours */
     }
-    *error = ERR_PROXY_HEADER;
+    if (*error == OK)
+        *error = ERR_PROXY_HEADER;
     return 0;
 }
 

@@ -38,8 +38,8 @@ struct proxy_input {
 
 /*
  * Read what is here of it from a non-blocking socket, and not a byte beyond its end. True once that
- * is reached, or *error is set: ERR_PROXY_HEADER, ERR_HANDSHAKE_CUT. *peer becomes the caller that
- * it names (and stays for a LOCAL or UNKNOWN one).
+ * is reached, or *error is set: ERR_PROXY_HEADER, ERR_PROXY_LONG, ERR_HANDSHAKE_CUT. *peer becomes
+ * the caller that it names (and stays for a LOCAL or UNKNOWN one).
  */
 bool proxy_receive(struct proxy_input *input, int fd, struct endpoint *peer,
                    enum kith_error *error);

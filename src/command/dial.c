@@ -29,8 +29,8 @@
 static bool may_pass(enum kith_error error)
 {
     return error == ERR_CONNECT || error == ERR_CONNECT_REFUSED || error == ERR_CONNECT_TIMEOUT ||
-           error == ERR_RESOLVE || error == ERR_VIA || error == ERR_HANDSHAKE_CUT ||
-           error == ERR_HANDSHAKE_TIMEOUT || error == ERR_LINK_LOST;
+           error == ERR_RESOLVE || error == ERR_RESOLVE_TIMEOUT || error == ERR_VIA ||
+           error == ERR_HANDSHAKE_CUT || error == ERR_HANDSHAKE_TIMEOUT || error == ERR_LINK_LOST;
 }
 
 static void wait_ms(int64_t ms)

@@ -82,6 +82,13 @@ static enum kith_error log_unreached(const struct connection *connection, const 
     return log_failure(LOG_ERROR, "serve", which, ERR_TARGET, why, hint);
 }
 
+/* Whether its hint is not about kith at the other end alone. */
+static bool is_of_any_address(enum kith_error error)
+{
+    return error == ERR_RESOLVE_TIMEOUT || error == ERR_CONNECT_TIMEOUT ||
+           error == ERR_CONNECT_FULL || error == ERR_FEW_DESCRIPTORS;
+}
+
 enum kith_error reach_target(const struct reach *reach, const struct connection *connection,
                              int *fd)
 {
@@ -101,9 +108,8 @@ enum kith_error reach_target(const struct reach *reach, const struct connection 
     }
     if (error == OK)
         return OK;
-    return log_unreached(
-        connection, tried, reason != NULL ? reason : error_text(error),
-        error == ERR_CONNECT_TIMEOUT || error == ERR_FEW_DESCRIPTORS ? error_hint(error) : NULL);
+    return log_unreached(connection, tried, reason != NULL ? reason : error_text(error),
+                         is_of_any_address(error) ? error_hint(error) : NULL);
 }
 
 /* Join the end to the peer, on the channel that is kept or one of its own. */

@@ -327,7 +327,7 @@ static enum kith_error ask_for_name(const struct helper *lookup, const struct as
         return OK;
     if (descriptor_is_lacking(errno))
         return ERR_FEW_DESCRIPTORS;
-    return clock_now_ms() >= deadline_ms ? ERR_CONNECT_TIMEOUT : ERR_LOOKUP;
+    return clock_now_ms() >= deadline_ms ? ERR_RESOLVE_TIMEOUT : ERR_LOOKUP;
 }
 
 /* The same of one that is started for it. */
@@ -366,8 +366,6 @@ enum kith_error lookup_resolve(const struct helper *lookup, const struct address
         error = ask_for_name(lookup, &asked, deadline_ms, found);
     if (error == OK)
         return resolved_outcome(found, address, why);
-    if (error == ERR_CONNECT_TIMEOUT)
-        *why = "its name was not resolved in time";
     if (error != ERR_LOOKUP)
         return error;
     *why = "nobody answers who resolves names; start kith again";

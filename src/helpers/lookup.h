@@ -28,7 +28,7 @@ must_check enum kith_error lookup_start(struct helper *lookup, const char *const
 
 /*
  * All stream addresses of an address to call, by the deadline, as resolve() gives them; also
- * ERR_CONNECT_TIMEOUT, ERR_PROCESS. A number needs nobody. Where no lookup was started, one is for
+ * ERR_RESOLVE_TIMEOUT, ERR_PROCESS. A number needs nobody. Where no lookup was started, one is for
  * this question: before any thread. Otherwise safe for threads.
  */
 must_check enum kith_error lookup_resolve(const struct helper *lookup,

@@ -48,7 +48,7 @@ static enum kith_error call(const char path[static PATH_SIZE], int64_t deadline_
     enum kith_error error = connect_to_path(path, deadline_ms, fd, &why);
 
     if (error != OK)
-        return error == ERR_CONNECT_TIMEOUT ? ERR_AGENT_SILENT : ERR_AGENT_UNREACHED;
+        return error == ERR_CONNECT_FULL ? ERR_AGENT_SILENT : ERR_AGENT_UNREACHED;
     if (is_ours(*fd))
         return OK;
     descriptor_close(fd);

@@ -206,7 +206,7 @@ enum kith_error connect_to_path(const char path[static PATH_SIZE], int64_t deadl
         *why = full ? "its backlog is full" : strerror(errno);
         (void)close(*fd);
         *fd = -1;
-        return full ? ERR_CONNECT_TIMEOUT : ERR_CONNECT;
+        return full ? ERR_CONNECT_FULL : ERR_CONNECT;
     }
     if (*fd < 0)
         *why = strerror(errno);

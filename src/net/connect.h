@@ -21,7 +21,7 @@ must_check enum kith_error connect_to_any(const struct resolved *to,
                                           const struct net_options *options, int64_t deadline_ms,
                                           int *fd, struct endpoint *peer, const char **why);
 
-/* The same to a UNIX socket. */
+/* The same to a UNIX socket; ERR_CONNECT_FULL in the place of ERR_CONNECT_TIMEOUT. */
 must_check enum kith_error connect_to_path(const char path[static PATH_SIZE], int64_t deadline_ms,
                                            int *fd, const char **why);
 

@@ -86,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         demand((size_t)left == size - length_of(data, size));
         check_accepted(&peer, &before, data);
     } else {
-        demand(error == ERR_PROXY_HEADER || error == ERR_HANDSHAKE_CUT);
+        demand(error == ERR_PROXY_HEADER || error == ERR_PROXY_LONG || error == ERR_HANDSHAKE_CUT);
         demand(memcmp(&peer, &before, sizeof(peer)) == 0);
     }
     (void)close(ends[0]);

@@ -180,7 +180,6 @@ REFUSED = (
     _version_2(PROXY, UDP4, _addresses("192.0.2.8", 1)),     # not a stream
     _version_2(PROXY, TCP4, _addresses("192.0.2.8", 1)[:11]),
     _version_2(PROXY, TCP6, _addresses("192.0.2.8", 1)),
-    _version_2(PROXY, TCP4, bytes(65535)),                   # longer than any that is meant
     b"",                                                     # a caller's own hello
 )
 
@@ -205,6 +204,10 @@ def refused():
         status = _calls_through(far, header)
         check(status == 5, "status", status, "for", header[:60])
     far.refused("no PROXY header, or a malformed one", len(REFUSED))
+    for size in (2049, 65535):
+        status = _calls_through(far, _version_2(PROXY, TCP4, bytes(size)))
+        check(status == 5, "status", status, "for one that is too long")
+    far.refused("PROXY header is too long: more than 2048 bytes", 2)
 
 
 def conditions():

@@ -130,14 +130,19 @@ static void check_read(const char *said, size_t len, const char *expected, unsig
     CHECK(port == 9 || strcmp(peer.text, text) == 0, "and is shown so");
 }
 
-static void check_refused(const char *said, size_t len, const char *why)
+static void check_error(const char *said, size_t len, enum kith_error wanted, const char *why)
 {
     struct endpoint peer, before = address("127.0.0.1", 9);
     bool exact;
     enum kith_error error = read_from(said, len, &peer, &exact);
 
-    CHECK(error == ERR_PROXY_HEADER, "refused: %s", why);
+    CHECK(error == wanted, "refused: %s", why);
     CHECK(memcmp(&peer, &before, sizeof(peer)) == 0, "and nobody is named");
+}
+
+static void check_refused(const char *said, size_t len, const char *why)
+{
+    check_error(said, len, ERR_PROXY_HEADER, why);
 }
 
 static void test_version_1(void)
@@ -202,7 +207,9 @@ static void test_version_2(void)
     check_refused(TEXT(SIGNATURE "\x21\x31\x00\x00"), "a UNIX socket");
     check_refused(TEXT(SIGNATURE "\x21\x11\x00\x0b\x01\x02\x03\x04\x05\x06\x07\x08\x00\x50\x01"),
                   "too short for its addresses");
-    check_refused(TEXT(SIGNATURE "\x21\x11\xff\xff"), "longer than any that is meant");
+    check_error(TEXT(SIGNATURE "\x21\x11\x08\x01"), ERR_PROXY_LONG, "one byte too long");
+    check_error(TEXT(SIGNATURE "\x21\x11\xff\xff"), ERR_PROXY_LONG,
+                "longer than any that is meant");
 }
 
 /* What ends, or does not come, before the header is whole. */
