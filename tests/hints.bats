@@ -91,6 +91,7 @@ shows() {
     refused 2 'LOCAL is missing' 'kith forward \[options\] LOCAL PEER \[LOCAL PEER\.\.\.\]$' -- as alice forward
     refused 2 'PEER is missing' -- as alice forward 9000
     refused 2 '\[HOST:\]PORT is missing' -- as alice serve
+    refused 2 '\[HOST:\]PORT is missing' 'kith meet \[options\] --listen \[HOST:\]PORT$' -- as alice meet --listen
     refused 2 'TARGET is missing' '--exec' -- as alice serve 9000
     refused 2 '\[HOST:\]PORT is missing' 'put it last$' -- as alice serve --exec cat 9000
     refused 2 'one: PEER is missing' -- as alice forward 9000 bob one
@@ -100,6 +101,26 @@ shows() {
     refused 2 'file: .*-o FILE PORT' 'kith listen -p bob PORT$' -- as alice listen 9000 file
     refused 2 'bob: .*-p NAME PORT$' -- as alice listen bob
     refused 2 'bob: .*usage: kith forward \[options\] LOCAL PEER$' -- as alice forward bob 5433
+}
+
+@test "what is of one form of a command has the usage of that form" {
+    refused 2 'home: .*usage: kith forward \[options\] --accept \[HOST:\]PORT LOCAL WHO$' -- as alice forward --accept 9000 home 8080
+    refused 2 'home: .*usage: kith forward \[options\] --accept' -- as alice forward --accept home 8080 bob
+    refused 2 'home: .*usage: kith meet \[options\] --listen \[HOST:\]PORT$' -- as alice meet --listen home
+    refused 2 'home: .*usage: kith meet \[options\] HOST:PORT$' -- as alice meet home
+    refused 2 '6379: a second target.*no PORT stands before them here' -- as alice serve --call bob 9000 6379
+    refused 2 '22: a second target.*; several' -- as alice serve 9000 6379 22
+    [[ $stderr != *'no PORT'* ]]
+}
+
+@test "a LOCAL that says where its connections come out, as for ssh -L" {
+    local each
+    for each in 6380:localhost:6379 6380:127.0.0.1:6379 '6380:[::1]:6379'; do
+        refused 2 "not PORT" 'kith serve PORT TARGET; here: kith forward PORT PEER$' -- as alice forward "$each" bob
+    done
+    for each in ::1:6379 1:2:3:4 6380::6379 home:6380:6379 6380:localhost:http; do
+        refused 2 'several colons' -- as alice forward "$each" bob
+    done
 }
 
 @test "words of other programs for our commands" {

@@ -334,10 +334,12 @@ static enum kith_error read_arguments(struct forward *forward, const struct opti
 
     forward->count = (size_t)options->argument_count / 2;
     if (options->accept != NULL)
-        error = setup_parse_address(&forward->accept, "forward", options->accept, ADDRESS_PORT);
+        error = setup_parse_address(&forward->accept, "forward", options, options->accept,
+                                    ADDRESS_PORT);
     for (size_t i = 0; error == OK && i < forward->count; i++) {
         forward->peers[i] = options->arguments[2 * i + 1];
-        error = setup_parse_address(&asked[i], "forward", options->arguments[2 * i], ADDRESS_LOCAL);
+        error = setup_parse_address(&asked[i], "forward", options, options->arguments[2 * i],
+                                    ADDRESS_LOCAL);
     }
     return error;
 }

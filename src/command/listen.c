@@ -150,7 +150,8 @@ enum kith_error command_listen(const struct options *options)
     enum kith_error error = OK;
 
     if (!options->inetd)
-        error = setup_parse_address(&address, "listen", options->arguments[0], ADDRESS_PORT);
+        error =
+            setup_parse_address(&address, "listen", options, options->arguments[0], ADDRESS_PORT);
     if (error != OK)
         return error;
     error = setup_begin(&setup, options, NULL, 0, KIND_SET(KIND_PLAIN));

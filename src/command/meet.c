@@ -349,7 +349,7 @@ enum kith_error command_meet(const struct options *options)
 
     meet = (struct meet){.options = options, .transport = TRANSPORT_NONE, .scribe = HELPER_NONE};
     meet.talk.at = CONVERSATION_NONE;
-    error = setup_parse_address(&meet.place, "meet", options->arguments[0], form);
+    error = setup_parse_address(&meet.place, "meet", options, options->arguments[0], form);
     if (error != OK)
         return error;
     error = setup_begin(&meet.setup, options, NULL, 0, KIND_SET(KIND_PLAIN));

@@ -12,6 +12,8 @@
 #include "base/text.h"
 #include "command/option_table.h"
 
+#define USAGE_OF_LISTEN "--listen [HOST:]PORT"
+#define USAGE_OF_ACCEPT "--accept [HOST:]PORT LOCAL WHO"
 #define VERSION_HINT "see: kith --version"
 
 enum kith_error misuse_log(const char *command, const char *which, const char *why,
@@ -89,14 +91,29 @@ enum kith_error misuse_log_word(const struct command_form *form, int found, char
     return misuse_log(form->name, letter, "no such option", optopt == 'V' ? VERSION_HINT : NULL);
 }
 
-const char *misuse_guess_place(const char *text, enum address_form form)
+const char *misuse_guess_place(const struct options *options, const char *text,
+                               enum address_form form)
 {
     if (text[0] == '\0' || strpbrk(text, ":/0123456789") != NULL)
         return NULL;
     if (form == ADDRESS_HOST_PORT)
         return "usage: kith meet [options] HOST:PORT";
+    if (options->listen)
+        return "usage: kith meet [options] " USAGE_OF_LISTEN;
+    if (options->accept != NULL)
+        return "usage: kith forward [options] " USAGE_OF_ACCEPT;
     return form == ADDRESS_PORT ? "to let only this peer call: -p NAME PORT"
                                 : "usage: kith forward [options] LOCAL PEER";
+}
+
+bool misuse_has_far_end(const char *text)
+{
+    const char *host = text + strspn(text, "0123456789"), *port = strrchr(text, ':');
+
+    if (host == text || host[0] != ':' || port - host < 2 || !text_is_number(port + 1))
+        return false;
+    return host[1] == '[' ? port[-1] == ']'
+                          : memchr(host + 1, ':', (size_t)(port - host) - 1) == NULL;
 }
 
 /* What is shown of the arguments: some options take the place of a port, or have others. */
@@ -106,7 +123,9 @@ static const char *shown(const struct options *options, const struct command_for
         return "--inetd TARGET";
     if (options->call != NULL)
         return "--call PEER TARGET";
-    return options->accept != NULL ? "--accept [HOST:]PORT LOCAL WHO" : form->arguments;
+    if (options->listen)
+        return USAGE_OF_LISTEN;
+    return options->accept != NULL ? USAGE_OF_ACCEPT : form->arguments;
 }
 
 /* Their names, a word each. */
@@ -114,6 +133,8 @@ static const char *names(const struct options *options, const struct command_for
 {
     if (options->call != NULL || options->inetd)
         return "TARGET";
+    if (options->listen)
+        return "[HOST:]PORT";
     return options->accept != NULL ? "LOCAL WHO" : form->arguments;
 }
 

@@ -4,6 +4,8 @@
 #ifndef KITH_MISUSE_H
 #define KITH_MISUSE_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "command/options.h"
 #include "net/address.h"
@@ -20,6 +22,10 @@ enum kith_error misuse_log_missing(const struct options *options, const struct c
 enum kith_error misuse_log_excess(const struct command_form *form, const char *which);
 
 /* A name where a place to listen is meant: what was meant, maybe; or NULL. */
-const char *misuse_guess_place(const char *text, enum address_form form);
+const char *misuse_guess_place(const struct options *options, const char *text,
+                               enum address_form form);
+
+/* Whether it says, as for ssh -L, where its connections come out, too: PORT:HOST:PORT. */
+bool misuse_has_far_end(const char *text);
 
 #endif

@@ -46,12 +46,16 @@ static enum kith_error refuse(const char *given, const char *why, const char *hi
 static enum kith_error refuse_second(const struct target *target, const char *given,
                                      const struct options *options)
 {
+    bool has_port = options->call == NULL && !options->inetd;
+
     if (target->name[0] != '\0')
         return refuse(given, "a second target of this name", NULL);
     return refuse(given,
                   options->program != NULL ? "--exec stands in the place of TARGET"
                                            : "a second target without a name",
-                  "several are told apart by names: NAME=TARGET");
+                  has_port ? "several are told apart by names: NAME=TARGET"
+                           : "no PORT stands before them here; several are told apart by names: "
+                             "NAME=TARGET");
 }
 
 /* Read one, and look whether what is at its path is a socket, or may come to be one. */

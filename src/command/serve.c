@@ -305,7 +305,8 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
 
     serve->launcher = HELPER_NONE;
     if (!calls && !options->inetd)
-        error = setup_parse_address(&serve->asked, "serve", options->arguments[0], ADDRESS_PORT);
+        error = setup_parse_address(&serve->asked, "serve", options, options->arguments[0],
+                                    ADDRESS_PORT);
     if (error == OK)
         error = offer_read(&serve->offer, options);
     if (error != OK)

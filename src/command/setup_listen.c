@@ -14,15 +14,22 @@
 #include "command/misuse.h"
 #include "net/passed.h"
 
-enum kith_error setup_parse_address(struct address *address, const char *what, const char *text,
+enum kith_error setup_parse_address(struct address *address, const char *what,
+                                    const struct options *options, const char *text,
                                     enum address_form form)
 {
     struct problem problem = {.hint = NULL};
 
+    if (form == ADDRESS_LOCAL && misuse_has_far_end(text))
+        return log_failure(LOG_ERROR, what, text, ERR_USAGE,
+                           "not PORT, HOST:PORT, or a path with a /",
+                           "what it leads to is said there: kith serve PORT TARGET; here: kith "
+                           "forward PORT PEER");
     if (address_parse(address, text, form, &problem))
         return OK;
     return log_failure(LOG_ERROR, what, text, ERR_USAGE, problem.why,
-                       problem.hint != NULL ? problem.hint : misuse_guess_place(text, form));
+                       problem.hint != NULL ? problem.hint
+                                            : misuse_guess_place(options, text, form));
 }
 
 enum kith_error setup_take_listeners(const char *what, struct listeners *list, size_t places)

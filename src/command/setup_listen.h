@@ -26,7 +26,8 @@ must_check enum kith_error setup_listen(struct setup *setup, const char *what,
  * Read an address that stands on the command line. ERR_USAGE, which is logged with what is wrong.
  */
 must_check enum kith_error setup_parse_address(struct address *address, const char *what,
-                                               const char *text, enum address_form form);
+                                               const struct options *options, const char *text,
+                                               enum address_form form);
 
 /*
  * What is to be dialed to come to the listeners: the host as it was asked for, unless a supervisor
