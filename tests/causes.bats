@@ -19,10 +19,9 @@ finds_us_late() {
     ! grep 'as a check does' serve.err
 }
 
-@test "nor where it could not have liked it: the answer came changed" {
-    local far
-    start_serve --exec cat
-    far=$address
+# somebody_between STEPS: from here on who calls $address comes to "relay", and these, in Python, are
+# what becomes of it there, frame by frame; bob is called by call_bob.
+somebody_between() {
     mkfifo relay
     python3 -c '
 import socket, sys
@@ -30,17 +29,24 @@ host, port = sys.argv[1].split(":")
 def frame(sock):
     head = sock.recv(4, socket.MSG_WAITALL)
     return head + sock.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL)
+def call_bob():
+    return socket.create_connection((host, int(port)))
 relay = socket.create_server(("127.0.0.1", 0))
-print("127.0.0.1:%d" % relay.getsockname()[1], flush=True)
+print("127.0.0.1:%d" % relay.getsockname()[1], flush=True)'"$1" "$address" >relay 3>&- &
+    started+=("$!")
+    read -r -t "$limit" address <relay
+}
+
+@test "nor where it could not have liked it: the answer came changed" {
+    start_serve --exec cat
+    somebody_between '
 alice, _ = relay.accept()
-bob = socket.create_connection((host, int(port)))
+bob = call_bob()
 bob.sendall(frame(alice))
 answer = bytearray(frame(bob))
 answer[-1] ^= 1
 alice.sendall(answer)
-alice.recv(1)' "$far" >relay 3>&- &
-    started+=("$!")
-    read -r -t "$limit" address <relay
+alice.recv(1)'
     refused 5 '' -- dial </dev/null
     says serve.err 'left once it had our answer; .*refuses the answer'
     ! grep 'as a check does' serve.err
@@ -48,27 +54,16 @@ alice.recv(1)' "$far" >relay 3>&- &
 
 # say_another_answer: at $address, what bob has answered to carol is said to whoever calls.
 say_another_answer() {
-    local far=$address
-    mkfifo relay
-    python3 -c '
-import socket, sys
-host, port = sys.argv[1].split(":")
-def frame(sock):
-    head = sock.recv(4, socket.MSG_WAITALL)
-    return head + sock.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL)
-relay = socket.create_server(("127.0.0.1", 0))
-print("127.0.0.1:%d" % relay.getsockname()[1], flush=True)
+    somebody_between '
 carol, _ = relay.accept()
-bob = socket.create_connection((host, int(port)))
+bob = call_bob()
 bob.sendall(frame(carol))
 answer = frame(bob)
 carol.close()
 alice, _ = relay.accept()
 frame(alice)
 alice.sendall(answer)
-alice.recv(1)' "$far" >relay 3>&- &
-    started+=("$!")
-    read -r -t "$limit" address <relay
+alice.recv(1)'
 }
 
 @test "an answer that is meant for another key: the caller is not told about the caller" {

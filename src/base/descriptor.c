@@ -103,13 +103,6 @@ static bool is_same_terminal(int a, int b)
 #endif
 }
 
-bool descriptor_is_stream(int fd)
-{
-    struct stat status;
-
-    return fstat(fd, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode));
-}
-
 bool descriptor_is_terminal(int fd)
 {
 #ifdef TIOCGPTN

@@ -53,9 +53,6 @@ bool descriptor_is_same_file(int a, int b);
 /* A terminal, at which somebody sits; not the master of a pseudo terminal, where a program does. */
 bool descriptor_is_terminal(int fd);
 
-/* Whether it is a pipe, a FIFO or a socket: somebody is, or was, at its other side. */
-bool descriptor_is_stream(int fd);
-
 /* Whether poll tells when it is ready; of a file, a disk or /dev/null it says that without end. */
 bool descriptor_can_be_awaited(int fd);
 

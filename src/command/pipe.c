@@ -161,8 +161,8 @@ enum kith_error pipe_open(struct pipe_end *end, const struct options *options, c
         error = filer_start(&end->filer, what, options->output, options->force);
     if (error != OK)
         return error;
-    if (options->program == NULL && descriptor_is_stream(STDIN_FILENO) &&
-        descriptor_is_stream(STDOUT_FILENO))
+    if (options->program == NULL && socket_can_carry(STDIN_FILENO) &&
+        socket_can_carry(STDOUT_FILENO))
         signals_linger_on_hangup();
     if (options->program == NULL)
         return open_standard(end, calls);

@@ -25,15 +25,6 @@ static bool is_same(int a, int b)
            first.st_ino == second.st_ino;
 }
 
-/* A socket of a stream, or a pipe: what brings bytes in their order, and an end. */
-static bool can_carry(int fd)
-{
-    struct stat status;
-
-    return fstat(fd, &status) == 0 &&
-           (S_ISFIFO(status.st_mode) || (S_ISSOCK(status.st_mode) && socket_is_stream(fd)));
-}
-
 bool inetd_spare(void)
 {
     if (is_same(STDERR_FILENO, STDIN_FILENO) || is_same(STDERR_FILENO, STDOUT_FILENO))
@@ -76,7 +67,7 @@ enum kith_error inetd_take(struct transport *transport, struct endpoint *from, c
 
     *transport = TRANSPORT_NONE;
     *why = "standard input and output are to be a socket, or two pipes: something starts us so";
-    if (!can_carry(STDIN_FILENO) || !can_carry(STDOUT_FILENO))
+    if (!socket_can_carry(STDIN_FILENO) || !socket_can_carry(STDOUT_FILENO))
         return ERR_USAGE;
     transport->in = take(STDIN_FILENO, O_RDONLY);
     transport->out = is_one ? transport->in : take(STDOUT_FILENO, O_WRONLY);

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <linux/sockios.h>
@@ -162,6 +163,14 @@ bool socket_is_stream(int fd)
     socklen_t len = sizeof(type);
 
     return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM;
+}
+
+bool socket_can_carry(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 &&
+           (S_ISFIFO(status.st_mode) || (S_ISSOCK(status.st_mode) && socket_is_stream(fd)));
 }
 
 bool socket_has_gone(int fd)

@@ -51,6 +51,9 @@ bool socket_peer_is_silent(int fd);
 /* Whether it is a socket that carries bytes, and not messages of which a reader may lose a part. */
 bool socket_is_stream(int fd);
 
+/* A socket of a stream, or a pipe: what brings bytes in their order, and an end. */
+bool socket_can_carry(int fd);
+
 /*
  * Whether the other side of a socket has gone altogether: it takes nothing any more, and says
  * nothing beyond what is here.

@@ -7,11 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -42,11 +42,6 @@ void addition_format(char line[static ADDITION_LINE_SIZE], const struct addition
     }
     address_format(at, &addition->address);
     (void)snprintf(line, ADDITION_LINE_SIZE, "addr=\"%s\" %s %s\n", at, hex, addition->name);
-}
-
-static void wait_a_moment(void)
-{
-    (void)nanosleep(&(struct timespec){.tv_nsec = AGAIN_MS * 1000000L}, NULL);
 }
 
 /* Have the lock of an open file by the deadline. */
@@ -228,7 +223,7 @@ enum kith_error addition_write_lines(const char *lines, const char *path, const 
         again =
             (error == ERR_FILE_EXISTS || error == ERR_FILE_MISSING) && clock_now_ms() < deadline_ms;
         if (again)
-            wait_a_moment();
+            (void)poll(NULL, 0, AGAIN_MS);
     }
     return error;
 }

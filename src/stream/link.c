@@ -11,8 +11,6 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 
-#define CLOSE_MS 5000 /* how long to wait for a peer that neither takes anything nor closes */
-
 enum kith_error link_start(struct link *link, struct transport transport, struct session_keys *keys,
                            size_t max_message_size)
 {
@@ -248,7 +246,7 @@ static enum kith_error drop_arrived(struct link *link)
 
 enum kith_error link_part(struct link *link)
 {
-    int64_t deadline_ms = clock_deadline_ms(CLOSE_MS);
+    int64_t deadline_ms = clock_deadline_ms(LINK_PATIENCE_MS);
     int queued = transport_queued(&link->transport);
     enum kith_error error = drop_arrived(link);
 
@@ -261,7 +259,7 @@ enum kith_error link_part(struct link *link)
             error = drop_arrived(link);
         } else if ((left = transport_queued(&link->transport)) < queued) {
             queued = left;
-            deadline_ms = clock_deadline_ms(CLOSE_MS);
+            deadline_ms = clock_deadline_ms(LINK_PATIENCE_MS);
         }
     }
     return error;

@@ -17,6 +17,9 @@
 
 #define OPENING_MAX (1 + FRAME_OVERHEAD) /* bytes of a BEGIN, sealed */
 
+/* How long our last words wait for a peer that takes none of them, nor closes. */
+#define LINK_PATIENCE_MS 5000
+
 struct link {
     struct transport transport; /* whoever made the link closes it, after link_close */
     struct channel channel;

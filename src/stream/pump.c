@@ -20,9 +20,8 @@
 #define SILENCE_LOOK_MS 5000 /* between two looks at a peer that takes nothing */
 #define LEAVING_MS 100       /* between the ends of stdout and stdin when who uses us closes both */
 #define TAKING_PAUSE_MAX_MS 100
-#define LAST_WORDS_MS 5000 /* of a program that is gone, while none of them is taken */
-#define EXIT_MS 250        /* between the end of a program's output and its own, at most */
-#define QUIET_MS 1000      /* without anything moving, after which memory is given back */
+#define EXIT_MS 250   /* between the end of a program's output and its own, at most */
+#define QUIET_MS 1000 /* without anything moving, after which memory is given back */
 
 enum { FROM_PEER, TO_PEER, IN, OUT, VERDICT, POLLED };
 
@@ -312,7 +311,7 @@ static enum kith_error hear_out(struct run *run, enum kith_error error)
         return error;
     run->failed = error;
     run->failed_errno = errno;
-    run->last_words_due_ms = clock_deadline_ms(LAST_WORDS_MS);
+    run->last_words_due_ms = clock_deadline_ms(LINK_PATIENCE_MS);
     run->end->outlet.kind = OUTLET_GONE;
     if (error == ERR_STDIN)
         run->end->inlet.fd = -1;
@@ -379,7 +378,7 @@ static enum kith_error speak(struct run *run)
     if (error == OK)
         sender_flush(&run->sender);
     if (run->failed != OK && run->sender.carried != carried)
-        run->last_words_due_ms = clock_deadline_ms(LAST_WORDS_MS);
+        run->last_words_due_ms = clock_deadline_ms(LINK_PATIENCE_MS);
     if (error == OK && run->failed == OK)
         error = settle(run);
     return error;

@@ -6,22 +6,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 
 #define PAUSE_MS 5
 #define FOLDER_SIZE 4096 /* a longer one cannot be opened */
-
-static void wait_a_moment(void)
-{
-    (void)nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
-}
 
 bool lock_take(int fd, int64_t deadline_ms)
 {
@@ -32,7 +27,7 @@ bool lock_take(int fd, int64_t deadline_ms)
             errno = EWOULDBLOCK;
             return false;
         }
-        wait_a_moment();
+        (void)poll(NULL, 0, PAUSE_MS);
     }
     return true;
 }
