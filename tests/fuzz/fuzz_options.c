@@ -60,7 +60,8 @@ static void check_taken(const struct options *options, const struct command_form
     demand(options->help || (options->argument_count >= form->least - replaced &&
                              options->argument_count <= form->most - replaced));
     demand(is_serve || (!options->proxy_protocol && options->accept_proxy.count == 0));
-    demand(form->bit == FOR_MEET || (!options->listen && !options->print));
+    demand(form->bit == FOR_MEET || !options->listen);
+    demand((form->bit & (FOR_MEET | FOR_IMPORT)) != 0 || !options->print);
     demand(options->output == NULL || (form->bit & FOR_PIPES) != 0);
     demand(options->program == NULL || (form->bit & (FOR_PROGRAMS | FOR_FORWARD)) != 0);
     demand(options->help || form->bit != FOR_KEYGEN || options->namespace_file == NULL ||
