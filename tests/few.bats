@@ -87,9 +87,14 @@ with subprocess.Popen([sys.argv[1], "dial", "--retry", "1m", peer], stdin=subpro
 sys.exit(f"{counts} descriptors are open" if counts[2] > counts[0] else 0)' "$KITH"
 }
 
-@test "a small stack is enough for serve and forward, and what is carried then" {
+# with_stack KIB: what is started from here on has such a stack, and nothing of the environment in it.
+with_stack() {
+    launcher=(bash -c 'ulimit -s "$0" && exec env -i KITH_DIR="$KITH_DIR" "$@"' "$1")
+}
+
+@test "a stack of 128 KiB is enough for serve and forward, and what is carried then" {
     sanitized && skip "a build with sanitizers has larger frames"
-    launcher=(bash -c 'ulimit -s 80 && exec env -i KITH_DIR="$KITH_DIR" "$@"' bash)
+    with_stack 128
     start_serve --exec cat
     start_forward
     [ "$(many_at_once 3)" -eq 3 ]
@@ -100,4 +105,34 @@ sys.exit(f"{counts} descriptors are open" if counts[2] > counts[0] else 0)' "$KI
     ends "$forwarder" 0
     kill "$server"
     ends "$server" 0
+}
+
+@test "a stack of 128 KiB is enough for keys of each kind, listen, dial and check" {
+    sanitized && skip "a build with sanitizers has larger frames"
+    with_stack 128
+    KITH_DIR=dave bounded "${launcher[@]}" "$KITH" keygen
+    ssh-keygen -q -t ed25519 -N '' -C bob -f ssh_key
+    (umask 077 && echo secret >secret)
+    openssl pkcs8 -topk8 -in dave/identity -passout file:secret -out encrypted.pem
+    openssl pkcs8 -topk8 -in dave/identity -passout file:secret -scrypt -out scrypt.pem
+    for file in ssh_key encrypted.pem scrypt.pem; do
+        KITH_DIR=bob bounded "${launcher[@]}" "$KITH" pubkey --passphrase-file secret "$file"
+    done
+    KITH_DIR=bob bounded "${launcher[@]}" "$KITH" import ssh_key.pub
+    at_terminal=("${launcher[@]}")
+    start_listener --passphrase-file secret -i scrypt.pem
+    KITH_DIR=alice bounded "${launcher[@]}" "$KITH" check "./dave/identity.pub@$address"
+    KITH_DIR=alice bounded "${launcher[@]}" "$KITH" dial "./dave/identity.pub@$address" <<<hello
+    ends "$listener" 0
+    [ "$(cat bob.out)" = hello ]
+}
+
+@test "a smaller stack is refused in one line, by every command" {
+    launcher=(bash -c 'ulimit -s "$0" && exec "$@"' 127)
+    for command in 'keygen x' pubkey 'listen 0' 'dial bob' 'serve 0 1' 'forward 0 bob' 'check bob' \
+        'meet --listen 0' 'import x'; do
+        # shellcheck disable=SC2086
+        run -1 env KITH_DIR=alice "${launcher[@]}" "$KITH" $command
+        [ "$output" = "kith: stack: too small: 128 KiB are needed; see ulimit -s" ]
+    done
 }

@@ -52,6 +52,7 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_PROGRAM] = {EXIT_LOCAL, "the program failed", NULL},
     [ERR_TARGET] = {EXIT_ADDRESS, "cannot reach the target", NULL},
     [ERR_FEW_DESCRIPTORS] = {EXIT_LOCAL, "too few descriptors for one connection", "see ulimit -n"},
+    [ERR_SMALL_STACK] = {EXIT_LOCAL, "too small: 128 KiB are needed", "see ulimit -s"},
     [ERR_NO_THREAD] = {EXIT_LOCAL, "no thread can be started",
                        "see the limit on processes: ulimit -u, or TasksMax= of systemd"},
     [ERR_TERMINAL] = {EXIT_LOCAL, "there is no terminal to ask at",

@@ -42,6 +42,7 @@ enum kith_error {
     ERR_PROGRAM,       /* a program of --exec failed */
     ERR_TARGET,        /* the target of serve cannot be reached */
     ERR_FEW_DESCRIPTORS,
+    ERR_SMALL_STACK,
     ERR_NO_THREAD,   /* the system has none left for us */
     ERR_TERMINAL,    /* there is none, or it has ended */
     ERR_KEEPER_LATE, /* what it is to sign is not of now any more */

@@ -14,6 +14,7 @@
 #include "command/offer.h"
 #include "command/option_table.h"
 #include "net/inetd.h"
+#include "system/memory.h"
 #include "system/protect.h"
 #include "system/signals.h"
 
@@ -318,6 +319,10 @@ int main(int argc, char **argv)
     if (!protect_standard_descriptors()) {
         (void)log_failure(LOG_ERROR, "descriptors", NULL, ERR_SYSTEM, NULL,
                           "0 to 2 have to be open");
+        return EXIT_LOCAL;
+    }
+    if (!memory_has_stack()) { /* else a key that is read, or a lookup, ends in SIGSEGV */
+        (void)log_failure(LOG_ERROR, "stack", NULL, ERR_SMALL_STACK, NULL, NULL);
         return EXIT_LOCAL;
     }
     protect_process();

@@ -8,7 +8,18 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+/* Reading an encrypted key takes some 70 KiB, and environment and arguments stand there as well. */
+#define STACK_LEAST ((rlim_t)128 << 10)
+
+bool memory_has_stack(void)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur >= STACK_LEAST;
+}
 
 #ifdef __GLIBC__
 #include <malloc.h>

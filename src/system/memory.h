@@ -4,7 +4,13 @@
 #ifndef KITH_MEMORY_H
 #define KITH_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+#include "base/error.h"
+
+/* Whether the stack of the main thread may grow as far as anything here needs it to. */
+must_check bool memory_has_stack(void);
 
 /* For a process of many threads: keep little for each of them. Before any thread. */
 void memory_be_modest(void);
