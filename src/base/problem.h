@@ -11,7 +11,7 @@
 
 struct problem {
     size_t line;      /* of a file, from 1; 0 for none. Whoever reads the file sets it */
-    char why[160];    /* raw: base/log.h escapes it */
+    char why[192];    /* raw: base/log.h escapes it */
     const char *hint; /* what to do, or NULL */
 };
 
@@ -29,7 +29,7 @@ bool problem_advise(struct problem *problem, const char *hint, const char *forma
 /* Where in a file it is: "PATH, line 3". */
 void problem_locate(char *out, size_t size, const char *path, const struct problem *problem);
 
-#define PROBLEM_SHOWN_MAX 48 /* characters of what is wrong that a reason shows */
+#define PROBLEM_SHOWN_MAX 64 /* characters of what is wrong that a reason shows: a key, whole */
 
 /* How much of a text fits into a reason, as the precision of a %.*s. */
 int problem_shown(struct text text);

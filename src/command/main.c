@@ -241,6 +241,8 @@ static const char *guess(const char *name)
         if (strcmp(name, other_words[i].word) == 0)
             return other_words[i].ours;
     }
+    if (strchr(name, '@') != NULL)
+        return "dial PEER";
     for (size_t i = 0; i < COMMANDS; i++)
         spelling_try(&spelling, commands[i].form.name);
     spelling_try(&spelling, "help");
@@ -269,7 +271,9 @@ static void log_unknown(const char *name, int argc, char **argv)
         (void)log_failure(LOG_ERROR, "usage", NULL, ERR_USAGE, "a command is missing", hint);
         return;
     }
-    if (meant != NULL && name[0] == '-')
+    if (meant == NULL && name[0] == '-')
+        (void)snprintf(hint, sizeof(hint), "a command comes first: kith COMMAND %.32s", name);
+    else if (meant != NULL && name[0] == '-')
         (void)snprintf(hint, sizeof(hint), "options come after the command: kith %s %.32s", meant,
                        name);
     else if (meant != NULL)

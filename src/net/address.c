@@ -131,7 +131,10 @@ static bool parse_host(struct address *address, struct text host, enum address_f
     if (!copy_part(address->host, sizeof(address->host), host.at, host.len))
         return problem_say(problem, "too long: a host has %d bytes at most", HOST_SIZE - 1);
     for (const char *at = address->host; *at != '\0'; at++) {
-        if (is_blank(*at) || strchr("/@[]\"\\", *at) != NULL)
+        if (*at == '@')
+            return problem_advise(problem, "WHO@ is only for a peer that is called",
+                                  "there is an @ in the host");
+        if (is_blank(*at) || strchr("/[]\"\\", *at) != NULL)
             return problem_say(problem, "a host is not written like that");
     }
     return strcmp(address->host, "*") != 0 || refuse_star(form, problem);

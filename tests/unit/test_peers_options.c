@@ -65,7 +65,7 @@ static const struct refusal {
     {"addr=\"[fe80::1%]:80\" " KEY, "between the brackets"},
     {"addr=\"[::1:80\" " KEY, "stands in brackets"},
     {"addr=\"n as:80\" " KEY, "a host is not written like that"},
-    {"addr=\"me@nas:80\" " KEY, "a host is not written like that"},
+    {"addr=\"me@nas:80\" " KEY, "there is an @ in the host"},
     {"addr=\"/run/kith:80\" " KEY, "a host is not written like that"},
     {"from=\"\" " KEY, "from: \"\" is empty"},
     {"from=\"10.0.0.1,\" " KEY, "is empty"},
