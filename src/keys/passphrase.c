@@ -99,8 +99,10 @@ static void hold(bool ours)
 
 /*
  * Let a signal have its usual effect, with the terminal as it was. If we are still there, it has
- * stopped us, and somebody has had us go on: ask again. All of it may be called in a handler, so
- * that no signal comes too soon or too late to be seen.
+ * stopped us, and somebody has had us go on: ask again. The SIGCONT for that is let through as
+ * well, in case a handler runs with all signals held (a sanitizer's do): it would come once more
+ * later, and cost what is typed by then. All of it may be called in a handler, so that no signal
+ * comes too soon or too late to be seen.
  */
 static void give_way(int number)
 {
@@ -111,6 +113,7 @@ static void give_way(int number)
     hold(false);
     (void)sigemptyset(&only);
     (void)sigaddset(&only, number);
+    (void)sigaddset(&only, SIGCONT);
     (void)pthread_sigmask(SIG_UNBLOCK, &only, &before);
     (void)raise(number);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
