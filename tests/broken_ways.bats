@@ -51,6 +51,22 @@ kith_says_once() {
     [ "$(grep -c "^kith: .*$2" "$1")" -eq 1 ] || fail "not once: $2"
 }
 
+# calls_back WAY: alice, who echoes, calls bob by it, whose programs connect to $near.
+calls_back() {
+    start_kith bob forward --ready-on listen --accept 127.0.0.1:0 127.0.0.1:0 alice
+    near=$(sed -n 's/.* \(127[0-9.:]*\): each connection.*/\1/p' forward.err)
+    found_at "$(sed -n 's/.* \(127[0-9.:]*\): waits for calls.*/\1/p' forward.err)"
+    KITH_DIR=alice "$KITH" serve --via "$1" --call bob --spare 1 exec:cat \
+        2>serve.err </dev/null 3>&- 8>&- &
+    also_started $!
+    kiths=($! "${kiths[@]}")
+}
+
+# is_echoed WORD: a program gets it back.
+is_echoed() {
+    [ "$(echo "$1" | bounded socat -t "$limit" STDIO "TCP:$near")" = "$1" ]
+}
+
 @test "a proxy that dies while the channel is open cuts it: both sides say so" {
     start_http_proxy
     start_listener
@@ -132,29 +148,45 @@ END
 }
 
 @test "nor is one of serve --call: the connection is reset on both sides, and the next is carried" {
-    local lie
+    local what direction lie
     needs socat
-    start_kith bob forward --ready-on listen --accept 127.0.0.1:0 127.0.0.1:0 alice
-    near=$(sed -n 's/.* \(127[0-9.:]*\): each connection.*/\1/p' forward.err)
-    found_at "$(sed -n 's/.* \(127[0-9.:]*\): waits for calls.*/\1/p' forward.err)"
-    lying flip up "exec $way"
-    KITH_DIR=alice "$KITH" serve --via "[ -e lied ] && exec $way; $lie" --call bob --spare 1 exec:cat \
-        2>serve.err </dev/null 3>&- 8>&- &
-    also_started $!
     random_file sent 400000
-    eventually grep -q 'the peer has called' forward.err
-    socat -t "$limit" STDIO "TCP:$near" <sent >back 2>socat.err || true
-    [ -e lied ]
-    is_beginning back sent
-    [ "$(wc -c <back)" -lt 400000 ]
-    eventually grep -q 'tampered with' forward.err
-    again() {
-        socat -t "$limit" STDIO "TCP:$near" <sent >back && cmp sent back
-    }
-    head -c 1000 sent >short && mv short sent
-    eventually again
-    kill -TERM "${started[-1]}"
-    ends "${started[-1]}" 0
+    for what in flip drop repeat inject; do
+        for direction in up down; do
+            lying "$what" "$direction" "exec $way"
+            calls_back "[ -e lied ] && exec $way; $lie"
+            eventually grep -q 'the peer has called' forward.err
+            socat -t "$limit" STDIO "TCP:$near" <sent >back 2>socat.err || true
+            [ -e lied ]
+            is_beginning back sent
+            [ "$(wc -c <back)" -lt 400000 ]
+            if [ "$direction" = up ]; then
+                eventually grep -q 'alice .*tampered with' forward.err
+            else
+                eventually grep -q 'bob .*tampered with' serve.err
+            fi
+            eventually is_echoed word
+            finish
+        done
+    done
+}
+
+@test "serve --call: a proxy that dies resets the program, and another leads there" {
+    needs socat
+    start_http_proxy
+    calls_back "if [ -e other ]; then exec $way; else exec $http_proxy; fi"
+    exec 7<>"/dev/tcp/127.0.0.1/${near##*:}"
+    echo part >&7
+    read -r -t "$limit" part <&7
+    [ "$part" = part ]
+    touch other
+    proxy_dies
+    run ! bounded cat <&7
+    [[ $output == *reset* ]]
+    exec 7>&-
+    eventually grep -q 'alice .*cut short' forward.err
+    eventually grep -q 'bob .*cut short' serve.err
+    eventually is_echoed word
     finish
 }
 
@@ -179,21 +211,14 @@ END
 
 @test "serve --call: a command that fails is said once, and once it leads there all is well" {
     needs socat
-    start_kith bob forward --ready-on listen --accept 127.0.0.1:0 127.0.0.1:0 alice
-    near=$(sed -n 's/.* \(127[0-9.:]*\): each connection.*/\1/p' forward.err)
-    found_at "$(sed -n 's/.* \(127[0-9.:]*\): waits for calls.*/\1/p' forward.err)"
-    KITH_DIR=alice "$KITH" serve --via "echo >>tries; [ -e way ] || exit 3; exec $way" --call bob \
-        --spare 1 exec:cat 2>serve.err </dev/null 3>&- 8>&- &
-    also_started $!
+    calls_back "echo >>tries; [ -e way ] || exit 3; exec $way"
     eventually has_tried 2
     kith_says_once serve.err 'with status 3'
     touch way
     eventually grep -q 'the peer is there again' serve.err
     eventually grep -q 'the peer has called' forward.err
-    [ "$(echo word | bounded socat -t "$limit" STDIO "TCP:$near")" = word ]
+    is_echoed word
     kith_says_once serve.err 'with status 3'
-    kill -TERM "${started[-1]}"
-    ends "${started[-1]}" 0
     finish
 }
 
