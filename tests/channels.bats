@@ -123,6 +123,10 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool records wrong_answers
 }
 
+@test "records: dial leaves with a CLOSE once its stream is whole" {
+    tool records dialed
+}
+
 @test "records: without a PONG another channel is asked, and the first to answer carries" {
     tool records too_slow
     tool records either

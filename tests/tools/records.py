@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import socket
+import subprocess
 
 import attacked
 import attacks
@@ -472,7 +473,34 @@ def late():
     acceptor.forward.stop()
 
 
+def dialed():
+    """dial, for a target by its name: after a whole stream, and after a refusal, it says CLOSE."""
+    people = attacks.scene()
+    bob = attacked.FalseBob()
+
+    def called(*answers):
+        dial = kith.start("alice", "dial", "bob@%s:%d:db" % bob.address, stdout=subprocess.PIPE)
+        sock, side = bob.take_call(people)
+        side.namespace = KEPT
+        sock.sendall(speaker.frame(side.answer()))
+        check(side.takes_3(speaker.read_frame(sock)), "no kept channel is made")
+        hears_all(side, sock, OPEN + b"db")
+        say(side, sock, *answers)
+        return dial, side, sock
+
+    dial, side, sock = called(ACCEPT)
+    hears_all(side, sock, BEGIN, END)
+    say(side, sock, b"hello", END, RECEIPT)
+    hears_all(side, sock, RECEIPT, CLOSE)
+    say(side, sock, CLOSE)
+    check(dial.communicate(timeout=kith.LIMIT)[0] == b"hello" and dial.returncode == 0,
+          "dial has not all of it, or does not say so")
+    dial, side, sock = called(REFUSE + b"\1")
+    check(hears(side, sock) in (CLOSE, None), "after a refusal it goes on")
+    check(kith.status(dial) == 5, "it ends with", dial.returncode)
+
+
 if __name__ == "__main__":
     daemons.run_subject([in_order, given_up, no_begin, wrong, with_tag, draining, giving_way,
                          drained, answers, after_begin, wrong_answers, too_slow, either,
-                         late])
+                         late, dialed])
