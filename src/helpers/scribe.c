@@ -70,10 +70,11 @@ enum kith_error scribe_start(struct helper *scribe, const char *path,
 enum kith_error scribe_add(const struct helper *scribe, const struct addition *addition)
 {
     struct answer answer;
+    int64_t deadline_ms = clock_deadline_ms(ANSWER_MS);
 
     if (!question_settle(scribe, addition, sizeof(*addition), &answer, sizeof(answer),
-                         clock_deadline_ms(ANSWER_MS))) {
-        errno = ETIMEDOUT;
+                         deadline_ms)) {
+        errno = clock_now_ms() < deadline_ms ? EPIPE : ETIMEDOUT;
         return ERR_SYSTEM;
     }
     errno = answer.system_errno;

@@ -19,7 +19,7 @@ must_check enum kith_error scribe_start(struct helper *scribe, const char *path,
 
 /*
  * Have a peer added: the errors of addition_write, with errno, and ERR_SYSTEM with ETIMEDOUT for a
- * scribe that does not answer. Waits for seconds.
+ * scribe that does not answer, EPIPE for one that is gone. Waits for seconds.
  */
 must_check enum kith_error scribe_add(const struct helper *scribe, const struct addition *addition);
 
