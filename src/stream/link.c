@@ -257,7 +257,9 @@ enum kith_error link_part(struct link *link)
         if (descriptor_await(link->transport.in, POLLIN, deadline_ms)) {
             (void)link_read(link);
             error = drop_arrived(link);
-        } else if ((left = transport_queued(&link->transport)) < queued) {
+        }
+        left = transport_queued(&link->transport);
+        if (left < queued) { /* also by one that goes on talking, as it may until it hears our end */
             queued = left;
             deadline_ms = clock_deadline_ms(LINK_PATIENCE_MS);
         }
