@@ -11,14 +11,16 @@ hangup() {
     timeout -k 1 $((2 * limit)) python3 "$tools/hangups.py" "$@" 3>&-
 }
 
-@test "a program that closes both its ends and hangs up, as ssh does, leaves a whole channel" {
+# leaves HEARD: who started dial hears so many bytes, or -1 for all, closes both its ends, and hangs
+# up. Sets dialer.
+leaves() {
     cat >leave.py <<'END'
 import os, signal, subprocess, sys
 
-dial = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+dial = subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 dial.stdin.write(b"question")
 dial.stdin.flush()
-assert dial.stdout.read(6) == b"answer"
+assert dial.stdout.read(int(sys.argv[1])) == b"answer"
 os.dup2(dial.stdout.fileno(), 100)
 os.dup2(dial.stdin.fileno(), 101)
 dial.stdout.close()
@@ -27,14 +29,27 @@ os.closerange(100, 102)  # at once: the one without the other would be something
 dial.send_signal(signal.SIGHUP)
 sys.exit(dial.wait(20))
 END
-    hold_open bob.in
-    start_listener
-    echo -n answer >&8
-    KITH_DIR=alice bounded python3 leave.py "$KITH" dial "bob@$address" 3>&- 8>&- 2>alice.err &
+    KITH_DIR=alice bounded python3 leave.py "$1" "$KITH" dial "bob@$address" 3>&- 8>&- 2>alice.err &
     dialer=$!
     also_started "$dialer"
     eventually grep -q question bob.out
+}
+
+@test "a program that closes both its ends and hangs up, as ssh does, leaves a whole channel" {
+    hold_open bob.in
+    start_listener
+    echo -n answer >&8
+    leaves 6
     exec 8>&- # as sshd, which ends once ssh has
+    ends "$listener" 0
+    ends "$dialer" 0
+    [ ! -s alice.err ]
+}
+
+@test "so does one that has heard the peer's end before it does" {
+    echo -n answer >bob.in
+    start_listener
+    leaves -1
     ends "$listener" 0
     ends "$dialer" 0
     [ ! -s alice.err ]

@@ -238,3 +238,11 @@ key_line() {
     [ -L "$peers" ]
     [ "$(stat -c %a elsewhere/peers)" = 640 ]
 }
+
+@test "who may read the folder, and has locked it, keeps nobody out" {
+    flock bob sh -c 'echo >locked && exec sleep 100' 3>&- &
+    also_started $!
+    eventually [ -e locked ]
+    import laptop.pub laptop
+    grep -q " laptop$" "$peers"
+}

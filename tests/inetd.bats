@@ -327,6 +327,10 @@ had() {
     refused 2 'not an option of this command' -- as bob dial --inetd bob
     refused 2 'a socket, or two pipes' -- as bob serve --inetd exec:cat </dev/null
     refused 2 'TARGET is missing' -- as bob serve --inetd
+    KITH_DIR=bob run -2 script -qec "'$KITH' serve --inetd exec:cat" /dev/null
+    [[ $output == *'a socket, or two pipes'* ]]
+    run -2 bash -c 'KITH_DIR=bob "$KITH" serve --inetd exec:cat </dev/null >log 2>&1'
+    grep 'a socket, or two pipes' log
     run -2 --separate-stderr bash -c 'set -o pipefail
         cat bob/identity | KITH_DIR=bob "$KITH" listen --inetd -i - -o got | cat'
     [[ $stderr == *'with --inetd it is the channel'* ]]

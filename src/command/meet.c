@@ -267,10 +267,22 @@ static void tell_added(const struct meet *meet, const struct addition *addition)
     log_event(LOG_NOTE, "meet", addition->name, why, hint);
 }
 
+/* What both have agreed on is not lost with the file. */
+static void log_not_added(const struct meet *meet, enum kith_error error, const char *line)
+{
+    int saved = errno;
+    char hint[ADDITION_LINE_SIZE + 128];
+
+    (void)snprintf(hint, sizeof(hint),
+                   "the key is the right one, but its line could not be added, which is: %.*s",
+                   (int)strcspn(line, "\n"), line);
+    errno = saved;
+    (void)log_failure(LOG_ERROR, "peers", meet->setup.peers_path, error, NULL, hint);
+}
+
 /* Put the line where it is wanted, under the name that is in it. */
 static enum kith_error put(struct meet *meet, const struct addition *addition)
 {
-    const char *path = meet->setup.peers_path;
     char line[ADDITION_LINE_SIZE];
     enum kith_error error;
 
@@ -283,9 +295,7 @@ static enum kith_error put(struct meet *meet, const struct addition *addition)
     if (error == OK)
         tell_added(meet, addition);
     else if (error != ERR_NAME_TAKEN)
-        (void)log_failure(LOG_ERROR, "peers", path, error, NULL,
-                          "the key is the right one, but its line could not be added; kith meet "
-                          "--print shows such a line");
+        log_not_added(meet, error, line);
     return error;
 }
 

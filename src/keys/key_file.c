@@ -440,15 +440,16 @@ static enum kith_error write_drafts(struct draft *drafts, size_t count, bool rep
 }
 
 /*
- * The same with its folder locked: of two that write the same files at once, each would have some
- * of its own there in the end.
+ * The same; of two that write the same files at once, each would have some of its own there in the
+ * end, so several have their folder locked. Not one, which takes its place at once: whoever may
+ * read the folder could have that lock for good.
  */
 static enum kith_error write_locked(struct draft *drafts, size_t count, bool replace,
                                     size_t *failed)
 {
     enum kith_error error = OK;
     sigset_t before;
-    int lock;
+    int lock = -1;
 
     for (size_t i = 0; error == OK && i < count; i++) {
         error = find_place(&drafts[i]);
@@ -457,7 +458,7 @@ static enum kith_error write_locked(struct draft *drafts, size_t count, bool rep
     if (error != OK)
         return error;
     *failed = 0;
-    if (!lock_folder(drafts[0].file->path, clock_deadline_ms(LOCK_MS), &lock))
+    if (count > 1 && !lock_folder(drafts[0].file->path, clock_deadline_ms(LOCK_MS), &lock))
         return ERR_FOLDER_LOCKED;
     signals_hold(&before); /* who is ended by one would leave a key in a file of another name */
     error = write_drafts(drafts, count, replace, failed);

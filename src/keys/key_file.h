@@ -75,9 +75,9 @@ struct new_file {
  * one after the other, and if one cannot be, what was there before is again. An existing file, or a
  * symbolic link, is ERR_FILE_EXISTS unless replace, which puts the new one in its place; something
  * else of that name is then ERR_FILE_KIND. The folders above them are made (0700) as far as they
- * are missing; that of the first is locked meanwhile, ERR_FOLDER_LOCKED if another process has its
- * lock for five seconds. ERR_MEMORY; ERR_SYSTEM (errno is set). *failed is the place of the one
- * that could not be. No signal comes while they are written.
+ * are missing; that of the first is locked meanwhile where they are several, ERR_FOLDER_LOCKED if
+ * another process has its lock for five seconds. ERR_MEMORY; ERR_SYSTEM (errno is set). *failed is
+ * the place of the one that could not be. No signal comes while they are written.
  */
 must_check enum kith_error key_file_write(const struct new_file *files, size_t count, bool replace,
                                           size_t *failed);

@@ -27,6 +27,8 @@ static bool is_same(int a, int b)
 
 bool inetd_spare(void)
 {
+    if (!socket_can_carry(STDIN_FILENO) || !socket_can_carry(STDOUT_FILENO))
+        return true; /* a terminal, say: no channel, and that will have to be told */
     if (is_same(STDERR_FILENO, STDIN_FILENO) || is_same(STDERR_FILENO, STDOUT_FILENO))
         return protect_mute();
     return true;

@@ -259,7 +259,7 @@ enum kith_error link_part(struct link *link)
             error = drop_arrived(link);
         }
         left = transport_queued(&link->transport);
-        if (left < queued) { /* also by one that goes on talking, as it may until it hears our end */
+        if (left < queued) { /* also one that talks on, as it may until it hears our end */
             queued = left;
             deadline_ms = clock_deadline_ms(LINK_PATIENCE_MS);
         }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/descriptor.h"
+#include "system/protect.h"
 
 #define LEAVING_S 2
 #define INSISTING_S 3
@@ -152,7 +153,8 @@ static bool is_left(void)
     const short gone = POLLHUP | POLLERR | POLLNVAL;
 
     return (descriptor_look(STDIN_FILENO, POLLIN) & gone) != 0 &&
-           (descriptor_look(STDOUT_FILENO, 0) & gone) != 0;
+           (protect_is_vacated(STDOUT_FILENO) || /* we have closed it, at the peer's end */
+            (descriptor_look(STDOUT_FILENO, 0) & gone) != 0);
 }
 
 static void leave_soon(int number, siginfo_t *info, void *unused)

@@ -545,7 +545,7 @@ def unwritable():
     agree(alice, bob)
     os.chmod("alice/peers", 0o400)
     alice.type("\n")
-    alice.fails(1, "kith: peers: alice/peers", "could not be added")
+    alice.fails(1, "kith: peers: alice/peers", "could not be added", key_of("bob").hex())
     os.chmod("alice/peers", 0o600)
     bob.type("\x03")
     bob.fails(-signal.SIGINT)
