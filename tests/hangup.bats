@@ -12,24 +12,27 @@ hangup() {
 }
 
 # leaves HEARD: who started dial hears so many bytes, or -1 for all, closes both its ends, and hangs
-# up. Sets dialer.
+# up, before the listener can answer to that. Sets dialer.
 leaves() {
     cat >leave.py <<'END'
 import os, signal, subprocess, sys
 
-dial = subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+listener = int(sys.argv[2])
+dial = subprocess.Popen(sys.argv[3:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 dial.stdin.write(b"question")
 dial.stdin.flush()
 assert dial.stdout.read(int(sys.argv[1])) == b"answer"
+os.kill(listener, signal.SIGSTOP)
 os.dup2(dial.stdout.fileno(), 100)
 os.dup2(dial.stdin.fileno(), 101)
 dial.stdout.close()
 dial.stdin.close()
 os.closerange(100, 102)  # at once: the one without the other would be something else
 dial.send_signal(signal.SIGHUP)
+os.kill(listener, signal.SIGCONT)
 sys.exit(dial.wait(20))
 END
-    KITH_DIR=alice bounded python3 leave.py "$1" "$KITH" dial "bob@$address" 3>&- 8>&- 2>alice.err &
+    KITH_DIR=alice bounded python3 leave.py "$1" "$listener" "$KITH" dial "bob@$address" 3>&- 8>&- 2>alice.err &
     dialer=$!
     also_started "$dialer"
     eventually grep -q question bob.out
