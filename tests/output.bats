@@ -367,7 +367,7 @@ becomes() {
         at_terminal=(prlimit "--fsize=$room")
         start_listener --recv-only -o new/file
         run -8 dial <alice.in
-        one_line "$output" 'cut short: the program or disk there that ours went to failed'
+        one_line "$output" 'cut short: the program or disk there that ours went to left or failed'
         ends "$listener" 1
         one_line "$(cat bob.err)" 'new/file: cannot write: File too large'
         on_disk 0

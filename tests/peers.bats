@@ -314,7 +314,7 @@ reaches() {
 
 @test "a name that is nearly that of a peer: who is meant" {
     peers "$(as bob pubkey) bob" "$key_1 nas-in-the-cellar"
-    refused 3 'peer: bbo: no such name in the peers file; did you mean: bob$' -- \
+    refused 3 'peer: bbo: no such name in the peers file: .*/peers; did you mean: bob$' -- \
         as alice dial bbo@127.0.0.1:1
     refused 3 'did you mean: nas-in-the-cellar$' -- as alice check nas-in-the-celler@127.0.0.1:1
     refused 3 'did you mean: bob$' -- as alice listen -p Bob 127.0.0.1:0

@@ -138,7 +138,7 @@ misused() {
     misused '--run: excludes --accept' forward --accept 0 0 bob --run true
     misused 'WHO is missing; usage: kith forward .options. --accept \[HOST:\]PORT LOCAL WHO' \
         forward --accept 0 0
-    misused 'says where to call' forward --accept 0 0 bob@127.0.0.1:9000
-    misused 'says where to call' forward --accept 0 0 bob:9000
+    misused 'it calls us here, so no address is wanted' forward --accept 0 0 bob@127.0.0.1:9000
+    misused 'it calls us here, so no address is wanted' forward --accept 0 0 bob:9000
     refused 3 'dora.*not in the peers file|dora' -- as alice forward --accept 0 0 dora
 }

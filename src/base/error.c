@@ -57,6 +57,7 @@ static const struct entry entries[ERR_COUNT] = {
                        "see the limit on processes: ulimit -u, or TasksMax= of systemd"},
     [ERR_TERMINAL] = {EXIT_LOCAL, "there is no terminal to ask at",
                       "run it where somebody sits who can speak to the other side"},
+    [ERR_ANSWER_END] = {EXIT_LOCAL, "ended at a question", NULL},
     [ERR_KEEPER_LATE] =
         {EXIT_DEADLINE, "the process that holds the private key came to it too late",
          "was this machine suspended, its clock set, or is it very busy? A new call may do"},
@@ -244,9 +245,11 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_CONFIRMATION] = {EXIT_HANDSHAKE, "wrong confirmation: not the holder of the key", NULL},
     [ERR_HANDSHAKE_CUT] = {EXIT_HANDSHAKE, "closed during the handshake", REFUSAL_HINT(NO_UNNAMED)},
     [ERR_KEPT_CUT] = {EXIT_HANDSHAKE, "closed during the handshake",
-                      REFUSAL_HINT(NO_TARGET) "; or a listen or the crate is there: --plain"},
+                      REFUSAL_HINT(
+                          NO_TARGET) "; or what is there keeps no channels, as a listen: --plain"},
     [ERR_NAMED_CUT] = {EXIT_HANDSHAKE, "closed during the handshake",
-                       REFUSAL_HINT(NO_TARGET) "; or a listen or the crate is there: no names"},
+                       REFUSAL_HINT(
+                           NO_TARGET) "; or what is there has no targets, as a listen: no :NAME"},
     [ERR_BACK_CUT] = {EXIT_HANDSHAKE, "closed during the handshake",
                       REFUSAL_HINT("it is no forward --accept that is there")},
     [ERR_LEFT] = {EXIT_HANDSHAKE, "left once it had our answer",
@@ -299,16 +302,17 @@ static const struct entry entries[ERR_COUNT] = {
                       CUT_HINT "; have it sent again"},
     [ERR_CUT_NOTHING] =
         {EXIT_STREAM, "cut short before anything came",
-         "the other side ended it: a program there failed, or what it serves is down, which "
-         "it says there, or it was stopped; nothing of ours is confirmed"},
+         "the other side ended it: it takes nothing (--send-only), a program there failed, or what "
+         "it serves is down, which it says there, or it was stopped; nothing of ours is confirmed"},
     [ERR_CUT_RECEIPT] = {EXIT_STREAM,
                          "cut short: all of the peer's data arrived, but it did not confirm ours",
                          CUT_HINT "; part of ours may be missing there, so send it again"},
-    [ERR_CUT_REFUSED] = {EXIT_STREAM,
-                         "cut short: the program or disk there that ours went to failed, or it was "
-                         "stopped or cut off",
-                         "what it said there tells which; part of ours may be missing there, so "
-                         "send it again"},
+    [ERR_CUT_REFUSED] =
+        {EXIT_STREAM,
+         "cut short: the program or disk there that ours went to left or failed, or "
+         "it was stopped or cut off",
+         "what it said there tells which; part of ours may be missing there, so "
+         "send it again"},
     [ERR_CUT_OUR_RECEIPT] = {EXIT_STREAM,
                              "cut short: it closed before it had our word that all arrived",
                              "it has all of ours, but will call this cut short, too"},

@@ -44,7 +44,8 @@ enum kith_error {
     ERR_FEW_DESCRIPTORS,
     ERR_SMALL_STACK,
     ERR_NO_THREAD,   /* the system has none left for us */
-    ERR_TERMINAL,    /* there is none, or it has ended */
+    ERR_TERMINAL,    /* there is none */
+    ERR_ANSWER_END,  /* an end was typed where an answer was asked for, or the terminal is gone */
     ERR_KEEPER_LATE, /* what it is to sign is not of now any more */
     ERR_KEEPER,      /* the process that holds the private key is gone or refused */
     ERR_LOOKUP,      /* the process that resolves names and reads files again is gone */

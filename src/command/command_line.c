@@ -244,10 +244,25 @@ static struct options defaults(unsigned command_bit)
     };
 }
 
+/*
+ * The word that getopt has just taken for an option of ours by its beginning, if it is the whole
+ * name of another command's, without its dashes; or NULL.
+ */
+static const char *whole_name_elsewhere(const struct command_form *form, char **argv)
+{
+    const char *word = argv[optind - 1] == optarg ? argv[optind - 2] : argv[optind - 1];
+    struct text name = {word, strcspn(word, "=")};
+
+    if (option_named(name, form->bit) != NULL || option_named(name, ~0U) == NULL)
+        return NULL;
+    return word + strlen("--");
+}
+
 enum kith_error command_line_parse(struct options *options, const struct command_form *form,
                                    int argc, char **argv)
 {
     struct getopt_tables tables;
+    const char *elsewhere;
     int found;
 
     *options = defaults(form->bit);
@@ -268,6 +283,8 @@ enum kith_error command_line_parse(struct options *options, const struct command
         }
         if (spec == NULL)
             return misuse_log_word(form, found, argv);
+        if (option_is_word(found) && (elsewhere = whole_name_elsewhere(form, argv)) != NULL)
+            return misuse_log_name(form, elsewhere);
         error = set_option(options, spec, optarg, &problem);
         options->given |= option_bit(spec);
         (void)snprintf(name, sizeof(name), "--%s", spec->name);

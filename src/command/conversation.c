@@ -103,10 +103,13 @@ enum kith_error conversation_ask(struct conversation *conversation, int64_t dead
         if (clock_now_ms() >= deadline_ms)
             return ERR_MEETING_TIMEOUT;
         if (!descriptor_await(conversation->fd, POLLIN, deadline_ms) && errno != ETIMEDOUT)
-            return ERR_TERMINAL;
+            return ERR_ANSWER_END;
         typed = conversation_take(conversation);
     }
-    return typed == TYPED_LINE ? OK : ERR_TERMINAL;
+    if (typed == TYPED_LINE)
+        return OK;
+    conversation_say(conversation, "\n");
+    return ERR_ANSWER_END;
 }
 
 void conversation_close(struct conversation *conversation)

@@ -38,7 +38,7 @@ enum typed { TYPED_LATER, TYPED_LINE, TYPED_END };
  */
 enum typed conversation_take(struct conversation *conversation);
 
-/* Ask, and wait for a line until the deadline. ERR_TERMINAL for an end, ERR_MEETING_TIMEOUT. */
+/* Ask, and wait for a line until the deadline. ERR_ANSWER_END, ERR_MEETING_TIMEOUT. */
 must_check enum kith_error conversation_ask(struct conversation *conversation, int64_t deadline_ms,
                                             const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -39,14 +39,14 @@ const char *meet_talk_known(const struct meet_talk *talk, const struct meeting *
 /*
  * Show the code, and wait until both users have said yes, ours at the terminal. Any end of the
  * connection is an end. ERR_MEETING_NO, ERR_MEETING_CUT, ERR_MEETING_MALFORMED,
- * ERR_MEETING_TIMEOUT, ERR_TERMINAL.
+ * ERR_MEETING_TIMEOUT, ERR_ANSWER_END.
  */
 must_check enum kith_error meet_talk_agree(struct meet_talk *talk, struct meeting *meeting,
                                            const struct transport *transport);
 
 /*
  * Ask how the other is to be called, from meet_talk_begin_naming on as long as a question may take:
- * a name that is good, and new as far as is known. ERR_TERMINAL, ERR_MEETING_TIMEOUT.
+ * a name that is good, and new as far as is known. ERR_ANSWER_END, ERR_MEETING_TIMEOUT.
  */
 void meet_talk_begin_naming(struct meet_talk *talk);
 must_check enum kith_error meet_talk_name(struct meet_talk *talk, const struct meeting *meeting,

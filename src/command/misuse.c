@@ -41,8 +41,7 @@ static const char *hint_instead(const struct option_spec *spec, const struct com
     return form->bit == FOR_KEYGEN ? "kith keygen FILE" : "kith pubkey FILE";
 }
 
-/* A long option that getopt did not understand, without its dashes; it may have a value. */
-static enum kith_error log_long(const struct command_form *form, const char *word)
+enum kith_error misuse_log_name(const struct command_form *form, const char *word)
 {
     size_t len = strcspn(word, "="), begun = 0;
     char name[SPELLING_MAX + 1], shown[SPELLING_MAX + 3], hint[64];
@@ -82,7 +81,7 @@ enum kith_error misuse_log_word(const struct command_form *form, int found, char
     const struct option_spec *other;
 
     if (optopt == 0 || option_is_word(optopt))
-        return log_long(form, argv[optind - 1] + 2);
+        return misuse_log_name(form, argv[optind - 1] + 2);
     if (found == ':')
         return misuse_log(form->name, letter, "needs a value", NULL);
     other = option_find(optopt, ~0U);
@@ -94,8 +93,11 @@ enum kith_error misuse_log_word(const struct command_form *form, int found, char
 const char *misuse_guess_place(const struct options *options, const char *text,
                                enum address_form form)
 {
+    bool are_swapped = options->command == FOR_FORWARD && options->argument_count == 2 &&
+                       text == options->arguments[0] && text_is_number(options->arguments[1]);
+
     if (text[0] == '\0' || strpbrk(text, ":/0123456789") != NULL)
-        return NULL;
+        return are_swapped ? "LOCAL comes first: kith forward LOCAL PEER" : NULL;
     if (form == ADDRESS_HOST_PORT)
         return "usage: kith meet [options] HOST:PORT";
     if (options->listen)

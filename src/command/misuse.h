@@ -17,6 +17,9 @@ enum kith_error misuse_log(const char *command, const char *which, const char *w
 /* What getopt did not understand, and returned this for: a letter, or the word it stands in. */
 enum kith_error misuse_log_word(const struct command_form *form, int found, char **argv);
 
+/* Of a long option that is none of the command's, without its dashes; it may have a value. */
+enum kith_error misuse_log_name(const struct command_form *form, const char *word);
+
 /* There are too few arguments, or too many of which this one is the first. */
 enum kith_error misuse_log_missing(const struct options *options, const struct command_form *form);
 enum kith_error misuse_log_excess(const struct command_form *form, const char *which);

@@ -230,7 +230,7 @@ static enum kith_error log_unknown_name(const struct directory *directory, const
         (void)snprintf(meant, sizeof(meant), "did you mean: %s", spelling.nearest);
         hint = meant;
     }
-    return log_failure(LOG_ERROR, "peer", text, ERR_NAME_UNKNOWN, NULL, hint);
+    return log_failure(LOG_ERROR, "peer", text, ERR_NAME_UNKNOWN, directory->peers_path, hint);
 }
 
 /* The key of WHO; *entry is its line of the peers file when it is named there, else NULL. */
@@ -464,7 +464,8 @@ enum kith_error directory_caller(struct directory *directory, const char *given,
     callee->address = (struct address){.port = ""};
     if (text[0] == '\0' || (!directory_is_file(text) && strpbrk(text, "@:") != NULL))
         return log_failure(LOG_ERROR, "peer", given, ERR_USAGE,
-                           "says where to call, or nobody: it is who calls us",
+                           text[0] == '\0' ? "it says nobody"
+                                           : "it calls us here, so no address is wanted",
                            "WHO or WHO:TARGET; WHO is a name, a key, or a file with one");
     error = find_who(directory, text, callee->key, callee->name, &entry);
     if (error == OK)

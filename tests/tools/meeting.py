@@ -363,7 +363,7 @@ def no_name():
         alice, bob = pair()
         agree(alice, bob)
         alice.type(text)
-        alice.fails(status)
+        alice.fails(status, *(["meet: ended at a question; no name was given"] if status == 1 else []))
         bob.type("\x03")
         bob.fails(-signal.SIGINT)
 
