@@ -494,6 +494,30 @@ moves_now_and_then() {
     eventually moves_now_and_then
 }
 
+# taken_slowly: what the system holds of a sender for longer than its patience is read all the while.
+taken_slowly() {
+    listen_to=slow
+    rm -f slow
+    mkfifo slow
+    python3 -c '
+import sys, time
+size, until = 0, time.monotonic() + 5
+while piece := sys.stdin.buffer.read1(20000):
+    size += len(piece)
+    if time.monotonic() < until:
+        time.sleep(0.1)
+print(size)' <slow >size 3>&- &
+    also_started $!
+    start_listener --recv-only
+    head -c 4000000 /dev/zero | dial --idle-timeout 2s || return
+    ends "$listener" 0
+    eventually grep -qx 4000000 size
+}
+
+@test "--idle-timeout leaves alone what a slow reader takes of what the system holds" {
+    eventually taken_slowly
+}
+
 @test "--ready-fd of dial says the address once the channel is up" {
     start_both
     [ "$(cat up)" = "$address" ]

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "net/socket.h"
+#include "stream/patience.h"
 
 #define LOOK_MS 20       /* between two looks at what an outlet has taken */
 #define DELIVERY_MS 2000 /* how long an outlet may take nothing, once the stream is broken */
@@ -18,36 +19,25 @@ static bool outlet_failed(enum kith_error error)
     return error == ERR_STDOUT || error == ERR_STDOUT_CLOSED;
 }
 
-/* How long who reads at the outlet may still pause: it gets on if what waits there becomes less. */
-struct patience {
-    int queued;
-    int64_t until_ms;
-};
-
-static struct patience patience_with(const struct outlet *outlet)
+static struct patience patience_at(const struct outlet *outlet)
 {
-    return (struct patience){outlet_queued(outlet), clock_deadline_ms(DELIVERY_MS)};
+    return patience_with(DELIVERY_MS, outlet_queued(outlet));
 }
 
 /* Look again, a little later at most than the outlet can be written to; false once it is used up.
  */
 static bool wait_for_reader(struct patience *patience, const struct outlet *outlet, short events)
 {
-    int queued;
-
     if (descriptor_await(events != 0 ? outlet->fd : -1, events, clock_deadline_ms(LOOK_MS)))
         return true;
-    queued = outlet_queued(outlet);
-    if (queued < patience->queued)
-        *patience = patience_with(outlet);
-    return clock_now_ms() < patience->until_ms;
+    return patience_lasts(patience, outlet_queued(outlet));
 }
 
 /* Write what was opened: false if the outlet takes no more of it. */
 static bool write_opened(struct receiver *receiver)
 {
     while (receiver_wants_outlet(receiver)) {
-        struct patience patience = patience_with(receiver->outlet);
+        struct patience patience = patience_at(receiver->outlet);
         uint64_t before = receiver->total;
 
         while (receiver->total == before) {
@@ -62,7 +52,7 @@ static bool write_opened(struct receiver *receiver)
 /* A connection that is reset loses what the other side's system has not taken yet. */
 static void await_taking(const struct outlet *outlet)
 {
-    struct patience patience = patience_with(outlet);
+    struct patience patience = patience_at(outlet);
 
     while (outlet->kind == OUTLET_SOCKET && outlet->fd >= 0 &&
            socket_unacknowledged(outlet->fd) > 0 && !socket_has_gone(outlet->fd) &&

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/descriptor.h"
+#include "stream/patience.h"
 
 enum kith_error link_start(struct link *link, struct transport transport, struct session_keys *keys,
                            size_t max_message_size)
@@ -246,23 +247,18 @@ static enum kith_error drop_arrived(struct link *link)
 
 enum kith_error link_part(struct link *link)
 {
-    int64_t deadline_ms = clock_deadline_ms(LINK_PATIENCE_MS);
-    int queued = transport_queued(&link->transport);
+    const struct transport *transport = &link->transport;
+    struct patience patience = patience_with(LINK_PATIENCE_MS, transport_queued(transport));
     enum kith_error error = drop_arrived(link);
 
-    transport_shut(&link->transport);
-    while (error == OK && !link->closed && clock_now_ms() < deadline_ms) {
-        int left;
-
-        if (descriptor_await(link->transport.in, POLLIN, deadline_ms)) {
+    transport_shut(transport);
+    while (error == OK && !link->closed) {
+        if (descriptor_await(transport->in, POLLIN, patience.until_ms)) {
             (void)link_read(link);
             error = drop_arrived(link);
         }
-        left = transport_queued(&link->transport);
-        if (left < queued) { /* also one that talks on, as it may until it hears our end */
-            queued = left;
-            deadline_ms = clock_deadline_ms(LINK_PATIENCE_MS);
-        }
+        if (!patience_lasts(&patience, transport_queued(transport)))
+            break; /* it may talk on, until it hears our end, and yet take what it is told */
     }
     return error;
 }

@@ -10,6 +10,7 @@
 
 #include "stream/cut.h"
 #include "stream/leftover.h"
+#include "stream/patience.h"
 #include "stream/receiver.h"
 #include "stream/sender.h"
 
@@ -32,10 +33,10 @@ struct run {
     struct sender sender;
     struct receiver receiver;
     struct pollfd fds[POLLED];
-    bool input_awaited; /* the peer has ended, and what that means for our input is decided */
-    bool resting;       /* memory was given back, and nothing has moved since */
-    uint64_t moved;     /* bytes by all of our reads and writes, when last looked at */
-    int64_t idle_deadline_ms;
+    bool input_awaited;       /* the peer has ended, and what that means for our input is decided */
+    bool resting;             /* memory was given back, and nothing has moved since */
+    uint64_t moved;           /* bytes by all of our reads and writes, when last looked at */
+    struct patience idle;     /* with a stream on which nothing moves */
     int64_t taking_pause_ms;  /* before the next look at what the outlet has taken, at the end */
     int64_t silence_look_ms;  /* when to look at the peer next, while it owes us something */
     uint64_t acknowledged;    /* of what was sent, when last looked */
@@ -46,7 +47,7 @@ struct run {
     bool outlet_closed;       /* the socket's other side has gone, and has read all until then */
     enum kith_error failed; /* the local socket, with failed_errno; its last words are under way */
     int failed_errno;
-    int64_t last_words_due_ms; /* when they are given up; NEVER_MS if nothing has failed */
+    struct patience last_words; /* with a peer that takes none of them */
 };
 
 static short peer_events(const struct run *run)
@@ -114,15 +115,24 @@ static int64_t next_taking_look_ms(struct run *run)
     return clock_deadline_ms(run->taking_pause_ms);
 }
 
+/* What the system has of us for the peer and for the outlet: that moves, too, as they take it. */
+static int queued(const struct run *run)
+{
+    int there = transport_queued(&run->link->transport);
+    int here = outlet_queued(run->receiver.outlet);
+
+    return (there > 0 ? there : 0) + (here > 0 ? here : 0);
+}
+
 /* When nothing will have moved for too long. */
 static int64_t idle_deadline_ms(struct run *run)
 {
     uint64_t moved = bytes_moved(run);
 
     if (run->terms->idle_timeout_ms != NEVER_MS && moved != run->moved)
-        run->idle_deadline_ms = clock_deadline_ms(run->terms->idle_timeout_ms);
+        run->idle = patience_with(run->terms->idle_timeout_ms, queued(run));
     run->moved = moved;
-    return run->idle_deadline_ms;
+    return run->idle.until_ms;
 }
 
 /*
@@ -147,7 +157,7 @@ static int timeout_for(struct run *run)
     until_ms = clock_earlier(until_ms, sender_due_ms(&run->sender));
     if (sender_wants_input(&run->sender))
         until_ms = clock_earlier(until_ms, hold_due_ms(&run->end->inlet.hold));
-    until_ms = clock_earlier(until_ms, run->last_words_due_ms);
+    until_ms = clock_earlier(until_ms, run->last_words.until_ms);
     if (run->link->channel.sending.state == STREAM_OPEN)
         until_ms = clock_earlier(until_ms, run->exit_due_ms);
     if (receiver_awaits_taking(&run->receiver))
@@ -220,7 +230,8 @@ static enum kith_error check_patience(struct run *run)
 {
     int64_t now_ms = clock_now_ms();
 
-    if (bytes_moved(run) == run->moved && now_ms >= run->idle_deadline_ms)
+    if (bytes_moved(run) == run->moved && now_ms >= run->idle.until_ms &&
+        !patience_lasts(&run->idle, queued(run)))
         return ERR_IDLE_TIMEOUT;
     if (now_ms >= run->outlet_broken_ms && run->end->inlet.fd >= 0) {
         errno = EPIPE;
@@ -297,6 +308,12 @@ static enum kith_error move(struct run *run)
     return error;
 }
 
+/* From now on: something of them was said. */
+static struct patience with_last_words(const struct run *run)
+{
+    return patience_with(LINK_PATIENCE_MS, transport_queued(&run->link->transport));
+}
+
 /*
  * Something has failed. The last words of a local socket are still sent, but not as whole; what
  * arrives for it is dropped.
@@ -311,7 +328,7 @@ static enum kith_error hear_out(struct run *run, enum kith_error error)
         return error;
     run->failed = error;
     run->failed_errno = errno;
-    run->last_words_due_ms = clock_deadline_ms(LINK_PATIENCE_MS);
+    run->last_words = with_last_words(run);
     run->end->outlet.kind = OUTLET_GONE;
     if (error == ERR_STDIN)
         run->end->inlet.fd = -1;
@@ -319,7 +336,7 @@ static enum kith_error hear_out(struct run *run, enum kith_error error)
 }
 
 /* Whether nothing is left to wait for; *error is then how the stream has ended. */
-static bool is_over(const struct run *run, enum kith_error *error)
+static bool is_over(struct run *run, enum kith_error *error)
 {
     const struct sender *sender = &run->sender;
 
@@ -330,7 +347,7 @@ static bool is_over(const struct run *run, enum kith_error *error)
         *error = cut_lacks(run->link, &run->sender);
     if (run->failed != OK &&
         (*error != OK || (run->end->inlet.fd < 0 && !sender_wants_transport(sender)) ||
-         clock_now_ms() >= run->last_words_due_ms)) {
+         !patience_lasts(&run->last_words, transport_queued(&run->link->transport)))) {
         *error = run->failed;
         errno = run->failed_errno;
     }
@@ -378,7 +395,7 @@ static enum kith_error speak(struct run *run)
     if (error == OK)
         sender_flush(&run->sender);
     if (run->failed != OK && run->sender.carried != carried)
-        run->last_words_due_ms = clock_deadline_ms(LINK_PATIENCE_MS);
+        run->last_words = with_last_words(run);
     if (error == OK && run->failed == OK)
         error = settle(run);
     return error;
@@ -447,8 +464,8 @@ enum kith_error pump_run(struct link *link, struct local_end *end, const struct 
         .terms = terms,
         .outlet_broken_ms = NEVER_MS,
         .exit_due_ms = NEVER_MS,
-        .last_words_due_ms = NEVER_MS,
-        .idle_deadline_ms = clock_deadline_ms(terms->idle_timeout_ms),
+        .last_words = PATIENCE_ENDLESS,
+        .idle = patience_with(terms->idle_timeout_ms, -1),
         .silence_look_ms = clock_deadline_ms(SILENCE_LOOK_MS),
     };
     enum kith_error error = sender_start(&run.sender, link, &end->inlet, terms->rate);

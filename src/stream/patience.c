@@ -1,0 +1,19 @@
+/*
+ * Owns the rule by which one who takes nothing is told from one who is slow. Must never be put off
+ * by what only we have done.
+ */
+#include "stream/patience.h"
+
+#include "base/clock.h"
+
+struct patience patience_with(int64_t ms, int queued)
+{
+    return (struct patience){ms, clock_deadline_ms(ms), queued};
+}
+
+bool patience_lasts(struct patience *patience, int queued)
+{
+    if (queued >= 0 && queued < patience->queued)
+        *patience = patience_with(patience->ms, queued);
+    return clock_now_ms() < patience->until_ms;
+}
