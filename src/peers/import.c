@@ -75,7 +75,8 @@ static enum kith_error name_key(struct line *line, const struct import *import,
     }
     if (is_theirs(import, terms, name) && make_free(line->name, import, terms, name))
         return OK;
-    (void)problem_advise(problem, "give another: kith import FILE NAME", "\"%s\"", name);
+    (void)problem_advise(problem, "give another: kith import FILE NAME; or take its old line out",
+                         "\"%s\"", name);
     return ERR_NAME_TAKEN;
 }
 
