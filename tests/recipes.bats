@@ -79,6 +79,26 @@ bob_listens() {
     finish
 }
 
+@test "a key is changed, and nobody is locked out meanwhile" {
+    serves exec:cat
+    [ "$(echo old | dial)" = old ]
+    as alice keygen -q next
+    as bob import next.pub alice-next
+    [ "$(echo old | dial)" = old ]
+    kill -HUP "${kiths[0]}"
+    mv next.pub alice/identity.pub
+    mv next alice/identity
+    is_let_in() {
+        [ "$(echo new | dial)" = new ]
+    }
+    eventually is_let_in
+    grep -v ' alice$' bob/peers | sed 's/ alice-next$/ alice/' >peers
+    mv peers bob/peers
+    kill -HUP "${kiths[0]}"
+    eventually is_let_in
+    finish
+}
+
 @test "tar and git, from one pipe into the other" {
     needs git tar
     mkdir photos got
