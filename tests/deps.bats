@@ -127,3 +127,17 @@ installs() {
     KITH_BUILD=/nowhere run -2 "$root/tests/fuzz/run" fuzz_wire
     [ "$output" = "tests/fuzz/run: /nowhere/tests/fuzz/fuzz_wire is not built: make fuzz FUZZERS=fuzz_wire" ]
 }
+
+@test "what runs the tests ends them when it is interrupted" {
+    stands_for long "echo \$\$ >$PWD/pid.new; mv $PWD/pid.new $PWD/pid; exec sleep 60"
+    setsid env --default-signal=INT "$root/tests/run" "$PWD/bin/long" >run.log 2>&1 3>&- &
+    local runner=$! status=0 left=600
+    until [ -s pid ]; do
+        ((left-- > 0)) || return
+        sleep 0.05
+    done
+    kill -INT -- "-$runner"
+    wait "$runner" || status=$?
+    [ "$status" = 130 ]
+    timeout 20 tail -s 0.05 -f /dev/null --pid="$(cat pid)"
+}
