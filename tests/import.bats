@@ -246,3 +246,7 @@ key_line() {
     import laptop.pub laptop
     grep -q " laptop$" "$peers"
 }
+
+@test "an address of a page is told how to be got" {
+    refused 3 'curl -fsS URL | kith import - ' -- kith import https://codehost.example/bob.keys bob
+}

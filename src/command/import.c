@@ -89,15 +89,22 @@ static enum kith_error log_bad_line(const struct task *task, enum kith_error err
     return log_failure(LOG_ERROR, "import", location, error, problem->why, hint);
 }
 
+/* What to do about a file that has no keys for us; or NULL. */
+static const char *hint_for(const char *path, enum kith_error error)
+{
+    if (error == ERR_FILE_EMPTY || error == ERR_KEY_TYPE)
+        return "it takes the Ed25519 keys of a file: lines \"ssh-ed25519 ... name\"";
+    if (error == ERR_FILE_MISSING && strstr(path, "://") != NULL)
+        return "a page is got by curl: curl -fsS URL | kith import - [NAME]";
+    return NULL;
+}
+
 static enum kith_error log_bad_file(const struct task *task, enum kith_error error,
                                     const struct problem *problem)
 {
     if (problem->line > 0)
         return log_bad_line(task, error, problem);
-    return log_failure(LOG_ERROR, "import", task->path, error, NULL,
-                       error == ERR_FILE_EMPTY || error == ERR_KEY_TYPE
-                           ? "it takes the Ed25519 keys of a file: lines \"ssh-ed25519 ... name\""
-                           : NULL);
+    return log_failure(LOG_ERROR, "import", task->path, error, NULL, hint_for(task->path, error));
 }
 
 static enum kith_error read_keys(struct task *task)

@@ -92,6 +92,7 @@ static const struct {
     {FOR_PUBKEY, "kith pubkey ./deploy.pem"},
     {FOR_MEET, "kith meet --listen 9000                  # there: kith meet bob.example:9000"},
     {FOR_IMPORT, "kith import ~/.ssh/authorized_keys"},
+    {FOR_IMPORT, "curl -fsS https://codehost.example/bob.keys | kith import - bob"},
     {FOR_LISTEN, "kith listen --recv-only -o photo.jpg 9000 && echo whole"},
     {FOR_LISTEN, "kith listen --recv-only 9000 --exec zfs recv tank/data"},
     {FOR_DIAL, "kith dial bob < photo.jpg && echo arrived"},
