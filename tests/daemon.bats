@@ -296,7 +296,13 @@ minds_early_signals() {
     finish_call
     kill "$server"
     ends "$server" 0
-    python3 -c 'import json, sys; [json.loads(line)["why"] for line in sys.stdin]' <serve.err
+    python3 -c '
+import json, sys
+lines = [json.loads(line) for line in sys.stdin]
+assert all(isinstance(line["why"], str) for line in lines), lines
+totals, ended = ([line for line in lines if name in line][-1] for name in ("open", "address"))
+assert totals["open"] == 1 and isinstance(totals["sent-by-ended"], int), totals
+assert isinstance(ended["received"], int) and ended["seconds"] >= 0, ended' <serve.err
 }
 
 @test "--quiet shows errors only" {

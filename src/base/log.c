@@ -174,6 +174,16 @@ static void put_json_field(struct log_line *line, const char *name, const char *
     put_json_string(line, value);
 }
 
+static void put_json_number(struct log_line *line, const char *name, const char *digits)
+{
+    if (room_in(line) <= strlen(name) + strlen(digits) + strlen(",\"\":"))
+        return;
+    put_text(line, ",\"");
+    put_text(line, name);
+    put_text(line, "\":");
+    put_text(line, digits);
+}
+
 static void put_json_head(struct log_line *line, enum log_level level)
 {
     static const char *const names[] = {"error", "note", "summary", "debug"};
@@ -383,8 +393,12 @@ void log_fields(enum log_level level, const char *what, const char *which, const
     va_start(args, why);
     while ((name = va_arg(args, const char *)) != NULL) {
         const char *value = va_arg(args, const char *);
+        bool is_number = name[0] == LOG_NUMBER[0];
 
-        if (as_json) {
+        name += is_number ? 1 : 0;
+        if (as_json && is_number) {
+            put_json_number(&line, name, value);
+        } else if (as_json) {
             put_json_field(&line, name, value);
         } else {
             put_text(&line, " ");

@@ -114,5 +114,5 @@ void serve_call_report(struct daemon *daemon)
 
     (void)snprintf(kept, sizeof(kept), "%zu", connections_idle(&daemon->connections, &room));
     log_fields(LOG_NOTE, "serve", daemon->doors.name, "state", "to", serve->setup.options->call,
-               "peer", presence_say(&serve->presence), "kept", kept, (const char *)NULL);
+               "peer", presence_say(&serve->presence), LOG_NUMBER "kept", kept, (const char *)NULL);
 }

@@ -49,8 +49,9 @@ static void report_one(const char *what, const struct connection_row *row)
     (void)snprintf(age, sizeof(age), "%" PRId64, (clock_now_ms() - row->opened_ms) / 1000);
     (void)snprintf(sent, sizeof(sent), "%" PRIu64, row->sent);
     (void)snprintf(received, sizeof(received), "%" PRIu64, row->received);
-    log_fields(LOG_NOTE, what, which, "channel", "seconds", age, "sent", sent, "received", received,
-               row->target[0] != '\0' ? "target" : NULL, row->target, (const char *)NULL);
+    log_fields(LOG_NOTE, what, which, "channel", LOG_NUMBER "seconds", age, LOG_NUMBER "sent", sent,
+               LOG_NUMBER "received", received, row->target[0] != '\0' ? "target" : NULL,
+               row->target, (const char *)NULL);
 }
 
 void report_all(struct connections *connections, const char *what, const char *where,
@@ -66,8 +67,9 @@ void report_all(struct connections *connections, const char *what, const char *w
     (void)snprintf(channels, sizeof(channels), "%" PRIu64, totals.channels);
     (void)snprintf(sent, sizeof(sent), "%" PRIu64, totals.sent);
     (void)snprintf(received, sizeof(received), "%" PRIu64, totals.received);
-    log_fields(LOG_NOTE, what, where, "totals", "open", open, "pending", pending, "channels",
-               channels, "sent-by-ended", sent, "received-by-ended", received, (const char *)NULL);
+    log_fields(LOG_NOTE, what, where, "totals", LOG_NUMBER "open", open, LOG_NUMBER "pending",
+               pending, LOG_NUMBER "channels", channels, LOG_NUMBER "sent-by-ended", sent,
+               LOG_NUMBER "received-by-ended", received, (const char *)NULL);
     notify_totals(open, channels, more);
 }
 

@@ -50,6 +50,7 @@ void stream_summarise(enum log_level level, const char *what, const char *who, c
     (void)snprintf(sent, sizeof(sent), "%" PRIu64, result->sent);
     (void)snprintf(received, sizeof(received), "%" PRIu64, result->received);
     (void)snprintf(seconds, sizeof(seconds), "%.3f", (double)(clock_now_us() - begun_us) / 1e6);
-    log_fields(level, what, who, how, "address", address, "sent", sent, "received", received,
-               "seconds", seconds, target[0] != '\0' ? "target" : NULL, target, (const char *)NULL);
+    log_fields(level, what, who, how, "address", address, LOG_NUMBER "sent", sent,
+               LOG_NUMBER "received", received, LOG_NUMBER "seconds", seconds,
+               target[0] != '\0' ? "target" : NULL, target, (const char *)NULL);
 }
