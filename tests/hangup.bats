@@ -15,19 +15,29 @@ hangup() {
 # up, before the listener can answer to that. Sets dialer.
 leaves() {
     cat >leave.py <<'END'
-import os, signal, subprocess, sys
+import os, signal, socket, subprocess, sys
 
 listener = int(sys.argv[2])
-dial = subprocess.Popen(sys.argv[3:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-dial.stdin.write(b"question")
-dial.stdin.flush()
-assert dial.stdout.read(int(sys.argv[1])) == b"answer"
+far, near = (socket.socketpair() if sys.argv[1] == "-1" else (None, None))
+if far:
+    dial = subprocess.Popen(sys.argv[3:], stdin=far, stdout=far)
+    far.close()
+    says, hears = near.makefile("wb"), near.makefile("rb")
+else:
+    dial = subprocess.Popen(sys.argv[3:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    says, hears = dial.stdin, dial.stdout
+says.write(b"question")
+says.flush()
+assert hears.read(int(sys.argv[1])) == b"answer"
 os.kill(listener, signal.SIGSTOP)
-os.dup2(dial.stdout.fileno(), 100)
-os.dup2(dial.stdin.fileno(), 101)
-dial.stdout.close()
-dial.stdin.close()
-os.closerange(100, 102)  # at once: the one without the other would be something else
+if far:
+    near.shutdown(socket.SHUT_RDWR)
+else:
+    os.dup2(hears.fileno(), 100)
+    os.dup2(says.fileno(), 101)
+    hears.close()
+    says.close()
+    os.closerange(100, 102)  # at once: the one without the other would be something else
 dial.send_signal(signal.SIGHUP)
 os.kill(listener, signal.SIGCONT)
 sys.exit(dial.wait(20))
@@ -49,13 +59,17 @@ END
     [ ! -s alice.err ]
 }
 
-@test "so does one that has heard the peer's end before it does" {
+@test "so does one that has heard the peer's end before, where both its ends are one socket" {
     echo -n answer >bob.in
     start_listener
     leaves -1
     ends "$listener" 0
     ends "$dialer" 0
     [ ! -s alice.err ]
+}
+
+@test "a program that was hung up on has not ended, also where the peer has" {
+    hangup still_read
 }
 
 @test "a pipeline that is hung up on, as when its terminal is closed, is cut" {

@@ -502,7 +502,7 @@ taken_slowly() {
     python3 -c '
 import sys, time
 size, until = 0, time.monotonic() + 5
-while piece := sys.stdin.buffer.read1(20000):
+while piece := sys.stdin.buffer.read1(40000):
     size += len(piece)
     if time.monotonic() < until:
         time.sleep(0.1)

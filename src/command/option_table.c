@@ -43,7 +43,7 @@ static const struct option_spec specs[] = {
      DEADLINE, FIELD(handshake_timeout_ms)},
     {0, "max-message-size", "N", "bytes in one message, equal on both sides (64K)", FOR_CONNECTING,
      SIZE, FIELD(max_message_size)},
-    {0, "idle-timeout", "T", "end what has not moved for so long (never)", FOR_CONNECTING, DURATION,
+    {0, "idle-timeout", "T", "end what has not moved for so long (never)", FOR_CONNECTING, DEADLINE,
      FIELD(idle_timeout_ms)},
     {'4', "ipv4", NULL, "IPv4 only", FOR_NETWORK, IPV4, FIELD(family)},
     {'6', "ipv6", NULL, "IPv6 only", FOR_NETWORK, IPV6, FIELD(family)},

@@ -94,12 +94,19 @@ ssize_t outlet_write(struct outlet *outlet, const struct iovec *pieces, int coun
     return -1;
 }
 
-/* Its number stays taken if it is stdout's. False if the system says only now that it is bad. */
+/*
+ * Its number stays taken if it is stdout's, at each moment: a signal that comes between would find
+ * nobody there. False if the system says only now that it is bad.
+ */
 static bool end_one(int fd)
 {
-    bool kept = close(fd) == 0 || errno == EINTR;
+    int last = fd <= STDERR_FILENO ? fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : fd;
+    bool kept;
 
-    if (fd <= STDERR_FILENO)
+    if (last != fd && last >= 0)
+        protect_vacate(fd);
+    kept = close(last >= 0 ? last : fd) == 0 || errno == EINTR;
+    if (last < 0)
         protect_vacate(fd);
     return kept;
 }

@@ -4,11 +4,24 @@
  */
 #include "stream/patience.h"
 
+#include <limits.h>
+
 #include "base/clock.h"
 
 struct patience patience_with(int64_t ms, int queued)
 {
     return (struct patience){ms, clock_deadline_ms(ms), queued};
+}
+
+struct patience patience_settling(int64_t ms)
+{
+    int64_t moment_ms = ms / 8;
+    struct patience patience = patience_with(moment_ms, INT_MAX);
+
+    if (ms == NEVER_MS)
+        return PATIENCE_ENDLESS;
+    patience.ms = ms - moment_ms;
+    return patience;
 }
 
 bool patience_lasts(struct patience *patience, int queued)

@@ -18,6 +18,12 @@ struct patience {
 /* From now on. What waits is in bytes, or -1 where that cannot be known. */
 struct patience patience_with(int64_t ms, int queued);
 
+/*
+ * The same, where something has just been said: what is on its way by itself is gone after a
+ * moment, and only what is taken from then on puts the end off.
+ */
+struct patience patience_settling(int64_t ms);
+
 /* Look again; false once it is used up. */
 bool patience_lasts(struct patience *patience, int queued);
 

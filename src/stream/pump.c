@@ -129,8 +129,8 @@ static int64_t idle_deadline_ms(struct run *run)
 {
     uint64_t moved = bytes_moved(run);
 
-    if (run->terms->idle_timeout_ms != NEVER_MS && moved != run->moved)
-        run->idle = patience_with(run->terms->idle_timeout_ms, queued(run));
+    if (moved != run->moved)
+        run->idle = patience_settling(run->terms->idle_timeout_ms);
     run->moved = moved;
     return run->idle.until_ms;
 }
@@ -465,7 +465,7 @@ enum kith_error pump_run(struct link *link, struct local_end *end, const struct 
         .outlet_broken_ms = NEVER_MS,
         .exit_due_ms = NEVER_MS,
         .last_words = PATIENCE_ENDLESS,
-        .idle = patience_with(terms->idle_timeout_ms, -1),
+        .idle = patience_settling(terms->idle_timeout_ms),
         .silence_look_ms = clock_deadline_ms(SILENCE_LOOK_MS),
     };
     enum kith_error error = sender_start(&run.sender, link, &end->inlet, terms->rate);

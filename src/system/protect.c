@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -26,9 +25,6 @@
 
 /* Reads as empty, and cannot be written to: for the place of a standard descriptor. */
 static int nothing = -1;
-
-/* Which of the standard descriptors it has taken the place of; a handler of signals looks. */
-static volatile sig_atomic_t vacated[FIRST_OTHER];
 
 /* The limits on core files and descriptors that we were started with. */
 static struct rlimit usual_core, usual_files;
@@ -187,13 +183,8 @@ void protect_vacate(int fd)
     if (fd >= FIRST_OTHER)
         (void)close(fd);
     else if (fd >= 0)
-        vacated[fd] = dup2(nothing, fd) == fd;
+        (void)dup2(nothing, fd);
     errno = saved;
-}
-
-bool protect_is_vacated(int fd)
-{
-    return fd >= 0 && fd < FIRST_OTHER && vacated[fd];
 }
 
 void protect_silence(int fd)

@@ -56,9 +56,6 @@ must_check bool protect_keep(const int *keep, size_t count);
  */
 void protect_vacate(int fd);
 
-/* Whether that was done to this one of 0 to 2. Safe in a handler of a signal. */
-bool protect_is_vacated(int fd);
-
 /*
  * Nothing passes a descriptor any more, and the other side sees that it is closed; its number stays
  * taken, for whoever in another thread is about to use it. Its place is taken as above.

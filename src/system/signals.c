@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "base/descriptor.h"
-#include "system/protect.h"
 
 #define LEAVING_S 2
 #define INSISTING_S 3
@@ -147,14 +146,17 @@ static void hang_up(int number)
     (void)raise(SIGHUP);
 }
 
-/* Whether nobody is at the other side of what we read and of what we write any more. */
+/*
+ * Whether nobody is at the other side of what we read and of what we write any more. A stdout that
+ * we have closed ourselves, at the peer's end, tells nothing, and a stdin alone not enough: whoever
+ * wrote there may have been ended by the same signal.
+ */
 static bool is_left(void)
 {
     const short gone = POLLHUP | POLLERR | POLLNVAL;
 
     return (descriptor_look(STDIN_FILENO, POLLIN) & gone) != 0 &&
-           (protect_is_vacated(STDOUT_FILENO) || /* we have closed it, at the peer's end */
-            (descriptor_look(STDOUT_FILENO, 0) & gone) != 0);
+           (descriptor_look(STDOUT_FILENO, 0) & gone) != 0;
 }
 
 static void leave_soon(int number, siginfo_t *info, void *unused)

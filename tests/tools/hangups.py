@@ -98,6 +98,23 @@ def of_shell():
     _after_both_ends(lambda dialer: os.killpg(dialer.pid, signal.SIGHUP), preexec_fn=os.setpgrp)
 
 
+def still_read():
+    """Or by us, who have its writer ended with it, and still read what it says: where the peer has
+    ended its side, kith has no stdout any more that could tell."""
+    listener, bob = _listen()
+    writer = _writer()
+    dialer = _dial(bob, writer)
+    _hears(listener, b"part\n")
+    check(dialer.stdout.read() == b"", "the peer says something")
+    dialer.send_signal(signal.SIGSTOP)
+    writer.kill()
+    writer.wait()
+    dialer.send_signal(signal.SIGHUP)
+    dialer.send_signal(signal.SIGCONT)
+    check(kith.status(dialer) == -signal.SIGHUP, "dial ends with", dialer.returncode)
+    _is_cut(listener)
+
+
 def closed_terminal():
     """A terminal that is closed has nothing more to say, but nobody has typed an end. Whom the signal
     does not end is told by the terminal itself."""
