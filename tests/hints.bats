@@ -131,6 +131,7 @@ shows() {
     refused 2 '--accept: not an option of this command' -- as alice serve --accept 9000 8085 bob
     refused 2 '--accept: not an option of this command' -- as alice serve --accept=9000 8085 bob
     refused 2 'LOCAL comes first: kith forward LOCAL PEER$' -- as alice forward bob:web 8080
+    refused 2 'json: one argument too many; one word: --progress=json$' -- as alice dial --progress json bob
     refused 2 'a command comes first: kith COMMAND -i$' -- "$KITH" -i identity bob
     refused 2 'WHO@ is only for a peer that is called$' -- as alice meet bob@127.0.0.1:9000
     refused 2 'kith --version$' -- "$KITH" dial --version

@@ -234,8 +234,10 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_PROXY_LONG] = {EXIT_HANDSHAKE,
                         "the PROXY header is too long: more than 2048 bytes after its first 16",
                         "what sends it may leave out what it adds (TLV)"},
-    [ERR_SIGNATURE] = {EXIT_HANDSHAKE, "wrong namespace or signature",
-                       "--namespace, or what its file holds, must be equal on both sides"},
+    [ERR_SIGNATURE] =
+        {EXIT_HANDSHAKE, "wrong namespace or signature",
+         "--namespace, or what its file holds (that of the peer's line before others), "
+         "must be equal on both sides"},
     [ERR_KIND] = {EXIT_HANDSHAKE, "wants a kind of channel that there is not here", NULL},
     [ERR_REPLAY] = {EXIT_HANDSHAKE, "a hello that was seen before", NULL},
     [ERR_TAG] = {EXIT_HANDSHAKE, "an answer to another hello", NULL},

@@ -219,7 +219,7 @@ static enum kith_error check_together(const struct options *options,
     if (options->argument_count < least || is_odd)
         return misuse_log_missing(options, form);
     if (options->argument_count > most)
-        return misuse_log_excess(form, options->arguments[most]);
+        return misuse_log_excess(options, form, options->arguments[most]);
     return combination_check(options, form);
 }
 

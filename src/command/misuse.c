@@ -166,10 +166,14 @@ enum kith_error misuse_log_missing(const struct options *options, const struct c
     return misuse_log(form->name, after, why, usage);
 }
 
-enum kith_error misuse_log_excess(const struct command_form *form, const char *which)
+enum kith_error misuse_log_excess(const struct options *options, const struct command_form *form,
+                                  const char *which)
 {
     const char *hint = NULL;
 
+    if (strcmp(options->arguments[0], "json") ==
+        0) /* of an option whose value is part of its word */
+        return misuse_log(form->name, "json", "one argument too many", "one word: --progress=json");
     if (form->bit == FOR_SERVE)
         return misuse_log(form->name, which, "one target too many", NULL);
     if ((form->bit & (FOR_DIAL | FOR_CHECK)) != 0 && text_is_number(which))

@@ -22,7 +22,8 @@ enum kith_error misuse_log_name(const struct command_form *form, const char *wor
 
 /* There are too few arguments, or too many of which this one is the first. */
 enum kith_error misuse_log_missing(const struct options *options, const struct command_form *form);
-enum kith_error misuse_log_excess(const struct command_form *form, const char *which);
+enum kith_error misuse_log_excess(const struct options *options, const struct command_form *form,
+                                  const char *which);
 
 /* A name where a place to listen is meant: what was meant, maybe; or NULL. */
 const char *misuse_guess_place(const struct options *options, const char *text,
