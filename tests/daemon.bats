@@ -95,6 +95,15 @@ leave_it_to_main() {
     run ! grep '^LISTEN_' alice.out
 }
 
+@test "LISTEN_FDS that is no number is refused" {
+    # shellcheck disable=SC2016
+    launcher=(sh -c 'export LISTEN_PID=$$ && exec "$@"' sh env)
+    for count in -1 '' 1x; do
+        refused 4 'LISTEN_FDS of the environment is not a number' -- \
+            "${launcher[@]}" "LISTEN_FDS=$count" KITH_DIR=bob "$KITH" serve 127.0.0.1:0 --exec cat
+    done
+}
+
 @test "listen is no daemon, and listens where it is told" {
     launcher=(python3 "$tools/listen_fds.py" 127.0.0.1:0)
     start_daemon bob listen.err listen 127.0.0.1:0

@@ -336,3 +336,28 @@ had() {
     [[ $stderr == *'with --inetd it is the channel'* ]]
     [ ! -e got ]
 }
+
+@test "what is wrong goes to a log that is a socket, and never to the network" {
+    cat >sockets.py <<'END'
+import socket, subprocess, sys
+
+def hears(ours, theirs, **streams):
+    """What the other side of these streams is told."""
+    subprocess.run([sys.argv[1], "serve", "--inetd", "exec:cat"], timeout=20, stderr=theirs, **streams)
+    theirs.close()
+    return ours.makefile("rb").read()
+
+def connected():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ours = socket.create_connection(server.getsockname())
+        return ours, server.accept()[0]
+
+ours, log = socket.socketpair()
+assert b"a socket, or two pipes" in hears(ours, log, stdin=subprocess.DEVNULL, stdout=log)
+ours, caller = connected()
+assert hears(ours, caller, stdin=subprocess.DEVNULL, stdout=caller) == b""
+ours, caller = connected()
+assert hears(ours, caller, stdin=caller, stdout=subprocess.DEVNULL) == b""
+END
+    KITH_DIR=bob bounded python3 sockets.py "$KITH" 3>&-
+}

@@ -139,6 +139,7 @@ misused() {
     misused 'WHO is missing; usage: kith forward .options. --accept \[HOST:\]PORT LOCAL WHO' \
         forward --accept 0 0
     misused 'it calls us here, so no address is wanted' forward --accept 0 0 bob@127.0.0.1:9000
+    misused 'it calls us here, so no address is wanted' forward --accept 0 0 ./new.pub@127.0.0.1:9000
     misused 'it calls us here, so no address is wanted' forward --accept 0 0 bob:9000
     refused 3 'dora.*not in the peers file|dora' -- as alice forward --accept 0 0 dora
 }

@@ -197,6 +197,10 @@ static enum exit_status run_command(const struct command *command, int argc, cha
 
     if (has_inetd(command->form.bit, argc, argv) && !inetd_spare())
         return EXIT_LOCAL;
+    if (!memory_has_stack()) { /* else a key that is read, or a lookup, ends in SIGSEGV */
+        (void)log_failure(LOG_ERROR, "stack", NULL, ERR_SMALL_STACK, NULL, NULL);
+        return EXIT_LOCAL;
+    }
     error = command_line_parse(&options, &command->form, argc, argv);
     if (error != OK)
         return error_exit_status(error);
@@ -324,10 +328,6 @@ int main(int argc, char **argv)
     if (!protect_standard_descriptors()) {
         (void)log_failure(LOG_ERROR, "descriptors", NULL, ERR_SYSTEM, NULL,
                           "0 to 2 have to be open");
-        return EXIT_LOCAL;
-    }
-    if (!memory_has_stack()) { /* else a key that is read, or a lookup, ends in SIGSEGV */
-        (void)log_failure(LOG_ERROR, "stack", NULL, ERR_SMALL_STACK, NULL, NULL);
         return EXIT_LOCAL;
     }
     protect_process();

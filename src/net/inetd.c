@@ -25,10 +25,17 @@ static bool is_same(int a, int b)
            first.st_ino == second.st_ino;
 }
 
+/* A socket of the network, or what can be the channel; not a terminal, which has to be told so. */
+static bool is_outside(int fd)
+{
+    return (descriptor_is_socket(fd) && !socket_is_unix(fd)) ||
+           (socket_can_carry(STDIN_FILENO) && socket_can_carry(STDOUT_FILENO));
+}
+
 bool inetd_spare(void)
 {
-    if (!socket_can_carry(STDIN_FILENO) || !socket_can_carry(STDOUT_FILENO))
-        return true; /* a terminal, say: no channel, and that will have to be told */
+    if (!is_outside(STDERR_FILENO))
+        return true;
     if (is_same(STDERR_FILENO, STDIN_FILENO) || is_same(STDERR_FILENO, STDOUT_FILENO))
         return protect_mute();
     return true;

@@ -9,21 +9,30 @@
 #include <unistd.h>
 
 #include "base/descriptor.h"
+#include "base/text.h"
 #include "net/socket.h"
 
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
 
-/* A number of the environment, or 0. */
+/* A number of the environment: 0 if it is not there, -1 if it is none. */
 static long number(const char *name)
 {
     const char *value = getenv(name);
 
-    return value == NULL ? 0 : strtol(value, NULL, 10);
+    if (value == NULL)
+        return 0;
+    return text_is_number(value) ? strtol(value, NULL, 10) : -1;
+}
+
+/* How many sockets we were given; -1 if nobody can know. */
+static long passed_count(void)
+{
+    return number("LISTEN_PID") == (long)getpid() ? number("LISTEN_FDS") : 0;
 }
 
 size_t passed_list(int fds[static PASSED_MAX + 1])
 {
-    long passed = number("LISTEN_PID") == (long)getpid() ? number("LISTEN_FDS") : 0;
+    long passed = passed_count();
     size_t count = 0;
 
     while (count < PASSED_MAX + 1 && (long)count < passed) {
@@ -49,6 +58,9 @@ enum kith_error passed_take(struct listeners *list, size_t places, const char **
     size_t count = passed_list(fds);
 
     memset(list, 0, places * sizeof(*list));
+    *why = "LISTEN_FDS of the environment is not a number";
+    if (passed_count() < 0)
+        return ERR_BIND;
     if (count == 0)
         return OK;
     *why = places == 1 ? "more sockets than can be taken" : "one socket for each place is wanted";

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/problem.h"
@@ -462,7 +463,8 @@ enum kith_error directory_caller(struct directory *directory, const char *given,
     if (error != OK)
         return error;
     callee->address = (struct address){.port = ""};
-    if (text[0] == '\0' || (!directory_is_file(text) && strpbrk(text, "@:") != NULL))
+    if (text[0] == '\0' ||
+        (strpbrk(text, "@:") != NULL && (!directory_is_file(text) || access(text, F_OK) != 0)))
         return log_failure(LOG_ERROR, "peer", given, ERR_USAGE,
                            text[0] == '\0' ? "it says nobody"
                                            : "it calls us here, so no address is wanted",

@@ -218,8 +218,8 @@ static bool note_twice(const struct entry *first, const struct entry *second, co
     if (noted && problem->line <= second->line)
         return true;
     problem->line = second->line;
-    (void)problem_say(problem, "the %s of line %zu again: \"%s\"", what, first->line,
-                      first->peer.name);
+    (void)problem_advise(problem, "one of the two lines has to go, or to get another name",
+                         "the %s of line %zu again: \"%s\"", what, first->line, first->peer.name);
     return true;
 }
 

@@ -288,7 +288,7 @@ static void test_listeners(void)
     CHECK(taken(0, 1, 1, 2) == 1, "one is taken");
     CHECK(taken(1, 2, 2, 2) == 0, "none if they are for another process");
     CHECK(taken(0, 0, 2, 2) == 0, "none if there are none");
-    CHECK(taken(0, -1, 2, 2) == 0, "none if the number is none");
+    CHECK(taken(0, -1, 2, 2) == 9, "what is no number of them is refused");
     CHECK(taken(0, 2, 1, 2) == 9, "one that does not listen is refused");
     CHECK(taken(0, 2, 1, 1) == 9, "and so is one that cannot");
     CHECK(taken(0, 3, 2, 2) == 9, "and one that is not there");
