@@ -171,8 +171,7 @@ enum kith_error misuse_log_excess(const struct options *options, const struct co
 {
     const char *hint = NULL;
 
-    if (strcmp(options->arguments[0], "json") ==
-        0) /* of an option whose value is part of its word */
+    if (options->progress && strcmp(options->arguments[0], "json") == 0)
         return misuse_log(form->name, "json", "one argument too many", "one word: --progress=json");
     if (form->bit == FOR_SERVE)
         return misuse_log(form->name, which, "one target too many", NULL);
