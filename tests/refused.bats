@@ -40,3 +40,31 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
 @test "--quiet shows nothing of them, and balancers are not counted" {
     tool refused quiet
 }
+
+@test "fail2ban: addresses of strangers, and of nobody who is known" {
+    [ -d "$root/contrib" ] || skip "contrib is not here"
+    start_serve --exec cat
+    as stranger keygen -q
+    as stranger dial "./bob/identity.pub@$address" </dev/null && fail "a stranger is let in"
+    dial -n other </dev/null && fail "another namespace is"
+    python3 -c '
+import socket, sys
+host, port = sys.argv[1].rsplit(":", 1)
+socket.create_connection((host, int(port))).sendall(b"GET / HTTP/1.0")' "$address"
+    dial <<<hello
+    says serve.err 'key not known'
+    says serve.err 'alice .*wrong namespace'
+    says serve.err 'not our protocol'
+    says serve.err 'alice .*whole'
+    python3 -c '
+import configparser, re, sys
+rules = configparser.RawConfigParser()
+rules.read(sys.argv[1])
+rule = rules["Definition"]["failregex"]
+rule = re.compile(rule.replace("%(__prefix_line)s", "").replace("<HOST>", r"(?P<host>[0-9a-f.:]+?)"))
+found = [line for line in open("serve.err") if rule.match(line)]
+assert [rule.match(line)["host"] for line in found] == 2 * ["127.0.0.1"], found
+assert "key not known" in found[0] and "not our protocol" in found[1], found
+assert rule.match("kith: serve: [2001:db8::7]:4476: refused: x")["host"] == "2001:db8::7"
+' "$root/contrib/fail2ban/kith.conf"
+}
