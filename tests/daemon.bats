@@ -314,6 +314,24 @@ assert totals["open"] == 1 and isinstance(totals["sent-by-ended"], int), totals
 assert isinstance(ended["received"], int) and ended["seconds"] >= 0, ended' <serve.err
 }
 
+@test "-vv shows the steps of a call, and what begins" {
+    start_serve -vv --exec cat
+    start_forward -vv
+    exec 7<>"/dev/tcp/127.0.0.1/${near##*:}"
+    echo hello >&7
+    read -r -t "$limit" word <&7
+    exec 7>&-
+    [ "$word" = hello ]
+    says serve.err "identity: .*our public key is $(cut -d ' ' -f 1 bob/identity.pub)"
+    says serve.err 'serve: alice .*: begins, on a channel that is kept address='
+    says forward.err 'call: bob .* at 127[.0-9:]*: there is a way there'
+    says forward.err 'call: bob .*has shown that it is the one; its clock is .* ours'
+    says forward.err 'forward: bob .*: begins, on a channel that is kept address='
+    run -0 --separate-stderr dial -vv <<<hello
+    [[ $stderr == *"has shown that it is the one"* ]]
+    says serve.err 'serve: alice .*: begins address='
+}
+
 @test "--quiet shows errors only" {
     start_call --quiet
     finish_call

@@ -113,6 +113,25 @@ static enum kith_error reach(struct call *call, const struct call_terms *terms,
     return error;
 }
 
+/* For who looks for a fault. */
+static void log_step(const struct call *call, const struct callee *callee, const char *why)
+{
+    char which[WHICH_SIZE];
+
+    describe(which, callee, &call->reached);
+    log_event(LOG_DEBUG, "call", which, why, NULL);
+}
+
+static void log_proven(const struct call *call, const struct callee *callee)
+{
+    char skew[64], why[sizeof(skew) + 64];
+
+    clock_format_skew(skew, sizeof(skew), call->io.handshake.peer_timestamp_ms,
+                      call->io.answered_wall_ms);
+    (void)snprintf(why, sizeof(why), "has shown that it is the one; its clock is %s ours", skew);
+    log_step(call, callee, why);
+}
+
 enum kith_error call_peer(struct call *call, const struct call_terms *terms, enum channel_kind kind,
                           const struct callee *callee, bool check_only)
 {
@@ -124,12 +143,16 @@ enum kith_error call_peer(struct call *call, const struct call_terms *terms, enu
     error = reach(call, terms, &callee->address, deadline_ms);
     if (error != OK)
         return error;
+    log_step(call, callee, "there is a way there; the handshake begins");
     handshake_io_dial(&call->io, terms->rules, kind, call->transport, &call->reached, callee->key,
                       callee->namespace, deadline_ms);
     call->io.check_only = check_only;
     if (terms->needs != NULL) /* before the first byte from outside, and while that is awaited */
         sandbox_enter(SANDBOX_PIPE, terms->needs);
-    return blame_via(call, terms, handshake_io_finish(&call->io));
+    error = blame_via(call, terms, handshake_io_finish(&call->io));
+    if (error == OK)
+        log_proven(call, callee);
+    return error;
 }
 
 void call_end(struct call *call)

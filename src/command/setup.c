@@ -178,6 +178,16 @@ static void clear(struct setup *setup, const struct options *options)
     setup->net = (struct net_options){.family = options->family, .first_with_syn = true};
 }
 
+/* For who looks for a fault: others have to know this one. */
+static void log_own_key(const struct setup *setup)
+{
+    char hex[KEY_HEX_SIZE], why[KEY_HEX_SIZE + 32];
+
+    hex_encode(hex, setup->keeper.public_key, KEY_SIZE);
+    (void)snprintf(why, sizeof(why), "our public key is %s", hex);
+    log_event(LOG_DEBUG, "identity", setup->identity_path, why, NULL);
+}
+
 enum kith_error setup_begin(struct setup *setup, const struct options *options,
                             const char *const *callees, size_t callee_count, kind_set kinds)
 {
@@ -223,7 +233,10 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options,
     };
     setup->directory.peers_path = setup->peers_path;
     setup->directory.own_key = setup->keeper.public_key;
-    return start_keeper(setup, &task);
+    error = start_keeper(setup, &task);
+    if (error == OK)
+        log_own_key(setup);
+    return error;
 }
 
 enum kith_error setup_choose_peers(struct setup *setup, const char *what,

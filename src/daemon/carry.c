@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "daemon/report.h"
 #include "stream/stream.h"
 #include "system/memory.h"
@@ -70,6 +71,16 @@ static enum kith_error conclude(struct daemon *daemon, const struct counted *cou
     return error;
 }
 
+static void tell_begin(const struct daemon *daemon, const struct connection *connection, bool kept)
+{
+    struct connection_row row;
+
+    if (!log_enabled(LOG_DEBUG))
+        return;
+    connection_describe(&row, connection);
+    report_begin(daemon->hooks->what, &row, kept);
+}
+
 enum kith_error carry_kept(struct daemon *daemon, struct connection *connection, struct link *link,
                            struct local_end *end)
 {
@@ -79,6 +90,7 @@ enum kith_error carry_kept(struct daemon *daemon, struct connection *connection,
     enum kith_error error;
 
     connections_begin_stream(&daemon->connections, connection);
+    tell_begin(daemon, connection, true);
     error = pump_run(link, end, &terms, &result);
     if (error != OK && result.in_order)
         (void)link_part(link);
@@ -92,9 +104,10 @@ enum kith_error carry_alone(struct daemon *daemon, struct connection *connection
     struct counted counted = {connection, 0, 0, connection->opened_ms};
     const struct pump_terms terms = terms_of(daemon, &counted);
     struct pump_result result;
-    enum kith_error error =
-        stream_run(transport, keys, daemon->terms->max_message_size, end, &terms, &result);
+    enum kith_error error;
 
+    tell_begin(daemon, connection, false);
+    error = stream_run(transport, keys, daemon->terms->max_message_size, end, &terms, &result);
     return conclude(daemon, &counted, end, error, &result);
 }
 

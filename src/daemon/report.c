@@ -97,6 +97,16 @@ static void say_how(char *how, size_t size, const char *what, enum kith_error er
         (void)snprintf(how + strlen(how), size - strlen(how), ": %s", detail);
 }
 
+void report_begin(const char *what, const struct connection_row *row, bool kept)
+{
+    char who[PEER_TEXT_SIZE];
+
+    peer_format(who, row->name, row->key);
+    log_fields(LOG_DEBUG, what, who, kept ? "begins, on a channel that is kept" : "begins",
+               "address", row->address, row->target[0] != '\0' ? "target" : NULL, row->target,
+               (const char *)NULL);
+}
+
 void report_end(const char *what, const struct connection_row *row, enum kith_error error,
                 const char *detail)
 {

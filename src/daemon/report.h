@@ -24,6 +24,9 @@ void report_describe(char out[static REPORT_WHICH_SIZE], const char *name,
 void report_all(struct connections *connections, const char *what, const char *where,
                 size_t waiting, const char *more);
 
+/* For who looks for a fault: that one begins, alone or as one of many on its channel. */
+void report_begin(const char *what, const struct connection_row *row, bool kept);
+
 /* How a channel has ended; detail is more of an error, NULL or empty where there is none. */
 void report_end(const char *what, const struct connection_row *row, enum kith_error error,
                 const char *detail);
