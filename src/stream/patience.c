@@ -16,10 +16,11 @@ struct patience patience_with(int64_t ms, int queued)
 struct patience patience_settling(int64_t ms)
 {
     int64_t moment_ms = ms / 8;
-    struct patience patience = patience_with(moment_ms, INT_MAX);
+    struct patience patience;
 
-    if (ms == NEVER_MS)
+    if (ms == NEVER_MS) /* as in most streams, each time that something has moved */
         return PATIENCE_ENDLESS;
+    patience = patience_with(moment_ms, INT_MAX);
     patience.ms = ms - moment_ms;
     return patience;
 }
