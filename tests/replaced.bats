@@ -397,7 +397,7 @@ some_run() {
         "${launcher[@]}" env KITH_DIR=alice ./kith-here $command -w 1h </dev/null 2>>kith.err 3>&- 8>&- &
         started+=("$!")
         eventually asks_for_names
-        some_run
+        eventually some_run
         kill "${started[-1]}"
         wait "${started[-1]}" || true
         eventually eval '! some_run'
