@@ -103,6 +103,33 @@ closed() {
     ! (exec 6<>"/dev/tcp/${address%:*}/${address##*:}") 2>/dev/null
 }
 
+@test "of a channel that is kept the stream is said that is cut, and none twice" {
+    start_serve --drain-timeout 100ms --exec cat
+    start_forward --keep 1
+    for word in first other; do
+        stranger "$near" "$word"
+        [ "$(bounded head -c 5 <&"$stranger")" = "$word" ]
+        [ "$word" = other ] || exec {stranger}>&-
+        [ "$word" = other ] || says serve.err 'alice .*whole.* sent=5 received=5 '
+    done
+    kill "$server"
+    ends "$server" 143
+    says serve.err 'alice .*cut short.* sent=5 received=5 '
+}
+
+@test "an idle channel that is ended has nothing to tell of streams that are told" {
+    start_serve --exec cat
+    start_forward --spare 0 --keep 1 --ready-on listen
+    stranger "$near" first
+    [ "$(bounded head -c 5 <&"$stranger")" = first ]
+    exec {stranger}>&-
+    says serve.err 'alice .*whole.* sent=5 received=5 '
+    grep -v ' alice$' bob/peers >peers
+    mv peers bob/peers
+    kill -HUP "$server"
+    says serve.err 'alice .*ended: .*no longer in the peers file.* sent=0 received=0 '
+}
+
 @test "what a forwarder cuts is said" {
     start_serve --exec cat
     start_forward --drain-timeout 100ms

@@ -161,7 +161,7 @@ static void say_ending(struct acceptor *acceptor, struct connection *connection,
     if (ending == OK || ending == ERR_LINK_LOST)
         return;
     carry_note(acceptor->daemon, ending);
-    connection_describe(&row, connection);
+    connection_describe_rest(&row, connection);
     report_end(acceptor->daemon->hooks->what, &row, ending, NULL);
 }
 

@@ -316,6 +316,7 @@ void connections_begin_stream(struct connections *connections, struct connection
 {
     (void)pthread_mutex_lock(&connections->lock);
     connection->is_concluded = false;
+    connection->begun_ms = clock_now_ms();
     (void)pthread_mutex_unlock(&connections->lock);
 }
 
@@ -327,6 +328,8 @@ bool connections_conclude(struct connections *connections, struct connection *co
     (void)pthread_mutex_lock(&connections->lock);
     unsaid = !connection->is_concluded;
     connection->is_concluded = true;
+    connection->told_sent = connection->sent;
+    connection->told_received = connection->received;
     if (*error != OK && connection->ending != OK)
         *error = connection->ending;
     (void)pthread_mutex_unlock(&connections->lock);
@@ -370,6 +373,15 @@ void connection_describe(struct connection_row *row, const struct connection *co
         (void)snprintf(row->target, TARGET_NAME_SIZE, "%s", connection->part->target);
 }
 
+void connection_describe_rest(struct connection_row *row, const struct connection *connection)
+{
+    connection_describe(row, connection);
+    row->sent -= connection->told_sent;
+    row->received -= connection->told_received;
+    if (connection->begun_ms != 0)
+        row->opened_ms = connection->begun_ms;
+}
+
 size_t connections_list(struct connections *connections, uint64_t after, bool conclude,
                         struct connection_row *rows, size_t most)
 {
@@ -381,7 +393,10 @@ size_t connections_list(struct connections *connections, uint64_t after, bool co
         if (!c->is_open || c->number <= after || (conclude && c->is_concluded))
             continue;
         c->is_concluded = c->is_concluded || conclude;
-        connection_describe(&rows[count++], c);
+        if (conclude)
+            connection_describe_rest(&rows[count++], c);
+        else
+            connection_describe(&rows[count++], c);
     }
     (void)pthread_mutex_unlock(&connections->lock);
     return count;

@@ -75,6 +75,8 @@ struct connection {
     int64_t opened_ms;
     _Atomic uint64_t sent; /* bytes of the stream so far, each way */
     _Atomic uint64_t received;
+    int64_t begun_ms;                  /* its stream; 0: with the connection */
+    uint64_t told_sent, told_received; /* of streams whose end is said */
 };
 
 struct connections {
@@ -195,6 +197,9 @@ struct connection_row {
 
 /* By whoever has the lock, or is its thread. */
 void connection_describe(struct connection_row *row, const struct connection *connection);
+
+/* The same without the streams whose end was said. */
+void connection_describe_rest(struct connection_row *row, const struct connection *connection);
 
 /*
  * Describe the channels that are open and come after this number (0: all), up to so many, in their
