@@ -109,3 +109,7 @@ teardown_file() {
 @test "a known peer that confirms nothing loses its place" {
     tries persistence no_receipt
 }
+
+@test "a peer whose line is taken out during its handshake is refused by its name" {
+    tries persistence removed_meanwhile
+}

@@ -8,6 +8,7 @@ import contextlib
 import os
 import random
 import re
+import signal
 import time
 
 import attacked
@@ -239,7 +240,27 @@ def no_receipt():
     victim.end()
 
 
+def removed_meanwhile():
+    """A peer whose line is taken out while its handshake is under way is refused, by its name."""
+    people = attacks.scene()
+    victim = attacked.Serve()
+    caller = speaker.Dialer(people.alice, people.bob.public)
+    with victim.connect() as sock:
+        check(attacked.shake_hands(caller, sock), "a good hello is not answered")
+        with open("bob/peers", encoding="ascii") as peers:
+            others = [line for line in peers if not line.endswith(" alice\n")]
+        with open("new", "w", encoding="ascii") as peers:
+            peers.writelines(others)
+        os.rename("new", "bob/peers")
+        victim.daemon.signal(signal.SIGHUP)
+        victim.daemon.logged("in the peers file")
+        sock.sendall(caller.message_3())
+        check(daemons.read_to_end(sock)[0] == b"", "it is let in")
+    victim.daemon.logged("alice .* at 127.0.0.1:[0-9]*: refused: its key is no longer in the peers")
+    victim.daemon.stop()
+
+
 if __name__ == "__main__":
     daemons.run_subject([
         replays, replays_until_stale, in_the_middle, stalls, stalled_answers, never_reads,
-        tiny_messages, no_receipt])
+        tiny_messages, no_receipt, removed_meanwhile])
