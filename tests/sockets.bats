@@ -81,6 +81,8 @@ with socket.socket(socket.AF_UNIX) as server:
 }
 
 @test "who has our stdout and closes it unread has not got all, though our stdin is another one" {
+    # At such an end the leak checker is seen to list threads for ever, now and then, on a busy machine.
+    export ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0
     for kind in unix tcp; do
         tool sockets unread_stdout "$kind" before
         tool sockets unread_stdout "$kind" together
