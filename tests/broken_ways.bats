@@ -25,6 +25,21 @@ proxy_dies() {
     kill -KILL $(ps -o pid= --ppid "$http_proxy_pid") "$http_proxy_pid"
 }
 
+# proxy_dies_under_a_program [COMMAND...]: one at $near, which has had a part back, is reset. The command
+# runs just before.
+proxy_dies_under_a_program() {
+    local part
+    exec 7<>"/dev/tcp/127.0.0.1/${near##*:}"
+    echo part >&7
+    read -r -t "$limit" part <&7
+    [ "$part" = part ]
+    "$@"
+    proxy_dies
+    run ! bounded cat <&7
+    [[ $output == *reset* ]]
+    exec 7>&-
+}
+
 # kith_says FILE PATTERN...: of kith's lines in it there is one, with these.
 kith_says() {
     one_line "$(grep ^kith: "$1")" "${@:2}"
@@ -88,14 +103,7 @@ is_echoed() {
     serves exec:cat
     forwards --via "if [ -e other ]; then exec $way; else exec $http_proxy; fi" \
         --spare 0 --keep 1 --ready-on listen 127.0.0.1:0
-    exec 7<>"/dev/tcp/127.0.0.1/$near_port"
-    echo part >&7
-    read -r -t "$limit" part <&7
-    [ "$part" = part ]
-    proxy_dies
-    run ! bounded cat <&7
-    [[ $output == *reset* ]]
-    exec 7>&-
+    proxy_dies_under_a_program
     eventually grep -q 'bob .*cut short' forward.err
     eventually grep -q 'alice .*cut short' serve.err
     touch other
@@ -175,15 +183,7 @@ END
     needs socat
     start_http_proxy
     calls_back "if [ -e other ]; then exec $way; else exec $http_proxy; fi"
-    exec 7<>"/dev/tcp/127.0.0.1/${near##*:}"
-    echo part >&7
-    read -r -t "$limit" part <&7
-    [ "$part" = part ]
-    touch other
-    proxy_dies
-    run ! bounded cat <&7
-    [[ $output == *reset* ]]
-    exec 7>&-
+    proxy_dies_under_a_program touch other
     eventually grep -q 'alice .*cut short' forward.err
     eventually grep -q 'bob .*cut short' serve.err
     eventually is_echoed word

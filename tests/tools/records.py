@@ -275,6 +275,15 @@ def drained():
     check("no channel is open" in serve.daemon.log(), "it waits:", serve.daemon.log())
 
 
+def take_kept_call(bob, people):
+    """The next call that bob is given, for a channel that is kept: his side, and its socket."""
+    sock, side = bob.take_call(people)
+    side.namespace = KEPT
+    sock.sendall(speaker.frame(side.answer()))
+    check(side.takes_3(speaker.read_frame(sock)), "no kept channel is made")
+    return side, sock
+
+
 class FalseAcceptor:
     """bob, as somebody else plays him: who accepts, for a forward that has no channel ready."""
 
@@ -288,11 +297,7 @@ class FalseAcceptor:
 
     def take_call(self):
         """The next channel: bob's side, and its socket."""
-        sock, side = self.bob.take_call(self.people)
-        side.namespace = KEPT
-        sock.sendall(speaker.frame(side.answer()))
-        check(side.takes_3(speaker.read_frame(sock)), "no kept channel is made")
-        return side, sock
+        return take_kept_call(self.bob, self.people)
 
     def connect(self):
         """A local program that speaks at once."""
@@ -480,10 +485,7 @@ def dialed():
 
     def called(*answers):
         dial = kith.start("alice", "dial", "bob@%s:%d:db" % bob.address, stdout=subprocess.PIPE)
-        sock, side = bob.take_call(people)
-        side.namespace = KEPT
-        sock.sendall(speaker.frame(side.answer()))
-        check(side.takes_3(speaker.read_frame(sock)), "no kept channel is made")
+        side, sock = take_kept_call(bob, people)
         hears_all(side, sock, OPEN + b"db")
         say(side, sock, *answers)
         return dial, side, sock
