@@ -12,31 +12,23 @@
 #include "stream/stream.h"
 #include "system/memory.h"
 
-/* A stream whose bytes are counted for all to see, beside those before it on the same channel. */
-struct counted {
-    struct connection *connection;
-    uint64_t sent_before;
-    uint64_t received_before;
-    int64_t begun_ms;
-};
-
+/* The bytes of a stream, for all to see, beside those before it on the same channel. */
 static int64_t count_bytes(void *context, uint64_t sent, uint64_t received)
 {
-    const struct counted *counted = context;
-    struct connection *connection = counted->connection;
+    struct connection *connection = context;
 
-    atomic_store_explicit(&connection->sent, counted->sent_before + sent, memory_order_relaxed);
-    atomic_store_explicit(&connection->received, counted->received_before + received,
+    atomic_store_explicit(&connection->sent, connection->told_sent + sent, memory_order_relaxed);
+    atomic_store_explicit(&connection->received, connection->told_received + received,
                           memory_order_relaxed);
     return NEVER_MS;
 }
 
-static struct pump_terms terms_of(struct daemon *daemon, struct counted *counted)
+static struct pump_terms terms_of(struct daemon *daemon, struct connection *connection)
 {
     return (struct pump_terms){
         .idle_timeout_ms = daemon->terms->idle_timeout_ms,
         .progress = count_bytes,
-        .progress_context = counted,
+        .progress_context = connection,
         .quiet = memory_rest_stack,
     };
 }
@@ -53,18 +45,14 @@ static const char *detail_of(const struct local_end *end, enum kith_error error,
 }
 
 /* The stream has ended: say so, and let the local end know. */
-static enum kith_error conclude(struct daemon *daemon, const struct counted *counted,
+static enum kith_error conclude(struct daemon *daemon, struct connection *connection,
                                 struct local_end *end, enum kith_error error,
                                 const struct pump_result *result)
 {
-    struct connection *connection = counted->connection;
     struct connection_row row;
 
-    (void)count_bytes((void *)(uintptr_t)counted, result->sent, result->received);
-    connection_describe(&row, connection);
-    row.sent = result->sent;
-    row.received = result->received;
-    row.opened_ms = counted->begun_ms;
+    (void)count_bytes(connection, result->sent, result->received);
+    connection_describe_rest(&row, connection);
     if (connections_conclude(&daemon->connections, connection, &error))
         report_end(daemon->hooks->what, &row, error, detail_of(end, error, result));
     local_end_finish(end, error == OK);
@@ -84,8 +72,7 @@ static void tell_begin(const struct daemon *daemon, const struct connection *con
 enum kith_error carry_kept(struct daemon *daemon, struct connection *connection, struct link *link,
                            struct local_end *end)
 {
-    struct counted counted = {connection, connection->sent, connection->received, clock_now_ms()};
-    const struct pump_terms terms = terms_of(daemon, &counted);
+    const struct pump_terms terms = terms_of(daemon, connection);
     struct pump_result result;
     enum kith_error error;
 
@@ -94,21 +81,20 @@ enum kith_error carry_kept(struct daemon *daemon, struct connection *connection,
     error = pump_run(link, end, &terms, &result);
     if (error != OK && result.in_order)
         (void)link_part(link);
-    return conclude(daemon, &counted, end, error, &result);
+    return conclude(daemon, connection, end, error, &result);
 }
 
 enum kith_error carry_alone(struct daemon *daemon, struct connection *connection,
                             struct transport transport, struct session_keys *keys,
                             struct local_end *end)
 {
-    struct counted counted = {connection, 0, 0, connection->opened_ms};
-    const struct pump_terms terms = terms_of(daemon, &counted);
+    const struct pump_terms terms = terms_of(daemon, connection);
     struct pump_result result;
     enum kith_error error;
 
     tell_begin(daemon, connection, false);
     error = stream_run(transport, keys, daemon->terms->max_message_size, end, &terms, &result);
-    return conclude(daemon, &counted, end, error, &result);
+    return conclude(daemon, connection, end, error, &result);
 }
 
 void carry_note(struct daemon *daemon, enum kith_error error)
