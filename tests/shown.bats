@@ -5,8 +5,9 @@
 # shellcheck source-path=SCRIPTDIR
 source "$BATS_TEST_DIRNAME/helpers.bash"
 
-# Bytes that a terminal takes for commands: a C1 control in UTF-8, the same as a single byte, ESC, DEL.
-steering=($'red\xc2\x9b31m' $'red\x9b31m' $'red\e[31m' $'red\x7f')
+# What a terminal takes for commands: a C1 control in UTF-8, the same as a single byte, ESC, DEL; what
+# has it show the rest from right to left, or on another line.
+steering=($'red\xc2\x9b31m' $'red\x9b31m' $'red\e[31m' $'red\x7f' $'red\u202egnp.pub' $'red\u2028x' $'red\u2067x')
 
 # is_plain TEXT: printable ASCII, and nothing else.
 is_plain() {
@@ -44,9 +45,9 @@ is_plain() {
         printf 'ssh-ed25519 %s %s\n' \
             "$(printf '\0\0\0\013ssh-ed25519\0\0\0 %.32s' 'kith, a key of nobody in particular' | base64 -w 0)" \
             "$name" >"$name"
-        run as alice import "$name"
-        is_plain "$output"
         run as alice import --print "$name"
+        is_plain "$output"
+        run as alice import "$name"
         is_plain "$output"
         rm "$name"
     done

@@ -115,6 +115,24 @@ static size_t take_character(uint32_t *character, const char *text, size_t len)
     return count;
 }
 
+/*
+ * What steers a terminal (ASCII's and C1), breaks the line (U+2028, U+2029), or has the text around
+ * it read in another order than it was written in (UAX 9).
+ */
+static bool is_control(uint32_t character)
+{
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {{0x00, 0x1f},     {0x7f, 0x9f},     {0x61c, 0x61c},
+                  {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069}};
+
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+        if (character >= ranges[i].first && character <= ranges[i].last)
+            return true;
+    }
+    return false;
+}
+
 enum text_fault text_fault(const char *text, size_t len)
 {
     uint32_t character = 0;
@@ -124,7 +142,7 @@ enum text_fault text_fault(const char *text, size_t len)
         used = take_character(&character, text + at, len - at);
         if (used == 0)
             return TEXT_NO_UTF8;
-        if (character < 0x20 || (character >= 0x7f && character < 0xa0))
+        if (is_control(character))
             return TEXT_CONTROL;
     }
     return TEXT_FINE;

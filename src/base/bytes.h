@@ -40,7 +40,7 @@ char *escape_text(char *out, size_t size, const char *text, size_t text_len);
 /* What makes a text unfit to be a name or a value. */
 enum text_fault {
     TEXT_FINE,
-    TEXT_CONTROL, /* a control character: ASCII's, or U+0080 to U+009F */
+    TEXT_CONTROL, /* a control character: ASCII's, C1's, or one of Unicode's for lines and order */
     TEXT_NO_UTF8
 };
 

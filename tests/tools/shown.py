@@ -184,7 +184,7 @@ def shows_channel(serve):
 
 def names_of_peers():
     """The name of a peer, in what is said of its calls, in the status, and to a supervisor."""
-    name = "%n\u202e\u200b\\x1b[31m\ufeff".encode()
+    name = "%n\u05d0\u200b\\x1b[31m\ufeff".encode()
     knows("bob", public_of("alice") + b" " + name)
     target = daemons.Target(handle=daemons.echo)
     supervisor = notified("supervisor")
