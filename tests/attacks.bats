@@ -113,3 +113,11 @@ teardown_file() {
 @test "a peer whose line is taken out during its handshake is refused by its name" {
     tries persistence removed_meanwhile
 }
+
+@test "so is the only caller that serve has, and the status says it" {
+    tries persistence the_only_one_removed
+}
+
+@test "and who is called, and taken out before it answers" {
+    tries persistence called_and_removed
+}

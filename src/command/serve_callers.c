@@ -19,8 +19,8 @@ static void turn_away(struct serve *serve, struct guest *guest, enum kith_error 
     const struct connections_limits *limits = &serve->daemon.connections.limits;
     char limit[REFUSALS_LIMIT_SIZE];
 
-    refusals_add_asked(&serve->daemon.refusals, &guest->from, guest->admitted.name, guest->key,
-                       error, refusals_say_limit(limit, error, limits->most, limits->per_peer));
+    refusals_add_proven(&serve->daemon.refusals, &guest->from, guest->admitted.name, guest->key,
+                        error, refusals_say_limit(limit, error, limits->most, limits->per_peer));
     transport_close(&guest->transport);
 }
 

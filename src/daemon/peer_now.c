@@ -57,6 +57,8 @@ bool peer_now_move(struct peer_now *peer, const struct callee *callee, bool gone
 
     (void)pthread_mutex_lock(&peer->lock);
     callee_copy(&peer->callee, callee);
+    if (gone) /* what is still said of it has its name */
+        memcpy(peer->callee.name, before.name, NAME_SIZE);
     peer->gone = gone;
     (void)pthread_mutex_unlock(&peer->lock);
     callee_end(&before);

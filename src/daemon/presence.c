@@ -42,6 +42,7 @@ static struct connection *list(struct presence *presence, struct kept *kept,
     struct connections *connections = &daemon->connections;
     struct connection *connection = NULL;
     struct callee callee = {.name = ""};
+    char name[NAME_SIZE];
     enum kith_error error = presence->terms.admit(presence->terms.context, kept, from);
 
     if (error == OK && !current_callee(presence, &callee)) /* a reload did not see this one */
@@ -55,14 +56,16 @@ static struct connection *list(struct presence *presence, struct kept *kept,
     if (error == OK)
         error = connections_open(connections, connection, kept->key, callee.name,
                                  &kept->link.transport);
-    callee_end(&callee);
-    if (error == OK)
-        return connection;
-    if (connection != NULL)
+    if (error != OK && connection != NULL) {
         (void)connections_leave(connections, connection);
-    if (!presence->is_over)
-        refusals_add_unheard(&daemon->refusals, from, error, NULL);
-    return NULL;
+        connection = NULL;
+    }
+    callee_end(&callee);
+    if (error != OK && !presence->is_over) {
+        (void)peer_now_say(&presence->peer, NULL, name); /* or was, if it is gone */
+        refusals_add_proven(&daemon->refusals, from, name, kept->key, error, NULL);
+    }
+    return connection;
 }
 
 /*

@@ -180,11 +180,16 @@ class FalseBob:
         self._server.settimeout(kith.LIMIT)
         self.address = self._server.getsockname()
 
-    def take_call(self, people):
-        """The next call: its socket, and bob's side of the handshake."""
+    def take_hello(self):
+        """The next call: its socket, and the hello."""
         sock, _ = self._server.accept()
         sock.settimeout(kith.LIMIT)
-        return sock, speaker.Listener(people.bob, speaker.read_frame(sock))
+        return sock, speaker.read_frame(sock)
+
+    def take_call(self, people):
+        """The next call: its socket, and bob's side of the handshake."""
+        sock, hello = self.take_hello()
+        return sock, speaker.Listener(people.bob, hello)
 
     def close(self):
         """Nobody is called any longer."""

@@ -9,6 +9,7 @@ import os
 import random
 import re
 import signal
+import socket
 import time
 
 import attacked
@@ -240,6 +241,15 @@ def no_receipt():
     victim.end()
 
 
+def _take_out(who, whom):
+    """Whom has no line in the peers file of who any more; it is for who to notice."""
+    with open(f"{who}/peers", encoding="ascii") as peers:
+        others = [line for line in peers if not line.endswith(f" {whom}\n")]
+    with open("new", "w", encoding="ascii") as peers:
+        peers.writelines(others)
+    os.rename("new", f"{who}/peers")
+
+
 def removed_meanwhile():
     """A peer whose line is taken out while its handshake is under way is refused, by its name."""
     people = attacks.scene()
@@ -247,11 +257,7 @@ def removed_meanwhile():
     caller = speaker.Dialer(people.alice, people.bob.public)
     with victim.connect() as sock:
         check(attacked.shake_hands(caller, sock), "a good hello is not answered")
-        with open("bob/peers", encoding="ascii") as peers:
-            others = [line for line in peers if not line.endswith(" alice\n")]
-        with open("new", "w", encoding="ascii") as peers:
-            peers.writelines(others)
-        os.rename("new", "bob/peers")
+        _take_out("bob", "alice")
         victim.daemon.signal(signal.SIGHUP)
         victim.daemon.logged("in the peers file")
         sock.sendall(caller.message_3())
@@ -260,7 +266,53 @@ def removed_meanwhile():
     victim.daemon.stop()
 
 
+def the_only_one_removed():
+    """The same of a serve that has this caller alone: it is an error, and the status says so."""
+    people = attacks.scene()
+    sock, theirs = socket.socketpair()
+    with open("inetd.err", "wb") as stderr:
+        serve = kith.start("bob", "serve", "--inetd", "--log-format", "json", "--exec", "cat",
+                           stdin=theirs, stdout=theirs, stderr=stderr)
+    theirs.close()
+    caller = speaker.Dialer(people.alice, people.bob.public)
+    with sock:
+        check(attacked.shake_hands(caller, sock), "a good hello is not answered")
+        _take_out("bob", "alice")
+        serve.send_signal(signal.SIGHUP)
+        daemons.eventually(lambda: "in the peers file" in _read("inetd.err"), "it reads them again")
+        sock.sendall(caller.message_3())
+        check(daemons.read_to_end(sock)[0] == b"", "it is let in")
+    check(kith.status(serve) == 8, "it ended with", serve.returncode)
+    check(re.search('"error".*alice .*no longer in the peers', _read("inetd.err")), "it says",
+          _read("inetd.err"))
+
+
+def called_and_removed():
+    """A peer that is called, and whose line is taken out before it answers, is named likewise."""
+    people = attacks.scene()
+    bob = attacked.FalseBob()
+    address = "%s:%d" % bob.address
+    serve = daemons.Daemon(
+        "alice", "serve", ["--spare", "1", "--ready-on", "listen", "--call", f"bob@{address}"],
+        ["127.0.0.1:1"], "call.err")
+    sock, hello = bob.take_hello()
+    listener = speaker.Listener(people.bob, hello, namespace=b"kith\0kept-back/1")
+    with sock:
+        _take_out("alice", "bob")
+        serve.signal(signal.SIGHUP)
+        serve.logged("in the peers file")
+        sock.sendall(frame(listener.answer()))
+        daemons.read_to_end(sock)
+    serve.logged("bob .* at 127.0.0.1:[0-9]*: refused: its key is no longer in the peers")
+    serve.stop()
+
+
+def _read(path):
+    with open(path, encoding="ascii") as text:
+        return text.read()
+
+
 if __name__ == "__main__":
     daemons.run_subject([
         replays, replays_until_stale, in_the_middle, stalls, stalled_answers, never_reads,
-        tiny_messages, no_receipt, removed_meanwhile])
+        tiny_messages, no_receipt, removed_meanwhile, the_only_one_removed, called_and_removed])
