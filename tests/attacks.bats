@@ -114,6 +114,10 @@ teardown_file() {
     tries persistence removed_meanwhile
 }
 
+@test "so is one that calls forward --accept" {
+    tries persistence removed_on_the_way_back
+}
+
 @test "so is the only caller that serve has, and the status says it" {
     tries persistence the_only_one_removed
 }

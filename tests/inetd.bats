@@ -271,6 +271,19 @@ had() {
     done
 }
 
+@test "serve: its status says that what was asked for is not to be had" {
+    local targets=(lost=1 none=/nowhere/x db=exec:cat) # where nobody listens
+    super socket 5 serve --inetd -q "${targets[@]}"
+    run -5 as alice dial "bob@$address:lost" </dev/null
+    run -5 as alice dial "bob@$address:none" </dev/null
+    run -5 as alice dial "bob@$address:other" </dev/null
+    run -5 as alice check "bob@$address:other"
+    as alice dial "bob@$address:db" </dev/null
+    had 4 4 5 5 0
+    grep -q 'cannot reach the target: lost, 127.0.0.1:1: Connection refused' bob.err
+    grep -q 'alice .*asks for a target that does not exist: other' bob.err
+}
+
 @test "serve: at SIGTERM a stream goes on to its end, and a channel that carries none is left" {
     local how
     for how in socket pipes; do

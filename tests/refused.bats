@@ -43,10 +43,13 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
 
 @test "fail2ban: addresses of strangers, and of nobody who is known" {
     [ -d "$root/contrib" ] || skip "contrib is not here"
-    start_serve --exec cat
+    as nemo keygen -q
+    grep ' alice$' bob/peers >alice.pub
+    start_serve -p alice.pub -p "$(as nemo pubkey | cut -d ' ' -f 1)" --exec cat
     as stranger keygen -q
     as stranger dial "./bob/identity.pub@$address" </dev/null && fail "a stranger is let in"
     dial -n other </dev/null && fail "another namespace is"
+    as nemo dial -n other "./bob/identity.pub@$address" </dev/null && fail "of who has no name, too, is"
     python3 -c '
 import socket, sys
 host, port = sys.argv[1].rsplit(":", 1)
@@ -54,17 +57,21 @@ socket.create_connection((host, int(port))).sendall(b"GET / HTTP/1.0")' "$addres
     dial <<<hello
     says serve.err 'key not known'
     says serve.err 'alice .*wrong namespace'
+    says serve.err ': [0-9a-f]* at .*wrong namespace'
     says serve.err 'not our protocol'
     says serve.err 'alice .*whole'
     python3 -c '
 import configparser, re, sys
 rules = configparser.RawConfigParser()
 rules.read(sys.argv[1])
-rule = rules["Definition"]["failregex"]
-rule = re.compile(rule.replace("%(__prefix_line)s", "").replace("<HOST>", r"(?P<host>[0-9a-f.:]+?)"))
-found = [line for line in open("serve.err") if rule.match(line)]
-assert [rule.match(line)["host"] for line in found] == 2 * ["127.0.0.1"], found
+given = rules["Definition"]["failregex"].split("\n")
+given = [re.compile(rule.replace("%(__prefix_line)s", "").replace("<HOST>", r"(?P<host>[0-9a-f.:]+?)"))
+         for rule in given]
+def hosts(line):
+    return [match["host"] for match in (rule.match(line) for rule in given) if match]
+found = [line for line in open("serve.err") if hosts(line)]
+assert [hosts(line) for line in found] == 2 * [["127.0.0.1"]], found
 assert "key not known" in found[0] and "not our protocol" in found[1], found
-assert rule.match("kith: serve: [2001:db8::7]:4476: refused: x")["host"] == "2001:db8::7"
+assert hosts("kith: serve: [2001:db8::7]:4476: refused: x") == ["2001:db8::7"]
 ' "$root/contrib/fail2ban/kith.conf"
 }

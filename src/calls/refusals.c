@@ -142,32 +142,19 @@ void refusals_add_unheard(struct refusals *refusals, const struct endpoint *from
         (void)log_failure(level, refusals->what, from->text, error, detail, NULL);
 }
 
-static void show_proven(struct refusals *refusals, enum log_level level,
-                        const struct endpoint *from, const char *name, const uint8_t *key,
-                        enum kith_error error, const char *detail)
+void refusals_add_proven(struct refusals *refusals, const struct endpoint *from, const char *name,
+                         const uint8_t key[static KEY_SIZE], enum kith_error error,
+                         const char *detail)
 {
+    enum log_level level = level_of(refusals, error, LOG_NOTE);
     char who[PEER_TEXT_SIZE], which[PEER_TEXT_SIZE + ADDRESS_TEXT_SIZE + 24];
 
+    refusals->last = error;
     if (!log_enabled(level) || !is_shown(refusals, error, from))
         return;
     peer_format(who, name, key);
     (void)snprintf(which, sizeof(which), "%s at %s", who, from->text);
     (void)log_refusal(level, refusals->what, which, error, detail, NULL);
-}
-
-void refusals_add_proven(struct refusals *refusals, const struct endpoint *from, const char *name,
-                         const uint8_t key[static KEY_SIZE], enum kith_error error,
-                         const char *detail)
-{
-    refusals->last = error;
-    show_proven(refusals, level_of(refusals, error, LOG_NOTE), from, name, key, error, detail);
-}
-
-void refusals_add_asked(struct refusals *refusals, const struct endpoint *from, const char *name,
-                        const uint8_t key[static KEY_SIZE], enum kith_error error,
-                        const char *detail)
-{
-    show_proven(refusals, LOG_NOTE, from, name, key, error, detail);
 }
 
 int64_t refusals_due_ms(struct refusals *refusals)

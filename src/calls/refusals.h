@@ -63,15 +63,10 @@ const char *refusals_say_limit(char out[static REFUSALS_LIMIT_SIZE], enum kith_e
 void refusals_add_unheard(struct refusals *refusals, const struct endpoint *from,
                           enum kith_error error, const char *detail);
 
-/* A peer that is proven was turned away, for what has changed since its hello. */
+/* A peer that is proven was turned away after all, or asked for a target that it does not get. */
 void refusals_add_proven(struct refusals *refusals, const struct endpoint *from, const char *name,
                          const uint8_t key[static KEY_SIZE], enum kith_error error,
                          const char *detail);
-
-/* A peer that has a channel asked for what it does not get. */
-void refusals_add_asked(struct refusals *refusals, const struct endpoint *from, const char *name,
-                        const uint8_t key[static KEY_SIZE], enum kith_error error,
-                        const char *detail);
 
 /* When the next summing up is due; NEVER_MS if nothing is counted. */
 int64_t refusals_due_ms(struct refusals *refusals);

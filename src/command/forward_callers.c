@@ -120,6 +120,23 @@ int64_t forward_callers_arm(struct forward *forward, struct poll_set *set)
     return clock_earlier(due_ms, callers_arm(&forward->callers, set));
 }
 
+/* What has changed since its hello keeps a peer out that has proven who it is. */
+static void take_guest(struct forward *forward, struct guest *guest)
+{
+    enum kith_error error = judge(forward, guest->key, &guest->from, &guest->admitted.mark);
+
+    if (error == OK && route_of(forward, guest->key) == NULL)
+        error = ERR_REMOVED;
+    if (error == OK) {
+        callers_welcome(&forward->callers, guest);
+        return;
+    }
+    refusals_add_proven(&forward->daemon.refusals, &guest->from, guest->admitted.name, guest->key,
+                        error, NULL);
+    session_keys_wipe(&guest->keys);
+    transport_close(&guest->transport);
+}
+
 bool forward_callers_step(struct forward *forward, const struct poll_set *set)
 {
     enum reception_result result;
@@ -127,7 +144,7 @@ bool forward_callers_step(struct forward *forward, const struct poll_set *set)
 
     callers_step(&forward->callers, set);
     while ((result = reception_step(&forward->reception, set, &guest)) == RECEPTION_GUEST)
-        callers_welcome(&forward->callers, &guest);
+        take_guest(forward, &guest);
     return result != RECEPTION_FAILED;
 }
 

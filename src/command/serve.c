@@ -78,8 +78,8 @@ static enum kith_error judge(struct serve *serve, const struct connection *conne
 static enum kith_error refuse_target(struct serve *serve, const struct connection *connection,
                                      enum kith_error error, const char *name)
 {
-    refusals_add_asked(&serve->daemon.refusals, &connection->from, connection->name,
-                       connection->key, error, name[0] != '\0' ? name : NULL);
+    refusals_add_proven(&serve->daemon.refusals, &connection->from, connection->name,
+                        connection->key, error, name[0] != '\0' ? name : NULL);
     return ERR_REFUSED_TARGET;
 }
 
@@ -91,15 +91,18 @@ static enum kith_error reach_for(void *context, struct connection *connection, c
                                  int *fd)
 {
     struct serve *serve = context;
-    enum kith_error error;
+    enum kith_error error, reached = OK;
 
     *fd = -1;
     connection->target = targets_find(&serve->offer.all, name);
     error = judge(serve, connection);
     if (error == OK && connection->target == NULL)
         error = name[0] == '\0' ? ERR_NO_UNNAMED : ERR_NO_TARGET;
-    if (error == OK && reach_target(&serve->reach, connection, fd) == OK)
+    if (error == OK)
+        reached = reach_target(&serve->reach, connection, fd);
+    if (error == OK && reached == OK)
         return OK;
+    carry_note(&serve->daemon, reached);
     connection->target = NULL;
     if (error == OK)
         return ERR_REFUSED_UNREACHED;

@@ -266,6 +266,25 @@ def removed_meanwhile():
     victim.daemon.stop()
 
 
+def removed_on_the_way_back():
+    """The same of forward --accept."""
+    people = attacks.scene()
+    forward = daemons.Daemon(
+        "bob", "forward", ["--accept", "127.0.0.1:0", "--ready-on", "listen"],
+        ["127.0.0.1:0", "alice"], "accept.err")
+    door = re.search(r"(127.0.0.1:\d+): waits for calls", forward.log())[1]
+    caller = speaker.Dialer(people.alice, people.bob.public, namespace=b"kith\0kept-back/1")
+    with attacked.connect(door) as sock:
+        check(attacked.shake_hands(caller, sock), "a good hello is not answered")
+        _take_out("bob", "alice")
+        forward.signal(signal.SIGHUP)
+        forward.logged("in the peers file")
+        sock.sendall(caller.message_3())
+        check(daemons.read_to_end(sock)[0] == b"", "it is let in")
+    forward.logged("alice .* at 127.0.0.1:[0-9]*: refused: its key is no longer in the peers")
+    forward.stop()
+
+
 def the_only_one_removed():
     """The same of a serve that has this caller alone: it is an error, and the status says so."""
     people = attacks.scene()
@@ -315,4 +334,5 @@ def _read(path):
 if __name__ == "__main__":
     daemons.run_subject([
         replays, replays_until_stale, in_the_middle, stalls, stalled_answers, never_reads,
-        tiny_messages, no_receipt, removed_meanwhile, the_only_one_removed, called_and_removed])
+        tiny_messages, no_receipt, removed_meanwhile, removed_on_the_way_back,
+        the_only_one_removed, called_and_removed])
