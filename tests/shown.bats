@@ -7,7 +7,8 @@ source "$BATS_TEST_DIRNAME/helpers.bash"
 
 # What a terminal takes for commands: a C1 control in UTF-8, the same as a single byte, ESC, DEL; what
 # has it show the rest from right to left, or on another line.
-steering=($'red\xc2\x9b31m' $'red\x9b31m' $'red\e[31m' $'red\x7f' $'red\u202egnp.pub' $'red\u2028x' $'red\u2067x')
+steering=($'red\xc2\x9b31m' $'red\x9b31m' $'red\e[31m' $'red\x7f' $'red\xe2\x80\xaegnp' $'red\xe2\x80\xa8x'
+    $'red\xe2\x81\xa7x')
 
 # is_plain TEXT: printable ASCII, and nothing else.
 is_plain() {
