@@ -128,11 +128,17 @@ with_stack() {
 }
 
 @test "a smaller stack is refused in one line, by every command" {
-    launcher=(bash -c 'ulimit -s "$0" && exec "$@"' 127)
+    launcher=(bash -c 'ulimit -s "$0" && exec "$@"' 120)
     for command in 'keygen x' pubkey 'listen 0' 'dial bob' 'serve 0 1' 'forward 0 bob' 'check bob' \
         'meet --listen 0' 'import x'; do
         # shellcheck disable=SC2086
         run -1 env KITH_DIR=alice "${launcher[@]}" "$KITH" $command
-        [ "$output" = "kith: stack: too small: 128 KiB are needed; see ulimit -s" ]
+        [ "$output" = "kith: stack: too small: 124 KiB are needed, and what environment and arguments take; see ulimit -s" ]
+    done
+    launcher=(bash -c 'ulimit -s 192; FILLED=$(head -c 90000 /dev/zero | tr "\0" x) exec "$@"' sh)
+    for way in environment argument; do
+        [ "$way" = environment ] || launcher=(bash -c 'ulimit -s 192; exec "$@" "$(head -c 90000 /dev/zero | tr "\0" x)"' sh)
+        run -1 env KITH_DIR=alice "${launcher[@]}" "$KITH" pubkey
+        [[ $output == 'kith: stack: too small:'* ]]
     done
 }

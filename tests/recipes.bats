@@ -80,10 +80,16 @@ bob_listens() {
 }
 
 @test "a key is changed, and nobody is locked out meanwhile" {
-    serves exec:cat
+    sed -i 's/.* alice$/permit-target="db",from="127.0.0.0\/8" &/' bob/peers
+    serves db=exec:cat other=exec:cat
+    dial() {
+        as alice dial "bob:${1:-db}"
+    }
     [ "$(echo old | dial)" = old ]
     as alice keygen -q next
     as bob import next.pub alice-next
+    options=$(sed -n 's/[^ ]* alice$//p' bob/peers)
+    sed -i "s|.* alice-next\$|$options&|" bob/peers
     [ "$(echo old | dial)" = old ]
     kill -HUP "${kiths[0]}"
     mv next.pub alice/identity.pub
@@ -92,10 +98,12 @@ bob_listens() {
         [ "$(echo new | dial)" = new ]
     }
     eventually is_let_in
+    run -5 dial other
     grep -v ' alice$' bob/peers | sed 's/ alice-next$/ alice/' >peers
     mv peers bob/peers
     kill -HUP "${kiths[0]}"
     eventually is_let_in
+    run -5 dial other
     finish
 }
 

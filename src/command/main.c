@@ -197,7 +197,7 @@ static enum exit_status run_command(const struct command *command, int argc, cha
 
     if (has_inetd(command->form.bit, argc, argv) && !inetd_spare())
         return EXIT_LOCAL;
-    if (!memory_has_stack()) { /* else a key that is read, or a lookup, ends in SIGSEGV */
+    if (!memory_has_stack(argv)) { /* else a key that is read, or a lookup, ends in SIGSEGV */
         (void)log_failure(LOG_ERROR, "stack", NULL, ERR_SMALL_STACK, NULL, NULL);
         return EXIT_LOCAL;
     }

@@ -7,18 +7,32 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Reading an encrypted key takes some 70 KiB, and environment and arguments stand there as well. */
-#define STACK_LEAST ((rlim_t)128 << 10)
+extern char **environ;
 
-bool memory_has_stack(void)
+/* Reading an encrypted key takes some 70 KiB. */
+#define STACK_LEAST ((rlim_t)124 << 10)
+
+/* What a list of strings that we were started with takes of the stack. */
+static size_t size_of(char *const *list)
+{
+    size_t size = 0;
+
+    for (; list != NULL && *list != NULL; list++)
+        size += strlen(*list) + 1 + sizeof(*list);
+    return size;
+}
+
+bool memory_has_stack(char *const *argv)
 {
     struct rlimit limit;
 
-    return getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur >= STACK_LEAST;
+    return getrlimit(RLIMIT_STACK, &limit) != 0 ||
+           limit.rlim_cur >= STACK_LEAST + size_of(argv) + size_of(environ);
 }
 
 #ifdef __GLIBC__

@@ -9,8 +9,11 @@
 
 #include "base/error.h"
 
-/* Whether the stack of the main thread may grow as far as anything here needs it to. */
-must_check bool memory_has_stack(void);
+/*
+ * Whether the stack of the main thread, where the environment and these arguments stand as well,
+ * may grow as far as anything here needs it to.
+ */
+must_check bool memory_has_stack(char *const *argv);
 
 /* For a process of many threads: keep little for each of them. Before any thread. */
 void memory_be_modest(void);
