@@ -96,6 +96,10 @@ setup() {
     tool reverse limits
 }
 
+@test "a channel whose target has not answered yet is one of --max-per-peer" {
+    tool reverse limits_of_who_waits
+}
+
 @test "SIGUSR1 tells whether the peer is there" {
     tool reverse told
 }

@@ -26,14 +26,15 @@ static struct route *route_of(struct forward *forward, const uint8_t key[static 
     return NULL;
 }
 
-/* Of the reception: whether one more channel of a key may be there, with those that wait. */
+/* Of the reception: whether one more channel of a key may be there, whatever each does. */
 static enum kith_error allow(void *context, const uint8_t key[static KEY_SIZE])
 {
     struct forward *forward = context;
-    struct connections *connections = &forward->daemon.connections;
-    size_t count = connections_of(connections, key) + opener_count(&forward->callers.opener, key);
+    const struct route *route = route_of(forward, key);
 
-    return count < connections->limits.per_peer ? OK : ERR_TOO_MANY;
+    if (route == NULL)
+        return ERR_REMOVED;
+    return route->called < forward->daemon.connections.limits.per_peer ? OK : ERR_TOO_MANY;
 }
 
 /* Whether the holder of a key may call from there, under this namespace, now. */
@@ -123,16 +124,18 @@ int64_t forward_callers_arm(struct forward *forward, struct poll_set *set)
 /* What has changed since its hello keeps a peer out that has proven who it is. */
 static void take_guest(struct forward *forward, struct guest *guest)
 {
+    const struct connections_limits *limits = &forward->daemon.connections.limits;
     enum kith_error error = judge(forward, guest->key, &guest->from, &guest->admitted.mark);
+    char limit[REFUSALS_LIMIT_SIZE];
 
-    if (error == OK && route_of(forward, guest->key) == NULL)
-        error = ERR_REMOVED;
+    if (error == OK)
+        error = allow(forward, guest->key);
     if (error == OK) {
-        callers_welcome(&forward->callers, guest);
+        callers_welcome(&forward->callers, guest, &route_of(forward, guest->key)->called);
         return;
     }
     refusals_add_proven(&forward->daemon.refusals, &guest->from, guest->admitted.name, guest->key,
-                        error, NULL);
+                        error, refusals_say_limit(limit, error, limits->most, limits->per_peer));
     session_keys_wipe(&guest->keys);
     transport_close(&guest->transport);
 }

@@ -43,7 +43,7 @@ void callers_begin(struct callers *callers, const struct callers_terms *terms)
     opener_begin(&callers->opener, &kept);
 }
 
-void callers_welcome(struct callers *callers, struct guest *guest)
+void callers_welcome(struct callers *callers, struct guest *guest, _Atomic size_t *among)
 {
     struct kept *kept = kept_make(guest->transport, &guest->keys, callers->terms.max_message_size,
                                   SIDE_OPENS, guest->key);
@@ -55,6 +55,7 @@ void callers_welcome(struct callers *callers, struct guest *guest)
         return;
     }
     kept->mark = guest->admitted.mark;
+    kept_count(kept, among);
     while (callers->opener.idle_count >= callers->terms.most)
         opener_leave_longest(&callers->opener);
     opener_give(&callers->opener, kept);

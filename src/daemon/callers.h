@@ -53,8 +53,11 @@ struct callers {
 /* Begin; it must not move afterwards. */
 void callers_begin(struct callers *callers, const struct callers_terms *terms);
 
-/* A peer has called: its channel is ready. It is closed if there is no memory for it. */
-void callers_welcome(struct callers *callers, struct guest *guest);
+/*
+ * A peer has called: its channel is ready, and is counted there while it lasts. It is closed if
+ * there is no memory for it.
+ */
+void callers_welcome(struct callers *callers, struct guest *guest, _Atomic size_t *among);
 
 /* Have a connection run on a channel of its peer, at once or as soon as there is one. */
 void callers_serve(struct callers *callers, struct connection *connection);

@@ -36,6 +36,12 @@ enum kith_error kept_note_from(struct kept *kept, const struct endpoint *from)
     return OK;
 }
 
+void kept_count(struct kept *kept, _Atomic size_t *among)
+{
+    kept->among = among;
+    (*among)++;
+}
+
 bool kept_say_close(struct kept *kept)
 {
     const struct record close_record = {.type = RECORD_CLOSE};
@@ -51,6 +57,8 @@ void kept_free(struct kept *kept)
     if (kept == NULL)
         return;
     link_close(&kept->link);
+    if (kept->among != NULL)
+        (*kept->among)--;
     free(kept->from);
     free(kept);
 }

@@ -25,8 +25,9 @@ struct kept {
     bool is_probed;  /* often, by the system, whether the way there is still there */
     int64_t ends_ms; /* by its age */
     int64_t idle_since_ms;
-    int64_t pinged_ms; /* when it was asked whether it is there, or was heard last */
-    size_t at;         /* in a poll set */
+    int64_t pinged_ms;     /* when it was asked whether it is there, or was heard last */
+    size_t at;             /* in a poll set */
+    _Atomic size_t *among; /* of how many it is one, until it is freed; or NULL */
 };
 
 /*
@@ -38,6 +39,9 @@ struct kept *kept_make(struct transport transport, struct session_keys *keys,
 
 /* The peer has called us from there. ERR_MEMORY. */
 must_check enum kith_error kept_note_from(struct kept *kept, const struct endpoint *from);
+
+/* It is one more of those that are counted there, for as long as it is not freed. */
+void kept_count(struct kept *kept, _Atomic size_t *among);
 
 /* Say our last word, and no more. False if it is not our turn, or the transport does not take it.
  */

@@ -471,6 +471,26 @@ def limits():
     stop(accept, caller)
 
 
+def limits_of_who_waits():
+    """--max-per-peer of who is called counts those, too, whose target has not answered yet."""
+    target = socket.socket(socket.AF_UNIX)
+    target.bind("busy.sock")
+    target.listen(0)
+    others = [socket.socket(socket.AF_UNIX)]
+    others[0].setblocking(False)
+    while others[-1].connect_ex("busy.sock") == 0: # as long as it has room for one who waits
+        others.append(socket.socket(socket.AF_UNIX))
+        others[-1].setblocking(False)
+    accept = Accept("--max-per-peer", "2")
+    path = channels.Path(accept.address)
+    caller = call(path, "./busy.sock")
+    eventually(lambda: path.made == 2, "2 channels")
+    with daemons.connect(accept.near), daemons.connect(accept.near):
+        accept.logged("bob .*refused: too many connections of this peer")
+    caller.process.kill()
+    accept.process.kill()
+
+
 def told():
     """SIGUSR1 and the state: whether the peer is there, and how many channels carry nothing."""
     accept, path, caller = scene()
@@ -583,6 +603,6 @@ if __name__ == "__main__":
     daemons.run_subject([
         carries, at_once, spares, lets_go, waits, ready, named, two_peers, wrong_kinds,
         caller_killed, accept_killed, restarted, drained, removed, conditions, forgotten, pings,
-        limits, told, program, introduced, passed,
+        limits, limits_of_who_waits, told, program, introduced, passed,
         secret, moved,
     ])
