@@ -129,7 +129,7 @@ is_refused() {
         "expiry-time=\"29991231\" $(cat carol/identity.pub)"
     start_serve --exec cat
     is_served carol
-    is_refused alice 'alice .*expired'
+    is_refused alice 'alice .*expired: on 2020-01-01T'
 }
 
 @test "permit-target: a peer is joined to these only" {
@@ -137,7 +137,41 @@ is_refused() {
         "permit-target=\"127.0.0.1:1,true\" $(cat carol/identity.pub)"
     start_serve --exec cat
     is_served alice
-    is_refused carol 'carol .*may not be joined to this target'
+    is_refused carol 'carol .*may not be joined to this target: cat;'
+}
+
+@test "permit-target: one that may have none of several targets, and one that may not have the named one" {
+    bob_knows "permit-target=\"echo\" $(cat alice/identity.pub)" \
+        "permit-target=\"none\" $(cat carol/identity.pub)"
+    start_serve echo=exec:cat other=exec:cat
+    run -5 as alice dial "bob@$address:other" </dev/null
+    says serve.err 'alice .*may not be joined to this target: other;'
+    run -5 as carol dial "bob@$address:other" </dev/null
+    says serve.err 'carol .*may be joined to none of the targets here;'
+}
+
+@test "conditions that cannot hold are warned of, with their lines: at the start and at SIGHUP" {
+    local of_line_2='bob/peers, line 2: warning: carol: permit-target has "ecko", which is no target here; here there is: echo'
+    bob_knows "expiry-time=\"20200101Z\" $(cat alice/identity.pub)" \
+        "permit-target=\"echo,ecko\" $(cat carol/identity.pub)"
+    start_serve echo=exec:cat
+    says serve.err 'bob/peers, line 1: warning: alice has expired, on 2020-01-01T00:00:00Z'
+    says serve.err "$of_line_2"
+    ! grep -q 'has "echo"' serve.err || fail 'warned of the target that there is'
+    bob_knows "permit-target=\"cat\" $(cat alice/identity.pub)"
+    kill -HUP "$server"
+    says serve.err 'bob/peers, line 1: warning: alice: permit-target has "cat"'
+    [ "$(grep -c ' has expired, on' serve.err)" -eq 1 ] || fail 'warned of a line that is gone'
+}
+
+@test "conditions that cannot hold are warned of where listen and forward --accept wait" {
+    bob_knows "expiry-time=\"20200101Z\",permit-target=\"none\" $(cat alice/identity.pub)"
+    start_daemon bob listen.err listen 127.0.0.1:0
+    start_daemon bob forward.err forward --ready-on listen --accept 127.0.0.1:0 127.0.0.1:0 alice
+    for log in listen.err forward.err; do
+        says "$log" 'bob/peers, line 1: warning: alice has expired'
+        ! grep -q 'permit-target' "$log" || fail 'there are no targets here'
+    done
 }
 
 @test "wrong clocks: refused, and the log says by how much" {

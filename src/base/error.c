@@ -228,6 +228,8 @@ static const struct entry entries[ERR_COUNT] = {
                          "see from= in the peers file"},
     [ERR_PEER_TARGET] = {EXIT_HANDSHAKE, "may not be joined to this target",
                          "see permit-target= in the peers file"},
+    [ERR_PEER_TARGETS] = {EXIT_HANDSHAKE, "may be joined to none of the targets here",
+                          "see permit-target= in the peers file"},
     [ERR_NO_TARGET] = {EXIT_HANDSHAKE, "asks for a target that does not exist", NULL},
     [ERR_NO_UNNAMED] = {EXIT_HANDSHAKE, "asks for no target by its name, and all have one here",
                         "it has to say which: PEER:NAME"},

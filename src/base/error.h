@@ -143,6 +143,7 @@ enum kith_error {
     ERR_PEER_EXPIRED,
     ERR_PEER_SOURCE,  /* known, but not from this address */
     ERR_PEER_TARGET,  /* known, but not for this target */
+    ERR_PEER_TARGETS, /* nor for any of several */
     ERR_NO_TARGET,    /* asks for one that there is not */
     ERR_NO_UNNAMED,   /* asks for the one without a name, which there is not */
     ERR_PROXY_HEADER, /* a balancer that was named says no PROXY header */

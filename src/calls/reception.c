@@ -32,6 +32,14 @@ static struct caller *caller_of(struct place *place)
     return (struct caller *)(void *)place;
 }
 
+/* What it could be joined to; NULL for a command that has no targets. */
+static const struct targets *within_reach(const struct reception_terms *terms,
+                                          const struct caller *caller)
+{
+    return caller->io.kind == KIND_PLAIN && terms->unnamed != NULL ? terms->unnamed
+                                                                   : terms->targets;
+}
+
 static void dismiss(struct reception *reception, struct caller *caller)
 {
     places_leave(&reception->places, &caller->place);
@@ -46,10 +54,13 @@ static void report_refusal(struct reception *reception, const struct caller *cal
     const struct reception_terms *terms = &reception->terms;
     const struct handshake_io *io = &caller->io;
     size_t most = io->error == ERR_CROWDED ? caller->share : terms->most;
-    char limit[REFUSALS_LIMIT_SIZE];
+    char limit[REFUSALS_LIMIT_SIZE], condition[ADMISSION_SAID_SIZE];
+    const char *detail = refusals_say_limit(limit, io->error, most, terms->most_of_peer);
 
-    refusals_add(terms->refusals, io, admission_name(terms->admission, io->handshake.peer),
-                 refusals_say_limit(limit, io->error, most, terms->most_of_peer));
+    if (detail == NULL)
+        detail = admission_say(condition, terms->admission, io->handshake.peer, io->error,
+                               within_reach(terms, caller));
+    refusals_add(terms->refusals, io, admission_name(terms->admission, io->handshake.peer), detail);
 }
 
 /* Its handshake has failed: it keeps its place until it is hung up on, or somebody needs that. */

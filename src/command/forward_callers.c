@@ -9,6 +9,7 @@
 #include "calls/replay.h"
 #include "command/forward.h"
 #include "command/setup_listen.h"
+#include "peers/conditions.h"
 #include "system/signals.h"
 
 bool forward_is_called(const struct forward *forward)
@@ -70,6 +71,7 @@ void forward_callers_announce(const struct forward *forward)
                    forward->admission.set.count, forward->admission.set.count == 1 ? "" : "s");
     log_event(LOG_NOTE, "forward", door->text, line, NULL);
     setup_announce(&forward->setup, "forward", door, &forward->accept, "serve --call", " TARGET");
+    conditions_warn(&forward->setup.directory, &forward->admission.set, NULL);
 }
 
 static enum kith_error begin_reception(struct forward *forward)
@@ -126,7 +128,8 @@ static void take_guest(struct forward *forward, struct guest *guest)
 {
     const struct connections_limits *limits = &forward->daemon.connections.limits;
     enum kith_error error = judge(forward, guest->key, &guest->from, &guest->admitted.mark);
-    char limit[REFUSALS_LIMIT_SIZE];
+    char limit[REFUSALS_LIMIT_SIZE], condition[ADMISSION_SAID_SIZE];
+    const char *detail;
 
     if (error == OK)
         error = allow(forward, guest->key);
@@ -134,8 +137,11 @@ static void take_guest(struct forward *forward, struct guest *guest)
         callers_welcome(&forward->callers, guest, &route_of(forward, guest->key)->called);
         return;
     }
+    detail = refusals_say_limit(limit, error, limits->most, limits->per_peer);
+    if (detail == NULL)
+        detail = admission_say(condition, &forward->admission, guest->key, error, NULL);
     refusals_add_proven(&forward->daemon.refusals, &guest->from, guest->admitted.name, guest->key,
-                        error, refusals_say_limit(limit, error, limits->most, limits->per_peer));
+                        error, detail);
     session_keys_wipe(&guest->keys);
     transport_close(&guest->transport);
 }
@@ -168,6 +174,7 @@ void forward_callers_judge(struct forward *forward)
     admission_replace(&forward->admission, &forward->fresh);
     connections_each(&forward->daemon.connections, end_if_gone, forward);
     opener_end_unwanted(&forward->callers.opener, false);
+    conditions_warn(&forward->setup.directory, &forward->admission.set, NULL);
 }
 
 void forward_callers_end(struct forward *forward)

@@ -19,6 +19,7 @@
 #include "command/setup_listen.h"
 #include "daemon/capacity.h"
 #include "peers/admission.h"
+#include "peers/conditions.h"
 #include "system/notify.h"
 
 #define PLACES 128    /* for callers whose handshake is not done */
@@ -157,6 +158,8 @@ enum kith_error command_listen(const struct options *options)
     error = setup_begin(&setup, options, NULL, 0, KIND_SET(KIND_PLAIN));
     if (error == OK)
         error = setup_choose_peers(&setup, "listen", &admission);
+    if (error == OK && !options->inetd)
+        conditions_warn(&setup.directory, &admission.set, NULL);
     if (error == OK && options->inetd)
         error = take_standard(&origin);
     if (error == OK)

@@ -15,6 +15,7 @@
 #include "daemon/capacity.h"
 #include "daemon/carry.h"
 #include "helpers/launcher.h"
+#include "peers/conditions.h"
 #include "system/protect.h"
 
 static int64_t arm(struct daemon *daemon, struct poll_set *set)
@@ -78,8 +79,13 @@ static enum kith_error judge(struct serve *serve, const struct connection *conne
 static enum kith_error refuse_target(struct serve *serve, const struct connection *connection,
                                      enum kith_error error, const char *name)
 {
+    const struct targets *unnamed = &serve->offer.unnamed;
+    const char *asked = name[0] != '\0' ? name : NULL;
+
+    if (asked == NULL && unnamed->count > 0)
+        asked = unnamed->list[0].text;
     refusals_add_proven(&serve->daemon.refusals, &connection->from, connection->name,
-                        connection->key, error, name[0] != '\0' ? name : NULL);
+                        connection->key, error, asked);
     return ERR_REFUSED_TARGET;
 }
 
@@ -98,6 +104,8 @@ static enum kith_error reach_for(void *context, struct connection *connection, c
     error = judge(serve, connection);
     if (error == OK && connection->target == NULL)
         error = name[0] == '\0' ? ERR_NO_UNNAMED : ERR_NO_TARGET;
+    if (error == ERR_PEER_TARGETS) /* it has asked for one */
+        error = ERR_PEER_TARGET;
     if (error == OK)
         reached = reach_target(&serve->reach, connection, fd);
     if (error == OK && reached == OK)
@@ -159,6 +167,12 @@ static bool look_again(struct daemon *daemon)
     return setup_choose_again(&serve->setup, "serve", &serve->fresh) == OK;
 }
 
+static void warn_of_conditions(const struct serve *serve)
+{
+    if (!serve->setup.options->inetd) /* where each call would say it again */
+        conditions_warn(&serve->setup.directory, &serve->admission.set, &serve->offer.all);
+}
+
 static void take_again(struct daemon *daemon, bool good)
 {
     struct serve *serve = daemon->hooks->context;
@@ -176,6 +190,7 @@ static void take_again(struct daemon *daemon, bool good)
     if (serve_calls(serve))
         serve_call_move(serve);
     setup_report_reload(&serve->setup, "serve", daemon->doors.name);
+    warn_of_conditions(serve);
 }
 
 /* What programs inherit is as it was until the launcher has it. */
@@ -321,6 +336,8 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
                     calls ? KIND_SET(KIND_KEPT_BACK) : KIND_SET(KIND_PLAIN) | KIND_SET(KIND_KEPT));
     if (error == OK)
         error = calls ? prepare_call(serve) : prepare_callers(serve);
+    if (error == OK)
+        warn_of_conditions(serve);
     return error;
 }
 

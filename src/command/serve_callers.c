@@ -13,21 +13,25 @@ static enum kith_error allow(void *context, const uint8_t key[static KEY_SIZE])
     return connections_allow(&serve->daemon.connections, key);
 }
 
-/* What has changed since its hello keeps a peer out that has proven who it is. */
-static void turn_away(struct serve *serve, struct guest *guest, enum kith_error error)
-{
-    const struct connections_limits *limits = &serve->daemon.connections.limits;
-    char limit[REFUSALS_LIMIT_SIZE];
-
-    refusals_add_proven(&serve->daemon.refusals, &guest->from, guest->admitted.name, guest->key,
-                        error, refusals_say_limit(limit, error, limits->most, limits->per_peer));
-    transport_close(&guest->transport);
-}
-
 /* What it may be joined to by its channel. */
 static const struct targets *reachable(const struct serve *serve, enum channel_kind kind)
 {
     return kind == KIND_PLAIN ? &serve->offer.unnamed : &serve->offer.all;
+}
+
+/* What has changed since its hello keeps a peer out that has proven who it is. */
+static void turn_away(struct serve *serve, struct guest *guest, enum kith_error error)
+{
+    const struct connections_limits *limits = &serve->daemon.connections.limits;
+    char limit[REFUSALS_LIMIT_SIZE], condition[ADMISSION_SAID_SIZE];
+    const char *detail = refusals_say_limit(limit, error, limits->most, limits->per_peer);
+
+    if (detail == NULL)
+        detail = admission_say(condition, &serve->admission, guest->key, error,
+                               reachable(serve, guest->kind));
+    refusals_add_proven(&serve->daemon.refusals, &guest->from, guest->admitted.name, guest->key,
+                        error, detail);
+    transport_close(&guest->transport);
 }
 
 /* What its thread begins with. False if there is no memory. */

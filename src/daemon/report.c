@@ -77,7 +77,7 @@ void report_all(struct connections *connections, const char *what, const char *w
 static bool was_ended(enum kith_error error)
 {
     return error == ERR_REMOVED || error == ERR_PEER_EXPIRED || error == ERR_PEER_SOURCE ||
-           error == ERR_PEER_TARGET || error == ERR_OTHER_NAMESPACE;
+           error == ERR_PEER_TARGET || error == ERR_PEER_TARGETS || error == ERR_OTHER_NAMESPACE;
 }
 
 /* What is said of the end of a channel: it is not the peer that failed where our side did. */

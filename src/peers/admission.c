@@ -3,6 +3,7 @@
  */
 #include "peers/admission.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -44,6 +45,24 @@ const char *admission_name(const struct admission *admission, const uint8_t key[
     const struct peer *peer = peers_find_key(&admission->set, key);
 
     return peer != NULL ? peer->name : "";
+}
+
+const char *admission_say(char out[static ADMISSION_SAID_SIZE], const struct admission *admission,
+                          const uint8_t key[static KEY_SIZE], enum kith_error error,
+                          const struct targets *targets)
+{
+    const struct peer *peer = peers_find_key(&admission->set, key);
+    char when[CLOCK_UTC_SIZE];
+
+    if (error == ERR_PEER_EXPIRED && peer != NULL) {
+        clock_format_utc(when, peer->expires_ms);
+        (void)snprintf(out, ADMISSION_SAID_SIZE, "on %.19sZ", when);
+        return out;
+    }
+    if (error != ERR_PEER_TARGET || targets == NULL || targets->count == 0)
+        return NULL;
+    target_format(out, targets->list, targets->list->name[0] != '\0' ? NULL : targets->list->text);
+    return out;
 }
 
 const struct secret_namespace *admission_namespace(const struct admission *admission,

@@ -36,7 +36,7 @@ struct admitted {
 
 /*
  * Whether the holder of a key may call from there, to be joined to one of these targets, or to any
- * at all if that is NULL. ERR_PEER_UNKNOWN, ERR_PEER_EXPIRED, ERR_PEER_SOURCE, ERR_PEER_TARGET.
+ * at all if that is NULL. ERR_PEER_UNKNOWN, or as peer_may_call.
  */
 must_check enum kith_error admission_check(struct admission *admission,
                                            const uint8_t key[static KEY_SIZE],
@@ -55,6 +55,15 @@ admission_check_again(struct admission *admission, const uint8_t key[static KEY_
 
 /* What a key is called, whether it may call or not; "" if it is not known. */
 const char *admission_name(const struct admission *admission, const uint8_t key[static KEY_SIZE]);
+
+/*
+ * Which condition of a key an error of admission_check is about, asked for these targets: when it
+ * has expired, or the one target. NULL if nothing more can be said.
+ */
+#define ADMISSION_SAID_SIZE TARGET_TEXT_SIZE
+const char *admission_say(char out[static ADMISSION_SAID_SIZE], const struct admission *admission,
+                          const uint8_t key[static KEY_SIZE], enum kith_error error,
+                          const struct targets *targets);
 
 /* A key's own namespace, as long as the set is in force; NULL if it has none, or is not known. */
 const struct secret_namespace *admission_namespace(const struct admission *admission,

@@ -64,7 +64,7 @@ enum kith_error peer_may_call(const struct peer *peer, const struct sockaddr *fr
     if (peer->from.count > 0 && !address_ranges_hold(&peer->from, from))
         return ERR_PEER_SOURCE;
     if (targets != NULL && !may_have_one(peer, targets))
-        return ERR_PEER_TARGET;
+        return targets->count > 1 ? ERR_PEER_TARGETS : ERR_PEER_TARGET;
     return OK;
 }
 

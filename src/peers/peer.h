@@ -38,7 +38,8 @@ void peer_free(struct peer *peer);
 
 /*
  * Whether the peer may call from this address, to be joined to one of these targets of serve, or to
- * any at all if that is NULL: OK, ERR_PEER_EXPIRED, ERR_PEER_SOURCE or ERR_PEER_TARGET.
+ * any at all if that is NULL: OK, ERR_PEER_EXPIRED, ERR_PEER_SOURCE, or ERR_PEER_TARGET, and of
+ * several ERR_PEER_TARGETS.
  */
 must_check enum kith_error peer_may_call(const struct peer *peer, const struct sockaddr *from,
                                          const struct targets *targets, uint64_t wall_ms);

@@ -134,15 +134,39 @@ enum kith_error target_list_parse(struct target_list *list, const char *text,
     return OK;
 }
 
+const char *target_list_next(const struct target_list *list, size_t *at)
+{
+    const char *text;
+
+    if (list->texts == NULL || *at >= list->len)
+        return NULL;
+    text = list->texts + *at;
+    *at += strlen(text) + 1;
+    return text;
+}
+
+static bool means(const char *text, const struct target *target)
+{
+    return strcmp(text, target->text) == 0 || (text[0] != '\0' && strcmp(text, target->name) == 0);
+}
+
 bool target_list_permits(const struct target_list *list, const struct target *target)
 {
+    const char *permitted;
+
     if (list->texts == NULL)
         return true;
-    for (size_t at = 0; at < list->len; at += strlen(list->texts + at) + 1) {
-        const char *permitted = list->texts + at;
+    for (size_t at = 0; (permitted = target_list_next(list, &at)) != NULL;) {
+        if (means(permitted, target))
+            return true;
+    }
+    return false;
+}
 
-        if (strcmp(permitted, target->text) == 0 ||
-            (permitted[0] != '\0' && strcmp(permitted, target->name) == 0))
+bool target_is_among(const char *text, const struct targets *targets)
+{
+    for (size_t i = 0; i < targets->count; i++) {
+        if (means(text, &targets->list[i]))
             return true;
     }
     return false;

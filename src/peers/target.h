@@ -68,6 +68,15 @@ must_check enum kith_error target_list_parse(struct target_list *list, const cha
 /* Whether the target is in it, by its name or its text, each as a whole. */
 bool target_list_permits(const struct target_list *list, const struct target *target);
 
+/*
+ * One text of the list after the other, from *at = 0 on: NULL at the end, or of a list that is for
+ * every target.
+ */
+const char *target_list_next(const struct target_list *list, size_t *at);
+
+/* Whether a text of such a list means one of these targets. */
+bool target_is_among(const char *text, const struct targets *targets);
+
 /* Copy it, for target_list_free. ERR_MEMORY: the copy is none. */
 must_check enum kith_error target_list_copy(struct target_list *copy,
                                             const struct target_list *list);

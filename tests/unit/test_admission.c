@@ -42,6 +42,7 @@ static void test_check(void)
     struct admission admission = ADMISSION_NOBODY;
     struct admitted admitted = {.name = "nobody"};
     uint8_t key[KEY_SIZE];
+    char said[ADMISSION_SAID_SIZE];
 
     memcpy(key, peers.list[0].key, KEY_SIZE);
     CHECK(admission_check(&admission, key, &near, NULL, &admitted) == ERR_PEER_UNKNOWN &&
@@ -57,6 +58,11 @@ static void test_check(void)
     CHECK(strcmp(admitted.name, "nobody") == 0 &&
               strcmp(admission_name(&admission, key), "nas") == 0,
           "who is refused is named in the log alone");
+    CHECK(admission_say(said, &admission, key, ERR_PEER_TARGET, &other) == said &&
+              strcmp(said, "other") == 0,
+          "and so is what it wanted");
+    CHECK(admission_say(said, &admission, key, ERR_PEER_SOURCE, &other) == NULL,
+          "but not what it did not fail by");
     CHECK(admission_check(&admission, key, &near, NULL, &admitted) == OK,
           "to any, where none counts");
     CHECK(admission_check(&admission, key, &near, &any, &admitted) == OK,
@@ -68,6 +74,9 @@ static void test_check(void)
     admission_replace(&admission, &peers);
     CHECK(admission_check(&admission, key, &near, &web, &admitted) == ERR_PEER_EXPIRED,
           "by the set that has taken its place, no longer");
+    CHECK(admission_say(said, &admission, key, ERR_PEER_EXPIRED, &web) == said &&
+              strcmp(said, "on 2000-01-01T00:00:00Z") == 0,
+          "since when, the log can say");
     admission_end(&admission);
     admission_end(&admission);
     CHECK(admission_check(&admission, key, &near, &web, &admitted) == ERR_PEER_UNKNOWN,

@@ -1,0 +1,20 @@
+/*
+ * Conditions of peers that cannot hold, or permit nothing that there is: for who has written them.
+ */
+#ifndef KITH_CONDITIONS_H
+#define KITH_CONDITIONS_H
+
+#include "peers/directory.h"
+#include "peers/peers.h"
+#include "peers/target.h"
+
+/*
+ * Warn of them, of those who may call: an expiry-time that has passed, and what stands in
+ * permit-target and is none of these targets (NULL: nothing is asked for here). The directory is
+ * the one that they were found in. Of many lines the first few are shown, and how many more there
+ * are.
+ */
+void conditions_warn(const struct directory *directory, const struct peers *peers,
+                     const struct targets *targets);
+
+#endif
