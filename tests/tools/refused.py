@@ -17,7 +17,7 @@ from daemons import check
 GARBAGE = b"\xff\xff\xff\xff" + bytes(64)
 TOO_LONG = "a frame longer than allowed: not our protocol"
 EMPTY = "an empty frame: not our protocol"
-STRANGERS = 400
+STRANGERS = 60
 SHOWN = 5  # of a kind
 
 
