@@ -14,6 +14,10 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool refused listen
 }
 
+@test "listen says how many more there were when a signal ends it" {
+    tool refused ended
+}
+
 @test "what is counted is said in time" {
     tool refused in_time
 }

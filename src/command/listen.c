@@ -21,6 +21,7 @@
 #include "peers/admission.h"
 #include "peers/conditions.h"
 #include "system/notify.h"
+#include "system/signals.h"
 
 #define PLACES 128    /* for callers whose handshake is not done */
 #define DESCRIPTORS 2 /* of each: its own, and one for the keeper's answer */
@@ -40,37 +41,55 @@ static enum kith_error log_end(const struct refusals *refusals, bool keeper_has_
     return log_failure(LOG_ERROR, "listen", refusals->which, ERR_SYSTEM, NULL, NULL);
 }
 
-/* Let the reception go on until it has a guest, or nobody may come any more. What fails is logged.
+/*
+ * Let the reception go on until it has a guest, or nobody may come any more, or a signal ends us,
+ * which is watched there. What fails is logged.
  */
 static enum kith_error await_guest(struct reception *reception, struct refusals *refusals,
-                                   const struct keeper *keeper, struct guest *guest)
+                                   const struct keeper *keeper, int watched, struct guest *guest)
 {
     enum reception_result result = RECEPTION_NOBODY;
     struct poll_set set;
-    bool waited = true, left = false, expects = true;
+    bool waited = true, left = false, expects = true, ends = false;
     enum kith_error error = OK;
 
-    if (poll_set_make(&set, reception->terms.places + LISTENERS_MAX + 1) != OK)
+    if (poll_set_make(&set, reception->terms.places + LISTENERS_MAX + 2) != OK)
         return log_failure(LOG_ERROR, "listen", refusals->which, ERR_MEMORY, NULL, NULL);
-    while (waited && !left && expects && result == RECEPTION_NOBODY) {
+    while (waited && !left && !ends && expects && result == RECEPTION_NOBODY) {
         int64_t until_ms = refusals_due_ms(refusals), due_ms;
-        size_t keeper_at;
+        size_t keeper_at, watched_at;
 
         poll_set_clear(&set);
         keeper_at = poll_set_add(&set, keeper->helper.line, POLLIN); /* where only an end comes */
+        watched_at = poll_set_add(&set, watched, POLLIN);
         due_ms = reception_arm(reception, &set);
         waited = poll_set_wait(&set, clock_earlier(due_ms, until_ms));
         left = waited && poll_set_is_ready(&set, keeper_at);
+        ends = waited && poll_set_is_ready(&set, watched_at);
         if (waited)
             result = reception_step(reception, &set, guest);
         expects = reception->terms.listeners->count > 0 || reception_count(reception) > 0;
-        refusals_sum_up(refusals, result == RECEPTION_GUEST);
+        refusals_sum_up(refusals, result == RECEPTION_GUEST || ends);
     }
     if (result == RECEPTION_NOBODY && !expects) /* which was said */
         error = refusals->last != OK ? refusals->last : ERR_HANDSHAKE_CUT;
-    else if (result != RECEPTION_GUEST)
+    else if (result != RECEPTION_GUEST && !ends)
         error = log_end(refusals, left);
     poll_set_free(&set);
+    return error;
+}
+
+/* The same, and by a signal that has come we end here. */
+static enum kith_error await_guest_or_end(struct reception *reception, struct refusals *refusals,
+                                          const struct keeper *keeper, struct guest *guest)
+{
+    enum kith_error error = await_guest(reception, refusals, keeper, signals_watch_ends(), guest);
+    int number;
+
+    signals_watch_no_more();
+    number = signals_next();
+    if (number != 0)
+        signals_end_by(number);
     return error;
 }
 
@@ -114,7 +133,7 @@ static enum kith_error take_one(struct setup *setup, struct origin *origin,
         error = log_failure(LOG_ERROR, "listen", listeners->text, ERR_MEMORY, NULL, NULL);
     origin->transport = TRANSPORT_NONE;
     if (error == OK)
-        error = await_guest(&reception, &refusals, &setup->keeper, guest);
+        error = await_guest_or_end(&reception, &refusals, &setup->keeper, guest);
     reception_end(&reception, OK);
     listeners_close(listeners);
     return error;

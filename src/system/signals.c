@@ -42,6 +42,11 @@ static atomic_uint told_to_end;   /* times, in all */
 static atomic_int insisting;      /* the last of these */
 static int ends[2] = {-1, -1};    /* a pipe with a byte in it when there is one to answer */
 
+/* Those that are watched for a time, and how they were before. */
+static const int watched[] = {SIGINT, SIGTERM};
+#define WATCHED (sizeof(watched) / sizeof(watched[0]))
+static struct sigaction unwatched[WATCHED];
+
 static void set_handler(int number, void (*handler)(int))
 {
     struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
@@ -259,11 +264,37 @@ void signals_expect(void)
     set_handler(SIGUSR1, signals_note);
 }
 
+static bool make_pipe(void)
+{
+    return descriptor_pipe(ends) && descriptor_set_nonblocking(ends[0]) &&
+           descriptor_set_nonblocking(ends[1]);
+}
+
+int signals_watch_ends(void)
+{
+    if (!make_pipe())
+        return -1;
+    for (size_t i = 0; i < WATCHED; i++) {
+        (void)sigaction(watched[i], NULL, &unwatched[i]);
+        set_handler_unless_ignored(watched[i], signals_note);
+    }
+    return ends[0];
+}
+
+void signals_watch_no_more(void)
+{
+    if (ends[0] < 0)
+        return;
+    for (size_t i = 0; i < WATCHED; i++)
+        (void)sigaction(watched[i], &unwatched[i], NULL);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    ends[0] = ends[1] = -1;
+}
+
 int signals_start(void)
 {
-    if (!descriptor_pipe(ends))
-        return -1;
-    if (!descriptor_set_nonblocking(ends[0]) || !descriptor_set_nonblocking(ends[1]))
+    if (!make_pipe())
         return -1;
     for (size_t i = 0; i < HANDLED && handled[i] != SIGQUIT; i++) {
         if (ends_us(handled[i]))

@@ -64,6 +64,15 @@ void signals_expect(void);
  */
 int signals_start(void);
 
+/*
+ * For who has something to say before it ends: SIGINT and SIGTERM are noted, as signals_start has
+ * it, until signals_watch_no_more, after which they do as they did before; one that came in between
+ * is still to be taken by signals_next. Returns the descriptor to poll; -1 if there is none, and
+ * then they do what they do.
+ */
+int signals_watch_ends(void);
+void signals_watch_no_more(void);
+
 /* For a thread that is not the main one: what signals_start has noted does not interrupt it. */
 void signals_leave_to_main(void);
 

@@ -78,6 +78,20 @@ def listen():
     check(len(lines) > 1 or "from 2 addresses" in lines[0], "the addresses:", lines)
 
 
+def ended():
+    """Also if a signal ends it, by which it ends as it would have."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with open("listen.err", "w+b") as log:
+            listener, address = kith.listen(stderr=log)
+            for _ in range(SHOWN + 3):
+                _stranger("%s:%d" % address)
+            listener.send_signal(number)
+            check(kith.status(listener) == -number, "the listener ended with", listener.returncode)
+            log.seek(0)
+            shown, counted, _ = _summed_up(log.read().decode("ascii"), TOO_LONG)
+        check((shown, counted) == (SHOWN, 3), shown, "and", counted, "at", number)
+
+
 def in_time():
     """What is counted is said after ten seconds, though nobody calls meanwhile."""
     far = daemons.serve(["cat"])
@@ -149,4 +163,4 @@ def quiet():
 
 
 if __name__ == "__main__":
-    daemons.run_subject([serve, listen, in_time, another_kind, one_network, as_json, quiet])
+    daemons.run_subject([serve, listen, ended, in_time, another_kind, one_network, as_json, quiet])
