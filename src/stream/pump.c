@@ -158,7 +158,7 @@ static int timeout_for(struct run *run)
     if (sender_wants_input(&run->sender))
         until_ms = clock_earlier(until_ms, hold_due_ms(&run->end->inlet.hold));
     until_ms = clock_earlier(until_ms, run->last_words.until_ms);
-    if (run->link->channel.sending.state == STREAM_OPEN)
+    if (run->link->channel.sending.state == STREAM_OPEN && !sender_wants_transport(&run->sender))
         until_ms = clock_earlier(until_ms, run->exit_due_ms);
     if (receiver_awaits_taking(&run->receiver))
         until_ms = clock_earlier(until_ms, next_taking_look_ms(run));
@@ -362,11 +362,11 @@ static bool may_end(struct run *run)
 {
     if (!local_end_may_fail(run->end))
         return true;
-    if (run->end->inlet.fd >= 0 || sender_wants_transport(&run->sender))
+    if (run->end->inlet.fd >= 0)
         return false;
     if (run->exit_due_ms == NEVER_MS)
         run->exit_due_ms = clock_deadline_ms(EXIT_MS);
-    return clock_now_ms() >= run->exit_due_ms;
+    return !sender_wants_transport(&run->sender) && clock_now_ms() >= run->exit_due_ms;
 }
 
 /*

@@ -2,9 +2,11 @@
  * The pump: how a stream ends that is whole for the channel and not for the peer, and what it
  * leaves to the link. The peer is played move by move: it comes to its turn in front of each wait.
  */
+#define _GNU_SOURCE /* ppoll */
 #include "stream/pump.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +23,19 @@ static struct channel its;
 static int to_us, from_us;
 static int reader; /* of what we write out */
 static int turn;
+static int line_of_program;
+static bool watched;   /* a wait that comes now */
+static int longest_ms; /* that one of those was to last at most */
+
+/* The pump's waits, for which this stands before the C library's. */
+int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+    struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
+
+    if (watched && (unsigned)timeout_ms > (unsigned)longest_ms)
+        longest_ms = timeout_ms;
+    return ppoll(fds, count, timeout_ms >= 0 ? &timeout : NULL, NULL);
+}
 
 static bool say(enum channel_event what)
 {
@@ -46,6 +61,14 @@ static bool hear(enum channel_event what)
 
     return read(from_us, frame, sizeof(frame)) == (ssize_t)sizeof(frame) &&
            channel_open(&its, frame + FRAME_HEADER_SIZE, TAG_SIZE, &event) == OK && event == what;
+}
+
+static bool its_opens(uint8_t frame[static 4 + FRAME_OVERHEAD])
+{
+    enum channel_event event;
+
+    return channel_open(&its, frame + FRAME_HEADER_SIZE, 4 + TAG_SIZE, &event) == OK &&
+           event == CHANNEL_DATA;
 }
 
 /* It breaks the rule that nothing follows a receipt. */
@@ -101,6 +124,26 @@ static int64_t peer_goes_on(void *unused, uint64_t sent, uint64_t received)
     else if (turn == 2)
         CHECK(hear(CHANNEL_RECEIPT) && say(CHANNEL_RECEIPT) && say_more(),
               "and has more to say once it has our receipt");
+    return NEVER_MS;
+}
+
+/* Its end comes at once, its receipt for our end, and then our program has ended. */
+static int64_t peer_has_all(void *unused, uint64_t sent, uint64_t received)
+{
+    uint8_t frame[MESSAGE + FRAME_OVERHEAD];
+
+    (void)unused, (void)received;
+    watched = sent > 0 && ours.channel.sending.state == STREAM_OPEN;
+    if (turn == 0)
+        CHECK(say(CHANNEL_END), "the peer has nothing to say");
+    if (turn++ == 0 || sent == 0 || ours.channel.sending.state == STREAM_OPEN ||
+        line_of_program < 0)
+        return NEVER_MS;
+    CHECK(read(from_us, frame, 4 + FRAME_OVERHEAD) == 4 + FRAME_OVERHEAD && its_opens(frame) &&
+              hear(CHANNEL_END) && say(CHANNEL_RECEIPT) && write(line_of_program, "", 1) == 1,
+          "it has what our program has said, and its end, before that itself has ended");
+    (void)close(line_of_program);
+    line_of_program = -1;
     return NEVER_MS;
 }
 
@@ -201,6 +244,38 @@ static void test_more_than_a_stream(void)
     (void)close(from_us);
 }
 
+static enum kith_error judge_well(void *unused)
+{
+    (void)unused;
+    return OK;
+}
+
+/*
+ * A program whose output ends with its last words, in one round, is given no more than a moment to
+ * end itself before our end is said.
+ */
+static void test_program_that_goes_on(void)
+{
+    struct pump_terms terms = {.idle_timeout_ms = NEVER_MS, .progress = peer_has_all};
+    struct pump_result result;
+    struct local_end end;
+    int from[2], line[2];
+
+    start();
+    CHECK(descriptor_pipe(from) && descriptor_pipe(line) && write(from[1], "word", 4) == 4 &&
+              close(from[1]) == 0 && descriptor_set_nonblocking(from[0]),
+          "a program that has closed its output");
+    line_of_program = line[1];
+    longest_ms = 0;
+    end = local_end_program(from[0], -1, line[0], judge_well, NULL);
+    CHECK(pump_run(&ours, &end, &terms, &result) == OK && result.in_order, "the stream is whole");
+    CHECK(longest_ms > 0 && longest_ms <= 250,
+          "our end waited no longer than it may for the program's: %d ms", longest_ms);
+    link_close(&ours);
+    finish(line[0]);
+    (void)close(from_us);
+}
+
 int main(void)
 {
     (void)alarm(LIMIT_S);
@@ -209,5 +284,6 @@ int main(void)
     test_receipt_not_taken();
     test_receipt_after_its_end();
     test_more_than_a_stream();
+    test_program_that_goes_on();
     return tap_done();
 }
