@@ -117,6 +117,31 @@ closed() {
     says serve.err 'alice .*cut short.* sent=5 received=5 '
 }
 
+@test "a channel that is kept is said to be cut also while its target is waited for" {
+    bounded python3 -c '
+import socket, sys, time
+server = socket.socket(socket.AF_UNIX)
+server.bind("target")
+server.listen(0)
+other = socket.socket(socket.AF_UNIX)
+other.connect("target") # which nobody takes: there is no room for another one
+print("ready", flush=True)
+time.sleep(600)' >filled 3>&- &
+    started+=("$!")
+    eventually [ -s filled ]
+    start_serve --drain-timeout 100ms "$PWD/target"
+    start_forward
+    stranger "$near" word
+    is_asked() { # then forward has another one to spare
+        kill -USR1 "$server" && grep -q 'totals open=2 ' serve.err
+    }
+    eventually is_asked
+    kill "$server"
+    ends "$server" 143
+    says serve.err '1 channel cut short'
+    [ "$(grep -c 'alice .*cut short.* sent=0 received=0 ' serve.err)" -eq 1 ]
+}
+
 @test "an idle channel that is ended has nothing to tell of streams that are told" {
     start_serve --exec cat
     start_forward --spare 0 --keep 1 --ready-on listen

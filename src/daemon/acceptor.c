@@ -158,7 +158,8 @@ static void say_ending(struct acceptor *acceptor, struct connection *connection,
 
     if (ending == OK)
         ending = error;
-    if (ending == OK || ending == ERR_LINK_LOST)
+    if (ending == OK || ending == ERR_LINK_LOST ||
+        !connections_end_rest(&acceptor->daemon->connections, connection))
         return;
     carry_note(acceptor->daemon, ending);
     connection_describe_rest(&row, connection);

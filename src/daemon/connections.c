@@ -271,6 +271,7 @@ void connections_rest(struct connections *connections, struct connection *connec
     if (!connection->is_idle)
         connection->idle_since_ms = clock_now_ms();
     set_idle(connections, connection, true);
+    connection->is_concluded = true; /* what it was asked for in vain had its line */
     (void)pthread_mutex_unlock(&connections->lock);
 }
 
@@ -281,6 +282,8 @@ bool connections_occupy(struct connections *connections, struct connection *conn
     (void)pthread_mutex_lock(&connections->lock);
     stays = !connection->gives_way;
     set_idle(connections, connection, false);
+    connection->is_concluded = false;
+    connection->begun_ms = clock_now_ms();
     awaited = was_awaited(connections);
     (void)pthread_mutex_unlock(&connections->lock);
     tell_of_change(connections, awaited);
@@ -315,9 +318,19 @@ bool connections_gives_way(struct connections *connections, const struct connect
 void connections_begin_stream(struct connections *connections, struct connection *connection)
 {
     (void)pthread_mutex_lock(&connections->lock);
-    connection->is_concluded = false;
     connection->begun_ms = clock_now_ms();
     (void)pthread_mutex_unlock(&connections->lock);
+}
+
+bool connections_end_rest(struct connections *connections, struct connection *connection)
+{
+    bool unsaid;
+
+    (void)pthread_mutex_lock(&connections->lock);
+    unsaid = connection->is_idle || !connection->is_concluded;
+    connection->is_concluded = true;
+    (void)pthread_mutex_unlock(&connections->lock);
+    return unsaid;
 }
 
 bool connections_conclude(struct connections *connections, struct connection *connection,

@@ -137,7 +137,7 @@ must_check enum kith_error connections_open(struct connections *connections,
                                             const uint8_t key[static KEY_SIZE], const char *name,
                                             const struct transport *channel);
 
-/* On its kept channel another stream begins, whose end is still to be said. */
+/* On its kept channel another stream begins. */
 void connections_begin_stream(struct connections *connections, struct connection *connection);
 
 /* It carries nothing from here on, or nothing yet; fine again. */
@@ -168,6 +168,12 @@ bool connections_leave(struct connections *connections, struct connection *conne
  */
 bool connections_conclude(struct connections *connections, struct connection *connection,
                           enum kith_error *error);
+
+/*
+ * Its kept channel has ended where no stream was carried. False if that was said already, while it
+ * was asked for one.
+ */
+bool connections_end_rest(struct connections *connections, struct connection *connection);
 
 /* Why somebody else has ended it, or OK. */
 enum kith_error connections_why_ended(struct connections *connections,
