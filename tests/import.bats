@@ -247,6 +247,24 @@ key_line() {
     grep -q " laptop$" "$peers"
 }
 
+@test "two at once that have a key in common are as one after the other" {
+    made one one
+    made two two
+    made three three
+    for _ in {1..20}; do
+        rm -f "$peers"
+        run -0 --separate-stderr bash -c '
+            cat one.pub two.pub >a
+            cat one.pub three.pub >b
+            "$KITH" import a &
+            "$KITH" import b
+            here=$?
+            wait $! && exit "$here"'
+        [ "$(sort "$peers")" = "$(sort one.pub two.pub three.pub)" ]
+        [ "$(grep -c 'is in the peers file already' <<<"$stderr")" -eq 1 ]
+    done
+}
+
 @test "an address of a page is told how to be got" {
     refused 3 'curl -fsS URL | kith import - ' -- kith import https://codehost.example/bob.keys bob
 }

@@ -18,6 +18,8 @@
 #include "peers/directory.h"
 #include "peers/import.h"
 
+#define TRIES 100 /* to write, of which each that fails is somebody else's that has succeeded */
+
 /* What one import has to do with. */
 struct task {
     const struct options *options;
@@ -25,6 +27,8 @@ struct task {
     char peers_path[FILE_PATH_SIZE];
     uint8_t own_key[KEY_SIZE];
     bool has_own_key;
+    struct key_file file; /* that file, once it is read */
+    bool was_overtaken;   /* by somebody else who adds to the peers file: all is looked at again */
     struct directory directory;
     struct import import;
 };
@@ -59,6 +63,8 @@ static void tell_skipped(const struct problem *problem, void *context)
     const struct task *task = context;
     char location[FILE_PATH_SIZE + 24];
 
+    if (task->was_overtaken) /* it was told */
+        return;
     problem_locate(location, sizeof(location), task->path, problem);
     log_event(LOG_NOTE, "import", location, problem->why, NULL);
 }
@@ -109,22 +115,25 @@ static enum kith_error log_bad_file(const struct task *task, enum kith_error err
 
 static enum kith_error read_keys(struct task *task)
 {
+    enum kith_error error =
+        key_file_read(&task->file, task->path, IMPORT_FILE_MAX, KEY_FILE_TRUSTED);
+
+    return error == OK ? OK : log_bad_file(task, error, &(struct problem){0});
+}
+
+/* Which of them are to be added, and under which names. */
+static enum kith_error choose(struct task *task)
+{
     const struct import_terms terms = {
         .known = &task->directory.file,
         .own_key = task->directory.own_key,
         .name = task->options->argument_count > 1 ? task->options->arguments[1] : NULL,
     };
     struct problem problem = {0};
-    struct key_file file = {0};
-    enum kith_error error = key_file_read(&file, task->path, IMPORT_FILE_MAX, KEY_FILE_TRUSTED);
+    enum kith_error error = import_compose(&task->import, &terms, task->file.text, task->file.len,
+                                           &problem, tell_skipped, task);
 
-    if (error == OK)
-        error = import_compose(&task->import, &terms, file.text, file.len, &problem, tell_skipped,
-                               task);
-    if (error != OK)
-        error = log_bad_file(task, error, &problem);
-    key_file_wipe(&file);
-    return error;
+    return error == OK ? OK : log_bad_file(task, error, &problem);
 }
 
 /* Those that were left out, and why. */
@@ -157,18 +166,45 @@ static void tell_added(const struct task *task)
     }
 }
 
+/* True if somebody else has added one of these keys or names since we have looked. */
+static bool is_overtaken(enum kith_error error)
+{
+    return error == ERR_PEER_KNOWN || error == ERR_NAME_TAKEN;
+}
+
 static enum kith_error put(const struct task *task)
 {
-    enum kith_error error;
-
-    if (task->options->print) {
-        (void)fputs(task->import.lines, stdout);
+    if (task->import.added.count == 0)
         return OK;
-    }
-    error = addition_write_lines(task->import.lines, task->peers_path, task->directory.own_key);
+    if (!task->options->print)
+        return addition_write_lines(task->import.lines, task->peers_path, task->directory.own_key);
+    (void)fputs(task->import.lines, stdout);
+    return OK;
+}
+
+/* What fails is logged. */
+static enum kith_error add(struct task *task)
+{
+    int tries = TRIES;
+    enum kith_error error, written = OK;
+
+    do {
+        import_free(&task->import);
+        directory_free(&task->directory);
+        error = read_known(task);
+        if (error == OK)
+            error = choose(task);
+        if (error == OK)
+            written = put(task);
+        task->was_overtaken = is_overtaken(written);
+    } while (error == OK && task->was_overtaken && --tries > 0);
     if (error != OK)
-        return log_failure(LOG_ERROR, "peers", task->peers_path, error, NULL, NULL);
-    tell_added(task);
+        return error;
+    tell_left_out(task);
+    if (written != OK)
+        return log_failure(LOG_ERROR, "peers", task->peers_path, written, NULL, NULL);
+    if (!task->options->print)
+        tell_added(task);
     return OK;
 }
 
@@ -194,14 +230,10 @@ enum kith_error command_import(const struct options *options)
     if (error == OK)
         find_own_key(&task);
     if (error == OK)
-        error = read_known(&task);
-    if (error == OK)
         error = read_keys(&task);
-    if (error == OK) {
-        tell_left_out(&task);
-        if (task.import.added.count > 0)
-            error = put(&task);
-    }
+    if (error == OK)
+        error = add(&task);
+    key_file_wipe(&task.file);
     import_free(&task.import);
     directory_free(&task.directory);
     return error;
