@@ -260,7 +260,7 @@ uninstall:
 SOURCE = $(shell if [ -L configure ]; then dirname "$$(readlink configure)"; else pwd -P; fi)
 dist:
 	@command -v git >/dev/null || { echo 'make dist: git is not installed' >&2; exit 1; }
-	@cd '$(SOURCE)' && top=$$(git rev-parse --show-toplevel) && git rev-parse -q --verify HEAD \
+	@cd '$(SOURCE)' && top=$$(git rev-parse --show-toplevel 2>/dev/null) && git rev-parse -q --verify HEAD \
 		>/dev/null && [ "$$top" = "$$(pwd -P)" ] || { echo 'make dist: the tarball is made of the last' \
 		'commit, and git knows of none here' >&2; exit 1; }
 	@mkdir -p dist

@@ -145,9 +145,14 @@ places() {
     tool manners notifications abstract 1
 }
 
-@test "a NOTIFY_SOCKET where nobody listens is no trouble" {
+@test "a NOTIFY_SOCKET where nobody listens is no trouble, and said" {
     NOTIFY_SOCKET=$PWD/nowhere start_serve --exec cat
     [ "$(dial <<<hello)" = hello ]
+    says serve.err "NOTIFY_SOCKET: $PWD/nowhere: No such file or directory; the supervisor is not told"
+    NOTIFY_SOCKET=vsock:2:1 start_forward
+    says forward.err 'NOTIFY_SOCKET: vsock:2:1: Address family not supported'
+    NOTIFY_SOCKET=@$(printf '%0200d' 0) start_forward
+    says forward.err 'NOTIFY_SOCKET: @0*.*: File name too long'
 }
 
 @test "SIGTERM when nobody is there ends it with 0" {

@@ -30,29 +30,45 @@ enum state { RELOADING, READY, STOPPING, STATES };
 static int supervisor = -1;             /* a socket that is connected to it, once there is one */
 static char untold[STATES][STATE_SIZE]; /* those that it did not take yet, or "" */
 
-void notify_open(void)
+/* The socket, connected; -1 and errno. */
+static int connect_to(const char *path)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
+    size_t len = strlen(path);
+    int fd, saved_errno;
+
+    errno = len < sizeof(to.sun_path) ? EAFNOSUPPORT : ENAMETOOLONG;
+    if (len >= sizeof(to.sun_path) || (path[0] != '/' && path[0] != '@'))
+        return -1;
+    memcpy(to.sun_path, path, len);
+    if (path[0] == '@')
+        to.sun_path[0] = '\0'; /* Linux's abstract names */
+    fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+    if (fd < 0)
+        return -1;
+    if (descriptor_set_nonblocking(fd) &&
+        connect(fd, (struct sockaddr *)&to,
+                (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) == 0)
+        return fd;
+    saved_errno = errno;
+    (void)close(fd);
+    errno = saved_errno;
+    return -1;
+}
+
+void notify_open(void)
+{
     const char *path = getenv("NOTIFY_SOCKET");
-    size_t len = path == NULL ? 0 : strlen(path);
 
     if (supervisor >= 0)
         (void)close(supervisor);
     supervisor = -1;
-    if (len == 0 || len >= sizeof(to.sun_path) || (path[0] != '/' && path[0] != '@'))
+    if (path == NULL || path[0] == '\0')
         return;
-    memcpy(to.sun_path, path, len);
-    if (path[0] == '@')
-        to.sun_path[0] = '\0'; /* Linux's abstract names */
-    supervisor = socket(AF_UNIX, SOCK_DGRAM, 0);
+    supervisor = connect_to(path);
     if (supervisor < 0)
-        return;
-    if (descriptor_set_nonblocking(supervisor) &&
-        connect(supervisor, (struct sockaddr *)&to,
-                (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) == 0)
-        return;
-    (void)close(supervisor);
-    supervisor = -1;
+        log_event(LOG_NOTE, "NOTIFY_SOCKET", path, strerror(errno),
+                  "the supervisor is not told that this is ready");
 }
 
 /* False if its queue is full now. */
