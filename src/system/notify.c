@@ -67,8 +67,8 @@ void notify_open(void)
         return;
     supervisor = connect_to(path);
     if (supervisor < 0)
-        log_event(LOG_NOTE, "NOTIFY_SOCKET", path, strerror(errno),
-                  "the supervisor is not told that this is ready");
+        (void)log_failure(LOG_NOTE, "NOTIFY_SOCKET", path, ERR_SYSTEM, NULL,
+                          "the supervisor is not told that this is ready");
 }
 
 /* False if its queue is full now. */
