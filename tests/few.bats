@@ -45,6 +45,18 @@ print(carried)' "$near" "$1"
     done
 }
 
+@test "who cannot start for want of descriptors says where to look" {
+    local number
+    for number in {5..9}; do
+        limited "$number"
+        for command in 'serve 0 1' 'listen 0'; do
+            # shellcheck disable=SC2086
+            run -1 env KITH_DIR=alice timeout "$limit" "${launcher[@]}" "$KITH" $command </dev/null 3>&- 4>&-
+            [[ $output == kith:*'; see ulimit -n' ]] || fail "$number, $command: $output"
+        done
+    done
+}
+
 # leave PID COUNT: it may open so many descriptors more.
 leave() {
     needs_to_see_descriptors

@@ -356,8 +356,11 @@ static enum kith_error log_error(enum log_level level, const char *what, const c
 {
     char why[WHY_SIZE];
 
-    if (error_sets_errno(error) && detail == NULL)
+    if (error_sets_errno(error) && detail == NULL) {
         detail = strerror(errno);
+        if (errno == EMFILE && hint == NULL)
+            hint = error_hint(ERR_FEW_DESCRIPTORS);
+    }
     if (detail != NULL && error_is_general(error))
         (void)snprintf(why, sizeof(why), "%s%s", before, detail);
     else
