@@ -57,6 +57,10 @@ offers_commands() {
     offers 'kith ' $("$KITH" --help | sed -n 's/^  kith \([a-z]*\) .*/\1/p' | sort -u)
     becomes 'kith key' 'kith keygen'
     becomes 'kith --ver' 'kith --version'
+    becomes 'kith hel' 'kith help'
+    becomes 'kith help key' 'kith help keygen'
+    offers 'kith help keygen ' ''
+    offers 'kith version ' ''
 }
 
 # Each of the table, by name; and by its letter, what it takes.
@@ -116,6 +120,8 @@ offers_files() {
     touch keys/mine
     becomes 'kith pubkey pho' 'kith pubkey photo.jpg'
     becomes 'kith dial -i keys/m' 'kith dial -i keys/mine'
+    offers 'kith dial -i ag' agent:
+    offers 'kith dial --identity ag' agent:
     becomes 'kith forward keys/m' 'kith forward keys/mine'
     becomes 'kith serve 9000 22 keys/m' 'kith serve 9000 22 keys/mine'
 }

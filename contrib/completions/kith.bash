@@ -25,11 +25,12 @@ _kith_arguments()
         s/\([A-Z]*\)\.\.\./\1 \1 \1 \1 \1 \1 \1/; s/[][]//g'
 }
 
-# _kith_value OPTION OPTIONS: what it takes, "FILE" say.
+# _kith_value OPTION OPTIONS: what it takes, "FILE" say; "KEY" is a file, or an agent's.
 _kith_value()
 {
     local letter name value
     while read -r letter name value; do
+        [[ $name != --identity ]] || value=KEY
         [[ $1 != "$letter" && $1 != "$name" ]] || printf '%s' "$value"
     done <<<"$2"
 }
@@ -60,6 +61,11 @@ _kith_offer_kind()
     case $1 in
     *\|* | \[=*) _kith_offer < <(tr -d '[=]' <<<"$1" | tr '|' '\n') ;;
     FILE) return ;;
+    KEY)
+        [[ -z $current || -n $(compgen -f -- "$current") ]] || _kith_offer <<<agent:
+        [[ ${#COMPREPLY[@]} -eq 0 ]] || compopt -o nospace
+        return
+        ;;
     WHO)
         _kith_offer < <(_kith_peers "$2")
         _kith_offer < <(compgen -f -X '!*.pub' -- "$current")
@@ -72,6 +78,11 @@ _kith_offer_kind()
     LOCAL | TARGET) [[ $current != */* ]] || return ;;
     esac
     compopt +o default 2>/dev/null
+}
+
+_kith_commands()
+{
+    _kith_offer < <(_kith_help | sed -n 's/^  kith \([a-z][a-z]*\) .*/\1/p' | uniq)
 }
 
 # Sets words to those before the cursor: COMP_WORDS is cut at every = and : as well.
@@ -145,8 +156,13 @@ _kith()
     current=${words[${#words[@]}-1]}
     COMPREPLY=()
     if [[ ${#words[@]} -eq 2 ]]; then
-        _kith_offer < <(_kith_help | sed -n 's/^  kith \([a-z][a-z]*\) .*/\1/p' | uniq)
+        _kith_commands
         [[ $current != -* ]] || _kith_offer < <(printf '%s\n' --help --version)
+        compopt +o default 2>/dev/null
+        return
+    fi
+    if [[ ${words[1]} == help || ${words[1]} == version ]]; then
+        [[ ${#words[@]}${words[1]} != 3help ]] || _kith_commands
         compopt +o default 2>/dev/null
         return
     fi

@@ -61,6 +61,9 @@ function __kith_kind
             string trim -c '[=]' -- $kind | string split '|'
         case FILE
             __fish_complete_path (commandline -ct)
+        case KEY # a file, or an agent's
+            __fish_complete_path (commandline -ct)
+            echo agent:
         case WHO
             __kith_peers "$peers"
             __fish_complete_suffix .pub
@@ -99,6 +102,7 @@ function __kith_load
         set -l part (string split -m 3 ';' $option)
         set -l named -l $part[2] -d "$part[4]"
         test $part[1] = .; or set -a named -s $part[1]
+        test $part[2] != identity; or set part[3] KEY
         test -z "$part[3]"; or set -a named -a "(__kith_kind '$part[3]')"
         string match -q '[=*' -- "$part[3]"; or test -z "$part[3]"; or set -a named -x
         complete -c kith -n "__kith_is $command" $named
@@ -109,6 +113,10 @@ complete -c kith -f
 complete -c kith -n '__kith_is ""' -l help -d 'show the commands'
 complete -c kith -n '__kith_is ""' -l version -d 'show the version'
 complete -c kith -n 'not __kith_is (commandline -opc)[2]' -a '(__kith_program)'
-__kith_help | sed -n 's/^  kith \([a-z][a-z]*\) .*/\1/p' | uniq | while read --local command
-    __kith_load $command
+complete -c kith -n '__kith_is ""' -a help -d 'show the commands, or one of them'
+complete -c kith -n '__kith_is ""' -a version -d 'show the version'
+set -l commands (__kith_help | sed -n 's/^  kith \([a-z][a-z]*\) .*/\1/p' | uniq)
+complete -c kith -n '__kith_is help; and test (count (commandline -opc)) -eq 2' -a "$commands"
+for command in $commands
+    contains -- $command help version; or __kith_load $command
 end

@@ -139,7 +139,8 @@ static void print_help(void)
     (void)printf("kith: an encrypted pipe and port forwarder between holders of known keys\n\n");
     for (size_t i = 0; i < COMMANDS; i++)
         print_synopsis(&commands[i]);
-    (void)printf("\n  kith COMMAND --help, kith --version\n\n");
+    (void)printf("  kith help    [COMMAND]          this, or what there is to know of a command\n"
+                 "  kith version                    which version this is\n\n");
     print_words(~0U);
     (void)printf("The manual: kith(1), kith-peers(5), kith-protocol(7)\n");
 }
