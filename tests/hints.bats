@@ -155,6 +155,8 @@ shows() {
         "$KITH" $command --help >help
         ! grep -E '.{81}' help || fail "too wide: $command"
     done
+    "$KITH" meet --help >help
+    ! grep -q 'N is a number' help || fail 'meet sends no bytes that an N could count'
     "$KITH" serve --help >help
     grep -q '[~]/.config/kith/identity' help
     grep -q '[~]/.config/kith/peers' help
@@ -163,6 +165,23 @@ shows() {
     for command in PEER:dial PEER:check PEER:forward LOCAL:forward TARGET:serve WHO:listen; do
         "$KITH" "${command#*:}" --help >help
         grep -q "^${command%:*} is " help || fail "no word on ${command%:*}: ${command#*:}"
+    done
+}
+
+@test "--rate takes K, M and G in capitals or not, and says what it takes" {
+    refused 4 'cannot be reached' -- as alice dial --rate 100k bob@127.0.0.1:1
+    refused 4 'cannot be reached' -- as alice dial --rate 1g --max-message-size 1m bob@127.0.0.1:1
+    for rate in 3g 0k k 1.5M 1MB 1kk; do
+        refused 2 "takes bytes a second from 1 to 2G: 500000, 500K or 10M, not \"$rate\"" -- \
+            as alice dial --rate "$rate" bob@127.0.0.1:1
+    done
+}
+
+@test "what channels are kept for is not for --plain" {
+    for option in '--spare 2' '--keep 1' '--keep-time 1s' '--channel-age 1m' '--ping 2s'; do
+        # shellcheck disable=SC2086
+        refused 2 "${option% *}: excludes --plain; each connection has a channel of its own" -- \
+            as alice forward --plain $option 0 bob@127.0.0.1:1
     done
 }
 

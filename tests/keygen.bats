@@ -660,7 +660,7 @@ at_once() {
     refused 2 'name a file' -- kith keygen --namespace folder
     refused 2 'name a file' -- kith keygen --namespace -
     refused 3 'no regular file' -- kith keygen -f --namespace /dev/fd/1
-    refused 2 'kith keygen FILE' -- kith keygen --namespace one two
+    refused 2 'two: one argument too many; .*kith keygen FILE' -- kith keygen --namespace one two
     refused 2 'excludes --name' -- kith keygen --namespace one -n two
     [ ! -e one ]
 }

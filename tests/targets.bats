@@ -212,5 +212,5 @@ misnamed() {
     refused 2 'several colons' -- as alice dial bob@::1:9000
     refused 2 'where to call' -- as alice dial ./bob/identity.pub:db
     refused 3 'no such name' -- as alice dial nobody:db
-    refused 2 '--plain: excludes a target' -- as alice forward --plain 0 bob@127.0.0.1:1:db
+    refused 2 'bob@127.0.0.1:1:db: --plain excludes a target by its name' -- as alice forward --plain 0 bob@127.0.0.1:1:db
 }

@@ -12,6 +12,7 @@
 #include "helpers/via.h"
 
 #define THERE_KEPT "how many channels there are is for who calls to say: kith serve --call"
+#define PLAIN_KEEPS_NONE "each connection has a channel of its own then, made when it comes"
 #define VIA_CONNECTS "the command has the connection"
 #define INETD_LISTENS_NOT "it listens nowhere"
 
@@ -65,6 +66,11 @@ static const struct rule {
     {FOR_FORWARD, "--channel-age", EXCLUDES, "--accept", THERE_KEPT},
     {FOR_FORWARD, "--via", EXCLUDES, "--accept", "nobody is called"},
     {FOR_FORWARD, "--plain", EXCLUDES, "--accept", "who calls keeps its channels"},
+    {FOR_FORWARD, "--spare", EXCLUDES, "--plain", PLAIN_KEEPS_NONE},
+    {FOR_FORWARD, "--keep", EXCLUDES, "--plain", PLAIN_KEEPS_NONE},
+    {FOR_FORWARD, "--keep-time", EXCLUDES, "--plain", PLAIN_KEEPS_NONE},
+    {FOR_FORWARD, "--channel-age", EXCLUDES, "--plain", PLAIN_KEEPS_NONE},
+    {FOR_FORWARD, "--ping", EXCLUDES, "--plain", PLAIN_KEEPS_NONE},
     {FOR_FORWARD, "--run", EXCLUDES, "--accept",
      "who calls comes when it can; --ready-fd tells once it has"},
 };
@@ -94,8 +100,9 @@ static bool is_broken(const struct rule *rule, const struct options *options)
 static enum kith_error check_values(const struct options *options, const struct command_form *form)
 {
     if (form->bit == FOR_KEYGEN && options->namespace_file != NULL && options->argument_count > 0)
-        return misuse_log(form->name, "--namespace", "makes no identity",
-                          "kith keygen FILE makes one");
+        return misuse_log(form->name, options->arguments[0], "one argument too many",
+                          "--namespace FILE makes a secret and no identity; kith keygen FILE makes "
+                          "one");
     if (options->via != NULL && !via_is_command(options->via))
         return misuse_log(form->name, "--via", "takes a command with %h, %p and %% only",
                           "%h is the host that is called, %p its port, and %% a %");

@@ -271,8 +271,9 @@ static enum kith_error check_targets(const struct forward *forward)
 {
     for (size_t i = 0; forward->setup.options->plain && i < forward->count; i++) {
         if (forward->callees[i].target[0] != '\0')
-            return log_failure(LOG_ERROR, "forward", "--plain", ERR_USAGE,
-                               "excludes a target by its name", NULL);
+            return log_failure(LOG_ERROR, "forward", forward->peers[i], ERR_USAGE,
+                               "--plain excludes a target by its name",
+                               "such a channel cannot ask for one: leave out one of the two");
     }
     return OK;
 }

@@ -191,6 +191,29 @@ uint64_t option_bit(const struct option_spec *spec)
     return (uint64_t)1 << (spec - specs);
 }
 
+/* Whether an option of the command takes this, or is of one of these kinds. */
+static bool takes(unsigned command_bit, const char *value, enum option_kind a, enum option_kind b)
+{
+    for (size_t i = 0; i < SPECS; i++) {
+        if ((specs[i].commands & command_bit) == 0 || specs[i].value == NULL)
+            continue;
+        if (strcmp(specs[i].value, value) == 0 && (specs[i].kind == a || specs[i].kind == b))
+            return true;
+    }
+    return false;
+}
+
+/* What the letters mean that stand for values, as far as the command has such. */
+static void print_values(unsigned command_bit)
+{
+    if (takes(command_bit, "T", DURATION, DEADLINE))
+        (void)printf("\nT is a time: 500ms, 5s, 2m or 1h.");
+    if (takes(command_bit, "N", SIZE, RATE))
+        (void)printf(" N is a number; of bytes also 64K or 1M.");
+    if ((command_bit & FOR_NETWORK) != 0)
+        (void)printf("\n");
+}
+
 void option_table_print(unsigned command_bit)
 {
     for (size_t i = 0; i < SPECS; i++) {
@@ -205,7 +228,5 @@ void option_table_print(unsigned command_bit)
                        spec->value != NULL ? spec->value : "");
         (void)printf("  %-30s %s\n", left, spec->help);
     }
-    if ((command_bit & FOR_NETWORK) != 0)
-        (void)printf(
-            "\nT is a time: 500ms, 5s, 2m or 1h. N is a number; of bytes also 64K or 1M.\n");
+    print_values(command_bit);
 }

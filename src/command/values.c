@@ -13,7 +13,7 @@
 
 bool value_size(const char *text, size_t most, size_t *out)
 {
-    static const char units[] = "KMG";
+    static const char units[] = "KMGkmg";
     char *end;
     unsigned long long value;
     const char *unit;
@@ -28,7 +28,7 @@ bool value_size(const char *text, size_t most, size_t *out)
     if (*end != '\0' && (unit == NULL || end[1] != '\0'))
         return false;
     if (unit != NULL)
-        value <<= 10 * (unit - units + 1);
+        value <<= 10 * ((unit - units) % 3 + 1);
     *out = (size_t)value;
     return value >= 1 && value <= most;
 }
