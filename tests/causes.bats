@@ -178,7 +178,16 @@ time.sleep(600)' "$tools" "$1" >held 3>&- &
 @test "a channel that ends before anything came: the target there may be down" {
     # The end of our data may meet a connection that is closed already: then it is reset.
     start_serve 127.0.0.1:1
-    refused 8 'cut short before anything came[:;] .*it takes nothing .--send-only., a program there failed, or what it serves is down, which it says there, or it was stopped' -- dial </dev/null
+    refused 8 'cut short before anything came[:;] .*it takes nothing .--send-only., a program there failed, or what it serves is down, which it says there, or it was stopped, or came to its --idle-timeout' -- dial </dev/null
+}
+
+@test "an --idle-timeout is named to the side that did not set it" {
+    start_serve --idle-timeout 300ms words='exec:echo a; sleep 60'
+    run -8 --separate-stderr as alice dial --recv-only "bob@$address:words"
+    one_line "$stderr" 'what arrived is not all; .*came to its --idle-timeout'
+    start_serve words='exec:echo a; sleep 60'
+    run -7 as alice dial --idle-timeout 300ms "bob@$address:words" </dev/null
+    says serve.err 'cut short: .*came to its --idle-timeout'
 }
 
 @test "where nobody listens it is asked whether kith runs there; a target is none of kith" {

@@ -325,6 +325,8 @@ given() {
     [ "$(<bob.out)" = whole ]
     start_serve x=exec:cat exec:cat
     [ "$(echo there and back | dial)" = 'there and back' ]
+    run -0 --separate-stderr dial -n other <<<'and under no other'
+    one_line "$stderr" '^kith: peer: bob@.*: --namespace is not used; its line in the peers file has a namespace-file'
     [ "$(echo there and back | as alice dial "bob@$address:x")" = 'there and back' ]
     for kind in '' --plain; do
         # shellcheck disable=SC2086

@@ -33,6 +33,14 @@ setup() {
     tool reverse lets_go
 }
 
+@test "serve --call listens nowhere, and says so of a number that stands where others have a port" {
+    start_daemon bob serve.err serve --ready-on listen --call alice@127.0.0.1:1 9000 web=80
+    says serve.err 'serve: 9000: taken for a target, .*with --call there is no port to listen on'
+    start_daemon bob again.err serve --ready-on listen --call alice@127.0.0.1:1 web=80 9000
+    start_daemon bob again.err serve --ready-on listen --call alice@127.0.0.1:1 9000
+    ! grep -q 'taken for' again.err || fail "$(<again.err)"
+}
+
 @test "with no channel a connection waits for one, within the handshake's timeout" {
     tool reverse waits
 }

@@ -25,8 +25,8 @@ struct entry {
 
 /* Where to look, when it was not our side that failed. */
 #define CUT_HINT                                                                                   \
-    "its side or a program there failed, was stopped, or lost the way to us: what it said there "  \
-    "tells which"
+    "its side or a program there failed, was stopped, came to its --idle-timeout, or lost the "    \
+    "way to us: what it said there tells which"
 
 /* Of a meeting that ended once keys had been shown. */
 #define DO_NOT_USE                                                                                 \
@@ -309,14 +309,15 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_CUT_NOTHING] =
         {EXIT_STREAM, "cut short before anything came",
          "the other side ended it: it takes nothing (--send-only), a program there failed, or what "
-         "it serves is down, which it says there, or it was stopped; nothing of ours is confirmed"},
+         "it serves is down, which it says there, or it was stopped, or came to its "
+         "--idle-timeout; nothing of ours is confirmed"},
     [ERR_CUT_RECEIPT] = {EXIT_STREAM,
                          "cut short: all of the peer's data arrived, but it did not confirm ours",
                          CUT_HINT "; part of ours may be missing there, so send it again"},
     [ERR_CUT_REFUSED] =
         {EXIT_STREAM,
          "cut short: the program or disk there that ours went to left or failed, or "
-         "it was stopped or cut off",
+         "it was stopped or cut off, or came to its --idle-timeout",
          "what it said there tells which; part of ours may be missing there, so "
          "send it again"},
     [ERR_CUT_OUR_RECEIPT] = {EXIT_STREAM,

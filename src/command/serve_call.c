@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "command/serve.h"
 
 bool serve_calls(const struct serve *serve)
@@ -48,12 +49,23 @@ void serve_call_begin(struct serve *serve)
     callee_end(&serve->callee); /* the presence has its own */
 }
 
+/* A number before other targets is mostly meant as where other serves listen. */
+static void doubt_port(const struct options *options)
+{
+    const char *first = options->arguments[0];
+
+    if (options->argument_count > 1 && text_is_number(first))
+        log_event(LOG_NOTE, "serve", first, "taken for a target, a port of this machine",
+                  "with --call there is no port to listen on; put a target like that last");
+}
+
 void serve_call_announce(const struct serve *serve)
 {
     char who[PEER_TEXT_SIZE];
 
     peer_format(who, serve->callee.name, serve->callee.key);
     offer_announce(&serve->offer, serve->daemon.doors.name, who, ", once it uses what we call for");
+    doubt_port(serve->setup.options);
 }
 
 void serve_call_name(struct serve *serve)

@@ -253,12 +253,30 @@ enum kith_error setup_choose_peers(struct setup *setup, const char *what,
     return error;
 }
 
+/* Who gives a namespace means it to be used. */
+static void note_namespaces(const struct setup *setup, const struct callee *callees)
+{
+    const struct options *options = setup->options;
+
+    if (options->namespace == NULL && options->namespace_file == NULL)
+        return;
+    for (size_t i = 0; i < setup->callees.count; i++) {
+        if (callees[i].namespace != NULL)
+            log_event(LOG_NOTE, "peer", setup->callees.given[i],
+                      options->namespace != NULL ? "--namespace is not used"
+                                                 : "--namespace-file is not used",
+                      "its line in the peers file has a namespace-file, which goes before");
+    }
+}
+
 enum kith_error setup_choose_callees(struct setup *setup, struct callee *callees,
                                      struct admission *admission)
 {
     struct peers chosen = {0};
     enum kith_error error = callees_find(&setup->callees, &setup->directory, callees, &chosen);
 
+    if (error == OK)
+        note_namespaces(setup, callees);
     if (error == OK)
         error = keeper_tell_peers(&setup->keeper, &chosen);
     if (admission != NULL)
