@@ -209,11 +209,50 @@ shown() {
     grep -Eq "$1" serve.err
 }
 
+# ids FILE: of the streams that were whole, by what both sides call them.
+ids() {
+    sed -n 's/.*whole.* id=\([0-9a-f]\{8\}\.[0-9]*\)\( .*\)*$/\1/p' "$1"
+}
+
+# whole FILE COUNT: so many streams were, by what it says.
+whole() {
+    [ "$(grep -c ': whole ' "$1")" -ge "$2" ]
+}
+
+# carried WORD: by the forward, there and back.
+carried() {
+    local fd
+    exec {fd}<>"/dev/tcp/${near%:*}/${near##*:}"
+    printf %s "$1" >&"$fd"
+    [ "$(bounded head -c "${#1}" <&"$fd")" = "$1" ]
+    exec {fd}>&-
+}
+
+@test "both sides call a stream the same" {
+    start_serve --exec cat
+    : >dial.err
+    for _ in 1 2; do
+        dial -v <<<hello 2>>dial.err
+    done
+    eventually whole serve.err 2
+    [ "$(ids dial.err | grep -c '\.1$')" -eq 2 ]
+    [ "$(ids serve.err)" = "$(ids dial.err)" ]
+    start_forward --keep 1 --spare 0 --ready-on listen
+    for i in 1 2 3; do
+        carried hello
+        eventually whole forward.err "$i"
+    done
+    eventually whole serve.err 5
+    [ "$(ids forward.err | cut -d . -f 1 | uniq | wc -l)" -eq 1 ]
+    [ "$(ids forward.err | cut -d . -f 2 | xargs)" = '1 2 3' ]
+    [ "$(ids serve.err | tail -n 3)" = "$(ids forward.err)" ]
+}
+
 @test "SIGUSR1 shows each channel, and the totals" {
     start_call
     echo 12345 >&8
     eventually [ -s alice.out ]
-    comes_to_show 'alice \([0-9a-f]{8}\) at 127\.0\.0\.1:[0-9]+: channel seconds=[0-9]+ sent=6 received=6'
+    comes_to_show 'alice \([0-9a-f]{8}\) at 127\.0\.0\.1:[0-9]+: channel seconds=[0-9]+ sent=6 received=6 id=[0-9a-f]{8}\.1$'
     says serve.err 'totals open=1 pending=0 channels=1 sent-by-ended=0 received-by-ended=0'
     finish_call
     comes_to "$server" serve.err 'totals open=0 pending=0 channels=1 sent-by-ended=11 received-by-ended=11'

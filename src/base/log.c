@@ -399,6 +399,8 @@ void log_fields(enum log_level level, const char *what, const char *which, const
         bool is_number = name[0] == LOG_NUMBER[0];
 
         name += is_number ? 1 : 0;
+        if (value[0] == '\0')
+            continue;
         if (as_json && is_number) {
             put_json_number(&line, name, value);
         } else if (as_json) {

@@ -62,7 +62,7 @@ enum kith_error log_refusal(enum log_level level, const char *what, const char *
 /*
  * An event with more named values: pairs of (const char *name, const char *value), a NULL name
  * ends them. Text shows them after the reason as name=value. One whose name has LOG_NUMBER in front
- * is a number, made here, and no text in JSON.
+ * is a number, made here, and no text in JSON. One whose value is empty is left out.
  */
 #define LOG_NUMBER "#"
 void log_fields(enum log_level level, const char *what, const char *which, const char *why, ...)

@@ -76,7 +76,7 @@ enum kith_error carry_kept(struct daemon *daemon, struct connection *connection,
     struct pump_result result;
     enum kith_error error;
 
-    connections_begin_stream(&daemon->connections, connection);
+    connections_begin_stream(&daemon->connections, connection, link);
     tell_begin(daemon, connection, true);
     error = pump_run(link, end, &terms, &result);
     if (error != OK && result.in_order)
@@ -92,6 +92,7 @@ enum kith_error carry_alone(struct daemon *daemon, struct connection *connection
     struct pump_result result;
     enum kith_error error;
 
+    connections_name_stream(&daemon->connections, connection, keys->id, 1);
     tell_begin(daemon, connection, false);
     error = stream_run(transport, keys, daemon->terms->max_message_size, end, &terms, &result);
     return conclude(daemon, connection, end, error, &result);

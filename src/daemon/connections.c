@@ -315,8 +315,18 @@ bool connections_gives_way(struct connections *connections, const struct connect
     return gives_way;
 }
 
-void connections_begin_stream(struct connections *connections, struct connection *connection)
+void connections_name_stream(struct connections *connections, struct connection *connection,
+                             const uint8_t session[static SESSION_ID_SIZE], uint64_t nth)
 {
+    (void)pthread_mutex_lock(&connections->lock);
+    stream_id(connection->id, session, nth);
+    (void)pthread_mutex_unlock(&connections->lock);
+}
+
+void connections_begin_stream(struct connections *connections, struct connection *connection,
+                              const struct link *link)
+{
+    connections_name_stream(connections, connection, link->id, link->streams + 1);
     (void)pthread_mutex_lock(&connections->lock);
     connection->begun_ms = clock_now_ms();
     (void)pthread_mutex_unlock(&connections->lock);
@@ -378,6 +388,7 @@ void connection_describe(struct connection_row *row, const struct connection *co
     row->received = connection->received;
     memcpy(row->key, connection->key, KEY_SIZE);
     memcpy(row->name, connection->name, NAME_SIZE);
+    memcpy(row->id, connection->id, STREAM_ID_SIZE);
     memcpy(row->address, connection->from.text, ADDRESS_TEXT_SIZE);
     memset(row->target, 0, TARGET_NAME_SIZE);
     if (target != NULL)

@@ -75,6 +75,7 @@ struct connection {
     int64_t opened_ms;
     _Atomic uint64_t sent; /* bytes of the stream so far, each way */
     _Atomic uint64_t received;
+    char id[STREAM_ID_SIZE];           /* of its stream, once there is one; under the lock */
     int64_t begun_ms;                  /* its stream; 0: with the connection */
     uint64_t told_sent, told_received; /* of streams whose end is said */
 };
@@ -137,8 +138,13 @@ must_check enum kith_error connections_open(struct connections *connections,
                                             const uint8_t key[static KEY_SIZE], const char *name,
                                             const struct transport *channel);
 
-/* On its kept channel another stream begins. */
-void connections_begin_stream(struct connections *connections, struct connection *connection);
+/* A stream begins, which both sides call so. */
+void connections_name_stream(struct connections *connections, struct connection *connection,
+                             const uint8_t session[static SESSION_ID_SIZE], uint64_t nth);
+
+/* The same, on its kept channel. */
+void connections_begin_stream(struct connections *connections, struct connection *connection,
+                              const struct link *link);
 
 /* It carries nothing from here on, or nothing yet; fine again. */
 void connections_rest(struct connections *connections, struct connection *connection);
@@ -196,6 +202,7 @@ struct connection_row {
     char name[NAME_SIZE];
     char address[ADDRESS_TEXT_SIZE];
     char target[TARGET_NAME_SIZE]; /* the name of what it is joined to; or empty */
+    char id[STREAM_ID_SIZE];       /* of its stream, or the last one; or empty */
     int64_t opened_ms;
     uint64_t sent;
     uint64_t received;

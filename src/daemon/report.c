@@ -50,8 +50,8 @@ static void report_one(const char *what, const struct connection_row *row)
     (void)snprintf(sent, sizeof(sent), "%" PRIu64, row->sent);
     (void)snprintf(received, sizeof(received), "%" PRIu64, row->received);
     log_fields(LOG_NOTE, what, which, "channel", LOG_NUMBER "seconds", age, LOG_NUMBER "sent", sent,
-               LOG_NUMBER "received", received, row->target[0] != '\0' ? "target" : NULL,
-               row->target, (const char *)NULL);
+               LOG_NUMBER "received", received, "id", row->id, "target", row->target,
+               (const char *)NULL);
 }
 
 void report_all(struct connections *connections, const char *what, const char *where,
@@ -103,18 +103,18 @@ void report_begin(const char *what, const struct connection_row *row, bool kept)
 
     peer_format(who, row->name, row->key);
     log_fields(LOG_DEBUG, what, who, kept ? "begins, on a channel that is kept" : "begins",
-               "address", row->address, row->target[0] != '\0' ? "target" : NULL, row->target,
-               (const char *)NULL);
+               "address", row->address, "id", row->id, "target", row->target, (const char *)NULL);
 }
 
 void report_end(const char *what, const struct connection_row *row, enum kith_error error,
                 const char *detail)
 {
-    const struct pump_result moved = {.sent = row->sent, .received = row->received};
+    struct pump_result moved = {.sent = row->sent, .received = row->received};
     char who[PEER_TEXT_SIZE], how[256];
 
     peer_format(who, row->name, row->key);
     say_how(how, sizeof(how), what, error, detail);
+    memcpy(moved.id, row->id, STREAM_ID_SIZE);
     stream_summarise(error == OK ? LOG_NOTE : LOG_ERROR, what, who, how, row->address, row->target,
                      &moved, row->opened_ms * 1000);
 }

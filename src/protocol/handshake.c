@@ -168,6 +168,15 @@ static enum kith_error derive_keys(struct handshake *handshake)
     return error;
 }
 
+/* What is left of it, once the listener's confirmation ends the transcript. */
+static void give_keys(const struct handshake *handshake, struct session_keys *keys,
+                      const uint8_t send[static KEY_SIZE], const uint8_t receive[static KEY_SIZE])
+{
+    memcpy(keys->send, send, KEY_SIZE);
+    memcpy(keys->receive, receive, KEY_SIZE);
+    memcpy(keys->id, handshake->transcript + handshake->transcript_len - TAG_SIZE, SESSION_ID_SIZE);
+}
+
 /* The proof that its sender has the key: a tag over the transcript so far, and no text. */
 static enum kith_error make_confirmation(const struct handshake *handshake,
                                          const uint8_t key[static KEY_SIZE],
@@ -300,10 +309,8 @@ enum kith_error dialer_confirm(struct handshake *handshake, const uint8_t *messa
         error = make_confirmation(handshake, handshake->key_d2l_confirmation,
                                   frame + FRAME_HEADER_SIZE);
     }
-    if (error == OK) {
-        memcpy(keys->send, handshake->key_d2l, KEY_SIZE);
-        memcpy(keys->receive, handshake->key_l2d, KEY_SIZE);
-    }
+    if (error == OK)
+        give_keys(handshake, keys, handshake->key_d2l, handshake->key_l2d);
     return conclude(handshake, error, HANDSHAKE_OVER);
 }
 
@@ -400,9 +407,7 @@ enum kith_error listener_finish(struct handshake *handshake, const uint8_t *mess
         error = ERR_HELLO_MALFORMED;
     else
         error = check_confirmation(handshake, handshake->key_d2l_confirmation, message);
-    if (error == OK) {
-        memcpy(keys->send, handshake->key_l2d, KEY_SIZE);
-        memcpy(keys->receive, handshake->key_d2l, KEY_SIZE);
-    }
+    if (error == OK)
+        give_keys(handshake, keys, handshake->key_l2d, handshake->key_d2l);
     return conclude(handshake, error, HANDSHAKE_OVER);
 }

@@ -45,10 +45,15 @@ struct namespace
     size_t len; /* at most NAMESPACE_MAX */
 };
 
-/* The traffic keys of one side. */
+/*
+ * The traffic keys of one side; and by what both sides, and who has recorded it, can tell the
+ * session from others: the first bytes of the listener's confirmation, which is no secret.
+ */
+#define SESSION_ID_SIZE 4
 struct session_keys {
     uint8_t send[KEY_SIZE];
     uint8_t receive[KEY_SIZE];
+    uint8_t id[SESSION_ID_SIZE];
 };
 
 enum handshake_state {

@@ -5,12 +5,23 @@
 #include "stream/link.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "stream/patience.h"
+
+void stream_id(char out[static STREAM_ID_SIZE], const uint8_t session[static SESSION_ID_SIZE],
+               uint64_t nth)
+{
+    hex_encode(out, session, SESSION_ID_SIZE);
+    (void)snprintf(out + 2 * SESSION_ID_SIZE, STREAM_ID_SIZE - 2 * SESSION_ID_SIZE, ".%" PRIu64,
+                   nth);
+}
 
 enum kith_error link_start(struct link *link, struct transport transport, struct session_keys *keys,
                            size_t max_message_size)
@@ -19,6 +30,7 @@ enum kith_error link_start(struct link *link, struct transport transport, struct
 
     *link = (struct link){.transport = transport};
     error = channel_start(&link->channel, keys, max_message_size);
+    memcpy(link->id, keys->id, SESSION_ID_SIZE);
     session_keys_wipe(keys);
     return error;
 }

@@ -20,9 +20,16 @@
 /* How long our last words wait for a peer that takes none of them, nor closes. */
 #define LINK_PATIENCE_MS 5000
 
+/* How a stream is called in what both sides say of it: its session, and which one it is there. */
+#define STREAM_ID_SIZE (2 * SESSION_ID_SIZE + 1 + 20 + 1)
+void stream_id(char out[static STREAM_ID_SIZE], const uint8_t session[static SESSION_ID_SIZE],
+               uint64_t nth);
+
 struct link {
     struct transport transport; /* whoever made the link closes it, after link_close */
     struct channel channel;
+    uint8_t id[SESSION_ID_SIZE];
+    uint64_t streams;             /* that have begun on it */
     struct turn turn;             /* of a kept channel, once link_keep has said so */
     uint8_t opening[OPENING_MAX]; /* a BEGIN that goes with the first bytes of its stream */
     size_t opening_len;

@@ -471,6 +471,7 @@ enum kith_error pump_run(struct link *link, struct local_end *end, const struct 
     enum kith_error error = sender_start(&run.sender, link, &end->inlet, terms->rate);
 
     *result = (struct pump_result){0};
+    stream_id(result->id, link->id, ++link->streams);
     if (error == OK)
         error = receiver_start(&run.receiver, link, &end->outlet);
     if (error == OK) {

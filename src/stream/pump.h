@@ -32,7 +32,8 @@ struct pump_terms {
 
 /* How it went. */
 struct pump_result {
-    uint64_t sent; /* bytes of the stream, each way */
+    char id[STREAM_ID_SIZE]; /* see stream_id; empty if there was none */
+    uint64_t sent;           /* bytes of the stream, each way */
     uint64_t received;
     int system_errno; /* the system's reason for the error, or 0 */
     bool undelivered; /* verified data was lost: the outlet did not take it */

@@ -51,6 +51,6 @@ void stream_summarise(enum log_level level, const char *what, const char *who, c
     (void)snprintf(received, sizeof(received), "%" PRIu64, result->received);
     (void)snprintf(seconds, sizeof(seconds), "%.3f", (double)(clock_now_us() - begun_us) / 1e6);
     log_fields(level, what, who, how, "address", address, LOG_NUMBER "sent", sent,
-               LOG_NUMBER "received", received, LOG_NUMBER "seconds", seconds,
-               target[0] != '\0' ? "target" : NULL, target, (const char *)NULL);
+               LOG_NUMBER "received", received, LOG_NUMBER "seconds", seconds, "id", result->id,
+               "target", target, (const char *)NULL);
 }

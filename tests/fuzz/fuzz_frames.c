@@ -303,8 +303,8 @@ static void make_outlet(void)
 
 static void begin(struct input *input)
 {
-    static const struct session_keys peers = {{1}, {2}};
-    struct session_keys keys = {{2}, {1}};
+    static const struct session_keys peers = {.send = {1}, .receive = {2}};
+    struct session_keys keys = {.send = {2}, .receive = {1}};
     uint8_t frame[FRAME_OVERHEAD];
     int ours;
 

@@ -21,7 +21,7 @@ static uint8_t frame3[MESSAGE_3_FRAME_SIZE];
 static size_t len1, len2; /* of messages 1 and 2, without their headers */
 
 /* Keys that nobody has written to. */
-static const struct session_keys untouched = {{0xa5}, {0x5a}};
+static const struct session_keys untouched = {.send = {0xa5}, .receive = {0x5a}, .id = {0x99}};
 
 /* Whether a handshake that failed has kept nothing secret, and given no keys out. */
 static inline bool is_clean(const struct handshake *handshake, const struct session_keys *keys)

@@ -47,7 +47,7 @@ static bool connected(int ends[static 2])
  */
 static bool takes_slowly(int fd)
 {
-    const struct session_keys keys = {{2}, {1}};
+    const struct session_keys keys = {.send = {2}, .receive = {1}};
     const struct timespec pause = {.tv_nsec = 200000};
     int64_t start_ms = clock_now_ms(), until_ms = start_ms + LINK_PATIENCE_MS + 300;
     struct channel its; /* made here: no key is left to a process that is forked */
@@ -77,7 +77,7 @@ static bool takes_slowly(int fd)
 static void test_slow_talker(void)
 {
     static const char words[LAST_WORDS];
-    struct session_keys keys = {{1}, {2}};
+    struct session_keys keys = {.send = {1}, .receive = {2}};
     struct link ours;
     int ends[2] = {-1, -1}, status = -1;
     pid_t peer;

@@ -149,7 +149,8 @@ static int64_t peer_has_all(void *unused, uint64_t sent, uint64_t received)
 
 static void start(void)
 {
-    struct session_keys keys = {{1}, {2}}, mirrored = {{2}, {1}};
+    struct session_keys keys = {.send = {1}, .receive = {2}},
+                        mirrored = {.send = {2}, .receive = {1}};
     struct transport transport = TRANSPORT_NONE;
     int in[2], out[2];
 

@@ -21,7 +21,8 @@ static struct sender sender;
 /* A sender that has nowhere to send to, reading from in. */
 static void start(int in, size_t max_message_size)
 {
-    struct session_keys keys = {{1}, {2}}, mirrored = {{2}, {1}};
+    struct session_keys keys = {.send = {1}, .receive = {2}},
+                        mirrored = {.send = {2}, .receive = {1}};
 
     inlet = inlet_program(in);
     CHECK(link_start(&alice, TRANSPORT_NONE, &keys, max_message_size) == OK &&

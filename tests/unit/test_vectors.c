@@ -166,6 +166,9 @@ static void check_handshake(const char *vector, struct session_keys *dialed,
     check_frame(frame3, sizeof(frame3), vector, 2);
     error = listener_finish(&l, frame3 + FRAME_HEADER_SIZE, MESSAGE_3_SIZE, accepted);
     CHECK(error == OK, "%s: the listener is done", name);
+    CHECK(memcmp(dialed->id, frame2 + len2 - TAG_SIZE, SESSION_ID_SIZE) == 0 &&
+              memcmp(accepted->id, dialed->id, SESSION_ID_SIZE) == 0,
+          "%s: both call the session by the same bytes of message 2", name);
     party_end(&dialer);
     party_end(&listener);
 }
