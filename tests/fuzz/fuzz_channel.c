@@ -128,7 +128,8 @@ static bool step(struct end *from, struct end *to, enum act act, uint8_t number)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct session_keys keys = {.send = {1}, .receive = {2}}, mirrored = {.send = {2}, .receive = {1}};
+    const struct session_keys keys = {.send = {1}, .receive = {2}},
+                              mirrored = {.send = {2}, .receive = {1}};
     struct end ends[2] = {0};
     bool whole;
 

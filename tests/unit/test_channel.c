@@ -17,7 +17,8 @@ static uint8_t frame[MAX_SIZE + FRAME_OVERHEAD]; /* the latest that was sealed *
 /* Two ends of a channel on which nothing has been said. */
 static void start(void)
 {
-    struct session_keys keys = {.send = {1}, .receive = {2}}, mirrored = {.send = {2}, .receive = {1}};
+    struct session_keys keys = {.send = {1}, .receive = {2}},
+                        mirrored = {.send = {2}, .receive = {1}};
 
     channel_wipe(&alice);
     channel_wipe(&bob);
@@ -131,7 +132,8 @@ static void test_tampering(void)
     size_t opened = 0;
 
     for (size_t bit = 0; bit < 8 * len; bit++) {
-        struct session_keys keys = {.send = {1}, .receive = {2}}, mirrored = {.send = {2}, .receive = {1}};
+        struct session_keys keys = {.send = {1}, .receive = {2}},
+                            mirrored = {.send = {2}, .receive = {1}};
 
         channel_wipe(&alice);
         channel_wipe(&bob);
