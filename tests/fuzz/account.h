@@ -49,6 +49,7 @@ static inline bool make_account(struct account *account, const uint8_t secret[st
     memcpy(transcript, hello_d, len_d);
     memcpy(transcript + len_d, hello_l, len_l);
     confirmation_of(account->by_listener, confirms_l, transcript, len_d + len_l);
+    memcpy(account->dialers.id, account->by_listener, SESSION_ID_SIZE);
     memcpy(transcript + len_d + len_l, account->by_listener, TAG_SIZE);
     confirmation_of(account->by_dialer, confirms_d, transcript, len_d + len_l + TAG_SIZE);
     return true;

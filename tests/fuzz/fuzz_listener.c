@@ -264,6 +264,7 @@ static void check_guest(struct caller *caller)
     run.has_guest = false;
     demand(memcmp(guest->key, dialer.public_key, KEY_SIZE) == 0);
     demand(memcmp(guest->keys.send, caller->account.dialers.receive, KEY_SIZE) == 0);
+    demand(memcmp(guest->keys.id, caller->account.dialers.id, SESSION_ID_SIZE) == 0);
     demand(memcmp(guest->keys.receive, caller->account.dialers.send, KEY_SIZE) == 0);
     demand(strcmp(guest->admitted.name, "dialer") == 0);
     demand(side_rest_is_at(&caller->side, guest->transport.in));
