@@ -131,10 +131,11 @@ $(B)/tests/unit/%: tests/unit/%.c $(UNIT_HELPERS) $(LIBRARY) $(CONFIG) Makefile
 	$(SHOW)$(CC) $(COMPILE_FLAGS) $(WITH_DEPENDENCIES) -o $@ $< $(UNIT_HELPERS) $(LIBRARY) \
 		$(LINK_FLAGS) $(LIBS)
 
-$(B)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(LIBRARY) $(CONFIG) Makefile
+# Of two sources in one command the compiler keeps the headers of the last alone.
+$(B)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(wildcard tests/fuzz/*.h tests/unit/*.h) \
+		$(LIBRARY) $(CONFIG) Makefile
 	@mkdir -p $(@D)
-	$(SHOW)$(CC) $(COMPILE_FLAGS) $(WITH_DEPENDENCIES) -o $@ $< $(ENGINE) $(LIBRARY) $(LINK_FLAGS) \
-		$(LIBS)
+	$(SHOW)$(CC) $(COMPILE_FLAGS) -o $@ $< $(ENGINE) $(LIBRARY) $(LINK_FLAGS) $(LIBS)
 
 programs: $(BINARY) $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
 
@@ -290,4 +291,4 @@ distclean: clean
 	rm -rf config.mk dist
 	@[ ! -L configure ] || rm -f $(SOURCES)
 
--include $(wildcard $(B)/*/*.d $(B)/tests/unit/*.d $(B)/tests/fuzz/*.d)
+-include $(wildcard $(B)/*/*.d $(B)/tests/unit/*.d)
