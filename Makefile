@@ -8,7 +8,7 @@ FUZZ_SECONDS = 600
 SOAK_SECONDS = 3600
 SUITE = unit bats
 # What is in the tarball; where configure was called from elsewhere, these are links to the source.
-SOURCES = .ci .clang-format .clang-tidy .editorconfig .gitignore CHANGELOG HACKING LICENSE Makefile README bench configure contrib keys man src tests
+SOURCES = .ci .clang-format .clang-tidy .editorconfig .gitignore CHANGELOG HACKING LICENSE Makefile README SECURITY bench configure contrib keys man src tests
 GCOV = gcov
 
 # Only what needs no compiler does without config.mk.
@@ -233,7 +233,7 @@ install: all
 	install -m 0644 contrib/completions/kith.bash '$(DESTDIR)$(BASHDIR)/kith'
 	install -m 0644 contrib/completions/_kith '$(DESTDIR)$(ZSHDIR)/_kith'
 	install -m 0644 contrib/completions/kith.fish '$(DESTDIR)$(FISHDIR)/kith.fish'
-	install -m 0644 README CHANGELOG LICENSE '$(DESTDIR)$(DOCDIR)'
+	install -m 0644 README CHANGELOG LICENSE SECURITY '$(DESTDIR)$(DOCDIR)'
 	install -m 0644 contrib/README '$(DESTDIR)$(DOCDIR)/README.systemd'
 	@[ -z '$(UNITDIR)' ] || for unit in $(UNITS); do \
 		folder='$(DESTDIR)$(UNITDIR)'; file=$$folder/$${unit##*/}; \
@@ -245,7 +245,7 @@ install: all
 uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/kith' '$(DESTDIR)$(BASHDIR)/kith' '$(DESTDIR)$(ZSHDIR)/_kith' \
 		'$(DESTDIR)$(FISHDIR)/kith.fish'
-	cd '$(DESTDIR)$(DOCDIR)' && rm -f README CHANGELOG LICENSE README.systemd
+	cd '$(DESTDIR)$(DOCDIR)' && rm -f README CHANGELOG LICENSE SECURITY README.systemd
 	rmdir '$(DESTDIR)$(DOCDIR)'
 	@for page in $(MANUALS); do \
 		file='$(DESTDIR)$(MANDIR)'/man$${page##*.}/$${page##*/}; \
