@@ -39,6 +39,36 @@ takes() {
     [[ $stderr == *"volume/identity"*"chmod 600"* ]]
 }
 
+# list_of KEY: the words of a list that the sidecar has, a line each.
+list_of() {
+    sed -n "s/^ *$1: \\[\\(.*\\)\\]\$/\\1/p" "$root/contrib/kubernetes/sidecar.yaml" | tr -d '" ' | tr , '\n'
+}
+
+@test "the sidecar of contrib: forward and check, as they stand there, with a secret of that mode" {
+    needs_users
+    [ -d "$root/contrib" ] || skip "contrib is not here"
+    start_listener
+    mkdir -p volume/..one && chmod 755 volume volume/..one
+    mode=$(sed -n 's/.*defaultMode: //p' "$root/contrib/kubernetes/sidecar.yaml")
+    install -m "$mode" -g 2000 alice/identity volume/..one/identity
+    printf 'addr="%s" %s db\n' "$address" "$(cut -d ' ' -f 1 bob/identity.pub)" >given
+    install -m "$mode" -g 2000 given volume/..one/peers
+    ln -s ..one volume/..data
+    ln -s ..data/identity volume/identity
+    ln -s ..data/peers volume/peers
+    export KITH_DIR=$PWD/volume
+    mapfile -t probe < <(list_of command)
+    [ "${probe[0]}" = kith ]
+    as_service "${probe[@]:1}"
+    mapfile -t forward < <(list_of args)
+    [ "${#forward[@]}" -eq 3 ]
+    forward[1]=127.0.0.1:0
+    # The listener takes one stream of a plain channel.
+    as_service "${forward[@]}" --plain --run bash -c 'exec 7<>"/dev/tcp/127.0.0.1/${KITH_FORWARD_1##*:}" && echo word >&7'
+    ends "$listener" 0
+    [ "$(cat bob.out)" = word ]
+}
+
 @test "a credential of systemd: root's, for the service by an access list, and no warning" {
     needs_users
     mkdir credentials && chmod 755 credentials

@@ -178,6 +178,43 @@ all_of() {
     finish
 }
 
+# steps FILE: what the job does for its tests, in the words of the file, without those that install.
+steps() {
+    case $1 in
+    */github.yml) sed -n '/- name: tests$/,/^        env:$/s/^          //p' "$1" ;;
+    */gitlab.yml) sed -n '/^  script:$/,$s/^    - //p' "$1" ;;
+    esac
+}
+
+@test "PostgreSQL: jobs of GitHub and GitLab that run tests against it" {
+    needs initdb postgres psql
+    [ -d "$root/contrib" ] || skip "contrib is not here"
+    fill_postgres
+    serves "127.0.0.1:$postgres_port"
+    mkdir bin
+    ln -s "$KITH" bin/kith
+    PATH=$PWD/bin:$PATH
+    # shellcheck disable=SC2016
+    printf '#!/bin/sh\nexec psql -qAtd postgres -c "select count(*) from n where n > $PGPORT - $PGPORT"\n' >run-tests
+    chmod +x run-tests
+    for file in "$root"/contrib/ci/*.yml; do
+        steps "$file" >job
+        [ "$(wc -l <job)" -ge 7 ]
+        rm -rf job.tmp
+        mkdir job.tmp
+        # As the one hands over the key, and as the other: a file that others may read, too.
+        key=$(cat alice/identity)
+        [[ $file == */github.yml ]] || key=alice/key
+        (umask 022 && cat alice/identity >alice/key)
+        run -0 --separate-stderr bounded env -u KITH_DIR -u KITH_IDENTITY -u KITH_PEERS \
+            RUNNER_TEMP="$PWD/job.tmp" CI_PROJECT_DIR="$PWD/job" KITH_KEY="$key" \
+            KITH_DB="addr=\"$address\" $(cut -d ' ' -f 1 bob/identity.pub) db" PGHOST=127.0.0.1 \
+            bash -e job 3>&-
+        [ "${lines[-1]}" = 50000 ] || fail "$file: $output" "$stderr"
+    done
+    finish
+}
+
 # called NAME=TARGET...: bob, who cannot be reached, calls alice, who waits for that and forwards a
 # port to each of his targets; sets near_ports.
 called() {
