@@ -55,9 +55,33 @@ all_gone() {
     grep -Fx 'KITH_LOCAL_ADDR=127.0.0.1' alice.out
     grep -Fx "KITH_LOCAL_PORT=${address##*:}" alice.out
     grep -Fx 'OTHER=kept' alice.out
-    [ "$(grep -c '^KITH_' alice.out)" -eq 6 ]
+    grep -Fx 'KITH_TARGET=' alice.out
+    [ "$(grep -c '^KITH_' alice.out)" -eq 7 ]
     run ! grep -E '^(KITH_DIR|KITH_IDENTITY|NOTIFY_SOCKET|LISTEN_)' alice.out
     says serve.err "address=127\.0\.0\.1:$(sed -n 's/^KITH_REMOTE_PORT=//p' alice.out) "
+}
+
+@test "the target that was asked for is in its environment" {
+    start_serve one='exec:printenv KITH_TARGET' two='exec:printenv KITH_TARGET'
+    [ "$(as alice dial --recv-only "bob@$address:one")" = one ]
+    [ "$(as alice dial --recv-only "bob@$address:two")" = two ]
+}
+
+@test "a program that is not there is warned of at the start, and started once it is" {
+    start_serve late='exec:./late word' shell='exec:./late&&true' --exec ./late
+    says serve.err 'serve: exec:./late word: warning: no such program; whoever calls before it is there'
+    says serve.err 'serve: \./late: warning: no such program;'
+    ! grep -q 'true: warning' serve.err || fail 'what a shell makes of it is not known'
+    printf '#!/bin/sh\necho "$@"\n' >late
+    chmod 700 late
+    [ "$(as alice dial --recv-only "bob@$address:late")" = word ]
+    start_daemon bob listen.err listen 127.0.0.1:0 --exec nowhere-in-path
+    says listen.err 'listen: nowhere-in-path: warning: no such program in PATH;'
+    start_daemon bob listen.err listen 127.0.0.1:0 --exec /etc/passwd
+    says listen.err 'listen: /etc/passwd: warning: a file that may not be executed;'
+    start_daemon bob again.err listen 127.0.0.1:0 --exec cat
+    start_daemon bob again.err listen 127.0.0.1:0 --exec ./late
+    ! grep -q warning again.err || fail "$(<again.err)"
 }
 
 @test "a key without a name has an empty one" {
@@ -122,7 +146,7 @@ all_gone() {
     run -8 dial --recv-only
     says serve.err '\./nowhere: Permission denied'
     [ "$(grep -c '^kith: serve: alice .*the program failed: ./nowhere: ' serve.err)" -eq 2 ]
-    [ "$(grep -c nowhere serve.err)" -eq 3 ] # and what is served
+    [ "$(grep -c nowhere serve.err)" -eq 4 ] # and a warning, and what is served
 }
 
 @test "a program that ignores its input, which is short" {

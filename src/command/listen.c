@@ -18,6 +18,7 @@
 #include "command/setup_inetd.h"
 #include "command/setup_listen.h"
 #include "daemon/capacity.h"
+#include "helpers/program_file.h"
 #include "peers/admission.h"
 #include "peers/conditions.h"
 #include "system/notify.h"
@@ -177,6 +178,9 @@ enum kith_error command_listen(const struct options *options)
     error = setup_begin(&setup, options, NULL, 0, KIND_SET(KIND_PLAIN));
     if (error == OK)
         error = setup_choose_peers(&setup, "listen", &admission);
+    if (error == OK && !options->inetd && options->program != NULL)
+        setup_warn_of_program("listen", options->program[0],
+                              program_file_obstacle(options->program[0]));
     if (error == OK && !options->inetd)
         conditions_warn(&setup.directory, &admission.set, NULL);
     if (error == OK && options->inetd)

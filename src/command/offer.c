@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "command/setup_listen.h"
+#include "helpers/program_file.h"
 #include "net/unix_socket.h"
 
 /* Add a target; words are those of a program, else NULL. */
@@ -111,6 +112,19 @@ static enum kith_error check_header(const struct offer *offer, const struct opti
                   "a program has the caller's address in its environment");
 }
 
+/* It may come later; but who has mistyped it hears of it before those who call. */
+static void warn_of_programs(const struct offer *offer)
+{
+    for (size_t i = 0; i < offer->all.count; i++) {
+        const struct target *target = &offer->list[i];
+
+        if (target->kind == TARGET_PROGRAM)
+            setup_warn_of_program("serve", target->text,
+                                  target->line != NULL ? program_line_obstacle(target->line)
+                                                       : program_file_obstacle(target->text));
+    }
+}
+
 enum kith_error offer_read(struct offer *offer, const struct options *options)
 {
     enum kith_error error;
@@ -126,7 +140,11 @@ enum kith_error offer_read(struct offer *offer, const struct options *options)
     offer->unnamed.count = offer->all.count;
     if (error == OK)
         error = add_arguments(offer, options, true);
-    return error == OK ? check_header(offer, options) : error;
+    if (error == OK)
+        error = check_header(offer, options);
+    if (error == OK && !options->inetd) /* where the first call is at hand */
+        warn_of_programs(offer);
+    return error;
 }
 
 struct sandbox_needs offer_needs(struct offer *offer)

@@ -115,6 +115,16 @@ void setup_announce(const struct setup *setup, const char *what, const struct li
               strcmp(address.host, setup->host) == 0 ? hint : NULL);
 }
 
+void setup_warn_of_program(const char *what, const char *program, const char *obstacle)
+{
+    char why[64];
+
+    if (obstacle == NULL)
+        return;
+    (void)snprintf(why, sizeof(why), "warning: %s", obstacle);
+    log_event(LOG_NOTE, what, program, why, "whoever calls before it is there is let down");
+}
+
 void setup_warn_of_path(const char *what, const char *address)
 {
     if (strchr(address, '/') != NULL)

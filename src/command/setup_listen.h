@@ -43,6 +43,9 @@ bool setup_find_dialed(struct address *address, const struct setup *setup,
 void setup_announce(const struct setup *setup, const char *what, const struct listeners *listeners,
                     const struct address *asked, const char *words, const char *ending);
 
+/* Say that a program that callers are to be joined to is not there yet, if an obstacle is known. */
+void setup_warn_of_program(const char *what, const char *program, const char *obstacle);
+
 /* Say what a UNIX socket as an end of channels cannot do, if the address is one (see
  * stream/hold.h). */
 void setup_warn_of_path(const char *what, const char *address);

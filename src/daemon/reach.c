@@ -151,7 +151,7 @@ static enum kith_error log_unstarted(const char *name, int problem)
 
 static enum kith_error join_program(const struct reach *reach, struct connection *connection)
 {
-    const struct order order = {
+    struct order order = {
         .program = connection->target->program,
         .visitor = visitor_of(connection->name, connection->key, &connection->from, connection->fd),
     };
@@ -160,6 +160,7 @@ static enum kith_error join_program(const struct reach *reach, struct connection
     struct local_end end;
     enum kith_error error;
 
+    memcpy(order.visitor.target, connection->target->name, TARGET_NAME_SIZE);
     if (!program_start(program, reach->launcher, &order, PROGRAM_READS | PROGRAM_WRITES,
                        clock_deadline_ms(reach->timeout_ms)))
         return log_unstarted(hired.name, errno);

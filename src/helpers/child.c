@@ -20,7 +20,7 @@
 #define STATUS_NOT_RUN 127 /* as a shell says that it could not become a program */
 
 /* Variables that we set, and nobody else for the program. */
-enum { PEER_NAME, PEER_KEY, REMOTE_ADDR, REMOTE_PORT, LOCAL_ADDR, LOCAL_PORT, VARIABLES };
+enum { PEER_NAME, PEER_KEY, REMOTE_ADDR, REMOTE_PORT, LOCAL_ADDR, LOCAL_PORT, TARGET, VARIABLES };
 
 #define VARIABLE_SIZE 320
 
@@ -40,6 +40,8 @@ static void describe_visitor(char values[static VARIABLES][VARIABLE_SIZE], struc
 
     visitor->name[NAME_SIZE - 1] = '\0';
     hex_encode(key, visitor->key, KEY_SIZE);
+    visitor->target[TARGET_NAME_SIZE - 1] = '\0';
+    (void)snprintf(values[TARGET], VARIABLE_SIZE, "KITH_TARGET=%s", visitor->target);
     (void)snprintf(values[PEER_NAME], VARIABLE_SIZE, "KITH_PEER_NAME=%s", visitor->name);
     (void)snprintf(values[PEER_KEY], VARIABLE_SIZE, "KITH_PEER_KEY=%s", key);
     split_address(&visitor->from, values[REMOTE_ADDR], "KITH_REMOTE_ADDR", values[REMOTE_PORT],

@@ -15,6 +15,7 @@
 #include "net/address.h"
 #include "net/endpoint.h"
 #include "net/transport.h"
+#include "peers/target.h"
 
 /* What a program has of the stream; in the place of the rest it has our own stdin or stdout. */
 enum { PROGRAM_READS = 1, PROGRAM_WRITES = 2 };
@@ -24,7 +25,8 @@ struct visitor {
     char name[NAME_SIZE]; /* or empty */
     uint8_t key[KEY_SIZE];
     struct endpoint from;
-    struct endpoint here; /* our end of the connection */
+    struct endpoint here;          /* our end of the connection */
+    char target[TARGET_NAME_SIZE]; /* that it has asked for by its name, or empty */
 };
 
 /* Who is at the other end of a connection, by name (or "") and key. */

@@ -1,0 +1,17 @@
+/*
+ * Whether the file of a program is there, before it is needed: for who has mistyped it. It may come
+ * or go until then, so what is said here forbids nothing.
+ */
+#ifndef KITH_PROGRAM_FILE_H
+#define KITH_PROGRAM_FILE_H
+
+/*
+ * Why a program of this name could not be executed now, by its path or in PATH; NULL if it could,
+ * or if there is no PATH to look in.
+ */
+const char *program_file_obstacle(const char *name);
+
+/* The same of a command line for sh, if its first word is plainly a path; else NULL. */
+const char *program_line_obstacle(const char *line);
+
+#endif
