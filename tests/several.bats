@@ -258,3 +258,9 @@ EOF
     kill "$forwarder"
     ends "$forwarder" 0
 }
+
+@test "of two to one peer that is away, each line says which target it is for" {
+    start_several --ready-on listen 0 bob@127.0.0.1:1:db 0 bob@127.0.0.1:1:web
+    says forward.err 'forward: db of bob .* at 127\.0\.0\.1:1: cannot be reached'
+    says forward.err 'forward: web of bob .* at 127\.0\.0\.1:1: cannot be reached'
+}

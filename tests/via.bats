@@ -150,11 +150,12 @@ no_group() {
 
 @test "a command that fails is no way: it is said how, and what it says itself is shown" {
     address=127.0.0.1:9
+    run -4 --separate-stderr dial --via 'echo its own words >&2; exit 3'
+    [[ $stderr == *'its own words'*'with status 3'* ]]
     run -4 --separate-stderr dial --via './nothing-there'
     [[ $stderr == *nothing-there*not\ found* ]]
     [[ $stderr == *'bob '*' at 127.0.0.1:9 via ./nothing-there: '*'with status 127'* ]]
-    run -4 --separate-stderr dial --via 'echo its own words >&2; exit 3'
-    [[ $stderr == *'its own words'*'with status 3'* ]]
+    ! [[ $stderr == *terminal* ]] || fail 'what is not there asks for nothing'
     refused 4 'by signal 9' -- dial --via 'kill -KILL $$'
     refused 4 'with status 255' -- dial --via 'exit 255' # as ssh
     refused 4 'with status 5' -- dial --via 'head -c 100 >/dev/null; exit 5'

@@ -202,7 +202,7 @@ static const struct entry entries[ERR_COUNT] = {
                           "--handshake-timeout is how long is waited"},
     [ERR_BIND] = {EXIT_ADDRESS, "cannot listen there", NULL},
     [ERR_VIA] = {EXIT_ADDRESS, "cannot be reached: the command of --via failed",
-                 "what that command said tells why; it has no terminal to ask at"},
+                 "what that command said tells why"},
     [ERR_VIA_HOST] = {EXIT_ADDRESS, "cannot be told to --via",
                       "a shell reads it: letters, digits and . _ : % - alone, and no - in front"},
 

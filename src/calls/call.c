@@ -15,19 +15,24 @@
 #include "helpers/via.h"
 #include "system/sandbox.h"
 
-#define VIA_SHOWN 64   /* bytes of its command */
-#define VIA_END_MS 500 /* for what has closed the connection to have ended */
-#define WHICH_SIZE (PEER_TEXT_SIZE + ADDRESS_TEXT_SIZE + 8)
+#define VIA_SHOWN 64       /* bytes of its command */
+#define VIA_END_MS 500     /* for what has closed the connection to have ended */
+#define NOT_EXECUTABLE 126 /* as a shell says that it could not start what was asked for */
+#define NOT_FOUND 127
+#define WHICH_SIZE (TARGET_NAME_SIZE + PEER_TEXT_SIZE + ADDRESS_TEXT_SIZE + 16)
 
-/* "NAME (01234567) at HOST:PORT", and the address that was reached when a name was given. */
-static void describe(char out[static WHICH_SIZE], const struct callee *callee,
+/*
+ * "NAME (01234567) at HOST:PORT", or the address that was reached when a name was given. The target
+ * that it is for stands before it, unless that is "".
+ */
+static void describe(char out[static WHICH_SIZE], const char *target, const struct callee *callee,
                      const struct endpoint *reached)
 {
     char who[PEER_TEXT_SIZE], given[ADDRESS_TEXT_SIZE];
 
     peer_format(who, callee->name, callee->key);
     address_format(given, &callee->address);
-    (void)snprintf(out, WHICH_SIZE, "%s at %s", who,
+    (void)snprintf(out, WHICH_SIZE, "%s%s%s at %s", target, target[0] != '\0' ? " of " : "", who,
                    reached->text[0] != '\0' ? reached->text : given);
 }
 
@@ -37,11 +42,16 @@ enum kith_error call_log_failure(const struct call *call, enum kith_error error,
 {
     char which[WHICH_SIZE];
     struct explanation explanation;
+    bool is_about_it = call->why != NULL && strcmp(call->why, callee->target) == 0;
 
-    describe(which, callee, &call->reached);
+    describe(which, is_about_it ? "" : callee->target, callee, &call->reached);
     explain_handshake(&explanation, &call->io, error);
     if (explanation.error == ERR_KEPT_CUT && callee->target[0] != '\0')
         explanation.error = ERR_NAMED_CUT;
+    if (call->may_ask)
+        explanation.hint =
+            "what that command said tells why; if it wanted to ask for something, it "
+            "has no terminal to ask at";
     (void)log_failure(level, what, which, explanation.error,
                       call->why != NULL ? call->why : explanation.detail, explanation.hint);
     return error;
@@ -95,6 +105,8 @@ static enum kith_error blame_via(struct call *call, const struct call_terms *ter
     if (call->how[0] == '\0')
         return error;
     call->why = call->how;
+    call->may_ask = end.problem == 0 && end.signal == 0 && end.status != NOT_EXECUTABLE &&
+                    end.status != NOT_FOUND;
     return ERR_VIA;
 }
 
@@ -118,7 +130,7 @@ static void log_step(const struct call *call, const struct callee *callee, const
 {
     char which[WHICH_SIZE];
 
-    describe(which, callee, &call->reached);
+    describe(which, "", callee, &call->reached);
     log_event(LOG_DEBUG, "call", which, why, NULL);
 }
 

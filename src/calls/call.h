@@ -31,6 +31,7 @@ struct call {
     struct transport transport; /* once connected */
     struct endpoint reached;
     const char *why;            /* the system's reason for an error, or NULL */
+    bool may_ask;               /* it was the command of --via, which may have wanted to ask */
     char how[PROGRAM_HOW_SIZE]; /* that may stand here */
     struct handshake_io io;
 };
