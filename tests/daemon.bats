@@ -246,6 +246,10 @@ carried() {
     [ "$(ids forward.err | cut -d . -f 1 | uniq | wc -l)" -eq 1 ]
     [ "$(ids forward.err | cut -d . -f 2 | xargs)" = '1 2 3' ]
     [ "$(ids serve.err | tail -n 3)" = "$(ids forward.err)" ]
+    grep -v ' alice$' bob/peers >peers
+    mv peers bob/peers
+    kill -HUP "$server"
+    says serve.err 'alice .*ended: .*no longer in the peers file.* seconds=[0-9.]*$' # a channel, no stream
 }
 
 @test "SIGUSR1 shows each channel, and the totals" {

@@ -108,6 +108,10 @@ setup() {
     tool reverse limits_of_who_waits
 }
 
+@test "--max-per-peer is of a key, whatever a reload calls it" {
+    tool reverse limits_of_each
+}
+
 @test "SIGUSR1 tells whether the peer is there" {
     tool reverse told
 }

@@ -31,11 +31,12 @@ static struct route *route_of(struct forward *forward, const uint8_t key[static 
 static enum kith_error allow(void *context, const uint8_t key[static KEY_SIZE])
 {
     struct forward *forward = context;
-    const struct route *route = route_of(forward, key);
 
-    if (route == NULL)
+    if (route_of(forward, key) == NULL)
         return ERR_REMOVED;
-    return route->called < forward->daemon.connections.limits.per_peer ? OK : ERR_TOO_MANY;
+    return callers_count(&forward->callers, key) < forward->daemon.connections.limits.per_peer
+               ? OK
+               : ERR_TOO_MANY;
 }
 
 /* Whether the holder of a key may call from there, under this namespace, now. */
@@ -134,7 +135,7 @@ static void take_guest(struct forward *forward, struct guest *guest)
     if (error == OK)
         error = allow(forward, guest->key);
     if (error == OK) {
-        callers_welcome(&forward->callers, guest, &route_of(forward, guest->key)->called);
+        callers_welcome(&forward->callers, guest);
         return;
     }
     detail = refusals_say_limit(limit, error, limits->most, limits->per_peer);

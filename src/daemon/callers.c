@@ -4,6 +4,9 @@
  */
 #include "daemon/callers.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/life.h"
@@ -43,19 +46,56 @@ void callers_begin(struct callers *callers, const struct callers_terms *terms)
     opener_begin(&callers->opener, &kept);
 }
 
-void callers_welcome(struct callers *callers, struct guest *guest, _Atomic size_t *among)
+static struct tally *tally_of(const struct callers *callers, const uint8_t key[static KEY_SIZE])
 {
+    struct tally *tally = callers->tallies;
+
+    while (tally != NULL && memcmp(tally->key, key, KEY_SIZE) != 0)
+        tally = tally->next;
+    return tally;
+}
+
+size_t callers_count(const struct callers *callers, const uint8_t key[static KEY_SIZE])
+{
+    const struct tally *tally = tally_of(callers, key);
+
+    return tally != NULL ? tally->count : 0;
+}
+
+/* The one of a key, or one that is made for it; NULL without memory. */
+static struct tally *have_tally(struct callers *callers, const uint8_t key[static KEY_SIZE])
+{
+    struct tally *tally = tally_of(callers, key);
+
+    if (tally != NULL)
+        return tally;
+    for (tally = callers->tallies; tally != NULL && tally->count > 0; tally = tally->next)
+        continue;
+    if (tally == NULL) {
+        tally = calloc(1, sizeof(*tally));
+        if (tally == NULL)
+            return NULL;
+        tally->next = callers->tallies;
+        callers->tallies = tally;
+    }
+    memcpy(tally->key, key, KEY_SIZE);
+    return tally;
+}
+
+void callers_welcome(struct callers *callers, struct guest *guest)
+{
+    struct tally *tally = have_tally(callers, guest->key);
     struct kept *kept = kept_make(guest->transport, &guest->keys, callers->terms.max_message_size,
                                   SIDE_OPENS, guest->key);
 
-    if (kept == NULL || kept_note_from(kept, &guest->from) != OK) {
+    if (kept == NULL || tally == NULL || kept_note_from(kept, &guest->from) != OK) {
         (void)log_failure(LOG_ERROR, "forward", guest->from.text, ERR_MEMORY, NULL, NULL);
         kept_free(kept);
         transport_close(&guest->transport);
         return;
     }
     kept->mark = guest->admitted.mark;
-    kept_count(kept, among);
+    kept_count(kept, &tally->count);
     while (callers->opener.idle_count >= callers->terms.most)
         opener_leave_longest(&callers->opener);
     opener_give(&callers->opener, kept);

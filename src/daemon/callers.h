@@ -40,9 +40,17 @@ struct callers_terms {
     void *context;
 };
 
+/* How many channels the holder of a key has here, whatever each does. */
+struct tally {
+    struct tally *next;
+    uint8_t key[KEY_SIZE];
+    _Atomic size_t count;
+};
+
 struct callers {
     struct callers_terms terms;
     struct opener opener;
+    struct tally *tallies; /* of those who have called; one that is 0 may be another's next */
     pthread_mutex_t lock;
     struct chain sent_back; /* under the lock: by threads */
     bool is_over;           /* under the lock: nobody waits any more */
@@ -53,11 +61,11 @@ struct callers {
 /* Begin; it must not move afterwards. */
 void callers_begin(struct callers *callers, const struct callers_terms *terms);
 
-/*
- * A peer has called: its channel is ready, and is counted there while it lasts. It is closed if
- * there is no memory for it.
- */
-void callers_welcome(struct callers *callers, struct guest *guest, _Atomic size_t *among);
+/* A peer has called: its channel is ready. It is closed if there is no memory for it. */
+void callers_welcome(struct callers *callers, struct guest *guest);
+
+/* How many channels of a key there are. In the main thread. */
+size_t callers_count(const struct callers *callers, const uint8_t key[static KEY_SIZE]);
 
 /* Have a connection run on a channel of its peer, at once or as soon as there is one. */
 void callers_serve(struct callers *callers, struct connection *connection);

@@ -272,6 +272,7 @@ void connections_rest(struct connections *connections, struct connection *connec
         connection->idle_since_ms = clock_now_ms();
     set_idle(connections, connection, true);
     connection->is_concluded = true; /* what it was asked for in vain had its line */
+    connection->id[0] = '\0';
     (void)pthread_mutex_unlock(&connections->lock);
 }
 

@@ -75,7 +75,7 @@ struct connection {
     int64_t opened_ms;
     _Atomic uint64_t sent; /* bytes of the stream so far, each way */
     _Atomic uint64_t received;
-    char id[STREAM_ID_SIZE];           /* of its stream, once there is one; under the lock */
+    char id[STREAM_ID_SIZE];           /* of its stream, while there is one; under the lock */
     int64_t begun_ms;                  /* its stream; 0: with the connection */
     uint64_t told_sent, told_received; /* of streams whose end is said */
 };
@@ -202,7 +202,7 @@ struct connection_row {
     char name[NAME_SIZE];
     char address[ADDRESS_TEXT_SIZE];
     char target[TARGET_NAME_SIZE]; /* the name of what it is joined to; or empty */
-    char id[STREAM_ID_SIZE];       /* of its stream, or the last one; or empty */
+    char id[STREAM_ID_SIZE];       /* of its stream; or empty */
     int64_t opened_ms;
     uint64_t sent;
     uint64_t received;

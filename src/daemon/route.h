@@ -49,7 +49,6 @@ struct route {
     bool takes;                   /* what waits there: there is room for it */
     struct channels channels;     /* unless it is plain, or the peer calls us */
     struct attendance attendance; /* of a peer that calls us */
-    _Atomic size_t called;        /* its channels that there are, in the first route to it */
     struct connections_part part;
     enum route_state told; /* the state that was said last */
 };

@@ -491,6 +491,26 @@ def limits_of_who_waits():
     accept.process.kill()
 
 
+def limits_of_each():
+    """--max-per-peer is of a key, whatever name that has: two exchange theirs by SIGHUP."""
+    accept = Accept("--max-per-peer", "2", pairs=[("127.0.0.1:0", "bob"), ("127.0.0.1:0", "carol")])
+    targets = [daemons.Target(handle=daemons.echo) for _ in range(2)]
+    bob = call(accept, targets[0].address)
+    check(is_echoed(accept.near), "a connection to bob")
+    with open("alice/peers", encoding="ascii") as peers:
+        words = peers.read()
+    exchanged = re.sub(" (bob|carol)$", lambda name: " carol" if name[1] == "bob" else " bob", words,
+                       flags=re.MULTILINE)
+    with open("exchanged", "w", encoding="ascii") as peers:
+        peers.write(exchanged)
+    os.rename("exchanged", "alice/peers")
+    accept.signal(signal.SIGHUP)
+    accept.logged("the peers were read again")
+    carol = call(accept, targets[1].address, who="carol", log="carol.err")
+    check(is_echoed(accept.near), "a connection to who is bob now")
+    stop(accept, bob, carol)
+
+
 def told():
     """SIGUSR1 and the state: whether the peer is there, and how many channels carry nothing."""
     accept, path, caller = scene()
@@ -603,6 +623,6 @@ if __name__ == "__main__":
     daemons.run_subject([
         carries, at_once, spares, lets_go, waits, ready, named, two_peers, wrong_kinds,
         caller_killed, accept_killed, restarted, drained, removed, conditions, forgotten, pings,
-        limits, limits_of_who_waits, told, program, introduced, passed,
+        limits, limits_of_who_waits, limits_of_each, told, program, introduced, passed,
         secret, moved,
     ])
