@@ -508,6 +508,12 @@ def limits_of_each():
     accept.logged("the peers were read again")
     carol = call(accept, targets[1].address, who="carol", log="carol.err")
     check(is_echoed(accept.near), "a connection to who is bob now")
+
+    def both_have_two():
+        accept.signal(signal.SIGUSR1)
+        return re.findall(r"state .*kept=(\d+)", accept.log())[-2:] == ["2", "2"]
+
+    eventually(both_have_two, "each has two channels; it says:", accept.log())
     stop(accept, bob, carol)
 
 
