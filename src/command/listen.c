@@ -80,18 +80,15 @@ static enum kith_error await_guest(struct reception *reception, struct refusals 
     return error;
 }
 
-/* The same, and by a signal that has come we end here. */
-static enum kith_error await_guest_or_end(struct reception *reception, struct refusals *refusals,
-                                          const struct keeper *keeper, struct guest *guest)
+/* By a signal that has come while it was watched we end here. */
+static void end_if_told(void)
 {
-    enum kith_error error = await_guest(reception, refusals, keeper, signals_watch_ends(), guest);
     int number;
 
     signals_watch_no_more();
     number = signals_next();
     if (number != 0)
         signals_end_by(number);
-    return error;
 }
 
 /* How many places there are descriptors for; 0 if not one. */
@@ -109,6 +106,7 @@ static enum kith_error take_one(struct setup *setup, struct origin *origin,
     static struct refusals refusals;
     const struct options *options = setup->options;
     struct listeners *listeners = &origin->listeners;
+    int watched = signals_watch_ends(); /* before places are found for the rest */
     const struct reception_terms terms = {
         .what = "listen",
         .listeners = listeners,
@@ -134,7 +132,8 @@ static enum kith_error take_one(struct setup *setup, struct origin *origin,
         error = log_failure(LOG_ERROR, "listen", listeners->text, ERR_MEMORY, NULL, NULL);
     origin->transport = TRANSPORT_NONE;
     if (error == OK)
-        error = await_guest_or_end(&reception, &refusals, &setup->keeper, guest);
+        error = await_guest(&reception, &refusals, &setup->keeper, watched, guest);
+    end_if_told();
     reception_end(&reception, OK);
     listeners_close(listeners);
     return error;
