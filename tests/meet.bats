@@ -76,6 +76,10 @@ meeting() {
     meeting silent
 }
 
+@test "who waits says so if it is another command of kith that calls" {
+    meeting other_commands
+}
+
 @test "a caller that says other than it has committed to, or no good key or name, ends it for good" {
     meeting hostile_caller
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "protocol/meeting.h"
 
 /* By how much the clocks disagree, as of when the other side's time came. */
 static void tell_skew(struct explanation *explanation, const struct handshake_io *io)
@@ -33,6 +34,12 @@ static const char *hint_of_kind(const struct handshake_io *io)
     return NULL;
 }
 
+/* What is as long as the first message of a meeting, and no hello. */
+static bool may_be_meeting(const struct handshake_io *io)
+{
+    return io->message == 1 && io->frame_len == MEETING_COMMIT_FRAME_SIZE;
+}
+
 void explain_handshake(struct explanation *explanation, const struct handshake_io *io,
                        enum kith_error error)
 {
@@ -47,6 +54,9 @@ void explain_handshake(struct explanation *explanation, const struct handshake_i
         explanation->hint = "does kith forward --accept run there, at that port?";
     if ((error == ERR_FRAME_TOO_LONG || error == ERR_FRAME_EMPTY) && !called)
         explanation->hint = "it is not kith that answers there: is it the right port?";
+    if (error == ERR_HELLO_MALFORMED && called && may_be_meeting(io))
+        explanation->hint = "is it a kith meet that calls? What waits for that is here: kith meet "
+                            "--listen";
     if (error == ERR_NOT_FOR_US && !called)
         explanation->hint = "something between the two sides mixes up their connections";
     if (error == ERR_HANDSHAKE_CUT && called && io->message == 3)

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "calls/meeting_io.h"
 #include "calls/places.h"
+#include "calls/refusals.h"
 #include "net/acceptance.h"
 #include "net/poll_set.h"
 
@@ -31,6 +32,7 @@ struct waiting {
     struct acceptance acceptance;
     struct places places;
     struct poll_set set;
+    struct refusals refusals; /* how many lines there were */
     int64_t timeout_ms;
 };
 
@@ -39,11 +41,25 @@ static struct caller *caller_of(struct place *place)
     return (struct caller *)(void *)place;
 }
 
+/* Who says something else is mostly the one that is awaited, with another command. */
+static void tell(struct waiting *waiting, const struct caller *caller, enum kith_error why)
+{
+    bool shown =
+        why == ERR_MEETING_MALFORMED &&
+        refusals_count(&waiting->refusals, why, endpoint_source(&caller->from), clock_now_ms());
+
+    (void)log_refusal(shown ? LOG_NOTE : LOG_SUMMARY, "meet", caller->from.text, why, NULL,
+                      why == ERR_MEETING_MALFORMED
+                          ? "a kith dial, say, or no kith: a meeting is waited for; there: kith "
+                            "meet HOST:PORT"
+                          : NULL);
+}
+
 /* Its call is over, for this reason unless it is OK. */
 static void dismiss(struct waiting *waiting, struct caller *caller, enum kith_error why)
 {
     if (why != OK)
-        (void)log_refusal(LOG_SUMMARY, "meet", caller->from.text, why, NULL, NULL);
+        tell(waiting, caller, why);
     places_leave(&waiting->places, &caller->place);
     transport_close(&caller->transport);
     free(caller);
@@ -184,6 +200,7 @@ enum kith_error meeting_await_caller(const struct listeners *listeners, int64_t 
     if (poll_set_make(&waiting.set, PLACES + LISTENERS_MAX) != OK)
         return log_failure(LOG_ERROR, "meet", listeners->text, ERR_MEMORY, NULL, NULL);
     places_init(&waiting.places, PLACES);
+    refusals_init(&waiting.refusals, "meet", listeners->text, NULL);
     acceptance_begin(&waiting.acceptance, "meet", listeners);
     caller = await_commit(&waiting);
     if (caller == NULL) {

@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import time
 
@@ -581,6 +582,27 @@ def far_folder():
           and os.stat("bob/new/folder").st_mode & 0o777 == 0o700, "closed to others")
     alice.type("\x03")
     alice.status()
+
+
+def other_commands():
+    """A kith dial where a meet waits, and a meet where a listen does: the one that waits says so."""
+    bob = waits()
+    dial = subprocess.run([KITH, "dial", f"./bob/identity.pub@127.0.0.1:{bob.port}"],
+                          env={**os.environ, "KITH_DIR": "alice"}, timeout=LIMIT, check=False,
+                          stdin=subprocess.DEVNULL, capture_output=True)
+    check(dial.returncode == 5, "dial finds no listen", dial.stderr)
+    bob.sees("refused: no message of a meeting; a kith dial, say,")
+    bob.sees("there: kith meet HOST:PORT")
+    with subprocess.Popen([KITH, "listen", "-v", "-p", "./alice/identity.pub", "127.0.0.1:0"],
+                          env={**os.environ, "KITH_DIR": "bob"}, text=True,
+                          stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as listen:
+        try:
+            alice = calls(re.search(r":(\d+): waiting", listen.stderr.readline()).group(1))
+            alice.fails(5, "is it kith meet that is there")
+            said = listen.stderr.readline()
+        finally:
+            listen.kill()
+    check("malformed handshake message; is it a kith meet that calls?" in said, said)
 
 
 if __name__ == "__main__":
