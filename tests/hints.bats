@@ -177,14 +177,6 @@ shows() {
     done
 }
 
-@test "what channels are kept for is not for --plain" {
-    for option in '--spare 2' '--keep 1' '--keep-time 1s' '--channel-age 1m' '--ping 2s'; do
-        # shellcheck disable=SC2086
-        refused 2 "${option% *}: excludes --plain; each connection has a channel of its own" -- \
-            as alice forward --plain $option 0 bob@127.0.0.1:1
-    done
-}
-
 @test "an option that is misspelt, another command's, or given a value it does not take" {
     refused 2 '--idle-timout: no such option; did you mean: --idle-timeout$' -- \
         as alice dial --idle-timout 5s bob

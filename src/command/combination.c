@@ -12,7 +12,6 @@
 #include "helpers/via.h"
 
 #define THERE_KEPT "how many channels there are is for who calls to say: kith serve --call"
-#define PLAIN_KEEPS_NONE "each connection has a channel of its own then, made when it comes"
 #define VIA_CONNECTS "the command has the connection"
 #define INETD_LISTENS_NOT "it listens nowhere"
 
@@ -66,11 +65,6 @@ static const struct rule {
     {FOR_FORWARD, "--channel-age", EXCLUDES, "--accept", THERE_KEPT},
     {FOR_FORWARD, "--via", EXCLUDES, "--accept", "nobody is called"},
     {FOR_FORWARD, "--plain", EXCLUDES, "--accept", "who calls keeps its channels"},
-    {FOR_FORWARD, "--spare", EXCLUDES, "--plain", PLAIN_KEEPS_NONE},
-    {FOR_FORWARD, "--keep", EXCLUDES, "--plain", PLAIN_KEEPS_NONE},
-    {FOR_FORWARD, "--keep-time", EXCLUDES, "--plain", PLAIN_KEEPS_NONE},
-    {FOR_FORWARD, "--channel-age", EXCLUDES, "--plain", PLAIN_KEEPS_NONE},
-    {FOR_FORWARD, "--ping", EXCLUDES, "--plain", PLAIN_KEEPS_NONE},
     {FOR_FORWARD, "--run", EXCLUDES, "--accept",
      "who calls comes when it can; --ready-fd tells once it has"},
 };
