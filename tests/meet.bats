@@ -44,6 +44,10 @@ meeting() {
     meeting names
 }
 
+@test "a key that is added while its name is asked for is known" {
+    meeting known_meanwhile
+}
+
 @test "a peers file keeps its access list" {
     meeting listed
 }

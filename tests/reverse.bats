@@ -112,6 +112,10 @@ setup() {
     tool reverse limits_of_each
 }
 
+@test "at SIGTERM a connection whose channel does not answer is no matter of a deadline" {
+    tool reverse ends_while_asked
+}
+
 @test "SIGUSR1 tells whether the peer is there" {
     tool reverse told
 }

@@ -304,6 +304,13 @@ if len(sys.argv) > 1:
     misused 'TARGET is missing' serve 127.0.0.1:0 -v
 }
 
+@test "what is too much after help and version is said, and an empty WHO" {
+    misused 'help: extra: one argument too many' help dial extra
+    misused 'version: extra: one argument too many' version extra
+    misused 'version: extra: one argument too many' --version extra
+    misused '--peer: takes a text that is not empty' serve -p '' 0 1
+}
+
 @test "SIGHUP ends it as it ends any program" {
     start_listener
     kill -s HUP "$listener"

@@ -50,7 +50,7 @@ static const char *const wanted[] = {
     [READY_ON] = "takes listen or peer",
     [PING] = "takes a time from 1s to 30s",
     [ADDRESS] = "takes an address in numbers, as 2001:db8::1",
-    [NAMED] = "can be given 256 times: use the peers file for more",
+    [NAMED] = "takes a text that is not empty, 256 times at most: the peers file has more",
     [NAMESPACE] = "takes 1 to 1024 bytes",
     [DESCRIPTOR] = "takes the number of a descriptor that is open for writing",
     [FORMAT] = "takes text or json",
@@ -133,7 +133,7 @@ static bool read_value(struct options *options, const struct option_spec *spec, 
     case PROGRAM: /* cut_program has taken it; here it has a value of its own, as in --exec=CMD */
         return false;
     case NAMED:
-        return add_named(options, value);
+        return value[0] != '\0' && add_named(options, value);
     case NAMESPACE:
         options->namespace = value;
         return value[0] != '\0' && strlen(value) <= NAMESPACE_GIVEN_MAX;

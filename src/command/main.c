@@ -306,14 +306,20 @@ static enum exit_status do_as_told(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
     bool help = is_one_of(name, "--help", "-h", "help");
+    bool is_version = is_one_of(name, "--version", "-V", "version");
     bool on_all = help && (argc < 3 || is_one_of(argv[2], "help", "version", "--help"));
     const struct command *command = find_command(help && argc > 2 ? argv[2] : name);
 
+    if (argc > (help ? 3 : 2) && (help || is_version)) {
+        (void)log_failure(LOG_ERROR, name, argv[help ? 3 : 2], ERR_USAGE, "one argument too many",
+                          help ? "kith help COMMAND is of one" : NULL);
+        return EXIT_USAGE;
+    }
     if (on_all) {
         print_help();
     } else if (help && command != NULL) {
         print_command_help(command);
-    } else if (is_one_of(name, "--version", "-V", "version")) {
+    } else if (is_version) {
         (void)printf("kith %s\n", KITH_VERSION);
     } else if (command != NULL) {
         return run_command(command, argc - 1, argv + 1);

@@ -280,6 +280,13 @@ static void log_not_added(const struct meet *meet, enum kith_error error, const 
     (void)log_failure(LOG_ERROR, "peers", meet->setup.peers_path, error, NULL, hint);
 }
 
+static enum kith_error tell_known(const char *name)
+{
+    log_event(LOG_NOTE, "meet", name, "its key was in the peers file already: nothing is changed",
+              NULL);
+    return OK;
+}
+
 /* Put the line where it is wanted, under the name that is in it. */
 static enum kith_error put(struct meet *meet, const struct addition *addition)
 {
@@ -294,6 +301,8 @@ static enum kith_error put(struct meet *meet, const struct addition *addition)
     error = scribe_add(&meet->scribe, addition);
     if (error == OK)
         tell_added(meet, addition);
+    else if (error == ERR_PEER_KNOWN) /* since the name was asked for */
+        return tell_known(NULL);
     else if (error != ERR_NAME_TAKEN)
         log_not_added(meet, error, line);
     return error;
@@ -305,9 +314,7 @@ static enum kith_error keep_known(struct meet *meet, struct addition *addition, 
     (void)snprintf(addition->name, sizeof(addition->name), "%s", name);
     if (meet->options->print)
         return put(meet, addition);
-    log_event(LOG_NOTE, "meet", name, "its key was in the peers file already: nothing is changed",
-              NULL);
-    return OK;
+    return tell_known(name);
 }
 
 /* Both keys are proven: find a name for the other, and write it down. What is wrong is logged. */

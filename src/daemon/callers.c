@@ -256,23 +256,26 @@ enum kith_error callers_hear(struct connection *connection)
     return error;
 }
 
-bool callers_send_back(struct callers *callers, struct connection *connection)
+enum kith_error callers_send_back(struct callers *callers, struct connection *connection)
 {
-    bool waits;
+    enum kith_error error = OK;
 
     if (connection->kept != NULL)
         link_hand_on(&connection->kept->link);
     callers->wanted++;
     (void)pthread_mutex_lock(&callers->lock);
-    waits = !callers->is_over && clock_now_ms() < connection->until_ms;
-    if (waits)
+    if (callers->is_over)
+        error = ERR_STOPPING;
+    else if (clock_now_ms() >= connection->until_ms)
+        error = ERR_NO_ANSWER;
+    else
         chain_append(&callers->sent_back, &connection->resting, connection);
     (void)pthread_mutex_unlock(&callers->lock);
-    if (waits)
+    if (error == OK)
         callers->terms.wake();
     else
         callers->wanted--;
-    return waits;
+    return error;
 }
 
 void callers_give(struct callers *callers, struct kept *kept)

@@ -77,10 +77,11 @@ void callers_serve(struct callers *callers, struct connection *connection);
 must_check enum kith_error callers_hear(struct connection *connection);
 
 /*
- * In its thread: it waits for another channel, beside the one that it has, if any. False if it
- * cannot, by the deadline, or any more; if not, it is no longer the thread's.
+ * In its thread: it waits for another channel, beside the one that it has, if any, and is no longer
+ * the thread's. ERR_NO_ANSWER: its deadline has passed; ERR_STOPPING: nobody waits any more.
  */
-must_check bool callers_send_back(struct callers *callers, struct connection *connection);
+must_check enum kith_error callers_send_back(struct callers *callers,
+                                             struct connection *connection);
 
 /* In a thread: a channel has nothing to do any more. */
 void callers_give(struct callers *callers, struct kept *kept);

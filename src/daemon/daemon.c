@@ -77,6 +77,7 @@ static void say_drain(struct daemon *daemon)
                        (double)daemon->terms->drain_timeout_ms / 1e3);
     log_event(LOG_NOTE, daemon->hooks->what, daemon->doors.name, why,
               count == 0 ? NULL : "a second signal quits");
+    notify_status(why);
 }
 
 static void begin_drain(struct loop *loop, int number)
@@ -89,7 +90,7 @@ static void begin_drain(struct loop *loop, int number)
     }
     loop->ending = number;
     loop->drain_deadline_ms = clock_deadline_ms(daemon->terms->drain_timeout_ms);
-    notify("STOPPING=1\nSTATUS=no new calls; waiting for the channels that are open");
+    notify("STOPPING=1\nSTATUS=no new calls");
     daemon->hooks->stop(daemon);
     doors_close(&daemon->doors);
     connections_each(&daemon->connections, send_away, NULL);

@@ -154,8 +154,8 @@ static void run_on(struct route *route, struct connection *connection, struct ke
         give_back(route, kept);
     else
         kept_give_up(kept);
-    if (error != OK && error != ERR_LINK_LOST && error != ERR_REMOVED) /* which were said */
-        (void)say_failure(route, error, NULL);
+    if (error != OK && error != ERR_LINK_LOST && error != ERR_REMOVED && error != ERR_STOPPING)
+        (void)say_failure(route, error, NULL); /* the others were said */
 }
 
 /* A local connection on one of the channels that are kept. */
@@ -186,9 +186,14 @@ static enum stay run_called(struct route *route, struct connection *connection)
         kept_drop(kept);
         kept = connection->kept = NULL;
     }
-    if ((error == ERR_LINK_LOST || error == ERR_NO_ANSWER) &&
-        callers_send_back(route->terms.callers, connection))
-        return STAY_RESTS;
+    if (error == ERR_LINK_LOST || error == ERR_NO_ANSWER) {
+        enum kith_error back = callers_send_back(route->terms.callers, connection);
+
+        if (back == OK)
+            return STAY_RESTS;
+        if (back == ERR_STOPPING)
+            error = back;
+    }
     connection->kept = NULL;
     run_on(route, connection, kept, error);
     return STAY_OVER;

@@ -68,7 +68,10 @@ def notifications(kind, *target):
               "MONOTONIC_USEC is not the time")
         check(next_with("READY")["READY"] == "1", "no READY=1 after the reload")
         daemon.signal(signal.SIGTERM)
-        check(next_with("STOPPING")["STOPPING"] == "1", "no STOPPING=1")
+        stopping = next_with("STOPPING")
+        check(stopping["STOPPING"] == "1" and stopping["STATUS"] == "no new calls", "it says", stopping)
+        status = next_with("STATUS")["STATUS"]
+        check(status == "no new calls; no channel is open", "and how it is:", status)
         daemon.ends(0)
 
 

@@ -296,6 +296,20 @@ def names():
     check(peers_of("alice").count("late") == 1, "and what was added meanwhile")
 
 
+def known_meanwhile():
+    """A key that another has added while its name is asked for is known, and nothing is added."""
+    alice, bob = pair()
+    agree(alice, bob)
+    bob.sees(NAMING)
+    with open("alice/peers", "a", encoding="ascii") as peers:
+        peers.write(f"{key_of('bob').hex()} robert\n")
+    alice.type("\n")
+    bob.type("\n")
+    check((alice.status(), bob.status()) == (0, 0), "both end well")
+    alice.sees("its key was in the peers file already")
+    check(peers_of("alice").count(key_of("bob").hex()) == 1, "bob's key is there once")
+
+
 def refuse(side, other, text, status):
     """One side ends it at its question; the other is told, and nothing is written."""
     side.sees(QUESTION)

@@ -491,6 +491,25 @@ def limits_of_who_waits():
     accept.process.kill()
 
 
+def ends_while_asked():
+    """At SIGTERM a connection whose channel does not answer is no reason to speak of a deadline."""
+    accept, path, caller = scene()
+    eventually(lambda: path.made == 2, "2 channels")
+    caller.signal(signal.SIGSTOP)
+    with daemons.connect(accept.near) as sock:
+        sock.sendall(b"hello")
+
+        def is_there():
+            accept.signal(signal.SIGUSR1)
+            return re.search("totals open=0 pending=[1-9]", accept.log())
+
+        eventually(is_there, "the connection")
+        accept.stop()
+    check(lines(accept, "in time") == 0, "it says", accept.log())
+    caller.signal(signal.SIGCONT)
+    stop(caller)
+
+
 def limits_of_each():
     """--max-per-peer is of a key, whatever name that has: two exchange theirs by SIGHUP."""
     accept = Accept("--max-per-peer", "2", pairs=[("127.0.0.1:0", "bob"), ("127.0.0.1:0", "carol")])
@@ -629,6 +648,6 @@ if __name__ == "__main__":
     daemons.run_subject([
         carries, at_once, spares, lets_go, waits, ready, named, two_peers, wrong_kinds,
         caller_killed, accept_killed, restarted, drained, removed, conditions, forgotten, pings,
-        limits, limits_of_who_waits, limits_of_each, told, program, introduced, passed,
+        limits, limits_of_who_waits, limits_of_each, ends_while_asked, told, program, introduced, passed,
         secret, moved,
     ])
