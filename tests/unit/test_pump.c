@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/descriptor.h"
@@ -24,14 +25,19 @@ static int to_us, from_us;
 static int reader; /* of what we write out */
 static int turn;
 static int line_of_program;
-static bool watched;   /* a wait that comes now */
-static int longest_ms; /* that one of those was to last at most */
+static bool watched;      /* a wait that comes now */
+static bool stands_still; /* all of us, in it, for longer than a program may go on without output */
+static int longest_ms;    /* that one of those was to last at most */
 
 /* The pump's waits, for which this stands before the C library's. */
 int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
     struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
 
+    if (watched && stands_still) {
+        stands_still = false;
+        (void)nanosleep(&(struct timespec){0, 400000000L}, NULL);
+    }
     if (watched && (unsigned)timeout_ms > (unsigned)longest_ms)
         longest_ms = timeout_ms;
     return ppoll(fds, count, timeout_ms >= 0 ? &timeout : NULL, NULL);
@@ -245,6 +251,46 @@ static void test_more_than_a_stream(void)
     (void)close(from_us);
 }
 
+/* Once we go on, it takes a moment until we are told that our program has failed. */
+static int64_t program_failed(void *unused, uint64_t sent, uint64_t received)
+{
+    (void)unused, (void)received;
+    watched = sent > 0 && ours.channel.sending.state == STREAM_OPEN;
+    if (sent > 0 && !stands_still && ++turn == 2)
+        CHECK(write(line_of_program, "", 1) == 1, "a program that has failed");
+    return NEVER_MS;
+}
+
+static enum kith_error judge_badly(void *unused)
+{
+    (void)unused;
+    return ERR_PROGRAM;
+}
+
+/* A program that fails, while all of us stand still, is not taken for one that goes on. */
+static void test_program_that_failed(void)
+{
+    struct pump_terms terms = {.idle_timeout_ms = NEVER_MS, .progress = program_failed};
+    struct pump_result result;
+    struct local_end end;
+    int from[2], line[2];
+
+    start();
+    CHECK(descriptor_pipe(from) && descriptor_pipe(line) && write(from[1], "part", 4) == 4 &&
+              close(from[1]) == 0 && descriptor_set_nonblocking(from[0]),
+          "a program that has closed its output");
+    line_of_program = line[1];
+    stands_still = true;
+    end = local_end_program(from[0], -1, line[0], judge_badly, NULL);
+    CHECK(pump_run(&ours, &end, &terms, &result) == ERR_PROGRAM &&
+              ours.channel.sending.state == STREAM_OPEN,
+          "our end is not said of what a program has said that failed");
+    link_close(&ours);
+    finish(line[0]);
+    (void)close(line[1]);
+    (void)close(from_us);
+}
+
 static enum kith_error judge_well(void *unused)
 {
     (void)unused;
@@ -286,5 +332,6 @@ int main(void)
     test_receipt_after_its_end();
     test_more_than_a_stream();
     test_program_that_goes_on();
+    test_program_that_failed();
     return tap_done();
 }
