@@ -7,6 +7,7 @@ Each subject is a function here. Prints what went wrong, and exits 1 if anything
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 
@@ -73,15 +74,15 @@ def alone():
 
 
 def _after_both_ends(hang_up, **terms):
-    """The signal is seen late: when both its ends have been left, as by ssh."""
+    """The signal is seen late: when both its ends, which are one socket, have been left, as by ssh."""
     listener, bob = _listen()
-    writer = _writer()
-    dialer = _dial(bob, writer, **terms)
+    ours, its = socket.socketpair()
+    dialer = kith.start("alice", "dial", bob, stdin=its, stdout=its, **terms)
+    its.close()
+    ours.sendall(b"part\n")
     _hears(listener, b"part\n")
     dialer.send_signal(signal.SIGSTOP)
-    dialer.stdout.close()
-    writer.kill()
-    writer.wait()
+    ours.close()
     hang_up(dialer)
     dialer.send_signal(signal.SIGCONT)
     check(kith.status(dialer) == -signal.SIGHUP, "dial ends with", dialer.returncode)
