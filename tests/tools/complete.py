@@ -18,7 +18,7 @@ LIMIT = float(os.environ.get("KITH_TEST_LIMIT", "30"))
 
 BASH = r"""
 PS1='ready> '
-source %(contrib)s/kith.bash
+source '%(contrib)s/kith.bash'
 offer() { _kith "$@"; printf '%%s\n' "${COMPREPLY[@]}" >>%(work)s/offered; }
 complete -o default -F offer kith
 said() { printf '%%s\n' "$READLINE_LINE" >%(work)s/said; mv %(work)s/said %(work)s/line; }
@@ -27,7 +27,7 @@ bind -x '"\C-x": said' 2>/dev/null
 
 ZSH = r"""
 PS1='ready> '
-fpath=(%(contrib)s $fpath)
+fpath=('%(contrib)s' $fpath)
 autoload -Uz compinit && compinit -u -D
 zstyle ':completion:*' completer _complete
 unsetopt auto_list auto_menu
@@ -75,7 +75,7 @@ def complete(shell, line, work):
     os.environ.update(TERM="dumb", INPUTRC="/dev/null")
     names = {"contrib": CONTRIB, "work": work}
     if shell == "fish":
-        script = f"source {CONTRIB}/kith.fish; complete -C $argv[1]"
+        script = f"source '{CONTRIB}/kith.fish'; complete -C $argv[1]"
         return subprocess.run(["fish", "--no-config", "-c", script, line], stdout=subprocess.PIPE,
                               text=True, timeout=LIMIT, check=True).stdout
     if shell == "bash":
