@@ -83,7 +83,7 @@ bob_listens() {
     sed -i 's/.* alice$/permit-target="db",from="127.0.0.0\/8" &/' bob/peers
     serves db=exec:cat other=exec:cat
     dial() {
-        as alice dial "bob:${1:-db}"
+        as alice dial bob:db
     }
     [ "$(echo old | dial)" = old ]
     as alice keygen -q next
@@ -98,12 +98,12 @@ bob_listens() {
         [ "$(echo new | dial)" = new ]
     }
     eventually is_let_in
-    run -5 dial other
+    run -5 as alice dial bob:other
     grep -v ' alice$' bob/peers | sed 's/ alice-next$/ alice/' >peers
     mv peers bob/peers
     kill -HUP "${kiths[0]}"
     eventually is_let_in
-    run -5 dial other
+    run -5 as alice dial bob:other
     finish
 }
 

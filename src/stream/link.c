@@ -18,9 +18,10 @@
 void stream_id(char out[static STREAM_ID_SIZE], const uint8_t session[static SESSION_ID_SIZE],
                uint64_t nth)
 {
-    hex_encode(out, session, SESSION_ID_SIZE);
-    (void)snprintf(out + 2 * SESSION_ID_SIZE, STREAM_ID_SIZE - 2 * SESSION_ID_SIZE, ".%" PRIu64,
-                   nth);
+    char digits[2 * SESSION_ID_SIZE + 1];
+
+    hex_encode(digits, session, SESSION_ID_SIZE);
+    (void)snprintf(out, STREAM_ID_SIZE, "%s.%" PRIu64, digits, nth);
 }
 
 enum kith_error link_start(struct link *link, struct transport transport, struct session_keys *keys,

@@ -310,7 +310,7 @@ def _has_counted(daemon, count):
     """The daemon has written so many bytes to its end."""
     def has():
         daemon.signal(signal.SIGUSR1)
-        return re.search(f"channel .*received={count}$", daemon.log(), re.MULTILINE)
+        return re.search(f"channel .*received={count} id=", daemon.log(), re.MULTILINE)
 
     return daemons.eventually(has, f"{daemon.log_name} counts {count} bytes")
 
