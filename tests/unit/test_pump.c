@@ -2,7 +2,7 @@
  * The pump: how a stream ends that is whole for the channel and not for the peer, and what it
  * leaves to the link. The peer is played move by move: it comes to its turn in front of each wait.
  */
-#define _GNU_SOURCE /* ppoll */
+#define _GNU_SOURCE    /* ppoll */
 #undef _FORTIFY_SOURCE /* with which poll is inline, and there is none to stand before */
 #include "stream/pump.h"
 
