@@ -118,6 +118,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     else
         log_event(LOG_NOTE, parts[0], parts[1], parts[2], parts[3]);
     demand(said_lines() == 1 && said_len <= LINE_MAX_SIZE);
+    if ((form & WITH_FIELDS) != 0 && parts[3] != NULL && parts[3][0] == '\0')
+        parts[3] = NULL; /* which is left out */
 
     if ((form & AS_JSON) == 0 && is_whole) {
         check_text(parts, (form & WITH_FIELDS) != 0 ? " name=" : "; ");
