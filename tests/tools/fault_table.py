@@ -89,7 +89,8 @@ IMPOSSIBLE = {
     ("send", "outlet_end"): ("EPIPE ECONNRESET", "who is told is gone then, and holds nothing"),
     ("shutdown", "outlet_end"): ("", "what is no longer connected has ended at its reader, too"),
     ("shutdown", "program_stop"): ("", "a pair of sockets is connected"),
-    ("waitid", "live"): ("", "it does not wait, and the child is ours"),
+    ("waitid", "notice_end"): ("", "it does not wait, and the child is ours"),
+    ("waitid", "live"): ("", "the same, in a build that puts it in line"),
     ("write", "signals_note"): ("", "a pipe of our own takes it, or is full and wakes as well"),
     ("recvmsg", "hold_read"): ("EAGAIN", "what the news was about is there"),
 }
