@@ -53,14 +53,17 @@ static void report_refusal(struct reception *reception, const struct caller *cal
 {
     const struct reception_terms *terms = &reception->terms;
     const struct handshake_io *io = &caller->io;
-    size_t most = io->error == ERR_CROWDED ? caller->share : terms->most;
-    char limit[REFUSALS_LIMIT_SIZE], condition[ADMISSION_SAID_SIZE];
-    const char *detail = refusals_say_limit(limit, io->error, most, terms->most_of_peer);
+    const struct refusal refusal = {
+        .error = io->error,
+        .most = io->error == ERR_CROWDED ? caller->share : terms->most,
+        .of_peer = terms->most_of_peer,
+        .key = io->handshake.peer,
+        .targets = within_reach(terms, caller),
+    };
+    char detail[REFUSALS_SAID_SIZE];
 
-    if (detail == NULL)
-        detail = admission_say(condition, terms->admission, io->handshake.peer, io->error,
-                               within_reach(terms, caller));
-    refusals_add(terms->refusals, io, admission_name(terms->admission, io->handshake.peer), detail);
+    refusals_add(terms->refusals, io, admission_name(terms->admission, io->handshake.peer),
+                 refusals_say(detail, &refusal, terms->admission));
 }
 
 /* Its handshake has failed: it keeps its place until it is hung up on, or somebody needs that. */

@@ -132,6 +132,16 @@ const char *refusals_say_limit(char out[static REFUSALS_LIMIT_SIZE], enum kith_e
     return out;
 }
 
+const char *refusals_say(char out[static REFUSALS_SAID_SIZE], const struct refusal *refusal,
+                         const struct admission *admission)
+{
+    const char *limit = refusals_say_limit(out, refusal->error, refusal->most, refusal->of_peer);
+
+    if (limit != NULL)
+        return limit;
+    return admission_say(out, admission, refusal->key, refusal->error, refusal->targets);
+}
+
 void refusals_add_unheard(struct refusals *refusals, const struct endpoint *from,
                           enum kith_error error, const char *detail)
 {

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "calls/handshake_io.h"
+#include "peers/admission.h"
 
 #define REFUSALS_SHOWN 5               /* of a kind, before they are only counted */
 #define REFUSALS_PERIOD_MS 10000       /* from the first that is counted to the line that says so */
@@ -58,6 +59,20 @@ void refusals_add(struct refusals *refusals, const struct handshake_io *io, cons
 #define REFUSALS_LIMIT_SIZE 48
 const char *refusals_say_limit(char out[static REFUSALS_LIMIT_SIZE], enum kith_error error,
                                size_t most, size_t of_peer);
+
+/*
+ * In words, more of why the holder of a key is turned away, who asked for these targets, or for
+ * none in particular if that is NULL: the limit as above, or the condition that admission_say has.
+ */
+struct refusal {
+    enum kith_error error;
+    size_t most, of_peer;
+    const uint8_t *key; /* KEY_SIZE bytes */
+    const struct targets *targets;
+};
+#define REFUSALS_SAID_SIZE ADMISSION_SAID_SIZE
+const char *refusals_say(char out[static REFUSALS_SAID_SIZE], const struct refusal *refusal,
+                         const struct admission *admission);
 
 /* A caller was turned away for want of a place or the like, whoever it is. */
 void refusals_add_unheard(struct refusals *refusals, const struct endpoint *from,

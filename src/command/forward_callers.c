@@ -9,6 +9,7 @@
 #include "calls/replay.h"
 #include "command/forward.h"
 #include "command/setup_listen.h"
+#include "daemon/turn_away.h"
 #include "peers/conditions.h"
 #include "system/signals.h"
 
@@ -127,10 +128,7 @@ int64_t forward_callers_arm(struct forward *forward, struct poll_set *set)
 /* What has changed since its hello keeps a peer out that has proven who it is. */
 static void take_guest(struct forward *forward, struct guest *guest)
 {
-    const struct connections_limits *limits = &forward->daemon.connections.limits;
     enum kith_error error = judge(forward, guest->key, &guest->from, &guest->admitted.mark);
-    char limit[REFUSALS_LIMIT_SIZE], condition[ADMISSION_SAID_SIZE];
-    const char *detail;
 
     if (error == OK)
         error = allow(forward, guest->key);
@@ -138,13 +136,8 @@ static void take_guest(struct forward *forward, struct guest *guest)
         callers_welcome(&forward->callers, guest);
         return;
     }
-    detail = refusals_say_limit(limit, error, limits->most, limits->per_peer);
-    if (detail == NULL)
-        detail = admission_say(condition, &forward->admission, guest->key, error, NULL);
-    refusals_add_proven(&forward->daemon.refusals, &guest->from, guest->admitted.name, guest->key,
-                        error, detail);
+    turn_away(&forward->daemon, &forward->admission, guest, error, NULL);
     session_keys_wipe(&guest->keys);
-    transport_close(&guest->transport);
 }
 
 bool forward_callers_step(struct forward *forward, const struct poll_set *set)

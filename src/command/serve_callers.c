@@ -5,6 +5,7 @@
 #include "command/serve.h"
 
 #include "daemon/life.h"
+#include "daemon/turn_away.h"
 
 static enum kith_error allow(void *context, const uint8_t key[static KEY_SIZE])
 {
@@ -17,21 +18,6 @@ static enum kith_error allow(void *context, const uint8_t key[static KEY_SIZE])
 static const struct targets *reachable(const struct serve *serve, enum channel_kind kind)
 {
     return kind == KIND_PLAIN ? &serve->offer.unnamed : &serve->offer.all;
-}
-
-/* What has changed since its hello keeps a peer out that has proven who it is. */
-static void turn_away(struct serve *serve, struct guest *guest, enum kith_error error)
-{
-    const struct connections_limits *limits = &serve->daemon.connections.limits;
-    char limit[REFUSALS_LIMIT_SIZE], condition[ADMISSION_SAID_SIZE];
-    const char *detail = refusals_say_limit(limit, error, limits->most, limits->per_peer);
-
-    if (detail == NULL)
-        detail = admission_say(condition, &serve->admission, guest->key, error,
-                               reachable(serve, guest->kind));
-    refusals_add_proven(&serve->daemon.refusals, &guest->from, guest->admitted.name, guest->key,
-                        error, detail);
-    transport_close(&guest->transport);
 }
 
 /* What its thread begins with. False if there is no memory. */
@@ -89,7 +75,7 @@ static void take_guest(struct serve *serve, struct guest *guest)
     if (connection != NULL)
         life_begin(&serve->daemon, connection);
     else
-        turn_away(serve, guest, error);
+        turn_away(&serve->daemon, &serve->admission, guest, error, reachable(serve, guest->kind));
     session_keys_wipe(&guest->keys);
 }
 
