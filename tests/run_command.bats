@@ -207,6 +207,30 @@ for sock in socks:
     bounded python3 "$tools/run_terminal.py" alice "bob@$address"
 }
 
+@test "check --retry waits for a target that is not there yet, or slow, and not for one that there is not" {
+    start_serve -w 1h db="$PWD/db"
+    refused 5 'the peer has no such target' -- as alice check --retry 1h "bob@$address:web"
+    KITH_DIR=alice "$KITH" check -vw 200ms --retry 1m "bob@$address:db" >out 2>check.err 3>&- 8>&- &
+    local waits=$!
+    also_started "$waits"
+    says check.err 'the peer cannot reach its target'
+    python3 -c '
+import os, socket, time
+target, first = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+target.bind("db")
+target.listen(0)
+first.connect("db") # there is no room for another one
+while not os.path.exists("go"):
+    time.sleep(0.01)
+while True:
+    target.accept()[0].close()' 3>&- 8>&- &
+    also_started "$!"
+    says check.err 'did not say in time'
+    touch go
+    ends "$waits" 0
+    grep -q 'round trip' out
+}
+
 @test "check --retry waits for a peer that is not there yet" {
     address=127.0.0.1:$(free_port)
     refused 4 'cannot be reached' -- as alice check "bob@$address"

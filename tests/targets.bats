@@ -51,6 +51,47 @@ while True:
     ! grep -q firewall serve.err
 }
 
+# start_full_target: a UNIX socket that has no room until target.go is there. What each connection
+# says that it gets then is in target.heard.
+start_full_target() {
+    rm -f target target.go
+    python3 -c '
+import os, socket, time
+target = socket.socket(socket.AF_UNIX)
+target.bind("target")
+target.listen(0)
+first = socket.socket(socket.AF_UNIX)
+first.connect("target")
+print("ready", flush=True)
+while not os.path.exists("target.go"):
+    time.sleep(0.01)
+target.accept()
+while True:
+    with target.accept()[0] as taken:
+        try:
+            print("told", taken.recv(100), flush=True)
+        except OSError:
+            print("reset", flush=True)' >target.heard 3>&- &
+    started+=("$!")
+    eventually grep -q ready target.heard
+}
+
+@test "a target is told nothing by who is shut out while it is waited for, which is said" {
+    start_full_target
+    start_serve -w 1h "$PWD/target"
+    echo word >alice.in
+    start_dialer
+    comes_to "$server" serve.err open=1
+    cp carol/identity.pub bob/peers
+    kill -HUP "$server"
+    ends "$dialer" 8
+    touch target.go
+    says serve.err 'alice .*: ended: its key is no longer in the peers file .* received=0 .*id='
+    KITH_DIR=carol bounded "$KITH" dial "bob@$address" <<<then || true
+    eventually grep -q 'told.*then' target.heard
+    ! grep -q word target.heard
+}
+
 @test "a target that we leave before anything was carried sees a reset, and no end, from the first moment" {
     exec 6< <(exec 3>&-; exec python3 -c '
 import socket

@@ -23,14 +23,29 @@
 #define VIA_MOST 8 /* commands of --via: those of former tries may still be about to end */
 
 /*
- * Whether a call that failed may get through later: an address that does not answer yet, or a
- * listener that is being restarted. Who turned out to be somebody else remains so.
+ * Whether a call that failed may get through later: an address that does not answer yet, a listener
+ * that is being restarted, or a target that is. Who turned out to be somebody else remains so, and
+ * what we may not have.
  */
 static bool may_pass(enum kith_error error)
 {
-    return error == ERR_CONNECT || error == ERR_CONNECT_REFUSED || error == ERR_CONNECT_TIMEOUT ||
-           error == ERR_RESOLVE || error == ERR_RESOLVE_TIMEOUT || error == ERR_VIA ||
-           error == ERR_HANDSHAKE_CUT || error == ERR_HANDSHAKE_TIMEOUT || error == ERR_LINK_LOST;
+    switch (error) {
+    case ERR_CONNECT:
+    case ERR_CONNECT_REFUSED:
+    case ERR_CONNECT_TIMEOUT:
+    case ERR_RESOLVE:
+    case ERR_RESOLVE_TIMEOUT:
+    case ERR_VIA:
+    case ERR_HANDSHAKE_CUT:
+    case ERR_HANDSHAKE_TIMEOUT:
+    case ERR_LINK_LOST:
+    case ERR_NO_ANSWER:
+    case ERR_REFUSED_UNREACHED:
+    case ERR_REFUSED_ROOM:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static void wait_ms(int64_t ms)

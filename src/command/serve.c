@@ -97,7 +97,7 @@ static enum kith_error reach_for(void *context, struct connection *connection, c
                                  int *fd)
 {
     struct serve *serve = context;
-    enum kith_error error, reached = OK;
+    enum kith_error error;
 
     *fd = -1;
     connection->target = targets_find(&serve->offer.all, name);
@@ -107,13 +107,14 @@ static enum kith_error reach_for(void *context, struct connection *connection, c
     if (error == ERR_PEER_TARGETS) /* it has asked for one */
         error = ERR_PEER_TARGET;
     if (error == OK)
-        reached = reach_target(&serve->reach, connection, fd);
-    if (error == OK && reached == OK)
-        return OK;
-    carry_note(&serve->daemon, reached);
-    connection->target = NULL;
+        error = reach_target(&serve->reach, connection, fd);
     if (error == OK)
+        return OK;
+    connection->target = NULL;
+    if (error == ERR_TARGET) {
+        carry_note(&serve->daemon, error);
         return ERR_REFUSED_UNREACHED;
+    }
     if (error == ERR_PEER_TARGET || error == ERR_NO_TARGET || error == ERR_NO_UNNAMED)
         return refuse_target(serve, connection, error, name);
     return error;
@@ -138,8 +139,12 @@ static enum stay serve_peer(struct daemon *daemon, struct connection *connection
     if (connection->kept != NULL)
         return acceptor_run(&serve->acceptor, connection);
     error = reach_target(&serve->reach, connection, &fd);
-    if (error == OK)
+    if (error == OK) {
         error = reach_join(&serve->reach, connection, fd);
+    } else if (error != ERR_TARGET) {
+        connections_name_stream(&daemon->connections, connection, connection->keys.id, 1);
+        carry_nothing(daemon, connection, error);
+    }
     carry_note(daemon, error);
     session_keys_wipe(&connection->keys);
     return STAY_OVER;

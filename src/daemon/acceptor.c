@@ -154,16 +154,11 @@ static void say_ending(struct acceptor *acceptor, struct connection *connection,
                        enum kith_error error)
 {
     enum kith_error ending = connections_why_ended(&acceptor->daemon->connections, connection);
-    struct connection_row row;
 
     if (ending == OK)
         ending = error;
-    if (ending == OK || ending == ERR_LINK_LOST ||
-        !connections_end_rest(&acceptor->daemon->connections, connection))
-        return;
-    carry_note(acceptor->daemon, ending);
-    connection_describe_rest(&row, connection);
-    report_end(acceptor->daemon->hooks->what, &row, ending, NULL);
+    if (ending != OK && ending != ERR_LINK_LOST)
+        carry_nothing(acceptor->daemon, connection, ending);
 }
 
 /* Free it: its last word is said if it leaves in order, be it for another one. */

@@ -98,6 +98,17 @@ enum kith_error carry_alone(struct daemon *daemon, struct connection *connection
     return conclude(daemon, connection, end, error, &result);
 }
 
+void carry_nothing(struct daemon *daemon, struct connection *connection, enum kith_error error)
+{
+    struct connection_row row;
+
+    if (!connections_end_rest(&daemon->connections, connection))
+        return;
+    carry_note(daemon, error);
+    connection_describe_rest(&row, connection);
+    report_end(daemon->hooks->what, &row, error, NULL);
+}
+
 void carry_note(struct daemon *daemon, enum kith_error error)
 {
     if (error != OK)

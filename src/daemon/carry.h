@@ -24,6 +24,9 @@ enum kith_error carry_alone(struct daemon *daemon, struct connection *connection
 enum kith_error carry_kept(struct daemon *daemon, struct connection *connection, struct link *link,
                            struct local_end *end);
 
+/* A channel was ended, for this reason, where it carried nothing: that is said, unless it was. */
+void carry_nothing(struct daemon *daemon, struct connection *connection, enum kith_error error);
+
 /* In any thread: a channel has ended, by this error unless that is OK. */
 void carry_note(struct daemon *daemon, enum kith_error error);
 

@@ -176,8 +176,8 @@ bool connections_conclude(struct connections *connections, struct connection *co
                           enum kith_error *error);
 
 /*
- * Its kept channel has ended where no stream was carried. False if that was said already, while it
- * was asked for one.
+ * Its channel has ended where no stream was carried. False if that was said already: of one that is
+ * kept, while it was asked for one.
  */
 bool connections_end_rest(struct connections *connections, struct connection *connection);
 

@@ -89,27 +89,37 @@ static bool is_of_any_address(enum kith_error error)
            error == ERR_CONNECT_FULL || error == ERR_FEW_DESCRIPTORS;
 }
 
+/* To an address. That may take long, and who has asked may be out by then: it is not told of. */
+static enum kith_error reach_address(const struct reach *reach, const struct connection *connection,
+                                     int *fd)
+{
+    char tried[ADDRESS_TEXT_SIZE];
+    const char *reason = NULL;
+    enum kith_error error = connect_target(reach, connection->target->address, fd, tried, &reason);
+    enum kith_error ended = connections_why_ended(&reach->daemon->connections, connection);
+
+    if (ended == OK && error == OK && reach->proxy_protocol && !introduce(connection, *fd)) {
+        reason = strerror(errno);
+        error = ERR_CONNECT;
+    }
+    if (ended == OK && error == OK)
+        return OK;
+    descriptor_close(fd);
+    if (ended != OK)
+        return ended;
+    return log_unreached(connection, tried, reason != NULL ? reason : error_text(error),
+                         is_of_any_address(error) ? error_hint(error) : NULL);
+}
+
 enum kith_error reach_target(const struct reach *reach, const struct connection *connection,
                              int *fd)
 {
-    const struct target *target = connection->target;
-    char tried[ADDRESS_TEXT_SIZE];
-    const char *reason = NULL;
-    enum kith_error error;
+    enum kith_error ended = connections_why_ended(&reach->daemon->connections, connection);
 
     *fd = -1;
-    if (target->kind == TARGET_PROGRAM)
-        return OK;
-    error = connect_target(reach, target->address, fd, tried, &reason);
-    if (error == OK && reach->proxy_protocol && !introduce(connection, *fd)) {
-        reason = strerror(errno);
-        (void)close(*fd);
-        error = ERR_CONNECT;
-    }
-    if (error == OK)
-        return OK;
-    return log_unreached(connection, tried, reason != NULL ? reason : error_text(error),
-                         is_of_any_address(error) ? error_hint(error) : NULL);
+    if (ended != OK || connection->target->kind == TARGET_PROGRAM)
+        return ended;
+    return reach_address(reach, connection, fd);
 }
 
 /* Join the end to the peer, on the channel that is kept or one of its own. */

@@ -23,7 +23,8 @@ struct reach {
 
 /*
  * Connect to the target of a connection for its peer: *fd is reset unless it is joined, or -1 for a
- * program, which is started no sooner than that. ERR_TARGET, which is logged.
+ * program, which is started no sooner than that. ERR_TARGET, which is logged; or what has ended the
+ * connection meanwhile, which is not.
  */
 must_check enum kith_error reach_target(const struct reach *reach,
                                         const struct connection *connection, int *fd);
