@@ -92,6 +92,23 @@ while True:
     ! grep -q word target.heard
 }
 
+@test "a local connection is carried to nobody who is the peer no more once its target is had, which is said" {
+    start_full_target
+    start_serve -w 1h "$PWD/target"
+    start_forward -w 1h
+    exec 7<>"/dev/tcp/${near%:*}/${near##*:}"
+    echo word >&7
+    comes_to "$server" serve.err open=1
+    cp carol/identity.pub alice/peers
+    kill -HUP "$forwarder"
+    says forward.err 'peers were read again'
+    touch target.go
+    says forward.err 'bob .*: ended: its key is no longer in the peers file .* sent=0 received=0'
+    run cat <&7
+    [ "$status" -ne 0 ] # a reset
+    ! grep -q word target.heard
+}
+
 @test "a target that we leave before anything was carried sees a reset, and no end, from the first moment" {
     exec 6< <(exec 3>&-; exec python3 -c '
 import socket

@@ -103,6 +103,17 @@ static enum kith_error say_too_many(const struct route *route)
     return say_failure(route, ERR_TOO_MANY, say_limit(route, limit, ERR_TOO_MANY));
 }
 
+/* Whether a reload has changed who the peer is, which did not see this channel. */
+static bool was_overlooked(struct route *route, struct connection *connection,
+                           const struct kept *kept)
+{
+    if (is_wanted(route, kept))
+        return false;
+    carry_nothing(route->terms.daemon, connection,
+                  route_is_for(route, kept->key) ? ERR_OTHER_NAMESPACE : ERR_REMOVED);
+    return true;
+}
+
 /* Carry a connection on a channel that its peer has accepted it on. Whether that lives on. */
 static bool carry(struct route *route, struct connection *connection, struct kept *kept,
                   struct local_end *end)
@@ -111,14 +122,14 @@ static bool carry(struct route *route, struct connection *connection, struct kep
     char name[NAME_SIZE];
     enum kith_error error;
 
-    if (!is_wanted(route, kept))
-        return false; /* a reload did not see this channel */
     connection->mark = kept->mark;
     connection->caller = kept->from;
     (void)peer_now_say(&route->peer, NULL, name);
     error = connections_open(connections, connection, kept->key, name, &kept->link.transport);
     if (error == ERR_TOO_MANY)
         (void)say_too_many(route);
+    if (error == OK && was_overlooked(route, connection, kept))
+        error = ERR_REMOVED;
     if (error == OK && (error = kept_begin(kept)) != OK)
         (void)say_failure(route, error, NULL);
     if (error == OK)
