@@ -47,6 +47,10 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool channels restarted
 }
 
+@test "who waits for a channel of a peer that has no more gets the one that is done with, before who comes later" {
+    tool channels one_for_all
+}
+
 @test "a key that is removed: SIGHUP ends its channels, with and without a connection" {
     tool channels removed
 }

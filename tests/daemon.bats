@@ -291,6 +291,10 @@ carried() {
     tool reload broken_file
 }
 
+@test "SIGHUP: of who is removed a slow target gets no more, though much of it is here" {
+    tool reload slow_target
+}
+
 @test "SIGHUP under load loses nothing" {
     tool reload under_load
 }

@@ -29,6 +29,7 @@ static struct pump_terms terms_of(struct daemon *daemon, struct connection *conn
         .idle_timeout_ms = daemon->terms->idle_timeout_ms,
         .progress = count_bytes,
         .progress_context = connection,
+        .ended = &connection->ending,
         .quiet = memory_rest_stack,
     };
 }

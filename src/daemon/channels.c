@@ -195,14 +195,27 @@ static enum kith_error await_asked(struct channels *channels, struct kept **kept
     return error == ERR_NO_ANSWER ? kept_await_answer(*kept, deadline_ms) : error;
 }
 
-/* Until when a peer is called again and again that was there a moment ago: it may be starting. */
+/*
+ * Until when a peer is called again and again that was there a moment ago: it may be starting. One
+ * that has no room for another channel has one as soon as a connection here is over.
+ */
 static int64_t patient_until_ms(const struct channels *channels, int64_t deadline_ms)
 {
     int64_t until_ms = channels->calling.lost_ms + channels->terms.calls->timeout_ms;
 
+    if (channels->terms.is_busy(channels->terms.context))
+        return deadline_ms;
     if (!channels->calling.up)
         return 0;
     return channels->calling.said == OK || until_ms > deadline_ms ? deadline_ms : until_ms;
+}
+
+/* Between two tries, after that one. */
+static int64_t longer_ms(int64_t pause_ms)
+{
+    if (pause_ms == 0)
+        return PAUSE_LEAST_MS;
+    return pause_ms < PAUSE_MOST_MS ? 2 * pause_ms : PAUSE_MOST_MS;
 }
 
 /* Call the peer, and ask the channel that comes of it. */
@@ -215,17 +228,27 @@ static enum kith_error call_and_ask(struct channels *channels, struct kept **kep
     return kept_await_answer(*kept, deadline_ms);
 }
 
-enum kith_error channels_obtain(struct channels *channels, struct kept **kept)
+/* Have one that others are done with within the pause, or else call again. */
+static enum kith_error try_again(struct channels *channels, struct opener_waiter *waiter,
+                                 struct kept **kept, int64_t pause_ms, int64_t deadline_ms)
 {
-    int64_t deadline_ms = clock_deadline_ms(channels->terms.calls->timeout_ms);
-    int pause_ms = PAUSE_LEAST_MS;
-    enum kith_error error;
+    int64_t until_ms = clock_deadline_ms(pause_ms);
 
-    if (*kept == NULL)
-        *kept = opener_take_given(&channels->opener, channels->terms.target);
-    error = *kept != NULL ? await_asked(channels, kept, deadline_ms)
-                          : call_and_ask(channels, kept, deadline_ms);
-    while (error == ERR_LINK_LOST) {
+    while ((*kept = opener_waited(&channels->opener, waiter, channels->terms.target)) == NULL &&
+           clock_now_ms() < until_ms)
+        (void)poll(NULL, 0, LOOK_MS);
+    return *kept != NULL ? await_asked(channels, kept, deadline_ms)
+                         : call_and_ask(channels, kept, deadline_ms);
+}
+
+/* A channel was lost, or none had: see to another one, for as long as there may be one. */
+static enum kith_error persist(struct channels *channels, struct kept **kept, int64_t deadline_ms)
+{
+    struct opener_waiter waiter;
+    enum kith_error error = ERR_LINK_LOST;
+
+    opener_wait(&channels->opener, &waiter);
+    for (int64_t pause_ms = 0; error == ERR_LINK_LOST; pause_ms = longer_ms(pause_ms)) {
         bool called = *kept != NULL; /* if not, why is said already */
 
         kept_drop(*kept);
@@ -235,13 +258,22 @@ enum kith_error channels_obtain(struct channels *channels, struct kept **kept)
                 say(channels, error);
             break;
         }
-        error = call_and_ask(channels, kept, deadline_ms);
-        if (error != ERR_LINK_LOST)
-            break;
-        (void)poll(NULL, 0, pause_ms);
-        pause_ms = pause_ms < PAUSE_MOST_MS ? 2 * pause_ms : PAUSE_MOST_MS;
+        error = try_again(channels, &waiter, kept, pause_ms, deadline_ms);
     }
+    opener_wait_end(&channels->opener, &waiter);
     return error;
+}
+
+enum kith_error channels_obtain(struct channels *channels, struct kept **kept)
+{
+    int64_t deadline_ms = clock_deadline_ms(channels->terms.calls->timeout_ms);
+    enum kith_error error;
+
+    if (*kept == NULL)
+        *kept = opener_take_given(&channels->opener, channels->terms.target);
+    error = *kept != NULL ? await_asked(channels, kept, deadline_ms)
+                          : call_and_ask(channels, kept, deadline_ms);
+    return error != ERR_LINK_LOST ? error : persist(channels, kept, deadline_ms);
 }
 
 void channels_begin(struct channels *channels, const struct channels_terms *terms,

@@ -22,7 +22,8 @@ struct channels_terms {
     struct threads *threads;
     bool (*callee)(void *context, struct callee *callee);      /* see daemon/calling.h */
     bool (*is_wanted)(void *context, const struct kept *kept); /* see daemon/opener.h */
-    void (*wake)(void);                                        /* likewise */
+    bool (*is_busy)(void *context); /* in any thread: whether a connection is on a channel */
+    void (*wake)(void);             /* see daemon/opener.h */
     void *context;
 };
 

@@ -64,7 +64,7 @@ struct connection {
     bool is_open;           /* its peer has proven who it is */
     struct transport channel;      /* that faces the network, to end it; none while there is none */
     const struct endpoint *caller; /* meanwhile: where its peer has called from, or NULL */
-    enum kith_error ending;        /* why somebody else ends it, or OK */
+    _Atomic enum kith_error ending; /* why somebody else ends it, or OK */
     bool is_idle;   /* it carries nothing, and may be told to leave for another one */
     bool gives_way; /* it is told so, and counts no longer */
     int64_t idle_since_ms;

@@ -67,6 +67,21 @@ static void hold(struct opener *opener, struct kept *kept, int64_t now_ms)
     opener->idle_count++;
 }
 
+/* Who waits comes before those who come later, though not before who has a channel. */
+static void hand_out(struct opener *opener)
+{
+    (void)pthread_mutex_lock(&opener->lock);
+    for (struct opener_waiter *waiter = opener->waiting; waiter != NULL && opener->idle != NULL;
+         waiter = waiter->next) {
+        if (waiter->kept != NULL)
+            continue;
+        waiter->kept = opener->idle;
+        opener->idle = waiter->kept->next;
+        opener->idle_count--;
+    }
+    (void)pthread_mutex_unlock(&opener->lock);
+}
+
 /* What threads have left since the last look. */
 static void collect(struct opener *opener, int64_t now_ms)
 {
@@ -86,6 +101,7 @@ static void collect(struct opener *opener, int64_t now_ms)
         else
             kept_drop(kept); /* a reload did not see this channel */
     }
+    hand_out(opener);
 }
 
 /* Ask one that nobody else has for a stream; it is gone if it takes not even that. */
@@ -185,6 +201,55 @@ struct kept *opener_take_given(struct opener *opener, const char *target)
             return kept;
     }
     return NULL;
+}
+
+void opener_wait(struct opener *opener, struct opener_waiter *waiter)
+{
+    struct opener_waiter **at = &opener->waiting;
+
+    *waiter = (struct opener_waiter){.kept = NULL};
+    (void)pthread_mutex_lock(&opener->lock);
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = waiter;
+    (void)pthread_mutex_unlock(&opener->lock);
+    opener->terms.wake();
+}
+
+/* Under the lock. */
+static struct kept *take_handed(struct opener_waiter *waiter)
+{
+    struct kept *kept = waiter->kept;
+
+    waiter->kept = NULL;
+    return kept;
+}
+
+struct kept *opener_waited(struct opener *opener, struct opener_waiter *waiter, const char *target)
+{
+    struct kept *kept;
+
+    (void)pthread_mutex_lock(&opener->lock);
+    kept = take_handed(waiter);
+    (void)pthread_mutex_unlock(&opener->lock);
+    return kept != NULL && take_if_wanted(opener, kept, target) ? kept : NULL;
+}
+
+void opener_wait_end(struct opener *opener, struct opener_waiter *waiter)
+{
+    struct opener_waiter **at = &opener->waiting;
+    struct kept *kept;
+
+    (void)pthread_mutex_lock(&opener->lock);
+    while (*at != waiter)
+        at = &(*at)->next;
+    *at = waiter->next;
+    kept = take_handed(waiter);
+    (void)pthread_mutex_unlock(&opener->lock);
+    if (kept == NULL)
+        return;
+    opener_give(opener, kept);
+    opener->terms.wake();
 }
 
 /* One that is idle says something: false if it is of no more use. */

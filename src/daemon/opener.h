@@ -3,8 +3,9 @@
  * nothing to do, whoever has called, and how a local connection gets one. It takes the freshest of
  * its peer; what came to a whole end is kept for the next.
  *
- * But for what threads call (opener_give, opener_take_given, opener_called) all of it is the main
- * thread's, and without a lock. A channel that was taken belongs to whoever has it.
+ * But for what threads call (opener_give, opener_take_given, opener_called, opener_wait and what
+ * follows that) all of it is the main thread's, and without a lock. A channel that was taken
+ * belongs to whoever has it.
  */
 #ifndef KITH_OPENER_H
 #define KITH_OPENER_H
@@ -36,12 +37,19 @@ struct opener_terms {
     void *context;
 };
 
+/* A thread that waits for a channel to be idle. */
+struct opener_waiter {
+    struct opener_waiter *next;
+    struct kept *kept; /* that it was handed and has not taken yet, or NULL */
+};
+
 struct opener {
     struct opener_terms terms;
     pthread_mutex_t lock;
-    struct kept *given; /* by threads, under the lock, as the next */
-    bool is_over;       /* what is given is closed */
-    struct kept *idle;  /* freshest first */
+    struct kept *given;            /* by threads, under the lock, as the next two */
+    struct opener_waiter *waiting; /* who has waited longest first */
+    bool is_over;                  /* what is given is closed */
+    struct kept *idle;             /* freshest first */
     size_t idle_count;
     struct kept *leaving; /* that we have said CLOSE on: until the peer has, or closes */
     struct spares spares;
@@ -60,6 +68,15 @@ struct kept *opener_take(struct opener *opener, const uint8_t key[static KEY_SIZ
 /* The same for a thread, of those that others have given since the main thread looked, whoever of
  * those who are wanted it is. */
 struct kept *opener_take_given(struct opener *opener, const char *target);
+
+/* In a thread: from here on the waiter is handed what is idle, before any that come later. */
+void opener_wait(struct opener *opener, struct opener_waiter *waiter);
+
+/* What it was handed meanwhile, as opener_take_given; NULL if there is nothing yet. */
+struct kept *opener_waited(struct opener *opener, struct opener_waiter *waiter, const char *target);
+
+/* It waits no longer: what it has not taken is for the next. */
+void opener_wait_end(struct opener *opener, struct opener_waiter *waiter);
 
 /* How many of a peer are idle, with those that were given just now. */
 size_t opener_count(struct opener *opener, const uint8_t key[static KEY_SIZE]);

@@ -428,12 +428,18 @@ static enum kith_error take_first(struct run *run)
     return error;
 }
 
-/* Until the stream is whole and all of it sent, or the first error. */
+static enum kith_error why_ended(const struct run *run)
+{
+    return run->terms->ended != NULL ? *run->terms->ended : OK;
+}
+
+/* Until the stream is whole and all of it sent, or the first error, or somebody else has ended it.
+ */
 static enum kith_error flow(struct run *run)
 {
-    enum kith_error error = take_first(run);
+    enum kith_error error = why_ended(run) == OK ? take_first(run) : OK;
 
-    for (;;) {
+    while (why_ended(run) == OK) {
         if (error != OK)
             error = hear_out(run, error);
         if (error == OK)
@@ -443,9 +449,10 @@ static enum kith_error flow(struct run *run)
         error = check_patience(run);
         if (error == OK)
             error = await(run);
-        if (error == OK)
+        if (error == OK && why_ended(run) == OK)
             error = move(run);
     }
+    return why_ended(run);
 }
 
 /* What can still be done once the stream is over, and how it has ended then. */
@@ -456,7 +463,8 @@ static enum kith_error conclude(struct run *run, enum kith_error error, struct p
     /* Of a program, file or socket that failed, the peer misses our last word, and nothing else. */
     result->in_order = error == OK || run->condemned || run->failed != OK ||
                        (error == ERR_STDOUT && run->end->kind == LOCAL_FILE);
-    if (!result->in_order && error != ERR_STDOUT && error != ERR_STDOUT_CLOSED)
+    if (!result->in_order && error != ERR_STDOUT && error != ERR_STDOUT_CLOSED &&
+        why_ended(run) == OK)
         leftover_deliver(receiver);
     result->undelivered = receiver_wants_outlet(receiver);
     if (cut_is(error)) {

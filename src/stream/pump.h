@@ -25,6 +25,12 @@ struct pump_terms {
     size_t rate;             /* bytes a second that are sent at most; 0 for any number */
     pump_progress *progress; /* or NULL */
     void *progress_context;
+    /*
+     * Why somebody else has ended it, unless that is OK: then it is over with that, and nothing
+     * that has come is written any more. The transport has to be ended after it, by which it is
+     * noticed. Or NULL.
+     */
+    const _Atomic enum kith_error *ended;
     /* Called in the thread of pump_run, which moves nothing meanwhile; each may be NULL: */
     void (*input_awaited)(void); /* a silent peer's end has left us waiting */
     void (*quiet)(void);         /* nothing has moved for a while */

@@ -318,6 +318,27 @@ def _crowd(near):
             check(daemons.read_exactly(sock, 5) == b"hello", "a connection")
 
 
+def one_for_all():
+    """A peer that has one channel for all: each connection waits for it, and gets it in the end,
+    though others come meanwhile that could have it."""
+    far = daemons.serve(daemons.Target(handle=daemons.echo).address, "--max-per-peer", "1")
+    near = daemons.forward(far, "-w", "1h")
+    first = daemons.carried(near.address)
+    waiting = []
+    for _ in range(4):
+        waiting.append(daemons.connect(near.address))
+        waiting[-1].sendall(b"some")
+    eventually(lambda: "refused: too many connections" in far.log(), "nobody was refused")
+    while waiting:
+        first.close()
+        ready, _, _ = select.select(waiting, [], [], kith.LIMIT)
+        check(ready, "nobody who waits gets the channel")
+        first = ready[0]
+        check(daemons.read_exactly(first, 4) == b"some", "what comes is not what was said")
+        waiting.remove(first)
+    first.close()
+
+
 def too_many():
     """No more than --keep are kept, but for a moment: another crowd finds the channels of the last."""
     server, path, near = scene(*NONE_SPARE, "--keep", "1")
@@ -455,4 +476,4 @@ def small_messages():
 if __name__ == "__main__":
     daemons.run_subject([reuse, at_paths, at_once, at_first, kinds, forgotten, pings, frozen, killed,
                          restarted, removed, closed, too_many, aged, ready, breaks, slow_target,
-                         unreached, small_messages])
+                         unreached, small_messages, one_for_all])

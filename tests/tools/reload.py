@@ -176,6 +176,39 @@ def forward_removed():
         pair = running()
 
 
+def slow_target():
+    """A peer is removed while a target that is slow has much of it still to come: it gets none of
+    what waits, but a reset."""
+    chain = daemons.Chain()
+    near, far = chain.connection()
+    threading.Thread(target=_flood, args=(near,), daemon=True).start()
+    got = after = 0
+    while True:
+        try:
+            count = len(far.recv(4096))
+        except ConnectionResetError:
+            break
+        got += count
+        time.sleep(0.005)  # it is slow
+        if after:
+            after += count
+        elif got > 200000:
+            _write_peers("bob", _line("carol"))
+            _reload(chain.serve)
+            after = 1
+        check(after < 1000000, "what waits is still written, or an end")
+        check(count > 0, "an end")
+    chain.serve.logged("alice .*: ended: its key is no longer in the peers file")
+
+
+def _flood(sock):
+    try:
+        while True:
+            sock.sendall(bytes(65536))
+    except OSError:
+        pass
+
+
 def under_load():
     """Many reloads at both ends while there are transfers and new calls: all arrive whole."""
     target = daemons.Target(handle=daemons.echo)
@@ -213,4 +246,5 @@ def _send_and_end(sock, content):
 
 
 if __name__ == "__main__":
-    daemons.run_subject([peers_change, expiry_passes, peer_files, broken_file, forward_removed, under_load])
+    daemons.run_subject([peers_change, expiry_passes, peer_files, broken_file, forward_removed, slow_target,
+                         under_load])

@@ -6,6 +6,7 @@
 #undef _FORTIFY_SOURCE /* with which poll is inline, and there is none to stand before */
 #include "stream/pump.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -252,6 +253,44 @@ static void test_more_than_a_stream(void)
     (void)close(from_us);
 }
 
+static _Atomic enum kith_error ended_for;
+
+/* The last word of somebody else comes while what the peer has said waits: some here, some there.
+ */
+static int64_t is_ended(void *unused, uint64_t sent, uint64_t received)
+{
+    (void)unused, (void)sent, (void)received;
+    if (++turn == 1) {
+        CHECK(hear(CHANNEL_END) && say(CHANNEL_DATA), "the peer has said something");
+    } else if (turn == 2) {
+        CHECK(say(CHANNEL_DATA), "and says more");
+        drain();
+        ended_for = ERR_REMOVED;
+    }
+    return NEVER_MS;
+}
+
+/* What is ended by somebody else is over, whatever is still to be written. */
+static void test_ended(void)
+{
+    struct pump_terms terms = {
+        .idle_timeout_ms = NEVER_MS, .progress = is_ended, .ended = &ended_for};
+    struct pump_result result;
+    struct local_end end;
+    int pipe_ends[2];
+    char byte;
+
+    start();
+    end = full_end(pipe_ends);
+    CHECK(pump_run(&ours, &end, &terms, &result) == ERR_REMOVED && !result.in_order,
+          "it is over for that reason");
+    CHECK(turn == 2 && read(pipe_ends[0], &byte, 1) == -1 && errno == EAGAIN,
+          "and nothing more was written");
+    link_close(&ours);
+    finish(pipe_ends[0]);
+    (void)close(from_us);
+}
+
 /* Once we go on, it takes a moment until we are told that our program has failed. */
 static int64_t program_failed(void *unused, uint64_t sent, uint64_t received)
 {
@@ -260,6 +299,18 @@ static int64_t program_failed(void *unused, uint64_t sent, uint64_t received)
     if (sent > 0 && !stands_still && ++turn == 2)
         CHECK(write(line_of_program, "", 1) == 1, "a program that has failed");
     return NEVER_MS;
+}
+
+/* A program that has said something and closed its output; line is the one that tells its end. */
+static struct local_end program_end(int line[static 2], local_end_judge *judge)
+{
+    int from[2];
+
+    CHECK(descriptor_pipe(from) && descriptor_pipe(line) && write(from[1], "word", 4) == 4 &&
+              close(from[1]) == 0 && descriptor_set_nonblocking(from[0]),
+          "a program that has closed its output");
+    line_of_program = line[1];
+    return local_end_program(from[0], -1, line[0], judge, NULL);
 }
 
 static enum kith_error judge_badly(void *unused)
@@ -274,15 +325,11 @@ static void test_program_that_failed(void)
     struct pump_terms terms = {.idle_timeout_ms = NEVER_MS, .progress = program_failed};
     struct pump_result result;
     struct local_end end;
-    int from[2], line[2];
+    int line[2];
 
     start();
-    CHECK(descriptor_pipe(from) && descriptor_pipe(line) && write(from[1], "part", 4) == 4 &&
-              close(from[1]) == 0 && descriptor_set_nonblocking(from[0]),
-          "a program that has closed its output");
-    line_of_program = line[1];
+    end = program_end(line, judge_badly);
     stands_still = true;
-    end = local_end_program(from[0], -1, line[0], judge_badly, NULL);
     CHECK(pump_run(&ours, &end, &terms, &result) == ERR_PROGRAM &&
               ours.channel.sending.state == STREAM_OPEN,
           "our end is not said of what a program has said that failed");
@@ -307,15 +354,11 @@ static void test_program_that_goes_on(void)
     struct pump_terms terms = {.idle_timeout_ms = NEVER_MS, .progress = peer_has_all};
     struct pump_result result;
     struct local_end end;
-    int from[2], line[2];
+    int line[2];
 
     start();
-    CHECK(descriptor_pipe(from) && descriptor_pipe(line) && write(from[1], "word", 4) == 4 &&
-              close(from[1]) == 0 && descriptor_set_nonblocking(from[0]),
-          "a program that has closed its output");
-    line_of_program = line[1];
+    end = program_end(line, judge_well);
     longest_ms = 0;
-    end = local_end_program(from[0], -1, line[0], judge_well, NULL);
     CHECK(pump_run(&ours, &end, &terms, &result) == OK && result.in_order, "the stream is whole");
     CHECK(longest_ms > 0 && longest_ms <= 250,
           "our end waited no longer than it may for the program's: %d ms", longest_ms);
@@ -332,6 +375,7 @@ int main(void)
     test_receipt_not_taken();
     test_receipt_after_its_end();
     test_more_than_a_stream();
+    test_ended();
     test_program_that_goes_on();
     test_program_that_failed();
     return tap_done();
