@@ -9,6 +9,7 @@
 #include <poll.h>
 
 #include "stream/cut.h"
+#include "stream/exit_looks.h"
 #include "stream/leftover.h"
 #include "stream/patience.h"
 #include "stream/receiver.h"
@@ -21,9 +22,7 @@
 #define SILENCE_LOOK_MS 5000 /* between two looks at a peer that takes nothing */
 #define LEAVING_MS 100       /* between the ends of stdout and stdin when who uses us closes both */
 #define TAKING_PAUSE_MAX_MS 100
-#define EXIT_LOOKS 5 /* for a program's own end after that of its output: a quarter of a second */
-#define EXIT_LOOK_MS 50 /* between two, when who tells of it may run: all of us may stand still */
-#define QUIET_MS 1000   /* without anything moving, after which memory is given back */
+#define QUIET_MS 1000 /* without anything moving, after which memory is given back */
 
 enum { FROM_PEER, TO_PEER, IN, OUT, VERDICT, POLLED };
 
@@ -42,11 +41,10 @@ struct run {
     int64_t silence_look_ms;  /* when to look at the peer next, while it owes us something */
     uint64_t acknowledged;    /* of what was sent, when last looked */
     int64_t outlet_broken_ms; /* when to give up on an outlet that nobody reads, or NEVER_MS */
-    int exit_looks;           /* so far: after all of them a program goes on without output */
-    int64_t exit_look_ms;     /* when the next of them is due, or NEVER_MS */
-    bool peer_says_no_more;   /* seen while what came before waits for the outlet */
-    bool condemned;           /* who had to judge a program or file says that it failed */
-    bool outlet_closed;       /* the socket's other side has gone, and has read all until then */
+    struct exit_looks exit_looks;
+    bool peer_says_no_more; /* seen while what came before waits for the outlet */
+    bool condemned;         /* who had to judge a program or file says that it failed */
+    bool outlet_closed;     /* the socket's other side has gone, and has read all until then */
     enum kith_error failed; /* the local socket, with failed_errno; its last words are under way */
     int failed_errno;
     struct patience last_words; /* with a peer that takes none of them */
@@ -149,9 +147,10 @@ static bool awaits_peer(const struct run *run)
 /* When may_end has to be asked again, which waits for nothing else. */
 static int64_t exit_due_ms(const struct run *run)
 {
-    bool waits = run->exit_looks == EXIT_LOOKS && sender_wants_transport(&run->sender);
+    bool waits = exit_looks_are_over(&run->exit_looks) && sender_wants_transport(&run->sender);
+    bool is_open = run->link->channel.sending.state == STREAM_OPEN;
 
-    return run->link->channel.sending.state == STREAM_OPEN && !waits ? run->exit_look_ms : NEVER_MS;
+    return is_open && !waits ? run->exit_looks.due_ms : NEVER_MS;
 }
 
 /* How long poll may wait, for those who asked to be looked at in time. */
@@ -373,13 +372,7 @@ static bool may_end(struct run *run)
         return true;
     if (run->end->inlet.fd >= 0)
         return false;
-    if (run->exit_look_ms == NEVER_MS)
-        run->exit_look_ms = clock_deadline_ms(EXIT_LOOK_MS);
-    if (run->exit_looks < EXIT_LOOKS && clock_now_ms() >= run->exit_look_ms) {
-        run->exit_looks++;
-        run->exit_look_ms = clock_deadline_ms(EXIT_LOOK_MS);
-    }
-    return run->exit_looks == EXIT_LOOKS && !sender_wants_transport(&run->sender);
+    return exit_looks_pass(&run->exit_looks) && !sender_wants_transport(&run->sender);
 }
 
 /*
@@ -484,7 +477,7 @@ enum kith_error pump_run(struct link *link, struct local_end *end, const struct 
         .end = end,
         .terms = terms,
         .outlet_broken_ms = NEVER_MS,
-        .exit_look_ms = NEVER_MS,
+        .exit_looks = EXIT_LOOKS_NONE,
         .last_words = PATIENCE_ENDLESS,
         .idle = patience_settling(terms->idle_timeout_ms),
         .silence_look_ms = clock_deadline_ms(SILENCE_LOOK_MS),

@@ -1,0 +1,24 @@
+/*
+ * Owns the count of the looks at a program whose output has ended. Must never let time alone pass
+ * for one.
+ */
+#include "stream/exit_looks.h"
+
+#define MOST 5 /* a quarter of a second */
+#define PAUSE_MS 50
+
+bool exit_looks_pass(struct exit_looks *looks)
+{
+    if (looks->due_ms == NEVER_MS)
+        looks->due_ms = clock_deadline_ms(PAUSE_MS);
+    if (looks->count < MOST && clock_now_ms() >= looks->due_ms) {
+        looks->count++;
+        looks->due_ms = clock_deadline_ms(PAUSE_MS);
+    }
+    return exit_looks_are_over(looks);
+}
+
+bool exit_looks_are_over(const struct exit_looks *looks)
+{
+    return looks->count == MOST;
+}
