@@ -79,7 +79,32 @@ bob_listens() {
     finish
 }
 
-@test "a key is changed, and nobody is locked out meanwhile" {
+# answered PORT: a connection gets back what it says, from whoever serves now.
+answered() {
+    [ "$(echo hello | bounded socat -t "$limit" STDIO "TCP:127.0.0.1:$1")" = hello ]
+}
+
+@test "the key of a serve is changed, and no connection is refused meanwhile" {
+    needs socat
+    serves exec:cat
+    forwards 127.0.0.1:0
+    answered "$near_port"
+    as bob keygen -q next
+    start_kith bob serve -i next 127.0.0.1:0 exec:cat
+    printf 'addr="%s" %s bob\n' "$ready" "$(cut -d ' ' -f 1 next.pub)" >alice/peers
+    answered "$near_port"
+    kill -HUP "${kiths[1]}" # which cuts what is open
+    eventually grep -q 'read again' forward.err
+    answered "$near_port"
+    kill -TERM "${kiths[0]}"
+    answered "$near_port"
+    ends "${kiths[0]}" 0
+    unset 'kiths[0]'
+    answered "$near_port"
+    finish
+}
+
+@test "the key of who calls is changed, and nobody is locked out meanwhile" {
     sed -i 's/.* alice$/permit-target="db",from="127.0.0.0\/8" &/' bob/peers
     serves db=exec:cat other=exec:cat
     dial() {
@@ -288,4 +313,19 @@ called() {
     bounded "${store[@]}" restore latest --target back 3>&-
     cmp files/large "back$PWD/files/large" || cmp files/large back/files/large
     finish
+}
+
+@test "README shows what is said of a part as it is said" {
+    [ -e "$root/README" ] || skip "README is not here"
+    sed -n '/kith: listen: laptop/,/^$/s/^ *//p' "$root/README" | tr '\n' ' ' >shown
+    mkfifo alice.in
+    exec 8<>alice.in
+    start_listener
+    start_dialer
+    echo part >&8
+    eventually [ -s bob.out ]
+    kill -KILL "$dialer"
+    ends "$listener" 8
+    said=$(grep -o 'cut short.*' bob.err)
+    [[ $(cat shown) == *": $said "* ]] || fail "said: $said" "shown: $(cat shown)"
 }

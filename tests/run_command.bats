@@ -237,7 +237,7 @@ while True:
     KITH_DIR=alice "$KITH" check --retry 1m "bob@$address" >out 2>check.err 3>&- 8>&- &
     local waits=$!
     also_started "$waits"
-    says check.err 'is called again'
+    says check.err 'called again for'
     serve_on=$address start_serve --exec cat
     ends "$waits" 0
     grep -q 'round trip' out

@@ -66,6 +66,16 @@ misused() {
     run ! grep -E '.{81}' <("$KITH" --help)
 }
 
+@test "--help says what stands for a peer, and calls a name by one word" {
+    for command in serve forward dial check; do
+        "$KITH" "$command" --help >help
+        grep -q '^PEER is ' help || fail "$command does not say what PEER is"
+    done
+    run ! grep -F '[:TARGET]' <("$KITH" --help)
+    run -0 "$KITH" dial --help
+    [[ $output == *'--output FILE'*$'\n'*'--force '*'-o: replace FILE'* ]]
+}
+
 @test "no command, or one that there is not" {
     misused ''
     misused frobnicate frobnicate

@@ -66,6 +66,27 @@ no_group() {
     cmp bob.in alice.out
 }
 
+@test "kith leads there, through a relay that has no key of either" {
+    needs socat
+    be_alice
+    KITH_DIR=carol kith keygen -q -n relay
+    cp alice/identity.pub carol/peers
+    random_file alice.in 3000000
+    random_file bob.in 2000000
+    start_listener
+    start_kith carol serve 127.0.0.1:0 nas="$address"
+    printf 'addr="%s" %s\n' "$ready" "$(cat carol/identity.pub)" >>alice/peers
+    run -0 --separate-stderr dial --via 'kith dial relay:nas' <alice.in >alice.out
+    ends "$listener" 0
+    cmp alice.in bob.out
+
+    start_kith bob serve 127.0.0.1:0 exec:cat
+    bob=$ready
+    start_kith carol serve 127.0.0.1:0 nas="$bob"
+    sed -i "s/.*relay$/addr=\"$ready\" $(cat carol/identity.pub)/" alice/peers
+    bounded kith check --via 'kith dial relay:nas' "bob@$bob"
+}
+
 @test "so does a proxy for HTTP" {
     local port
     needs ncat
@@ -314,7 +335,7 @@ sees_its_end() {
     ends "$listener" 0
     address=127.0.0.1:9
     run -4 --separate-stderr dial --retry 500ms --via 'exit 3'
-    [[ $stderr == *'is given up'* ]]
+    [[ $stderr == *': given up after '* ]]
 }
 
 @test "check says what it was that answered, and a target is found by its name" {

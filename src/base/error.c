@@ -98,7 +98,7 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_FILE_EXPOSED] = {EXIT_KEYS, "a secret that others can read or change",
                           "chmod 600 it, and consider whether it is known"},
     [ERR_FILE_WRITABLE] = {EXIT_KEYS, "others can write to it, and so let themselves in",
-                           "chmod o-w it, and look at what it says"},
+                           "chmod go-w it, and look at what it says"},
     [ERR_FILE_OWNER] = {EXIT_KEYS, "belongs to another user", "copy it to a file of your own"},
     [ERR_FILE_NUL] =
         {EXIT_KEYS, "has a NUL byte in it",

@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 
-/* Where the WHO of a PEER ends, or NULL if that is in the peers file; or the WHO of WHO:TARGET. */
+/* Where the WHO of a PEER ends, or NULL if that is in the peers file; or the WHO of WHO:NAME. */
 static const char *end_of_who(const struct callees *callees, const char *given)
 {
     const char *follows =

@@ -121,6 +121,18 @@ static void say_failure(struct errand *errand, enum kith_error error, enum log_l
     (void)call_log_failure(&errand->call, error, &errand->callee, errand->what, level);
 }
 
+/* What becomes of the tries, and for how long there are some. */
+static void say_retry(const struct errand *errand, const char *becomes)
+{
+    int64_t retry_ms = errand->setup.options->retry_ms;
+    char who[PEER_TEXT_SIZE], why[64];
+
+    peer_format(who, errand->callee.name, errand->callee.key);
+    (void)snprintf(why, sizeof(why), "%s %.*f s", becomes, retry_ms % 1000 == 0 ? 0 : 3,
+                   (double)retry_ms / 1000);
+    log_event(LOG_NOTE, errand->what, who, why, NULL);
+}
+
 /* Call until it gets through, or --retry is over. What is wrong is logged. */
 static enum kith_error call_with_retries(struct errand *errand)
 {
@@ -136,14 +148,12 @@ static enum kith_error call_with_retries(struct errand *errand)
         if (!may_pass(error) || left_ms <= 0) {
             say_failure(errand, error, LOG_ERROR);
             if (may_pass(error) && !first)
-                log_event(LOG_NOTE, errand->what, errand->peer,
-                          "is given up, since --retry is over", NULL);
+                say_retry(errand, "given up after");
             return error;
         }
         say_failure(errand, error, first ? LOG_NOTE : LOG_SUMMARY);
         if (first)
-            log_event(LOG_NOTE, errand->what, errand->peer, "is called again until --retry is over",
-                      NULL);
+            say_retry(errand, "called again for");
         call_end(&errand->call);
         wait_ms(pause_ms < left_ms ? pause_ms : left_ms);
         pause_ms = pause_ms * 2 < LONGEST_WAIT_MS ? pause_ms * 2 : LONGEST_WAIT_MS;

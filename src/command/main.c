@@ -55,7 +55,7 @@ static const struct command commands[] = {
     {{"forward", "LOCAL PEER", FOR_FORWARD, 2, 2 * FORWARDS_MAX},
      "listen at LOCAL, carry each connection to PEER",
      {"LOCAL PEER [LOCAL PEER...] [--run CMD [ARG...]]",
-      "--accept [HOST:]PORT LOCAL WHO[:TARGET]..."},
+      "--accept [HOST:]PORT LOCAL WHO[:NAME]..."},
      command_forward},
     {{"check", "PEER", FOR_CHECK, 1, 1},
      "is this peer there, and is it the one?",
@@ -72,9 +72,10 @@ static const struct {
     unsigned commands;
     const char *meaning;
 } words[] = {
+    {FOR_DIAL | FOR_CHECK | FOR_DAEMONS,
+     "PEER is WHO@HOST:PORT, or a name from the peers file whose line has addr."},
     {FOR_DIAL | FOR_CHECK | FOR_FORWARD,
-     "PEER is WHO@HOST:PORT, or a name from the peers file whose line has addr;\n"
-     "PEER:NAME asks for the target that a serve has by that name."},
+     "PEER:NAME asks for the target that a serve has by that name; so does WHO:NAME."},
     {FOR_PIPES | FOR_CHECK | FOR_DAEMONS,
      "WHO is a name, a public key in 64 hex digits, or a file with one (./x, x.pub).\n"
      "A line of the peers file: [addr=\"HOST:PORT\"] KEY NAME"},
@@ -89,7 +90,8 @@ static const struct {
     const char *typed;
 } examples[] = {
     {FOR_KEYGEN, "kith keygen -n alice"},
-    {FOR_PUBKEY, "kith pubkey ./deploy.pem"},
+    {FOR_PUBKEY, "kith pubkey ./deploy.pem                 # - is standard input"},
+    {FOR_PUBKEY, "kith pubkey agent:                       # a key that an ssh-agent has"},
     {FOR_MEET, "kith meet --listen 9000                  # there: kith meet bob.example:9000"},
     {FOR_IMPORT, "kith import ~/.ssh/authorized_keys"},
     {FOR_IMPORT, "curl -fsS https://codehost.example/bob.keys | kith import - bob"},

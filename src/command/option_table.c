@@ -14,7 +14,7 @@
 #define FIELD(name) offsetof(struct options, name)
 
 static const struct option_spec specs[] = {
-    {'f', "force", NULL, "replace existing files", FOR_KEYGEN | FOR_PIPES, FLAG, FIELD(force)},
+    {'f', "force", NULL, "replace existing files", FOR_KEYGEN, FLAG, FIELD(force)},
     {'n', "name", "NAME", "the name after the public key (the user's name)", FOR_KEYGEN, TEXT,
      FIELD(name)},
     {0, "namespace", "FILE", "make a secret namespace in its place", FOR_KEYGEN, TEXT,
@@ -59,6 +59,7 @@ static const struct option_spec specs[] = {
     {0, "recv-only", NULL, "do not read stdin", FOR_PIPES, FLAG, FIELD(recv_only)},
     {'o', "output", "FILE", "receive into FILE, whole or not at all", FOR_PIPES, TEXT,
      FIELD(output)},
+    {'f', "force", NULL, "with -o: replace FILE if it exists", FOR_PIPES, FLAG, FIELD(force)},
     {0, "rate", "N", "send N bytes a second at most", FOR_PIPES, RATE, FIELD(rate)},
     {0, "progress", "[=json]", "show amount, rate and time on stderr", FOR_PIPES, PROGRESS,
      FIELD(progress)},

@@ -468,7 +468,7 @@ enum kith_error directory_caller(struct directory *directory, const char *given,
         return log_failure(LOG_ERROR, "peer", given, ERR_USAGE,
                            text[0] == '\0' ? "it says nobody"
                                            : "it calls us here, so no address is wanted",
-                           "WHO or WHO:TARGET; WHO is a name, a key, or a file with one");
+                           "WHO or WHO:NAME; WHO is a name, a key, or a file with one");
     error = find_who(directory, text, callee->key, callee->name, &entry);
     if (error == OK)
         error = refuse_own(directory, callee->key, text);
