@@ -499,11 +499,13 @@ kill_filer() {
     on_disk 0
 }
 
-# faulty CALL HOW NUMBER OPTION...: bob receives, and the filer's call of fsync of this number is made so.
+# faulty CALL HOW NUMBER OPTION...: bob receives, in the place of before if that is there, and the
+# filer's call of fsync of this number is made so.
 faulty() {
     ! sanitized || skip "the library would have to come first"
     "${CC:-cc}" -O1 -shared -fPIC -o faults.so "$tools/faults.c" -ldl || skip "no compiler"
     rm -rf board new
+    [ ! -e before ] || install -D before new/file
     truncate -s 1M board
     at_terminal=("${interruptible[@]}" "LD_PRELOAD=$PWD/faults.so" "KITH_FAULT_BOARD=$PWD/board"
         "KITH_FAULT=0.2 fsync $1 $1 $2 $3")
@@ -545,6 +547,24 @@ is_hit() {
         ends "$dialer" 8
         on_disk 0
         grep -q 'new/file: cannot write: Input/output error' bob.err
+    done
+}
+
+@test "what has replaced another, and whose name is not to be put on the disk, is said to be whole and there" {
+    echo before >before
+    for call in 1 2 3; do # the content, the rights, the folder
+        faulty "$call" fail 5 --force
+        ends "$listener" 1
+        ends "$dialer" 8
+        on_disk 1
+        grep -q 'new/file: cannot write: Input/output error' bob.err
+        if [ "$call" = 3 ]; then
+            [ "$(cat new/file)" = part ]
+            grep -q 'new/file: is whole, and in its place' bob.err
+        else
+            [ "$(cat new/file)" = before ]
+            ! grep -q 'is whole' bob.err
+        fi
     done
 }
 

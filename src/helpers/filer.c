@@ -35,7 +35,8 @@
 /* How it went. */
 struct answer {
     int32_t error;
-    int32_t number; /* errno, of ERR_STDOUT */
+    int32_t number;   /* errno, of ERR_STDOUT */
+    int32_t is_there; /* whether it has its name for good, maybe not made sure */
 };
 
 /* What the filer has. */
@@ -193,10 +194,23 @@ static bool is_awaited(int line)
 }
 
 /*
- * Put it in its place, its content on the disk before its name. If that cannot be, it is not there,
- * unless it has replaced another and only that was not to be made sure. ERR_STDOUT leaves errno.
+ * Its name on the disk, too, while somebody waits for the word about that; one that has replaced
+ * another stays in any case. ERR_STDOUT leaves errno.
  */
-static enum kith_error put(struct place *place, int line)
+static enum kith_error make_sure(const struct place *place, int line)
+{
+    if (fsync(place->folder) != 0 && errno != EINVAL) /* some file systems have no such thing */
+        return ERR_STDOUT;
+    errno = ECANCELED;
+    return place->replace || is_awaited(line) ? OK : ERR_STDOUT;
+}
+
+/*
+ * Put it in its place, its content on the disk before its name. If that cannot be, it is not there,
+ * unless it has replaced another and only that was not to be made sure: *is_there tells. ERR_STDOUT
+ * leaves errno.
+ */
+static enum kith_error put(struct place *place, int line, int32_t *is_there)
 {
     enum kith_error error;
     int saved;
@@ -210,16 +224,13 @@ static enum kith_error put(struct place *place, int line)
     if (error != OK)
         return error;
     remove_temporary(place);
-    if (fsync(place->folder) != 0 && errno != EINVAL) /* some file systems have no such thing */
-        saved = errno;
-    else if (place->replace || is_awaited(line))
-        return OK;
-    else
-        saved = ECANCELED;
-    if (!place->replace)
+    error = make_sure(place, line);
+    saved = errno;
+    *is_there = error == OK || place->replace;
+    if (!*is_there)
         (void)unlinkat(place->folder, place->name, 0);
     errno = saved;
-    return ERR_STDOUT;
+    return error;
 }
 
 /* In the forked process: until it is told that all is there, or that nobody will tell. */
@@ -228,7 +239,7 @@ static void live(int line, const void *context)
     struct place place = *(const struct place *)context;
     const int keep[] = {line, place.folder, place.file};
     const struct sandbox_needs needs = {.folder = &place.folder, .file = &place.file};
-    struct answer answer = {ERR_STDOUT, ECANCELED};
+    struct answer answer = {ERR_STDOUT, ECANCELED, false};
     bool is_there;
     char word;
     ssize_t n;
@@ -241,7 +252,7 @@ static void live(int line, const void *context)
     while ((n = recv(line, &word, 1, 0)) < 0 && errno == EINTR)
         continue;
     if (n == 1 && is_there) {
-        answer.error = (int32_t)put(&place, line);
+        answer.error = (int32_t)put(&place, line, &answer.is_there);
         answer.number = errno;
     }
     remove_temporary(&place);
@@ -324,7 +335,7 @@ enum kith_error filer_result(void *context)
     } while (n < 0 && errno == EINTR);
     if (n != (ssize_t)sizeof(answer))
         return ERR_FILER;
-    filer->placed = answer.error == OK;
+    filer->placed = answer.is_there;
     errno = answer.number;
     return (enum kith_error)answer.error;
 }

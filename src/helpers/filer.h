@@ -15,7 +15,7 @@
 struct filer {
     struct helper helper; /* a byte on its line: all is there; ready once that was answered */
     int file;             /* to write to; the caller's to close, and closed before that byte */
-    bool placed;          /* it has its name, and is on the disk */
+    bool placed;          /* it has its name for good */
 };
 
 #define FILER_NONE ((struct filer){.helper = HELPER_NONE, .file = -1})
