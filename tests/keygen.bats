@@ -104,14 +104,32 @@ ssh_public() {
     kith keygen key
     openssl pkey -in key -aes256 -passout pass:x -out locked
     ssh-keygen -q -t ed25519 -N x -f ssh
-    for file in key locked ssh; do
+    for file in key locked; do
         refused 3 "$file: an identity .*exists" "kith pubkey $file shows" '-f would replace both' -- kith keygen "$file"
     done
+    refused 3 "ssh: an identity .*exists" "kith pubkey ssh shows" 'not replaced with -f either' -- kith keygen ssh
     echo text >notes
     refused 3 'notes: exists' '-f would replace notes and notes.pub' -- kith keygen notes
     [[ $stderr != *identity* ]]
     echo mine >new.pub
     refused 3 'new.pub: exists' '-f would replace new and new.pub' -- kith keygen new
+}
+
+@test "a key of another program is not replaced, with -f neither: ssh-keygen names its file so" {
+    ssh-keygen -q -t ed25519 -N '' -f open
+    ssh-keygen -q -t ed25519 -N x -f locked
+    ssh-keygen -q -t rsa -b 2048 -N '' -f rsa
+    openssl genpkey -algorithm ed448 -out ed448 2>other.err
+    mkdir before
+    cp open* locked* rsa* ed448 before
+    for file in open locked rsa ed448; do
+        refused 3 "$file: .*exists" 'of another program, and not replaced' -- kith keygen -f "$file"
+        cmp "$file" "before/$file"
+        [ "$file" = ed448 ] || cmp "$file.pub" "before/$file.pub"
+    done
+    kith keygen ours
+    openssl pkey -in ours -aes256 -passout pass:x -out encrypted
+    kith keygen -f encrypted
 }
 
 @test "an existing public file is left alone as well, and no private key is made" {

@@ -105,10 +105,16 @@ broken() {
     one_line "$stderr" 'cut short: the program or disk there that ours went to left or failed'
 }
 
-@test "a program that is not there is said" {
+@test "a program that is not there is said; by dial before it calls" {
     start_listener --recv-only
     dial_program=(--exec ./nowhere)
-    refused 1 'dial: \./nowhere: the program failed: No such file' -- dial --send-only
+    refused 1 'dial: \./nowhere: the program failed: no such program; nobody was called' -- dial --send-only
+    refused 1 'cat: the program failed: no such program in PATH; nobody' -- env PATH=/nowhere KITH_DIR=alice \
+        "$KITH" dial "bob@$address" --exec cat
+    printf '#!/nowhere\n' >script
+    chmod +x script
+    dial_program=(--exec ./script)
+    refused 1 'dial: \./script: the program failed: No such file' -- dial --send-only
     ends "$listener" 8
     dial_program=()
     listen_program=(--exec ./nowhere)

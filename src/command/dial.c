@@ -16,6 +16,7 @@
 #include "command/pipe.h"
 #include "command/setup.h"
 #include "command/setup_via.h"
+#include "helpers/program_file.h"
 #include "system/notify.h"
 
 #define FIRST_WAIT_MS 200
@@ -180,6 +181,16 @@ static enum kith_error join(struct errand *errand, struct pipe_end *pipe)
     return pipe_run(pipe, transport, &call->io.keys, who, &visitor);
 }
 
+/* One that there is not is said before a peer is called, whose listen takes no second call. */
+static enum kith_error check_program(const char *program)
+{
+    const char *obstacle = program != NULL ? program_file_obstacle(program) : NULL;
+
+    if (obstacle == NULL)
+        return OK;
+    return log_failure(LOG_ERROR, "dial", program, ERR_PROGRAM, obstacle, "nobody was called");
+}
+
 enum kith_error command_dial(const struct options *options)
 {
     struct errand errand = {.what = "dial"};
@@ -187,6 +198,8 @@ enum kith_error command_dial(const struct options *options)
     const struct sandbox_needs needs = {.has_programs = options->program != NULL};
     enum kith_error error = begin(&errand, options, &needs);
 
+    if (error == OK)
+        error = check_program(options->program != NULL ? options->program[0] : NULL);
     if (error == OK)
         error = pipe_open(&pipe, options, "dial", true);
     if (error == OK)

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/problem.h"
+#include "base/text.h"
 #include "command/commands.h"
 #include "command/own_name.h"
 #include "command/paths.h"
@@ -22,6 +23,7 @@
 #include "keys/private_key.h"
 #include "keys/public_key.h"
 
+#define OPENSSH_BEGIN "-----BEGIN OPENSSH "
 #define PRIVATE_MODE 0600
 #define PUBLIC_MODE 0644
 #define SECRET_BYTES 32
@@ -42,36 +44,55 @@ static enum kith_error make_pair(char pem[static PKCS8_PEM_SIZE],
     return error;
 }
 
-/* Whether a file holds a private key, open or encrypted. */
-static bool is_identity(const char *path)
+/* What a file is that stands where an identity is to be made. */
+struct found {
+    bool is_identity; /* open or encrypted */
+    bool is_foreign;  /* a key that another program has made */
+};
+
+static struct found look_at(const char *path)
 {
     struct key_file file = {0};
     uint8_t seed[KEY_SIZE];
+    struct found found = {false, false};
     enum kith_error error = key_file_read(&file, path, KEY_FILE_MAX, KEY_FILE_PUBLIC);
 
-    if (error == OK)
+    if (error == OK) {
         error = private_key_parse(seed, file.text, file.len, passphrase_refuse, NULL);
+        found.is_foreign =
+            error == ERR_KEY_TYPE || text_starts(text_of(file.text, file.len), OPENSSH_BEGIN);
+        found.is_identity =
+            error == OK || error == ERR_KEY_NO_PASSPHRASE || error == ERR_KEY_OPENSSH_ENCRYPTED;
+    }
     crypto_wipe(seed, sizeof(seed));
     key_file_wipe(&file);
-    return error == OK || error == ERR_KEY_NO_PASSPHRASE || error == ERR_KEY_OPENSSH_ENCRYPTED;
+    return found;
 }
 
 /* Something of that name is there, and stays: say what it is, and what -f would do. */
-static enum kith_error log_existing(const char *path, const char *which, bool is_default)
+static enum kith_error log_existing(const char *path, const char *which, struct found found,
+                                    bool is_default)
 {
-    char hint[3 * FILE_PATH_SIZE + 256];
-    bool identity = which == path && is_identity(path);
+    char hint[3 * FILE_PATH_SIZE + 256], see[FILE_PATH_SIZE + 64] = "";
 
-    if (identity)
+    if (found.is_identity)
+        (void)snprintf(see, sizeof(see), "kith pubkey%s%s shows its public key; ",
+                       is_default ? "" : " ", is_default ? "" : path);
+    if (found.is_foreign)
         (void)snprintf(hint, sizeof(hint),
-                       "kith pubkey%s%s shows its public key; -f would replace both files, %s and "
-                       "%s.pub, and whoever knows the old key would not know the new one",
-                       is_default ? "" : " ", is_default ? "" : path, path, path);
+                       "%sit is of another program, and not replaced with -f either: name another "
+                       "file",
+                       see);
+    else if (found.is_identity)
+        (void)snprintf(hint, sizeof(hint),
+                       "%s-f would replace both files, %s and %s.pub, and whoever knows the old "
+                       "key would not know the new one",
+                       see, path, path);
     else
         (void)snprintf(hint, sizeof(hint), "name another file; -f would replace %s and %s.pub",
                        path, path);
-    return log_failure(LOG_ERROR, "keygen", which, identity ? ERR_IDENTITY_EXISTS : ERR_FILE_EXISTS,
-                       NULL, hint);
+    return log_failure(LOG_ERROR, "keygen", which,
+                       found.is_identity ? ERR_IDENTITY_EXISTS : ERR_FILE_EXISTS, NULL, hint);
 }
 
 static bool is_there(const char *path)
@@ -104,6 +125,7 @@ static enum kith_error write_pair(const struct options *options, const char *pat
     const struct new_file files[] = {{path, pem, PRIVATE_MODE, NULL},
                                      {public_path, line, PUBLIC_MODE, NULL}};
     bool is_default = options->argument_count == 0;
+    struct found found = {false, false};
     size_t failed;
     enum kith_error error;
 
@@ -111,8 +133,10 @@ static enum kith_error write_pair(const struct options *options, const char *pat
     if (is_of_other_kind(path) || is_of_other_kind(public_path))
         return log_failure(LOG_ERROR, "keygen", is_of_other_kind(path) ? path : public_path,
                            ERR_FILE_OTHER, NULL, NULL);
-    if (!options->force && (is_there(path) || is_there(public_path)))
-        return log_existing(path, is_there(path) ? path : public_path, is_default);
+    if (is_there(path))
+        found = look_at(path);
+    if (found.is_foreign || (!options->force && (is_there(path) || is_there(public_path))))
+        return log_existing(path, is_there(path) ? path : public_path, found, is_default);
     error = key_file_write(files, 2, options->force, &failed);
     return error == OK ? OK
                        : log_failure(LOG_ERROR, "keygen", files[failed].path, error, NULL, NULL);
