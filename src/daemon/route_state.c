@@ -16,13 +16,30 @@ static enum route_state state_of(const struct attendance *attendance)
     return attendance->was_there ? ROUTE_THERE : ROUTE_UNKNOWN;
 }
 
+/* How many channels it has with nothing to do. */
+static size_t count_kept(const struct route *route)
+{
+    if (route->terms.callers != NULL)
+        return opener_count(&route->terms.callers->opener, route->peer.callee.key);
+    return route->channels.opener.idle_count;
+}
+
+/* Whether one that takes no other call has a channel all the same. */
+static bool has_channel(const struct route *route)
+{
+    struct connections_totals totals;
+
+    connections_count_part(&route->terms.daemon->connections, &route->part, &totals);
+    return totals.count > totals.pending || count_kept(route) > 0;
+}
+
 enum route_state route_state(struct route *route)
 {
     if (route->peer.gone)
         return ROUTE_GONE;
     if (route->terms.callers != NULL)
         return state_of(&route->attendance);
-    if (route->channels.calling.said != OK)
+    if (route->channels.calling.said != OK && !has_channel(route))
         return ROUTE_LOST;
     return route->channels.calling.up ? ROUTE_THERE : ROUTE_UNKNOWN;
 }
@@ -55,14 +72,6 @@ static const char *say_state(struct route *route)
         break;
     }
     return calls ? "may call no longer" : "is called no longer";
-}
-
-/* How many channels it has with nothing to do. */
-static size_t count_kept(const struct route *route)
-{
-    if (route->terms.callers != NULL)
-        return opener_count(&route->terms.callers->opener, route->peer.callee.key);
-    return route->channels.opener.idle_count;
 }
 
 void route_report(struct route *route)
