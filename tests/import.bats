@@ -48,6 +48,23 @@ key_line() {
     echo "$(cut -d ' ' -f 1,2 "$1.pub") $2"
 }
 
+@test "where the holder is called goes in front of each key, and what was there stays" {
+    printf '%s\n' "from=\"10.0.0.0/8\" $(cat desk.pub)" "$(cat laptop.pub)" >keys
+    import keys alice@nas.example:9000
+    [ "$(cut -d ' ' -f 1 "$peers")" = 'addr="nas.example:9000",from="10.0.0.0/8"
+addr="nas.example:9000"' ]
+    [ "$(sed 's/.* //' "$peers")" = 'alice
+alice-2' ]
+    rm "$peers"
+    import laptop.pub 'alice@[::1]:9000'
+    grep -q '^addr="\[::1\]:9000" ssh-ed25519 ' "$peers"
+    rm "$peers"
+    for bad in alice@nas alice@ @nas:1 alice@nas:0 alice@nas:99999 'alice@"x":1' 'alice@a b:1'; do
+        refused 2 "import: " -- kith import laptop.pub "$bad"
+        [ ! -e "$peers" ]
+    done
+}
+
 @test "the keys of an authorized_keys file are peers by their comments, and those of another type are left out" {
     ssh-keygen -q -t rsa -b 2048 -N '' -C old -f old
     made carol 'carol at home'

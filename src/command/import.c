@@ -14,6 +14,7 @@
 #include "command/paths.h"
 #include "crypto/crypto.h"
 #include "keys/agent.h"
+#include "net/address.h"
 #include "peers/addition.h"
 #include "peers/directory.h"
 #include "peers/import.h"
@@ -27,8 +28,10 @@ struct task {
     char peers_path[FILE_PATH_SIZE];
     uint8_t own_key[KEY_SIZE];
     bool has_own_key;
-    struct key_file file; /* that file, once it is read */
-    bool was_overtaken;   /* by somebody else who adds to the peers file: all is looked at again */
+    char name[NAME_SIZE];   /* of whoever holds the keys, or empty */
+    struct address address; /* where he is called; or all empty */
+    struct key_file file;   /* that file, once it is read */
+    bool was_overtaken; /* by somebody else who adds to the peers file: all is looked at again */
     struct directory directory;
     struct import import;
 };
@@ -127,7 +130,8 @@ static enum kith_error choose(struct task *task)
     const struct import_terms terms = {
         .known = &task->directory.file,
         .own_key = task->directory.own_key,
-        .name = task->options->argument_count > 1 ? task->options->arguments[1] : NULL,
+        .name = task->name[0] != '\0' ? task->name : NULL,
+        .address = task->address.port[0] != '\0' ? &task->address : NULL,
     };
     struct problem problem = {0};
     enum kith_error error = import_compose(&task->import, &terms, task->file.text, task->file.len,
@@ -208,23 +212,36 @@ static enum kith_error add(struct task *task)
     return OK;
 }
 
-static enum kith_error check_name(const struct options *options)
+/* NAME, or NAME@HOST:PORT. */
+static enum kith_error take_name(struct task *task)
 {
-    const char *name = options->argument_count > 1 ? options->arguments[1] : NULL;
+    const char *given = task->options->argument_count > 1 ? task->options->arguments[1] : NULL;
+    const char *hint = "NAME is a word that their holder is to be known by; NAME@HOST:PORT says "
+                       "where he is called as well";
     struct problem problem;
+    size_t len;
 
-    if (name == NULL || name_check(name, strlen(name), &problem))
+    if (given == NULL)
         return OK;
-    return log_failure(LOG_ERROR, "import", name, ERR_USAGE, problem.why,
-                       "NAME is a word that their holder is to be known by");
+    len = strcspn(given, "@");
+    if (!name_check(given, len, &problem))
+        return log_failure(LOG_ERROR, "import", given, ERR_USAGE, problem.why, hint);
+    memcpy(task->name, given, len);
+    task->name[len] = '\0';
+    if (given[len] == '\0' ||
+        address_parse(&task->address, given + len + 1, ADDRESS_HOST_PORT, &problem))
+        return OK;
+    return log_failure(LOG_ERROR, "import", given, ERR_USAGE, problem.why,
+                       problem.hint != NULL ? problem.hint : hint);
 }
 
 enum kith_error command_import(const struct options *options)
 {
     static struct task task;
-    enum kith_error error = check_name(options);
+    enum kith_error error;
 
     task = (struct task){.options = options, .path = options->arguments[0]};
+    error = take_name(&task);
     if (error == OK && (error = crypto_start_keys()) != OK)
         return log_failure(LOG_ERROR, "import", NULL, error, NULL, NULL);
     if (error == OK)

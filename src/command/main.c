@@ -40,7 +40,7 @@ static const struct command commands[] = {
      command_meet},
     {{"import", "FILE [NAME]", FOR_IMPORT, 1, 2},
      "add the keys of a file to the peers file",
-     {NULL},
+     {"FILE [NAME]", "FILE NAME@HOST:PORT"},
      command_import},
     {{"listen", "[HOST:]PORT", FOR_LISTEN, 1, 1},
      "wait for one known peer: stdin and stdout",

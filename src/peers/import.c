@@ -10,7 +10,10 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "net/address.h"
 #include "peers/peers_options.h"
+
+#define ADDR_SIZE (ADDRESS_TEXT_SIZE + sizeof("addr=\"\","))
 
 /* A key's line while it is composed. */
 struct line {
@@ -135,16 +138,30 @@ static enum kith_error judge(const struct import *import, const struct line *lin
     return ERR_PEERS_LINE;
 }
 
-/* Write the line of one at the end of what there is. There is room. */
-static enum kith_error append(struct import *import, size_t *used, const struct line *line)
+/* The first of the options: addr, and what joins it to what comes after it. */
+static void begin_with_address(char out[static ADDR_SIZE], const struct address *address,
+                               const struct line *line)
 {
-    char ending[NAME_SIZE + 2];
-    size_t len = (size_t)snprintf(ending, sizeof(ending), " %s\n", line->name);
+    char text[ADDRESS_TEXT_SIZE];
 
-    memcpy(import->lines + *used, line->kept.at, line->kept.len);
-    *used += line->kept.len;
-    memcpy(import->lines + *used, ending, len + 1);
-    *used += len;
+    out[0] = '\0';
+    if (address == NULL)
+        return;
+    address_format(text, address);
+    (void)snprintf(out, ADDR_SIZE, "addr=\"%s\"%s", text,
+                   options_of(line->kept).len > 0 ? "," : " ");
+}
+
+/* Write the line of one at the end of what there is. There is room. */
+static enum kith_error append(struct import *import, size_t *used, const struct line *line,
+                              const struct address *address)
+{
+    char beginning[ADDR_SIZE];
+    size_t room = ADDR_SIZE + line->kept.len + NAME_SIZE + 2;
+
+    begin_with_address(beginning, address, line);
+    *used += (size_t)snprintf(import->lines + *used, room, "%s%.*s %s\n", beginning,
+                              (int)line->kept.len, line->kept.at, line->name);
     return peers_add(&import->added, line->key, line->name);
 }
 
@@ -170,7 +187,7 @@ static enum kith_error add_line(struct import *import, size_t *used,
     while (line.kept.len > 0 && is_blank(line.kept.at[line.kept.len - 1]))
         line.kept.len--;
     error = name_key(&line, import, terms, text, problem);
-    return error == OK ? append(import, used, &line) : error;
+    return error == OK ? append(import, used, &line, terms->address) : error;
 }
 
 static enum kith_error add_lines(struct import *import, const struct import_terms *terms,
@@ -180,7 +197,7 @@ static enum kith_error add_lines(struct import *import, const struct import_term
     struct text line = {0};
     enum kith_error error = OK;
 
-    import->lines = malloc(rest.len + import->keys.count * (NAME_SIZE + 2) + 1);
+    import->lines = malloc(rest.len + import->keys.count * (ADDR_SIZE + NAME_SIZE + 2) + 1);
     if (import->lines == NULL)
         return ERR_MEMORY;
     import->lines[0] = '\0';

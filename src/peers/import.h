@@ -19,6 +19,8 @@ struct import_terms {
     const struct peers *known; /* what the peers file has */
     const uint8_t *own_key;    /* which is left out; or NULL */
     const char *name;          /* of whoever holds all of them, fit for one; or NULL */
+    /* Where he is called, which becomes addr in front of each; or NULL. */
+    const struct address *address;
 };
 
 struct import {
