@@ -51,12 +51,15 @@ static size_t count_channels(struct daemon *daemon)
     return totals.count - totals.pending - totals.leaving;
 }
 
-/* A visit: who has no channel yet is not waited for. */
-static void send_away(struct connection *connection, void *unused)
+/* A visit: who has no channel yet is not waited for, but counted. */
+static void send_away(struct connection *connection, void *context)
 {
-    (void)unused;
-    if (!connection->is_open)
-        connection_end(connection, ERR_STOPPING);
+    size_t *count = context;
+
+    if (connection->is_open)
+        return;
+    connection_end(connection, ERR_STOPPING);
+    (*count)++;
 }
 
 static void format_channels(char *out, size_t size, size_t count)
@@ -64,10 +67,12 @@ static void format_channels(char *out, size_t size, size_t count)
     (void)snprintf(out, size, "%zu channel%s", count, count == 1 ? "" : "s");
 }
 
-static void say_drain(struct daemon *daemon)
+/* Whom it waits for, and how many were sent away. */
+static void say_drain(struct daemon *daemon, size_t sent_away)
 {
     size_t count = count_channels(daemon);
     char channels[40], why[128];
+    size_t len;
 
     format_channels(channels, sizeof(channels), count);
     if (count == 0)
@@ -75,6 +80,9 @@ static void say_drain(struct daemon *daemon)
     else
         (void)snprintf(why, sizeof(why), "no new calls; waiting for %s, at most %.6g s", channels,
                        (double)daemon->terms->drain_timeout_ms / 1e3);
+    len = strlen(why);
+    if (sent_away > 0)
+        (void)snprintf(why + len, sizeof(why) - len, "; reset, having none yet: %zu", sent_away);
     log_event(LOG_NOTE, daemon->hooks->what, daemon->doors.name, why,
               count == 0 ? NULL : "a second signal quits");
     notify_status(why);
@@ -83,6 +91,7 @@ static void say_drain(struct daemon *daemon)
 static void begin_drain(struct loop *loop, int number)
 {
     struct daemon *daemon = loop->daemon;
+    size_t sent_away = 0;
 
     if (loop->ending != 0) {
         loop->at_once = true;
@@ -93,9 +102,9 @@ static void begin_drain(struct loop *loop, int number)
     notify("STOPPING=1\nSTATUS=no new calls");
     daemon->hooks->stop(daemon);
     doors_close(&daemon->doors);
-    connections_each(&daemon->connections, send_away, NULL);
+    connections_each(&daemon->connections, send_away, &sent_away);
     if (!daemon->is_done || count_channels(daemon) > 0)
-        say_drain(daemon);
+        say_drain(daemon, sent_away);
 }
 
 /* Without one of the helpers the channels that are open can still finish, but no other follows. */
