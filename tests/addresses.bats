@@ -286,10 +286,10 @@ END
 @test "what is wrong with an address is said: its port, its colons, its parts" {
     local port
     for port in 70000 99999 123456; do
-        refused 2 "$port: .*out of range: 1 to 65535" -- as bob listen "$port"
-        refused 2 'out of range: 1 to 65535' -- as bob serve "127.0.0.1:$port" 80
+        refused 2 "$port: .*out of range: 0 to 65535" -- as bob listen "$port"
+        refused 2 'out of range: 0 to 65535' -- as bob serve "127.0.0.1:$port" 80
         refused 2 'out of range: 1 to 65535' -- as bob serve 9000 "$port"
-        refused 2 'out of range: 1 to 65535' -- as alice forward "$port" bob@127.0.0.1:1
+        refused 2 'out of range: 0 to 65535' -- as alice forward "$port" bob@127.0.0.1:1
         refused 2 'out of range: 1 to 65535' -- as alice dial "bob@[::1]:$port"
     done
     refused 2 'out of range: 1 to 65535' -- as alice dial bob@127.0.0.1:0

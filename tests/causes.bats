@@ -209,7 +209,7 @@ time.sleep(600)' "$tools" "$1" >held 3>&- &
 @test "who is refused is told of the conditions that a peer's line may have, too" {
     printf 'permit-target="1" %s\n' "$(cat alice/identity.pub)" >bob/peers
     start_serve 2
-    refused 5 'may not call now, or from here; .*\(PEER:NAME\), or the one without a name is not' -- \
+    refused 5 'has expired, may not call from here; no target without a name is for us \(PEER:NAME\)' -- \
         dial </dev/null
 }
 

@@ -94,7 +94,13 @@ shows() {
     refused 2 '\[HOST:\]PORT is missing' 'kith meet \[options\] --listen \[HOST:\]PORT$' -- as alice meet --listen
     refused 2 'TARGET is missing' '--exec' -- as alice serve 9000
     refused 2 '\[HOST:\]PORT is missing' 'put it last$' -- as alice serve --exec cat 9000
-    refused 2 'one: PEER is missing' -- as alice forward 9000 bob one
+    refused 2 'one: a LOCAL whose PEER is missing' 'usage: ' -- as alice forward 9000 bob one
+    refused 2 'said there: kith serve' -- as alice forward 9000 localhost:80 bob
+    refused 2 'PORT is missing; -p takes the peer' -- as alice listen -p 9000
+    refused 2 '--call: needs a value: PEER;' -- as alice serve --call
+    refused 2 '-i: needs a value: FILE;' -- as alice dial bob@127.0.0.1:1 -i
+    refused 2 '--namespace: needs a value: TEXT;' -- as alice dial bob@127.0.0.1:1 --namespace
+    refused 2 '--force: takes no value;' -- as alice listen --force=yes 0
     refused 2 '80: .*--exec stands in the place of TARGET' -- as alice serve 9000 80 --exec cat
     refused 2 'file: .*< FILE' -- as alice dial bob file
     refused 2 '9000: .*a port belongs to PEER: WHO@HOST:PORT$' -- as alice dial localhost 9000

@@ -359,7 +359,7 @@ lost() {
 
 @test "an encrypted OpenSSH key is refused, with the command that converts it, which does" {
     ssh-keygen -q -t ed25519 -N sesame -f ssh
-    refused 3 ssh encrypted 'ssh-keygen -p' -- use ssh
+    refused 3 ssh encrypted 'ssh-add FILE, then -i agent: .*ssh-keygen -p' -- use ssh
     cp ssh copy
     ssh-keygen -q -p -P sesame -N '' -f copy
     has_public copy "$(kith pubkey ssh.pub)"
@@ -530,6 +530,13 @@ lost() {
     refused 3 'other: a public key' -- kith dial -i other "$nobody@127.0.0.1:1"
     cp key open && chmod 644 open
     refused 3 'open: a secret that others can read' -- kith dial -i open "$nobody@127.0.0.1:1"
+}
+
+@test "what cannot be made for want of a folder says so" {
+    touch file
+    refused 1 'file/x: Not a directory; its folder has to be' -- kith keygen file/x
+    refused 1 'file/x: Not a directory; its folder has to be' -- \
+        kith keygen --namespace file/x
 }
 
 @test "a file that is missing is made by keygen with its name" {

@@ -291,7 +291,7 @@ becomes() {
 }
 
 @test "where no file can be made, that is said before anybody is called" {
-    refused 1 'none/file: cannot write: No such file or directory' -- as bob listen -o none/file 127.0.0.1:0
+    refused 1 'none/file: cannot write: No such file or directory; its folder has to be there' -- as bob listen -o none/file 127.0.0.1:0
     refused 1 'bob/peers/file: cannot write: Not a directory' -- as bob listen -o bob/peers/file 127.0.0.1:0
     refused 1 'cannot write: File name too long' -- \
         as bob listen -o "$(printf '%0300d' 1)" 127.0.0.1:0

@@ -318,7 +318,13 @@ reaches() {
         as alice dial bbo@127.0.0.1:1
     refused 3 'did you mean: nas-in-the-cellar$' -- as alice check nas-in-the-celler@127.0.0.1:1
     refused 3 'did you mean: bob$' -- as alice listen -p Bob 127.0.0.1:0
-    refused 3 '64 hex digits' -- as alice dial somebody@127.0.0.1:1
+    refused 3 'kith meet and kith import add one; .*64 hex digits.*\.pub$' -- \
+        as alice dial somebody@127.0.0.1:1
+    refused 3 'kith import .*\.pub; to call elsewhere: WHO@HOST:PORT$' -- as alice dial somebody
+    for command in 'listen -p somebody 0' 'serve -p somebody 0 1' 'forward --accept 0 0 somebody'; do
+        # shellcheck disable=SC2086 # a command and its words
+        refused 3 'kith import .*\.pub$' -- as alice $command
+    done
 }
 
 @test "a line that has a second name, a comment or no name says what to do" {

@@ -84,6 +84,8 @@ answers_as() {
     [ ! -e here ]
     refused 3 'nobody' -- as alice forward ./here bob 0 nobody
     refused 2 'PEER is missing' -- as alice forward 0 bob 0
+    refused 4 '9000: .*: it is a LOCAL twice' -- as alice forward 9000 bob@127.0.0.1:1 9000 bob@127.0.0.1:1
+    refused 4 '\./s: .*: it is a LOCAL twice' -- as alice forward ./s bob@127.0.0.1:1 ./s bob@127.0.0.1:1
     refused 2 '70000' -- as alice forward ./here bob 70000 carol
     [ ! -e here ]
 }

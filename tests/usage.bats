@@ -194,7 +194,7 @@ misused() {
     refused 4 "$address" -- as bob listen "$address"
     refused 4 192.0.2.1 -- as bob listen 192.0.2.1:0
     refused 4 -- as alice dial -s 192.0.2.1 "bob@$address"
-    refused 4 -- as alice dial -6 "bob@$address"
+    refused 4 '-6 takes an address of IPv6 alone' -- as alice dial -6 "bob@$address"
 }
 
 @test "somebody else who answers" {

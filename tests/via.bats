@@ -182,7 +182,8 @@ no_group() {
     refused 4 'with status 5' -- dial --via 'head -c 100 >/dev/null; exit 5'
     refused 4 'with status 5' -- as alice check --via 'exit 5' "bob@$address"
     refused 4 'xxx[.][.][.]: cannot be reached: .*with status 5; .*it has no terminal to ask at' -- \
-        dial --via "exit 5; : $(printf 'x%.0s' {1..80})"
+        dial --via "exit 5; : ssh$(printf 'x%.0s' {1..80})"
+    refused 4 'what that command said tells why$' -- dial --via 'exit 5'
     needs nc
     refused 4 'with status 1' -- dial --via 'nc %h %p'
 }

@@ -12,15 +12,15 @@ struct entry {
     const char *hint;
 };
 
-/* What a dialer cannot be told by the wire, and what it can be: of targets, this. */
-#define REFUSAL_HINT(targets)                                                                      \
-    "the other side's log says which it is: our key is not known there, or may not call now, "     \
-    "or from here; " targets "; it is not the key that we call; the namespaces or the clocks "     \
-    "differ; it has no free place; or it is not kith"
+/* What a dialer cannot be told by the wire, and what it can be: of targets, and what is there. */
+#define REFUSAL_HINT(targets, there)                                                               \
+    "its log says which: our key is not known there, has expired, may not call from "              \
+    "here; " targets                                                                               \
+    "; it has another key than we think; the namespaces, the clocks differ; it is full; " there    \
+    "or it is not kith"
 
 /* Of one that is to have the target without a name, and of one that says later which. */
-#define NO_UNNAMED                                                                                 \
-    "it has targets by name alone (PEER:NAME), or the one without a name is not for us"
+#define NO_UNNAMED "no target without a name is for us (PEER:NAME)"
 #define NO_TARGET "no target there is for us"
 
 /* Where to look, when it was not our side that failed. */
@@ -127,7 +127,8 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_KEY_COSTLY] = {EXIT_KEYS, "encrypted with more rounds than are taken: 10 million",
                         "encrypt it again: openssl pkcs8 -topk8"},
     [ERR_KEY_OPENSSH_ENCRYPTED] = {EXIT_KEYS, "an encrypted OpenSSH key",
-                                   "decrypt a copy of it: ssh-keygen -p -N '' -f COPY"},
+                                   "have ssh-agent sign with it: ssh-add FILE, then -i agent: (or "
+                                   "decrypt a copy: ssh-keygen -p -N '' -f COPY)"},
     [ERR_KEY_SEVERAL] = {EXIT_KEYS, "has several keys: which of them is meant?",
                          "put that one in a file of its own, or in the peers file under a name"},
     [ERR_AGENT_UNSET] = {EXIT_KEYS, "there is no ssh-agent: SSH_AUTH_SOCK is not set",
@@ -172,8 +173,8 @@ static const struct entry entries[ERR_COUNT] = {
                               "give one of the two a file of its own"},
     [ERR_NAME_UNKNOWN] =
         {EXIT_KEYS, "no such name in the peers file",
-         "a key is 64 hex digits, a file of one has a / or ends in .pub, and whom to call "
-         "elsewhere is WHO@HOST:PORT"},
+         "kith meet and kith import add one; a key is 64 hex digits, and a file of one has a / "
+         "or ends in .pub"},
     [ERR_NOBODY] =
         {EXIT_KEYS, "nobody is known, so nobody can call",
          "add a peer's line to the peers file, or name one with --peer; a serve that runs "
@@ -249,15 +250,14 @@ static const struct entry entries[ERR_COUNT] = {
                         "is it the right address, and its public key up to date?"},
     [ERR_LOW_ORDER] = {EXIT_HANDSHAKE, "a shared secret that is no secret", NULL},
     [ERR_CONFIRMATION] = {EXIT_HANDSHAKE, "wrong confirmation: not the holder of the key", NULL},
-    [ERR_HANDSHAKE_CUT] = {EXIT_HANDSHAKE, "closed during the handshake", REFUSAL_HINT(NO_UNNAMED)},
+    [ERR_HANDSHAKE_CUT] = {EXIT_HANDSHAKE, "closed during the handshake",
+                           REFUSAL_HINT(NO_UNNAMED, "")},
     [ERR_KEPT_CUT] = {EXIT_HANDSHAKE, "closed during the handshake",
-                      REFUSAL_HINT(
-                          NO_TARGET) "; or what is there keeps no channels, as a listen: --plain"},
+                      REFUSAL_HINT(NO_TARGET, "it keeps no channels, as a listen (--plain); ")},
     [ERR_NAMED_CUT] = {EXIT_HANDSHAKE, "closed during the handshake",
-                       REFUSAL_HINT(
-                           NO_TARGET) "; or what is there has no targets, as a listen: no :NAME"},
+                       REFUSAL_HINT(NO_TARGET, "it is a listen, which has no :NAME; ")},
     [ERR_BACK_CUT] = {EXIT_HANDSHAKE, "closed during the handshake",
-                      REFUSAL_HINT("it is no forward --accept that is there")},
+                      REFUSAL_HINT("it is no forward --accept", "")},
     [ERR_LEFT] = {EXIT_HANDSHAKE, "left once it had our answer",
                   "a check does so, and so does a caller that refuses the answer, for its "
                   "clock, say: see what it says there"},

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -48,10 +49,8 @@ enum kith_error call_log_failure(const struct call *call, enum kith_error error,
     explain_handshake(&explanation, &call->io, error);
     if (explanation.error == ERR_KEPT_CUT && callee->target[0] != '\0')
         explanation.error = ERR_NAMED_CUT;
-    if (call->may_ask)
-        explanation.hint =
-            "what that command said tells why; if it wanted to ask for something, it "
-            "has no terminal to ask at";
+    if (call->hint != NULL)
+        explanation.hint = call->hint;
     (void)log_failure(level, what, which, explanation.error,
                       call->why != NULL ? call->why : explanation.detail, explanation.hint);
     return error;
@@ -88,6 +87,12 @@ static bool may_be_of_via(enum kith_error error)
            error == ERR_FRAME_EMPTY || error == ERR_FRAME_TOO_LONG || error == ERR_HELLO_MALFORMED;
 }
 
+/* Whether it has a program in it that asks people now and then, as for a password. */
+static bool may_ask(const char *command)
+{
+    return strstr(command, "ssh") != NULL || strstr(command, "sudo") != NULL;
+}
+
 /*
  * A way that has ended by a failure of its own was none. One that has ended well may have led to a
  * peer who turned us away, as far as anybody can tell.
@@ -105,8 +110,10 @@ static enum kith_error blame_via(struct call *call, const struct call_terms *ter
     if (call->how[0] == '\0')
         return error;
     call->why = call->how;
-    call->may_ask = end.problem == 0 && end.signal == 0 && end.status != NOT_EXECUTABLE &&
-                    end.status != NOT_FOUND;
+    if (end.problem == 0 && end.signal == 0 && end.status != NOT_EXECUTABLE &&
+        end.status != NOT_FOUND && may_ask(terms->via_command))
+        call->hint = "what that command said tells why; if it wanted to ask for something, it "
+                     "has no terminal to ask at";
     return ERR_VIA;
 }
 
@@ -122,6 +129,10 @@ static enum kith_error reach(struct call *call, const struct call_terms *terms,
     error = lookup_connect(terms->lookup, address, terms->net, deadline_ms, &fd, &call->reached,
                            &call->why);
     call->transport = transport_socket(fd);
+    if (error == ERR_RESOLVE && terms->net->family == AF_INET6)
+        call->hint = "-6 takes an address of IPv6 alone: does it have one?";
+    if (error == ERR_RESOLVE && terms->net->family == AF_INET)
+        call->hint = "-4 takes an address of IPv4 alone: does it have one?";
     return error;
 }
 

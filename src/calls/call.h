@@ -31,7 +31,7 @@ struct call {
     struct transport transport; /* once connected */
     struct endpoint reached;
     const char *why;            /* the system's reason for an error, or NULL */
-    bool may_ask;               /* it was the command of --via, which may have wanted to ask */
+    const char *hint;           /* what to do, where that is known here; or NULL */
     char how[PROGRAM_HOW_SIZE]; /* that may stand here */
     struct handshake_io io;
 };

@@ -282,7 +282,7 @@ enum kith_error command_line_parse(struct options *options, const struct command
             continue;
         }
         if (spec == NULL)
-            return misuse_log_word(form, found, argv);
+            return misuse_log_word(form, argv);
         if (option_is_word(found) && (elsewhere = whole_name_elsewhere(form, argv)) != NULL)
             return misuse_log_name(form, elsewhere);
         error = set_option(options, spec, optarg, &problem);

@@ -327,6 +327,18 @@ static void limit_kept(struct forward *forward, const struct options *options)
         forward->kept = 0;
 }
 
+/* One that an earlier LOCAL has, and that is not picked for each. */
+static bool is_repeated(const struct address *asked, size_t place)
+{
+    bool is_picked = asked[place].path[0] == '\0' && address_port(&asked[place]) == 0;
+
+    for (size_t i = 0; i < place; i++) {
+        if (!is_picked && address_equals(&asked[i], &asked[place]))
+            return true;
+    }
+    return false;
+}
+
 /* What stands on the command line. */
 static enum kith_error read_arguments(struct forward *forward, const struct options *options,
                                       struct address asked[static FORWARDS_MAX])
@@ -341,6 +353,9 @@ static enum kith_error read_arguments(struct forward *forward, const struct opti
         forward->peers[i] = options->arguments[2 * i + 1];
         error = setup_parse_address(&asked[i], "forward", options, options->arguments[2 * i],
                                     ADDRESS_LOCAL);
+        if (error == OK && is_repeated(asked, i))
+            error = log_failure(LOG_ERROR, "forward", options->arguments[2 * i], ERR_BIND,
+                                "it is a LOCAL twice", "each leads to one PEER");
     }
     return error;
 }

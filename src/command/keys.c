@@ -114,6 +114,13 @@ static bool is_of_other_kind(const char *path)
            key_file_find_descriptor(path) >= 0;
 }
 
+static enum kith_error log_unwritten(const char *path, enum kith_error error)
+{
+    return log_failure(
+        LOG_ERROR, "keygen", path, error, NULL,
+        error == ERR_SYSTEM ? "its folder has to be one that we may write in, or make" : NULL);
+}
+
 /*
  * The private file first: whatever happens between the two, kith pubkey makes the other one from
  * it, and no public key is left that nobody holds.
@@ -138,8 +145,7 @@ static enum kith_error write_pair(const struct options *options, const char *pat
     if (found.is_foreign || (!options->force && (is_there(path) || is_there(public_path))))
         return log_existing(path, is_there(path) ? path : public_path, found, is_default);
     error = key_file_write(files, 2, options->force, &failed);
-    return error == OK ? OK
-                       : log_failure(LOG_ERROR, "keygen", files[failed].path, error, NULL, NULL);
+    return error == OK ? OK : log_unwritten(files[failed].path, error);
 }
 
 static bool is_folder(const char *path)
@@ -232,7 +238,7 @@ static enum kith_error make_namespace(const char *path, bool replace)
     crypto_wipe(bytes, sizeof(bytes));
     crypto_wipe(line, sizeof(line));
     if (error != OK)
-        return log_failure(LOG_ERROR, "keygen", path, error, NULL, NULL);
+        return log_unwritten(path, error);
     log_event(LOG_NOTE, "keygen", path, "a secret namespace is made",
               "give a copy to the other side, and to nobody else: --namespace-file");
     return OK;

@@ -25,12 +25,18 @@ enum kith_error misuse_log(const char *command, const char *which, const char *w
     return log_failure(LOG_ERROR, command, which, ERR_USAGE, why, hint != NULL ? hint : help);
 }
 
-/* An option of ours that getopt does not take, which has no value after its name: why. */
-static const char *why_not(const struct option_spec *spec, unsigned command_bit)
+#define WHY_SIZE 48
+
+/* An option that getopt does not take, which has no value after its name: why. */
+static const char *why_not(char out[static WHY_SIZE], const struct option_spec *spec,
+                           unsigned command_bit)
 {
     if ((spec->commands & command_bit) == 0)
         return "not an option of this command";
-    return spec->value == NULL ? "takes no value" : "needs a value";
+    if (spec->value == NULL)
+        return "takes no value";
+    (void)snprintf(out, WHY_SIZE, "needs a value: %s", spec->value);
+    return out;
 }
 
 /* What to do with one that is another command's: a key's own file is no option; or NULL. */
@@ -45,8 +51,9 @@ enum kith_error misuse_log_name(const struct command_form *form, const char *wor
 {
     size_t len = strcspn(word, "="), begun = 0;
     char name[SPELLING_MAX + 1], shown[SPELLING_MAX + 3], hint[64];
-    const struct option_spec *specs;
+    const struct option_spec *specs, *meant, *begun_one = NULL;
     struct spelling spelling;
+    char why[WHY_SIZE];
     size_t count;
 
     specs = option_table(&count);
@@ -54,19 +61,22 @@ enum kith_error misuse_log_name(const struct command_form *form, const char *wor
     (void)snprintf(shown, sizeof(shown), "--%s", name);
     spelling = spelling_of(name);
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(specs[i].name, name) == 0)
-            return misuse_log(form->name, shown, why_not(&specs[i], form->bit),
-                              hint_instead(&specs[i], form));
         if ((specs[i].commands & form->bit) == 0)
             continue;
-        begun += len > 0 && strncmp(specs[i].name, word, len) == 0;
+        if (len > 0 && strncmp(specs[i].name, word, len) == 0)
+            begun_one = &specs[i], begun++;
         spelling_try(&spelling, specs[i].name);
     }
+    meant = option_named((struct text){shown, strlen(shown)}, form->bit);
+    if (meant == NULL)
+        meant = option_named((struct text){shown, strlen(shown)}, ~0U);
+    if (meant != NULL)
+        return misuse_log(form->name, shown, why_not(why, meant, form->bit),
+                          hint_instead(meant, form));
     if (begun > 1)
         return misuse_log(form->name, shown, "the beginning of several options", NULL);
     if (begun == 1)
-        return misuse_log(form->name, shown, word[len] == '=' ? "takes no value" : "needs a value",
-                          NULL);
+        return misuse_log(form->name, shown, why_not(why, begun_one, form->bit), NULL);
     if (strcmp(name, "version") == 0)
         return misuse_log(form->name, shown, "not an option of this command", VERSION_HINT);
     if (spelling.nearest == NULL)
@@ -75,18 +85,19 @@ enum kith_error misuse_log_name(const struct command_form *form, const char *wor
     return misuse_log(form->name, shown, "no such option", hint);
 }
 
-enum kith_error misuse_log_word(const struct command_form *form, int found, char **argv)
+enum kith_error misuse_log_word(const struct command_form *form, char **argv)
 {
     char letter[3] = {'-', (char)optopt, '\0'};
-    const struct option_spec *other;
+    const struct option_spec *other = option_find(optopt, form->bit);
+    char why[WHY_SIZE];
 
     if (optopt == 0 || option_is_word(optopt))
         return misuse_log_name(form, argv[optind - 1] + 2);
-    if (found == ':')
-        return misuse_log(form->name, letter, "needs a value", NULL);
-    other = option_find(optopt, ~0U);
+    if (other == NULL)
+        other = option_find(optopt, ~0U);
     if (other != NULL)
-        return misuse_log(form->name, letter, why_not(other, form->bit), hint_instead(other, form));
+        return misuse_log(form->name, letter, why_not(why, other, form->bit),
+                          hint_instead(other, form));
     return misuse_log(form->name, letter, "no such option", optopt == 'V' ? VERSION_HINT : NULL);
 }
 
@@ -140,12 +151,25 @@ static const char *names(const struct options *options, const struct command_for
     return options->accept != NULL ? "LOCAL WHO" : form->arguments;
 }
 
+/* What a habit from another program has led to, or NULL: nc -p PORT, ssh -L PORT:HOST:PORT. */
+static const char *habit(const struct options *options)
+{
+    struct address address;
+
+    if (options->named_count > 0 && text_is_number(options->named[0]))
+        return "-p takes the peer that may call; the port stands without it";
+    if (options->command == FOR_FORWARD && options->argument_count > 2 &&
+        address_parse(&address, options->arguments[1], ADDRESS_HOST_PORT, NULL))
+        return MISUSE_FAR_END;
+    return NULL;
+}
+
 /* The name of the argument of this number is the word of this number. */
 enum kith_error misuse_log_missing(const struct options *options, const struct command_form *form)
 {
     const char *name = names(options, form);
     int place = form->bit == FOR_FORWARD ? options->argument_count % 2 : options->argument_count;
-    const char *more = "", *after = NULL;
+    const char *more = "", *after = NULL, *hint = habit(options);
     char why[64], usage[96], last[64];
 
     if (form->bit == FOR_SERVE)
@@ -156,14 +180,15 @@ enum kith_error misuse_log_missing(const struct options *options, const struct c
         after = options->arguments[options->argument_count - 1];
     for (int i = 0; i < place; i++)
         name += strcspn(name, " ") + 1;
-    (void)snprintf(why, sizeof(why), "%.*s is missing", (int)strcspn(name, " "), name);
+    (void)snprintf(why, sizeof(why), "%s%.*s is missing", after != NULL ? "a LOCAL whose " : "",
+                   (int)strcspn(name, " "), name);
     (void)snprintf(usage, sizeof(usage), "usage: kith %s [options] %s%s", form->name,
                    shown(options, form), more);
     (void)snprintf(last, sizeof(last), "%s takes all that follows it: put it last",
                    OPTION_OF_PROGRAM(form->bit));
     if (options->program != NULL)
         return misuse_log(form->name, NULL, why, last);
-    return misuse_log(form->name, after, why, usage);
+    return misuse_log(form->name, after, why, hint != NULL ? hint : usage);
 }
 
 enum kith_error misuse_log_excess(const struct options *options, const struct command_form *form,

@@ -15,7 +15,7 @@ enum kith_error misuse_log(const char *command, const char *which, const char *w
                            const char *hint);
 
 /* What getopt did not understand, and returned this for: a letter, or the word it stands in. */
-enum kith_error misuse_log_word(const struct command_form *form, int found, char **argv);
+enum kith_error misuse_log_word(const struct command_form *form, char **argv);
 
 /* Of a long option that is none of the command's, without its dashes; it may have a value. */
 enum kith_error misuse_log_name(const struct command_form *form, const char *word);
@@ -28,6 +28,10 @@ enum kith_error misuse_log_excess(const struct options *options, const struct co
 /* A name where a place to listen is meant: what was meant, maybe; or NULL. */
 const char *misuse_guess_place(const struct options *options, const char *text,
                                enum address_form form);
+
+/* What to do about one of these: */
+#define MISUSE_FAR_END                                                                             \
+    "what it leads to is said there: kith serve PORT TARGET; here: kith forward PORT PEER"
 
 /* Whether it says, as for ssh -L, where its connections come out, too: PORT:HOST:PORT. */
 bool misuse_has_far_end(const char *text);

@@ -22,9 +22,7 @@ enum kith_error setup_parse_address(struct address *address, const char *what,
 
     if (form == ADDRESS_LOCAL && misuse_has_far_end(text))
         return log_failure(LOG_ERROR, what, text, ERR_USAGE,
-                           "not PORT, HOST:PORT, or a path with a /",
-                           "what it leads to is said there: kith serve PORT TARGET; here: kith "
-                           "forward PORT PEER");
+                           "not PORT, HOST:PORT, or a path with a /", MISUSE_FAR_END);
     if (address_parse(address, text, form, &problem))
         return OK;
     return log_failure(LOG_ERROR, what, text, ERR_USAGE, problem.why,

@@ -302,8 +302,10 @@ static enum kith_error log_start(enum kith_error error, const char *what, const 
 {
     if (error == ERR_OUTPUT_KIND && S_ISDIR(there->st_mode))
         return log_failure(LOG_ERROR, what, path, error, "a folder", "name a file in it");
-    return log_failure(LOG_ERROR, what, path, error, error == ERR_STDOUT ? strerror(errno) : NULL,
-                       NULL);
+    if (error == ERR_STDOUT)
+        return log_failure(LOG_ERROR, what, path, error, strerror(errno),
+                           errno == ENOENT ? "its folder has to be there: mkdir" : NULL);
+    return log_failure(LOG_ERROR, what, path, error, NULL, NULL);
 }
 
 enum kith_error filer_start(struct filer *filer, const char *what, const char *path, bool replace)

@@ -104,7 +104,7 @@ static bool parse_port(struct address *address, const char *text, enum address_f
     if (!text_is_number(text))
         return problem_say(problem, "the port is not a number");
     if (!port_parse(text, &port) || (port == 0 && is_to_call(form)))
-        return problem_say(problem, "the port is out of range: 1 to 65535");
+        return problem_say(problem, "the port is out of range: %d to 65535", is_to_call(form));
     return copy_part(address->port, sizeof(address->port), text, strlen(text));
 }
 

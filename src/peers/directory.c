@@ -219,23 +219,31 @@ static enum kith_error read_key(struct directory *directory, const char *path,
 }
 
 /* There is no such name in the peers file; maybe one that is spelt nearly like it. */
-static enum kith_error log_unknown_name(const struct directory *directory, const char *text)
+static enum kith_error log_unknown_name(const struct directory *directory, const char *text,
+                                        bool is_called)
 {
     struct spelling spelling = spelling_of(text);
     const char *hint = directory->texts != NULL ? "" : NULL; /* what is read again nobody types */
-    char meant[NAME_SIZE + 32];
+    char meant[NAME_SIZE + 192];
 
     for (size_t i = 0; i < directory->file.count; i++)
         spelling_try(&spelling, directory->file.list[i].name);
     if (spelling.nearest != NULL) {
         (void)snprintf(meant, sizeof(meant), "did you mean: %s", spelling.nearest);
         hint = meant;
+    } else if (hint == NULL && is_called) {
+        (void)snprintf(meant, sizeof(meant), "%s; to call elsewhere: WHO@HOST:PORT",
+                       error_hint(ERR_NAME_UNKNOWN));
+        hint = meant;
     }
     return log_failure(LOG_ERROR, "peer", text, ERR_NAME_UNKNOWN, directory->peers_path, hint);
 }
 
-/* The key of WHO; *entry is its line of the peers file when it is named there, else NULL. */
-static enum kith_error find_who(struct directory *directory, const char *text,
+/*
+ * The key of WHO; *entry is its line of the peers file when it is named there, else NULL.
+ * is_called: and where it is called is to be there, too.
+ */
+static enum kith_error find_who(struct directory *directory, const char *text, bool is_called,
                                 uint8_t key[static KEY_SIZE], char name[static NAME_SIZE],
                                 const struct peer **entry)
 {
@@ -263,7 +271,7 @@ static enum kith_error find_who(struct directory *directory, const char *text,
         return error;
     *entry = peers_find_name(&directory->file, text);
     if (*entry == NULL)
-        return log_unknown_name(directory, text);
+        return log_unknown_name(directory, text, is_called);
     memcpy(key, (*entry)->key, KEY_SIZE);
     memcpy(name, (*entry)->name, NAME_SIZE);
     return note(directory, *entry, text);
@@ -324,7 +332,7 @@ enum kith_error directory_add(struct directory *directory, const char *text, str
 
     if (directory_is_file(text))
         return add_file(directory, text, set);
-    error = find_who(directory, text, peer.key, peer.name, &entry);
+    error = find_who(directory, text, false, peer.key, peer.name, &entry);
     if (error == OK)
         error = refuse_own(directory, peer.key, text);
     if (error == OK)
@@ -439,7 +447,7 @@ enum kith_error directory_callee(struct directory *directory, const char *given,
         return refuse_callee(text, "says where to call, but not who is meant there");
     if (address == NULL && (is_hex_key(before) || directory_is_file(before)))
         return refuse_callee(text, "does not say where to call");
-    error = find_who(directory, before, callee->key, callee->name, &entry);
+    error = find_who(directory, before, address == NULL, callee->key, callee->name, &entry);
     if (error == OK)
         error = refuse_own(directory, callee->key, before);
     if (error == OK)
@@ -469,7 +477,7 @@ enum kith_error directory_caller(struct directory *directory, const char *given,
                            text[0] == '\0' ? "it says nobody"
                                            : "it calls us here, so no address is wanted",
                            "WHO or WHO:NAME; WHO is a name, a key, or a file with one");
-    error = find_who(directory, text, callee->key, callee->name, &entry);
+    error = find_who(directory, text, false, callee->key, callee->name, &entry);
     if (error == OK)
         error = refuse_own(directory, callee->key, text);
     if (error == OK)
