@@ -103,33 +103,66 @@ ssh_public() {
     refused 3 "$home: an identity .*exists" 'kith pubkey shows' '-f would replace both' "$home and $home.pub" -- kith keygen
     kith keygen key
     openssl pkey -in key -aes256 -passout pass:x -out locked
+    cp key.pub locked.pub
     ssh-keygen -q -t ed25519 -N x -f ssh
     for file in key locked; do
         refused 3 "$file: an identity .*exists" "kith pubkey $file shows" '-f would replace both' -- kith keygen "$file"
     done
-    refused 3 "ssh: an identity .*exists" "kith pubkey ssh shows" 'not replaced with -f either' -- kith keygen ssh
+    refused 3 "ssh: an identity .*exists" "kith pubkey ssh shows" 'does not replace it with -f either' -- kith keygen ssh
     echo text >notes
-    refused 3 'notes: exists' '-f would replace notes and notes.pub' -- kith keygen notes
+    refused 3 'notes: exists' 'does not replace it with -f either' -- kith keygen notes
     [[ $stderr != *identity* ]]
-    echo mine >new.pub
+    cp key.pub new.pub
     refused 3 'new.pub: exists' '-f would replace new and new.pub' -- kith keygen new
+    : >empty
+    refused 3 'empty: exists' '-f would replace empty and empty.pub' -- kith keygen empty
+    [[ $stderr != *identity* ]]
 }
 
-@test "a key of another program is not replaced, with -f neither: ssh-keygen names its file so" {
+@test "what keygen has not made is not replaced, with -f neither: ssh-keygen names its file so" {
     ssh-keygen -q -t ed25519 -N '' -f open
     ssh-keygen -q -t ed25519 -N x -f locked
     ssh-keygen -q -t rsa -b 2048 -N '' -f rsa
+    { echo; cat open; } >below
     openssl genpkey -algorithm ed448 -out ed448 2>other.err
+    openssl genpkey -algorithm ed448 -aes256 -pass pass:x -out ed448.locked 2>other.err
+    openssl ecparam -name prime256v1 -genkey -out parameters 2>other.err
+    head -c 64 /dev/urandom >binary
+    echo text >notes
+    head -c 100000 open.pub >large
+    truncate -s 100000 large
     mkdir before
-    cp open* locked* rsa* ed448 before
-    for file in open locked rsa ed448; do
-        refused 3 "$file: .*exists" 'of another program, and not replaced' -- kith keygen -f "$file"
-        cmp "$file" "before/$file"
-        [ "$file" = ed448 ] || cmp "$file.pub" "before/$file.pub"
+    cp open* locked* rsa* below ed448* parameters binary notes large before
+    for file in open locked rsa below ed448 ed448.locked parameters binary notes large; do
+        refused 3 "$file: .*exists" 'not made it, and does not replace it with -f either' -- kith keygen -f "$file"
+        refused 3 "$file: .*exists" 'with -f either' -- kith keygen -f --namespace "$file"
     done
-    kith keygen ours
-    openssl pkey -in ours -aes256 -passout pass:x -out encrypted
-    kith keygen -f encrypted
+    ln -s open link
+    refused 3 'link: .*exists' -- kith keygen -f link
+    rm open
+    refused 3 'open.pub: .*exists' 'with -f either' -- kith keygen -f open
+    mv before/open .
+    rm link
+    for file in before/*; do
+        cmp "$file" "${file##*/}"
+    done
+}
+
+@test "-f replaces what keygen has made, also if it was encrypted since; and what is empty or leads nowhere" {
+    kith keygen key
+    openssl pkey -in key -aes256 -passout pass:x -out encrypted
+    cp key.pub encrypted.pub
+    head -c 32 /dev/urandom | od -A n -v -t x1 | tr -d ' \n' >digits
+    : >empty
+    ln -s nowhere link
+    for file in key encrypted digits empty link; do
+        kith keygen -f "$file"
+        has_public "$file" "$(cut -d ' ' -f 1 "$file.pub")"
+    done
+    kith keygen --namespace secret
+    cp secret before
+    kith keygen -f --namespace secret
+    ! cmp -s secret before
 }
 
 @test "an existing public file is left alone as well, and no private key is made" {
@@ -672,12 +705,14 @@ at_once() {
 }
 
 @test "a secret namespace is never put over a file unasked" {
-    echo mine >pair.ns
+    kith keygen --namespace pair.ns
+    cp pair.ns before
     refused 3 'pair.ns: exists already' '-f would replace it' -- kith keygen --namespace pair.ns
     ln -s nowhere link.ns
     refused 3 'exists already' -- kith keygen --namespace link.ns
-    [ "$(<pair.ns)" = mine ]
+    cmp pair.ns before
     kith keygen -f --namespace pair.ns
+    run ! cmp -s pair.ns before
     [ "$(stat -c %s%a pair.ns)" = 45600 ]
     mkfifo fifo
     refused 3 'no regular file' -- kith keygen -f --namespace fifo

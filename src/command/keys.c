@@ -11,10 +11,10 @@
 
 #include "base/log.h"
 #include "base/problem.h"
-#include "base/text.h"
 #include "command/commands.h"
 #include "command/own_name.h"
 #include "command/paths.h"
+#include "command/standing.h"
 #include "crypto/crypto.h"
 #include "keys/identity.h"
 #include "keys/key_file.h"
@@ -23,7 +23,6 @@
 #include "keys/private_key.h"
 #include "keys/public_key.h"
 
-#define OPENSSH_BEGIN "-----BEGIN OPENSSH "
 #define PRIVATE_MODE 0600
 #define PUBLIC_MODE 0644
 #define SECRET_BYTES 32
@@ -44,46 +43,22 @@ static enum kith_error make_pair(char pem[static PKCS8_PEM_SIZE],
     return error;
 }
 
-/* What a file is that stands where an identity is to be made. */
-struct found {
-    bool is_identity; /* open or encrypted */
-    bool is_foreign;  /* a key that another program has made */
-};
-
-static struct found look_at(const char *path)
-{
-    struct key_file file = {0};
-    uint8_t seed[KEY_SIZE];
-    struct found found = {false, false};
-    enum kith_error error = key_file_read(&file, path, KEY_FILE_MAX, KEY_FILE_PUBLIC);
-
-    if (error == OK) {
-        error = private_key_parse(seed, file.text, file.len, passphrase_refuse, NULL);
-        found.is_foreign =
-            error == ERR_KEY_TYPE || text_starts(text_of(file.text, file.len), OPENSSH_BEGIN);
-        found.is_identity =
-            error == OK || error == ERR_KEY_NO_PASSPHRASE || error == ERR_KEY_OPENSSH_ENCRYPTED;
-    }
-    crypto_wipe(seed, sizeof(seed));
-    key_file_wipe(&file);
-    return found;
-}
-
 /* Something of that name is there, and stays: say what it is, and what -f would do. */
-static enum kith_error log_existing(const char *path, const char *which, struct found found,
+static enum kith_error log_existing(const char *path, const char *which, enum standing standing,
                                     bool is_default)
 {
     char hint[3 * FILE_PATH_SIZE + 256], see[FILE_PATH_SIZE + 64] = "";
+    bool is_identity = which == path && (standing == STANDS_OURS || standing == STANDS_FOREIGN);
 
-    if (found.is_identity)
+    if (is_identity)
         (void)snprintf(see, sizeof(see), "kith pubkey%s%s shows its public key; ",
                        is_default ? "" : " ", is_default ? "" : path);
-    if (found.is_foreign)
+    if (standing_blocks(standing))
         (void)snprintf(hint, sizeof(hint),
-                       "%sit is of another program, and not replaced with -f either: name another "
-                       "file",
+                       "%skeygen has not made it, and does not replace it with -f either: name "
+                       "another file",
                        see);
-    else if (found.is_identity)
+    else if (is_identity)
         (void)snprintf(hint, sizeof(hint),
                        "%s-f would replace both files, %s and %s.pub, and whoever knows the old "
                        "key would not know the new one",
@@ -92,7 +67,7 @@ static enum kith_error log_existing(const char *path, const char *which, struct 
         (void)snprintf(hint, sizeof(hint), "name another file; -f would replace %s and %s.pub",
                        path, path);
     return log_failure(LOG_ERROR, "keygen", which,
-                       found.is_identity ? ERR_IDENTITY_EXISTS : ERR_FILE_EXISTS, NULL, hint);
+                       is_identity ? ERR_IDENTITY_EXISTS : ERR_FILE_EXISTS, NULL, hint);
 }
 
 static bool is_there(const char *path)
@@ -132,7 +107,7 @@ static enum kith_error write_pair(const struct options *options, const char *pat
     const struct new_file files[] = {{path, pem, PRIVATE_MODE, NULL},
                                      {public_path, line, PUBLIC_MODE, NULL}};
     bool is_default = options->argument_count == 0;
-    struct found found = {false, false};
+    enum standing private_one, public_one;
     size_t failed;
     enum kith_error error;
 
@@ -140,10 +115,12 @@ static enum kith_error write_pair(const struct options *options, const char *pat
     if (is_of_other_kind(path) || is_of_other_kind(public_path))
         return log_failure(LOG_ERROR, "keygen", is_of_other_kind(path) ? path : public_path,
                            ERR_FILE_OTHER, NULL, NULL);
-    if (is_there(path))
-        found = look_at(path);
-    if (found.is_foreign || (!options->force && (is_there(path) || is_there(public_path))))
-        return log_existing(path, is_there(path) ? path : public_path, found, is_default);
+    private_one = standing_private(path, public_path);
+    public_one = standing_public(public_path);
+    if (standing_blocks(private_one) || (!options->force && private_one != STANDS_NOTHING))
+        return log_existing(path, path, private_one, is_default);
+    if (standing_blocks(public_one) || (!options->force && public_one != STANDS_NOTHING))
+        return log_existing(path, public_path, public_one, is_default);
     error = key_file_write(files, 2, options->force, &failed);
     return error == OK ? OK : log_unwritten(files[failed].path, error);
 }
@@ -204,12 +181,18 @@ static void tell_made(const char *path, const char *name, const char *given, boo
 /* Whether a secret namespace may be put in a file of this name; what is wrong is logged. */
 static enum kith_error check_namespace_path(const char *path, bool replace)
 {
+    enum standing standing = standing_secret(path);
+
     if (strcmp(path, "-") == 0 || is_folder(path))
         return log_failure(LOG_ERROR, "keygen", path, ERR_USAGE, "not a name for a secret's file",
                            "name a file that is to be made");
     if (is_of_other_kind(path))
         return log_failure(LOG_ERROR, "keygen", path, ERR_FILE_OTHER, NULL, NULL);
-    if (!replace && is_there(path))
+    if (standing_blocks(standing))
+        return log_failure(LOG_ERROR, "keygen", path, ERR_FILE_EXISTS, NULL,
+                           "keygen has not made it, and does not replace it with -f either: name "
+                           "another file");
+    if (!replace && standing != STANDS_NOTHING)
         return log_failure(LOG_ERROR, "keygen", path, ERR_FILE_EXISTS, NULL,
                            "name another file; -f would replace it, and who has the old secret "
                            "would not have the new one");

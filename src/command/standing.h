@@ -1,0 +1,30 @@
+/*
+ * What stands where keygen is to write, and whether -f may put another in its place: only what kith
+ * has made is its own to destroy.
+ */
+#ifndef KITH_STANDING_H
+#define KITH_STANDING_H
+
+#include <stdbool.h>
+
+enum standing {
+    STANDS_NOTHING,
+    STANDS_EMPTY,   /* of which nothing would be lost */
+    STANDS_OURS,    /* of a form that keygen writes */
+    STANDS_FOREIGN, /* an identity, open or encrypted, that another program may have made */
+    STANDS_OTHER    /* anything else, or not to be read */
+};
+
+/* A private key's file. An encrypted key is ours if such a public one is beside it. */
+enum standing standing_private(const char *path, const char *public_path);
+
+/* A public key's file. */
+enum standing standing_public(const char *path);
+
+/* The file of a secret namespace. */
+enum standing standing_secret(const char *path);
+
+/* Whether that is in the way of -f as well. */
+bool standing_blocks(enum standing standing);
+
+#endif
