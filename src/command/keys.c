@@ -181,13 +181,14 @@ static void tell_made(const char *path, const char *name, const char *given, boo
 /* Whether a secret namespace may be put in a file of this name; what is wrong is logged. */
 static enum kith_error check_namespace_path(const char *path, bool replace)
 {
-    enum standing standing = standing_secret(path);
+    enum standing standing;
 
     if (strcmp(path, "-") == 0 || is_folder(path))
         return log_failure(LOG_ERROR, "keygen", path, ERR_USAGE, "not a name for a secret's file",
                            "name a file that is to be made");
     if (is_of_other_kind(path))
         return log_failure(LOG_ERROR, "keygen", path, ERR_FILE_OTHER, NULL, NULL);
+    standing = standing_secret(path);
     if (standing_blocks(standing))
         return log_failure(LOG_ERROR, "keygen", path, ERR_FILE_EXISTS, NULL,
                            "keygen has not made it, and does not replace it with -f either: name "
