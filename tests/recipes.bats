@@ -79,6 +79,53 @@ bob_listens() {
     finish
 }
 
+# received: the files of alice's that are there, by name.
+received() {
+    find got -name 'alice-*' ! -name '*.part'
+}
+
+# one_is_begun: of one more there is a part.
+one_is_begun() {
+    [ -n "$(find got -name 'alice-*.part' -size +0)" ]
+}
+
+@test "backups that arrive unattended are there whole, in a file each, or not at all" {
+    local count=0 page
+    random_file large 3000000
+    export STATE_DIRECTORY=$PWD/got # as systemd says it
+    mkdir got
+    be_alice
+    hold_open sent
+    for page in man/kith.1 contrib/README; do
+        [ -e "$root/$page" ] || continue
+        sed -n '/#!\/bin\/sh$/,/mv/s/^ *//p' "$root/$page" >got/receive
+        [ "$(wc -l <got/receive)" = 3 ]
+        chmod +x got/receive
+        serves backup='exec:cd got && exec ./receive'
+        for _ in 1 2; do
+            bounded kith dial bob:backup --exec cat large
+            count=$((count + 1))
+        done
+        [ "$(received | wc -l)" = "$count" ]
+
+        run -1 bounded kith dial bob:backup --exec sh -c 'cat large; exit 3'
+        rm -f got/*.part
+        kith dial bob:backup <sent 3>&- 8>&- 2>dial.err &
+        also_started $!
+        cat large >&8
+        eventually one_is_begun
+        kill -KILL $!
+        eventually grep -q 'cut short' serve.err
+        finish
+        [ "$(received | wc -l)" = "$count" ]
+        one_is_begun
+        rm -f got/*.part
+    done
+    for page in $(received); do
+        cmp large "$page"
+    done
+}
+
 # answered PORT: a connection gets back what it says, from whoever serves now.
 answered() {
     [ "$(echo hello | bounded socat -t "$limit" STDIO "TCP:127.0.0.1:$1")" = hello ]
