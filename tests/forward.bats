@@ -130,6 +130,39 @@ print(data.decode() or how)' "$tools" "$1" "${2:-$near}" 3>&-
     [ "$(ask '')" = second ]
 }
 
+# reloads LINE...: alice's peers file has these lines now, and the forward has read them, as it says.
+reloads() {
+    local times
+    times=$(grep -c 'read again' forward.err) || true
+    printf '%s\n' "$@" >alice/peers
+    kill -HUP "$daemon"
+    read_again() {
+        [ "$(grep -c 'read again' forward.err)" -gt "$times" ]
+    }
+    eventually read_again
+}
+
+@test "who the peer is, and where, is said again by SIGHUP when that is another" {
+    local key next
+    key=$(cut -d ' ' -f 1 bob/identity.pub)
+    as bob keygen -q next
+    next=$(cut -d ' ' -f 1 next.pub)
+    echo "addr=\"127.0.0.1:1\" $key bob" >alice/peers
+    start_daemon alice forward.err forward --ready-on listen 0 bob:db
+    reloads "addr=\"127.0.0.1:1\" $key bob"
+    reloads "addr=\"127.0.0.1:1\" $next bob"
+    says forward.err "$daemon_address: each connection is carried to db of bob \\(${next:0:8}\\) at 127.0.0.1:1 now\$"
+    reloads "addr=\"127.0.0.1:2\" $next bob"
+    says forward.err "bob \\(${next:0:8}\\) at 127.0.0.1:2 now\$"
+    reloads ''
+    says forward.err 'bob:db: called no longer'
+    reloads "addr=\"127.0.0.1:2\" $next bob"
+    third_is_said() {
+        [ "$(grep -c ' now$' forward.err)" = 3 ]
+    }
+    eventually third_is_said
+}
+
 @test "a peer that is removed is called no longer, and its channels end" {
     tool reload forward_removed
 }

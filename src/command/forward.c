@@ -114,6 +114,25 @@ static bool look_again(struct daemon *daemon)
     return setup_find_again(&forward->setup, forward->again, &forward->fresh) == OK;
 }
 
+/* Where what comes to a LOCAL goes, and since when. */
+static void say_where(struct forward *forward, size_t place, const struct callee *callee,
+                      const char *since)
+{
+    char who[PEER_TEXT_SIZE], at[ADDRESS_TEXT_SIZE + 4] = ", who calls";
+    char line[PEER_TEXT_SIZE + ADDRESS_TEXT_SIZE + TARGET_NAME_SIZE + 64];
+    const char *way = forward->setup.options->via != NULL ? " by --via" : "";
+    const char *here = door_of(forward, place)->text;
+
+    peer_format(who, callee->name, callee->key);
+    if (!forward_is_called(forward)) {
+        memcpy(at, " at ", 4);
+        address_format(at + 4, &callee->address);
+    }
+    (void)snprintf(line, sizeof(line), "each connection is carried to %s%s%s%s%s%s", callee->target,
+                   callee->target[0] != '\0' ? " of " : "", who, at, way, since);
+    log_event(LOG_NOTE, "forward", here, line, NULL);
+}
+
 static void end_again(struct forward *forward)
 {
     for (size_t i = 0; i < forward->count; i++)
@@ -124,6 +143,7 @@ static void take_again(struct daemon *daemon, bool good)
 {
     struct forward *forward = daemon->hooks->context;
     const char *which = forward->count == 1 ? forward->peers[0] : daemon->doors.name;
+    bool is_other[FORWARDS_MAX];
 
     if (!good) {
         log_event(LOG_ERROR, "forward", which,
@@ -134,17 +154,20 @@ static void take_again(struct daemon *daemon, bool good)
         return;
     }
     for (size_t i = 0; i < forward->count; i++)
-        route_move(&forward->routes[i], &forward->again[i].callee, forward->again[i].gone);
+        is_other[i] =
+            route_move(&forward->routes[i], &forward->again[i].callee, forward->again[i].gone);
     if (forward_is_called(forward))
         forward_callers_judge(forward);
     peers_free(&forward->fresh);
-    end_again(forward);
     setup_report_reload(&forward->setup, "forward", which);
     for (size_t i = 0; i < forward->count; i++) {
         if (forward->again[i].gone)
             log_event(LOG_NOTE, "forward", forward->peers[i],
                       forward_is_called(forward) ? "may call no longer" : "called no longer", NULL);
+        else if (is_other[i])
+            say_where(forward, i, &forward->again[i].callee, " now");
     }
+    end_again(forward);
 }
 
 /* Whether the first channel of each was made. */
@@ -244,25 +267,12 @@ static enum kith_error begin(struct daemon *daemon)
 static void announce(struct daemon *daemon)
 {
     struct forward *forward = daemon->hooks->context;
-    char who[PEER_TEXT_SIZE], at[ADDRESS_TEXT_SIZE + 4] = ", who calls";
-    char line[PEER_TEXT_SIZE + ADDRESS_TEXT_SIZE + TARGET_NAME_SIZE + 64];
-    const char *way = forward->setup.options->via != NULL ? " by --via" : "";
 
     if (forward_is_called(forward))
         forward_callers_announce(forward);
     for (size_t i = 0; i < forward->count; i++) {
-        const struct callee *callee = &forward->callees[i];
-        const char *here = door_of(forward, i)->text, *target = callee->target;
-
-        peer_format(who, callee->name, callee->key);
-        if (!forward_is_called(forward)) {
-            memcpy(at, " at ", 4);
-            address_format(at + 4, &callee->address);
-        }
-        (void)snprintf(line, sizeof(line), "each connection is carried to %s%s%s%s%s", target,
-                       target[0] != '\0' ? " of " : "", who, at, way);
-        log_event(LOG_NOTE, "forward", here, line, NULL);
-        setup_warn_of_path("forward", here);
+        say_where(forward, i, &forward->callees[i], "");
+        setup_warn_of_path("forward", door_of(forward, i)->text);
     }
 }
 

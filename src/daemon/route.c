@@ -395,7 +395,7 @@ static void end_if_other(struct connection *connection, void *context)
         connection_end(connection, ERR_OTHER_NAMESPACE);
 }
 
-void route_move(struct route *route, const struct callee *callee, bool gone)
+bool route_move(struct route *route, const struct callee *callee, bool gone)
 {
     bool other = memcmp(route->peer.callee.key, callee->key, KEY_SIZE) != 0;
     bool moved = peer_now_move(&route->peer, callee, gone);
@@ -405,6 +405,7 @@ void route_move(struct route *route, const struct callee *callee, bool gone)
         route->attendance = (struct attendance){.was_there = false};
     if (route->terms.callers == NULL && !route->terms.plain)
         opener_end_unwanted(&route->channels.opener, moved || gone);
+    return other || moved;
 }
 
 void route_end(struct route *route)

@@ -81,8 +81,11 @@ bool route_is_for(struct route *route, const uint8_t key[static KEY_SIZE]);
 bool route_whom(const struct connection *connection, uint8_t key[static KEY_SIZE],
                 const char **target);
 
-/* A reload: who is called now, if anybody is. What goes to somebody else is ended. */
-void route_move(struct route *route, const struct callee *callee, bool gone);
+/*
+ * A reload: who is called now, if anybody is. What goes to somebody else is ended. Returns whether
+ * the key or the address is another one.
+ */
+bool route_move(struct route *route, const struct callee *callee, bool gone);
 
 /* No more is carried: channels that have nothing to do are closed. Fine twice. */
 void route_end(struct route *route);
