@@ -51,6 +51,10 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool channels one_for_all
 }
 
+@test "where new calls are not answered any more, a channel that is there goes to who waits" {
+    tool channels silent_calls
+}
+
 @test "a key that is removed: SIGHUP ends its channels, with and without a connection" {
     tool channels removed
 }

@@ -16,6 +16,16 @@
 #define PAUSE_LEAST_MS 20 /* between two tries to find a peer that was there a moment ago */
 #define PAUSE_MOST_MS 1000
 
+/* A channel that is counted as long as it is there; or NULL, and why is logged. */
+static struct kept *make(struct channels *channels)
+{
+    struct kept *kept = calling_make(&channels->calling, NULL);
+
+    if (kept != NULL)
+        kept_count(kept, &channels->count);
+    return kept;
+}
+
 /* A job: one channel more, to have it ready. */
 struct spare_call {
     struct job job;
@@ -26,7 +36,7 @@ static void call_spare(void *thing)
 {
     struct spare_call *spare = thing;
     struct channels *channels = spare->channels;
-    struct kept *kept = calling_make(&channels->calling, NULL);
+    struct kept *kept = make(channels);
 
     free(spare);
     if (kept != NULL)
@@ -125,7 +135,7 @@ static void call_second(void *thing)
 {
     struct second *second = thing;
 
-    second->kept = calling_make(&second->channels->calling, NULL);
+    second->kept = make(second->channels);
     if (atomic_exchange(&second->state, MADE) == LEFT)
         end_second(second);
 }
@@ -195,15 +205,22 @@ static enum kith_error await_asked(struct channels *channels, struct kept **kept
     return error == ERR_NO_ANSWER ? kept_await_answer(*kept, deadline_ms) : error;
 }
 
-/*
- * Until when a peer is called again and again that was there a moment ago: it may be starting. One
- * that has no room for another channel has one as soon as a connection here is over.
+/* Whether there may be one to be had as long as there is any, since the peer has no room for more.
  */
+static bool is_full(const struct channels *channels)
+{
+    enum kith_error said = (enum kith_error)channels->calling.said;
+
+    return channels->count > 0 &&
+           (said == OK || said == ERR_HANDSHAKE_CUT || said == ERR_HANDSHAKE_TIMEOUT);
+}
+
+/* Until when a peer is called again and again that was there a moment ago: it may be starting. */
 static int64_t patient_until_ms(const struct channels *channels, int64_t deadline_ms)
 {
     int64_t until_ms = channels->calling.lost_ms + channels->terms.calls->timeout_ms;
 
-    if (channels->terms.is_busy(channels->terms.context))
+    if (is_full(channels))
         return deadline_ms;
     if (!channels->calling.up)
         return 0;
@@ -218,48 +235,83 @@ static int64_t longer_ms(int64_t pause_ms)
     return pause_ms < PAUSE_MOST_MS ? 2 * pause_ms : PAUSE_MOST_MS;
 }
 
+/* Ask a channel that was made, unless that is NULL. */
+static enum kith_error ask_fresh(struct channels *channels, struct kept **kept, struct kept *fresh,
+                                 int64_t deadline_ms)
+{
+    *kept = fresh;
+    if (fresh == NULL || ask(channels, fresh) != OK)
+        return ERR_LINK_LOST;
+    return kept_await_answer(fresh, deadline_ms);
+}
+
 /* Call the peer, and ask the channel that comes of it. */
 static enum kith_error call_and_ask(struct channels *channels, struct kept **kept,
                                     int64_t deadline_ms)
 {
-    *kept = calling_make(&channels->calling, NULL);
-    if (*kept == NULL || ask(channels, *kept) != OK)
-        return ERR_LINK_LOST;
-    return kept_await_answer(*kept, deadline_ms);
+    return ask_fresh(channels, kept, make(channels), deadline_ms);
 }
 
-/* Have one that others are done with within the pause, or else call again. */
+/*
+ * Have one that others are done with; or, after the pause, one of a call, which may take long, so
+ * that both are waited for. ERR_LINK_LOST: neither, or it was lost; *kept may be NULL.
+ */
 static enum kith_error try_again(struct channels *channels, struct opener_waiter *waiter,
                                  struct kept **kept, int64_t pause_ms, int64_t deadline_ms)
 {
-    int64_t until_ms = clock_deadline_ms(pause_ms);
+    int64_t call_ms = clock_deadline_ms(pause_ms);
+    struct second *second = NULL;
+    int look_ms = 1;
 
     while ((*kept = opener_waited(&channels->opener, waiter, channels->terms.target)) == NULL &&
-           clock_now_ms() < until_ms)
-        (void)poll(NULL, 0, LOOK_MS);
-    return *kept != NULL ? await_asked(channels, kept, deadline_ms)
-                         : call_and_ask(channels, kept, deadline_ms);
+           clock_now_ms() < deadline_ms && (second == NULL || second->state == UNDER_WAY)) {
+        if (second == NULL && clock_now_ms() >= call_ms &&
+            (second = begin_second(channels)) == NULL)
+            return call_and_ask(channels, kept, deadline_ms);
+        (void)poll(NULL, 0, look_ms);
+        look_ms = look_ms < LOOK_MS ? 2 * look_ms : LOOK_MS;
+    }
+    if (*kept == NULL)
+        return ask_fresh(channels, kept, second != NULL ? leave_second(second, true) : NULL,
+                         deadline_ms);
+    if (second != NULL)
+        (void)leave_second(second, false);
+    return await_asked(channels, kept, deadline_ms);
 }
 
-/* A channel was lost, or none had: see to another one, for as long as there may be one. */
+/* Why the last call came to nothing, or is not over. */
+static enum kith_error why_none(const struct channels *channels)
+{
+    enum kith_error said = (enum kith_error)channels->calling.said;
+
+    return said != OK ? said : ERR_HANDSHAKE_TIMEOUT;
+}
+
+/* None was had: of a peer that is lost it was said already. */
+static void give_up(const struct channels *channels, struct kept **kept)
+{
+    if (*kept != NULL)
+        say(channels, ERR_LINK_LOST);
+    else if (is_full(channels))
+        say(channels, why_none(channels));
+    kept_drop(*kept);
+    *kept = NULL;
+}
+
+/* Wait for a channel that others are done with, and call beside that, as long as there is hope. */
 static enum kith_error persist(struct channels *channels, struct kept **kept, int64_t deadline_ms)
 {
     struct opener_waiter waiter;
-    enum kith_error error = ERR_LINK_LOST;
+    enum kith_error error;
+    int64_t pause_ms = 0;
 
     opener_wait(&channels->opener, &waiter);
-    for (int64_t pause_ms = 0; error == ERR_LINK_LOST; pause_ms = longer_ms(pause_ms)) {
-        bool called = *kept != NULL; /* if not, why is said already */
-
+    do {
         kept_drop(*kept);
-        *kept = NULL;
-        if (clock_now_ms() + pause_ms >= patient_until_ms(channels, deadline_ms)) {
-            if (called)
-                say(channels, error);
-            break;
-        }
         error = try_again(channels, &waiter, kept, pause_ms, deadline_ms);
-    }
+        pause_ms = longer_ms(pause_ms);
+    } while (error == ERR_LINK_LOST &&
+             clock_now_ms() + pause_ms < patient_until_ms(channels, deadline_ms));
     opener_wait_end(&channels->opener, &waiter);
     return error;
 }
@@ -267,13 +319,22 @@ static enum kith_error persist(struct channels *channels, struct kept **kept, in
 enum kith_error channels_obtain(struct channels *channels, struct kept **kept)
 {
     int64_t deadline_ms = clock_deadline_ms(channels->terms.calls->timeout_ms);
-    enum kith_error error;
+    enum kith_error error = ERR_LINK_LOST;
+    bool calls_alone;
 
     if (*kept == NULL)
         *kept = opener_take_given(&channels->opener, channels->terms.target);
-    error = *kept != NULL ? await_asked(channels, kept, deadline_ms)
-                          : call_and_ask(channels, kept, deadline_ms);
-    return error != ERR_LINK_LOST ? error : persist(channels, kept, deadline_ms);
+    calls_alone = *kept == NULL && channels->count == 0;
+    if (*kept != NULL)
+        error = await_asked(channels, kept, deadline_ms);
+    else if (calls_alone)
+        error = call_and_ask(channels, kept, deadline_ms);
+    if (error == ERR_LINK_LOST &&
+        (!calls_alone || clock_now_ms() < patient_until_ms(channels, deadline_ms)))
+        error = persist(channels, kept, deadline_ms);
+    if (error == ERR_LINK_LOST)
+        give_up(channels, kept);
+    return error;
 }
 
 void channels_begin(struct channels *channels, const struct channels_terms *terms,

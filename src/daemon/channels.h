@@ -22,8 +22,7 @@ struct channels_terms {
     struct threads *threads;
     bool (*callee)(void *context, struct callee *callee);      /* see daemon/calling.h */
     bool (*is_wanted)(void *context, const struct kept *kept); /* see daemon/opener.h */
-    bool (*is_busy)(void *context); /* in any thread: whether a connection is on a channel */
-    void (*wake)(void);             /* see daemon/opener.h */
+    void (*wake)(void);                                        /* likewise */
     void *context;
 };
 
@@ -31,6 +30,7 @@ struct channels {
     struct channels_terms terms;
     struct calling calling;
     struct opener opener;
+    _Atomic size_t count; /* channels that there are, whatever each does */
 };
 
 /* Begin; of kept, what is called and told is set here. */
@@ -42,8 +42,8 @@ void channels_begin(struct channels *channels, const struct channels_terms *term
  * one in *kept that was asked, unless that is NULL, or one that is made. What was asked and not
  * begun is asked elsewhere, without loss: a peer that was there a moment ago may be starting again.
  * OK: *kept was accepted. ERR_REFUSED_TARGET and the other two: it was not, and lives on.
- * ERR_LINK_LOST: *kept is NULL, and why is logged. ERR_NO_ANSWER: the answer may still
- * come. Another: how the peer has broken the rules.
+ * ERR_LINK_LOST: *kept is NULL, and why is logged. ERR_NO_ANSWER: the answer
+ * may still come. Another: how the peer has broken the rules.
  */
 must_check enum kith_error channels_obtain(struct channels *channels, struct kept **kept);
 

@@ -31,15 +31,37 @@ static void leave(struct opener *opener, struct kept *kept)
     opener->leaving = kept;
 }
 
+/* After its first use, or when it was made for one: how old it may get. */
+static void set_age(const struct opener *opener, struct kept *kept, int64_t now_ms)
+{
+    if (kept->ends_ms == NEVER_MS && opener->terms.age_ms != NEVER_MS)
+        kept->ends_ms = now_ms + spares_about_ms(opener->terms.age_ms);
+}
+
+/* Who has waited longest, and was handed none; or NULL. Under the lock. */
+static struct opener_waiter *next_waiter(struct opener *opener)
+{
+    struct opener_waiter *waiter = opener->waiting;
+
+    while (waiter != NULL && waiter->kept != NULL)
+        waiter = waiter->next;
+    return waiter;
+}
+
 void opener_give(struct opener *opener, struct kept *kept)
 {
+    struct opener_waiter *waiter;
     bool is_over;
 
     kept->idle_since_ms = kept->pinged_ms = clock_now_ms();
+    set_age(opener, kept, kept->idle_since_ms);
     link_hand_on(&kept->link);
     (void)pthread_mutex_lock(&opener->lock);
     is_over = opener->is_over;
-    if (!is_over) {
+    waiter = next_waiter(opener);
+    if (!is_over && waiter != NULL) {
+        waiter->kept = kept;
+    } else if (!is_over) {
         kept->next = opener->given;
         opener->given = kept;
     }
@@ -55,10 +77,8 @@ void opener_called(struct opener *opener, bool made)
 }
 
 /* Take one in that was given: the freshest of all. */
-static void hold(struct opener *opener, struct kept *kept, int64_t now_ms)
+static void hold(struct opener *opener, struct kept *kept)
 {
-    if (kept->ends_ms == NEVER_MS && opener->terms.age_ms != NEVER_MS)
-        kept->ends_ms = now_ms + spares_about_ms(opener->terms.age_ms);
     if (kept->was_used)
         spares_used(&opener->spares);
     kept->at = POLL_SET_NONE;
@@ -70,11 +90,10 @@ static void hold(struct opener *opener, struct kept *kept, int64_t now_ms)
 /* Who waits comes before those who come later, though not before who has a channel. */
 static void hand_out(struct opener *opener)
 {
+    struct opener_waiter *waiter;
+
     (void)pthread_mutex_lock(&opener->lock);
-    for (struct opener_waiter *waiter = opener->waiting; waiter != NULL && opener->idle != NULL;
-         waiter = waiter->next) {
-        if (waiter->kept != NULL)
-            continue;
+    while (opener->idle != NULL && (waiter = next_waiter(opener)) != NULL) {
         waiter->kept = opener->idle;
         opener->idle = waiter->kept->next;
         opener->idle_count--;
@@ -97,7 +116,7 @@ static void collect(struct opener *opener, int64_t now_ms)
 
         given = kept->next;
         if (opener->terms.is_wanted(opener->terms.context, kept))
-            hold(opener, kept, now_ms);
+            hold(opener, kept);
         else
             kept_drop(kept); /* a reload did not see this channel */
     }
@@ -119,6 +138,15 @@ static bool take_if_wanted(const struct opener *opener, struct kept *kept, const
 {
     if (opener->terms.is_wanted(opener->terms.context, kept))
         return ask(kept, target);
+    kept_drop(kept);
+    return false;
+}
+
+/* The same of one that the main thread may not have looked at: it may be too old. */
+static bool take_if_young(const struct opener *opener, struct kept *kept, const char *target)
+{
+    if (clock_now_ms() < kept->ends_ms)
+        return take_if_wanted(opener, kept, target);
     kept_drop(kept);
     return false;
 }
@@ -194,12 +222,9 @@ struct kept *opener_take_given(struct opener *opener, const char *target)
 {
     struct kept *kept;
 
-    while ((kept = pop_given(opener)) != NULL) {
-        if (clock_now_ms() >= kept->ends_ms)
-            kept_drop(kept);
-        else if (take_if_wanted(opener, kept, target))
+    while ((kept = pop_given(opener)) != NULL)
+        if (take_if_young(opener, kept, target))
             return kept;
-    }
     return NULL;
 }
 
@@ -232,7 +257,7 @@ struct kept *opener_waited(struct opener *opener, struct opener_waiter *waiter, 
     (void)pthread_mutex_lock(&opener->lock);
     kept = take_handed(waiter);
     (void)pthread_mutex_unlock(&opener->lock);
-    return kept != NULL && take_if_wanted(opener, kept, target) ? kept : NULL;
+    return kept != NULL && take_if_young(opener, kept, target) ? kept : NULL;
 }
 
 void opener_wait_end(struct opener *opener, struct opener_waiter *waiter)

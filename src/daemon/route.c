@@ -34,15 +34,6 @@ static bool is_wanted(void *context, const struct kept *kept)
     return peer_now_is(&route->peer, kept->key, &kept->mark);
 }
 
-static bool is_busy(void *context)
-{
-    const struct route *route = context;
-    struct connections_totals totals;
-
-    connections_count_part(&route->terms.daemon->connections, &route->part, &totals);
-    return totals.count > totals.pending;
-}
-
 static enum kith_error say_gone(const struct route *route)
 {
     log_event(LOG_ERROR, "forward", route->terms.peer,
@@ -268,7 +259,6 @@ void route_begin(struct route *route, const struct route_terms *terms, const str
         .threads = &terms->daemon->threads,
         .callee = current_callee,
         .is_wanted = is_wanted,
-        .is_busy = is_busy,
         .wake = signals_wake,
         .context = route,
     };

@@ -24,22 +24,13 @@ static size_t count_kept(const struct route *route)
     return route->channels.opener.idle_count;
 }
 
-/* Whether one that takes no other call has a channel all the same. */
-static bool has_channel(const struct route *route)
-{
-    struct connections_totals totals;
-
-    connections_count_part(&route->terms.daemon->connections, &route->part, &totals);
-    return totals.count > totals.pending || count_kept(route) > 0;
-}
-
 enum route_state route_state(struct route *route)
 {
     if (route->peer.gone)
         return ROUTE_GONE;
     if (route->terms.callers != NULL)
         return state_of(&route->attendance);
-    if (route->channels.calling.said != OK && !has_channel(route))
+    if (route->channels.calling.said != OK && route->channels.count == 0)
         return ROUTE_LOST;
     return route->channels.calling.up ? ROUTE_THERE : ROUTE_UNKNOWN;
 }

@@ -33,6 +33,7 @@ class Path:
         self.address = "127.0.0.1:%d" % self.server.getsockname()[1]
         self.made = self.open = self.passed = 0
         self.swallows = []  # by connection, in their order
+        self.silent = False  # to those who come from now on
         self.lock = threading.Lock()
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -46,7 +47,7 @@ class Path:
             number = self.made
             self.made += 1
             self.open += 1
-            self.swallows.append(False)
+            self.swallows.append(self.silent)
         with near, contextlib.suppress(OSError), socket.create_connection(self.there) as far:
             other = threading.Thread(target=self._pass, args=(number, far, near), daemon=True)
             other.start()
@@ -342,6 +343,21 @@ def one_for_all():
     first.close()
 
 
+def silent_calls():
+    """Where calls are answered by nobody any more, but a channel is there: whoever waits for his own
+    gets that one once it is done with, and so do those who come later."""
+    _, way, near = scene("-w", "1h", *NONE_SPARE)
+    first = daemons.carried(near.address)
+    way.silent = True
+    waiting = daemons.connect(near.address)
+    waiting.sendall(b"some")
+    eventually(lambda: way.made == 2, "nobody was called for who waits")
+    first.close()
+    check(daemons.read_exactly(waiting, 4) == b"some", "who waits has no channel")
+    waiting.close()
+    check(is_echoed(near.address), "nor has who comes later")
+
+
 def too_many():
     """No more than --keep are kept, but for a moment: another crowd finds the channels of the last."""
     server, path, near = scene(*NONE_SPARE, "--keep", "1")
@@ -479,4 +495,5 @@ def small_messages():
 if __name__ == "__main__":
     daemons.run_subject([reuse, at_paths, at_once, at_first, kinds, forgotten, pings, frozen, killed,
                          restarted, removed, closed, too_many, aged, ready, breaks, slow_target,
-                         unreached, small_messages, one_for_all])
+                         unreached, small_messages, one_for_all,
+                         silent_calls])
