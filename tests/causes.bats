@@ -273,3 +273,52 @@ have_passed() {
     says serve.err 'refused: the process that holds the private key came to it too late; was this machine suspended'
     [ "$(echo there | dial)" = there ]
 }
+
+# in_json FILE FIELD=PATTERN...: one of its lines has all of these fields, each as its pattern, or not
+# at all where that is a dash.
+in_json() {
+    eventually python3 -c '
+import json, re, sys
+wanted = [word.split("=", 1) for word in sys.argv[2:]]
+def fits(line):
+    return all(field not in line if pattern == "-" else re.fullmatch(pattern, str(line.get(field)))
+               for field, pattern in wanted)
+lines = [json.loads(text) for text in open(sys.argv[1]) if text.endswith("\n")]
+sys.exit(not any(fits(line) for line in lines))' "$@"
+}
+
+@test "JSON has who it is, where, and for which target, in fields of their own" {
+    local at='127\.0\.0\.1:[0-9]+' key
+    key=$(as alice pubkey)
+    as stranger keygen -q
+    cp bob/identity.pub stranger/peers
+    start_serve --log-format json db=127.0.0.1:1 cat=exec:cat
+    run -5 as stranger check "bob@$address:db"
+    in_json serve.err level=note peer=- key="$(as stranger pubkey)" address="$at" target=- \
+        'why=refused: key not known.*' "which=[0-9a-f]{8} at $at"
+    run -5 as alice dial "bob@$address:bakcup"
+    in_json serve.err level=note peer=alice key="$key" address="$at" target=bakcup \
+        'why=refused: asks for a target that does not exist: bakcup' "which=alice .* at $at"
+    run -5 as alice check "bob@$address:db"
+    in_json serve.err level=error peer=alice key="$key" address="$at" target=db 'why=cannot reach the target: .*'
+    as alice dial "bob@$address:cat" </dev/null
+    in_json serve.err level=note why=whole peer=alice key="$key" address="$at" target=cat sent=0
+    run -4 as alice dial --log-format json bob@127.0.0.1:1:db
+    printf '%s\n' "$output" >dial.err
+    in_json dial.err level=error peer=bob key="$(as bob pubkey)" address=127.0.0.1:1 target=db
+}
+
+@test "an idle channel of a key that is taken out is no error; one that carries a stream is" {
+    local why='why=ended: its key is no longer.*'
+    start_serve --log-format json cat=exec:cat
+    start_daemon alice forward.err forward --spare 3 127.0.0.1:0 "bob@$address:cat"
+    exec 8<>"/dev/tcp/${daemon_address%:*}/${daemon_address##*:}"
+    echo hello >&8
+    read -r -t "$limit" <&8
+    comes_to "$server" serve.err '"why":"totals","open":4,' 8
+    : >bob/peers
+    kill -HUP "$server"
+    in_json serve.err level=note "$why" peer=alice received=0
+    in_json serve.err level=error "$why" peer=alice received=6
+    [ "$(grep -c '"level":"error"' serve.err)" = 1 ]
+}

@@ -335,14 +335,36 @@ void log_show(const char *line, size_t len)
     (void)offer(line, len);
 }
 
-void log_event(enum log_level level, const char *what, const char *which, const char *why,
-               const char *hint)
+static void put_known(struct log_line *line, const char *name, const char *value)
+{
+    if (value != NULL && value[0] != '\0')
+        put_json_field(line, name, value);
+}
+
+/* What text has in other words. */
+static void put_subject(struct log_line *line, const struct log_subject *subject)
+{
+    char key[KEY_HEX_SIZE] = "";
+
+    if (!as_json)
+        return;
+    if (subject->key != NULL)
+        hex_encode(key, subject->key, KEY_SIZE);
+    put_known(line, "peer", subject->peer);
+    put_known(line, "key", key);
+    put_known(line, "address", subject->address);
+    put_known(line, "target", subject->target);
+}
+
+static void log_whole(enum log_level level, const struct log_subject *subject, const char *why,
+                      const char *hint)
 {
     struct log_line line;
 
     if (!log_enabled(level))
         return;
-    put_parts(&line, level, what, which, why);
+    put_parts(&line, level, subject->what, subject->which, why);
+    put_subject(&line, subject);
     if (as_json && hint != NULL)
         put_json_field(&line, "hint", hint);
     else if (!as_json)
@@ -350,7 +372,13 @@ void log_event(enum log_level level, const char *what, const char *which, const 
     emit(&line, level);
 }
 
-static enum kith_error log_error(enum log_level level, const char *what, const char *which,
+void log_event(enum log_level level, const char *what, const char *which, const char *why,
+               const char *hint)
+{
+    log_whole(level, &(struct log_subject){.what = what, .which = which}, why, hint);
+}
+
+static enum kith_error log_error(enum log_level level, const struct log_subject *subject,
                                  const char *before, enum kith_error error, const char *detail,
                                  const char *hint)
 {
@@ -368,49 +396,77 @@ static enum kith_error log_error(enum log_level level, const char *what, const c
                        detail != NULL ? ": " : "", detail != NULL ? detail : "");
     if (hint == NULL)
         hint = error_hint(error);
-    log_event(level, what, which, why, hint != NULL && hint[0] != '\0' ? hint : NULL);
+    log_whole(level, subject, why, hint != NULL && hint[0] != '\0' ? hint : NULL);
     return error;
 }
 
 enum kith_error log_failure(enum log_level level, const char *what, const char *which,
                             enum kith_error error, const char *detail, const char *hint)
 {
-    return log_error(level, what, which, "", error, detail, hint);
+    return log_error(level, &(struct log_subject){.what = what, .which = which}, "", error, detail,
+                     hint);
 }
 
-enum kith_error log_refusal(enum log_level level, const char *what, const char *which,
+enum kith_error log_peer_failure(enum log_level level, const struct log_subject *subject,
+                                 enum kith_error error, const char *detail, const char *hint)
+{
+    return log_error(level, subject, "", error, detail, hint);
+}
+
+enum kith_error log_refusal(enum log_level level, const struct log_subject *subject,
                             enum kith_error error, const char *detail, const char *hint)
 {
-    return log_error(level, what, which, "refused: ", error, detail, hint);
+    return log_error(level, subject, "refused: ", error, detail, hint);
+}
+
+static void put_value(struct log_line *line, const char *name, const char *value)
+{
+    bool is_number = name[0] == LOG_NUMBER[0];
+
+    name += is_number ? 1 : 0;
+    if (value[0] == '\0')
+        return;
+    if (as_json && is_number) {
+        put_json_number(line, name, value);
+    } else if (as_json) {
+        put_json_field(line, name, value);
+    } else {
+        put_text(line, " ");
+        put_text(line, name);
+        put_text_field(line, "=", value);
+    }
+}
+
+static void log_values(enum log_level level, const struct log_subject *subject, const char *why,
+                       va_list values)
+{
+    struct log_line line;
+    const char *name;
+
+    if (!log_enabled(level))
+        return;
+    put_parts(&line, level, subject->what, subject->which, why);
+    put_subject(&line, subject);
+    while ((name = va_arg(values, const char *)) != NULL)
+        put_value(&line, name, va_arg(values, const char *));
+    emit(&line, level);
 }
 
 void log_fields(enum log_level level, const char *what, const char *which, const char *why, ...)
 {
-    struct log_line line;
-    const char *name;
-    va_list args;
+    const struct log_subject subject = {.what = what, .which = which};
+    va_list values;
 
-    if (!log_enabled(level))
-        return;
-    put_parts(&line, level, what, which, why);
-    va_start(args, why);
-    while ((name = va_arg(args, const char *)) != NULL) {
-        const char *value = va_arg(args, const char *);
-        bool is_number = name[0] == LOG_NUMBER[0];
+    va_start(values, why);
+    log_values(level, &subject, why, values);
+    va_end(values);
+}
 
-        name += is_number ? 1 : 0;
-        if (value[0] == '\0')
-            continue;
-        if (as_json && is_number) {
-            put_json_number(&line, name, value);
-        } else if (as_json) {
-            put_json_field(&line, name, value);
-        } else {
-            put_text(&line, " ");
-            put_text(&line, name);
-            put_text_field(&line, "=", value);
-        }
-    }
-    va_end(args);
-    emit(&line, level);
+void log_peer_fields(enum log_level level, const struct log_subject *subject, const char *why, ...)
+{
+    va_list values;
+
+    va_start(values, why);
+    log_values(level, subject, why, values);
+    va_end(values);
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -55,8 +56,24 @@ void log_event(enum log_level level, const char *what, const char *which, const 
 enum kith_error log_failure(enum log_level level, const char *what, const char *which,
                             enum kith_error error, const char *detail, const char *hint);
 
-/* The same of a caller that is turned away: the reason begins with "refused: ". */
-enum kith_error log_refusal(enum log_level level, const char *what, const char *which,
+/*
+ * What an event of a peer is about. what and which are those of log_event; the others are fields of
+ * their own in JSON, as far as they are known, and in text a part of which or of the reason.
+ */
+struct log_subject {
+    const char *what;
+    const char *which;
+    const char *peer;    /* its name; none: NULL or empty, as the next two */
+    const char *address; /* where it is */
+    const char *target;  /* the name of the target that it, or we, have asked for */
+    const uint8_t *key;  /* its public key, KEY_SIZE bytes; or NULL */
+};
+
+/* log_failure of a peer; and of a caller that is turned away: the reason begins with "refused: ".
+ */
+enum kith_error log_peer_failure(enum log_level level, const struct log_subject *subject,
+                                 enum kith_error error, const char *detail, const char *hint);
+enum kith_error log_refusal(enum log_level level, const struct log_subject *subject,
                             enum kith_error error, const char *detail, const char *hint);
 
 /*
@@ -66,6 +83,10 @@ enum kith_error log_refusal(enum log_level level, const char *what, const char *
  */
 #define LOG_NUMBER "#"
 void log_fields(enum log_level level, const char *what, const char *which, const char *why, ...)
+    __attribute__((sentinel));
+
+/* The same of a peer. */
+void log_peer_fields(enum log_level level, const struct log_subject *subject, const char *why, ...)
     __attribute__((sentinel));
 
 /* Show a line as it is, which is made here and no event: progress. Lost if stderr takes nothing. */

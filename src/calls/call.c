@@ -42,17 +42,26 @@ enum kith_error call_log_failure(const struct call *call, enum kith_error error,
                                  enum log_level level)
 {
     char which[WHICH_SIZE];
+    char given[ADDRESS_TEXT_SIZE];
+    const struct log_subject subject = {
+        .what = what,
+        .which = which,
+        .peer = callee->name,
+        .key = callee->key,
+        .address = call->reached.text[0] != '\0' ? call->reached.text : given,
+        .target = callee->target};
     struct explanation explanation;
     bool is_about_it = call->why != NULL && strcmp(call->why, callee->target) == 0;
 
+    address_format(given, &callee->address);
     describe(which, is_about_it ? "" : callee->target, callee, &call->reached);
     explain_handshake(&explanation, &call->io, error);
     if (explanation.error == ERR_KEPT_CUT && callee->target[0] != '\0')
         explanation.error = ERR_NAMED_CUT;
     if (call->hint != NULL)
         explanation.hint = call->hint;
-    (void)log_failure(level, what, which, explanation.error,
-                      call->why != NULL ? call->why : explanation.detail, explanation.hint);
+    (void)log_peer_failure(level, &subject, explanation.error,
+                           call->why != NULL ? call->why : explanation.detail, explanation.hint);
     return error;
 }
 

@@ -41,14 +41,21 @@ static struct caller *caller_of(struct place *place)
     return (struct caller *)(void *)place;
 }
 
+/* Nobody is known yet: no more than the address is said. */
+static struct log_subject subject_of(const struct endpoint *from)
+{
+    return (struct log_subject){.what = "meet", .which = from->text, .address = from->text};
+}
+
 /* Who says something else is mostly the one that is awaited, with another command. */
 static void tell(struct waiting *waiting, const struct caller *caller, enum kith_error why)
 {
     bool shown =
         why == ERR_MEETING_MALFORMED &&
         refusals_count(&waiting->refusals, why, endpoint_source(&caller->from), clock_now_ms());
+    const struct log_subject subject = subject_of(&caller->from);
 
-    (void)log_refusal(shown ? LOG_NOTE : LOG_SUMMARY, "meet", caller->from.text, why, NULL,
+    (void)log_refusal(shown ? LOG_NOTE : LOG_SUMMARY, &subject, why, NULL,
                       why == ERR_MEETING_MALFORMED
                           ? "a kith dial, say, or no kith: a meeting is waited for; there: kith "
                             "meet HOST:PORT"
@@ -87,6 +94,7 @@ static bool advance(struct waiting *waiting, struct caller *caller)
 /* Somebody has called, and may have a place. */
 static void welcome(struct waiting *waiting, int fd, const struct endpoint *from)
 {
+    const struct log_subject subject = subject_of(from);
     struct caller *caller = calloc(1, sizeof(*caller));
     struct place *victim = NULL;
     enum kith_error error;
@@ -105,7 +113,7 @@ static void welcome(struct waiting *waiting, int fd, const struct endpoint *from
         dismiss(waiting, caller_of(victim), ERR_EVICTED);
     if (error == OK)
         return;
-    (void)log_refusal(LOG_SUMMARY, "meet", from->text, error, NULL, NULL);
+    (void)log_refusal(LOG_SUMMARY, &subject, error, NULL, NULL);
     transport_close(&caller->transport);
     free(caller);
 }

@@ -88,14 +88,19 @@ static void show(const struct refusals *refusals, enum log_level level,
 {
     char who[PEER_TEXT_SIZE], which[PEER_TEXT_SIZE + ADDRESS_TEXT_SIZE + 24];
     bool claims = io->handshake.peer_timestamp_ms != 0;
+    const struct log_subject subject = {.what = refusals->what,
+                                        .which = which,
+                                        .peer = claims ? name : NULL,
+                                        .key = claims ? io->handshake.peer : NULL,
+                                        .address = io->peer.text};
 
     peer_format(who, name, io->handshake.peer);
     (void)snprintf(which, sizeof(which), "%s%s%s", claims ? who : "", claims ? " at " : "",
                    io->peer.text);
     if (explanation->error == ERR_LEFT) /* that was its own doing */
-        (void)log_failure(level, refusals->what, which, ERR_LEFT, NULL, NULL);
+        (void)log_peer_failure(level, &subject, ERR_LEFT, NULL, NULL);
     else
-        (void)log_refusal(level, refusals->what, which, explanation->error,
+        (void)log_refusal(level, &subject, explanation->error,
                           detail != NULL ? detail : explanation->detail, explanation->hint);
 }
 
@@ -146,25 +151,33 @@ void refusals_add_unheard(struct refusals *refusals, const struct endpoint *from
                           enum kith_error error, const char *detail)
 {
     enum log_level level = level_of(refusals, error, LOG_NOTE);
+    const struct log_subject subject = {
+        .what = refusals->what, .which = from->text, .address = from->text};
 
     refusals->last = error;
     if (log_enabled(level) && is_shown(refusals, error, from))
-        (void)log_failure(level, refusals->what, from->text, error, detail, NULL);
+        (void)log_peer_failure(level, &subject, error, detail, NULL);
 }
 
 void refusals_add_proven(struct refusals *refusals, const struct endpoint *from, const char *name,
-                         const uint8_t key[static KEY_SIZE], enum kith_error error,
-                         const char *detail)
+                         const uint8_t key[static KEY_SIZE], const char *target,
+                         enum kith_error error, const char *detail)
 {
     enum log_level level = level_of(refusals, error, LOG_NOTE);
     char who[PEER_TEXT_SIZE], which[PEER_TEXT_SIZE + ADDRESS_TEXT_SIZE + 24];
+    const struct log_subject subject = {.what = refusals->what,
+                                        .which = which,
+                                        .peer = name,
+                                        .key = key,
+                                        .address = from->text,
+                                        .target = target};
 
     refusals->last = error;
     if (!log_enabled(level) || !is_shown(refusals, error, from))
         return;
     peer_format(who, name, key);
     (void)snprintf(which, sizeof(which), "%s at %s", who, from->text);
-    (void)log_refusal(level, refusals->what, which, error, detail, NULL);
+    (void)log_refusal(level, &subject, error, detail, NULL);
 }
 
 int64_t refusals_due_ms(struct refusals *refusals)

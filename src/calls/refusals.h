@@ -78,10 +78,13 @@ const char *refusals_say(char out[static REFUSALS_SAID_SIZE], const struct refus
 void refusals_add_unheard(struct refusals *refusals, const struct endpoint *from,
                           enum kith_error error, const char *detail);
 
-/* A peer that is proven was turned away after all, or asked for a target that it does not get. */
+/*
+ * A peer that is proven was turned away after all, or asked for a target that it does not get, by
+ * this name; else that is NULL.
+ */
 void refusals_add_proven(struct refusals *refusals, const struct endpoint *from, const char *name,
-                         const uint8_t key[static KEY_SIZE], enum kith_error error,
-                         const char *detail);
+                         const uint8_t key[static KEY_SIZE], const char *target,
+                         enum kith_error error, const char *detail);
 
 /* When the next summing up is due; NEVER_MS if nothing is counted. */
 int64_t refusals_due_ms(struct refusals *refusals);

@@ -25,7 +25,7 @@
 
 /* What of the channel or of stdin and stdout has failed, and how far that went. */
 static void log_end(const struct pipe_end *end, const struct pump_result *result,
-                    enum kith_error error, const char *who, const char *where)
+                    enum kith_error error, const struct log_subject *peer)
 {
     bool out = error == ERR_STDOUT || error == ERR_STDOUT_CLOSED || error == ERR_FILER ||
                error == ERR_OUTPUT_EXISTS || error == ERR_OUTPUT_KIND;
@@ -34,18 +34,21 @@ static void log_end(const struct pipe_end *end, const struct pump_result *result
     bool lost = result->undelivered && !local;
     const char *output = end->options->output;
     char at[ADDRESS_TEXT_SIZE + 128], detail[192];
-    const char *which = at;
+    struct log_subject subject = {.what = end->what, .which = at};
 
     if (out)
-        which = output != NULL ? output : "stdout";
+        subject.which = output != NULL ? output : "stdout";
     else if (local)
-        which = "stdin";
+        subject.which = "stdin";
     else
-        (void)snprintf(at, sizeof(at), "%s at %s", who, where);
+        (void)snprintf(at, sizeof(at), "%s at %s", peer->which, peer->address);
+    subject.peer = peer->peer;
+    subject.key = peer->key;
+    subject.address = peer->address;
     (void)snprintf(detail, sizeof(detail), "%s%s%s",
                    by_system ? strerror(result->system_errno) : "", by_system && lost ? "; " : "",
                    lost ? "stdout took nothing, so the last that had arrived is lost" : "");
-    (void)log_failure(LOG_ERROR, end->what, which, error, detail[0] != '\0' ? detail : NULL, NULL);
+    (void)log_peer_failure(LOG_ERROR, &subject, error, detail[0] != '\0' ? detail : NULL, NULL);
 }
 
 /*
@@ -175,9 +178,15 @@ enum kith_error pipe_open(struct pipe_end *end, const struct options *options, c
 /* Join a local end to the peer, and say how it went, unless a program has to say more. */
 static enum kith_error run(const struct pipe_end *end, struct local_end *local,
                            struct transport transport, struct session_keys *keys, const char *who,
-                           const char *where)
+                           const struct visitor *visitor)
 {
     const struct options *options = end->options;
+    const struct log_subject peer = {.what = "channel",
+                                     .which = who,
+                                     .peer = visitor->name,
+                                     .key = visitor->key,
+                                     .address = visitor->from.text,
+                                     .target = visitor->target};
     struct progress progress;
     struct pump_terms terms = {.idle_timeout_ms = options->idle_timeout_ms, .rate = options->rate};
     struct pump_result result;
@@ -199,11 +208,11 @@ static enum kith_error run(const struct pipe_end *end, struct local_end *local,
     if (options->progress)
         progress_end(&progress, result.sent, result.received);
     if (error != OK && error != ERR_PROGRAM)
-        log_end(end, &result, error, who, where);
+        log_end(end, &result, error, &peer);
     if (error != OK && end->filer.placed)
         log_event(LOG_NOTE, end->what, options->output,
                   "is whole, and in its place: what failed is the rest", NULL);
-    stream_summarise(LOG_SUMMARY, "channel", who, error_text(error), where, "", &result, begun_us);
+    stream_summarise(LOG_SUMMARY, &peer, error_text(error), &result, begun_us);
     return error;
 }
 
@@ -233,7 +242,7 @@ static enum kith_error run_program(const struct pipe_end *end, struct transport 
         return log_program(end, program_problem(errno));
     }
     local = local_end_program(program.out, program.in, program.line, program_result, &program);
-    error = run(end, &local, transport, keys, who, visitor->from.text);
+    error = run(end, &local, transport, keys, who, visitor);
     if (error == ERR_PROGRAM) {
         program_describe_failure(how, &program);
         (void)log_program(end, how);
@@ -249,7 +258,7 @@ enum kith_error pipe_run(struct pipe_end *end, struct transport transport,
 {
     if (end->options->program != NULL)
         return run_program(end, transport, keys, who, visitor);
-    return run(end, &end->local, transport, keys, who, visitor->from.text);
+    return run(end, &end->local, transport, keys, who, visitor);
 }
 
 void pipe_close(struct pipe_end *end)

@@ -85,7 +85,7 @@ static enum kith_error refuse_target(struct serve *serve, const struct connectio
     if (asked == NULL && unnamed->count > 0)
         asked = unnamed->list[0].text;
     refusals_add_proven(&serve->daemon.refusals, &connection->from, connection->name,
-                        connection->key, error, asked);
+                        connection->key, name, error, asked);
     return ERR_REFUSED_TARGET;
 }
 

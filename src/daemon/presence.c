@@ -63,7 +63,7 @@ static struct connection *list(struct presence *presence, struct kept *kept,
     callee_end(&callee);
     if (error != OK && !presence->is_over) {
         (void)peer_now_say(&presence->peer, NULL, name); /* or was, if it is gone */
-        refusals_add_proven(&daemon->refusals, from, name, kept->key, error, NULL);
+        refusals_add_proven(&daemon->refusals, from, name, kept->key, NULL, error, NULL);
     }
     return connection;
 }

@@ -71,15 +71,27 @@ static bool introduce(const struct connection *connection, int fd)
     return send(fd, header, len, 0) == (ssize_t)len;
 }
 
+/* Of a target that its caller does not come to. */
+static struct log_subject subject_of(const struct connection *connection, const char *which)
+{
+    return (struct log_subject){.what = "serve",
+                                .which = which,
+                                .peer = connection->name,
+                                .key = connection->key,
+                                .address = connection->from.text,
+                                .target = connection->target->name};
+}
+
 static enum kith_error log_unreached(const struct connection *connection, const char *tried,
                                      const char *reason, const char *hint)
 {
     char which[REPORT_WHICH_SIZE], target[TARGET_TEXT_SIZE], why[TARGET_TEXT_SIZE + 128];
+    const struct log_subject subject = subject_of(connection, which);
 
     report_describe(which, connection->name, connection->key, connection->from.text);
     target_format(target, connection->target, tried);
     (void)snprintf(why, sizeof(why), "%s: %s", target, reason);
-    return log_failure(LOG_ERROR, "serve", which, ERR_TARGET, why, hint);
+    return log_peer_failure(LOG_ERROR, &subject, ERR_TARGET, why, hint);
 }
 
 /* Whether its hint is not about kith at the other end alone. */
@@ -150,13 +162,15 @@ static enum kith_error judge_hired(void *context)
     return error;
 }
 
-static enum kith_error log_unstarted(const char *name, int problem)
+static enum kith_error log_unstarted(const struct connection *connection, int problem)
 {
+    const char *name = connection->target->text;
+    const struct log_subject subject = subject_of(connection, name);
     const char *hint = strncmp(name, "exec:", 5) == 0 ? "" : "see --exec";
 
     if (descriptor_is_lacking(problem))
         hint = "see ulimit -n";
-    return log_failure(LOG_ERROR, "serve", name, ERR_PROGRAM, program_problem(problem), hint);
+    return log_peer_failure(LOG_ERROR, &subject, ERR_PROGRAM, program_problem(problem), hint);
 }
 
 static enum kith_error join_program(const struct reach *reach, struct connection *connection)
@@ -173,7 +187,7 @@ static enum kith_error join_program(const struct reach *reach, struct connection
     memcpy(order.visitor.target, connection->target->name, TARGET_NAME_SIZE);
     if (!program_start(program, reach->launcher, &order, PROGRAM_READS | PROGRAM_WRITES,
                        clock_deadline_ms(reach->timeout_ms)))
-        return log_unstarted(hired.name, errno);
+        return log_unstarted(connection, errno);
     end = local_end_program(program->out, program->in, program->line, judge_hired, &hired);
     end.detail = hired.why;
     error = join(reach, connection, &end);
@@ -181,7 +195,7 @@ static enum kith_error join_program(const struct reach *reach, struct connection
     program_stop(program);
     if (program->end.problem != 0 &&
         hired.why[0] == '\0') /* the channel has ended by something else */
-        (void)log_unstarted(hired.name, program->end.problem);
+        (void)log_unstarted(connection, program->end.problem);
     return error;
 }
 

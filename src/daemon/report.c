@@ -41,17 +41,31 @@ static void tell_channels(struct connections *connections, const char *what, boo
     }
 }
 
+static struct log_subject subject_of(const char *what, const char *which,
+                                     const struct connection_row *row)
+{
+    return (struct log_subject){.what = what,
+                                .which = which,
+                                .peer = row->name,
+                                .key = row->key,
+                                .address = row->address,
+                                .target = row->target};
+}
+
 static void report_one(const char *what, const struct connection_row *row)
 {
     char which[REPORT_WHICH_SIZE], age[24], sent[24], received[24];
+    struct log_subject subject = subject_of(what, which, row);
+
+    subject.target = NULL; /* text has it, too */
 
     report_describe(which, row->name, row->key, row->address);
     (void)snprintf(age, sizeof(age), "%" PRId64, (clock_now_ms() - row->opened_ms) / 1000);
     (void)snprintf(sent, sizeof(sent), "%" PRIu64, row->sent);
     (void)snprintf(received, sizeof(received), "%" PRIu64, row->received);
-    log_fields(LOG_NOTE, what, which, "channel", LOG_NUMBER "seconds", age, LOG_NUMBER "sent", sent,
-               LOG_NUMBER "received", received, "id", row->id, "target", row->target,
-               (const char *)NULL);
+    log_peer_fields(LOG_NOTE, &subject, "channel", LOG_NUMBER "seconds", age, LOG_NUMBER "sent",
+                    sent, LOG_NUMBER "received", received, "id", row->id, "target", row->target,
+                    (const char *)NULL);
 }
 
 void report_all(struct connections *connections, const char *what, const char *where,
@@ -100,28 +114,32 @@ static void say_how(char *how, size_t size, const char *what, enum kith_error er
 void report_begin(const char *what, const struct connection_row *row, bool kept)
 {
     char who[PEER_TEXT_SIZE];
+    struct log_subject subject = subject_of(what, who, row);
 
     peer_format(who, row->name, row->key);
-    log_fields(LOG_DEBUG, what, who, kept ? "begins, on a channel that is kept" : "begins",
-               "address", row->address, "id", row->id, "target", row->target, (const char *)NULL);
+    subject.address = subject.target = NULL;
+    log_peer_fields(LOG_DEBUG, &subject, kept ? "begins, on a channel that is kept" : "begins",
+                    "address", row->address, "id", row->id, "target", row->target,
+                    (const char *)NULL);
 }
 
 void report_end(const char *what, const struct connection_row *row, enum kith_error error,
-                const char *detail)
+                const char *detail, bool idle)
 {
     struct pump_result moved = {.sent = row->sent, .received = row->received};
+    bool fine = error == OK || (idle && was_ended(error));
     char who[PEER_TEXT_SIZE], how[256];
+    const struct log_subject subject = subject_of(what, who, row);
 
     peer_format(who, row->name, row->key);
     say_how(how, sizeof(how), what, error, detail);
     memcpy(moved.id, row->id, STREAM_ID_SIZE);
-    stream_summarise(error == OK ? LOG_NOTE : LOG_ERROR, what, who, how, row->address, row->target,
-                     &moved, row->opened_ms * 1000);
+    stream_summarise(fine ? LOG_NOTE : LOG_ERROR, &subject, how, &moved, row->opened_ms * 1000);
 }
 
 static void report_one_cut(const char *what, const struct connection_row *row)
 {
-    report_end(what, row, ERR_CUT_AT_END, NULL);
+    report_end(what, row, ERR_CUT_AT_END, NULL, false);
 }
 
 void report_cut(struct connections *connections, const char *what)

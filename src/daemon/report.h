@@ -27,9 +27,12 @@ void report_all(struct connections *connections, const char *what, const char *w
 /* For who looks for a fault: that one begins, alone or as one of many on its channel. */
 void report_begin(const char *what, const struct connection_row *row, bool kept);
 
-/* How a channel has ended; detail is more of an error, NULL or empty where there is none. */
+/*
+ * How a channel has ended; detail is more of an error, NULL or empty where there is none. An idle
+ * one that a reload has ended is no error: nothing was cut.
+ */
 void report_end(const char *what, const struct connection_row *row, enum kith_error error,
-                const char *detail);
+                const char *detail, bool idle);
 
 /* Of the channels that are cut at the end of the daemon, what their threads will not come to say.
  */

@@ -11,7 +11,7 @@ void turn_away(struct daemon *daemon, const struct admission *admission, struct 
     const struct refusal refusal = {error, limits->most, limits->per_peer, guest->key, targets};
     char detail[REFUSALS_SAID_SIZE];
 
-    refusals_add_proven(&daemon->refusals, &guest->from, guest->admitted.name, guest->key, error,
-                        refusals_say(detail, &refusal, admission));
+    refusals_add_proven(&daemon->refusals, &guest->from, guest->admitted.name, guest->key, NULL,
+                        error, refusals_say(detail, &refusal, admission));
     transport_close(&guest->transport);
 }

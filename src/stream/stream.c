@@ -41,16 +41,17 @@ enum kith_error stream_run_kept(struct link *link, struct local_end *end,
     return error != OK ? error : parting;
 }
 
-void stream_summarise(enum log_level level, const char *what, const char *who, const char *how,
-                      const char *address, const char *target, const struct pump_result *result,
-                      int64_t begun_us)
+void stream_summarise(enum log_level level, const struct log_subject *subject, const char *how,
+                      const struct pump_result *result, int64_t begun_us)
 {
+    struct log_subject peer = *subject;
     char sent[24], received[24], seconds[32];
 
     (void)snprintf(sent, sizeof(sent), "%" PRIu64, result->sent);
     (void)snprintf(received, sizeof(received), "%" PRIu64, result->received);
     (void)snprintf(seconds, sizeof(seconds), "%.3f", (double)(clock_now_us() - begun_us) / 1e6);
-    log_fields(level, what, who, how, "address", address, LOG_NUMBER "sent", sent,
-               LOG_NUMBER "received", received, LOG_NUMBER "seconds", seconds, "id", result->id,
-               "target", target, (const char *)NULL);
+    peer.address = peer.target = NULL;
+    log_peer_fields(level, &peer, how, "address", subject->address, LOG_NUMBER "sent", sent,
+                    LOG_NUMBER "received", received, LOG_NUMBER "seconds", seconds, "id",
+                    result->id, "target", subject->target, (const char *)NULL);
 }

@@ -22,9 +22,8 @@ must_check enum kith_error stream_run_kept(struct link *link, struct local_end *
                                            const struct pump_terms *terms,
                                            struct pump_result *result);
 
-/* Say in one line how it went: what, who and how as of log_fields; target is its name, or empty. */
-void stream_summarise(enum log_level level, const char *what, const char *who, const char *how,
-                      const char *address, const char *target, const struct pump_result *result,
-                      int64_t begun_us);
+/* Say in one line how it went: its address and target, if it has one, are shown in text as well. */
+void stream_summarise(enum log_level level, const struct log_subject *subject, const char *how,
+                      const struct pump_result *result, int64_t begun_us);
 
 #endif
