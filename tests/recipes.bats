@@ -151,6 +151,16 @@ answered() {
     finish
 }
 
+@test "the unit for a second serve has the other key, and what it is told elsewhere" {
+    [ -e "$root/contrib/README" ] || skip "contrib is not here"
+    sed -n "s|^ *\\(sed '.*'\\) .*|\\1|p" "$root/contrib/README" >command
+    [ "$(wc -l <command)" = 1 ]
+    sh command <"$root/contrib/kith-serve.service" >next.service
+    grep -qx 'EnvironmentFile=/etc/kith/next.conf' next.service
+    grep -qx 'LoadCredential=identity:/etc/kith/next' next.service
+    grep -q 'KITH_IDENTITY=%d/identity' next.service
+}
+
 @test "the key of who calls is changed, and nobody is locked out meanwhile" {
     sed -i 's/.* alice$/permit-target="db",from="127.0.0.0\/8" &/' bob/peers
     serves db=exec:cat other=exec:cat

@@ -143,7 +143,7 @@ static void take_again(struct daemon *daemon, bool good)
 {
     struct forward *forward = daemon->hooks->context;
     const char *which = forward->count == 1 ? forward->peers[0] : daemon->doors.name;
-    bool is_other[FORWARDS_MAX];
+    bool is_other[FORWARDS_MAX] = {false};
 
     if (!good) {
         log_event(LOG_ERROR, "forward", which,
