@@ -215,11 +215,24 @@ static bool is_full(const struct channels *channels)
            (said == OK || said == ERR_HANDSHAKE_CUT || said == ERR_HANDSHAKE_TIMEOUT);
 }
 
+/* Whether there is anybody to call: a reload may have taken the peer out. */
+static bool is_known(const struct channels *channels)
+{
+    struct callee callee;
+
+    if (!channels->terms.callee(channels->terms.context, &callee))
+        return false;
+    callee_end(&callee);
+    return true;
+}
+
 /* Until when a peer is called again and again that was there a moment ago: it may be starting. */
 static int64_t patient_until_ms(const struct channels *channels, int64_t deadline_ms)
 {
     int64_t until_ms = channels->calling.lost_ms + channels->terms.calls->timeout_ms;
 
+    if (!is_known(channels))
+        return 0;
     if (is_full(channels))
         return deadline_ms;
     if (!channels->calling.up)
@@ -303,15 +316,15 @@ static enum kith_error persist(struct channels *channels, struct kept **kept, in
 {
     struct opener_waiter waiter;
     enum kith_error error;
-    int64_t pause_ms = 0;
+    int64_t pause_ms = 0, left_ms;
 
     opener_wait(&channels->opener, &waiter);
     do {
         kept_drop(*kept);
         error = try_again(channels, &waiter, kept, pause_ms, deadline_ms);
-        pause_ms = longer_ms(pause_ms);
-    } while (error == ERR_LINK_LOST &&
-             clock_now_ms() + pause_ms < patient_until_ms(channels, deadline_ms));
+        left_ms = patient_until_ms(channels, deadline_ms) - clock_now_ms();
+        pause_ms = clock_earlier(longer_ms(pause_ms), left_ms);
+    } while (error == ERR_LINK_LOST && left_ms > 0);
     opener_wait_end(&channels->opener, &waiter);
     return error;
 }

@@ -182,7 +182,7 @@ static void run_kept(struct route *route, struct connection *connection)
     }
     if (peer_now_say(&route->peer, NULL, NULL))
         error = channels_obtain(&route->channels, &kept);
-    else
+    if ((error == ERR_LINK_LOST || error == ERR_REMOVED) && !peer_now_say(&route->peer, NULL, NULL))
         (void)say_gone(route);
     run_on(route, connection, kept, error);
 }

@@ -458,7 +458,7 @@ static enum kith_error conclude(struct run *run, enum kith_error error, struct p
                        (error == ERR_STDOUT && run->end->kind == LOCAL_FILE);
     if (!result->in_order && error != ERR_STDOUT && error != ERR_STDOUT_CLOSED &&
         why_ended(run) == OK)
-        leftover_deliver(receiver);
+        leftover_deliver(receiver, run->terms->ended);
     result->undelivered = receiver_wants_outlet(receiver);
     if (cut_is(error)) {
         error = cut_lacks(run->link, &run->sender);

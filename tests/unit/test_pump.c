@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,12 +31,20 @@ static int line_of_program;
 static bool watched;      /* a wait that comes now */
 static bool stands_still; /* all of us, in it, for longer than a program may go on without output */
 static int longest_ms;    /* that one of those was to last at most */
+static _Atomic enum kith_error ended_for;
+static bool ends_in_wait; /* for the outlet alone, which takes something then */
+
+static void drain(void);
 
 /* The pump's waits, for which this stands before the C library's. */
 int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
     struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
 
+    if (ends_in_wait && count == 1) {
+        ended_for = ERR_REMOVED;
+        drain();
+    }
     if (watched && stands_still) {
         stands_still = false;
         (void)nanosleep(&(struct timespec){0, 400000000L}, NULL);
@@ -155,22 +164,36 @@ static int64_t peer_has_all(void *unused, uint64_t sent, uint64_t received)
     return NEVER_MS;
 }
 
-static void start(void)
+static void start_over(struct transport transport)
 {
     struct session_keys keys = {.send = {1}, .receive = {2}},
                         mirrored = {.send = {2}, .receive = {1}};
-    struct transport transport = TRANSPORT_NONE;
-    int in[2], out[2];
 
-    CHECK(descriptor_pipe(in) && descriptor_pipe(out), "a transport of two pipes");
-    transport = (struct transport){.in = in[0], .out = out[1], .line = -1};
-    to_us = in[1];
-    from_us = out[0];
     turn = 0;
-    CHECK(descriptor_set_nonblocking(in[0]) && descriptor_set_nonblocking(out[1]) &&
+    CHECK(descriptor_set_nonblocking(transport.in) && descriptor_set_nonblocking(transport.out) &&
               link_start(&ours, transport, &keys, MESSAGE) == OK &&
               channel_start(&its, &mirrored, MESSAGE) == OK,
           "a link over it");
+}
+
+static void start(void)
+{
+    int in[2], out[2];
+
+    CHECK(descriptor_pipe(in) && descriptor_pipe(out), "a transport of two pipes");
+    to_us = in[1];
+    from_us = out[0];
+    start_over((struct transport){.in = in[0], .out = out[1], .line = -1});
+}
+
+/* The same over a socket, which tells at once when its other side has gone. */
+static void start_socket(void)
+{
+    int pair[2];
+
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "a transport of a socket");
+    to_us = from_us = pair[1];
+    start_over(transport_socket(pair[0]));
 }
 
 /* A pipe that is full, as the outlet of an end that says nothing. */
@@ -253,8 +276,6 @@ static void test_more_than_a_stream(void)
     (void)close(from_us);
 }
 
-static _Atomic enum kith_error ended_for;
-
 /* The last word of somebody else comes while what the peer has said waits: some here, some there.
  */
 static int64_t is_ended(void *unused, uint64_t sent, uint64_t received)
@@ -299,6 +320,41 @@ static int64_t program_failed(void *unused, uint64_t sent, uint64_t received)
     if (sent > 0 && !stands_still && ++turn == 2)
         CHECK(write(line_of_program, "", 1) == 1, "a program that has failed");
     return NEVER_MS;
+}
+
+/* The peer breaks off while what it has said waits. */
+static int64_t peer_breaks_off(void *unused, uint64_t sent, uint64_t received)
+{
+    (void)unused, (void)sent, (void)received;
+    if (++turn == 1) {
+        CHECK(hear(CHANNEL_END) && say(CHANNEL_DATA), "the peer has said something");
+    } else if (turn == 2) {
+        (void)close(to_us);
+        to_us = -1;
+        ends_in_wait = true;
+    }
+    return NEVER_MS;
+}
+
+/* The same of a stream that was broken before, when what is left is written. */
+static void test_ended_after_break(void)
+{
+    struct pump_terms terms = {
+        .idle_timeout_ms = NEVER_MS, .progress = peer_breaks_off, .ended = &ended_for};
+    struct pump_result result;
+    struct local_end end;
+    int pipe_ends[2];
+    char byte;
+
+    start_socket();
+    ended_for = OK;
+    end = full_end(pipe_ends);
+    CHECK(pump_run(&ours, &end, &terms, &result) != OK, "it is broken");
+    CHECK(ended_for == ERR_REMOVED && read(pipe_ends[0], &byte, 1) == -1 && errno == EAGAIN,
+          "what is left is not written once it was ended");
+    ends_in_wait = false;
+    link_close(&ours);
+    finish(pipe_ends[0]);
 }
 
 /* A program that has said something and closed its output; line is the one that tells its end. */
@@ -376,6 +432,7 @@ int main(void)
     test_receipt_after_its_end();
     test_more_than_a_stream();
     test_ended();
+    test_ended_after_break();
     test_program_that_goes_on();
     test_program_that_failed();
     return tap_done();
