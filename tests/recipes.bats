@@ -153,9 +153,9 @@ answered() {
 
 @test "the unit for a second serve has the other key, and what it is told elsewhere" {
     [ -e "$root/contrib/README" ] || skip "contrib is not here"
-    sed -n "s|^ *\\(sed '.*'\\) .*|\\1|p" "$root/contrib/README" >command
-    [ "$(wc -l <command)" = 1 ]
-    sh command <"$root/contrib/kith-serve.service" >next.service
+    sed -n "s|^ *\\(sed '.*'\\) .*|\\1|p" "$root/contrib/README" >script
+    [ "$(wc -l <script)" = 1 ]
+    sh script <"$root/contrib/kith-serve.service" >next.service
     grep -qx 'EnvironmentFile=/etc/kith/next.conf' next.service
     grep -qx 'LoadCredential=identity:/etc/kith/next' next.service
     grep -q 'KITH_IDENTITY=%d/identity' next.service
