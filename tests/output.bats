@@ -563,7 +563,7 @@ is_hit() {
             grep -q 'new/file: is whole, and in its place' bob.err
         else
             [ "$(cat new/file)" = before ]
-            ! grep -q 'is whole' bob.err
+            run ! grep -q 'is whole' bob.err
         fi
     done
 }

@@ -87,7 +87,7 @@ while True:
     ends "$dialer" 8
     touch target.go
     says serve.err 'alice .*: ended: its key is no longer in the peers file .* received=0 .*id='
-    KITH_DIR=carol bounded "$KITH" dial "bob@$address" <<<then || true
+    KITH_DIR=carol bounded "$KITH" dial "bob@$address" <<<later || true
     eventually grep -q QUIT target.heard # as each header has it
     [ "$(grep -c QUIT target.heard)" -eq 1 ]
     ! grep -q word target.heard

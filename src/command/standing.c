@@ -40,7 +40,7 @@ static enum standing look_at(const char *path, judgement *judge, const char *pub
 static bool begins_with_digits(struct text text)
 {
     uint8_t key[KEY_SIZE];
-    bool begins = text.len >= 2 * KEY_SIZE && hex_decode(key, KEY_SIZE, text.at);
+    bool begins = text.len >= KEY_HEX_SIZE - 1 && hex_decode(key, KEY_SIZE, text.at);
 
     crypto_wipe(key, sizeof(key));
     return begins;
