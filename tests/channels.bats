@@ -48,11 +48,12 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
 }
 
 @test "who waits for a channel of a peer that has no more gets the one that is done with, before who comes later" {
-    tool channels one_for_all
+    tool waiting one_for_all
 }
 
 @test "where new calls are not answered any more, a channel that is there goes to who waits" {
-    tool channels silent_calls
+    tool waiting silent_calls
+    tool waiting silent_first
 }
 
 @test "a key that is removed: SIGHUP ends its channels, with and without a connection" {

@@ -163,6 +163,19 @@ reloads() {
     eventually third_is_said
 }
 
+@test "of who is the peer after a reload it is said if it cannot be reached, whoever was lost before" {
+    echo "addr=\"127.0.0.1:1\" $(cat bob/identity.pub)" >alice/peers
+    start_daemon alice forward.err forward --ready-on listen 0 bob
+    near=$daemon_address
+    run ask ''
+    says forward.err 'bob .* at 127.0.0.1:1: cannot be reached'
+    echo "addr=\"127.0.0.1:2\" $(cut -d ' ' -f 1 carol/identity.pub) bob" >alice/peers
+    kill -HUP "$daemon"
+    says forward.err 'at 127.0.0.1:2 now'
+    run ask ''
+    says forward.err 'bob .* at 127.0.0.1:2: cannot be reached'
+}
+
 @test "a peer that is removed is called no longer, and its channels end" {
     tool reload forward_removed
 }

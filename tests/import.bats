@@ -59,8 +59,10 @@ alice-2' ]
     import laptop.pub 'alice@[::1]:9000'
     grep -q '^addr="\[::1\]:9000" ssh-ed25519 ' "$peers"
     rm "$peers"
-    for bad in alice@nas alice@ @nas:1 alice@nas:0 alice@nas:99999 'alice@"x":1' 'alice@a b:1'; do
+    for bad in alice@nas alice@ @nas:1 alice@nas:0 alice@nas:99999 'alice@"x":1' 'alice@a b:1' \
+        $'alice@a\nb:1' $'alice@a\rb:1' $'alice@a\x1b[2Jb:1' $'alice@a\x7fb:1' $'alice@a\xc2\x9bb:1' $'alice@a\xff:1'; do
         refused 2 "import: " -- kith import laptop.pub "$bad"
+        refused 2 "import: " -- kith import --print laptop.pub "$bad"
         [ ! -e "$peers" ]
     done
 }

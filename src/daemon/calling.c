@@ -11,6 +11,13 @@ void calling_begin(struct calling *calling, const struct calling_terms *terms)
     *calling = (struct calling){.terms = *terms};
 }
 
+void calling_forget(struct calling *calling)
+{
+    calling->said = OK;
+    calling->lost_ms = 0;
+    calling->up = false;
+}
+
 /* A call has failed, which is said once for each reason, until one succeeds. */
 static void note_failure(struct calling *calling, const struct call *call, enum kith_error error,
                          const struct callee *callee)

@@ -39,6 +39,9 @@ struct calling {
 /* Begin; it must not move afterwards. */
 void calling_begin(struct calling *calling, const struct calling_terms *terms);
 
+/* It is another peer from here on: nothing is known of it. */
+void calling_forget(struct calling *calling);
+
 /*
  * Call the peer for a channel, within the time that a call has. NULL: what went wrong is logged;
  * who takes no further channel while there is one is not lost. reached is where it was found; or

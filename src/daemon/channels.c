@@ -134,10 +134,14 @@ static void end_second(struct second *second)
 static void call_second(void *thing)
 {
     struct second *second = thing;
+    struct channels *channels;
 
     second->kept = make(second->channels);
+    channels = second->channels;
     if (atomic_exchange(&second->state, MADE) == LEFT)
         end_second(second);
+    else
+        waiters_tell(&channels->opener.waiters);
 }
 
 static struct second *begin_second(struct channels *channels)
@@ -265,28 +269,36 @@ static enum kith_error call_and_ask(struct channels *channels, struct kept **kep
     return ask_fresh(channels, kept, make(channels), deadline_ms);
 }
 
+/* Of the opener: whether a call is over. */
+static bool is_made(const void *context)
+{
+    const struct second *second = context;
+
+    return second != NULL && second->state == MADE;
+}
+
 /*
  * Have one that others are done with; or, after the pause, one of a call, which may take long, so
  * that both are waited for. ERR_LINK_LOST: neither, or it was lost; *kept may be NULL.
  */
-static enum kith_error try_again(struct channels *channels, struct opener_waiter *waiter,
+static enum kith_error try_again(struct channels *channels, struct waiter *waiter,
                                  struct kept **kept, int64_t pause_ms, int64_t deadline_ms)
 {
-    int64_t call_ms = clock_deadline_ms(pause_ms);
+    int64_t call_ms = clock_deadline_ms(pause_ms), now_ms;
     struct second *second = NULL;
-    int look_ms = 1;
 
     while ((*kept = opener_waited(&channels->opener, waiter, channels->terms.target)) == NULL &&
-           clock_now_ms() < deadline_ms && (second == NULL || second->state == UNDER_WAY)) {
-        if (second == NULL && clock_now_ms() >= call_ms &&
-            (second = begin_second(channels)) == NULL)
+           (now_ms = clock_now_ms()) < deadline_ms && !is_made(second)) {
+        if (second == NULL && now_ms >= call_ms && (second = begin_second(channels)) == NULL)
             return call_and_ask(channels, kept, deadline_ms);
-        (void)poll(NULL, 0, look_ms);
-        look_ms = look_ms < LOOK_MS ? 2 * look_ms : LOOK_MS;
+        waiters_await(&channels->opener.waiters, waiter, is_made, second,
+                      second == NULL ? call_ms : deadline_ms);
     }
-    if (*kept == NULL)
+    if (*kept == NULL) {
+        opener_wait_off(&channels->opener, waiter);
         return ask_fresh(channels, kept, second != NULL ? leave_second(second, true) : NULL,
                          deadline_ms);
+    }
     if (second != NULL)
         (void)leave_second(second, false);
     return await_asked(channels, kept, deadline_ms);
@@ -300,12 +312,12 @@ static enum kith_error why_none(const struct channels *channels)
     return said != OK ? said : ERR_HANDSHAKE_TIMEOUT;
 }
 
-/* None was had: of a peer that is lost it was said already. */
-static void give_up(const struct channels *channels, struct kept **kept)
+/* None was had: of a peer that is lost it was said already, or has been since then. */
+static void give_up(const struct channels *channels, struct kept **kept, int said_before)
 {
     if (*kept != NULL)
         say(channels, ERR_LINK_LOST);
-    else if (is_full(channels))
+    else if (is_full(channels) && channels->calling.said == said_before)
         say(channels, why_none(channels));
     kept_drop(*kept);
     *kept = NULL;
@@ -314,18 +326,19 @@ static void give_up(const struct channels *channels, struct kept **kept)
 /* Wait for a channel that others are done with, and call beside that, as long as there is hope. */
 static enum kith_error persist(struct channels *channels, struct kept **kept, int64_t deadline_ms)
 {
-    struct opener_waiter waiter;
+    struct waiter waiter;
     enum kith_error error;
     int64_t pause_ms = 0, left_ms;
 
-    opener_wait(&channels->opener, &waiter);
+    waiters_join(&channels->opener.waiters, &waiter);
     do {
         kept_drop(*kept);
         error = try_again(channels, &waiter, kept, pause_ms, deadline_ms);
         left_ms = patient_until_ms(channels, deadline_ms) - clock_now_ms();
         pause_ms = clock_earlier(longer_ms(pause_ms), left_ms);
     } while (error == ERR_LINK_LOST && left_ms > 0);
-    opener_wait_end(&channels->opener, &waiter);
+    opener_wait_off(&channels->opener, &waiter);
+    waiters_leave(&channels->opener.waiters, &waiter);
     return error;
 }
 
@@ -333,20 +346,16 @@ enum kith_error channels_obtain(struct channels *channels, struct kept **kept)
 {
     int64_t deadline_ms = clock_deadline_ms(channels->terms.calls->timeout_ms);
     enum kith_error error = ERR_LINK_LOST;
-    bool calls_alone;
+    int said_before = channels->calling.said;
 
     if (*kept == NULL)
         *kept = opener_take_given(&channels->opener, channels->terms.target);
-    calls_alone = *kept == NULL && channels->count == 0;
     if (*kept != NULL)
         error = await_asked(channels, kept, deadline_ms);
-    else if (calls_alone)
-        error = call_and_ask(channels, kept, deadline_ms);
-    if (error == ERR_LINK_LOST &&
-        (!calls_alone || clock_now_ms() < patient_until_ms(channels, deadline_ms)))
+    if (error == ERR_LINK_LOST)
         error = persist(channels, kept, deadline_ms);
     if (error == ERR_LINK_LOST)
-        give_up(channels, kept);
+        give_up(channels, kept, said_before);
     return error;
 }
 

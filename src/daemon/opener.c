@@ -17,6 +17,7 @@ void opener_begin(struct opener *opener, const struct opener_terms *terms)
     *opener = (struct opener){.terms = *terms};
     spares_begin(&opener->spares, terms->spare);
     (void)pthread_mutex_init(&opener->lock, NULL);
+    waiters_begin(&opener->waiters);
 }
 
 /* Ours to say is CLOSE, and then nothing. */
@@ -38,19 +39,8 @@ static void set_age(const struct opener *opener, struct kept *kept, int64_t now_
         kept->ends_ms = now_ms + spares_about_ms(opener->terms.age_ms);
 }
 
-/* Who has waited longest, and was handed none; or NULL. Under the lock. */
-static struct opener_waiter *next_waiter(struct opener *opener)
-{
-    struct opener_waiter *waiter = opener->waiting;
-
-    while (waiter != NULL && waiter->kept != NULL)
-        waiter = waiter->next;
-    return waiter;
-}
-
 void opener_give(struct opener *opener, struct kept *kept)
 {
-    struct opener_waiter *waiter;
     bool is_over;
 
     kept->idle_since_ms = kept->pinged_ms = clock_now_ms();
@@ -58,10 +48,7 @@ void opener_give(struct opener *opener, struct kept *kept)
     link_hand_on(&kept->link);
     (void)pthread_mutex_lock(&opener->lock);
     is_over = opener->is_over;
-    waiter = next_waiter(opener);
-    if (!is_over && waiter != NULL) {
-        waiter->kept = kept;
-    } else if (!is_over) {
+    if (!is_over && !waiters_hand(&opener->waiters, kept)) {
         kept->next = opener->given;
         opener->given = kept;
     }
@@ -90,15 +77,16 @@ static void hold(struct opener *opener, struct kept *kept)
 /* Who waits comes before those who come later, though not before who has a channel. */
 static void hand_out(struct opener *opener)
 {
-    struct opener_waiter *waiter;
+    struct kept *kept;
 
-    (void)pthread_mutex_lock(&opener->lock);
-    while (opener->idle != NULL && (waiter = next_waiter(opener)) != NULL) {
-        waiter->kept = opener->idle;
-        opener->idle = waiter->kept->next;
+    while ((kept = opener->idle) != NULL) {
+        struct kept *next = kept->next; /* it is another thread's afterwards */
+
+        if (!waiters_hand(&opener->waiters, kept))
+            return;
+        opener->idle = next;
         opener->idle_count--;
     }
-    (void)pthread_mutex_unlock(&opener->lock);
 }
 
 /* What threads have left since the last look. */
@@ -228,49 +216,24 @@ struct kept *opener_take_given(struct opener *opener, const char *target)
     return NULL;
 }
 
-void opener_wait(struct opener *opener, struct opener_waiter *waiter)
-{
-    struct opener_waiter **at = &opener->waiting;
-
-    *waiter = (struct opener_waiter){.kept = NULL};
-    (void)pthread_mutex_lock(&opener->lock);
-    while (*at != NULL)
-        at = &(*at)->next;
-    *at = waiter;
-    (void)pthread_mutex_unlock(&opener->lock);
-    opener->terms.wake();
-}
-
-/* Under the lock. */
-static struct kept *take_handed(struct opener_waiter *waiter)
-{
-    struct kept *kept = waiter->kept;
-
-    waiter->kept = NULL;
-    return kept;
-}
-
-struct kept *opener_waited(struct opener *opener, struct opener_waiter *waiter, const char *target)
+struct kept *opener_waited(struct opener *opener, struct waiter *waiter, const char *target)
 {
     struct kept *kept;
+    bool begins;
 
-    (void)pthread_mutex_lock(&opener->lock);
-    kept = take_handed(waiter);
-    (void)pthread_mutex_unlock(&opener->lock);
-    return kept != NULL && take_if_young(opener, kept, target) ? kept : NULL;
+    while ((kept = waiters_take(&opener->waiters, waiter, true, &begins)) != NULL)
+        if (take_if_young(opener, kept, target))
+            return kept;
+    if (begins)
+        opener->terms.wake(); /* one may be idle */
+    return NULL;
 }
 
-void opener_wait_end(struct opener *opener, struct opener_waiter *waiter)
+void opener_wait_off(struct opener *opener, struct waiter *waiter)
 {
-    struct opener_waiter **at = &opener->waiting;
-    struct kept *kept;
+    bool begins;
+    struct kept *kept = waiters_take(&opener->waiters, waiter, false, &begins);
 
-    (void)pthread_mutex_lock(&opener->lock);
-    while (*at != waiter)
-        at = &(*at)->next;
-    *at = waiter->next;
-    kept = take_handed(waiter);
-    (void)pthread_mutex_unlock(&opener->lock);
     if (kept == NULL)
         return;
     opener_give(opener, kept);

@@ -3,8 +3,8 @@
  * nothing to do, whoever has called, and how a local connection gets one. It takes the freshest of
  * its peer; what came to a whole end is kept for the next.
  *
- * But for what threads call (opener_give, opener_take_given, opener_called, opener_wait and what
- * follows that) all of it is the main thread's, and without a lock. A channel that was taken
+ * But for what threads call (opener_give, opener_take_given, opener_called, opener_waited,
+ * opener_wait_off) all of it is the main thread's, and without a lock. A channel that was taken
  * belongs to whoever has it.
  */
 #ifndef KITH_OPENER_H
@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "daemon/kept.h"
 #include "daemon/spares.h"
+#include "daemon/waiters.h"
 #include "net/poll_set.h"
 
 /* How many are held, and for how long. */
@@ -37,19 +38,13 @@ struct opener_terms {
     void *context;
 };
 
-/* A thread that waits for a channel to be idle. */
-struct opener_waiter {
-    struct opener_waiter *next;
-    struct kept *kept; /* that it was handed and has not taken yet, or NULL */
-};
-
 struct opener {
     struct opener_terms terms;
     pthread_mutex_t lock;
-    struct kept *given;            /* by threads, under the lock, as the next two */
-    struct opener_waiter *waiting; /* who has waited longest first */
-    bool is_over;                  /* what is given is closed */
-    struct kept *idle;             /* freshest first */
+    struct kept *given;     /* by threads, under the lock, as the next */
+    bool is_over;           /* what is given is closed */
+    struct waiters waiters; /* who comes before all that come later */
+    struct kept *idle;      /* freshest first */
     size_t idle_count;
     struct kept *leaving; /* that we have said CLOSE on: until the peer has, or closes */
     struct spares spares;
@@ -69,14 +64,15 @@ struct kept *opener_take(struct opener *opener, const uint8_t key[static KEY_SIZ
  * those who are wanted it is. */
 struct kept *opener_take_given(struct opener *opener, const char *target);
 
-/* In a thread: from here on the waiter is handed what is idle, before any that come later. */
-void opener_wait(struct opener *opener, struct opener_waiter *waiter);
+/*
+ * For a thread that is among the waiters: what it was handed, as opener_take_given: it waits no
+ * longer then. NULL if there is nothing yet: it is handed what is idle, before any that come later.
+ */
+struct kept *opener_waited(struct opener *opener, struct waiter *waiter, const char *target);
 
-/* What it was handed meanwhile, as opener_take_given; NULL if there is nothing yet. */
-struct kept *opener_waited(struct opener *opener, struct opener_waiter *waiter, const char *target);
-
-/* It waits no longer: what it has not taken is for the next. */
-void opener_wait_end(struct opener *opener, struct opener_waiter *waiter);
+/* It has got one elsewhere, and waits no longer, until it asks again; what it was handed is for the
+ * next. */
+void opener_wait_off(struct opener *opener, struct waiter *waiter);
 
 /* How many of a peer are idle, with those that were given just now. */
 size_t opener_count(struct opener *opener, const uint8_t key[static KEY_SIZE]);

@@ -391,8 +391,10 @@ bool route_move(struct route *route, const struct callee *callee, bool gone)
     bool moved = peer_now_move(&route->peer, callee, gone);
 
     connections_each(&route->terms.daemon->connections, end_if_other, route);
-    if (other || gone)
+    if (other || gone) {
         route->attendance = (struct attendance){.was_there = false};
+        calling_forget(&route->channels.calling);
+    }
     if (route->terms.callers == NULL && !route->terms.plain)
         opener_end_unwanted(&route->channels.opener, moved || gone);
     return other || moved;

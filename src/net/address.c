@@ -130,6 +130,8 @@ static bool parse_host(struct address *address, struct text host, enum address_f
 {
     if (!copy_part(address->host, sizeof(address->host), host.at, host.len))
         return problem_say(problem, "too long: a host has %d bytes at most", HOST_SIZE - 1);
+    if (text_fault(host.at, host.len) != TEXT_FINE)
+        return problem_say(problem, "a host is not written like that");
     for (const char *at = address->host; *at != '\0'; at++) {
         if (*at == '@')
             return problem_advise(problem, "WHO@ is only for a peer that is called",

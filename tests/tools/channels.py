@@ -149,7 +149,12 @@ def at_once():
 def at_first():
     """Channels that are spare are there before anybody needs them, and one that is taken is replaced."""
     server, path, near = scene("--spare", "3")
-    eventually(lambda: path.made == 3, "3 channels, but there are", path.made)
+
+    def are_idle():
+        near.signal(signal.SIGUSR1)
+        return "kept=3 open=0" in near.log()
+
+    eventually(are_idle, "3 channels that are ready")
     with daemons.connect(near.address) as sock:
         sock.sendall(b"hello")
         check(daemons.read_exactly(sock, 5) == b"hello", "the connection")
@@ -319,45 +324,6 @@ def _crowd(near):
             check(daemons.read_exactly(sock, 5) == b"hello", "a connection")
 
 
-def one_for_all():
-    """A peer that has one channel for all: each connection waits for it, and gets it in the end,
-    though others come meanwhile that could have it."""
-    far = daemons.serve(daemons.Target(handle=daemons.echo).address, "--max-per-peer", "1")
-    near = daemons.forward(far, "-w", "1h")
-    first = daemons.carried(near.address)
-    waiting = []
-    for _ in range(4):
-        waiting.append(daemons.connect(near.address))
-        waiting[-1].sendall(b"some")
-    eventually(lambda: "refused: too many connections" in far.log(), "nobody was refused")
-    near.logged("closed during the handshake")
-    near.signal(signal.SIGUSR1)
-    near.logged("state .*peer=.?is there.? .*open=1 ")
-    while waiting:
-        first.close()
-        ready, _, _ = select.select(waiting, [], [], kith.LIMIT)
-        check(ready, "nobody who waits gets the channel")
-        first = ready[0]
-        check(daemons.read_exactly(first, 4) == b"some", "what comes is not what was said")
-        waiting.remove(first)
-    first.close()
-
-
-def silent_calls():
-    """Where calls are answered by nobody any more, but a channel is there: whoever waits for his own
-    gets that one once it is done with, and so do those who come later."""
-    _, way, near = scene("-w", "1h", *NONE_SPARE)
-    first = daemons.carried(near.address)
-    way.silent = True
-    waiting = daemons.connect(near.address)
-    waiting.sendall(b"some")
-    eventually(lambda: way.made == 2, "nobody was called for who waits")
-    first.close()
-    check(daemons.read_exactly(waiting, 4) == b"some", "who waits has no channel")
-    waiting.close()
-    check(is_echoed(near.address), "nor has who comes later")
-
-
 def too_many():
     """No more than --keep are kept, but for a moment: another crowd finds the channels of the last."""
     server, path, near = scene(*NONE_SPARE, "--keep", "1")
@@ -495,5 +461,4 @@ def small_messages():
 if __name__ == "__main__":
     daemons.run_subject([reuse, at_paths, at_once, at_first, kinds, forgotten, pings, frozen, killed,
                          restarted, removed, closed, too_many, aged, ready, breaks, slow_target,
-                         unreached, small_messages, one_for_all,
-                         silent_calls])
+                         unreached, small_messages])
