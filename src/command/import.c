@@ -151,7 +151,10 @@ static void tell_left_out(const struct task *task)
 
         if (known != NULL) {
             peer_format(who, known->name, known->key);
-            log_event(LOG_NOTE, "import", who, "is in the peers file already", NULL);
+            log_event(LOG_NOTE, "import", who, "is in the peers file already",
+                      task->address.port[0] == '\0'
+                          ? NULL
+                          : "its line stays as it is: where it is called is put there by hand");
         } else if (task->has_own_key && memcmp(keys->list[i].key, task->own_key, KEY_SIZE) == 0) {
             log_event(LOG_NOTE, "import", task->path, "has our own key, which is left out", NULL);
         }

@@ -285,10 +285,13 @@ static enum kith_error try_again(struct channels *channels, struct waiter *waite
                                  struct kept **kept, int64_t pause_ms, int64_t deadline_ms)
 {
     int64_t call_ms = clock_deadline_ms(pause_ms), now_ms;
+    size_t before = channels->count;
     struct second *second = NULL;
 
     while ((*kept = opener_waited(&channels->opener, waiter, channels->terms.target)) == NULL &&
            (now_ms = clock_now_ms()) < deadline_ms && !is_made(second)) {
+        if (channels->count < before) /* there is room for another one */
+            call_ms = now_ms;
         if (second == NULL && now_ms >= call_ms && (second = begin_second(channels)) == NULL)
             return call_and_ask(channels, kept, deadline_ms);
         waiters_await(&channels->opener.waiters, waiter, is_made, second,

@@ -40,7 +40,7 @@ def one_for_all():
 def silent_calls():
     """Where calls are answered by nobody any more, but a channel is there: whoever waits for his own
     gets that one once it is done with, and so do those who come later."""
-    _, way, near = scene("-w", "1h", *NONE_SPARE)
+    _, way, near = scene("-w", "1h", *NONE_SPARE, serve_options=("-w", "1h"))
     first = daemons.carried(near.address)
     way.silent = True
     waiting = daemons.connect(near.address)
@@ -54,7 +54,7 @@ def silent_calls():
 
 def silent_first():
     """A connection whose call nobody answers has the channel that was made for one after it."""
-    _, way, near = scene("-w", "1h", *NONE_SPARE)
+    _, way, near = scene("-w", "1h", *NONE_SPARE, serve_options=("-w", "1h"))
     way.silent = True
     waiting = daemons.connect(near.address)
     waiting.sendall(b"some")
