@@ -15,6 +15,7 @@
 #define LOOK_MS 20        /* between two looks whether that one is made */
 #define PAUSE_LEAST_MS 20 /* between two tries to find a peer that was there a moment ago */
 #define PAUSE_MOST_MS 1000
+#define SECONDS_MOST 16 /* at once, since threads cost memory: the others call in their own */
 
 /* A channel that is counted as long as it is there; or NULL, and why is logged. */
 static struct kept *make(struct channels *channels)
@@ -138,6 +139,7 @@ static void call_second(void *thing)
 
     second->kept = make(second->channels);
     channels = second->channels;
+    channels->seconds--;
     if (atomic_exchange(&second->state, MADE) == LEFT)
         end_second(second);
     else
@@ -146,15 +148,18 @@ static void call_second(void *thing)
 
 static struct second *begin_second(struct channels *channels)
 {
-    struct second *second = calloc(1, sizeof(*second));
+    struct second *second = NULL;
 
-    if (second == NULL)
-        return NULL;
-    second->channels = channels;
-    second->job = (struct job){.run = call_second, .thing = second};
-    if (threads_run(channels->terms.threads, &second->job))
-        return second;
+    if (channels->seconds++ < SECONDS_MOST)
+        second = calloc(1, sizeof(*second));
+    if (second != NULL) {
+        second->channels = channels;
+        second->job = (struct job){.run = call_second, .thing = second};
+        if (threads_run(channels->terms.threads, &second->job))
+            return second;
+    }
     free(second);
+    channels->seconds--;
     return NULL;
 }
 
@@ -292,8 +297,10 @@ static enum kith_error try_again(struct channels *channels, struct waiter *waite
            (now_ms = clock_now_ms()) < deadline_ms && !is_made(second)) {
         if (channels->count < before) /* there is room for another one */
             call_ms = now_ms;
-        if (second == NULL && now_ms >= call_ms && (second = begin_second(channels)) == NULL)
+        if (second == NULL && now_ms >= call_ms && (second = begin_second(channels)) == NULL) {
+            opener_wait_off(&channels->opener, waiter);
             return call_and_ask(channels, kept, deadline_ms);
+        }
         waiters_await(&channels->opener.waiters, waiter, is_made, second,
                       second == NULL ? call_ms : deadline_ms);
     }

@@ -30,7 +30,8 @@ struct channels {
     struct channels_terms terms;
     struct calling calling;
     struct opener opener;
-    _Atomic size_t count; /* channels that there are, whatever each does */
+    _Atomic size_t count;   /* channels that there are, whatever each does */
+    _Atomic size_t seconds; /* calls beside a wait */
 };
 
 /* Begin; of kept, what is called and told is set here. */
