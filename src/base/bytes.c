@@ -94,8 +94,7 @@ char *escape_text(char *out, size_t size, const char *text, size_t text_len)
     return out;
 }
 
-/* The bytes that the character of UTF-8 (RFC 3629) in front takes, which is not cut; 0 for none. */
-static size_t take_character(uint32_t *character, const char *text, size_t len)
+size_t text_character(uint32_t *character, const char *text, size_t len)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     unsigned char first = (unsigned char)text[0];
@@ -139,7 +138,7 @@ enum text_fault text_fault(const char *text, size_t len)
     size_t used;
 
     for (size_t at = 0; at < len; at += used) {
-        used = take_character(&character, text + at, len - at);
+        used = text_character(&character, text + at, len - at);
         if (used == 0)
             return TEXT_NO_UTF8;
         if (is_control(character))

@@ -37,6 +37,14 @@ bool hex_decode(uint8_t *out, size_t len, const char *in);
  */
 char *escape_text(char *out, size_t size, const char *text, size_t text_len);
 
+#define CHARACTER_MAX 4 /* bytes of a character of UTF-8 */
+
+/*
+ * The character of UTF-8 (RFC 3629) that a text begins with, of which there is a byte at least.
+ * Returns the bytes that it takes, or 0 if that is none, or not whole.
+ */
+size_t text_character(uint32_t *character, const char *text, size_t len);
+
 /* What makes a text unfit to be a name or a value. */
 enum text_fault {
     TEXT_FINE,

@@ -21,14 +21,15 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/gate.h"
+#include "base/json.h"
 
 /* A longer line is cut: a pipe takes this in one write, or not at all. */
 #define LINE_SIZE (PIPE_BUF < 2048 ? PIPE_BUF : 2048)
-#define VALUE_SIZE 1024  /* one escaped value */
-#define WHY_SIZE 512     /* the reason of a failure */
-#define END_SIZE 2       /* a brace and a newline */
-#define JSON_CHARACTER 6 /* \u00NN */
-#define TURN_MS 100      /* until a line is given up since another one is being written */
+#define VALUE_SIZE 1024 /* one escaped value */
+#define WHY_SIZE 512    /* the reason of a failure */
+#define END_SIZE 2      /* a brace and a newline */
+#define JSON_LEAST 6    /* bytes of a value, for which it is worth to begin one */
+#define TURN_MS 100     /* until a line is given up since another one is being written */
 #define LAST_WAIT_MS 1000
 #define LOOK_MS 5 /* between two looks whether all is written */
 
@@ -134,39 +135,21 @@ static void put_escaped(struct log_line *line, const char *value)
     put_text(line, escape_text(escaped, sizeof(escaped), value, strlen(value)));
 }
 
-/*
- * A JSON string. escape_text leaves printable ASCII alone, in which JSON minds only the quote and
- * the backslash; its own \xNN becomes \u00NN, and the escaped backslash (\x5c) comes out right.
- * What does not fit is cut inside the quotes, and never inside a \u00NN, so that the line remains
- * JSON.
- */
+/* A JSON string, cut inside the quotes where it does not fit, so that the line remains JSON. */
 static void put_json_string(struct log_line *line, const char *value)
 {
-    char escaped[VALUE_SIZE];
-    char one[2] = {0};
+    char text[LINE_SIZE];
+    size_t room = room_in(line);
 
-    escape_text(escaped, sizeof(escaped), value, strlen(value));
     put_text(line, "\"");
-    for (const char *c = escaped; *c != '\0' && room_in(line) > JSON_CHARACTER; c++) {
-        if (*c == '\\') {
-            const char whole[] = {'\\', 'u', '0', '0', c[2], c[3], '\0'};
-
-            put_text(line, whole);
-            c += 3;
-        } else if (*c == '"') {
-            put_text(line, "\\\"");
-        } else {
-            one[0] = *c;
-            put_text(line, one);
-        }
-    }
+    put_text(line, json_escape(text, room > 1 ? room - 1 : 1, value));
     put_text(line, "\"");
 }
 
 /* Left out if not even its name fits. */
 static void put_json_field(struct log_line *line, const char *name, const char *value)
 {
-    if (room_in(line) <= strlen(name) + strlen(",\"\":\"\"") + JSON_CHARACTER)
+    if (room_in(line) <= strlen(name) + strlen(",\"\":\"\"") + JSON_LEAST)
         return;
     put_text(line, ",\"");
     put_text(line, name);

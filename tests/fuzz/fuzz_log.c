@@ -4,6 +4,7 @@
  *
  * Targets: base/log.
  */
+#include "base/bytes.h"
 #include "said.h"
 
 #define LINE_MAX_SIZE 2048
@@ -28,25 +29,74 @@ static size_t unescape(char *out, const char *text, size_t len)
     return at;
 }
 
+/* Write a character as UTF-8; returns what follows. */
+static char *put_character(char *out, unsigned character)
+{
+    if (character < 0x80) {
+        *out++ = (char)character;
+        return out;
+    }
+    if (character >= 0x10000)
+        *out++ = (char)(0xf0 | character >> 18);
+    if (character >= 0x800)
+        *out++ = (char)((character >= 0x10000 ? 0x80 : 0xe0) | (character >> 12 & 0x3f));
+    *out++ = (char)((character >= 0x800 ? 0x80 : 0xc0) | (character >> 6 & 0x3f));
+    *out++ = (char)(0x80 | (character & 0x3f));
+    return out;
+}
+
+/* A character of JSON after its backslash, of one unit of UTF-16 or two; returns what follows it.
+ */
+static const char *read_unit(unsigned *character, const char *text)
+{
+    unsigned low;
+
+    demand(sscanf(text, "u%4x", character) == 1);
+    if (*character < 0xd800 || *character > 0xdfff)
+        return text + 5;
+    demand(*character < 0xdc00 && sscanf(text + 5, "\\u%4x", &low) == 1 && low >= 0xdc00 &&
+           low <= 0xdfff);
+    *character = 0x10000 + ((*character - 0xd800) << 10) + (low - 0xdc00);
+    return text + 11;
+}
+
 /* Read a JSON string of ours; returns what follows it. */
 static const char *read_string(char *out, const char *text)
 {
     demand(*text++ == '"');
-    for (; *text != '"'; out++) {
-        unsigned byte = (unsigned char)*text++;
+    while (*text != '"') {
+        unsigned character = (unsigned char)*text++;
 
-        demand(byte != '\0');
-        if (byte == '\\' && *text == 'u') {
-            demand(sscanf(text, "u00%2x", &byte) == 1);
-            text += 5;
-        } else if (byte == '\\') {
+        demand(character != '\0' && character < 0x7f);
+        if (character == '\\' && *text == 'u') {
+            text = read_unit(&character, text);
+        } else if (character == '\\') {
             demand(*text == '"');
-            byte = (unsigned char)*text++;
+            character = (unsigned char)*text++;
         }
-        *out = (char)byte;
+        out = put_character(out, character);
     }
     *out = '\0';
     return text + 1;
+}
+
+/* A text as a reader of JSON has it: what is no UTF-8 is there a byte at a time. */
+static void as_characters(char *out, const char *text)
+{
+    while (*text != '\0') {
+        size_t len = 1, left = strlen(text);
+
+        while (len <= CHARACTER_MAX && len <= left && text_fault(text, len) == TEXT_NO_UTF8)
+            len++;
+        if (len > CHARACTER_MAX || len > left) {
+            out = put_character(out, (unsigned char)*text++);
+            continue;
+        }
+        memcpy(out, text, len);
+        out += len;
+        text += len;
+    }
+    *out = '\0';
 }
 
 /* An object of strings; what it has under this name, or NULL. */
@@ -73,11 +123,14 @@ static const char *find_in_json(const char *wanted)
 static void check_json(const char *name, const char *part, bool is_whole)
 {
     const char *found = find_in_json(name);
+    char expected[LINE_MAX_SIZE];
 
     if (part == NULL)
         demand(found == NULL);
-    else if (is_whole)
-        demand(found != NULL && strcmp(found, part) == 0);
+    if (part == NULL || !is_whole)
+        return;
+    as_characters(expected, part);
+    demand(found != NULL && strcmp(found, expected) == 0);
 }
 
 /* Text: the parts one after the other, an empty one as two quotes. */
