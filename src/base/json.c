@@ -3,7 +3,7 @@
  */
 #include "base/json.h"
 
-#include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -12,7 +12,7 @@
 
 void waiters_begin(struct waiters *waiters)
 {
-    *waiters = (struct waiters){.first = NULL};
+    *waiters = (struct waiters){.has_news = false};
     (void)pthread_mutex_init(&waiters->lock, NULL);
     waiters->has_news = clock_condition(&waiters->news);
 }
@@ -20,7 +20,7 @@ void waiters_begin(struct waiters *waiters)
 /* Under the lock. */
 static void tell(struct waiters *waiters)
 {
-    if (waiters->has_news && waiters->first != NULL)
+    if (waiters->has_news && waiters->list.count > 0)
         (void)pthread_cond_broadcast(&waiters->news);
 }
 
@@ -29,9 +29,9 @@ bool waiters_hand(struct waiters *waiters, struct kept *kept)
     struct waiter *waiter;
 
     (void)pthread_mutex_lock(&waiters->lock);
-    waiter = waiters->first;
+    waiter = chain_first(&waiters->list);
     while (waiter != NULL && !waiter->waits)
-        waiter = waiter->next;
+        waiter = chain_after(&waiter->at);
     if (waiter != NULL) {
         waiter->kept = kept;
         waiter->waits = false;
@@ -43,13 +43,9 @@ bool waiters_hand(struct waiters *waiters, struct kept *kept)
 
 void waiters_join(struct waiters *waiters, struct waiter *waiter)
 {
-    struct waiter **at = &waiters->first;
-
     *waiter = (struct waiter){.waits = false};
     (void)pthread_mutex_lock(&waiters->lock);
-    while (*at != NULL)
-        at = &(*at)->next;
-    *at = waiter;
+    chain_append(&waiters->list, &waiter->at, waiter);
     (void)pthread_mutex_unlock(&waiters->lock);
 }
 
@@ -89,11 +85,7 @@ void waiters_tell(struct waiters *waiters)
 
 void waiters_leave(struct waiters *waiters, struct waiter *waiter)
 {
-    struct waiter **at = &waiters->first;
-
     (void)pthread_mutex_lock(&waiters->lock);
-    while (*at != waiter)
-        at = &(*at)->next;
-    *at = waiter->next;
+    chain_remove(&waiters->list, &waiter->at);
     (void)pthread_mutex_unlock(&waiters->lock);
 }

@@ -9,18 +9,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/chain.h"
 #include "daemon/kept.h"
 
 /* One of them: the thread's own, as long as it is in the list. */
 struct waiter {
-    struct waiter *next;
+    struct chained at;
     struct kept *kept; /* that it was handed and has not taken yet, or NULL */
     bool waits;        /* to be handed one */
 };
 
 struct waiters {
     pthread_mutex_t lock;
-    struct waiter *first;
+    struct chain list;   /* who came first, first */
     pthread_cond_t news; /* for who waits, if it could be made */
     bool has_news;
 };

@@ -49,7 +49,7 @@ static void test_order(void)
     CHECK(!waiters_hand(&waiters, &one), "and nobody waits any more");
     waiters_leave(&waiters, &first);
     waiters_leave(&waiters, &second);
-    CHECK(waiters.first == NULL, "nor is there");
+    CHECK(chain_first(&waiters.list) == NULL, "nor is there");
 }
 
 static void test_wait(void)
