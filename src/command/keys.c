@@ -25,8 +25,7 @@
 
 #define PRIVATE_MODE 0600
 #define PUBLIC_MODE 0644
-#define SECRET_BYTES 32
-#define SECRET_LINE_SIZE (SECRET_BYTES / 3 * 4 + 4 + 2) /* in base64, with a newline and a NUL */
+#define SECRET_LINE_SIZE (SECRET_DIGITS + 2) /* with a newline and a NUL */
 
 /* Make a key: its PEM, and the line of its public key. */
 static enum kith_error make_pair(char pem[static PKCS8_PEM_SIZE],
@@ -54,10 +53,7 @@ static enum kith_error log_existing(const char *path, const char *which, enum st
         (void)snprintf(see, sizeof(see), "kith pubkey%s%s shows its public key; ",
                        is_default ? "" : " ", is_default ? "" : path);
     if (standing_blocks(standing))
-        (void)snprintf(hint, sizeof(hint),
-                       "%skeygen has not made it, and does not replace it with -f either: name "
-                       "another file",
-                       see);
+        (void)snprintf(hint, sizeof(hint), "%s" STANDING_HINT, see);
     else if (is_identity)
         (void)snprintf(hint, sizeof(hint),
                        "%s-f would replace both files, %s and %s.pub, and whoever knows the old "
@@ -190,9 +186,7 @@ static enum kith_error check_namespace_path(const char *path, bool replace)
         return log_failure(LOG_ERROR, "keygen", path, ERR_FILE_OTHER, NULL, NULL);
     standing = standing_secret(path);
     if (standing_blocks(standing))
-        return log_failure(LOG_ERROR, "keygen", path, ERR_FILE_EXISTS, NULL,
-                           "keygen has not made it, and does not replace it with -f either: name "
-                           "another file");
+        return log_failure(LOG_ERROR, "keygen", path, ERR_FILE_EXISTS, NULL, STANDING_HINT);
     if (!replace && standing != STANDS_NOTHING)
         return log_failure(LOG_ERROR, "keygen", path, ERR_FILE_EXISTS, NULL,
                            "name another file; -f would replace it, and who has the old secret "

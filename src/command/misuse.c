@@ -47,41 +47,64 @@ static const char *hint_instead(const struct option_spec *spec, const struct com
     return form->bit == FOR_KEYGEN ? "kith keygen FILE" : "kith pubkey FILE";
 }
 
-enum kith_error misuse_log_name(const struct command_form *form, const char *word)
+/* How many options of a command begin with a word, and one of them. */
+static size_t count_begun(const char *word, size_t len, unsigned bit,
+                          const struct option_spec **one)
 {
-    size_t len = strcspn(word, "="), begun = 0;
-    char name[SPELLING_MAX + 1], shown[SPELLING_MAX + 3], hint[64];
-    const struct option_spec *specs, *meant, *begun_one = NULL;
-    struct spelling spelling;
-    char why[WHY_SIZE];
+    const struct option_spec *specs;
+    size_t count, begun = 0;
+
+    specs = option_table(&count);
+    for (size_t i = 0; i < count && len > 0; i++) {
+        if ((specs[i].commands & bit) == 0 || strncmp(specs[i].name, word, len) != 0)
+            continue;
+        *one = &specs[i];
+        begun++;
+    }
+    return begun;
+}
+
+/* The option of a command whose name is nearest to one that is none; or NULL. */
+static const char *nearest_option(const char *name, unsigned bit)
+{
+    struct spelling spelling = spelling_of(name);
+    const struct option_spec *specs;
     size_t count;
 
     specs = option_table(&count);
+    for (size_t i = 0; i < count; i++)
+        if ((specs[i].commands & bit) != 0)
+            spelling_try(&spelling, specs[i].name);
+    return spelling.nearest;
+}
+
+enum kith_error misuse_log_name(const struct command_form *form, const char *word)
+{
+    size_t len = strcspn(word, "="), begun;
+    char name[SPELLING_MAX + 1], shown[SPELLING_MAX + 3], hint[64];
+    const struct option_spec *meant;
+    const char *nearest;
+    char why[WHY_SIZE];
+
     (void)snprintf(name, sizeof(name), "%.*s", (int)len, word);
     (void)snprintf(shown, sizeof(shown), "--%s", name);
-    spelling = spelling_of(name);
-    for (size_t i = 0; i < count; i++) {
-        if ((specs[i].commands & form->bit) == 0)
-            continue;
-        if (len > 0 && strncmp(specs[i].name, word, len) == 0)
-            begun_one = &specs[i], begun++;
-        spelling_try(&spelling, specs[i].name);
-    }
     meant = option_named((struct text){shown, strlen(shown)}, form->bit);
     if (meant == NULL)
         meant = option_named((struct text){shown, strlen(shown)}, ~0U);
     if (meant != NULL)
         return misuse_log(form->name, shown, why_not(why, meant, form->bit),
                           hint_instead(meant, form));
+    begun = count_begun(word, len, form->bit, &meant);
     if (begun > 1)
         return misuse_log(form->name, shown, "the beginning of several options", NULL);
     if (begun == 1)
-        return misuse_log(form->name, shown, why_not(why, begun_one, form->bit), NULL);
+        return misuse_log(form->name, shown, why_not(why, meant, form->bit), NULL);
     if (strcmp(name, "version") == 0)
         return misuse_log(form->name, shown, "not an option of this command", VERSION_HINT);
-    if (spelling.nearest == NULL)
+    nearest = nearest_option(name, form->bit);
+    if (nearest == NULL)
         return misuse_log(form->name, shown, "no such option", NULL);
-    (void)snprintf(hint, sizeof(hint), "did you mean: --%.32s", spelling.nearest);
+    (void)snprintf(hint, sizeof(hint), "did you mean: --%.32s", nearest);
     return misuse_log(form->name, shown, "no such option", hint);
 }
 

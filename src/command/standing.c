@@ -13,8 +13,6 @@
 #include "keys/private_key.h"
 
 #define OUR_BEGIN "-----BEGIN PRIVATE KEY-----"
-#define SECRET_BYTES 32
-#define SECRET_DIGITS (SECRET_BYTES / 3 * 4 + 4) /* of base64 */
 
 typedef enum standing judgement(struct text text, const char *public_path);
 

@@ -7,6 +7,13 @@
 
 #include <stdbool.h>
 
+/* A secret namespace of keygen: random bytes, as a line of base64. */
+#define SECRET_BYTES 32
+#define SECRET_DIGITS (SECRET_BYTES / 3 * 4 + 4)
+
+#define STANDING_HINT                                                                              \
+    "keygen has not made it, and does not replace it with -f either: name another file"
+
 enum standing {
     STANDS_NOTHING,
     STANDS_EMPTY,   /* of which nothing would be lost */
@@ -24,7 +31,7 @@ enum standing standing_public(const char *path);
 /* The file of a secret namespace. */
 enum standing standing_secret(const char *path);
 
-/* Whether that is in the way of -f as well. */
+/* Whether that is in the way of -f as well; STANDING_HINT says so. */
 bool standing_blocks(enum standing standing);
 
 #endif

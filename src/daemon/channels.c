@@ -27,19 +27,12 @@ static struct kept *make(struct channels *channels)
     return kept;
 }
 
-/* A job: one channel more, to have it ready. */
-struct spare_call {
-    struct job job;
-    struct channels *channels;
-};
-
-static void call_spare(void *thing)
+/* In a thread of its own: one channel more, to have it ready. */
+static void call_spare(void *context)
 {
-    struct spare_call *spare = thing;
-    struct channels *channels = spare->channels;
+    struct channels *channels = context;
     struct kept *kept = make(channels);
 
-    free(spare);
     if (kept != NULL)
         opener_give(&channels->opener, kept);
     opener_called(&channels->opener, kept != NULL);
@@ -49,16 +42,9 @@ static void call_spare(void *thing)
 static void begin_call(void *context)
 {
     struct channels *channels = context;
-    struct spare_call *spare = calloc(1, sizeof(*spare));
 
-    if (spare != NULL) {
-        spare->channels = channels;
-        spare->job = (struct job){.run = call_spare, .thing = spare};
-        if (threads_run(channels->terms.threads, &spare->job))
-            return;
-    }
-    free(spare);
-    opener_called(&channels->opener, false);
+    if (!threads_call(channels->terms.threads, call_spare, channels))
+        opener_called(&channels->opener, false);
 }
 
 /* Of the opener, in any thread: whether a channel still goes to who is to be called. */
@@ -116,7 +102,6 @@ static enum kith_error await_either(struct kept *one, struct kept *other, int64_
 
 /* A call in a thread of its own, beside a channel that is asked: that one may answer before. */
 struct second {
-    struct job job;
     struct channels *channels;
     struct kept *kept; /* made, or NULL */
     _Atomic enum { UNDER_WAY, MADE, LEFT } state;
@@ -132,13 +117,12 @@ static void end_second(struct second *second)
     free(second);
 }
 
-static void call_second(void *thing)
+static void call_second(void *context)
 {
-    struct second *second = thing;
-    struct channels *channels;
+    struct second *second = context;
+    struct channels *channels = second->channels;
 
-    second->kept = make(second->channels);
-    channels = second->channels;
+    second->kept = make(channels);
     channels->seconds--;
     if (atomic_exchange(&second->state, MADE) == LEFT)
         end_second(second);
@@ -154,8 +138,7 @@ static struct second *begin_second(struct channels *channels)
         second = calloc(1, sizeof(*second));
     if (second != NULL) {
         second->channels = channels;
-        second->job = (struct job){.run = call_second, .thing = second};
-        if (threads_run(channels->terms.threads, &second->job))
+        if (threads_call(channels->terms.threads, call_second, second))
             return second;
     }
     free(second);

@@ -327,8 +327,8 @@ void connections_name_stream(struct connections *connections, struct connection 
 void connections_begin_stream(struct connections *connections, struct connection *connection,
                               const struct link *link)
 {
-    connections_name_stream(connections, connection, link->id, link->streams + 1);
     (void)pthread_mutex_lock(&connections->lock);
+    stream_id(connection->id, link->id, link->streams + 1);
     connection->begun_ms = clock_now_ms();
     (void)pthread_mutex_unlock(&connections->lock);
 }

@@ -4,18 +4,11 @@
  */
 #include "daemon/presence.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "daemon/life.h"
 #include "system/signals.h"
-
-/* A job: one channel more. */
-struct one_more {
-    struct job job;
-    struct presence *presence;
-};
 
 static bool current_callee(void *context, struct callee *callee)
 {
@@ -95,31 +88,22 @@ static bool take_in(struct presence *presence, struct kept *kept, const struct e
     return true;
 }
 
-static void call_one(void *thing)
+/* In a thread of its own: one channel more. */
+static void call_one(void *context)
 {
-    struct one_more *more = thing;
-    struct presence *presence = more->presence;
+    struct presence *presence = context;
     size_t moves = presence->moves;
     struct endpoint from;
     struct kept *kept = calling_make(&presence->calling, &from);
 
-    free(more);
     spares_called(&presence->spares, kept != NULL && take_in(presence, kept, &from, moves));
     signals_wake();
 }
 
 static void begin_call(struct presence *presence)
 {
-    struct one_more *more = calloc(1, sizeof(*more));
-
-    if (more != NULL) {
-        more->presence = presence;
-        more->job = (struct job){.run = call_one, .thing = more};
-        if (threads_run(&presence->terms.daemon->threads, &more->job))
-            return;
-    }
-    free(more);
-    spares_called(&presence->spares, false);
+    if (!threads_call(&presence->terms.daemon->threads, call_one, presence))
+        spares_called(&presence->spares, false);
 }
 
 void presence_begin(struct presence *presence, const struct presence_terms *terms,

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "system/signals.h"
@@ -147,6 +148,34 @@ bool threads_run(struct threads *threads, struct job *job)
     withdrawn = withdraw(threads, job);
     (void)pthread_mutex_unlock(&threads->lock);
     return !withdrawn; /* somebody has become free meanwhile, and has it */
+}
+
+/* A job of which nobody else has the memory. */
+struct errand {
+    struct job job;
+    void (*function)(void *context);
+    void *context;
+};
+
+static void run_errand(void *thing)
+{
+    const struct errand errand = *(struct errand *)thing;
+
+    free(thing);
+    errand.function(errand.context);
+}
+
+bool threads_call(struct threads *threads, void (*function)(void *context), void *context)
+{
+    struct errand *errand = calloc(1, sizeof(*errand));
+
+    if (errand == NULL)
+        return false;
+    *errand = (struct errand){{.run = run_errand, .thing = errand}, function, context};
+    if (threads_run(threads, &errand->job))
+        return true;
+    free(errand);
+    return false;
 }
 
 bool threads_are_done(struct threads *threads)

@@ -40,6 +40,9 @@ must_check bool threads_start(struct threads *threads);
  */
 bool threads_run(struct threads *threads, struct job *job);
 
+/* The same for a function that is called once, by a job of its own. False if that is not to be. */
+bool threads_call(struct threads *threads, void (*function)(void *context), void *context);
+
 /* Whether no job is left but those that stay, as long as nobody asks for another one. */
 bool threads_are_done(struct threads *threads);
 
