@@ -50,6 +50,11 @@ int64_t clock_earlier(int64_t a_ms, int64_t b_ms)
     return a_ms < b_ms ? a_ms : b_ms;
 }
 
+int64_t clock_longer_pause(int64_t pause_ms, int64_t least_ms, int64_t most_ms)
+{
+    return pause_ms == 0 ? least_ms : clock_earlier(2 * pause_ms, most_ms);
+}
+
 int clock_poll_timeout(int64_t deadline_ms)
 {
     int64_t left;

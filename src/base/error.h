@@ -12,7 +12,7 @@
 /* Exit statuses: a contract with scripts, in kith(1). Ended by signal N is 128 + N. */
 enum exit_status {
     EXIT_WHOLE = 0, /* whole, both ways, confirmed */
-    EXIT_LOCAL = 1, /* stdin, stdout, memory, a program of --exec */
+    EXIT_LOCAL = 1, /* stdin, stdout, memory, a program that we started */
     EXIT_USAGE = 2,
     EXIT_KEYS = 3,      /* a key or peers file: missing, unsafe, malformed */
     EXIT_ADDRESS = 4,   /* cannot be resolved, reached or bound */
@@ -39,7 +39,7 @@ enum kith_error {
     ERR_STDOUT_CLOSED, /* nobody reads what arrives */
     ERR_NOT_WANTED,    /* data arrived, and --send-only leaves it no place to go */
     ERR_SIGNAL,        /* a signal asked us to end */
-    ERR_PROGRAM,       /* a program of --exec failed */
+    ERR_PROGRAM,       /* a program of --exec or exec: has failed */
     ERR_TARGET,        /* the target of serve cannot be reached */
     ERR_FEW_DESCRIPTORS,
     ERR_SMALL_STACK,

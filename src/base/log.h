@@ -12,10 +12,10 @@
 #include "base/error.h"
 
 enum log_level {
-    LOG_ERROR,   /* always shown */
-    LOG_NOTE,    /* warnings, and what a user should see: hidden by -q */
-    LOG_SUMMARY, /* the line at a channel's end: -v, or a daemon */
-    LOG_DEBUG    /* -vv */
+    LOG_ERROR, /* always shown */
+    LOG_NOTE,  /* warnings, and what a user should see: hidden by -q */
+    LOG_MORE,  /* what is right, and each try: -v */
+    LOG_DEBUG  /* -vv */
 };
 
 /* Show what is at or below level, in this form. Before any thread starts. */

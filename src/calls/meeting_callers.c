@@ -55,7 +55,7 @@ static void tell(struct waiting *waiting, const struct caller *caller, enum kith
         refusals_count(&waiting->refusals, why, endpoint_source(&caller->from), clock_now_ms());
     const struct log_subject subject = subject_of(&caller->from);
 
-    (void)log_refusal(shown ? LOG_NOTE : LOG_SUMMARY, &subject, why, NULL,
+    (void)log_refusal(shown ? LOG_NOTE : LOG_MORE, &subject, why, NULL,
                       why == ERR_MEETING_MALFORMED
                           ? "a kith dial, say, or no kith: a meeting is waited for; there: kith "
                             "meet HOST:PORT"
@@ -113,7 +113,7 @@ static void welcome(struct waiting *waiting, int fd, const struct endpoint *from
         dismiss(waiting, caller_of(victim), ERR_EVICTED);
     if (error == OK)
         return;
-    (void)log_refusal(LOG_SUMMARY, &subject, error, NULL, NULL);
+    (void)log_refusal(LOG_MORE, &subject, error, NULL, NULL);
     transport_close(&caller->transport);
     free(caller);
 }

@@ -122,7 +122,7 @@ void refusals_add(struct refusals *refusals, const struct handshake_io *io, cons
 
     refusals->last = io->error;
     explain_handshake(&explanation, io, io->error);
-    level = level_of(refusals, explanation.error, silent ? LOG_SUMMARY : LOG_NOTE);
+    level = level_of(refusals, explanation.error, silent ? LOG_MORE : LOG_NOTE);
     if (log_enabled(level) && is_shown(refusals, explanation.error, &io->peer))
         show(refusals, level, io, name, &explanation, detail);
 }

@@ -111,9 +111,10 @@ enum kith_error callees_find_again(const struct callees *callees, struct directo
 
 static enum kith_error add(struct peers *peers, const struct callee *callee)
 {
-    struct peer peer = {
-        .expires_ms = UINT64_MAX, .namespace = callee->namespace, .mark = callee->mark};
+    struct peer peer = PEER_UNCONDITIONAL;
 
+    peer.namespace = callee->namespace;
+    peer.mark = callee->mark;
     memcpy(peer.key, callee->key, KEY_SIZE);
     memcpy(peer.name, callee->name, NAME_SIZE);
     return peers_add_copy(peers, &peer);

@@ -207,19 +207,19 @@ static int cut_program(struct options *options, unsigned command_bit, int argc, 
 static enum kith_error check_together(const struct options *options,
                                       const struct command_form *form)
 {
-    int least = form->least, most = form->most;
+    int replaced = 0; /* arguments in whose place there is an option */
     bool is_odd = form->bit == FOR_FORWARD && options->argument_count % 2 != 0;
 
     if (options->program != NULL && options->program[0] == NULL)
         return misuse_log(form->name, OPTION_OF_PROGRAM(form->bit), "needs a program", NULL);
     if (options->program != NULL && form->bit == FOR_SERVE)
-        least--, most--; /* it is the target */
+        replaced++; /* the target */
     if (options->call != NULL || options->inetd)
-        least--, most--; /* it is in the place of a port */
-    if (options->argument_count < least || is_odd)
+        replaced++; /* the port */
+    if (options->argument_count < form->least - replaced || is_odd)
         return misuse_log_missing(options, form);
-    if (options->argument_count > most)
-        return misuse_log_excess(options, form, options->arguments[most]);
+    if (options->argument_count > form->most - replaced)
+        return misuse_log_excess(options, form, options->arguments[form->most - replaced]);
     return combination_check(options, form);
 }
 

@@ -19,8 +19,8 @@
 #include "helpers/program_file.h"
 #include "system/notify.h"
 
-#define FIRST_WAIT_MS 200
-#define LONGEST_WAIT_MS 5000
+#define PAUSE_LEAST_MS 200
+#define PAUSE_MOST_MS 5000
 #define VIA_MOST 8 /* commands of --via: those of former tries may still be about to end */
 
 /*
@@ -138,7 +138,7 @@ static void say_retry(const struct errand *errand, const char *becomes)
 static enum kith_error call_with_retries(struct errand *errand)
 {
     int64_t give_up_ms = clock_deadline_ms(errand->setup.options->retry_ms);
-    int64_t pause_ms = FIRST_WAIT_MS;
+    int64_t pause_ms = PAUSE_LEAST_MS;
 
     for (bool first = true;; first = false) {
         enum kith_error error = call_once(errand);
@@ -152,12 +152,12 @@ static enum kith_error call_with_retries(struct errand *errand)
                 say_retry(errand, "given up after");
             return error;
         }
-        say_failure(errand, error, first ? LOG_NOTE : LOG_SUMMARY);
+        say_failure(errand, error, first ? LOG_NOTE : LOG_MORE);
         if (first)
             say_retry(errand, "called again for");
         call_end(&errand->call);
         wait_ms(pause_ms < left_ms ? pause_ms : left_ms);
-        pause_ms = pause_ms * 2 < LONGEST_WAIT_MS ? pause_ms * 2 : LONGEST_WAIT_MS;
+        pause_ms = clock_longer_pause(pause_ms, PAUSE_LEAST_MS, PAUSE_MOST_MS);
     }
 }
 
@@ -173,7 +173,7 @@ static enum kith_error join(struct errand *errand, struct pipe_end *pipe)
     char who[PEER_TEXT_SIZE];
 
     peer_format(who, callee->name, callee->key);
-    log_event(LOG_SUMMARY, errand->what, who, "connected", NULL);
+    log_event(LOG_MORE, errand->what, who, "connected", NULL);
     notify_ready_fd(pipe->options->ready_fd, call->io.peer.text, true);
     if (kept != NULL && kept_begin(kept) != OK)
         return call_log_failure(call, ERR_LINK_LOST, callee, errand->what, LOG_ERROR);

@@ -154,7 +154,7 @@ static enum kith_error open_listeners(struct setup *setup, const struct address 
 
     if (error != OK)
         return error;
-    log_event(LOG_SUMMARY, "listen", listeners->text, "waiting for a call", NULL);
+    log_event(LOG_MORE, "listen", listeners->text, "waiting for a call", NULL);
     setup_announce(setup, "listen", listeners, address, "dial", "");
     return OK;
 }
@@ -198,7 +198,7 @@ enum kith_error command_listen(const struct options *options)
         setup_dismiss_keeper(&setup);
         admission_end(&admission); /* which has namespaces that are secrets */
         peer_format(who, guest.admitted.name, guest.key);
-        log_event(LOG_SUMMARY, "listen", who, "connected", NULL);
+        log_event(LOG_MORE, "listen", who, "connected", NULL);
         error = pipe_run(&end, guest.transport, &guest.keys, who, &visitor);
         transport_close(&guest.transport);
     }

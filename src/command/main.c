@@ -177,7 +177,7 @@ static enum log_level level_of(const struct options *options)
         return LOG_ERROR;
     if (options->verbosity == 0)
         return LOG_NOTE;
-    return options->verbosity == 1 ? LOG_SUMMARY : LOG_DEBUG;
+    return options->verbosity == 1 ? LOG_MORE : LOG_DEBUG;
 }
 
 /* Whether the channel is on the standard descriptors, however that is written. */

@@ -212,7 +212,7 @@ static enum kith_error run(const struct pipe_end *end, struct local_end *local,
     if (error != OK && end->filer.placed)
         log_event(LOG_NOTE, end->what, options->output,
                   "is whole, and in its place: what failed is the rest", NULL);
-    stream_summarise(LOG_SUMMARY, &peer, error_text(error), &result, begun_us);
+    stream_summarise(LOG_MORE, &peer, error_text(error), &result, begun_us);
     return error;
 }
 

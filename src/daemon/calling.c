@@ -26,14 +26,14 @@ static void note_failure(struct calling *calling, const struct call *call, enum 
     int before;
 
     if (terms->is_there != NULL && terms->is_there(terms->context)) {
-        (void)call_log_failure(call, error, callee, terms->what, LOG_SUMMARY);
+        (void)call_log_failure(call, error, callee, terms->what, LOG_MORE);
         return;
     }
     if (calling->said == OK)
         calling->lost_ms = clock_now_ms();
     before = atomic_exchange(&calling->said, (int)error);
     (void)call_log_failure(call, error, callee, terms->what,
-                           before == (int)error ? LOG_SUMMARY : LOG_ERROR);
+                           before == (int)error ? LOG_MORE : LOG_ERROR);
     if (before == OK)
         terms->wake();
 }

@@ -43,9 +43,9 @@ void calling_begin(struct calling *calling, const struct calling_terms *terms);
 void calling_forget(struct calling *calling);
 
 /*
- * Call the peer for a channel, within the time that a call has. NULL: what went wrong is logged;
- * who takes no further channel while there is one is not lost. reached is where it was found; or
- * NULL.
+ * Call the peer for a channel, within the time that a call has. NULL if there is nobody to call, or
+ * if it failed, which is logged: who takes no further channel while there is one is not lost.
+ * reached is where it was found; or NULL.
  */
 struct kept *calling_make(struct calling *calling, struct endpoint *reached);
 

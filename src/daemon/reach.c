@@ -166,7 +166,7 @@ static enum kith_error log_unstarted(const struct connection *connection, int pr
 {
     const char *name = connection->target->text;
     const struct log_subject subject = subject_of(connection, name);
-    const char *hint = strncmp(name, "exec:", 5) == 0 ? "" : "see --exec";
+    const char *hint = connection->target->line != NULL ? "" : "see --exec";
 
     if (descriptor_is_lacking(problem))
         hint = "see ulimit -n";

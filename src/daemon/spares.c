@@ -36,7 +36,7 @@ static void pause(struct spares *spares, int64_t now_ms)
     if (now_ms < spares->again_ms)
         return;
     spares->again_ms = now_ms + spares_about_ms(spares->pause_ms);
-    spares->pause_ms = clock_earlier(2 * spares->pause_ms, PAUSE_MOST_MS);
+    spares->pause_ms = clock_longer_pause(spares->pause_ms, PAUSE_LEAST_MS, PAUSE_MOST_MS);
 }
 
 void spares_look(struct spares *spares, int64_t now_ms)

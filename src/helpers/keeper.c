@@ -165,7 +165,7 @@ static enum kith_error learn_peer(struct peers *peers, const uint8_t *told, size
                                   size_t *used)
 {
     size_t namespace_len = len < TOLD_HEAD ? 0 : (size_t)told[KEY_SIZE] << 8 | told[KEY_SIZE + 1];
-    struct peer peer = {.expires_ms = UINT64_MAX};
+    struct peer peer = PEER_UNCONDITIONAL;
     enum kith_error error = OK;
 
     *used = TOLD_HEAD + namespace_len;

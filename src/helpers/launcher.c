@@ -1,7 +1,7 @@
 /*
- * Owns the processes of the programs of --exec and exec:. Must never leave one behind, nor use the
- * number of one that was reaped, since it may be another's by then: it signals before it reaps. Nor
- * wait for a program, or for who asks.
+ * Owns the processes of the programs of --exec, exec: and --via. Must never leave one behind, nor
+ * use the number of one that was reaped, since it may be another's by then: it signals before it
+ * reaps. Nor wait for a program, or for who asks.
  */
 #include "helpers/launcher.h"
 

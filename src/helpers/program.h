@@ -1,6 +1,6 @@
 /*
- * A program of --exec or exec:, as the process on the network has it: three descriptors, and what
- * it asks the launcher for.
+ * A program of --exec, exec: or --via, as the process on the network has it: three descriptors, and
+ * what it asks the launcher for.
  */
 #ifndef KITH_PROGRAM_H
 #define KITH_PROGRAM_H

@@ -200,7 +200,7 @@ enum kith_error connect_to_path(const char path[static PATH_SIZE], int64_t deadl
 
         if (full && left_ms > 0) {
             (void)poll(NULL, 0, pause_ms < left_ms ? pause_ms : left_ms);
-            pause_ms = pause_ms * 2 < PAUSE_MOST_MS ? pause_ms * 2 : PAUSE_MOST_MS;
+            pause_ms = (int)clock_longer_pause(pause_ms, 1, PAUSE_MOST_MS);
             continue;
         }
         *why = full ? "its backlog is full" : strerror(errno);

@@ -34,7 +34,7 @@ static void tell_skipped(const struct problem *problem, void *path)
     char location[LOCATION_SIZE];
 
     problem_locate(location, sizeof(location), path, problem);
-    log_event(LOG_SUMMARY, "public key", location, problem->why, NULL);
+    log_event(LOG_MORE, "public key", location, problem->why, NULL);
 }
 
 void callee_copy(struct callee *copy, const struct callee *callee)
@@ -253,7 +253,7 @@ static enum kith_error find_who(struct directory *directory, const char *text, b
     *entry = NULL;
     name[0] = '\0';
     if (is_hex_key(text)) {
-        struct peer peer = {.expires_ms = UINT64_MAX};
+        struct peer peer = PEER_UNCONDITIONAL;
 
         error = public_key_scan(peer.key, text, strlen(text), &used);
         if (error != OK)
@@ -326,7 +326,7 @@ static enum kith_error add_file(struct directory *directory, const char *path, s
 
 enum kith_error directory_add(struct directory *directory, const char *text, struct peers *set)
 {
-    struct peer peer = {.expires_ms = UINT64_MAX};
+    struct peer peer = PEER_UNCONDITIONAL;
     const struct peer *entry;
     enum kith_error error;
 

@@ -92,7 +92,7 @@ static bool is_wanted(const struct import_terms *terms, const uint8_t *key)
 /* What stands in front of the key of a line that is in order. */
 static struct text options_of(struct text line)
 {
-    struct peer peer = {.expires_ms = UINT64_MAX};
+    struct peer peer = PEER_UNCONDITIONAL;
     struct text rest = line;
     struct problem problem;
 
@@ -109,7 +109,7 @@ static bool is_the_same(const struct import *import, const struct line *line)
     struct text options = options_of(line->kept), before;
 
     while (text_next_line(&rest, &taken)) {
-        struct peer peer = {.expires_ms = UINT64_MAX};
+        struct peer peer = PEER_UNCONDITIONAL;
         struct text at = taken;
         struct problem problem;
         bool found = peers_take_key(&peer, &at, &problem) == OK &&
@@ -171,7 +171,7 @@ static enum kith_error add_line(struct import *import, size_t *used,
                                 struct problem *problem)
 {
     struct line line = {.kept = text};
-    struct peer peer = {.expires_ms = UINT64_MAX};
+    struct peer peer = PEER_UNCONDITIONAL;
     enum kith_error error = peers_take_key(&peer, &text, problem);
     bool is_there = error == OK && peers_find_key(&import->added, peer.key) != NULL;
 

@@ -30,6 +30,9 @@ struct peer {
     size_t line;                        /* of the peers file; or 0 */
 };
 
+/* What a peer is to begin with, of whom nothing is known: may call from everywhere, for ever. */
+#define PEER_UNCONDITIONAL ((struct peer){.expires_ms = UINT64_MAX})
+
 /* Copy it, with all that it points to, for peer_free to free whatever is returned. ERR_MEMORY. */
 must_check enum kith_error peer_copy(struct peer *copy, const struct peer *peer);
 

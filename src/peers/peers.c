@@ -37,7 +37,7 @@ static enum kith_error insert(struct peers *peers, const struct peer *peer)
 
 enum kith_error peers_add(struct peers *peers, const uint8_t key[static KEY_SIZE], const char *name)
 {
-    struct peer peer = {.expires_ms = UINT64_MAX};
+    struct peer peer = PEER_UNCONDITIONAL;
 
     if (peers_find_key(peers, key) != NULL)
         return OK;

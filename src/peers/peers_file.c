@@ -173,7 +173,7 @@ static bool is_other(const struct peer *peer, const uint8_t *own_key, struct pro
 static enum kith_error add_line(struct entries *entries, struct text line, const uint8_t *own_key,
                                 struct problem *problem)
 {
-    struct peer peer = {.expires_ms = UINT64_MAX};
+    struct peer peer = PEER_UNCONDITIONAL;
     enum kith_error error = OK;
 
     if (memchr(line.at, '\0', line.len) != NULL) {
@@ -296,7 +296,7 @@ enum kith_error peers_parse(struct peers *peers, const char *text, size_t len,
 static enum kith_error add_key_line(struct entries *entries, struct text line,
                                     struct problem *problem)
 {
-    struct peer peer = {.expires_ms = UINT64_MAX};
+    struct peer peer = PEER_UNCONDITIONAL;
     enum kith_error error = peers_take_key(&peer, &line, problem);
 
     if (error == OK && peer.namespace_file != NULL) {

@@ -207,12 +207,18 @@ static enum kith_error take_record(struct link *link, struct record *record, boo
     return error;
 }
 
-enum kith_error link_hear(struct link *link, struct record *record, bool *heard)
+/* What is here already, without a look at the transport. */
+static enum kith_error hear_held(struct link *link, struct record *record, bool *heard)
 {
     enum kith_error error = link_make_room(link);
 
-    if (error == OK)
-        error = take_record(link, record, heard);
+    return error == OK ? take_record(link, record, heard) : error;
+}
+
+enum kith_error link_hear(struct link *link, struct record *record, bool *heard)
+{
+    enum kith_error error = hear_held(link, record, heard);
+
     if (error != OK || *heard)
         return error;
     link_compact(link);
@@ -224,10 +230,8 @@ enum kith_error link_hear(struct link *link, struct record *record, bool *heard)
 enum kith_error link_await(struct link *link, struct record *record, bool *heard,
                            int64_t deadline_ms)
 {
-    enum kith_error error = link_make_room(link);
+    enum kith_error error = hear_held(link, record, heard);
 
-    if (error == OK)
-        error = take_record(link, record, heard);
     if (error != OK || *heard)
         return error;
     do {

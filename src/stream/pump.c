@@ -109,9 +109,7 @@ static uint64_t bytes_moved(const struct run *run)
  */
 static int64_t next_taking_look_ms(struct run *run)
 {
-    run->taking_pause_ms = run->taking_pause_ms == 0 ? 1 : 2 * run->taking_pause_ms;
-    if (run->taking_pause_ms > TAKING_PAUSE_MAX_MS)
-        run->taking_pause_ms = TAKING_PAUSE_MAX_MS;
+    run->taking_pause_ms = clock_longer_pause(run->taking_pause_ms, 1, TAKING_PAUSE_MAX_MS);
     return clock_deadline_ms(run->taking_pause_ms);
 }
 

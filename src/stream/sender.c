@@ -168,12 +168,14 @@ enum kith_error sender_mark(struct sender *sender, bool end_due, bool receipt_du
     if (end_due && sender->inlet->fd < 0 && channel->sending.state == STREAM_OPEN &&
         room(sender) >= FRAME_OVERHEAD) {
         error = channel_seal_end(channel, sealed->bytes + sealed->end);
-        buffer_extend(sealed, FRAME_OVERHEAD);
+        if (error == OK)
+            buffer_extend(sealed, FRAME_OVERHEAD);
     }
     if (error == OK && receipt_due && channel->sending.state == STREAM_ENDED &&
         room(sender) >= FRAME_OVERHEAD) {
         error = channel_seal_receipt(channel, sealed->bytes + sealed->end);
-        buffer_extend(sealed, FRAME_OVERHEAD);
+        if (error == OK)
+            buffer_extend(sealed, FRAME_OVERHEAD);
     }
     return error;
 }

@@ -62,7 +62,7 @@ struct port_rule {
 
 static void log_refused(const char *which, const char *why)
 {
-    log_event(LOG_SUMMARY, "sandbox", which, why, NULL);
+    log_event(LOG_MORE, "sandbox", which, why, NULL);
 }
 
 /* All rights of the file system that this version of Landlock knows. */

@@ -27,7 +27,7 @@ void sandbox_enter(enum sandbox_role role, const struct sandbox_needs *needs)
     for (size_t i = 0; needs->removes != NULL && needs->removes[i] != NULL; i++)
         (void)unveil(needs->removes[i], "c");
     if (pledge(promises[role], "") != 0)
-        (void)log_failure(LOG_SUMMARY, "sandbox", "pledge", ERR_SYSTEM, NULL, NULL);
+        (void)log_failure(LOG_MORE, "sandbox", "pledge", ERR_SYSTEM, NULL, NULL);
 }
 
 #else
@@ -36,7 +36,7 @@ void sandbox_enter(enum sandbox_role role, const struct sandbox_needs *needs)
 {
     (void)role;
     (void)needs;
-    log_event(LOG_SUMMARY, "sandbox", NULL, "this system has none that is used", NULL);
+    log_event(LOG_MORE, "sandbox", NULL, "this system has none that is used", NULL);
 }
 
 #endif

@@ -273,7 +273,7 @@ static bool signs_under(struct keeper *keeper, const uint8_t recipient[static KE
 static void test_own_namespaces(void)
 {
     static char line[NAMESPACE_GIVEN_MAX];
-    struct peer peer = {.expires_ms = UINT64_MAX};
+    struct peer peer = PEER_UNCONDITIONAL;
     struct peers told = {0};
     struct keeper keeper;
     bool all = true;
