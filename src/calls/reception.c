@@ -309,6 +309,7 @@ bool reception_welcome(struct reception *reception, struct transport transport,
     struct caller *caller = make_caller(reception, transport, from);
     struct place *victim;
 
+    reception->terms.refusals->of_one = true;
     if (caller != NULL &&
         places_enter(&reception->places, &caller->place, clock_now_ms(), &victim) == OK)
         return true;

@@ -68,8 +68,9 @@ must_check enum kith_error reception_begin(struct reception *reception,
                                            const struct reception_terms *terms);
 
 /*
- * Welcome one that comes by no listener, of which there may be none then. False if there is no
- * memory for it. The transport is taken in any case.
+ * Welcome one that comes by no listener, of which there may be none then: the only one that ever
+ * comes, whose refusal is an error. False if there is no memory for it. The transport is taken in
+ * any case.
  */
 must_check bool reception_welcome(struct reception *reception, struct transport transport,
                                   const struct endpoint *from);

@@ -125,7 +125,6 @@ static enum kith_error take_one(struct setup *setup, struct origin *origin,
     notify_ready_fd(options->ready_fd, listeners->text, true);
     setup_confine(SANDBOX_LISTEN, &needs);
     refusals_init(&refusals, "listen", listeners->text, NULL);
-    refusals.of_one = options->inetd;
     error = reception_begin(&reception, &terms);
     if (error == OK && options->inetd &&
         !reception_welcome(&reception, origin->transport, &origin->from))

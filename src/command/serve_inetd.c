@@ -18,7 +18,6 @@ enum kith_error serve_inetd_take(struct serve *serve)
 
 enum kith_error serve_inetd_begin(struct serve *serve)
 {
-    serve->daemon.refusals.of_one = true;
     if (reception_welcome(&serve->reception, serve->came, &serve->from))
         return OK;
     return log_failure(LOG_ERROR, "serve", serve->daemon.doors.name, ERR_MEMORY, NULL, NULL);
