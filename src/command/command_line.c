@@ -77,7 +77,7 @@ static bool take_progress(struct options *options, const char *value)
     return value == NULL || strcmp(value, "json") == 0;
 }
 
-/* A time, a number or a size, in the limits of its kind. */
+/* A time, a number or a size, in the limits of its kind; no value of another. */
 static bool read_quantity(enum option_kind kind, const char *value, void *field)
 {
     switch (kind) {
@@ -115,14 +115,6 @@ static bool read_value(struct options *options, const struct option_spec *spec, 
     case TEXT:
         *(const char **)field = value;
         return value[0] != '\0';
-    case DURATION:
-    case DEADLINE:
-    case PING:
-    case SIZE:
-    case RATE:
-    case LIMIT:
-    case KEPT_COUNT:
-        return read_quantity(spec->kind, value, field);
     case READY_ON:
         return value_choice(value, "listen", "peer", field);
     case ADDRESS:
@@ -147,8 +139,9 @@ static bool read_value(struct options *options, const struct option_spec *spec, 
         return set_family(field, AF_INET);
     case IPV6:
         return set_family(field, AF_INET6);
+    default:
+        return read_quantity(spec->kind, value, field);
     }
-    return true;
 }
 
 /* The last of several counts, as of any option. */
@@ -181,26 +174,44 @@ static enum kith_error set_option(struct options *options, const struct option_s
     return ERR_USAGE;
 }
 
+/* Where our options end: at "--", or where a program begins; argc if there is neither. */
+static int find_end(unsigned command_bit, int argc, char **argv)
+{
+    bool takes_program = (command_bit & (FOR_PROGRAMS | FOR_FORWARD)) != 0;
+
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--") == 0 ||
+            (takes_program && strcmp(argv[i], OPTION_OF_PROGRAM(command_bit)) == 0))
+            return i;
+    }
+    return argc;
+}
+
 /*
  * Cut argv at --exec or --run: what follows it is the program's, dashes and all, and no option of
  * ours. Returns the count of what is before.
  */
 static int cut_program(struct options *options, unsigned command_bit, int argc, char **argv)
 {
-    bool takes_one = (command_bit & (FOR_PROGRAMS | FOR_FORWARD)) != 0;
+    int end = find_end(command_bit, argc, argv);
 
-    for (int i = 1; takes_one && i < argc; i++) {
-        struct text word = {argv[i], strlen(argv[i])};
+    if (end == argc || strcmp(argv[end], "--") == 0)
+        return argc;
+    options->program = argv + end + 1;
+    options->given |=
+        option_bit(option_named((struct text){argv[end], strlen(argv[end])}, command_bit));
+    return end;
+}
 
-        if (strcmp(argv[i], "--") == 0)
-            break;
-        if (strcmp(argv[i], OPTION_OF_PROGRAM(command_bit)) == 0) {
-            options->program = argv + i + 1;
-            options->given |= option_bit(option_named(word, command_bit));
-            return i;
-        }
+bool command_line_has_inetd(unsigned command_bit, int argc, char **argv)
+{
+    int end = find_end(command_bit, argc, argv);
+
+    for (int i = 1; (command_bit & FOR_LISTENERS) != 0 && i < end; i++) {
+        if (strncmp(argv[i], "--in", strlen("--in")) == 0) /* no other option begins like that */
+            return true;
     }
-    return argc;
+    return false;
 }
 
 /* What no single option can know. */
