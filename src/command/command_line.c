@@ -308,3 +308,11 @@ enum kith_error command_line_parse(struct options *options, const struct command
         argv[options->argument_count++] = argv[optind++];
     return options->help ? OK : check_together(options, form);
 }
+
+size_t command_line_starts(const struct options *options)
+{
+    size_t for_programs = options->program != NULL || options->command == FOR_SERVE ? 1 : 0;
+    size_t for_via = options->via != NULL ? 1 : 0;
+
+    return for_programs + for_via;
+}

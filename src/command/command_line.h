@@ -16,7 +16,13 @@
 must_check enum kith_error
 command_line_parse(struct options *options, const struct command_form *form, int argc, char **argv);
 
-/* Before that: whether the channel is on the standard descriptors, however that is written. */
+/*
+ * How many helpers that start programs are to be started. Of serve there is one for its targets,
+ * until it finds that none of them is a program.
+ */
+size_t command_line_starts(const struct options *options);
+
+/* Before all that: whether the channel is on the standard descriptors, however that is written. */
 bool command_line_has_inetd(unsigned command_bit, int argc, char **argv);
 
 #endif

@@ -19,13 +19,10 @@ enum kith_error forward_program_prepare(struct forward *forward, char *const *ar
 {
     const char *places[FORWARDS_MAX];
     const struct runner_plan plan = {.argv = argv, .places = places, .count = forward->count};
-    enum kith_error error;
 
     for (size_t i = 0; i < forward->count; i++)
         places[i] = forward->daemon.doors.list[i].text;
-    error = runner_start(&forward->runner, &plan);
-    protect_for_good();
-    return error;
+    return runner_start(&forward->runner, &plan);
 }
 
 /* Its forwards are up. Standard input and output are its own. */

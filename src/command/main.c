@@ -55,9 +55,7 @@ static enum exit_status run_command(const struct command *command, int argc, cha
         return EXIT_WHOLE;
     }
     log_configure(level_of(&options), options.json);
-    if (options.program == NULL && options.via == NULL &&
-        command->form.bit != FOR_SERVE) /* whose targets may be some */
-        protect_for_good();
+    protect_after_starts(command_line_starts(&options));
     options.status = &status;
     error = command->run(&options);
     return error == OK && status >= 0 ? (enum exit_status)status : error_exit_status(error);

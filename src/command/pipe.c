@@ -18,7 +18,6 @@
 #include "net/socket.h"
 #include "stream/progress.h"
 #include "stream/stream.h"
-#include "system/protect.h"
 #include "system/signals.h"
 
 #define PIPE_SIZE (512 << 10) /* what was measured best (bench/README) */
@@ -169,10 +168,8 @@ enum kith_error pipe_open(struct pipe_end *end, const struct options *options, c
         signals_linger_on_hangup();
     if (options->program == NULL)
         return open_standard(end, calls);
-    error =
-        launcher_start(&end->launcher, &(const struct programs){.list = &program, .count = 1}, 1);
-    protect_for_good();
-    return error;
+    return launcher_start(&end->launcher, &(const struct programs){.list = &program, .count = 1},
+                          1);
 }
 
 /* Join a local end to the peer, and say how it went, unless a program has to say more. */

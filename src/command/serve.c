@@ -201,14 +201,10 @@ static void take_again(struct daemon *daemon, bool good)
 /* What programs inherit is as it was until the launcher has it. */
 static enum kith_error start_launcher(struct serve *serve)
 {
-    enum kith_error error;
-
     if (serve->offer.programs.count == 0)
         return OK;
-    error = launcher_start(&serve->launcher, &serve->offer.programs,
-                           serve->daemon.connections.limits.most);
-    protect_for_good();
-    return error;
+    return launcher_start(&serve->launcher, &serve->offer.programs,
+                          serve->daemon.connections.limits.most);
 }
 
 /* A peer by name may have another address after a reload. */
@@ -314,8 +310,6 @@ static enum kith_error prepare_call(struct serve *serve)
         error = setup_take_listeners("serve", serve->daemon.doors.list, 0);
     if (error == OK) /* a command for each channel, of which there are fewer than descriptors */
         error = setup_start_via(&serve->setup, capacity_of_half(1));
-    if (serve->offer.programs.count == 0)
-        protect_for_good();
     serve_call_name(serve);
     return error;
 }
@@ -334,8 +328,8 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
         error = offer_read(&serve->offer, options);
     if (error != OK)
         return error;
-    if (serve->offer.programs.count == 0 && options->via == NULL)
-        protect_for_good();
+    if (serve->offer.programs.count == 0)
+        protect_started();
     error =
         setup_begin(&serve->setup, options, &options->call, calls ? 1 : 0,
                     calls ? KIND_SET(KIND_KEPT_BACK) : KIND_SET(KIND_PLAIN) | KIND_SET(KIND_KEPT));

@@ -23,7 +23,6 @@
 #include "keys/identity.h"
 #include "keys/key_file.h"
 #include "net/passed.h"
-#include "system/protect.h"
 #include "system/signals.h"
 #include "system/zone.h"
 

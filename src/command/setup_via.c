@@ -4,7 +4,6 @@
 #include "command/setup_via.h"
 
 #include "helpers/launcher.h"
-#include "system/protect.h"
 
 enum kith_error setup_start_via(struct setup *setup, size_t most)
 {
@@ -16,7 +15,5 @@ enum kith_error setup_start_via(struct setup *setup, size_t most)
     error = launcher_start(&setup->via, &(const struct programs){.via = options->via}, most);
     setup->calls.via = &setup->via;
     setup->calls.via_command = options->via;
-    if (options->program == NULL && options->command != FOR_SERVE) /* still to be started */
-        protect_for_good();
     return error;
 }

@@ -20,6 +20,7 @@
 #include "helpers/question.h"
 #include "helpers/via.h"
 #include "net/poll_set.h"
+#include "system/protect.h"
 #include "system/signals.h"
 
 #define GRACE_MS 2000 /* between SIGTERM and SIGKILL */
@@ -356,9 +357,10 @@ enum kith_error launcher_start(struct helper *launcher, const struct programs *p
 {
     const struct launcher plan = {.programs = *programs, .most = most};
 
-    if (helper_start(launcher, live, &plan))
-        return OK;
-    return helper_log_failure("launcher", NULL);
+    if (!helper_start(launcher, live, &plan))
+        return helper_log_failure("launcher", NULL);
+    protect_started();
+    return OK;
 }
 
 void launcher_stop(struct helper *launcher)

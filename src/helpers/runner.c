@@ -225,9 +225,10 @@ static void live(int line, const void *context)
 enum kith_error runner_start(struct runner *runner, const struct runner_plan *plan)
 {
     *runner = RUNNER_NONE;
-    if (helper_start(&runner->helper, live, plan))
-        return OK;
-    return helper_log_failure("runner", NULL);
+    if (!helper_start(&runner->helper, live, plan))
+        return helper_log_failure("runner", NULL);
+    protect_started();
+    return OK;
 }
 
 static bool ends_it(int number)

@@ -29,6 +29,8 @@ static int nothing = -1;
 /* The limits on core files and descriptors that we were started with. */
 static struct rlimit usual_core, usual_files;
 
+static size_t awaited; /* helpers that start programs, which are still to be started */
+
 void protect_process(void)
 {
     struct rlimit none = {0, 0};
@@ -52,6 +54,19 @@ void protect_for_good(void)
 
     (void)setrlimit(RLIMIT_CORE, &none);
 #endif
+}
+
+void protect_after_starts(size_t count)
+{
+    awaited = count;
+    if (awaited == 0)
+        protect_for_good();
+}
+
+void protect_started(void)
+{
+    if (awaited > 0 && --awaited == 0)
+        protect_for_good();
 }
 
 void protect_give_back(void)

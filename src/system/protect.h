@@ -16,6 +16,13 @@ void protect_process(void);
 /* Nor of any child, ever: for a process that starts no programs. */
 void protect_for_good(void);
 
+/*
+ * The same, in a run that has so many helpers start programs, which may have what protect_give_back
+ * gives them: once the last of those has been started, or it is known that there is no need to.
+ */
+void protect_after_starts(size_t count);
+void protect_started(void);
+
 /* For a child that becomes a program: what it could have without us. */
 void protect_give_back(void);
 
