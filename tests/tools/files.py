@@ -30,10 +30,11 @@ READERS = {
     "passphrase": lambda path: ["dial", "-i", "locked", "--passphrase-file", path, "bob@" + NOWHERE],
     "peer": lambda path: ["listen", "-p", path, "127.0.0.1:0"],
     "pubkey": lambda path: ["pubkey", path],
+    "import": lambda path: ["import", path],
 }
 # The readers of secrets, and those of what decides who may come in.
 SECRET = {"identity", "passphrase"}
-TRUSTED = {"peers", "peer"}
+TRUSTED = {"peers", "peer", "import"}
 NOT_PEERS = set(READERS) - {"peers"}  # of whom there may be none
 
 
@@ -84,8 +85,8 @@ KINDS = {
 SOME_KINDS = {
     "empty": (text(b""), "empty", NOT_PEERS),
     "blank lines": (text(b"\r\n \t\n"), "empty", NOT_PEERS),
-    "a mark and nothing": (text(b"\xef\xbb\xbf"), "empty", {"identity", "peer", "pubkey"}),
-    "one byte": (text(b"x"), "", {"identity", "peers", "peer", "pubkey"}),
+    "a mark and nothing": (text(b"\xef\xbb\xbf"), "empty", {"identity", "peer", "pubkey", "import"}),
+    "one byte": (text(b"x"), "", set(READERS) - {"passphrase"}),
     "one NUL": (text(b"\0"), "NUL", set(READERS)),
     "that all can read": (of_mode(0o644), "others can read|a public key", SECRET),
     "that all can write": (of_mode(0o666), "others can (read|write)|a public key", SECRET | TRUSTED),

@@ -129,10 +129,15 @@ def _of_clocks():
                  lambda caller: caller.message_1(timestamp=now() + 4000))
 
 
-def _shifted(caller):
-    """Namespace and Info together are the same bytes, cut elsewhere."""
-    body = caller.hello(namespace=caller.namespace + caller.peer[:1])
-    return frame(body)
+def _shifted(by):
+    """What was signed, namespace and Info, are the same bytes one after the other as they should
+    be, cut so many bytes further on, or back."""
+    def first(caller):
+        signed = speaker.info(caller.peer, caller.ephemeral, now())
+        both = caller.namespace + signed
+        at = len(caller.namespace) + by
+        return frame(signed + caller.own.public + caller.own.sign(both[:at], both[at:]))
+    return first
 
 
 def _of_signatures():
@@ -141,7 +146,8 @@ def _of_signatures():
                  b"x" * 127, b"x" * 128, b"x" * 1024):
         yield Attack(f"the namespace {name[:12]} of {len(name)} bytes", SIGNATURE,
                      _with(namespace=name))
-    yield Attack("the namespace with a byte of the hello", SIGNATURE, _shifted)
+    for by in (1, 32, 124, -1, -4):
+        yield Attack(f"a namespace that ends {by} bytes further on", SIGNATURE, _shifted(by))
     for name, edit in {
         **SIGNATURES,
         "whose S is the order": from_end(-32, primitives.L.to_bytes(32, "little")),

@@ -6,6 +6,8 @@
 #include "scene.h"
 #include "tap.h"
 
+typedef enum kith_error attempt_at(const uint8_t *message, size_t len);
+
 /* Which part of a hello a byte is in, and what a listener or dialer has to say when it is wrong. */
 static bool expected_for(size_t offset, size_t info_len, bool has_tag, enum kith_error error)
 {
@@ -105,31 +107,53 @@ static void test_lengths(void)
           "message 3 at every other length");
 }
 
-typedef enum kith_error attempt_at(const uint8_t *message, size_t len);
+/* What has to be said of a message of so many bytes for Info, two bytes of which from there on are
+   swapped; with no Info, of a confirmation alone. */
+static bool expected_for_swap(size_t at, size_t info_len, bool has_tag, enum kith_error error)
+{
+    if (at >= info_len + (info_len > 0 ? KEY_SIZE + SIGNATURE_SIZE : 0))
+        return error == ERR_CONFIRMATION;
+    return expected_for(at, info_len, has_tag, error) ||
+           expected_for(at + 1, info_len, has_tag, error);
+}
 
-/* Put a byte in, take one out, swap two that differ, at every place: how many were not refused. */
-static size_t edit_bytes(const uint8_t *message, size_t len, attempt_at *attempt)
+/* The same of one that has a byte more or less there. Before the option what is missing or too much
+   may be made up for by the timestamp, whose length is its own affair. */
+static bool expected_for_length(size_t at, size_t info_len, bool has_tag, enum kith_error error)
+{
+    if (error == ERR_HELLO_MALFORMED)
+        return true;
+    if (at + 1 + (has_tag ? HASH_SIZE : 0) >= info_len)
+        return false;
+    return expected_for(at < KEY_SIZE || at > 2 * KEY_SIZE ? at : 2 * KEY_SIZE, info_len, has_tag,
+                        error);
+}
+
+/* Put a byte in, take one out, swap two that differ, at every place: how many were not refused as
+   expected. */
+static size_t edit_bytes(const uint8_t *message, size_t len, size_t info_len, bool has_tag,
+                         attempt_at *attempt)
 {
     uint8_t edited[MESSAGE_2_MAX + 1];
-    size_t taken = 0;
+    size_t wrong = 0;
 
     for (size_t at = 0; at < len; at++) {
         memcpy(edited, message, at);
         edited[at] = message[at];
         memcpy(edited + at + 1, message + at, len - at);
-        taken += attempt(edited, len + 1) == OK;
+        wrong += !expected_for_length(at, info_len, has_tag, attempt(edited, len + 1));
         edited[at] = 0;
-        taken += attempt(edited, len + 1) == OK;
+        wrong += !expected_for_length(at, info_len, has_tag, attempt(edited, len + 1));
         memcpy(edited + at, message + at + 1, len - at - 1);
-        taken += attempt(edited, len - 1) == OK;
+        wrong += !expected_for_length(at, info_len, has_tag, attempt(edited, len - 1));
         if (at + 1 == len || message[at] == message[at + 1])
             continue;
         memcpy(edited, message, len);
         edited[at] = message[at + 1];
         edited[at + 1] = message[at];
-        taken += attempt(edited, len) == OK;
+        wrong += !expected_for_swap(at, info_len, has_tag, attempt(edited, len));
     }
-    return taken;
+    return wrong;
 }
 
 static void test_edits(void)
@@ -137,12 +161,14 @@ static void test_edits(void)
     uint8_t message[MESSAGE_2_MAX];
 
     memcpy(message, frame1 + HEADER, len1);
-    CHECK(edit_bytes(message, len1, hear) == 0, "message 1 with a byte more, less or moved");
+    CHECK(edit_bytes(message, len1, INFO_1_SIZE, false, hear) == 0,
+          "message 1 with a byte more, less or moved");
     memcpy(message, frame2 + HEADER, len2);
-    CHECK(edit_bytes(message, len2, confirm) == 0, "message 2 with a byte more, less or moved");
+    CHECK(edit_bytes(message, len2, INFO_2_SIZE, true, confirm) == 0,
+          "message 2 with a byte more, less or moved");
     CHECK(confirm(message, len2) == OK, "message 3 as it was");
     memcpy(message, frame3 + HEADER, MESSAGE_3_SIZE);
-    CHECK(edit_bytes(message, MESSAGE_3_SIZE, finish) == 0,
+    CHECK(edit_bytes(message, MESSAGE_3_SIZE, 0, false, finish) == 0,
           "message 3 with a byte more, less or moved");
 }
 
