@@ -90,6 +90,10 @@ teardown_file() {
     tries persistence in_the_middle
 }
 
+@test "a key of mixed order is one as others are, and its signatures are right or wrong without the cofactor" {
+    tries persistence mixed_order
+}
+
 @test "a stall after any byte of a caller's is ended in time, and holds up nobody" {
     tries persistence stalls
 }

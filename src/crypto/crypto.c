@@ -375,6 +375,11 @@ static const char curve_d[] = "52036cee2b6ffe738cc740797779e89800700a4d4141d8ab7
  * x^2 is u / v. v is never 0, so there is such an x, and it is not 0, if and only if u v is a
  * square and not 0. The order divides 8 if x = 0 (orders 1 and 2), if y = 0 (order 4), or if
  * doubling leads to y = 0, from x^2 + y^2 = 0, that is u + v s = 0 (order 8).
+ *
+ * Of mixed order, the sum of such a point and one of the prime order, a key is taken: to find it
+ * would need a multiple of the point, which libcrypto does not offer, and nobody gains by one. A
+ * peer is the bytes of its key, and libcrypto verifies without the cofactor, so that the few of
+ * its signatures that are right are those of whoever has the secret.
  */
 static enum kith_error check_y(const uint8_t encoded[static KEY_SIZE], BN_CTX *context)
 {

@@ -12,9 +12,9 @@ import primitives
 import speaker
 from speaker import frame, now, varint
 from spoiled import (
-    CLOCKS, CONFIRMATION, CUT, EMPTY, GREETINGS, LOW, LOW_ORDER, MALFORMED, NOT_FOR_US,
-    OTHER_PROTOCOLS, OWN_KEY, SIGNATURE, SIGNATURES, SMALL, TAG, TOO_LONG, UNDECODABLE, WRONG_PEER,
-    YEAR_MS, from_end)
+    CLOCKS, CONFIRMATION, CUT, EMPTY, GREETINGS, LOOSE, LOW, LOW_ORDER, MALFORMED, MIXED,
+    NOT_FOR_US, OTHER_PROTOCOLS, OWN_KEY, SIGNATURE, SIGNATURES, SMALL, TAG, TOO_LONG, UNDECODABLE,
+    WRONG_PEER, YEAR_MS, from_end)
 
 HANDSHAKE, CLOCK = 5, 6  # exit statuses
 
@@ -131,6 +131,14 @@ def _of_signatures():
     yield Answer("a signer that is no point", forged, _edited(from_end(-96, UNDECODABLE)))
 
 
+def _of_mixed_order():
+    yield Answer("from a signer of mixed order", WRONG_PEER, _with(signer=MIXED))
+    yield Answer("from a signer of mixed order, by a signature that needs the cofactor", SIGNATURE,
+                 _with(signer=LOOSE))
+    yield Answer("a signature whose R is of mixed order", SIGNATURE, _with(
+        signer=speaker.identity_of("bob", primitives.MixedRSigner)))
+
+
 def _of_points():
     for point in LOW:
         yield Answer(f"a point of low order: {point.hex()[:8]}...{point.hex()[-2:]}", LOW_ORDER,
@@ -154,4 +162,4 @@ def _of_confirmations(scene):
 def all_of(scene):
     """The whole table."""
     return [*_of_frames(), *_of_codec(), *_of_parties(scene), *_of_tags(scene), *_of_clocks(),
-            *_of_signatures(), *_of_points(), *_of_confirmations(scene)]
+            *_of_signatures(), *_of_mixed_order(), *_of_points(), *_of_confirmations(scene)]

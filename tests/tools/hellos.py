@@ -13,9 +13,9 @@ import primitives
 import speaker
 from speaker import frame, now, varint
 from spoiled import (
-    ANSWERED, CLOCKS, CONFIRMATION, EMPTY, KIND, LOW, LOW_ORDER, MALFORMED, NOT_FOR_US,
-    OTHER_PROTOCOLS, OWN_KEY, SIGNATURE, SIGNATURES, SMALL, TOO_LONG, UNDECODABLE, UNKNOWN,
-    YEAR_MS, from_end)
+    ANSWERED, CLOCKS, CONFIRMATION, EMPTY, KIND, LOOSE, LOW, LOW_ORDER, MALFORMED, MIXED,
+    NOT_FOR_US, OTHER_PROTOCOLS, OWN_KEY, SIGNATURE, SIGNATURES, SMALL, TOO_LONG, UNDECODABLE,
+    UNKNOWN, YEAR_MS, from_end)
 
 
 @dataclasses.dataclass
@@ -163,6 +163,15 @@ def _of_signatures():
     yield Attack("a signer that is no point", forged, _edited(from_end(-96, UNDECODABLE)))
 
 
+def _of_mixed_order():
+    """They are keys as others are: of a stranger, if nobody knows them."""
+    yield Attack("a signer of mixed order", UNKNOWN, _with(signer=MIXED))
+    yield Attack("a signer of mixed order, by a signature that needs the cofactor",
+                 "|".join((SIGNATURE, UNKNOWN)), _with(signer=LOOSE))
+    yield Attack("a signature whose R is of mixed order", SIGNATURE, _with(
+        signer=speaker.identity_of("alice", primitives.MixedRSigner)))
+
+
 def _of_points():
     for point in LOW:
         yield Attack(f"a point of low order: {point.hex()[:8]}...{point.hex()[-2:]}", LOW_ORDER,
@@ -210,4 +219,4 @@ def _between(scene, caller):
 def all_of(scene):
     """The whole table."""
     return [*_of_frames(), *_of_codec(), *_of_parties(scene), *_of_clocks(), *_of_signatures(),
-            *_of_points(), *_of_confirmations(scene)]
+            *_of_mixed_order(), *_of_points(), *_of_confirmations(scene)]

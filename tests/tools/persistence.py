@@ -5,6 +5,7 @@ usage: persistence.py SUBJECT     run in a directory with alice, bob and carol i
 Each subject is a function here. Prints what went wrong; exits 1 if anything did."""
 
 import contextlib
+import dataclasses
 import os
 import random
 import re
@@ -133,6 +134,36 @@ def in_the_middle():
     check(_last_reason(victim, 0).startswith(spoiled.CONFIRMATION), "the listener's reason")
     victim.check_honest(people, "somebody in the middle")
     victim.end()
+
+
+def _befriend_mixed():
+    """From here on bob knows a key of mixed order, and in the file "mixed" it is alice's bob."""
+    with open("bob/peers", "a", encoding="ascii") as peers:
+        peers.write(f"{spoiled.MIXED.public.hex()} mixed\n")
+    with open("mixed", "w", encoding="ascii") as peers:
+        peers.write(f"{spoiled.MIXED.public.hex()} bob\n")
+
+
+def mixed_order():
+    """A key of mixed order that is known is one as others are: by whatever signature is right for
+    libcrypto it calls and is called, and by one that needs the cofactor it does not."""
+    people = attacks.scene()
+    _befriend_mixed()
+    mixed, loose = (dataclasses.replace(people, alice=who, bob=who)
+                    for who in (spoiled.MIXED, spoiled.LOOSE))
+    victim = attacked.Serve()
+    victim.check_honest(dataclasses.replace(mixed, bob=people.bob), "a key of mixed order:")
+    wrong = speaker.Dialer(loose.alice, people.bob.public).message_1()
+    _is_refused(victim, wrong, spoiled.SIGNATURE, "a signature that needs the cofactor")
+    victim.check_honest(people, "a signature that needs the cofactor")
+    victim.end()
+    attacked.Dial("-a", "mixed").be_called(
+        loose, lambda sock, listener: sock.sendall(frame(listener.answer())),
+        "an answer that needs the cofactor", spoiled.SIGNATURE, 5)
+    forward = attacked.Forward("--plain", "-a", "mixed")
+    forward.check_honest(mixed, "a key of mixed order that is called:")
+    forward.end()
+    print(2, "attacks")
 
 
 def stalls():
@@ -333,6 +364,6 @@ def _read(path):
 
 if __name__ == "__main__":
     daemons.run_subject([
-        replays, replays_until_stale, in_the_middle, stalls, stalled_answers, never_reads,
-        tiny_messages, no_receipt, removed_meanwhile, removed_on_the_way_back,
+        replays, replays_until_stale, in_the_middle, mixed_order, stalls, stalled_answers,
+        never_reads, tiny_messages, no_receipt, removed_meanwhile, removed_on_the_way_back,
         the_only_one_removed, called_and_removed])

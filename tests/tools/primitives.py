@@ -67,15 +67,23 @@ def _powers_of_two():
 _TIMES_BASE = list(_powers_of_two())
 
 
-def _encoded_multiple(scalar):
+def _multiple(scalar):
     """So many times the base point."""
     point = _IDENTITY
     for bit, power in enumerate(_TIMES_BASE):
         if scalar >> bit & 1:
             point = _add(point, power)
+    return point
+
+
+def _encoded(point):
     inverse = pow(point[2], P - 2, P)
     x, y = point[0] * inverse % P, point[1] * inverse % P
     return (y | (x & 1) << 255).to_bytes(32, "little")
+
+
+def _encoded_multiple(scalar):
+    return _encoded(_multiple(scalar))
 
 
 def multiples(count):
@@ -114,6 +122,54 @@ class Signer:
         """The signature of a message."""
         r = _hash_scalar(self._prefix, message)
         encoded = _encoded_multiple(r)
+        s = (r + _hash_scalar(encoded, self.public, message) * self._scalar) % L
+        return encoded + s.to_bytes(32, "little")
+
+
+_Y_OF_ORDER_8 = int.from_bytes(bytes.fromhex(
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little")
+_OF_ORDER_8 = (_even_root(_Y_OF_ORDER_8), _Y_OF_ORDER_8, 1,
+               _even_root(_Y_OF_ORDER_8) * _Y_OF_ORDER_8 % P)
+
+
+class MixedSigner(Signer):
+    """One whose public key is the sum of one and a point of order 8. Where a signature is verified
+    without the cofactor, it is right if its hash is a multiple of 8: which ours are."""
+
+    def __init__(self, seed):
+        super().__init__(seed)
+        self.public = _encoded(_add(_multiple(self._scalar), _OF_ORDER_8))
+
+    @staticmethod
+    def _fits(k):
+        return k % 8 == 0
+
+    def sign(self, message):
+        """The first that fits."""
+        for count in range(256):
+            r = _hash_scalar(self._prefix, bytes([count]), message)
+            encoded = _encoded_multiple(r)
+            k = _hash_scalar(encoded, self.public, message)
+            if self._fits(k):
+                return encoded + ((r + k * self._scalar) % L).to_bytes(32, "little")
+        raise AssertionError("256 hashes, and none of them fits")
+
+
+class LooseSigner(MixedSigner):
+    """The same key, whose signatures are right only with the cofactor."""
+
+    @staticmethod
+    def _fits(k):
+        return k % 8 != 0
+
+
+class MixedRSigner(Signer):
+    """An ordinary key, with an R that has a part of order 8: right only with the cofactor, too."""
+
+    def sign(self, message):
+        """The signature of a message."""
+        r = _hash_scalar(self._prefix, message)
+        encoded = _encoded(_add(_multiple(r), _OF_ORDER_8))
         s = (r + _hash_scalar(encoded, self.public, message) * self._scalar) % L
         return encoded + s.to_bytes(32, "little")
 

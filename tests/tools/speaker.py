@@ -38,8 +38,8 @@ def frame(body, length=None):
 class Identity:
     """Whoever has this seed."""
 
-    def __init__(self, seed):
-        self._signer = primitives.Signer(seed)
+    def __init__(self, seed, signer=primitives.Signer):
+        self._signer = signer(seed)
         self.public = self._signer.public
 
     def sign(self, namespace, info):
@@ -47,11 +47,11 @@ class Identity:
         return self._signer.sign(varint(len(namespace)) + namespace + info)
 
 
-def identity_of(folder):
+def identity_of(folder, signer=primitives.Signer):
     """The identity that kith keygen has made in this folder."""
     with open(os.path.join(folder, "identity"), encoding="ascii") as pem:
         der = base64.b64decode("".join(line for line in pem if not line.startswith("-")))
-    return Identity(der[-32:])
+    return Identity(der[-32:], signer)
 
 
 def info(recipient, ephemeral, timestamp, tag=b"\0"):

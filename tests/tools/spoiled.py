@@ -2,6 +2,7 @@
 the reasons that a log has to give, as kith words them."""
 
 import primitives
+import speaker
 
 TOO_LONG = "a frame longer than allowed: not our protocol"
 EMPTY = "an empty frame: not our protocol"
@@ -52,6 +53,9 @@ SMALL = [bytes.fromhex(point) for point in (
     "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
     "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
     "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa")]
+# Whose public key has a part of order 8, with signatures that are right, or only with the cofactor.
+MIXED, LOOSE = (speaker.Identity(b"mixed", signer) for signer in (
+    primitives.MixedSigner, primitives.LooseSigner))
 UNDECODABLE = b"\2" + bytes(31)
 
 

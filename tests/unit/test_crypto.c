@@ -288,6 +288,23 @@ static void test_ed25519_refusals(void)
           "Ed25519 refuses a signature whose S is not reduced");
 }
 
+/* A point of order 8 in a key, or in R: tests/tools/primitives.py makes them. */
+static void test_mixed_order(void)
+{
+    static const char key[] = "1147cc42db6f722a7c183dc34f77bf4369bba9144deaaff957cb337de151e98e";
+    static const char right[] = "e578f9f0d46491b740bc0a9b9637785c04c4f66d1ac4398685bca78360986635"
+                                "c4bf9b6341d2f17dc9992f365a047d0ce021f4f60875ac77eabd3a53b22da90b";
+    static const char loose[] = "13550b3a5b0627a0bb8c618916dcf17ddc315f45e2d5925e9e1bc76d677a1eab"
+                                "606b1d3ae054921ee745311e7c97e57fb37dd3be7eb91b280bc67dff62ef700a";
+
+    CHECK(crypto_ed25519_check_point(hex(key).at) == OK, "a key of mixed order is one");
+    CHECK(crypto_ed25519_verify(hex(right).at, hex(key).at, (const uint8_t *)"\xaf\x82", 2) == OK,
+          "a signature of it that is right without the cofactor");
+    CHECK(crypto_ed25519_verify(hex(loose).at, hex(key).at, (const uint8_t *)"\xaf\x82", 2) ==
+              ERR_SIGNATURE,
+          "one that needs the cofactor is refused");
+}
+
 static void test_check_point(void)
 {
     static const char *const bad[] = {
@@ -470,6 +487,7 @@ int main(void)
     test_x25519_low_order();
     test_ed25519();
     test_ed25519_refusals();
+    test_mixed_order();
     test_check_point();
     test_aead();
     test_aead_a5();
