@@ -15,8 +15,17 @@ static void is_written(uint64_t wall_ms, const char *expected)
     CHECK(strcmp(text, expected) == 0, "%s, not %s", expected, text);
 }
 
+static void pauses_grow(void)
+{
+    CHECK(clock_longer_pause(0, 20, 1000) == 20, "the first pause is the least");
+    CHECK(clock_longer_pause(20, 20, 1000) == 40, "the next one is twice as long");
+    CHECK(clock_longer_pause(640, 20, 1000) == 1000 && clock_longer_pause(1000, 20, 1000) == 1000,
+          "none is longer than the most");
+}
+
 int main(void)
 {
+    pauses_grow();
     is_written(0, "1970-01-01T00:00:00.000Z");
     is_written(951868799999, "2000-02-29T23:59:59.999Z");
     is_written(951868800000, "2000-03-01T00:00:00.000Z");
