@@ -1,6 +1,6 @@
 /*
- * Owns the words for what is wrong with a text. Must never show more of it than a reader of logs
- * can take in.
+ * Owns the words for what is wrong. Must never show more of a text than a reader of logs can take
+ * in.
  */
 #include "base/problem.h"
 
@@ -34,6 +34,11 @@ bool problem_advise(struct problem *problem, const char *hint, const char *forma
     say_why(problem, hint, format, args);
     va_end(args);
     return false;
+}
+
+const char *problem_why(const struct problem *problem)
+{
+    return problem->why[0] != '\0' ? problem->why : NULL;
 }
 
 void problem_locate(char *out, size_t size, const char *path, const struct problem *problem)

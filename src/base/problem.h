@@ -1,5 +1,6 @@
 /*
- * Why a text was refused: one of the command line, or a line of a file.
+ * Why a text was refused, one of the command line or a line of a file; or why something could not
+ * be done. It begins empty, and counts once something has failed.
  */
 #ifndef KITH_PROBLEM_H
 #define KITH_PROBLEM_H
@@ -25,6 +26,9 @@ bool problem_say(struct problem *problem, const char *format, ...)
 /* The same, with a constant that says what to do. */
 bool problem_advise(struct problem *problem, const char *hint, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Why, for log_failure: NULL if nothing was said. */
+const char *problem_why(const struct problem *problem);
 
 /* Where in a file it is: "PATH, line 3". */
 void problem_locate(char *out, size_t size, const char *path, const struct problem *problem);

@@ -51,17 +51,19 @@ enum kith_error call_log_failure(const struct call *call, enum kith_error error,
         .address = call->reached.text[0] != '\0' ? call->reached.text : given,
         .target = callee->target};
     struct explanation explanation;
-    bool is_about_it = call->why != NULL && strcmp(call->why, callee->target) == 0;
+    const char *why = problem_why(&call->problem);
+    bool is_about_it = callee->target[0] != '\0' && strcmp(call->problem.why, callee->target) == 0;
 
     address_format(given, &callee->address);
     describe(which, is_about_it ? "" : callee->target, callee, &call->reached);
     explain_handshake(&explanation, &call->io, error);
     if (explanation.error == ERR_KEPT_CUT && callee->target[0] != '\0')
         explanation.error = ERR_NAMED_CUT;
-    if (call->hint != NULL)
-        explanation.hint = call->hint;
-    (void)log_peer_failure(level, &subject, explanation.error,
-                           call->why != NULL ? call->why : explanation.detail, explanation.hint);
+    if (why == NULL)
+        why = problem_why(&explanation.problem);
+    (void)log_peer_failure(level, &subject, explanation.error, why,
+                           call->problem.hint != NULL ? call->problem.hint
+                                                      : explanation.problem.hint);
     return error;
 }
 
@@ -85,7 +87,7 @@ static enum kith_error reach_via(struct call *call, const struct call_terms *ter
         return ERR_VIA_HOST;
     if (program_start_via(terms->via, address, &call->transport, deadline_ms))
         return OK;
-    call->why = program_problem(errno);
+    (void)problem_say(&call->problem, "%s", program_problem(errno));
     return ERR_VIA;
 }
 
@@ -111,18 +113,20 @@ static enum kith_error blame_via(struct call *call, const struct call_terms *ter
 {
     int64_t soon_ms = clock_deadline_ms(VIA_END_MS);
     struct program_end end;
+    char how[PROGRAM_HOW_SIZE];
 
     if (terms->via == NULL || !may_be_of_via(error) ||
         !program_via_end(call->transport.line, &end, clock_earlier(soon_ms, call->io.deadline_ms)))
         return error;
-    program_describe_end(call->how, &end);
-    if (call->how[0] == '\0')
+    program_describe_end(how, &end);
+    if (how[0] == '\0')
         return error;
-    call->why = call->how;
+    (void)problem_say(&call->problem, "%s", how);
     if (end.problem == 0 && end.signal == 0 && end.status != NOT_EXECUTABLE &&
         end.status != NOT_FOUND && may_ask(terms->via_command))
-        call->hint = "what that command said tells why; if it wanted to ask for something, it "
-                     "has no terminal to ask at";
+        call->problem.hint =
+            "what that command said tells why; if it wanted to ask for something, it has no "
+            "terminal to ask at";
     return ERR_VIA;
 }
 
@@ -136,12 +140,12 @@ static enum kith_error reach(struct call *call, const struct call_terms *terms,
     if (terms->via != NULL)
         return reach_via(call, terms, address, deadline_ms);
     error = lookup_connect(terms->lookup, address, terms->net, deadline_ms, &fd, &call->reached,
-                           &call->why);
+                           &call->problem);
     call->transport = transport_socket(fd);
     if (error == ERR_RESOLVE && terms->net->family == AF_INET6)
-        call->hint = "-6 takes an address of IPv6 alone: does it have one?";
+        call->problem.hint = "-6 takes an address of IPv6 alone: does it have one?";
     if (error == ERR_RESOLVE && terms->net->family == AF_INET)
-        call->hint = "-4 takes an address of IPv4 alone: does it have one?";
+        call->problem.hint = "-4 takes an address of IPv4 alone: does it have one?";
     return error;
 }
 

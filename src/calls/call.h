@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/problem.h"
 #include "calls/handshake_io.h"
 #include "helpers/helper.h"
 #include "helpers/program.h"
@@ -30,9 +31,7 @@ struct call_terms {
 struct call {
     struct transport transport; /* once connected */
     struct endpoint reached;
-    const char *why;            /* the system's reason for an error, or NULL */
-    const char *hint;           /* what to do, where that is known here; or NULL */
-    char how[PROGRAM_HOW_SIZE]; /* that may stand here */
+    struct problem problem; /* the system's reason for an error; or only a hint, or nothing */
     struct handshake_io io;
 };
 

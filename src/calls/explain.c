@@ -4,8 +4,6 @@
  */
 #include "calls/explain.h"
 
-#include <stdio.h>
-
 #include "base/clock.h"
 #include "protocol/meeting.h"
 
@@ -17,8 +15,7 @@ static void tell_skew(struct explanation *explanation, const struct handshake_io
 
     clock_format_skew(skew, sizeof(skew), io->handshake.peer_timestamp_ms,
                       then_ms != 0 ? then_ms : clock_wall_ms());
-    (void)snprintf(explanation->text, sizeof(explanation->text), "its clock is %s ours", skew);
-    explanation->detail = explanation->text;
+    (void)problem_say(&explanation->problem, "its clock is %s ours", skew);
 }
 
 /* A kind of channel that is not taken here: which of the two sides is not what the other wants. */
@@ -49,20 +46,20 @@ void explain_handshake(struct explanation *explanation, const struct handshake_i
     if (error == ERR_CLOCK_AHEAD || error == ERR_CLOCK_BEHIND)
         tell_skew(explanation, io);
     if (error == ERR_KIND)
-        explanation->hint = hint_of_kind(io);
+        explanation->problem.hint = hint_of_kind(io);
     if (error == ERR_CONNECT_REFUSED && io->kind == KIND_KEPT_BACK)
-        explanation->hint = "does kith forward --accept run there, at that port?";
+        explanation->problem.hint = "does kith forward --accept run there, at that port?";
     if ((error == ERR_FRAME_TOO_LONG || error == ERR_FRAME_EMPTY) && !called)
-        explanation->hint = "it is not kith that answers there: is it the right port?";
+        explanation->problem.hint = "it is not kith that answers there: is it the right port?";
     if (error == ERR_HELLO_MALFORMED && called && may_be_meeting(io))
-        explanation->hint = "is it a kith meet that calls? What waits for that is here: kith meet "
-                            "--listen";
+        explanation->problem.hint =
+            "is it a kith meet that calls? What waits for that is here: kith meet --listen";
     if (error == ERR_NOT_FOR_US && !called)
-        explanation->hint = "something between the two sides mixes up their connections";
+        explanation->problem.hint = "something between the two sides mixes up their connections";
     if (error == ERR_HANDSHAKE_CUT && called && io->message == 3)
         explanation->error = ERR_LEFT;
     else if (error == ERR_HANDSHAKE_CUT && called)
-        explanation->hint = ""; /* the usual one is for the side that calls */
+        explanation->problem.hint = ""; /* the usual one is for the side that calls */
     else if (error == ERR_HANDSHAKE_CUT && io->kind != KIND_PLAIN)
         explanation->error = io->kind == KIND_KEPT ? ERR_KEPT_CUT : ERR_BACK_CUT;
 }

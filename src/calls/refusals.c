@@ -101,7 +101,8 @@ static void show(const struct refusals *refusals, enum log_level level,
         (void)log_peer_failure(level, &subject, ERR_LEFT, NULL, NULL);
     else
         (void)log_refusal(level, &subject, explanation->error,
-                          detail != NULL ? detail : explanation->detail, explanation->hint);
+                          detail != NULL ? detail : problem_why(&explanation->problem),
+                          explanation->problem.hint);
 }
 
 /* Who only looks whether we are there has what it came for. */

@@ -27,7 +27,7 @@ enum kith_error ask_for_target(struct call *call, const struct options *options,
         *kept = made;
         return OK;
     }
-    call->why = callee->target;
+    (void)problem_say(&call->problem, "%s", callee->target);
     kept_give_up(made);
     return error;
 }

@@ -16,7 +16,7 @@ enum channel_kind ask_kind(const char *peer);
  * The handshake of a call is done: ask for its target, and wait for the answer, as long as a call
  * may take. OK: *kept is the channel, which has the call's transport and keys, and whose stream may
  * begin; it is the caller's to drop. Else *kept is NULL, and the errors are those of
- * kept_await_answer, or ERR_MEMORY; call->why then says what was asked for.
+ * kept_await_answer, or ERR_MEMORY; call->problem then says what was asked for.
  */
 must_check enum kith_error ask_for_target(struct call *call, const struct options *options,
                                           const struct callee *callee, struct kept **kept);

@@ -103,18 +103,18 @@ static enum kith_error get_ready(struct meet *meet)
 static enum kith_error call(struct meet *meet)
 {
     const struct setup *setup = &meet->setup;
-    const char *why = NULL;
+    struct problem problem = {.why = ""};
     int fd = -1;
     enum kith_error error;
 
     meet->deadline_ms = clock_deadline_ms(meet->options->handshake_timeout_ms);
     error = lookup_connect(&setup->lookup, &meet->place, &setup->net, meet->deadline_ms, &fd,
-                           &meet->there, &why);
+                           &meet->there, &problem);
     if (error != OK)
-        return log_failure(LOG_ERROR, "meet", meet->options->arguments[0], error, why,
-                           error == ERR_CONNECT_REFUSED
-                               ? "does kith meet --listen run there, at that port?"
-                               : NULL);
+        return log_failure(
+            LOG_ERROR, "meet", meet->options->arguments[0], error, problem_why(&problem),
+            error == ERR_CONNECT_REFUSED ? "does kith meet --listen run there, at that port?"
+                                         : NULL);
     meet->transport = transport_socket(fd);
     setup_confine(SANDBOX_LISTEN, &(struct sandbox_needs){.talks = true});
     return OK;
@@ -246,7 +246,7 @@ static enum kith_error shake_hands(struct meet *meet)
     explain_handshake(&explanation, &io, error);
     if (error != OK)
         (void)log_failure(LOG_ERROR, "meet", meet->there.text, explanation.error,
-                          explanation.detail, advise(error));
+                          problem_why(&explanation.problem), advise(error));
     handshake_io_wipe(&io);
     return error;
 }

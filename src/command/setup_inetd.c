@@ -6,14 +6,15 @@
 #include <stddef.h>
 
 #include "base/log.h"
+#include "base/problem.h"
 #include "net/inetd.h"
 
 enum kith_error setup_inetd(const char *what, struct transport *transport, struct endpoint *from)
 {
-    const char *why = NULL;
-    enum kith_error error = inetd_take(transport, from, &why);
+    struct problem problem = {.why = ""};
+    enum kith_error error = inetd_take(transport, from, &problem);
 
     if (error == OK)
         return OK;
-    return log_failure(LOG_ERROR, what, "--inetd", error, why, NULL);
+    return log_failure(LOG_ERROR, what, "--inetd", error, problem_why(&problem), NULL);
 }

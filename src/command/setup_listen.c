@@ -32,10 +32,12 @@ enum kith_error setup_parse_address(struct address *address, const char *what,
 
 enum kith_error setup_take_listeners(const char *what, struct listeners *list, size_t places)
 {
-    const char *why = NULL;
-    enum kith_error error = passed_take(list, places, &why);
+    struct problem problem = {.why = ""};
+    enum kith_error error = passed_take(list, places, &problem);
 
-    return error == OK ? OK : log_failure(LOG_ERROR, what, "LISTEN_FDS", error, why, NULL);
+    if (error == OK)
+        return OK;
+    return log_failure(LOG_ERROR, what, "LISTEN_FDS", error, problem_why(&problem), NULL);
 }
 
 /* Without a host, --source says which address of ours is meant. */
@@ -48,24 +50,25 @@ static void take_source(struct address *address, const char *source)
 /* A name is resolved by the handshake's timeout, as one that is called: by a helper. */
 static enum kith_error open_listeners(struct setup *setup, const struct address *here,
                                       enum listen_scope scope, struct listeners *listeners,
-                                      const char **why)
+                                      struct problem *problem)
 {
     int64_t deadline_ms = clock_deadline_ms(setup->options->handshake_timeout_ms);
     struct resolved named;
     enum kith_error error;
 
     if (!address_has_name(here))
-        return listeners_open(listeners, here, NULL, &setup->net, scope, why);
+        return listeners_open(listeners, here, NULL, &setup->net, scope, problem);
     address_format(listeners->text, here);
-    error = lookup_resolve(&setup->lookup, here, setup->net.family, deadline_ms, &named, why);
-    return error != OK ? error : listeners_open(listeners, here, &named, &setup->net, scope, why);
+    error = lookup_resolve(&setup->lookup, here, setup->net.family, deadline_ms, &named, problem);
+    return error != OK ? error
+                       : listeners_open(listeners, here, &named, &setup->net, scope, problem);
 }
 
 enum kith_error setup_listen(struct setup *setup, const char *what, const struct address *address,
                              enum listen_scope scope, struct listeners *listeners)
 {
     struct address here = *address;
-    const char *why = NULL;
+    struct problem problem = {.why = ""};
     enum kith_error error = OK;
 
     if (scope == LISTEN_EVERYWHERE)
@@ -73,9 +76,9 @@ enum kith_error setup_listen(struct setup *setup, const char *what, const struct
     (void)gethostname(setup->host, sizeof(setup->host) - 1); /* while the system can be asked */
     setup->passed = listeners->count > 0;
     if (!setup->passed)
-        error = open_listeners(setup, &here, scope, listeners, &why);
+        error = open_listeners(setup, &here, scope, listeners, &problem);
     if (error != OK)
-        return log_failure(LOG_ERROR, what, listeners->text, error, why, NULL);
+        return log_failure(LOG_ERROR, what, listeners->text, error, problem_why(&problem), NULL);
     return OK;
 }
 

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/log.h"
+#include "base/problem.h"
 #include "calls/proxy_protocol.h"
 #include "daemon/carry.h"
 #include "daemon/report.h"
@@ -21,37 +22,36 @@
 
 /* Connect to an address by the deadline. */
 static enum kith_error try_address(const struct reach *reach, const struct address *address,
-                                   int64_t deadline_ms, int *fd, const char **reason)
+                                   int64_t deadline_ms, int *fd, struct problem *problem)
 {
     static const struct net_options net = {.family = AF_UNSPEC, .reset_on_close = true};
     struct endpoint reached;
 
     *fd = -1;
     if (address->path[0] != '\0')
-        return connect_to_path(address->path, deadline_ms, fd, reason);
-    return lookup_connect(reach->lookup, address, &net, deadline_ms, fd, &reached, reason);
+        return connect_to_path(address->path, deadline_ms, fd, problem);
+    return lookup_connect(reach->lookup, address, &net, deadline_ms, fd, &reached, problem);
 }
 
 /*
  * Connect to a target's address by the handshake's timeout. A port alone is on either loopback
  * address: tried as numbers, since the resolver would take longer than all the rest. tried is the
- * address that *reason is about.
+ * address that the problem is about.
  */
 static enum kith_error connect_target(const struct reach *reach, struct address target, int *fd,
-                                      char tried[static ADDRESS_TEXT_SIZE], const char **reason)
+                                      char tried[static ADDRESS_TEXT_SIZE], struct problem *problem)
 {
     int64_t deadline_ms = clock_deadline_ms(reach->timeout_ms);
     bool any = target.host[0] == '\0' && target.path[0] == '\0';
-    const char *other_reason;
     enum kith_error error;
 
     if (any)
         memcpy(target.host, "127.0.0.1", sizeof("127.0.0.1"));
     address_format(tried, &target);
-    error = try_address(reach, &target, deadline_ms, fd, reason);
+    error = try_address(reach, &target, deadline_ms, fd, problem);
     if (any && (error == ERR_CONNECT || error == ERR_CONNECT_REFUSED)) {
         memcpy(target.host, "::1", sizeof("::1"));
-        if (try_address(reach, &target, deadline_ms, fd, &other_reason) == OK)
+        if (try_address(reach, &target, deadline_ms, fd, NULL) == OK)
             error = OK;
     }
     return error;
@@ -83,15 +83,16 @@ static struct log_subject subject_of(const struct connection *connection, const 
 }
 
 static enum kith_error log_unreached(const struct connection *connection, const char *tried,
-                                     const char *reason, const char *hint)
+                                     const struct problem *problem)
 {
-    char which[REPORT_WHICH_SIZE], target[TARGET_TEXT_SIZE], why[TARGET_TEXT_SIZE + 128];
+    char which[REPORT_WHICH_SIZE], target[TARGET_TEXT_SIZE];
+    char why[sizeof(target) + sizeof(problem->why) + 2];
     const struct log_subject subject = subject_of(connection, which);
 
     report_describe(which, connection->name, connection->key, connection->from.text);
     target_format(target, connection->target, tried);
-    (void)snprintf(why, sizeof(why), "%s: %s", target, reason);
-    return log_peer_failure(LOG_ERROR, &subject, ERR_TARGET, why, hint);
+    (void)snprintf(why, sizeof(why), "%s: %s", target, problem->why);
+    return log_peer_failure(LOG_ERROR, &subject, ERR_TARGET, why, problem->hint);
 }
 
 /* Whether its hint is not about kith at the other end alone. */
@@ -106,12 +107,12 @@ static enum kith_error reach_address(const struct reach *reach, const struct con
                                      int *fd)
 {
     char tried[ADDRESS_TEXT_SIZE];
-    const char *reason = NULL;
-    enum kith_error error = connect_target(reach, connection->target->address, fd, tried, &reason);
+    struct problem problem = {.why = ""};
+    enum kith_error error = connect_target(reach, connection->target->address, fd, tried, &problem);
     enum kith_error ended = connections_why_ended(&reach->daemon->connections, connection);
 
     if (ended == OK && error == OK && reach->proxy_protocol && !introduce(connection, *fd)) {
-        reason = strerror(errno);
+        (void)problem_say(&problem, "%s", strerror(errno));
         error = ERR_CONNECT;
     }
     if (ended == OK && error == OK)
@@ -119,8 +120,11 @@ static enum kith_error reach_address(const struct reach *reach, const struct con
     descriptor_close(fd);
     if (ended != OK)
         return ended;
-    return log_unreached(connection, tried, reason != NULL ? reason : error_text(error),
-                         is_of_any_address(error) ? error_hint(error) : NULL);
+    if (problem_why(&problem) == NULL)
+        (void)problem_say(&problem, "%s", error_text(error));
+    if (is_of_any_address(error))
+        problem.hint = error_hint(error);
+    return log_unreached(connection, tried, &problem);
 }
 
 enum kith_error reach_target(const struct reach *reach, const struct connection *connection,

@@ -78,7 +78,7 @@ static enum kith_error call_for(struct route *route, struct connection *connecti
         call.transport = TRANSPORT_NONE;
     } else {
         if (error == ERR_TOO_MANY)
-            call.why = say_limit(route, limit, error);
+            (void)problem_say(&call.problem, "%s", say_limit(route, limit, error));
         (void)call_log_failure(&call, error, &callee, "forward", LOG_ERROR);
         connections_detach(&route->terms.daemon->connections, connection);
     }

@@ -349,14 +349,13 @@ static enum kith_error ask_once(const struct asked *asked, int64_t deadline_ms,
 
 enum kith_error lookup_resolve(const struct helper *lookup, const struct address *address,
                                int family, int64_t deadline_ms, struct resolved *found,
-                               const char **why)
+                               struct problem *problem)
 {
     struct asked asked;
     enum kith_error error;
 
-    *why = NULL;
     if (resolve_number(address, family, found))
-        return resolved_outcome(found, address, why);
+        return resolved_outcome(found, address, problem);
     begin_question(&asked, ASK_RESOLVE, deadline_ms);
     asked.address = *address;
     asked.family = family;
@@ -365,22 +364,22 @@ enum kith_error lookup_resolve(const struct helper *lookup, const struct address
     else
         error = ask_for_name(lookup, &asked, deadline_ms, found);
     if (error == OK)
-        return resolved_outcome(found, address, why);
+        return resolved_outcome(found, address, problem);
     if (error != ERR_LOOKUP)
         return error;
-    *why = "nobody answers who resolves names; start kith again";
+    (void)problem_say(problem, "nobody answers who resolves names; start kith again");
     return ERR_RESOLVE;
 }
 
 enum kith_error lookup_connect(const struct helper *lookup, const struct address *address,
                                const struct net_options *options, int64_t deadline_ms, int *fd,
-                               struct endpoint *peer, const char **why)
+                               struct endpoint *peer, struct problem *problem)
 {
     struct resolved found;
     enum kith_error error =
-        lookup_resolve(lookup, address, options->family, deadline_ms, &found, why);
+        lookup_resolve(lookup, address, options->family, deadline_ms, &found, problem);
 
-    return error != OK ? error : connect_to_any(&found, options, deadline_ms, fd, peer, why);
+    return error != OK ? error : connect_to_any(&found, options, deadline_ms, fd, peer, problem);
 }
 
 bool lookup_read(const struct helper *lookup, size_t file, int64_t deadline_ms,

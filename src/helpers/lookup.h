@@ -34,13 +34,13 @@ must_check enum kith_error lookup_start(struct helper *lookup, const char *const
 must_check enum kith_error lookup_resolve(const struct helper *lookup,
                                           const struct address *address, int family,
                                           int64_t deadline_ms, struct resolved *found,
-                                          const char **why);
+                                          struct problem *problem);
 
 /* Resolve that, and connect to what is found, by one deadline: see connect_to_any. */
 must_check enum kith_error lookup_connect(const struct helper *lookup,
                                           const struct address *address,
                                           const struct net_options *options, int64_t deadline_ms,
-                                          int *fd, struct endpoint *peer, const char **why);
+                                          int *fd, struct endpoint *peer, struct problem *problem);
 
 /* What goes before the text of a file. */
 struct file_head {

@@ -44,8 +44,7 @@ static bool is_ours(int fd)
 
 static enum kith_error call(const char path[static PATH_SIZE], int64_t deadline_ms, int *fd)
 {
-    const char *why;
-    enum kith_error error = connect_to_path(path, deadline_ms, fd, &why);
+    enum kith_error error = connect_to_path(path, deadline_ms, fd, NULL);
 
     if (error != OK)
         return error == ERR_CONNECT_FULL ? ERR_AGENT_SILENT : ERR_AGENT_UNREACHED;

@@ -19,7 +19,6 @@
 #define STAGGER_MS 250 /* RFC 8305, section 5 */
 #define ATTEMPTS_MAX 32
 #define PAUSE_MOST_MS 20 /* between two tries at a full backlog */
-#define NO_ANSWER "no answer in time"
 
 struct race {
     const struct resolved *to;
@@ -28,8 +27,8 @@ struct race {
     int64_t deadline_ms;
     struct pollfd attempts[ATTEMPTS_MAX]; /* under way */
     nfds_t count;
-    bool refused;    /* by the machine: nobody listens there */
-    const char *why; /* the attempt that failed last did */
+    bool refused;           /* by the machine: nobody listens there */
+    struct problem problem; /* why the attempt that failed last did */
 };
 
 /* Why it cannot be bound: that it is about our address, and not the one that is called. */
@@ -46,8 +45,8 @@ static const char *why_no_source(int system_errno, const struct sockaddr *source
     return strerror(system_errno);
 }
 
-/* Take the local address that --source gives, if it is of this family. NULL, or why not. */
-static const char *bind_source(int fd, int family, const struct resolved *source)
+/* Take the local address that --source gives, if it is of this family. */
+static bool bind_source(int fd, int family, const struct resolved *source, struct problem *problem)
 {
     for (size_t i = 0; i < source->count; i++) {
         const struct socket_address *from = &source->list[i];
@@ -55,10 +54,10 @@ static const char *bind_source(int fd, int family, const struct resolved *source
         if (from->at.any.sa_family != family)
             continue;
         if (bind(fd, &from->at.any, from->len) == 0)
-            return NULL;
-        return why_no_source(errno, &from->at.any);
+            return true;
+        return problem_say(problem, "%s", why_no_source(errno, &from->at.any));
     }
-    return "--source is no address of the same family";
+    return problem_say(problem, "--source is no address of the same family");
 }
 
 /*
@@ -75,32 +74,36 @@ static void send_with_syn(int fd)
 #endif
 }
 
+/* Call from one of our addresses, if one is meant, and to one of the peer's. */
+static bool begin_to_connect(struct race *race, int fd, const struct socket_address *to)
+{
+    const struct net_options *options = race->options;
+
+    if (options->source != NULL &&
+        !bind_source(fd, to->at.any.sa_family, options->source, &race->problem))
+        return false;
+    if (connect(fd, &to->at.any, to->len) == 0 || errno == EINPROGRESS)
+        return true;
+    race->refused = errno == ECONNREFUSED;
+    return problem_say(&race->problem, "%s", socket_reason(errno, &to->at.any));
+}
+
 /* Start on one address; -1 if that fails at once. */
 static int start_attempt(struct race *race, const struct socket_address *to)
 {
-    const struct net_options *options = race->options;
-    const char *why = NULL;
     int fd = socket_open(to->at.any.sa_family);
 
+    race->refused = false;
     if (fd < 0) {
-        race->why = strerror(errno);
-        race->refused = false;
+        (void)problem_say(&race->problem, "%s", strerror(errno));
         return -1;
     }
-    if (options->reset_on_close)
+    if (race->options->reset_on_close)
         socket_reset_on_close(fd, true);
-    if (race->to->count == 1 && options->first_with_syn)
+    if (race->to->count == 1 && race->options->first_with_syn)
         send_with_syn(fd);
-    if (options->source != NULL)
-        why = bind_source(fd, to->at.any.sa_family, options->source);
-    race->refused = false;
-    if (why == NULL && connect(fd, &to->at.any, to->len) != 0 && errno != EINPROGRESS) {
-        race->refused = errno == ECONNREFUSED;
-        why = socket_reason(errno, &to->at.any);
-    }
-    if (why == NULL)
+    if (begin_to_connect(race, fd, to))
         return fd;
-    race->why = why;
     (void)close(fd);
     return -1;
 }
@@ -137,7 +140,7 @@ static int collect(struct race *race, bool *failed)
         race->attempts[i] = race->attempts[--race->count];
         if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &result, &len) == 0 && result == 0)
             return fd;
-        race->why = strerror(result);
+        (void)problem_say(&race->problem, "%s", strerror(result));
         race->refused = result == ECONNREFUSED;
         *failed = true;
         (void)close(fd);
@@ -160,12 +163,12 @@ static int run_race(struct race *race, enum kith_error *error)
         int ready = poll(race->attempts, race->count, clock_poll_timeout(until_ms));
 
         if (ready < 0 && errno != EINTR) {
-            race->why = strerror(errno);
+            (void)problem_say(&race->problem, "%s", strerror(errno));
             break;
         }
         if (clock_now_ms() >= deadline_ms && ready <= 0) {
             *error = ERR_CONNECT_TIMEOUT;
-            race->why = NO_ANSWER;
+            (void)problem_say(&race->problem, "no answer in time");
             break;
         }
         if (ready < 0)
@@ -186,12 +189,11 @@ static int run_race(struct race *race, enum kith_error *error)
  * a place in it again, so it is asked, at growing intervals.
  */
 enum kith_error connect_to_path(const char path[static PATH_SIZE], int64_t deadline_ms, int *fd,
-                                const char **why)
+                                struct problem *problem)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
     int pause_ms = 1;
 
-    *why = NULL;
     memcpy(to.sun_path, path, sizeof(to.sun_path));
     *fd = socket_open(AF_UNIX);
     while (*fd >= 0 && connect(*fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
@@ -203,30 +205,29 @@ enum kith_error connect_to_path(const char path[static PATH_SIZE], int64_t deadl
             pause_ms = (int)clock_longer_pause(pause_ms, 1, PAUSE_MOST_MS);
             continue;
         }
-        *why = full ? "its backlog is full" : strerror(errno);
+        (void)problem_say(problem, "%s", full ? "its backlog is full" : strerror(errno));
         (void)close(*fd);
         *fd = -1;
         return full ? ERR_CONNECT_FULL : ERR_CONNECT;
     }
     if (*fd < 0)
-        *why = strerror(errno);
+        (void)problem_say(problem, "%s", strerror(errno));
     return *fd >= 0 ? OK : ERR_CONNECT;
 }
 
 enum kith_error connect_to_any(const struct resolved *to, const struct net_options *options,
                                int64_t deadline_ms, int *fd, struct endpoint *peer,
-                               const char **why)
+                               struct problem *problem)
 {
     struct race race = {.to = to, .options = options, .deadline_ms = deadline_ms};
     struct sockaddr_storage reached;
     socklen_t len = sizeof(reached);
     enum kith_error error = OK;
 
-    *why = NULL;
     memset(peer, 0, sizeof(*peer));
     *fd = run_race(&race, &error);
     if (*fd < 0) {
-        *why = race.why;
+        (void)problem_say(problem, "%s", race.problem.why);
         if (error == OK)
             error = race.refused ? ERR_CONNECT_REFUSED : ERR_CONNECT;
         return error;

@@ -70,18 +70,21 @@ static void learn_from(struct endpoint *from, int fd)
     from->user = address.ss_family == AF_UNIX ? socket_user(fd) : 0;
 }
 
-enum kith_error inetd_take(struct transport *transport, struct endpoint *from, const char **why)
+enum kith_error inetd_take(struct transport *transport, struct endpoint *from,
+                           struct problem *problem)
 {
     bool is_one = descriptor_is_socket(STDIN_FILENO) && is_same(STDIN_FILENO, STDOUT_FILENO);
 
     *transport = TRANSPORT_NONE;
-    *why = "standard input and output are to be a socket, or two pipes: something starts us so";
-    if (!socket_can_carry(STDIN_FILENO) || !socket_can_carry(STDOUT_FILENO))
+    if (!socket_can_carry(STDIN_FILENO) || !socket_can_carry(STDOUT_FILENO)) {
+        (void)problem_say(problem, "standard input and output are to be a socket, or two pipes: "
+                                   "something starts us so");
         return ERR_USAGE;
+    }
     transport->in = take(STDIN_FILENO, O_RDONLY);
     transport->out = is_one ? transport->in : take(STDOUT_FILENO, O_WRONLY);
-    *why = strerror(errno);
     if (transport->in < 0 || transport->out < 0) {
+        (void)problem_say(problem, "%s", strerror(errno));
         transport_close(transport);
         return ERR_SYSTEM;
     }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/problem.h"
 #include "net/endpoint.h"
 #include "net/transport.h"
 
@@ -20,9 +21,10 @@ must_check bool inetd_spare(void);
 /*
  * Take it away from there: from here on descriptor 0 reads as empty, and what is written to 1 goes
  * where 2 does. from is who is at the other end, with an address if that is known. After
- * protect_keep. ERR_USAGE for what is no channel, or ERR_SYSTEM; with why.
+ * protect_keep. ERR_USAGE for what is no channel, or ERR_SYSTEM; problem then says
+ * why.
  */
 must_check enum kith_error inetd_take(struct transport *transport, struct endpoint *from,
-                                      const char **why);
+                                      struct problem *problem);
 
 #endif

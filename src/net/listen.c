@@ -125,27 +125,28 @@ static const char *reason(int system_errno, const struct sockaddr *address)
 }
 
 /*
- * Add a socket for an address. One of a family that is not there is passed over. NULL, or why it
- * cannot be, with errno; the text then is that address.
+ * Add a socket for an address. One of a family that is not there is passed over. False, with errno,
+ * if it cannot be; the text then is that address.
  */
-static const char *add_listener(struct listeners *listeners, const struct socket_address *at,
-                                bool dual)
+static bool add_listener(struct listeners *listeners, const struct socket_address *at, bool dual,
+                         struct problem *problem)
 {
     int fd, saved;
 
     if (listeners->count == LISTENERS_MAX)
-        return "its name has too many addresses";
+        return problem_say(problem, "its name has too many addresses");
     fd = listen_on(at, dual);
     if (fd >= 0) {
         listeners->fds[listeners->count++] = fd;
-        return NULL;
+        return true;
     }
     if (family_is_missing(at->at.any.sa_family))
-        return NULL;
+        return true;
     saved = errno;
     endpoint_format(listeners->text, &at->at.any, at->len);
+    (void)problem_say(problem, "%s", reason(saved, &at->at.any));
     errno = saved;
-    return reason(saved, &at->at.any);
+    return false;
 }
 
 /* Whether an address stands further ahead in its list, too: a hosts file may say it twice. */
@@ -161,69 +162,67 @@ static bool is_repeated(const struct resolved *found, size_t place)
 }
 
 /* Add the sockets of one family's addresses; a free port found for the first is used for all. */
-static const char *listen_each(struct listeners *listeners, struct resolved *found, int family,
-                               bool dual)
+static bool listen_each(struct listeners *listeners, struct resolved *found, int family, bool dual,
+                        struct problem *problem)
 {
-    const char *why = NULL;
-
-    for (size_t i = 0; why == NULL && i < found->count; i++) {
+    for (size_t i = 0; i < found->count; i++) {
         if (found->list[i].at.any.sa_family != family || is_repeated(found, i))
             continue;
-        why = add_listener(listeners, &found->list[i], dual);
-        if (why == NULL && listeners->count == 1) {
+        if (!add_listener(listeners, &found->list[i], dual, problem))
+            return false;
+        if (listeners->count == 1) {
             struct sockaddr_storage first = bound_address(listeners->fds[0], listeners->text);
 
             set_ports(found, endpoint_port((const struct sockaddr *)&first));
         }
     }
-    return why;
+    return true;
 }
 
 /* Every address here: one socket for both families, where the system has such. */
-static const char *listen_everywhere(struct listeners *listeners, struct resolved *found, bool dual)
+static bool listen_everywhere(struct listeners *listeners, struct resolved *found, bool dual,
+                              struct problem *problem)
 {
-    const char *why = listen_each(listeners, found, AF_INET6, dual);
-
-    if (why != NULL || (listeners->count > 0 && takes_both(listeners->fds[0])))
-        return why;
-    return listen_each(listeners, found, AF_INET, false);
+    if (!listen_each(listeners, found, AF_INET6, dual, problem))
+        return false;
+    if (listeners->count > 0 && takes_both(listeners->fds[0]))
+        return true;
+    return listen_each(listeners, found, AF_INET, false, problem);
 }
 
 /*
  * Listen on all addresses of a list, or on none: whoever comes to one that is not ours would speak
  * to whoever has it, and in the clear at a LOCAL.
  */
-static const char *listen_on_all(struct listeners *listeners, struct resolved *found,
-                                 bool everywhere, bool dual)
+static bool listen_on_all(struct listeners *listeners, struct resolved *found, bool everywhere,
+                          bool dual, struct problem *problem)
 {
-    const char *why = NULL;
-
     if (everywhere)
-        return listen_everywhere(listeners, found, dual);
-    why = listen_each(listeners, found, AF_INET, false);
-    return why != NULL ? why : listen_each(listeners, found, AF_INET6, false);
+        return listen_everywhere(listeners, found, dual, problem);
+    return listen_each(listeners, found, AF_INET, false, problem) &&
+           listen_each(listeners, found, AF_INET6, false, problem);
 }
 
 /* The same with any free port: one that is free at the first address may be taken at another. */
-static const char *listen_somewhere(struct listeners *listeners, struct resolved *found,
-                                    bool everywhere, bool dual)
+static bool listen_somewhere(struct listeners *listeners, struct resolved *found, bool everywhere,
+                             bool dual, struct problem *problem)
 {
-    const char *why = NULL;
-
     for (int i = 0; i < PORT_TRIES; i++) {
         set_ports(found, 0);
-        why = listen_on_all(listeners, found, everywhere, dual);
-        if (why == NULL || errno != EADDRINUSE)
-            break;
+        if (listen_on_all(listeners, found, everywhere, dual, problem))
+            return true;
+        if (errno != EADDRINUSE)
+            return false;
         close_all(listeners);
     }
-    return why;
+    return false;
 }
 
 static enum kith_error listen_at_path(struct listeners *listeners, const struct address *at,
-                                      const char **why)
+                                      struct problem *problem)
 {
-    enum kith_error error = unix_socket_listen(&listeners->made, at->path, &listeners->fds[0], why);
+    enum kith_error error =
+        unix_socket_listen(&listeners->made, at->path, &listeners->fds[0], problem);
 
     address_format(listeners->text, at);
     listeners->count = error == OK ? 1 : 0;
@@ -232,34 +231,37 @@ static enum kith_error listen_at_path(struct listeners *listeners, const struct 
 
 enum kith_error listeners_open(struct listeners *listeners, const struct address *address,
                                const struct resolved *named, const struct net_options *options,
-                               enum listen_scope scope, const char **why)
+                               enum listen_scope scope, struct problem *problem)
 {
     struct resolved found;
     bool everywhere = address->host[0] == '\0' && scope == LISTEN_EVERYWHERE;
     bool dual = everywhere && options->family == AF_UNSPEC;
     enum kith_error error = OK;
+    bool open;
 
     memset(listeners, 0, sizeof(*listeners));
     if (address->path[0] != '\0')
-        return listen_at_path(listeners, address, why);
+        return listen_at_path(listeners, address, problem);
     address_format(listeners->text, address);
     if (named != NULL)
         found = *named;
     else
-        error = resolve(address, options->family, everywhere, &found, why);
+        error = resolve(address, options->family, everywhere, &found, problem);
     if (error != OK)
         return error;
-    *why = address_port(address) == 0 ? listen_somewhere(listeners, &found, everywhere, dual)
-                                      : listen_on_all(listeners, &found, everywhere, dual);
-    if (*why == NULL && listeners->count == 0)
-        *why = strerror(errno); /* of a family that is not there, as the other one */
-    if (*why == NULL)
+    open = address_port(address) == 0
+               ? listen_somewhere(listeners, &found, everywhere, dual, problem)
+               : listen_on_all(listeners, &found, everywhere, dual, problem);
+    if (open && listeners->count == 0) /* of a family that is not there, as the other one */
+        open = problem_say(problem, "%s", strerror(errno));
+    if (open) {
         listeners_describe(listeners);
-    else
-        close_all(listeners);
-    if (*why != NULL && everywhere)
+        return OK;
+    }
+    close_all(listeners);
+    if (everywhere)
         address_format(listeners->text, address);
-    return *why == NULL ? OK : ERR_BIND;
+    return ERR_BIND;
 }
 
 /* A caller of a socket for both families is one of IPv4, if it is. */

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
+#include "base/problem.h"
 #include "net/address.h"
 #include "net/endpoint.h"
 #include "net/resolve.h"
@@ -32,14 +33,14 @@ enum listen_scope { LISTEN_EVERYWHERE, LISTEN_LOOPBACK };
  * Listen, non-blocking, on every address that is meant, but for those of a family that the system
  * lacks. A path is listened on as a UNIX socket of mode 0600, in the place of one that a dead
  * process has left behind. What a host that is a name stands for is given; else NULL. ERR_RESOLVE,
- * ERR_BIND: *why is then the reason, a constant or what strerror gave, and the text is the address
- * that would not do. On error nothing is open.
+ * ERR_BIND: problem then says why, and the text is the address that would not do. On error nothing
+ * is open.
  */
 must_check enum kith_error listeners_open(struct listeners *listeners,
                                           const struct address *address,
                                           const struct resolved *named,
                                           const struct net_options *options,
-                                          enum listen_scope scope, const char **why);
+                                          enum listen_scope scope, struct problem *problem);
 
 /* Set the text to the address in use of the first one. */
 void listeners_describe(struct listeners *listeners);

@@ -52,24 +52,29 @@ static bool take_one(struct listeners *listeners, int fd)
     return true;
 }
 
-enum kith_error passed_take(struct listeners *list, size_t places, const char **why)
+static enum kith_error refuse(struct problem *problem, const char *why)
+{
+    (void)problem_say(problem, "%s", why);
+    return ERR_BIND;
+}
+
+enum kith_error passed_take(struct listeners *list, size_t places, struct problem *problem)
 {
     int fds[PASSED_MAX + 1];
     size_t count = passed_list(fds);
 
     memset(list, 0, places * sizeof(*list));
-    *why = "LISTEN_FDS of the environment is not a number";
     if (passed_count() < 0)
-        return ERR_BIND;
+        return refuse(problem, "LISTEN_FDS of the environment is not a number");
     if (count == 0)
         return OK;
-    *why = places == 1 ? "more sockets than can be taken" : "one socket for each place is wanted";
-    if (places == 1 ? count > LISTENERS_MAX : count != places)
-        return ERR_BIND;
-    *why = "not sockets of a stream that listen";
+    if (places == 1 && count > LISTENERS_MAX)
+        return refuse(problem, "more sockets than can be taken");
+    if (places != 1 && count != places)
+        return refuse(problem, "one socket for each place is wanted");
     for (size_t i = 0; i < count; i++) {
         if (!take_one(&list[places == 1 ? 0 : i], fds[i]))
-            return ERR_BIND;
+            return refuse(problem, "not sockets of a stream that listen");
     }
     for (size_t i = 0; i < places; i++)
         listeners_describe(&list[i]);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/problem.h"
 #include "net/listen.h"
 
 #define PASSED_MAX 64 /* sockets that we can take */
@@ -17,8 +18,10 @@ size_t passed_list(int fds[static PASSED_MAX + 1]);
 /*
  * Take the listening sockets of LISTEN_FDS, if they are for this process, to so many places: one
  * alone takes all of them, several take one each, in their order. The counts of the list stay 0 if
- * there are none. ERR_BIND if they do not fit, or one of them does not listen, with why.
+ * there are none. ERR_BIND if they do not fit, or one of them does not listen: problem then
+ * says why.
  */
-must_check enum kith_error passed_take(struct listeners *list, size_t places, const char **why);
+must_check enum kith_error passed_take(struct listeners *list, size_t places,
+                                       struct problem *problem);
 
 #endif

@@ -64,24 +64,24 @@ bool resolved_is_sound(const struct resolved *found)
 }
 
 enum kith_error resolved_outcome(const struct resolved *found, const struct address *address,
-                                 const char **why)
+                                 struct problem *problem)
 {
     int result = found->result;
 
     if (result == 0 && found->count > 0)
         return OK;
     if (result == EAI_NONAME && strchr(address->host, ':') != NULL)
-        *why = "no IPv6 address, or no such zone";
+        (void)problem_say(problem, "no IPv6 address, or no such zone");
     else if (result == EAI_SYSTEM)
-        *why = strerror(found->system_errno);
+        (void)problem_say(problem, "%s", strerror(found->system_errno));
     else
-        *why = gai_strerror(result != 0 ? result : EAI_NONAME);
+        (void)problem_say(problem, "%s", gai_strerror(result != 0 ? result : EAI_NONAME));
     return result == EAI_MEMORY ? ERR_MEMORY : ERR_RESOLVE;
 }
 
 enum kith_error resolve(const struct address *address, int family, bool passive,
-                        struct resolved *found, const char **why)
+                        struct resolved *found, struct problem *problem)
 {
     look_up(address, family, passive ? AI_PASSIVE : 0, found);
-    return resolved_outcome(found, address, why);
+    return resolved_outcome(found, address, problem);
 }

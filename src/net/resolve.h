@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
+#include "base/problem.h"
 #include "net/address.h"
 
 /* An address of a socket, of which len bytes count. */
@@ -43,11 +44,11 @@ struct net_options {
 
 /*
  * All stream addresses of a host and port. family is AF_UNSPEC, AF_INET or AF_INET6. Passive: to
- * listen on; every address here, for an empty host. ERR_RESOLVE: *why is then the reason, a
- * constant; ERR_MEMORY.
+ * listen on; every address here, for an empty host. ERR_RESOLVE, ERR_MEMORY: problem (or NULL)
+ * then says why.
  */
 must_check enum kith_error resolve(const struct address *address, int family, bool passive,
-                                   struct resolved *found, const char **why);
+                                   struct resolved *found, struct problem *problem);
 
 /* The parts of it, for the one that is asked and the one that asks. Resolve, to call: */
 void resolve_name(const struct address *address, int family, struct resolved *found);
@@ -60,6 +61,6 @@ bool resolved_is_sound(const struct resolved *found);
 
 /* What came of it, as resolve() returns it. */
 must_check enum kith_error resolved_outcome(const struct resolved *found,
-                                            const struct address *address, const char **why);
+                                            const struct address *address, struct problem *problem);
 
 #endif

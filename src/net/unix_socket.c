@@ -17,20 +17,21 @@
 #define OTHERS_MASK 0177
 #define LOCK_WAIT_MS 2000
 
-/* Why the socket there is left alone; NULL if nobody listens at it. */
-static const char *why_not_replaced(const struct sockaddr_un *at)
+/* Whether nobody listens at the socket there, as far as can be known. */
+static bool is_dead(const struct sockaddr_un *at, struct problem *problem)
 {
     int fd = socket_open(AF_UNIX);
-    int problem;
+    int result;
 
     if (fd < 0)
-        return strerror(errno); /* it cannot be known */
-    problem = connect(fd, (const struct sockaddr *)at, sizeof(*at)) == 0 ? 0 : errno;
+        return problem_say(problem, "%s", strerror(errno));
+    result = connect(fd, (const struct sockaddr *)at, sizeof(*at)) == 0 ? 0 : errno;
     (void)close(fd);
-    if (problem == ECONNREFUSED || problem == ENOENT)
-        return NULL;
-    return problem == EACCES || problem == EPERM ? "there is a socket that we may not connect to"
-                                                 : "another process listens there";
+    if (result == ECONNREFUSED || result == ENOENT)
+        return true;
+    if (result == EACCES || result == EPERM)
+        return problem_say(problem, "there is a socket that we may not connect to");
+    return problem_say(problem, "another process listens there");
 }
 
 static const char *const no_socket = "there is a file that is no socket";
@@ -43,23 +44,18 @@ const char *unix_socket_obstacle(const char *path)
 }
 
 /* Make way: true if nothing is in the way any longer. */
-static bool clear(const struct sockaddr_un *at, const char **why)
+static bool clear(const struct sockaddr_un *at, struct problem *problem)
 {
     struct stat status;
 
     if (lstat(at->sun_path, &status) != 0)
         return true; /* if it is for another reason, bind will say it */
-    if (!S_ISSOCK(status.st_mode)) {
-        *why = no_socket;
+    if (!S_ISSOCK(status.st_mode))
+        return problem_say(problem, "%s", no_socket);
+    if (!is_dead(at, problem))
         return false;
-    }
-    *why = why_not_replaced(at);
-    if (*why != NULL)
-        return false;
-    if (unlink(at->sun_path) != 0 && errno != ENOENT) {
-        *why = strerror(errno);
-        return false;
-    }
+    if (unlink(at->sun_path) != 0 && errno != ENOENT)
+        return problem_say(problem, "%s", strerror(errno));
     return true;
 }
 
@@ -75,24 +71,24 @@ static bool bind_closed(int fd, const struct sockaddr_un *at)
     return bound;
 }
 
-/* Make way, and listen; -1, and *why, if that cannot be. */
-static int take_path(const struct sockaddr_un *at, const char **why)
+/* Make way, and listen; -1 if that cannot be. */
+static int take_path(const struct sockaddr_un *at, struct problem *problem)
 {
     int fd;
 
-    if (!clear(at, why))
+    if (!clear(at, problem))
         return -1;
     fd = socket_open(AF_UNIX);
     if (fd >= 0 && bind_closed(fd, at) && listen(fd, SOCKET_BACKLOG) == 0)
         return fd;
-    *why = strerror(errno);
+    (void)problem_say(problem, "%s", strerror(errno));
     if (fd >= 0)
         (void)close(fd);
     return -1;
 }
 
 enum kith_error unix_socket_listen(struct unix_socket *made, const char path[static PATH_SIZE],
-                                   int *fd, const char **why)
+                                   int *fd, struct problem *problem)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     struct stat status;
@@ -106,10 +102,10 @@ enum kith_error unix_socket_listen(struct unix_socket *made, const char path[sta
      * other. Where there can be no lock, mostly it is the user's own folder.
      */
     if (!lock_folder(path, clock_deadline_ms(LOCK_WAIT_MS), &lock)) {
-        *why = "another process has locked its folder";
+        (void)problem_say(problem, "another process has locked its folder");
         return ERR_BIND;
     }
-    *fd = take_path(&at, why);
+    *fd = take_path(&at, problem);
     if (*fd >= 0 && lstat(path, &status) == 0) {
         memcpy(made->path, path, PATH_SIZE);
         made->device = status.st_dev;

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/problem.h"
 #include "net/address.h"
 
 /* The file of one that was made; all zero if there is none. */
@@ -18,11 +19,11 @@ struct unix_socket {
 
 /*
  * Listen on the path, mode 0600, non-blocking. A socket at which nobody listens is
- * replaced; anything else that is there is left alone: ERR_BIND, and *why says what it is.
+ * replaced; anything else that is there is left alone: ERR_BIND, and problem says what it is.
  */
 must_check enum kith_error unix_socket_listen(struct unix_socket *made,
                                               const char path[static PATH_SIZE], int *fd,
-                                              const char **why);
+                                              struct problem *problem);
 
 /*
  * Why nobody can be called at a path: what is there is no socket. NULL if it is one, or there is

@@ -44,9 +44,9 @@ static void ask(const struct helper *lookup)
 {
     struct address address = {.host = "localhost", .port = "1"};
     struct resolved found;
-    const char *why;
+    struct problem problem;
     enum kith_error error =
-        lookup_resolve(lookup, &address, AF_UNSPEC, clock_deadline_ms(LIMIT_MS), &found, &why);
+        lookup_resolve(lookup, &address, AF_UNSPEC, clock_deadline_ms(LIMIT_MS), &found, &problem);
 
     CHECK(error == OK || error == ERR_RESOLVE, "it is asked: %d", error);
 }

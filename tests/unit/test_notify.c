@@ -218,14 +218,14 @@ static void set_number(const char *name, long value)
 static int take(long pid_offset, long count, int listening, int streams)
 {
     struct listeners listeners;
-    const char *why;
+    struct problem problem;
     int taken;
 
     for (int i = 0; i < 2; i++)
         place(FIRST_FD + i, i < streams ? SOCK_STREAM : SOCK_DGRAM, i < listening);
     set_number("LISTEN_PID", (long)getpid() + pid_offset);
     set_number("LISTEN_FDS", count);
-    if (passed_take(&listeners, 1, &why) != OK)
+    if (passed_take(&listeners, 1, &problem) != OK)
         return 9;
     for (taken = 0; taken < (int)listeners.count; taken++) {
         if (listeners.fds[taken] != FIRST_FD + taken ||
@@ -243,13 +243,13 @@ static int take(long pid_offset, long count, int listening, int streams)
 static int share(size_t places)
 {
     struct listeners list[3];
-    const char *why;
+    struct problem problem;
 
     for (int i = 0; i < 2; i++)
         place(FIRST_FD + i, SOCK_STREAM, true);
     set_number("LISTEN_PID", (long)getpid());
     set_number("LISTEN_FDS", 2);
-    if (passed_take(list, places, &why) != OK)
+    if (passed_take(list, places, &problem) != OK)
         return 9;
     for (size_t i = 0; i < places; i++) {
         if (list[i].count != 1 || list[i].fds[0] != FIRST_FD + (int)i)

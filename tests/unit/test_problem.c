@@ -19,6 +19,9 @@ static void test_hint(void)
               problem.hint == NULL,
           "what was to be done about another is not said of this one");
     CHECK(problem.line == 3, "the line stays");
+    CHECK(strcmp(problem_why(&problem), "none") == 0 &&
+              problem_why(&(struct problem){.hint = "mend it"}) == NULL,
+          "a hint alone is no reason");
     CHECK(!problem_say(NULL, "none") && !problem_advise(NULL, "mend it", "none"),
           "nobody who wants to know");
 }

@@ -39,13 +39,15 @@ static void test_outcome(void)
 {
     const struct address name = {.host = "nas", .port = "1"};
     struct resolved found = addresses(1, AF_INET, sizeof(struct sockaddr_in));
-    const char *why = NULL;
+    struct problem problem = {.why = ""};
 
-    CHECK(resolved_outcome(&found, &name, &why) == OK && why == NULL, "there is one");
+    CHECK(resolved_outcome(&found, &name, &problem) == OK && problem_why(&problem) == NULL,
+          "there is one");
     found.count = 0;
-    CHECK(resolved_outcome(&found, &name, &why) == ERR_RESOLVE && why != NULL, "there is none");
+    CHECK(resolved_outcome(&found, &name, &problem) == ERR_RESOLVE && problem_why(&problem) != NULL,
+          "there is none");
     found.result = EAI_MEMORY;
-    CHECK(resolved_outcome(&found, &name, &why) == ERR_MEMORY, "there is no memory to look");
+    CHECK(resolved_outcome(&found, &name, &problem) == ERR_MEMORY, "there is no memory to look");
 }
 
 int main(void)

@@ -41,14 +41,15 @@ static void join(int ends[static 2])
     struct listeners listeners = {.count = 0};
     struct resolved found;
     struct endpoint from;
-    const char *why;
+    struct problem problem;
     bool made;
 
-    made = listeners_open(&listeners, &here, NULL, &net, LISTEN_EVERYWHERE, &why) == OK &&
-           address_parse(&here, listeners.text, ADDRESS_PORT, NULL) &&
-           resolve_number(&here, net.family, &found) &&
-           connect_to_any(&found, &net, clock_deadline_ms(20000), &ends[0], &from, &why) == OK &&
-           await(listeners.fds[0], POLLIN) && listeners_accept(listeners.fds[0], &ends[1], &from);
+    made =
+        listeners_open(&listeners, &here, NULL, &net, LISTEN_EVERYWHERE, &problem) == OK &&
+        address_parse(&here, listeners.text, ADDRESS_PORT, NULL) &&
+        resolve_number(&here, net.family, &found) &&
+        connect_to_any(&found, &net, clock_deadline_ms(20000), &ends[0], &from, &problem) == OK &&
+        await(listeners.fds[0], POLLIN) && listeners_accept(listeners.fds[0], &ends[1], &from);
     if (!made)
         exit(1);
     listeners_close(&listeners);

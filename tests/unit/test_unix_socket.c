@@ -47,13 +47,13 @@ static bool is_reached(void)
 static _Noreturn void race(int start, int result)
 {
     struct unix_socket local = {.path = ""};
-    const char *why = NULL;
+    struct problem problem;
     char byte;
     int fd;
 
     while (read(start, &byte, 1) > 0)
         continue;
-    byte = unix_socket_listen(&local, path, &fd, &why) == OK ? 'y' : 'n';
+    byte = unix_socket_listen(&local, path, &fd, &problem) == OK ? 'y' : 'n';
     (void)!write(result, &byte, 1);
     (void)pause();
     _exit(0);
@@ -114,11 +114,11 @@ static void test_race(void)
 static void test_nothing_left(void)
 {
     struct unix_socket local = {.path = ""};
-    const char *why = NULL;
+    struct problem problem;
     int fd;
 
     leave_stale_socket();
-    CHECK(unix_socket_listen(&local, path, &fd, &why) == OK, "a stale socket is replaced");
+    CHECK(unix_socket_listen(&local, path, &fd, &problem) == OK, "a stale socket is replaced");
     CHECK(is_reached(), "by one that is reached");
     unix_socket_remove(&local);
     (void)close(fd);
