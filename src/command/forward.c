@@ -208,9 +208,10 @@ static void begin_routes(struct forward *forward)
         .max_message_size = options->max_message_size,
         .plain = options->plain,
         .callers = forward_is_called(forward) ? &forward->callers : NULL,
-        .kept = {.spare = options->spare,
-                 .most = options->keep < forward->kept_each ? options->keep : forward->kept_each,
-                 .keep_time_ms = options->keep_time_ms,
+        .kept = {.holds = {.spare = options->spare,
+                           .most = options->keep < forward->kept_each ? options->keep
+                                                                      : forward->kept_each,
+                           .keep_time_ms = options->keep_time_ms},
                  .age_ms = options->channel_age_ms,
                  .ping_ms = options->ping_ms},
     };

@@ -233,9 +233,9 @@ static enum kith_error begin_serve(struct daemon *daemon)
     const struct options *options = serve->setup.options;
     enum kith_error error = setup_start_lookup(&serve->setup);
 
-    serve->holds = (struct acceptor_holds){.spare = options->spare,
-                                           .most = options->spare + options->keep,
-                                           .keep_time_ms = options->keep_time_ms};
+    serve->holds = (struct holds){.spare = options->spare,
+                                  .most = options->spare + options->keep,
+                                  .keep_time_ms = options->keep_time_ms};
     if (serve_calls(serve))
         serve_call_begin(serve);
     else if (error == OK)

@@ -28,7 +28,7 @@ struct serve {
     struct callee callee; /* with --call: whom, at the start; and by that reload */
     struct callee_again again;
     struct presence presence;
-    struct acceptor_holds holds;
+    struct holds holds;
     struct reception reception;
     struct reach reach;
     struct acceptor acceptor;

@@ -15,11 +15,10 @@
 
 #define REST_MS 1000    /* without a record, after which a channel needs no thread */
 #define SILENT_MS 90000 /* without a PING: the peer is gone, as far as anybody can tell */
-#define EXCESS_MS 1000  /* without use, for those beyond what is to be kept: a crowd comes back */
 #define READY_MAX 64    /* looked after at a time */
 
 void acceptor_begin(struct acceptor *acceptor, struct daemon *daemon,
-                    const struct acceptor_hooks *hooks, const struct acceptor_holds *holds,
+                    const struct acceptor_hooks *hooks, const struct holds *holds,
                     int64_t begin_timeout_ms)
 {
     *acceptor = (struct acceptor){.daemon = daemon,
@@ -205,18 +204,6 @@ enum stay acceptor_run(struct acceptor *acceptor, struct connection *connection)
     return STAY_OVER;
 }
 
-/* Until when one that carries nothing since then is held, as one of so many. */
-static int64_t held_until_ms(const struct acceptor_holds *holds, size_t idle, int64_t since_ms)
-{
-    int64_t keep_ms = holds->keep_time_ms;
-
-    if (idle <= holds->spare)
-        return NEVER_MS;
-    if (idle > holds->most)
-        keep_ms = clock_earlier(keep_ms, EXCESS_MS);
-    return keep_ms == NEVER_MS ? NEVER_MS : since_ms + keep_ms;
-}
-
 /*
  * Of those that rest, for which we have called: the one that is to be let go first, as too old or
  * as one too many, and when; NULL if there is none. Under the lock.
@@ -237,7 +224,7 @@ static struct connection *first_to_go(struct acceptor *acceptor, int64_t *until_
     *until_ms = NEVER_MS;
     if (longest == NULL)
         return NULL;
-    held_ms = held_until_ms(acceptor->holds, idle, longest->idle_since_ms);
+    held_ms = holds_until_ms(acceptor->holds, idle, longest->idle_since_ms);
     *until_ms = clock_earlier(held_ms, oldest->kept->ends_ms);
     return oldest->kept->ends_ms <= held_ms ? oldest : longest;
 }

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "daemon/daemon.h"
+#include "daemon/holds.h"
 #include "net/poll_set.h"
 #include "stream/local_end.h"
 
@@ -39,17 +40,10 @@ struct acceptor_hooks {
     void *context;
 };
 
-/* Of channels for which we have called: how many are held, and for how long. */
-struct acceptor_holds {
-    size_t spare;         /* that carry nothing, however long */
-    size_t most;          /* that carry nothing, with those */
-    int64_t keep_time_ms; /* that those beyond the spare ones are kept without use */
-};
-
 struct acceptor {
     struct daemon *daemon;
     const struct acceptor_hooks *hooks;
-    const struct acceptor_holds *holds; /* or NULL: who has called us decides */
+    const struct holds *holds; /* of channels for which we have called; NULL: who calls decides */
     int64_t begin_timeout_ms;
     _Atomic bool is_ending;
     pthread_mutex_t lock;
@@ -63,7 +57,7 @@ struct acceptor {
  * Where nothing can be watched none rests: each keeps its thread. holds is NULL where peers call.
  */
 void acceptor_begin(struct acceptor *acceptor, struct daemon *daemon,
-                    const struct acceptor_hooks *hooks, const struct acceptor_holds *holds,
+                    const struct acceptor_hooks *hooks, const struct holds *holds,
                     int64_t begin_timeout_ms);
 
 /* In a thread: carry what the peer opens, until its channel is over, or rests. */

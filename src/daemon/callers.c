@@ -31,8 +31,8 @@ static void complain(void *context, const uint8_t key[static KEY_SIZE], enum kit
 void callers_begin(struct callers *callers, const struct callers_terms *terms)
 {
     const struct opener_terms kept = {
-        .most = terms->most,
-        .keep_time_ms = NEVER_MS, /* how many there are, and how long, is for who calls to say */
+        /* how many there are, and how long, is for who calls to say */
+        .holds = {.most = terms->most, .keep_time_ms = NEVER_MS},
         .age_ms = NEVER_MS,
         .ping_ms = terms->ping_ms,
         .is_wanted = is_wanted,

@@ -8,14 +8,13 @@
 
 #include "base/clock.h"
 
-#define PONG_MS 10000  /* within which a peer that is there answers */
-#define LEAVE_MS 5000  /* for a peer's last word */
-#define EXCESS_MS 1000 /* without use, for those beyond what is to be kept: a crowd comes back */
+#define PONG_MS 10000 /* within which a peer that is there answers */
+#define LEAVE_MS 5000 /* for a peer's last word */
 
 void opener_begin(struct opener *opener, const struct opener_terms *terms)
 {
     *opener = (struct opener){.terms = *terms};
-    spares_begin(&opener->spares, terms->spare);
+    spares_begin(&opener->spares, terms->holds.spare);
     (void)pthread_mutex_init(&opener->lock, NULL);
     waiters_begin(&opener->waiters);
 }
@@ -275,15 +274,7 @@ static bool look_after(const struct opener *opener, struct kept *kept, int64_t n
 static int64_t wanted_until_ms(const struct opener_terms *terms, const struct kept *kept,
                                size_t nth)
 {
-    int64_t keep_ms = terms->keep_time_ms;
-
-    if (nth <= terms->spare)
-        return kept->ends_ms;
-    if (nth > terms->most)
-        keep_ms = clock_earlier(keep_ms, EXCESS_MS);
-    if (keep_ms == NEVER_MS)
-        return kept->ends_ms;
-    return clock_earlier(kept->ends_ms, kept->idle_since_ms + keep_ms);
+    return clock_earlier(kept->ends_ms, holds_until_ms(&terms->holds, nth, kept->idle_since_ms));
 }
 
 /* Hear those that are idle, and let those go that are not there or not wanted any more. */

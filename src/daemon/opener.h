@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "daemon/holds.h"
 #include "daemon/kept.h"
 #include "daemon/spares.h"
 #include "daemon/waiters.h"
@@ -23,12 +24,11 @@
 
 /* How many are held, and for how long. */
 struct opener_terms {
-    size_t spare;         /* idle ones that there should always be */
-    size_t most;          /* idle ones at once */
-    int64_t keep_time_ms; /* that those beyond the spare ones are kept without use */
-    int64_t age_ms;       /* after which one begins no stream any more; each a tenth more or less */
-    int64_t ping_ms;      /* between two looks whether one that is idle is still there */
-    /* In the main thread: have one more made in another, which ends in opener_called. */
+    struct holds holds; /* of idle ones */
+    int64_t age_ms;     /* after which one begins no stream any more; each a tenth more or less */
+    int64_t ping_ms;    /* between two looks whether one that is idle is still there */
+    /* In the main thread: have one more made in another, which ends in opener_called; NULL if no
+     * spare ones are held. */
     void (*call)(void *context);
     /* In any thread: whether it goes to whom we want, now. */
     bool (*is_wanted)(void *context, const struct kept *kept);

@@ -44,7 +44,7 @@ bool route_is_up(struct route *route)
 {
     if (route->terms.callers != NULL)
         return route->attendance.was_there;
-    return route->terms.plain || route->terms.kept.spare == 0 || route->channels.calling.up;
+    return route->terms.plain || route->terms.kept.holds.spare == 0 || route->channels.calling.up;
 }
 
 /* How its peer is, in words. */
