@@ -18,6 +18,21 @@ void calling_forget(struct calling *calling)
     calling->up = false;
 }
 
+enum kith_error calling_trouble(const struct calling *calling)
+{
+    return (enum kith_error)calling->said;
+}
+
+int64_t calling_lost_ms(const struct calling *calling)
+{
+    return calling->lost_ms;
+}
+
+bool calling_is_up(const struct calling *calling)
+{
+    return calling->up;
+}
+
 /* A call has failed, which is said once for each reason, until one succeeds. */
 static void note_failure(struct calling *calling, const struct call *call, enum kith_error error,
                          const struct callee *callee)

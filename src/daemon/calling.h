@@ -42,6 +42,13 @@ void calling_begin(struct calling *calling, const struct calling_terms *terms);
 /* It is another peer from here on: nothing is known of it. */
 void calling_forget(struct calling *calling);
 
+/* Why the last call has failed, or OK; and since when calls do. */
+enum kith_error calling_trouble(const struct calling *calling);
+int64_t calling_lost_ms(const struct calling *calling);
+
+/* Whether one has succeeded, ever. */
+bool calling_is_up(const struct calling *calling);
+
 /*
  * Call the peer for a channel, within the time that a call has. NULL if there is nobody to call, or
  * if it failed, which is logged: who takes no further channel while there is one is not lost.

@@ -201,7 +201,7 @@ static enum kith_error await_asked(struct channels *channels, struct kept **kept
  */
 static bool is_full(const struct channels *channels)
 {
-    enum kith_error said = (enum kith_error)channels->calling.said;
+    enum kith_error said = calling_trouble(&channels->calling);
 
     return channels->count > 0 &&
            (said == OK || said == ERR_HANDSHAKE_CUT || said == ERR_HANDSHAKE_TIMEOUT);
@@ -221,15 +221,17 @@ static bool is_known(const struct channels *channels)
 /* Until when a peer is called again and again that was there a moment ago: it may be starting. */
 static int64_t patient_until_ms(const struct channels *channels, int64_t deadline_ms)
 {
-    int64_t until_ms = channels->calling.lost_ms + channels->terms.calls->timeout_ms;
+    int64_t until_ms = calling_lost_ms(&channels->calling) + channels->terms.calls->timeout_ms;
 
     if (!is_known(channels))
         return 0;
     if (is_full(channels))
         return deadline_ms;
-    if (!channels->calling.up)
+    if (!calling_is_up(&channels->calling))
         return 0;
-    return channels->calling.said == OK || until_ms > deadline_ms ? deadline_ms : until_ms;
+    if (calling_trouble(&channels->calling) == OK)
+        return deadline_ms;
+    return clock_earlier(until_ms, deadline_ms);
 }
 
 /* Between two tries, after that one. */
@@ -300,17 +302,18 @@ static enum kith_error try_again(struct channels *channels, struct waiter *waite
 /* Why the last call came to nothing, or is not over. */
 static enum kith_error why_none(const struct channels *channels)
 {
-    enum kith_error said = (enum kith_error)channels->calling.said;
+    enum kith_error said = calling_trouble(&channels->calling);
 
     return said != OK ? said : ERR_HANDSHAKE_TIMEOUT;
 }
 
 /* None was had: of a peer that is lost it was said already, or has been since then. */
-static void give_up(const struct channels *channels, struct kept **kept, int said_before)
+static void give_up(const struct channels *channels, struct kept **kept,
+                    enum kith_error said_before)
 {
     if (*kept != NULL)
         say(channels, ERR_LINK_LOST);
-    else if (is_full(channels) && channels->calling.said == said_before)
+    else if (is_full(channels) && calling_trouble(&channels->calling) == said_before)
         say(channels, why_none(channels));
     kept_drop(*kept);
     *kept = NULL;
@@ -339,7 +342,7 @@ enum kith_error channels_obtain(struct channels *channels, struct kept **kept)
 {
     int64_t deadline_ms = clock_deadline_ms(channels->terms.calls->timeout_ms);
     enum kith_error error = ERR_LINK_LOST;
-    int said_before = channels->calling.said;
+    enum kith_error said_before = calling_trouble(&channels->calling);
 
     if (*kept == NULL)
         *kept = opener_take_given(&channels->opener, channels->terms.target);

@@ -183,9 +183,9 @@ enum presence_state presence_state(struct presence *presence)
 {
     if (presence->peer.gone)
         return PRESENCE_GONE;
-    if (presence->calling.said != OK)
+    if (calling_trouble(&presence->calling) != OK)
         return PRESENCE_LOST;
-    return presence->calling.up ? PRESENCE_THERE : PRESENCE_UNKNOWN;
+    return calling_is_up(&presence->calling) ? PRESENCE_THERE : PRESENCE_UNKNOWN;
 }
 
 const char *presence_say(struct presence *presence)
@@ -200,5 +200,5 @@ const char *presence_say(struct presence *presence)
 
 bool presence_is_up(const struct presence *presence)
 {
-    return presence->calling.up;
+    return calling_is_up(&presence->calling);
 }

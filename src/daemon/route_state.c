@@ -30,21 +30,22 @@ enum route_state route_state(struct route *route)
         return ROUTE_GONE;
     if (route->terms.callers != NULL)
         return state_of(&route->attendance);
-    if (route->channels.calling.said != OK && route->channels.count == 0)
+    if (route_trouble(route) != OK && route->channels.count == 0)
         return ROUTE_LOST;
-    return route->channels.calling.up ? ROUTE_THERE : ROUTE_UNKNOWN;
+    return calling_is_up(&route->channels.calling) ? ROUTE_THERE : ROUTE_UNKNOWN;
 }
 
 enum kith_error route_trouble(const struct route *route)
 {
-    return (enum kith_error)route->channels.calling.said;
+    return calling_trouble(&route->channels.calling);
 }
 
 bool route_is_up(struct route *route)
 {
     if (route->terms.callers != NULL)
         return route->attendance.was_there;
-    return route->terms.plain || route->terms.kept.holds.spare == 0 || route->channels.calling.up;
+    return route->terms.plain || route->terms.kept.holds.spare == 0 ||
+           calling_is_up(&route->channels.calling);
 }
 
 /* How its peer is, in words. */
