@@ -56,10 +56,9 @@ static void tell_changes(struct forward *forward)
 
     for (size_t i = 0; i < forward->count; i++) {
         struct route *route = &forward->routes[i];
-        enum route_state state = route_state(route);
 
-        changed = changed || state != route->told;
-        route->told = state;
+        if (peer_state_has_changed(&route->told, route_state(route)))
+            changed = true;
     }
     if (changed)
         daemon_tell_state(&forward->daemon);

@@ -100,22 +100,21 @@ bool serve_call_is_up(struct daemon *daemon)
 
 void serve_call_tell(struct serve *serve)
 {
-    int state = (int)presence_state(&serve->presence);
+    struct presence *presence = &serve->presence;
 
-    if (state != serve->presence.told)
+    if (peer_state_has_changed(&presence->told, presence_state(presence)))
         daemon_tell_state(&serve->daemon);
-    serve->presence.told = state;
 }
 
 void serve_call_describe(struct daemon *daemon, char *out, size_t size, bool asked)
 {
     struct serve *serve = daemon->hooks->context;
-    enum presence_state state = presence_state(&serve->presence);
+    enum peer_state state = presence_state(&serve->presence);
 
     out[0] = '\0';
-    if (asked || state == PRESENCE_LOST || state == PRESENCE_GONE)
+    if (asked || peer_state_is_absent(state))
         (void)snprintf(out, size, "; %s %s", serve->setup.options->call,
-                       presence_say(&serve->presence));
+                       peer_state_say(state, false));
 }
 
 void serve_call_report(struct daemon *daemon)
@@ -126,5 +125,6 @@ void serve_call_report(struct daemon *daemon)
 
     (void)snprintf(kept, sizeof(kept), "%zu", connections_idle(&daemon->connections, &room));
     log_fields(LOG_NOTE, "serve", daemon->doors.name, "state", "to", serve->setup.options->call,
-               "peer", presence_say(&serve->presence), LOG_NUMBER "kept", kept, (const char *)NULL);
+               "peer", peer_state_say(presence_state(&serve->presence), false), LOG_NUMBER "kept",
+               kept, (const char *)NULL);
 }

@@ -179,23 +179,13 @@ void presence_end(struct presence *presence)
     presence->is_over = true;
 }
 
-enum presence_state presence_state(struct presence *presence)
+enum peer_state presence_state(const struct presence *presence)
 {
     if (presence->peer.gone)
-        return PRESENCE_GONE;
+        return PEER_GONE;
     if (calling_trouble(&presence->calling) != OK)
-        return PRESENCE_LOST;
-    return calling_is_up(&presence->calling) ? PRESENCE_THERE : PRESENCE_UNKNOWN;
-}
-
-const char *presence_say(struct presence *presence)
-{
-    static const char *const states[] = {[PRESENCE_UNKNOWN] = "was not called yet",
-                                         [PRESENCE_THERE] = "is there",
-                                         [PRESENCE_LOST] = "is not there",
-                                         [PRESENCE_GONE] = "is called no longer"};
-
-    return states[presence_state(presence)];
+        return PEER_LOST;
+    return calling_is_up(&presence->calling) ? PEER_THERE : PEER_UNKNOWN;
 }
 
 bool presence_is_up(const struct presence *presence)

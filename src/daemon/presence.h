@@ -16,6 +16,7 @@
 #include "daemon/calling.h"
 #include "daemon/daemon.h"
 #include "daemon/peer_now.h"
+#include "daemon/peer_state.h"
 #include "daemon/spares.h"
 #include "peers/directory.h"
 
@@ -41,11 +42,8 @@ struct presence {
     _Atomic size_t used;   /* channels that have ended since the last look, after a stream */
     _Atomic size_t wasted; /* or that the peer has ended without one; and how long the last lived */
     _Atomic int64_t lived_ms;
-    int told; /* the state that was said last */
+    enum peer_state told; /* the state that was said last */
 };
-
-/* Whether the peer is there, as far as its calls say. */
-enum presence_state { PRESENCE_UNKNOWN, PRESENCE_THERE, PRESENCE_LOST, PRESENCE_GONE };
 
 /* Begin; it must not move afterwards. */
 void presence_begin(struct presence *presence, const struct presence_terms *terms,
@@ -63,10 +61,8 @@ bool presence_move(struct presence *presence, const struct callee *callee, bool 
 /* Nobody is called any more. */
 void presence_end(struct presence *presence);
 
-enum presence_state presence_state(struct presence *presence);
-
-/* That state in words. */
-const char *presence_say(struct presence *presence);
+/* Whether the peer is there, as far as its calls say. */
+enum peer_state presence_state(const struct presence *presence);
 
 /* Whether the first channel was made. */
 bool presence_is_up(const struct presence *presence);

@@ -18,6 +18,7 @@
 #include "daemon/connections.h"
 #include "daemon/daemon.h"
 #include "daemon/peer_now.h"
+#include "daemon/peer_state.h"
 #include "net/acceptance.h"
 #include "net/listen.h"
 #include "peers/directory.h"
@@ -34,14 +35,6 @@ struct route_terms {
     struct opener_terms kept; /* else: how many, and for how long */
 };
 
-/* Whether its peer is there. */
-enum route_state {
-    ROUTE_UNKNOWN, /* nothing has been tried */
-    ROUTE_THERE,
-    ROUTE_LOST,
-    ROUTE_GONE
-};
-
 struct route {
     struct route_terms terms;
     struct peer_now peer;
@@ -50,7 +43,7 @@ struct route {
     struct channels channels;     /* unless it is plain, or the peer calls us */
     struct attendance attendance; /* of a peer that calls us */
     struct connections_part part;
-    enum route_state told; /* the state that was said last */
+    enum peer_state told; /* the state that was said last */
 };
 
 /* Begin to carry what comes there to this peer; it must not move afterwards. */
@@ -90,7 +83,8 @@ bool route_move(struct route *route, const struct callee *callee, bool gone);
 /* No more is carried: channels that have nothing to do are closed. Fine twice. */
 void route_end(struct route *route);
 
-enum route_state route_state(struct route *route);
+/* Whether its peer is there. */
+enum peer_state route_state(const struct route *route);
 
 /* Whether there is nothing to wait for before its first connection: the first channel is made. */
 bool route_is_up(struct route *route);

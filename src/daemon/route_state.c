@@ -9,11 +9,11 @@
 #include "daemon/route.h"
 
 /* The state of a peer that calls us. */
-static enum route_state state_of(const struct attendance *attendance)
+static enum peer_state state_of(const struct attendance *attendance)
 {
     if (attendance->is_lost)
-        return ROUTE_LOST;
-    return attendance->was_there ? ROUTE_THERE : ROUTE_UNKNOWN;
+        return PEER_LOST;
+    return attendance->was_there ? PEER_THERE : PEER_UNKNOWN;
 }
 
 /* How many channels it has with nothing to do. */
@@ -24,15 +24,15 @@ static size_t count_kept(const struct route *route)
     return route->channels.opener.idle_count;
 }
 
-enum route_state route_state(struct route *route)
+enum peer_state route_state(const struct route *route)
 {
     if (route->peer.gone)
-        return ROUTE_GONE;
+        return PEER_GONE;
     if (route->terms.callers != NULL)
         return state_of(&route->attendance);
     if (route_trouble(route) != OK && route->channels.count == 0)
-        return ROUTE_LOST;
-    return calling_is_up(&route->channels.calling) ? ROUTE_THERE : ROUTE_UNKNOWN;
+        return PEER_LOST;
+    return calling_is_up(&route->channels.calling) ? PEER_THERE : PEER_UNKNOWN;
 }
 
 enum kith_error route_trouble(const struct route *route)
@@ -49,21 +49,9 @@ bool route_is_up(struct route *route)
 }
 
 /* How its peer is, in words. */
-static const char *say_state(struct route *route)
+static const char *say_state(const struct route *route)
 {
-    bool calls = route->terms.callers != NULL;
-
-    switch (route_state(route)) {
-    case ROUTE_UNKNOWN:
-        return calls ? "has not called yet" : "was not called yet";
-    case ROUTE_THERE:
-        return "is there";
-    case ROUTE_LOST:
-        return "is not there";
-    case ROUTE_GONE:
-        break;
-    }
-    return calls ? "may call no longer" : "is called no longer";
+    return peer_state_say(route_state(route), route->terms.callers != NULL);
 }
 
 void route_report(struct route *route)
@@ -87,7 +75,6 @@ void route_report(struct route *route)
 
 size_t route_describe(struct route *route, char *out, size_t size, bool with_counts)
 {
-    enum route_state state = route_state(route);
     struct connections_totals totals;
     int len = 0;
 
@@ -96,7 +83,7 @@ size_t route_describe(struct route *route, char *out, size_t size, bool with_cou
         len = snprintf(out, size, "; %s: %zu open, %" PRIu64 " in all, %zu kept, %s %s",
                        route->terms.listeners->text, totals.count - totals.pending, totals.channels,
                        count_kept(route), route->terms.peer, say_state(route));
-    } else if (state == ROUTE_LOST || state == ROUTE_GONE) {
+    } else if (peer_state_is_absent(route_state(route))) {
         len = snprintf(out, size, "; %s %s", route->terms.peer, say_state(route));
     }
     return (size_t)len < size ? (size_t)len : size - 1;
