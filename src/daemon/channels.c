@@ -146,12 +146,12 @@ static struct second *begin_second(struct channels *channels)
     return NULL;
 }
 
-/* Have no more to do with it, but for the channel that is made if that is needed. */
+/* Have no more to do with it, but for the channel that is made if that is needed. NULL is fine. */
 static struct kept *leave_second(struct second *second, bool needed)
 {
     struct kept *kept;
 
-    if (atomic_exchange(&second->state, LEFT) == UNDER_WAY)
+    if (second == NULL || atomic_exchange(&second->state, LEFT) == UNDER_WAY)
         return NULL;
     kept = needed ? second->kept : NULL;
     if (needed)
@@ -252,19 +252,52 @@ static enum kith_error ask_fresh(struct channels *channels, struct kept **kept, 
     return kept_await_answer(fresh, deadline_ms);
 }
 
-/* Call the peer, and ask the channel that comes of it. */
-static enum kith_error call_and_ask(struct channels *channels, struct kept **kept,
-                                    int64_t deadline_ms)
-{
-    return ask_fresh(channels, kept, make(channels), deadline_ms);
-}
-
-/* Of the opener: whether a call is over. */
+/* Of the waiters: whether a call is over. */
 static bool is_made(const void *context)
 {
     const struct second *second = context;
 
     return second != NULL && second->state == MADE;
+}
+
+/* A wait for a channel that others are done with; or, from a moment on, for that of a call. */
+struct attempt {
+    struct waiter *waiter;
+    int64_t call_ms; /* when it calls */
+    int64_t deadline_ms;
+    struct second *second; /* the call, or NULL */
+};
+
+/* How it ends: with a channel of others; with the call, or the deadline; or it cannot call. */
+enum ending { HANDED, OVER, NO_THREAD };
+
+/* Call, if it is time for that. False if no thread can be had for it. */
+static bool call_in_time(struct channels *channels, struct attempt *attempt)
+{
+    if (attempt->second != NULL || clock_now_ms() < attempt->call_ms)
+        return true;
+    attempt->second = begin_second(channels);
+    return attempt->second != NULL;
+}
+
+static enum ending await_one(struct channels *channels, struct attempt *attempt, struct kept **kept)
+{
+    struct opener *opener = &channels->opener;
+    size_t before = channels->count;
+
+    for (;;) {
+        *kept = opener_waited(opener, attempt->waiter, channels->terms.target);
+        if (*kept != NULL)
+            return HANDED;
+        if (is_made(attempt->second) || clock_now_ms() >= attempt->deadline_ms)
+            return OVER;
+        if (channels->count < before) /* there is room for another one */
+            attempt->call_ms = clock_now_ms();
+        if (!call_in_time(channels, attempt))
+            return NO_THREAD;
+        waiters_await(&opener->waiters, attempt->waiter, is_made, attempt->second,
+                      attempt->second == NULL ? attempt->call_ms : attempt->deadline_ms);
+    }
 }
 
 /*
@@ -274,29 +307,18 @@ static bool is_made(const void *context)
 static enum kith_error try_again(struct channels *channels, struct waiter *waiter,
                                  struct kept **kept, int64_t pause_ms, int64_t deadline_ms)
 {
-    int64_t call_ms = clock_deadline_ms(pause_ms), now_ms;
-    size_t before = channels->count;
-    struct second *second = NULL;
+    struct attempt attempt = {
+        .waiter = waiter, .call_ms = clock_deadline_ms(pause_ms), .deadline_ms = deadline_ms};
+    enum ending ending = await_one(channels, &attempt, kept);
+    struct kept *fresh;
 
-    while ((*kept = opener_waited(&channels->opener, waiter, channels->terms.target)) == NULL &&
-           (now_ms = clock_now_ms()) < deadline_ms && !is_made(second)) {
-        if (channels->count < before) /* there is room for another one */
-            call_ms = now_ms;
-        if (second == NULL && now_ms >= call_ms && (second = begin_second(channels)) == NULL) {
-            opener_wait_off(&channels->opener, waiter);
-            return call_and_ask(channels, kept, deadline_ms);
-        }
-        waiters_await(&channels->opener.waiters, waiter, is_made, second,
-                      second == NULL ? call_ms : deadline_ms);
+    if (ending == HANDED) {
+        (void)leave_second(attempt.second, false);
+        return await_asked(channels, kept, deadline_ms);
     }
-    if (*kept == NULL) {
-        opener_wait_off(&channels->opener, waiter);
-        return ask_fresh(channels, kept, second != NULL ? leave_second(second, true) : NULL,
-                         deadline_ms);
-    }
-    if (second != NULL)
-        (void)leave_second(second, false);
-    return await_asked(channels, kept, deadline_ms);
+    opener_wait_off(&channels->opener, waiter);
+    fresh = ending == NO_THREAD ? make(channels) : leave_second(attempt.second, true);
+    return ask_fresh(channels, kept, fresh, deadline_ms);
 }
 
 /* Why the last call came to nothing, or is not over. */
