@@ -178,6 +178,7 @@ static void part(struct acceptor *acceptor, struct connection *connection, enum 
 enum stay acceptor_run(struct acceptor *acceptor, struct connection *connection)
 {
     struct connections *connections = &acceptor->daemon->connections;
+    struct link *link = &connection->kept->link;
     struct record record = connection->asked;
     enum kith_error error = OK;
     bool heard = record.type != RECORD_NONE, over = false;
@@ -185,17 +186,17 @@ enum stay acceptor_run(struct acceptor *acceptor, struct connection *connection)
 
     connection->asked.type = RECORD_NONE;
     while (error == OK && !over) {
-        if (heard)
+        if (heard) {
             error = heed(acceptor, connection, &record, &over);
-        if (heard)
             silent_ms = clock_deadline_ms(SILENT_MS);
-        if (error != OK || over)
-            break;
+            heard = false;
+            continue;
+        }
         connections_rest(connections, connection); /* before we look, as acceptor_end does after */
-        if (acceptor->is_ending || clock_now_ms() >= silent_ms)
-            break;
-        error = link_await(&connection->kept->link, &record, &heard, clock_deadline_ms(REST_MS));
-        if (error == OK && !heard && rest(acceptor, connection))
+        over = acceptor->is_ending || clock_now_ms() >= silent_ms;
+        if (!over)
+            error = link_await(link, &record, &heard, clock_deadline_ms(REST_MS));
+        if (error == OK && !over && !heard && rest(acceptor, connection))
             return STAY_RESTS;
     }
     if (error != OK)
