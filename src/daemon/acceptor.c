@@ -137,7 +137,7 @@ static bool rest(struct acceptor *acceptor, struct connection *connection)
     link_hand_on(&connection->kept->link);
     probe_often(acceptor, connection->kept, true);
     (void)pthread_mutex_lock(&acceptor->lock);
-    connection->kept->idle_since_ms = clock_now_ms();
+    connection->kept->rests_since_ms = clock_now_ms();
     rests = !acceptor->is_ending &&
             watch_add(acceptor->watch, connection->kept->link.transport.in, connection);
     if (rests)
@@ -239,7 +239,7 @@ int64_t acceptor_arm(struct acceptor *acceptor, struct poll_set *set)
     (void)pthread_mutex_lock(&acceptor->lock);
     longest = chain_first(&acceptor->resting);
     if (longest != NULL)
-        due_ms = longest->kept->idle_since_ms + SILENT_MS;
+        due_ms = longest->kept->rests_since_ms + SILENT_MS;
     if (acceptor->holds != NULL)
         (void)first_to_go(acceptor, &until_ms);
     (void)pthread_mutex_unlock(&acceptor->lock);
@@ -300,7 +300,7 @@ static void drop_silent(struct acceptor *acceptor)
     for (;;) {
         (void)pthread_mutex_lock(&acceptor->lock);
         connection = chain_first(&acceptor->resting);
-        if (connection != NULL && now_ms < connection->kept->idle_since_ms + SILENT_MS)
+        if (connection != NULL && now_ms < connection->kept->rests_since_ms + SILENT_MS)
             connection = NULL;
         (void)pthread_mutex_unlock(&acceptor->lock);
         if (connection == NULL)

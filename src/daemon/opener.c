@@ -26,7 +26,7 @@ static void leave(struct opener *opener, struct kept *kept)
         kept_drop(kept);
         return;
     }
-    kept->idle_since_ms = clock_now_ms();
+    kept->closed_ms = clock_now_ms();
     kept->next = opener->leaving;
     opener->leaving = kept;
 }
@@ -311,7 +311,7 @@ static void tend_leaving(struct opener *opener, const struct poll_set *set, int6
     while ((kept = *at) != NULL) {
         bool there = !poll_set_is_ready(set, kept->at) || listen_to(opener, kept, now_ms);
 
-        if (there && now_ms < kept->idle_since_ms + LEAVE_MS) {
+        if (there && now_ms < kept->closed_ms + LEAVE_MS) {
             at = &kept->next;
             continue;
         }
@@ -349,7 +349,7 @@ int64_t opener_arm(struct opener *opener, struct poll_set *set)
     }
     for (struct kept *kept = opener->leaving; kept != NULL; kept = kept->next) {
         kept->at = poll_set_add(set, kept->link.transport.in, POLLIN);
-        due_ms = clock_earlier(due_ms, kept->idle_since_ms + LEAVE_MS);
+        due_ms = clock_earlier(due_ms, kept->closed_ms + LEAVE_MS);
     }
     return due_ms;
 }
