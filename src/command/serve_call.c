@@ -120,10 +120,11 @@ void serve_call_describe(struct daemon *daemon, char *out, size_t size, bool ask
 void serve_call_report(struct daemon *daemon)
 {
     struct serve *serve = daemon->hooks->context;
+    struct connections_totals totals;
     char kept[24];
-    size_t room;
 
-    (void)snprintf(kept, sizeof(kept), "%zu", connections_idle(&daemon->connections, &room));
+    connections_count(&daemon->connections, &totals);
+    (void)snprintf(kept, sizeof(kept), "%zu", totals.idle);
     log_fields(LOG_NOTE, "serve", daemon->doors.name, "state", "to", serve->setup.options->call,
                "peer", peer_state_say(presence_state(&serve->presence), false), LOG_NUMBER "kept",
                kept, (const char *)NULL);

@@ -213,8 +213,9 @@ static struct connection *first_to_go(struct acceptor *acceptor, int64_t *until_
 {
     struct connection *longest = NULL, *oldest = NULL;
     int64_t held_ms;
-    size_t room, idle = connections_idle(&acceptor->daemon->connections, &room);
+    struct connections_totals totals;
 
+    connections_count(&acceptor->daemon->connections, &totals);
     for (struct connection *c = chain_first(&acceptor->resting); c != NULL;
          c = chain_after(&c->resting)) {
         if (longest == NULL || c->idle_since_ms < longest->idle_since_ms)
@@ -225,7 +226,7 @@ static struct connection *first_to_go(struct acceptor *acceptor, int64_t *until_
     *until_ms = NEVER_MS;
     if (longest == NULL)
         return NULL;
-    held_ms = holds_until_ms(acceptor->holds, idle, longest->idle_since_ms);
+    held_ms = holds_until_ms(acceptor->holds, totals.idle, longest->idle_since_ms);
     *until_ms = clock_earlier(held_ms, oldest->kept->ends_ms);
     return oldest->kept->ends_ms <= held_ms ? oldest : longest;
 }

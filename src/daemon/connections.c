@@ -105,18 +105,11 @@ bool connections_have_ended(struct connections *connections)
     return ended;
 }
 
-size_t connections_idle(struct connections *connections, size_t *room)
+void connections_await_change(struct connections *connections)
 {
-    const struct connections_limits *limits = &connections->limits;
-    size_t most = limits->per_peer < limits->most ? limits->per_peer : limits->most;
-    size_t idle;
-
     (void)pthread_mutex_lock(&connections->lock);
-    idle = connections->idle;
-    *room = most > connections->list.count ? most - connections->list.count : 0;
     connections->is_awaited = true;
     (void)pthread_mutex_unlock(&connections->lock);
-    return idle;
 }
 
 size_t connections_of(struct connections *connections, const uint8_t key[static KEY_SIZE])
@@ -427,6 +420,15 @@ size_t connections_list(struct connections *connections, uint64_t after, bool co
     return count;
 }
 
+/* How many more there may be, if all are of one peer. */
+static size_t room_of_one(const struct connections *connections)
+{
+    const struct connections_limits *limits = &connections->limits;
+    size_t most = limits->per_peer < limits->most ? limits->per_peer : limits->most;
+
+    return most > connections->list.count ? most - connections->list.count : 0;
+}
+
 void connections_count(struct connections *connections, struct connections_totals *totals)
 {
     (void)pthread_mutex_lock(&connections->lock);
@@ -434,6 +436,8 @@ void connections_count(struct connections *connections, struct connections_total
         .count = connections->list.count,
         .pending = connections->pending,
         .leaving = connections->leaving,
+        .idle = connections->idle,
+        .room = room_of_one(connections),
         .channels = connections->total,
         .sent = connections->sent,
         .received = connections->received,

@@ -97,8 +97,8 @@ struct connections {
 };
 
 /*
- * wake is called, in any thread and under no lock, once what one of the next three has said is no
- * longer so: it must not wait.
+ * wake is called, in any thread and under no lock, once what one of the next two has said is no
+ * longer so, or what the third is told of has come: it must not wait.
  */
 void connections_init(struct connections *connections, const struct connections_limits *limits,
                       void (*wake)(void));
@@ -109,8 +109,8 @@ bool connections_have_room(struct connections *connections);
 /* Whether no channel is left. */
 bool connections_have_ended(struct connections *connections);
 
-/* How many carry nothing, and how many more there may be; wake is called once that changes. */
-size_t connections_idle(struct connections *connections, size_t *room);
+/* Once a channel is opened, begins to carry something or has left, that is to be known. */
+void connections_await_change(struct connections *connections);
 
 /* How many channels there are of a key. */
 size_t connections_of(struct connections *connections, const uint8_t key[static KEY_SIZE]);
@@ -227,6 +227,8 @@ struct connections_totals {
     size_t count;
     size_t pending;
     size_t leaving;    /* for others, and are among the count still */
+    size_t idle;       /* that carry nothing; of all, as the next */
+    size_t room;       /* for more of them of one peer */
     uint64_t channels; /* ever */
     uint64_t sent;     /* bytes of channels that have ended */
     uint64_t received;

@@ -143,15 +143,16 @@ int64_t presence_arm(struct presence *presence)
     struct connections *connections = &presence->terms.daemon->connections;
     struct spares *spares = &presence->spares;
     int64_t now_ms = clock_now_ms();
-    size_t idle, room;
+    struct connections_totals totals;
 
+    connections_await_change(connections); /* before we look */
     look(presence, now_ms);
-    idle = connections_idle(connections, &room);
+    connections_count(connections, &totals);
     if (presence->peer.gone || presence->is_over)
         return NEVER_MS;
-    while (spares->calling < room && spares_lack(spares, idle, now_ms))
+    while (spares->calling < totals.room && spares_lack(spares, totals.idle, now_ms))
         begin_call(presence);
-    return spares->calling < room ? spares_due_ms(spares, idle) : NEVER_MS;
+    return spares->calling < totals.room ? spares_due_ms(spares, totals.idle) : NEVER_MS;
 }
 
 void presence_over(struct presence *presence, const struct connection *connection, bool left)

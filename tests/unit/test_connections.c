@@ -293,7 +293,8 @@ static void test_idle_count(void)
 {
     struct connections connections = make(4, 3, 10);
     struct party first = join(&connections), second = join(&connections);
-    size_t room = 9, before;
+    struct connections_totals totals;
+    size_t before;
 
     CHECK(open_as(&connections, &first, alice, "") == OK &&
               open_as(&connections, &second, alice, "") == OK &&
@@ -302,15 +303,20 @@ static void test_idle_count(void)
     connections_rest(&connections, first.connection);
     connections_rest(&connections, first.connection);
     connections_rest(&connections, second.connection);
-    CHECK(connections_idle(&connections, &room) == 2 && room == 1,
+    connections_count(&connections, &totals);
+    CHECK(totals.idle == 2 && totals.room == 1,
           "both carry nothing, and there is room for one more of the peer");
+    connections_await_change(&connections);
     before = woken;
     CHECK(connections_occupy(&connections, first.connection) && woken == before + 1,
           "to take one wakes");
     CHECK(connections_occupy(&connections, first.connection) && woken == before + 1, "once");
-    CHECK(connections_idle(&connections, &room) == 1, "one carries nothing");
+    connections_count(&connections, &totals);
+    CHECK(totals.idle == 1, "one carries nothing");
+    connections_await_change(&connections);
     leave(&connections, &second);
-    CHECK(woken == before + 2 && connections_idle(&connections, &room) == 0 && room == 2,
+    connections_count(&connections, &totals);
+    CHECK(woken == before + 2 && totals.idle == 0 && totals.room == 2,
           "and none once it has left, which wakes as well");
     leave(&connections, &first);
 }
