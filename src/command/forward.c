@@ -411,6 +411,7 @@ enum kith_error command_forward(const struct options *options)
 
     hooks = (struct daemon_hooks){
         .what = "forward",
+        .local = "the local program",
         .descriptors = (doors_have_unix(&forward.daemon.doors) ? 2 : 1) + /* stream/hold.h */
                        (int)of_channel(options),
         .descriptors_beside = 2 * of_channel(options) * forward.kept,

@@ -349,6 +349,7 @@ enum kith_error command_serve(const struct options *options)
 
     hooks = (struct daemon_hooks){
         .what = "serve",
+        .local = "the target",
         .sets_apart = options->call == NULL,
         .descriptors = offer_descriptors(&serve.offer) + (options->via != NULL ? 2 : 0),
         .pending = 512,

@@ -51,11 +51,15 @@ static enum kith_error conclude(struct daemon *daemon, struct connection *connec
                                 const struct pump_result *result)
 {
     struct connection_row row;
+    struct report_ending ending = {.local = daemon->hooks->local};
 
     (void)count_bytes(connection, result->sent, result->received);
     connection_describe_rest(&row, connection);
-    if (connections_conclude(&daemon->connections, connection, &error))
-        report_end(daemon->hooks->what, &row, error, detail_of(end, error, result), false);
+    if (connections_conclude(&daemon->connections, connection, &error)) {
+        ending.error = error;
+        ending.detail = detail_of(end, error, result);
+        report_end(daemon->hooks->what, &row, &ending);
+    }
     local_end_finish(end, error == OK);
     return error;
 }
@@ -101,14 +105,18 @@ enum kith_error carry_alone(struct daemon *daemon, struct connection *connection
 
 void carry_nothing(struct daemon *daemon, struct connection *connection, enum kith_error error)
 {
-    bool idle = connection->is_idle; /* which is for its own thread to change */
+    struct report_ending ending = {
+        .error = error,
+        .local = daemon->hooks->local,
+        .idle = connection->is_idle, /* which is for its own thread to change */
+    };
     struct connection_row row;
 
     if (!connections_end_rest(&daemon->connections, connection))
         return;
     carry_note(daemon, error);
     connection_describe_rest(&row, connection);
-    report_end(daemon->hooks->what, &row, error, NULL, idle);
+    report_end(daemon->hooks->what, &row, &ending);
 }
 
 void carry_note(struct daemon *daemon, enum kith_error error)

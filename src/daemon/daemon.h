@@ -22,9 +22,10 @@ struct daemon;
 /* What becomes of a connection after its thread: it is over, or rests and is somebody else's. */
 enum stay { STAY_OVER, STAY_RESTS };
 
-/* What a daemon does for its connections; the context is its own. */
+/* What a daemon does for its connections: all in the main thread, but for run. */
 struct daemon_hooks {
     const char *what;              /* its name in logs: serve, forward */
+    const char *local;             /* there, what its peers are joined to: "the target" */
     bool sets_apart;               /* of a handshake: two descriptors beside the connections */
     int descriptors;               /* that each connection takes */
     size_t descriptors_beside;     /* that there may be for others, and waited for */
@@ -33,25 +34,25 @@ struct daemon_hooks {
     const struct helper *lookup;   /* without whom no name or file is found */
     const struct helper *launcher; /* without whom no program is started, or NULL */
     const struct helper *via;      /* without whom no peer is called, or NULL */
-    void *context;
+    void *context;                 /* its own */
 
-    /*
-     * Once all is open and the limits are set: be ready for calls, start the lookup, and confine
-     * the process. What fails is logged.
-     */
+    /* All is open and the limits are set: be ready for calls, start the lookup, and confine the
+     * process. What fails is logged. */
     enum kith_error (*begin)(struct daemon *daemon);
 
-    /* Once nothing can keep it from the first call any more: say what is waited for. */
+    /* Nothing can keep it from the first call any more: say what is waited for. */
     void (*announce)(struct daemon *daemon);
 
-    /*
-     * In the main thread: put what new connections come from into the set, and say when to be
-     * stepped at the latest; after poll, take them (daemon/life.h), or false with errno if none can
-     * come any more; and when the end begins, turn away who has none yet.
-     */
+    /* Put what new connections come from into the set. Returns when to be stepped at the latest. */
     int64_t (*arm)(struct daemon *daemon, struct poll_set *set);
+
+    /* After poll: take them (daemon/life.h). False with errno if none can come any more. */
     bool (*step)(struct daemon *daemon, const struct poll_set *set);
-    size_t (*waiting)(struct daemon *daemon); /* how many have come, and have no channel */
+
+    /* How many have come, and have no channel. */
+    size_t (*waiting)(struct daemon *daemon);
+
+    /* The end begins: turn away who has no channel yet. Fine twice: once more when all is over. */
     void (*stop)(struct daemon *daemon);
 
     /* In a thread of its own: the life of a connection. Its descriptor is closed once it is over.
@@ -61,25 +62,27 @@ struct daemon_hooks {
     /* Whether there is nothing more to wait for before we are ready; NULL if there is never. */
     bool (*is_up)(struct daemon *daemon);
 
-    /* Once that is said; and whether a signal is not for us, as long as the end has not begun. Each
-     * NULL if there is nothing to do. */
+    /* That we are ready was said; NULL if nothing is to be done then. */
     void (*ready)(struct daemon *daemon);
+
+    /* Whether a signal is not for us, before the end begins; NULL if each is. */
     bool (*heed)(struct daemon *daemon, int number);
 
-    /*
-     * What a supervisor is to know besides where we listen, and, when we were asked, besides the
-     * totals; and what the log is to say of those of each part. NULL if there is nothing.
-     */
+    /* Write what a supervisor is to know besides where we listen, or if it has asked, besides the
+     * totals; NULL if there is nothing. */
     void (*describe)(struct daemon *daemon, char *out, size_t size, bool asked);
+
+    /* Log what there is of each part, after the totals; NULL if there are no parts. */
     void (*report)(struct daemon *daemon);
 
-    /*
-     * On SIGHUP: files that are read again, in the main thread. Once they are here, look whether
-     * they will do, which is logged if not; and once the keeper has read them as well, or it is
-     * known that they do not count, take them, or leave all as it was and say so.
-     */
+    /* On SIGHUP: the files that are read again. */
     struct reload *reload;
+
+    /* They are here: whether they will do, which is logged if not. */
     bool (*look_again)(struct daemon *daemon);
+
+    /* Take them, once the keeper has read them as well; or if they are not good, leave all as it
+     * was, and say so. */
     void (*take_again)(struct daemon *daemon, bool good);
 };
 

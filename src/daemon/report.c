@@ -95,20 +95,19 @@ static bool was_ended(enum kith_error error)
 }
 
 /* What is said of the end of a channel: it is not the peer that failed where our side did. */
-static void say_how(char *how, size_t size, const char *what, enum kith_error error,
-                    const char *detail)
+static void say_how(char *how, size_t size, const struct report_ending *ending)
 {
+    enum kith_error error = ending->error;
     bool closed = error == ERR_STDOUT_CLOSED;
-    bool more = error != OK && !closed && detail != NULL && detail[0] != '\0';
+    bool more = error != OK && !closed && ending->detail != NULL && ending->detail[0] != '\0';
 
     if (error == ERR_STDIN || error == ERR_STDOUT || closed)
-        (void)snprintf(how, size, "%s %s",
-                       strcmp(what, "serve") == 0 ? "the target" : "the local program",
+        (void)snprintf(how, size, "%s %s", ending->local,
                        closed ? "took no more of what arrived" : "broke off");
     else
         (void)snprintf(how, size, "%s%s", was_ended(error) ? "ended: " : "", error_text(error));
     if (more)
-        (void)snprintf(how + strlen(how), size - strlen(how), ": %s", detail);
+        (void)snprintf(how + strlen(how), size - strlen(how), ": %s", ending->detail);
 }
 
 void report_begin(const char *what, const struct connection_row *row, bool kept)
@@ -123,23 +122,23 @@ void report_begin(const char *what, const struct connection_row *row, bool kept)
                     (const char *)NULL);
 }
 
-void report_end(const char *what, const struct connection_row *row, enum kith_error error,
-                const char *detail, bool idle)
+void report_end(const char *what, const struct connection_row *row,
+                const struct report_ending *ending)
 {
     struct pump_result moved = {.sent = row->sent, .received = row->received};
-    bool fine = error == OK || (idle && was_ended(error));
+    bool fine = ending->error == OK || (ending->idle && was_ended(ending->error));
     char who[PEER_TEXT_SIZE], how[256];
     const struct log_subject subject = subject_of(what, who, row);
 
     peer_format(who, row->name, row->key);
-    say_how(how, sizeof(how), what, error, detail);
+    say_how(how, sizeof(how), ending);
     memcpy(moved.id, row->id, STREAM_ID_SIZE);
     stream_summarise(fine ? LOG_NOTE : LOG_ERROR, &subject, how, &moved, row->opened_ms * 1000);
 }
 
 static void report_one_cut(const char *what, const struct connection_row *row)
 {
-    report_end(what, row, ERR_CUT_AT_END, NULL, false);
+    report_end(what, row, &(struct report_ending){.error = ERR_CUT_AT_END});
 }
 
 void report_cut(struct connections *connections, const char *what)

@@ -27,12 +27,15 @@ void report_all(struct connections *connections, const char *what, const char *w
 /* For who looks for a fault: that one begins, alone or as one of many on its channel. */
 void report_begin(const char *what, const struct connection_row *row, bool kept);
 
-/*
- * How a channel has ended; detail is more of an error, NULL or empty where there is none. An idle
- * one that a reload has ended is no error: nothing was cut.
- */
-void report_end(const char *what, const struct connection_row *row, enum kith_error error,
-                const char *detail, bool idle);
+/* How a channel has ended. */
+struct report_ending {
+    enum kith_error error;
+    const char *detail; /* more of that; NULL or empty if there is none */
+    const char *local;  /* what failed where our side did: "the target" */
+    bool idle;          /* one that a reload has ended is no error then: nothing was cut */
+};
+void report_end(const char *what, const struct connection_row *row,
+                const struct report_ending *ending);
 
 /* Of the channels that are cut at the end of the daemon, what their threads will not come to say.
  */
