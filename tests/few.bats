@@ -48,9 +48,11 @@ print(carried)' "$near" "$1"
 @test "who cannot start for want of descriptors says where to look" {
     sanitized && skip "a sanitizer wants some for itself"
     local number
+    "$KITH" keygen --namespace ns
     for number in {5..9}; do
         limited "$number"
-        for command in 'serve 0 1' 'listen 0'; do
+        for command in 'serve 0 1' 'listen 0' 'listen --namespace-file ns 0' \
+            'forward 0 bob@127.0.0.1:1'; do
             # shellcheck disable=SC2086
             run -1 env KITH_DIR=alice timeout "$limit" "${launcher[@]}" "$KITH" $command </dev/null 3>&- 4>&-
             [[ $output == kith:*'; see ulimit -n' ]] || fail "$number, $command: $output"

@@ -129,13 +129,13 @@ static const char *advice(char out[static FILE_PATH_SIZE + 64], enum kith_error 
     else if (error == ERR_FILE_MISSING && may_be_made)
         (void)snprintf(out, FILE_PATH_SIZE + 64, "make one with: kith keygen %s", path);
     else
-        return error_hint(error);
+        return NULL; /* that of the error */
     return out;
 }
 
 enum kith_error identity_log_failure(enum kith_error error, const char *path, bool is_default)
 {
-    const char *detail = error_sets_errno(error) ? strerror(errno) : NULL;
+    const char *detail = NULL;
     char reason[PATH_SIZE + 64], room[FILE_PATH_SIZE + 64];
 
     if (error == ERR_PASSPHRASE_FILE)

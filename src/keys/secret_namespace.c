@@ -75,14 +75,13 @@ enum kith_error secret_namespace_read(struct secret_namespace **made, const char
 
 enum kith_error secret_namespace_log_failure(enum kith_error error, const char *path)
 {
-    const char *detail = error_sets_errno(error) ? strerror(errno) : NULL;
     char hint[FILE_PATH_SIZE + 64];
     bool may_be_made = error == ERR_FILE_MISSING && key_file_descriptor(path) < 0;
 
     (void)snprintf(hint, sizeof(hint),
                    "copy the other side's; or make one, for both: kith keygen --namespace %s",
                    path);
-    return log_failure(LOG_ERROR, "namespace", path, error, detail, may_be_made ? hint : NULL);
+    return log_failure(LOG_ERROR, "namespace", path, error, NULL, may_be_made ? hint : NULL);
 }
 
 void secret_namespace_warn(const char *path)
