@@ -222,17 +222,18 @@ static enum kith_error take_name(struct task *task)
     const char *hint = "NAME is a word that their holder is to be known by; NAME@HOST:PORT says "
                        "where he is called as well";
     struct problem problem;
+    const char *address;
     size_t len;
 
     if (given == NULL)
         return OK;
-    len = strcspn(given, "@");
+    address = directory_find_address(given);
+    len = address == NULL ? strlen(given) : (size_t)(address - given) - 1;
     if (!name_check(given, len, &problem))
         return log_failure(LOG_ERROR, "import", given, ERR_USAGE, problem.why, hint);
     memcpy(task->name, given, len);
     task->name[len] = '\0';
-    if (given[len] == '\0' ||
-        address_parse(&task->address, given + len + 1, ADDRESS_HOST_PORT, &problem))
+    if (address == NULL || address_parse(&task->address, address, ADDRESS_HOST_PORT, &problem))
         return OK;
     return log_failure(LOG_ERROR, "import", given, ERR_USAGE, problem.why,
                        problem.hint != NULL ? problem.hint : hint);
