@@ -38,6 +38,25 @@ bool text_ends(struct text text, const char *suffix)
     return text.len >= len && memcmp(text.at + text.len - len, suffix, len) == 0;
 }
 
+size_t text_folder_len(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL ? (size_t)(slash - path) + 1 : 0;
+}
+
+bool text_folder(char *out, size_t size, const char *path)
+{
+    size_t len = text_folder_len(path);
+    struct text folder = len > 0 ? (struct text){path, len} : (struct text){".", 1};
+
+    if (folder.len >= size)
+        return false;
+    memcpy(out, folder.at, folder.len);
+    out[folder.len] = '\0';
+    return true;
+}
+
 bool text_is_number(const char *string)
 {
     return string[0] != '\0' && string[strspn(string, "0123456789")] == '\0';

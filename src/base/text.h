@@ -1,7 +1,7 @@
 /*
  * The text of key and peers files: its lines and words. What editors and stores of secrets do to a
  * file is forgiven here: a byte order mark, CRLF, blanks around lines, blank lines, a missing last
- * newline. Nothing is allocated.
+ * newline. And where in a path its folder ends. Nothing is allocated.
  */
 #ifndef KITH_TEXT_H
 #define KITH_TEXT_H
@@ -24,6 +24,12 @@ struct text text_of(const char *bytes, size_t len);
 bool text_equals(struct text text, const char *other);
 bool text_starts(struct text text, const char *prefix);
 bool text_ends(struct text text, const char *suffix);
+
+/* How much of a path is its folder: up to its last slash, and with that; 0 for a name alone. */
+size_t text_folder_len(const char *path);
+
+/* The folder of a path, as it can be opened: "." for a name alone. False if it is too long. */
+bool text_folder(char *out, size_t size, const char *path);
 
 /* Whether a string is digits alone. */
 bool text_is_number(const char *string);

@@ -19,6 +19,7 @@
 #include "base/bytes.h"
 #include "base/descriptor.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "crypto/crypto.h"
 #include "system/protect.h"
 #include "system/rights.h"
@@ -262,12 +263,10 @@ static void live(int line, const void *context)
 /* Cut the path at its last slash. False with errno if it cannot be a file's. */
 static bool open_folder(struct place *place, const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    char folder[PATH_SIZE] = ".";
+    char folder[PATH_SIZE];
 
-    place->name = slash != NULL ? slash + 1 : path;
-    if (slash != NULL &&
-        snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path) + 1, path) >= PATH_SIZE) {
+    place->name = path + text_folder_len(path);
+    if (!text_folder(folder, sizeof(folder), path)) {
         errno = ENAMETOOLONG;
         return false;
     }

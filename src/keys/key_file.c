@@ -72,8 +72,7 @@ static bool is_folder_of_descriptors(const char *folder)
 static bool follow_link(char path[static FILE_PATH_SIZE])
 {
     char target[FILE_PATH_SIZE];
-    const char *slash = strrchr(path, '/');
-    size_t folder_len = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+    size_t folder_len = text_folder_len(path);
     ssize_t len = readlink(path, target, sizeof(target) - 1);
 
     if (len <= 0)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "crypto/crypto.h"
 #include "peers/peers_file.h"
 
@@ -33,8 +34,7 @@ _Static_assert(sizeof(struct head) + NAMESPACE_GIVEN_MAX == NAMESPACE_TEXT_MAX, 
 /* Where a file is: beside the peers file, unless its path is a whole one. */
 static bool find_path(char out[static FILE_PATH_SIZE], const char *peers_path, const char *file)
 {
-    const char *slash = strrchr(peers_path, '/');
-    int folder = file[0] == '/' || slash == NULL ? 0 : (int)(slash - peers_path) + 1;
+    int folder = file[0] == '/' ? 0 : (int)text_folder_len(peers_path);
 
     return snprintf(out, FILE_PATH_SIZE, "%.*s%s", folder, peers_path, file) < FILE_PATH_SIZE;
 }

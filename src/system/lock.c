@@ -8,12 +8,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #define PAUSE_MS 5
 #define FOLDER_SIZE 4096 /* a longer one cannot be opened */
@@ -34,13 +33,12 @@ bool lock_take(int fd, int64_t deadline_ms)
 
 bool lock_folder(const char *path, int64_t deadline_ms, int *fd)
 {
-    const char *slash = strrchr(path, '/');
-    char folder[FOLDER_SIZE] = ".";
+    char folder[FOLDER_SIZE];
     bool others;
 
-    if (slash != NULL)
-        (void)snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path) + 1, path);
-    *fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *fd = -1;
+    if (text_folder(folder, sizeof(folder), path))
+        *fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (*fd < 0 || lock_take(*fd, deadline_ms))
         return true;
     others = errno == EWOULDBLOCK;

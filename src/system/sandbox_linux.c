@@ -3,6 +3,7 @@
  * never fail the program: a kernel without them runs it as before.
  */
 #define _GNU_SOURCE /* syscall, O_PATH */
+#include "base/text.h"
 #include "system/sandbox.h"
 
 #ifdef __linux__
@@ -109,14 +110,9 @@ static bool allow_port(int ruleset, uint16_t port, uint64_t access)
 /* Give rights on the folder of a file, in which it stands. */
 static bool allow_folder_of(int ruleset, const char *path, uint64_t access)
 {
-    const char *slash = strrchr(path, '/');
     char folder[FOLDER_SIZE];
 
-    if (slash == NULL || slash == path)
-        (void)snprintf(folder, sizeof(folder), "%s", slash == NULL ? "." : "/");
-    else
-        (void)snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
-    return allow_path(ruleset, folder, access);
+    return text_folder(folder, sizeof(folder), path) && allow_path(ruleset, folder, access);
 }
 
 /* False if one of the rights could not be given, without which something would not work. */
