@@ -50,8 +50,8 @@ static bool whole(int ends[static 2], bool good)
 
 bool descriptor_pipe(int ends[static 2])
 {
-    return pipe(ends) == 0 && whole(ends, fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0 &&
-                                              fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0);
+    return pipe(ends) == 0 &&
+           whole(ends, descriptor_set_cloexec(ends[0]) && descriptor_set_cloexec(ends[1]));
 }
 
 bool descriptor_pipe_nonblocking(int ends[static 2])
@@ -62,12 +62,21 @@ bool descriptor_pipe_nonblocking(int ends[static 2])
 
 #endif
 
+bool descriptor_set_cloexec(int fd)
+{
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+int descriptor_move_up(int fd)
+{
+    return fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
 bool descriptor_set_nonblocking(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
 
-    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
-           fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 && descriptor_set_cloexec(fd);
 }
 
 static bool is_same_file(const struct stat *a, const struct stat *b)
@@ -266,7 +275,7 @@ bool descriptor_write_by(int fd, const void *bytes, size_t len, int64_t deadline
         if (n >= 0) {
             at += n;
             len -= (size_t)n;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        } else if (descriptor_would_wait(errno)) {
             if (clock_now_ms() >= deadline_ms)
                 return false;
             (void)descriptor_await(fd, POLLOUT, deadline_ms);
@@ -283,6 +292,11 @@ bool descriptor_listens(int fd)
     socklen_t len = sizeof(value);
 
     return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) == 0 && value != 0;
+}
+
+bool descriptor_would_wait(int problem)
+{
+    return problem == EAGAIN || problem == EWOULDBLOCK;
 }
 
 bool descriptor_is_lacking(int problem)

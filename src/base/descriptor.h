@@ -24,6 +24,12 @@ bool descriptor_pipe_nonblocking(int ends[static 2]);
 /* Make one that is ours alone non-blocking and closed on exec. False with errno. */
 bool descriptor_set_nonblocking(int fd);
 
+/* Have it closed on exec. False with errno. */
+bool descriptor_set_cloexec(int fd);
+
+/* The same by a number that is no standard descriptor's, closed on exec; -1 with errno. */
+int descriptor_move_up(int fd);
+
 /* Whether it is open for this: O_RDONLY to read, O_WRONLY to write. */
 bool descriptor_is_open_for(int fd, int direction);
 
@@ -78,6 +84,9 @@ ssize_t descriptor_write(int fd, const void *bytes, size_t len);
 
 /* Write all of it by the deadline; false with errno if it was not taken. */
 bool descriptor_write_by(int fd, const void *bytes, size_t len, int64_t deadline_ms);
+
+/* Whether this errno says that now nothing can be done without waiting. */
+bool descriptor_would_wait(int problem);
 
 /* Whether this errno says that a process, or the system, has no more of them. */
 bool descriptor_is_lacking(int problem);

@@ -70,7 +70,7 @@ static enum handshake_io_state ask(struct handshake_io *io)
     io->answer_fd = keeper_ask_to_sign(io->rules->keeper, io->kind, io->info, io->info_len);
     if (io->answer_fd < 0 && descriptor_is_lacking(errno))
         (void)fail_io(io, ERR_FEW_DESCRIPTORS);
-    else if (io->answer_fd < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+    else if (io->answer_fd < 0 && !descriptor_would_wait(errno))
         (void)fail_io(io, ERR_KEEPER);
     return io->state;
 }
@@ -258,7 +258,7 @@ static enum handshake_io_state receive(struct handshake_io *io)
             io->frame_len += (size_t)n;
         else if (n < 0 && errno == EINTR)
             continue;
-        else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        else if (n < 0 && descriptor_would_wait(errno))
             return HANDSHAKE_IO_READS;
         else
             return fail_connection(io, n == 0 ? 0 : errno);
@@ -276,7 +276,7 @@ static enum handshake_io_state transmit(struct handshake_io *io)
                             io->frame_len - io->frame_sent);
         if (n >= 0)
             io->frame_sent += (size_t)n;
-        else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINPROGRESS)
+        else if (descriptor_would_wait(errno) || errno == EINPROGRESS)
             return io->state = HANDSHAKE_IO_WRITES;
         else if (errno != EINTR)
             return fail_connection(io, errno);

@@ -33,7 +33,7 @@ enum incoming_state incoming_take(struct incoming *incoming, const struct transp
             continue;
         }
         *error = ERR_MEETING_CUT;
-        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        if (n < 0 && descriptor_would_wait(errno))
             return INCOMING_LATER;
         if (n == 0 || errno != EINTR)
             return INCOMING_FAILED;
@@ -73,7 +73,7 @@ enum kith_error meeting_send(const struct transport *transport, const uint8_t *f
 
         if (n >= 0)
             sent += (size_t)n;
-        else if (errno == EAGAIN || errno == EWOULDBLOCK)
+        else if (descriptor_would_wait(errno))
             error = await(transport->out, POLLOUT, deadline_ms);
         else if (errno != EINTR)
             error = ERR_MEETING_CUT;

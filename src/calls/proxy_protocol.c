@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/descriptor.h"
+
 #define SIGNATURE_LEN 12
 #define FIXED_LEN 16 /* of version 2, before its addresses */
 #define V1_MAX 107   /* bytes of a line of version 1, its CRLF included */
@@ -198,7 +200,7 @@ bool proxy_receive(struct proxy_input *input, int fd, struct endpoint *peer, enu
 
         if (n > 0) {
             input->len += (size_t)n;
-        } else if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+        } else if (n == 0 || (!descriptor_would_wait(errno) && errno != EINTR)) {
             *error = ERR_HANDSHAKE_CUT;
             return true;
         } else if (errno != EINTR) {

@@ -69,7 +69,7 @@ enum typed conversation_take(struct conversation *conversation)
 
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        if (n < 0 && descriptor_would_wait(errno))
             return TYPED_LATER;
         if (n <= 0)
             return TYPED_END;

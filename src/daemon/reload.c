@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/log.h"
 
 #define FILES_MS 3000  /* for all files */
@@ -71,7 +72,7 @@ static enum reload_result read_next(struct reload *reload)
     if (reload->next == reload->count)
         return RELOAD_HAS_TEXTS;
     if (lookup_read(reload->lookup, reload->next, reload->deadline_ms, &reload->reading, text) ||
-        errno == EAGAIN || errno == EWOULDBLOCK)
+        descriptor_would_wait(errno))
         return RELOAD_GOES_ON;
     return fail_reading(reload, strerror(errno));
 }

@@ -35,7 +35,7 @@ bool helper_start(struct helper *helper, helper_life *life, const void *context)
     saved = errno;
     (void)close(ends[1]);
     helper->line = ends[0];
-    if (helper->process > 0 && fcntl(helper->line, F_SETFD, FD_CLOEXEC) == 0)
+    if (helper->process > 0 && descriptor_set_cloexec(helper->line))
         return true;
     helper_stop(helper);
     errno = saved;

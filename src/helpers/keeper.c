@@ -439,7 +439,7 @@ bool keeper_answers(int fd, enum kith_error *error, uint8_t *signature)
     struct keeper_answer answer;
     ssize_t n = question_take(fd, &answer, sizeof(answer));
 
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+    if (n < 0 && descriptor_would_wait(errno))
         return false;
     *error = n == (ssize_t)sizeof(answer) ? (enum kith_error)answer.error : ERR_KEEPER;
     if (*error == OK && signature != NULL)

@@ -198,7 +198,7 @@ static void heed_line(struct child *child)
 
     if (n > 0)
         descriptor_close(&child->input);
-    else if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+    else if (n == 0 || (!descriptor_would_wait(errno) && errno != EINTR))
         ask_to_end(child);
 }
 

@@ -457,7 +457,7 @@ bool lookup_has_read(struct reading *reading)
         bool before = reading->here < head;
         ssize_t n = take_piece(reading);
 
-        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        if (n < 0 && descriptor_would_wait(errno))
             return false;
         sound = n > 0 && (!before || reading->here < head || make_room(reading));
     }

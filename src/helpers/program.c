@@ -18,7 +18,6 @@
 #include "helpers/question.h"
 #include "net/socket.h"
 
-#define FIRST_FREE 3 /* a descriptor that is none of the standard ones */
 #define CARRIES 4    /* with the flags of program.h: it is the transport */
 #define STOP_MS 4000 /* for the launcher to end one, which it kills after half of that */
 #define CROWDED_MS 5 /* before a line is tried again that takes no more descriptors now */
@@ -49,7 +48,7 @@ static bool make_pipe(int *ours_fd, int *other_fd, int ours)
 /* Our own stdin or stdout, which it has in the place of a pipe. */
 static bool lend(int standard, int *other_fd)
 {
-    *other_fd = fcntl(standard, F_DUPFD_CLOEXEC, FIRST_FREE);
+    *other_fd = descriptor_move_up(standard);
     return *other_fd >= 0;
 }
 
@@ -123,7 +122,7 @@ static void close_all(struct program *program)
 /* Whether the line is full, or takes no more descriptors at this moment. */
 static bool is_crowded(int problem)
 {
-    return problem == EAGAIN || problem == EWOULDBLOCK || problem == ETOOMANYREFS;
+    return descriptor_would_wait(problem) || problem == ETOOMANYREFS;
 }
 
 /* Ask for it, again as long as that is only crowded. False with errno. */

@@ -6,7 +6,6 @@
 #include "helpers/question.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -84,8 +83,7 @@ bool question_settle(const struct helper *helper, const void *bytes, size_t len,
     int fd, saved;
 
     while ((fd = question_ask(helper, bytes, len)) < 0) {
-        if ((errno != EAGAIN && errno != EWOULDBLOCK) ||
-            !descriptor_await(helper->line, POLLOUT, deadline_ms))
+        if (!descriptor_would_wait(errno) || !descriptor_await(helper->line, POLLOUT, deadline_ms))
             return false;
     }
     if (descriptor_await(fd, POLLIN, deadline_ms))
@@ -114,7 +112,7 @@ static void detach(struct msghdr *message, int *passed, size_t passed_count)
             continue;
         }
         if (ON_EXEC == 0)
-            (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+            (void)descriptor_set_cloexec(fd);
         passed[i] = fd;
     }
 }
@@ -137,8 +135,7 @@ size_t question_receive(int line, void *bytes, size_t size, int *passed, size_t 
         passed[i] = -1;
     while ((n = recvmsg(line, &message, flags)) < 0 && errno == EINTR)
         continue;
-    while (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) &&
-           descriptor_await(line, POLLIN, until_ms))
+    while (n < 0 && descriptor_would_wait(errno) && descriptor_await(line, POLLIN, until_ms))
         n = recvmsg(line, &message, flags);
     if (n <= 0)
         return 0;

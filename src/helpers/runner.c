@@ -5,7 +5,6 @@
 #include "helpers/runner.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/log.h"
 #include "helpers/environment.h"
 #include "helpers/program.h"
@@ -171,7 +171,7 @@ static void heed(struct running *running)
     uint8_t word;
     ssize_t n = recv(running->line, &word, sizeof(word), MSG_DONTWAIT);
 
-    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+    if (n == 0 || (n < 0 && !descriptor_would_wait(errno) && errno != EINTR))
         leave(running);
     if (n <= 0 || (word == BEGIN && socket_is_deserted(running->line)))
         return; /* in the second case the end of the line is heeded next */
@@ -203,7 +203,7 @@ static void live(int line, const void *context)
     signals_ignore(); /* what a terminal sends is for the program, too */
     protect_close_all_but(&line, 1);
     signal_fd = signals_start();
-    if (signal_fd < 0 || fcntl(line, F_SETFD, FD_CLOEXEC) != 0)
+    if (signal_fd < 0 || !descriptor_set_cloexec(line))
         return;
     while (running.line >= 0 || running.process > 0) {
         struct pollfd fds[] = {{.fd = running.line, .events = POLLIN},
@@ -297,7 +297,7 @@ enum runner_word runner_hear(struct runner *runner, int *what)
     struct program_end word;
     ssize_t n = recv(runner->helper.line, &word, sizeof(word), MSG_DONTWAIT);
 
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+    if (n < 0 && (descriptor_would_wait(errno) || errno == EINTR))
         return RUNNER_SILENT;
     if (n != (ssize_t)sizeof(word))
         return RUNNER_IS_GONE;

@@ -65,7 +65,7 @@ static enum kith_error read_by(int fd, uint8_t *out, size_t len, int64_t deadlin
         if (n > 0) {
             out += n;
             len -= (size_t)n;
-        } else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
+        } else if (n == 0 || (errno != EINTR && !descriptor_would_wait(errno))) {
             return ERR_AGENT_CUT;
         }
     }
@@ -96,7 +96,7 @@ static enum kith_error ask(const struct agent *agent, struct exchange *exchange,
     if (descriptor_write_by(fd, exchange->request, exchange->request_len, deadline_ms))
         error = read_answer(fd, exchange, deadline_ms);
     else
-        error = errno == EAGAIN || errno == EWOULDBLOCK ? ERR_AGENT_SILENT : ERR_AGENT_CUT;
+        error = descriptor_would_wait(errno) ? ERR_AGENT_SILENT : ERR_AGENT_CUT;
     (void)close(fd);
     return error;
 }

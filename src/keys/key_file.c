@@ -194,7 +194,7 @@ static enum kith_error read_all(struct key_file *file, int fd, size_t max)
         ssize_t n = -1;
         if (poll(&ready, 1, -1) >= 0)
             n = read(fd, file->text + file->len, max + 1 - file->len);
-        if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK))
+        if (n < 0 && (errno == EINTR || descriptor_would_wait(errno)))
             continue;
         if (n < 0)
             return ERR_FILE_UNREADABLE;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/log.h"
 
 #define PAUSE_MS 20 /* before the next call is taken when there is no room for it */
@@ -74,7 +75,7 @@ enum accepted acceptance_take(struct acceptance *acceptance, const struct poll_s
         if (listeners_accept(acceptance->listeners->fds[i], fd, from))
             return ACCEPTED;
         acceptance->places[i] = POLL_SET_NONE;
-        if (errno != EAGAIN && errno != EWOULDBLOCK)
+        if (!descriptor_would_wait(errno))
             return lack_call(acceptance, errno);
     }
     return ACCEPTED_NONE;

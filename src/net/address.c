@@ -212,11 +212,6 @@ bool address_has_name(const struct address *address)
            !ip_parse_zoned(&ip, (struct text){address->host, strlen(address->host)});
 }
 
-bool address_needs_system(const struct address *address)
-{
-    return address_has_name(address) || strchr(address->host, '%') != NULL;
-}
-
 void address_format(char out[static ADDRESS_TEXT_SIZE], const struct address *address)
 {
     bool brackets = strchr(address->host, ':') != NULL;

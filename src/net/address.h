@@ -47,9 +47,6 @@ bool address_equals(const struct address *one, const struct address *other);
 /* Whether its host is a name, which takes a resolver. */
 bool address_has_name(const struct address *address);
 
-/* Whether only the system can say what is meant: the host is a name, or has a zone after it. */
-bool address_needs_system(const struct address *address);
-
 /* Its port as a number; 0 if it has none. */
 uint16_t address_port(const struct address *address);
 

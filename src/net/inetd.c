@@ -8,22 +8,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/descriptor.h"
 #include "net/socket.h"
 #include "system/protect.h"
-
-#define FIRST_OTHER (STDERR_FILENO + 1)
-
-static bool is_same(int a, int b)
-{
-    struct stat first, second;
-
-    return fstat(a, &first) == 0 && fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
-           first.st_ino == second.st_ino;
-}
 
 /* A socket of the network, or what can be the channel; not a terminal, which has to be told so. */
 static bool is_outside(int fd)
@@ -36,7 +25,8 @@ bool inetd_spare(void)
 {
     if (!is_outside(STDERR_FILENO))
         return true;
-    if (is_same(STDERR_FILENO, STDIN_FILENO) || is_same(STDERR_FILENO, STDOUT_FILENO))
+    if (descriptor_is_same_file(STDERR_FILENO, STDIN_FILENO) ||
+        descriptor_is_same_file(STDERR_FILENO, STDOUT_FILENO))
         return protect_mute();
     return true;
 }
@@ -47,7 +37,7 @@ static int take(int standard, int direction)
     int fd = descriptor_open_anew(standard, direction);
 
     if (fd < 0)
-        fd = fcntl(standard, F_DUPFD_CLOEXEC, FIRST_OTHER);
+        fd = descriptor_move_up(standard);
     if (fd >= 0 && descriptor_set_nonblocking(fd))
         return fd;
     descriptor_close(&fd);
@@ -73,7 +63,8 @@ static void learn_from(struct endpoint *from, int fd)
 enum kith_error inetd_take(struct transport *transport, struct endpoint *from,
                            struct problem *problem)
 {
-    bool is_one = descriptor_is_socket(STDIN_FILENO) && is_same(STDIN_FILENO, STDOUT_FILENO);
+    bool is_one =
+        descriptor_is_socket(STDIN_FILENO) && descriptor_is_same_file(STDIN_FILENO, STDOUT_FILENO);
 
     *transport = TRANSPORT_NONE;
     if (!socket_can_carry(STDIN_FILENO) || !socket_can_carry(STDOUT_FILENO)) {

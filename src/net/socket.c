@@ -183,7 +183,7 @@ bool socket_is_deserted(int fd)
     char word;
     ssize_t n = recv(fd, &word, sizeof(word), MSG_PEEK | MSG_DONTWAIT);
 
-    return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+    return n == 0 || (n < 0 && !descriptor_would_wait(errno) && errno != EINTR);
 }
 
 bool socket_was_reset(int fd)

@@ -14,6 +14,7 @@
 #include <sys/epoll.h>
 #endif
 
+#include "base/descriptor.h"
 #include "net/socket.h"
 
 #define WASTE_SIZE 8192
@@ -141,7 +142,7 @@ ssize_t hold_read(struct hold *hold, struct iovec *pieces, int count)
     if (!hold->is_more)
         hear_news(hold);
     n = recvmsg(hold->fd, &message, MSG_PEEK | MSG_DONTWAIT);
-    hold->is_more = n > 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
+    hold->is_more = n > 0 || (n < 0 && !descriptor_would_wait(errno));
     if (n > 0) {
         hold->held += (size_t)n;
         hold->let_go_ms = NEVER_MS;

@@ -55,7 +55,7 @@ size_t link_read(struct link *link)
     }
     if (n == 0) {
         link->closed = true;
-    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+    } else if (!descriptor_would_wait(errno) && errno != EINTR) {
         link->closed = true;
         link->closed_errno = errno;
     }

@@ -100,7 +100,7 @@ ssize_t outlet_write(struct outlet *outlet, const struct iovec *pieces, int coun
  */
 static bool end_one(int fd)
 {
-    int last = fd <= STDERR_FILENO ? fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : fd;
+    int last = fd <= STDERR_FILENO ? descriptor_move_up(fd) : fd;
     bool kept;
 
     if (last != fd && last >= 0)

@@ -3,6 +3,7 @@
  * been verified, nor drop one that has.
  */
 #include "stream/receiver.h"
+#include "base/descriptor.h"
 
 #include <errno.h>
 
@@ -79,7 +80,7 @@ static enum kith_error write_opened(struct receiver *receiver)
 
         if (n >= 0)
             consume(receiver, (size_t)n);
-        else if (errno == EAGAIN || errno == EWOULDBLOCK)
+        else if (descriptor_would_wait(errno))
             return OK;
         else if (errno != EINTR)
             return errno == EPIPE ? ERR_STDOUT_CLOSED : ERR_STDOUT;

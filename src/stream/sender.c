@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 
 #define MESSAGES_MAX 32 /* that one read fills */
 
@@ -135,7 +136,7 @@ static enum kith_error read_messages(struct sender *sender)
     ssize_t n = inlet_read(sender->inlet, slots, count);
 
     if (n < 0)
-        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? OK : ERR_STDIN;
+        return descriptor_would_wait(errno) || errno == EINTR ? OK : ERR_STDIN;
     if (sender->pace.rate > 0)
         pace_spend(&sender->pace, (size_t)n, clock_now_us());
     return seal_all(sender, slots, count, (size_t)n);
@@ -191,7 +192,7 @@ void sender_flush(struct sender *sender)
         if (n >= 0) {
             sealed->start += (size_t)n;
             sender->carried += (uint64_t)n;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        } else if (descriptor_would_wait(errno)) {
             return;
         } else if (errno != EINTR) {
             sender->broken = true;

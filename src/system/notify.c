@@ -75,7 +75,7 @@ void notify_open(void)
 static bool send_state(const char *state)
 {
     return supervisor < 0 || send(supervisor, state, strlen(state), 0) >= 0 ||
-           (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS);
+           (!descriptor_would_wait(errno) && errno != ENOBUFS);
 }
 
 bool notify_again(void)

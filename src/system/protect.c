@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "crypto/crypto.h"
 
 #ifdef __linux__
@@ -188,7 +189,7 @@ bool protect_keep(const int *keep, size_t count)
 {
     protect_close_all_but(keep, count);
     nothing = open_nothing(O_RDONLY);
-    return nothing >= 0 && fcntl(nothing, F_SETFD, FD_CLOEXEC) == 0;
+    return nothing >= 0 && descriptor_set_cloexec(nothing);
 }
 
 void protect_vacate(int fd)

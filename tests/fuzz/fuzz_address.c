@@ -39,7 +39,6 @@ static void check_address(const struct address *address, enum address_form form)
     demand(port_parse(address->port, &port) && (port != 0 || !calls));
     demand(form != ADDRESS_HOST_PORT || address->host[0] != '\0');
     demand(strpbrk(address->host, " \t/@[]\"\\") == NULL && strcmp(address->host, "*") != 0);
-    demand(address_needs_system(address) || !address_has_name(address));
 }
 
 static void try_address(const char *text, enum address_form form)
