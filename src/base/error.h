@@ -168,7 +168,7 @@ enum kith_error {
     ERR_MEETING_NO,        /* our user does not agree */
     ERR_MEETING_TIMEOUT,   /* somebody did not say yes in time */
     ERR_MEETING_COMMIT,    /* other values than were committed to */
-    ERR_EVICTED,           /* a stranger that gave way to another one */
+    ERR_EVICTED,           /* a caller that gave way to another one */
     ERR_NO_PLACE,          /* more connections than are allowed */
     ERR_CROWDED,           /* more callers of one source or key than may be pending */
     ERR_TOO_MANY,          /* more channels than one peer may have */
