@@ -47,16 +47,98 @@ served_in() {
     done
 }
 
+# ends_with_a_line STATUS: what has ended said in one line why it could not be.
+ends_with_a_line() {
+    [[ $1 = [1-8] ]] || fail "it ended with $1: $(cat said)" || return
+    one_line "$(cat said)"
+}
+
+# answers COMMAND: what is sent through it comes back, or is there.
+answers() {
+    case $1 in
+    forward) [ "$(python3 "$tools/echoed.py" "$near" <<<hello)" = hello ] ;;
+    serve) [ "$(address=$near dial -w 5s <<<hello)" = hello ] ;;
+    listen) address=$near dial -w 5s <<<hello && eventually grep -qx hello heard ;;
+    esac
+}
+
+# serves_or_says WHO COMMAND ARGUMENT...: in the world of "launcher" it serves, and is in "served", or
+# says why not, be it at the start, in one line. Its key is on descriptor 4, for anybody to run it.
+serves_or_says() {
+    local status=0 pid ended=0
+    rm -f ready
+    mkfifo -m 666 ready
+    "${launcher[@]}" "$KITH" "$2" --ready-fd 9 -i /dev/fd/4 "${@:3}" \
+        </dev/null >heard 2>said 9>ready 4<"$1/identity" 3>&- &
+    pid=$!
+    also_started "$pid"
+    if read -r -t "$limit" near <ready; then
+        if answers "$2" 2>/dev/null; then
+            served+=" $2"
+        else
+            grep -qE 'out of memory|no (thread|process)' said ||
+                fail "$2 with ${launcher[*]:2}: no answer: $(cat said)" || return
+            [ "$2" != listen ] || ended=1
+        fi
+        [ "$2" = listen ] || kill "$pid"
+        ends "$pid" "$ended"
+        return
+    fi
+    wait "$pid" || status=$?
+    ends_with_a_line "$status"
+}
+
+# dials_or_says: the same of one that calls.
+dials_or_says() {
+    local status=0
+    bounded "${launcher[@]}" "$KITH" dial -w 5s -i /dev/fd/4 "$bob@$address" \
+        4<alice/identity <<<hello >heard 2>said 3>&- || status=$?
+    [ "$status" -eq 0 ] || { ends_with_a_line "$status"; return; }
+    [ "$(cat heard)" = hello ] || fail "dial with ${launcher[*]:2}: nothing comes back" || return
+    served+=" dial"
+}
+
+# all_serve_or_say WORD...: each command in this world.
+all_serve_or_say() {
+    launcher=(python3 "$tools/world.py" "$@")
+    served=
+    dials_or_says
+    serves_or_says alice forward 127.0.0.1:0 "$bob@$address"
+    serves_or_says bob listen -p "$alice" 127.0.0.1:0
+    serves_or_says bob serve -p "$alice" 127.0.0.1:0 "$target"
+}
+
+# start_another: who is called and who is reached, in a world that lacks nothing.
+start_another() {
+    alice=$(as alice pubkey)
+    bob=$(as bob pubkey)
+    start_serve --exec cat
+    start_forward
+    target=$near
+}
+
 @test "with too little memory it starts and serves, or says so in one line" {
     ! sanitized || skip "a sanitizer needs more memory"
-    local status
-    for megabytes in 6 8 10 12 16 24 64; do
-        status=0
-        KITH_DIR=alice bounded python3 "$tools/world.py" "limit=AS:$((megabytes << 20))" \
-            "$KITH" dial bob@127.0.0.1:1 </dev/null 2>said || status=$?
-        [ "$status" -ne 127 ] || continue # its libraries found no room
-        [[ $status = [1-8] ]] || fail "$megabytes MB: ended with $status: $(cat said)"
-        one_line "$(cat said)"
+    start_another
+    for megabytes in 10 12 14 16 64; do
+        all_serve_or_say "limit=AS:$((megabytes << 20))"
+        [ "$megabytes" -lt 16 ] || [ "$served" = ' dial forward listen serve' ] ||
+            fail "$megabytes MB: only$served: $(cat said)"
+    done
+}
+
+@test "so it is with too few processes" {
+    ! sanitized || skip "a sanitizer needs processes of its own"
+    [ "$(id -u)" = 0 ] || skip "only root can be another user"
+    kith_for_others
+    launcher=(python3 "$tools/world.py" processes=100)
+    "${launcher[@]}" "$KITH" --version >/dev/null 2>&1 || skip "that user cannot run kith from here"
+    launcher=()
+    start_another
+    for number in 1 2 3 4 12; do
+        all_serve_or_say "processes=$number"
+        [ "$number" -lt 12 ] || [ "$served" = ' dial forward listen serve' ] ||
+            fail "$number processes: only$served: $(cat said)"
     done
 }
 
