@@ -74,7 +74,7 @@ SANITIZER_OPTIONS = ASAN_OPTIONS=detect_leaks=1:exitcode=99 \
 	UBSAN_OPTIONS=print_stacktrace=1:exitcode=99 TSAN_OPTIONS=halt_on_error=1:exitcode=99
 VALGRIND = valgrind -q --leak-check=full --error-exitcode=99 --suppressions=tests/unit/timing.supp
 
-.PHONY: all help programs fuzzers demo debug check unit asan tsan msan valgrind matrix lint analyze faults fuzz \
+.PHONY: all help programs fuzzers demo debug check long unit asan tsan msan valgrind matrix lint analyze faults fuzz \
 	afl fuzz-quick fuzz-cover fuzz-planted cover bench soak mutants model proof \
 	fresh install uninstall dist deb deb-tools clean distclean
 .DELETE_ON_ERROR:
@@ -87,6 +87,7 @@ help:
 	@echo 'make demo            see it work'
 	@echo 'make debug           build/debug/kith and the unit tests, for a debugger'
 	@echo 'make check           all tests but those below'
+	@echo 'make long            those of them that are longer if asked, for half an hour'
 	@echo 'make unit            the unit tests alone'
 	@echo 'make asan, tsan      all tests (or SUITE) under AddressSanitizer and UBSan, ThreadSanitizer'
 	@echo 'make msan            the unit tests and the inputs of the fuzzers under MemorySanitizer'
@@ -149,6 +150,11 @@ debug:
 
 check: programs
 	@KITH=./kith KITH_BUILD=$(B) tests/run
+
+# The files that ask for KITH_LONG.
+long: programs
+	@KITH=./kith KITH_BUILD=$(B) KITH_LONG=1 KITH_TEST_TIMEOUT=0 \
+		tests/run $$(grep -l KITH_LONG tests/*.bats)
 
 unit: $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
 	@KITH_BUILD=$(B) tests/run unit

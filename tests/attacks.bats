@@ -15,7 +15,7 @@ tries() {
 }
 
 teardown_file() {
-    [ -z "${KITH_LONG:-}" ] || "$root/tests/evidence" attacks 'KITH_LONG=1 tests/run tests/attacks.bats' \
+    [ -z "${KITH_LONG:-}" ] || "$root/tests/evidence" attacks 'make long' \
         "$(awk '/^[0-9]+ attacks?$/ { count += $1 } END { print count }' "$BATS_FILE_TMPDIR/tried") attacks tried, and refused as expected"
 }
 
