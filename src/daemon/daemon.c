@@ -152,6 +152,7 @@ void daemon_finish(struct daemon *daemon, enum kith_error outcome)
 {
     daemon->is_done = true;
     daemon->outcome = outcome;
+    signals_wake(); /* the main thread may be about to wait */
 }
 
 void daemon_tell_state(struct daemon *daemon)

@@ -48,12 +48,17 @@ struct running {
     int64_t due_ms; /* when it is killed */
 };
 
+/* For a word that is lost who has asked would wait for ever: the end of the line tells of that. */
 static void say(int line, int problem, int status)
 {
     const struct program_end word = {.problem = problem, .status = status};
-    ssize_t n = send(line, &word, sizeof(word), MSG_NOSIGNAL);
+    ssize_t n;
 
-    (void)n;
+    do
+        n = send(line, &word, sizeof(word), MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        (void)shutdown(line, SHUT_RDWR);
 }
 
 /* What says where a forward is, of another run. Of the same beginning may be what is not ours. */
@@ -171,10 +176,12 @@ static void heed(struct running *running)
     uint8_t word;
     ssize_t n = recv(running->line, &word, sizeof(word), MSG_DONTWAIT);
 
-    if (n == 0 || (n < 0 && !descriptor_would_wait(errno) && errno != EINTR))
+    if (n < 0 && (descriptor_would_wait(errno) || errno == EINTR))
+        return;
+    if (n <= 0 || (word == BEGIN && socket_is_deserted(running->line))) {
         leave(running);
-    if (n <= 0 || (word == BEGIN && socket_is_deserted(running->line)))
-        return; /* in the second case the end of the line is heeded next */
+        return;
+    }
     if (word == BEGIN)
         start(running);
     else if (running->process > 0)
