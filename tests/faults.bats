@@ -106,6 +106,13 @@ is_slow() {
     faults 80 forward forward_path forward_plain forward_reload
 }
 
+@test "so it is by a command that leads there, for a program of --run, for a target that is one, and under a supervisor" {
+    ! sanitized || skip "in each thread the sanitizer allocates for itself, and fails when that does"
+    faults 24 serve_exec serve_supervised forward_via
+    faults 10 forward_run
+    faults 4 --only '^0 send 2 (EIO|ENOBUFS)$|^0.2 send [34] (EINTR|ENOBUFS)$' forward_run # words that are lost
+}
+
 # without_random ROLE ARGUMENT...: kith without a random number, in one of its processes.
 without_random() {
     rm -f board

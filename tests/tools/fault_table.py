@@ -91,6 +91,8 @@ IMPOSSIBLE = {
     ("shutdown", "program_stop"): ("", "a pair of sockets is connected"),
     ("waitid", "notice_end"): ("", "it does not wait, and the child is ours"),
     ("waitid", "live"): ("", "the same, in a build that puts it in line"),
+    ("waitpid", "notice_end"): ("", "so it is with that of --run, which waits for no other one"),
+    ("waitpid", "live"): ("", "the same, in a build that puts it in line"),
     ("write", "signals_note"): ("", "a pipe of our own takes it, or is full and wakes as well"),
     ("recvmsg", "hold_read"): ("EAGAIN", "what the news was about is there"),
 }
