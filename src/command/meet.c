@@ -182,8 +182,19 @@ static enum kith_error open_as_waiter(struct meet *meet, const uint8_t commit[st
     return error;
 }
 
-/* Before there is a code nobody can have seen one, and it need not be a meeting that is there. */
-#define NO_MEETING "is it kith meet that is there, and does it still wait? it may say why"
+/*
+ * Why there may be no code. Of a waiter only a caller is told whose meeting it is already: somebody
+ * in between could leave like that wherever the codes would differ, and hope to be called again.
+ */
+static const char *hint_without_code(const struct meet *meet, enum kith_error error)
+{
+    if (meet->options->listen && (error == ERR_MEETING_CUT || error == ERR_HANDSHAKE_TIMEOUT))
+        return "it began a meeting and left before the code: if that was not your friend, or "
+               "happens again, somebody may be in between";
+    return error == ERR_MEETING_CUT
+               ? "is it kith meet that is there, and does it still wait? it may say why"
+               : NULL;
+}
 
 /* Up to where both have a code. What is wrong is logged. */
 static enum kith_error open_meeting(struct meet *meet)
@@ -194,7 +205,7 @@ static enum kith_error open_meeting(struct meet *meet)
     if (error != OK)
         return error;
     error = meet->options->listen ? open_as_waiter(meet, commit) : open_as_caller(meet);
-    return error == OK ? OK : log_end(meet, error, error == ERR_MEETING_CUT ? NO_MEETING : NULL);
+    return error == OK ? OK : log_end(meet, error, hint_without_code(meet, error));
 }
 
 /* Only whom we have met may call. */

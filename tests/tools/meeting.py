@@ -439,7 +439,12 @@ def hostile_caller():
     except ConnectionRefusedError:
         pass
     mallory.sock.close()
-    bob.fails(5, "the other side ended it")
+    bob.fails(5, "the other side ended it", "somebody may be in between")
+    bob = waits("-w", "1s")
+    mallory = Wire(bob.port)
+    mallory.say(commit(values(STRANGER)))
+    mallory.hear()
+    bob.fails(7, "no handshake in time", "somebody may be in between")
 
 
 def hostile_waiter():
