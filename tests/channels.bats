@@ -66,6 +66,11 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool channels aged
 }
 
+@test "a PING is no use of a channel; of those that carry nothing the freshest is taken" {
+    tool channels pinged
+    tool channels freshest
+}
+
 @test "--ready-fd is told once the first channel is there; --ready-on listen, before" {
     tool channels ready
 }

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import random
+import re
 import select
 import signal
 import socket
@@ -20,56 +21,9 @@ import time
 import daemons
 import kith
 from daemons import check, eventually, free_port
+from path import Path
 
 NONE_SPARE = ("--spare", "0")
-
-
-class Path:
-    """The way to a server, which counts who passes, and can swallow what they say."""
-
-    def __init__(self, to):
-        self.there = daemons.host_and_port(to)
-        self.server = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.address = "127.0.0.1:%d" % self.server.getsockname()[1]
-        self.made = self.open = self.passed = 0
-        self.swallows = []  # by connection, in their order
-        self.silent = False  # to those who come from now on
-        self.lock = threading.Lock()
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self):
-        while True:
-            near, _ = self.server.accept()
-            threading.Thread(target=self._carry, args=(near,), daemon=True).start()
-
-    def _carry(self, near):
-        with self.lock:
-            number = self.made
-            self.made += 1
-            self.open += 1
-            self.swallows.append(self.silent)
-        with near, contextlib.suppress(OSError), socket.create_connection(self.there) as far:
-            other = threading.Thread(target=self._pass, args=(number, far, near), daemon=True)
-            other.start()
-            self._pass(number, near, far)
-            other.join()
-        with self.lock:
-            self.open -= 1
-
-    def _pass(self, number, source, sink):
-        with contextlib.suppress(OSError):
-            while chunk := source.recv(1 << 16):
-                with self.lock:
-                    self.passed += len(chunk)
-                if not self.swallows[number]:
-                    sink.sendall(chunk)
-        with contextlib.suppress(OSError):
-            sink.shutdown(socket.SHUT_WR)
-
-    def forget(self):
-        """As a NAT does: what those say who are there now comes to nobody any more."""
-        with self.lock:
-            self.swallows = [True] * self.made
 
 
 def answered(address, said, limit=kith.LIMIT):
@@ -315,6 +269,55 @@ def closed():
     server.stop()
 
 
+def pinged():
+    """A PING is no use of a channel that --keep-time would count, nor a stream for --idle-timeout."""
+    idle = ("--idle-timeout", "500ms")
+    server, path, near = scene("--ping", "1s", *idle, serve_options=idle)
+    eventually(lambda: path.made > 0, "a channel")
+    carried = path.carried[0]
+    eventually(lambda: path.carried[0] > carried + 3 * 2 * 21, "three PINGs and their answers")
+    check(path.made == path.open == 1, "nobody ends a channel that carries no stream")
+    near.stop()
+    near = daemons.forward(path, *NONE_SPARE, "--ping", "1s", "--keep-time", "2500ms", log="kept.err")
+    check(is_echoed(near.address), "a connection")
+    eventually(lambda: path.open == 0, "the channel is closed")
+    near.stop()
+    server.stop()
+
+
+def freshest():
+    """A connection takes the channel that was given back last: a NAT knows that one best."""
+    server, path, near = scene(*NONE_SPARE)
+
+    def have(number):
+        """That number of channels carry nothing."""
+        def told():
+            near.signal(signal.SIGUSR1)
+            time.sleep(0.02)
+            return re.findall(r"kept=(\d+)", near.log())[-1:] == [str(number)]
+        eventually(told, f"{number} channels carry nothing")
+
+    for last in (0, 1):
+        socks = [daemons.connect(near.address) for _ in range(2)]
+        for sock in socks:
+            sock.sendall(b"hello")
+            check(daemons.read_exactly(sock, 5) == b"hello", "a connection")
+        before = list(path.carried)
+        socks[last].sendall(bytes(1000))
+        check(daemons.read_exactly(socks[last], 1000) == bytes(1000), "the one that ends last")
+        which = next(n for n in range(2) if path.carried[n] > before[n] + 1000)
+        socks[1 - last].close()
+        have(1)
+        socks[last].close()
+        have(2)
+        before = list(path.carried)
+        check(is_echoed(near.address, bytes(1000)), "the next connection")
+        eventually(lambda: path.carried[which] > before[which] + 1000, "the freshest carries it")
+        have(2)
+    near.stop()
+    server.stop()
+
+
 def _crowd(near):
     """Three connections at once."""
     with contextlib.ExitStack() as stack:
@@ -460,5 +463,5 @@ def small_messages():
 
 if __name__ == "__main__":
     daemons.run_subject([reuse, at_paths, at_once, at_first, kinds, forgotten, pings, frozen, killed,
-                         restarted, removed, closed, too_many, aged, ready, breaks, slow_target,
-                         unreached, small_messages])
+                         restarted, removed, closed, pinged, freshest, too_many, aged, ready,
+                         breaks, slow_target, unreached, small_messages])
