@@ -299,6 +299,11 @@ bool descriptor_would_wait(int problem)
     return problem == EAGAIN || problem == EWOULDBLOCK;
 }
 
+bool descriptor_flush_folder(int folder)
+{
+    return fsync(folder) == 0 || errno == EINVAL;
+}
+
 bool descriptor_is_lacking(int problem)
 {
     return problem == EMFILE || problem == ENFILE;

@@ -88,6 +88,12 @@ bool descriptor_write_by(int fd, const void *bytes, size_t len, int64_t deadline
 /* Whether this errno says that now nothing can be done without waiting. */
 bool descriptor_would_wait(int problem);
 
+/*
+ * Have the names that a folder holds on the disk, where its kind of file system can do that. False
+ * with errno.
+ */
+bool descriptor_flush_folder(int folder);
+
 /* Whether this errno says that a process, or the system, has no more of them. */
 bool descriptor_is_lacking(int problem);
 

@@ -18,6 +18,7 @@
 #include "crypto/crypto.h"
 #include "keys/identity.h"
 #include "keys/key_file.h"
+#include "keys/new_file.h"
 #include "keys/passphrase.h"
 #include "keys/pkcs8.h"
 #include "keys/private_key.h"
@@ -117,7 +118,7 @@ static enum kith_error write_pair(const struct options *options, const char *pat
         return log_existing(path, path, private_one, is_default);
     if (standing_blocks(public_one) || (!options->force && public_one != STANDS_NOTHING))
         return log_existing(path, public_path, public_one, is_default);
-    error = key_file_write(files, 2, options->force, &failed);
+    error = new_files_write(files, 2, options->force, &failed);
     return error == OK ? OK : log_unwritten(files[failed].path, error);
 }
 
@@ -211,7 +212,7 @@ static enum kith_error make_namespace(const char *path, bool replace)
     if (error == OK) {
         crypto_base64_encode(line, bytes, sizeof(bytes));
         memcpy(line + strlen(line), "\n", sizeof("\n"));
-        error = key_file_write(&file, 1, replace, &failed);
+        error = new_files_write(&file, 1, replace, &failed);
     }
     crypto_wipe(bytes, sizeof(bytes));
     crypto_wipe(line, sizeof(line));

@@ -200,7 +200,7 @@ static bool is_awaited(int line)
  */
 static enum kith_error make_sure(const struct place *place, int line)
 {
-    if (fsync(place->folder) != 0 && errno != EINVAL) /* some file systems have no such thing */
+    if (!descriptor_flush_folder(place->folder))
         return ERR_STDOUT;
     errno = ECANCELED;
     return place->replace || is_awaited(line) ? OK : ERR_STDOUT;

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "keys/key_file.h"
+#include "keys/new_file.h"
 #include "peers/peers.h"
 #include "peers/peers_file.h"
 #include "system/lock.h"
@@ -160,7 +161,8 @@ static enum kith_error replace(const struct held *held, const char *path, struct
                       own_key);
     rights_look(&rights, path, &held->status);
     if (error == OK)
-        error = key_file_write(&(struct new_file){path, text, NEW_MODE, &rights}, 1, true, &failed);
+        error =
+            new_files_write(&(struct new_file){path, text, NEW_MODE, &rights}, 1, true, &failed);
     free(text);
     key_file_wipe(&file);
     return error;
@@ -190,7 +192,7 @@ static enum kith_error make(const char *path, struct text lines, const uint8_t *
 
     if (error != OK)
         return error;
-    return key_file_write(&(struct new_file){path, lines.at, NEW_MODE, NULL}, 1, false, &failed);
+    return new_files_write(&(struct new_file){path, lines.at, NEW_MODE, NULL}, 1, false, &failed);
 }
 
 bool addition_is_missing(const char *path)

@@ -1,5 +1,5 @@
 /*
- * key_file_write: a new file whole or not at all, never over another unless told, never through a
+ * new_files_write: a new file whole or not at all, never over another unless told, never through a
  * symbolic link, and nothing left behind.
  */
 #include <errno.h>
@@ -13,6 +13,7 @@
 
 #include "folder.h"
 #include "keys/key_file.h"
+#include "keys/new_file.h"
 #include "tap.h"
 
 static bool holds(const char *path, const char *text)
@@ -30,7 +31,7 @@ static enum kith_error write_one(const char *path, const char *text, unsigned mo
     const struct new_file file = {path, text, mode, NULL};
     size_t failed;
 
-    return key_file_write(&file, 1, replace, &failed);
+    return new_files_write(&file, 1, replace, &failed);
 }
 
 static void expect(enum kith_error wanted, const char *path, const char *text, bool replace,
