@@ -1,6 +1,6 @@
 /*
- * Owns the words of every error, its hint and its exit status. Must hold no state, nor write
- * anything: that is for base/log.
+ * Owns the words of every error, its hint, its exit status and its traits. Must hold no state, nor
+ * write anything: that is for base/log.
  */
 #include "base/error.h"
 
@@ -326,6 +326,50 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_CUT_AT_END] = {EXIT_STREAM, "cut short: this daemon had to end first", NULL},
 };
 
+/*
+ * What may pass is an address that does not answer yet, and a listener or a target that is being
+ * started again. Who turned out to be somebody else remains so, and what we may not have.
+ */
+static const unsigned traits[ERR_COUNT] = {
+    [ERR_SYSTEM] = ERROR_IS_GENERAL | ERROR_SETS_ERRNO | ERROR_IS_SYSTEM,
+    [ERR_STDIN] = ERROR_IS_SYSTEM,
+    [ERR_STDOUT] = ERROR_IS_SYSTEM | ERROR_IS_OF_OUTPUT,
+    [ERR_STDOUT_CLOSED] = ERROR_IS_OF_OUTPUT,
+    [ERR_FILER] = ERROR_IS_OF_OUTPUT,
+    [ERR_OUTPUT_EXISTS] = ERROR_IS_OF_OUTPUT,
+    [ERR_OUTPUT_KIND] = ERROR_IS_OF_OUTPUT,
+
+    [ERR_USAGE] = ERROR_IS_GENERAL,
+    [ERR_FILE_UNREADABLE] = ERROR_SETS_ERRNO,
+    [ERR_PEERS_LINE] = ERROR_IS_GENERAL,
+
+    [ERR_RESOLVE] = ERROR_MAY_PASS,
+    [ERR_CONNECT] = ERROR_MAY_PASS,
+    [ERR_CONNECT_REFUSED] = ERROR_MAY_PASS,
+    [ERR_RESOLVE_TIMEOUT] = ERROR_MAY_PASS,
+    [ERR_CONNECT_TIMEOUT] = ERROR_MAY_PASS,
+    [ERR_VIA] = ERROR_MAY_PASS,
+
+    [ERR_PEER_EXPIRED] = ERROR_IS_OF_ADMISSION,
+    [ERR_PEER_SOURCE] = ERROR_IS_OF_ADMISSION,
+    [ERR_PEER_TARGET] = ERROR_IS_OF_ADMISSION,
+    [ERR_PEER_TARGETS] = ERROR_IS_OF_ADMISSION,
+    [ERR_HANDSHAKE_CUT] = ERROR_MAY_PASS,
+    [ERR_HANDSHAKE_TIMEOUT] = ERROR_MAY_PASS,
+    [ERR_REMOVED] = ERROR_IS_OF_ADMISSION,
+    [ERR_OTHER_NAMESPACE] = ERROR_IS_OF_ADMISSION,
+
+    [ERR_LINK_LOST] = ERROR_MAY_PASS,
+    [ERR_REFUSED_UNREACHED] = ERROR_MAY_PASS,
+    [ERR_REFUSED_ROOM] = ERROR_MAY_PASS,
+    [ERR_NO_ANSWER] = ERROR_MAY_PASS,
+    [ERR_CUT_DATA] = ERROR_IS_SYSTEM,
+    [ERR_CUT_NOTHING] = ERROR_IS_SYSTEM,
+    [ERR_CUT_RECEIPT] = ERROR_IS_SYSTEM,
+    [ERR_CUT_REFUSED] = ERROR_IS_SYSTEM,
+    [ERR_CUT_OUR_RECEIPT] = ERROR_IS_SYSTEM,
+};
+
 const char *error_text(enum kith_error error)
 {
     return entries[error].text;
@@ -341,19 +385,7 @@ enum exit_status error_exit_status(enum kith_error error)
     return entries[error].status;
 }
 
-bool error_is_general(enum kith_error error)
+bool error_has(enum kith_error error, enum error_trait trait)
 {
-    return error == ERR_SYSTEM || error == ERR_USAGE || error == ERR_PEERS_LINE;
-}
-
-bool error_sets_errno(enum kith_error error)
-{
-    return error == ERR_SYSTEM || error == ERR_FILE_UNREADABLE;
-}
-
-bool error_is_system(enum kith_error error)
-{
-    return error == ERR_SYSTEM || error == ERR_STDIN || error == ERR_STDOUT ||
-           error == ERR_CUT_DATA || error == ERR_CUT_NOTHING || error == ERR_CUT_RECEIPT ||
-           error == ERR_CUT_REFUSED || error == ERR_CUT_OUR_RECEIPT;
+    return (traits[error] & trait) != 0;
 }

@@ -208,14 +208,16 @@ const char *error_text(enum kith_error error);
 /* What the user can do about it, or NULL where there is nothing useful to say. */
 const char *error_hint(enum kith_error error);
 
-/* Whether errno says which way it failed, right where it is returned. */
-bool error_sets_errno(enum kith_error error);
-
-/* Whether errno says more about it. */
-bool error_is_system(enum kith_error error);
-
-/* Whether its text is for many cases, so that the particulars say all, where they are known. */
-bool error_is_general(enum kith_error error);
+/* What else is known of some. */
+enum error_trait {
+    ERROR_IS_GENERAL = 1,       /* its text is for many cases: the particulars say all, if known */
+    ERROR_SETS_ERRNO = 2,       /* errno says which way it failed, right where it is returned */
+    ERROR_IS_SYSTEM = 4,        /* an errno, if there is one, says more about it */
+    ERROR_IS_OF_OUTPUT = 8,     /* it is about where what arrives goes, not about the peer */
+    ERROR_IS_OF_ADMISSION = 16, /* a call is refused for it; at a reload an open channel ends */
+    ERROR_MAY_PASS = 32,        /* a call that failed so may get through later */
+};
+bool error_has(enum kith_error error, enum error_trait trait);
 
 /* The exit status it leads to. */
 enum exit_status error_exit_status(enum kith_error error);

@@ -367,12 +367,12 @@ static enum kith_error log_error(enum log_level level, const struct log_subject 
 {
     char why[WHY_SIZE];
 
-    if (error_sets_errno(error) && detail == NULL) {
+    if (error_has(error, ERROR_SETS_ERRNO) && detail == NULL) {
         detail = strerror(errno);
         if (errno == EMFILE && hint == NULL)
             hint = error_hint(ERR_FEW_DESCRIPTORS);
     }
-    if (detail != NULL && error_is_general(error))
+    if (detail != NULL && error_has(error, ERROR_IS_GENERAL))
         (void)snprintf(why, sizeof(why), "%s%s", before, detail);
     else
         (void)snprintf(why, sizeof(why), "%s%s%s%s", before, error_text(error),

@@ -23,32 +23,6 @@
 #define PAUSE_MOST_MS 5000
 #define VIA_MOST 8 /* commands of --via: those of former tries may still be about to end */
 
-/*
- * Whether a call that failed may get through later: an address that does not answer yet, a listener
- * that is being restarted, or a target that is. Who turned out to be somebody else remains so, and
- * what we may not have.
- */
-static bool may_pass(enum kith_error error)
-{
-    switch (error) {
-    case ERR_CONNECT:
-    case ERR_CONNECT_REFUSED:
-    case ERR_CONNECT_TIMEOUT:
-    case ERR_RESOLVE:
-    case ERR_RESOLVE_TIMEOUT:
-    case ERR_VIA:
-    case ERR_HANDSHAKE_CUT:
-    case ERR_HANDSHAKE_TIMEOUT:
-    case ERR_LINK_LOST:
-    case ERR_NO_ANSWER:
-    case ERR_REFUSED_UNREACHED:
-    case ERR_REFUSED_ROOM:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static void wait_ms(int64_t ms)
 {
     struct timespec time = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
@@ -146,9 +120,9 @@ static enum kith_error call_with_retries(struct errand *errand)
 
         if (error == OK)
             return error;
-        if (!may_pass(error) || left_ms <= 0) {
+        if (!error_has(error, ERROR_MAY_PASS) || left_ms <= 0) {
             say_failure(errand, error, LOG_ERROR);
-            if (may_pass(error) && !first)
+            if (error_has(error, ERROR_MAY_PASS) && !first)
                 say_retry(errand, "given up after");
             return error;
         }

@@ -26,10 +26,9 @@
 static void log_end(const struct pipe_end *end, const struct pump_result *result,
                     enum kith_error error, const struct log_subject *peer)
 {
-    bool out = error == ERR_STDOUT || error == ERR_STDOUT_CLOSED || error == ERR_FILER ||
-               error == ERR_OUTPUT_EXISTS || error == ERR_OUTPUT_KIND;
+    bool out = error_has(error, ERROR_IS_OF_OUTPUT);
     bool local = error == ERR_STDIN || out;
-    bool by_system = result->system_errno != 0 && error_is_system(error);
+    bool by_system = result->system_errno != 0 && error_has(error, ERROR_IS_SYSTEM);
     bool lost = result->undelivered && !local;
     const char *output = end->options->output;
     char at[ADDRESS_TEXT_SIZE + 128], detail[192];

@@ -87,13 +87,6 @@ void report_all(struct connections *connections, const char *what, const char *w
     notify_totals(open, channels, more);
 }
 
-/* Whether a reload ended a channel that was open, for what would refuse a call. */
-static bool was_ended(enum kith_error error)
-{
-    return error == ERR_REMOVED || error == ERR_PEER_EXPIRED || error == ERR_PEER_SOURCE ||
-           error == ERR_PEER_TARGET || error == ERR_PEER_TARGETS || error == ERR_OTHER_NAMESPACE;
-}
-
 /* What is said of the end of a channel: it is not the peer that failed where our side did. */
 static void say_how(char *how, size_t size, const struct report_ending *ending)
 {
@@ -105,7 +98,8 @@ static void say_how(char *how, size_t size, const struct report_ending *ending)
         (void)snprintf(how, size, "%s %s", ending->local,
                        closed ? "took no more of what arrived" : "broke off");
     else
-        (void)snprintf(how, size, "%s%s", was_ended(error) ? "ended: " : "", error_text(error));
+        (void)snprintf(how, size, "%s%s", error_has(error, ERROR_IS_OF_ADMISSION) ? "ended: " : "",
+                       error_text(error));
     if (more)
         (void)snprintf(how + strlen(how), size - strlen(how), ": %s", ending->detail);
 }
@@ -126,7 +120,8 @@ void report_end(const char *what, const struct connection_row *row,
                 const struct report_ending *ending)
 {
     struct pump_result moved = {.sent = row->sent, .received = row->received};
-    bool fine = ending->error == OK || (ending->idle && was_ended(ending->error));
+    bool fine =
+        ending->error == OK || (ending->idle && error_has(ending->error, ERROR_IS_OF_ADMISSION));
     char who[PEER_TEXT_SIZE], how[256];
     const struct log_subject subject = subject_of(what, who, row);
 

@@ -71,7 +71,8 @@ static void open_text(struct answer *answer, struct namespace_texts *texts)
 static enum kith_error refuse(const struct peer *peer, const struct answer *answer,
                               struct problem *problem)
 {
-    const char *detail = error_sets_errno(answer->error) ? strerror(answer->system_errno) : NULL;
+    const char *detail =
+        error_has(answer->error, ERROR_SETS_ERRNO) ? strerror(answer->system_errno) : NULL;
 
     problem->line = peer->line;
     (void)problem_advise(problem, error_hint(answer->error),
