@@ -131,7 +131,7 @@ static enum kith_error open_source(int *fd, const char *path, int named)
         return ERR_FILE_MISSING;
     if (errno == ENXIO || errno == EOPNOTSUPP) /* a UNIX socket, or a device without a driver */
         return ERR_FILE_KIND;
-    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+    if (descriptor_is_lacking(errno) || errno == ENOMEM)
         return ERR_SYSTEM;
     return ERR_FILE_UNREADABLE;
 }

@@ -57,7 +57,7 @@ static enum accepted lack_call(struct acceptance *acceptance, int problem)
                           NULL);
     }
     acceptance_pause(acceptance);
-    return problem == EMFILE || problem == ENFILE || problem == ENOBUFS || problem == ENOMEM
+    return descriptor_is_lacking(problem) || problem == ENOBUFS || problem == ENOMEM
                ? ACCEPTED_NO_ROOM
                : ACCEPTED_NONE;
 }
