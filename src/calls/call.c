@@ -16,10 +16,8 @@
 #include "helpers/via.h"
 #include "system/sandbox.h"
 
-#define VIA_SHOWN 64       /* bytes of its command */
-#define VIA_END_MS 500     /* for what has closed the connection to have ended */
-#define NOT_EXECUTABLE 126 /* as a shell says that it could not start what was asked for */
-#define NOT_FOUND 127
+#define VIA_SHOWN 64   /* bytes of its command */
+#define VIA_END_MS 500 /* for what has closed the connection to have ended */
 #define WHICH_SIZE (TARGET_NAME_SIZE + PEER_TEXT_SIZE + ADDRESS_TEXT_SIZE + 16)
 
 /*
@@ -122,8 +120,8 @@ static enum kith_error blame_via(struct call *call, const struct call_terms *ter
     if (how[0] == '\0')
         return error;
     (void)problem_say(&call->problem, "%s", how);
-    if (end.problem == 0 && end.signal == 0 && end.status != NOT_EXECUTABLE &&
-        end.status != NOT_FOUND && may_ask(terms->via_command))
+    if (end.problem == 0 && end.signal == 0 && end.status != PROGRAM_NOT_STARTED &&
+        end.status != PROGRAM_NOT_FOUND && may_ask(terms->via_command))
         call->problem.hint =
             "what that command said tells why; if it wanted to ask for something, it has no "
             "terminal to ask at";

@@ -17,8 +17,6 @@
 #include "system/protect.h"
 #include "system/signals.h"
 
-#define STATUS_NOT_RUN 127 /* as a shell says that it could not become a program */
-
 /* Variables that we set, and nobody else for the program. */
 enum { PEER_NAME, PEER_KEY, REMOTE_ADDR, REMOTE_PORT, LOCAL_ADDR, LOCAL_PORT, TARGET, VARIABLES };
 
@@ -78,11 +76,11 @@ static bool set_environment(struct visitor *visitor)
 /* In the child, which has all signals blocked: become the program, or say why not. */
 static _Noreturn void become(const struct child_plan *plan, pid_t launcher)
 {
-    struct program_end end = {.status = STATUS_NOT_RUN};
+    struct program_end end = {.status = PROGRAM_NOT_FOUND};
     ssize_t n;
 
     if (!signals_end_with(launcher))
-        _exit(STATUS_NOT_RUN); /* its input would end, as if that were the end of the stream */
+        _exit(PROGRAM_NOT_FOUND); /* its input would end, as if that were the end of the stream */
     signals_reset();
     (void)setsid(); /* no terminal of ours is its own */
     protect_give_back();
@@ -95,7 +93,7 @@ static _Noreturn void become(const struct child_plan *plan, pid_t launcher)
     end.problem = errno;
     n = write(plan->line, &end, sizeof(end));
     (void)n;
-    _exit(STATUS_NOT_RUN);
+    _exit(PROGRAM_NOT_FOUND);
 }
 
 /* No signal is handled by a child of ours, which would be noted for us, nor lost by it. */

@@ -90,6 +90,10 @@ enum kith_error program_result(void *context);
 /* Why one was not started, in words. */
 const char *program_problem(int problem);
 
+/* The statuses by which a shell says that it could not start what it was told to, or found none. */
+#define PROGRAM_NOT_STARTED 126
+#define PROGRAM_NOT_FOUND 127
+
 #define PROGRAM_HOW_SIZE 96
 
 /* How it has failed, as far as that is known; else empty. */

@@ -31,8 +31,6 @@
 #define HAS_TAKEN (-2)    /* another: its last word */
 #define TAKES_MS 2000     /* within which a runner takes a word, on a busy machine too */
 #define STATUS_SIGNAL 128 /* and its number: how it was ended, as a shell has it */
-#define STATUS_NOT_FOUND 127
-#define STATUS_NOT_RUN 126
 #define VARIABLE "KITH_FORWARD_"
 #define NUMBER_SIZE 24 /* after it, and a sign */
 #define FOLDER_SIZE sizeof(((struct sockaddr_un *)NULL)->sun_path)
@@ -127,14 +125,14 @@ static _Noreturn void become(const struct running *running, pid_t runner)
     int problem;
 
     if (!signals_end_with(runner))
-        _exit(STATUS_NOT_RUN);
+        _exit(PROGRAM_NOT_STARTED);
     protect_give_back();
     signals_give_back();
     if (set_environment(running->plan))
         (void)execvp(argv[0], argv);
     problem = errno;
     say(running->line, problem, HAS_BEGUN);
-    _exit(problem == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_RUN);
+    _exit(problem == ENOENT ? PROGRAM_NOT_FOUND : PROGRAM_NOT_STARTED);
 }
 
 /*
@@ -152,7 +150,7 @@ static void start(struct running *running)
         become(running, runner);
     if (running->process < 0) {
         say(running->line, errno, HAS_BEGUN);
-        say(running->line, 0, STATUS_NOT_RUN);
+        say(running->line, 0, PROGRAM_NOT_STARTED);
     } else {
         say(running->line, 0, HAS_BEGUN);
     }
