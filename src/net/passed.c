@@ -78,8 +78,5 @@ enum kith_error passed_take(struct listeners *list, size_t places, struct proble
     }
     for (size_t i = 0; i < places; i++)
         listeners_describe(&list[i]);
-    (void)unsetenv("LISTEN_PID");
-    (void)unsetenv("LISTEN_FDS");
-    (void)unsetenv("LISTEN_FDNAMES");
     return OK;
 }

@@ -233,8 +233,7 @@ static int take(long pid_offset, long count, int listening, int streams)
             (fcntl(FIRST_FD + taken, F_GETFD) & FD_CLOEXEC) == 0)
             return 8;
     }
-    if (taken > 0 && (strncmp(listeners.text, "127.0.0.1:", 10) != 0 ||
-                      getenv("LISTEN_PID") != NULL || getenv("LISTEN_FDS") != NULL))
+    if (taken > 0 && strncmp(listeners.text, "127.0.0.1:", 10) != 0)
         return 7;
     return taken;
 }
