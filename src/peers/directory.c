@@ -416,13 +416,22 @@ static enum kith_error take_target(char place[static PLACE_SIZE], const char *te
     return OK;
 }
 
-/* What a line of the peers file, if there is one, says of a namespace of its own. */
-static void take_namespace(struct callee *callee, const struct peer *entry)
+/* find_who of one who calls, or is called: not ourselves, and with the namespace of its line. */
+static enum kith_error find_other(struct directory *directory, const char *text, bool is_called,
+                                  struct callee *callee, const struct peer **entry)
 {
-    if (entry == NULL)
-        return;
-    callee->namespace = secret_namespace_hold(entry->namespace);
-    callee->mark = entry->mark;
+    enum kith_error error = find_who(directory, text, is_called, callee->key, callee->name, entry);
+
+    if (error == OK)
+        error = refuse_own(directory, callee->key, text);
+    if (error != OK)
+        return error;
+    warn_published(callee->key, text);
+    if (*entry != NULL) {
+        callee->namespace = secret_namespace_hold((*entry)->namespace);
+        callee->mark = (*entry)->mark;
+    }
+    return OK;
 }
 
 enum kith_error directory_callee(struct directory *directory, const char *given,
@@ -447,12 +456,7 @@ enum kith_error directory_callee(struct directory *directory, const char *given,
         return refuse_callee(text, "says where to call, but not who is meant there");
     if (address == NULL && (is_hex_key(before) || directory_is_file(before)))
         return refuse_callee(text, "does not say where to call");
-    error = find_who(directory, before, address == NULL, callee->key, callee->name, &entry);
-    if (error == OK)
-        error = refuse_own(directory, callee->key, before);
-    if (error == OK)
-        warn_published(callee->key, before);
-    take_namespace(callee, error == OK ? entry : NULL);
+    error = find_other(directory, before, address == NULL, callee, &entry);
     if (error != OK || address != NULL)
         return error;
     if (entry == NULL || entry->address == NULL)
@@ -477,11 +481,5 @@ enum kith_error directory_caller(struct directory *directory, const char *given,
                            text[0] == '\0' ? "it says nobody"
                                            : "it calls us here, so no address is wanted",
                            "WHO or WHO:NAME; WHO is a name, a key, or a file with one");
-    error = find_who(directory, text, false, callee->key, callee->name, &entry);
-    if (error == OK)
-        error = refuse_own(directory, callee->key, text);
-    if (error == OK)
-        warn_published(callee->key, text);
-    take_namespace(callee, error == OK ? entry : NULL);
-    return error;
+    return find_other(directory, text, false, callee, &entry);
 }
