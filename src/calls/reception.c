@@ -40,13 +40,19 @@ static const struct targets *within_reach(const struct reception_terms *terms,
                                                                    : terms->targets;
 }
 
-static void dismiss(struct reception *reception, struct caller *caller)
+/* Of one that has no place. */
+static void hang_up(struct caller *caller)
 {
-    places_leave(&reception->places, &caller->place);
     transport_close(&caller->io.transport);
     handshake_io_wipe(&caller->io);
     free(caller->proxy);
     free(caller);
+}
+
+static void dismiss(struct reception *reception, struct caller *caller)
+{
+    places_leave(&reception->places, &caller->place);
+    hang_up(caller);
 }
 
 static void report_refusal(struct reception *reception, const struct caller *caller)
@@ -297,9 +303,7 @@ static bool welcome_call(struct reception *reception, int fd, const struct endpo
         return advance_caller(reception, caller, guest);
     caller->io.error = error;
     report_refusal(reception, caller);
-    transport_close(&caller->io.transport);
-    free(caller->proxy);
-    free(caller);
+    hang_up(caller);
     return false;
 }
 
@@ -310,13 +314,13 @@ bool reception_welcome(struct reception *reception, struct transport transport,
     struct place *victim;
 
     reception->terms.refusals->of_one = true;
-    if (caller != NULL &&
-        places_enter(&reception->places, &caller->place, clock_now_ms(), &victim) == OK)
-        return true;
-    transport_close(&transport);
-    if (caller != NULL)
-        free(caller->proxy);
-    free(caller);
+    if (caller == NULL) {
+        transport_close(&transport);
+        return false;
+    }
+    if (places_enter(&reception->places, &caller->place, clock_now_ms(), &victim) == OK)
+        return true; /* as always where nobody else is */
+    hang_up(caller);
     return false;
 }
 
