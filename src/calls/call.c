@@ -18,42 +18,33 @@
 
 #define VIA_SHOWN 64   /* bytes of its command */
 #define VIA_END_MS 500 /* for what has closed the connection to have ended */
-#define WHICH_SIZE (TARGET_NAME_SIZE + PEER_TEXT_SIZE + ADDRESS_TEXT_SIZE + 16)
 
-/*
- * "NAME (01234567) at HOST:PORT", or the address that was reached when a name was given. The target
- * that it is for stands before it, unless that is "".
- */
-static void describe(char out[static WHICH_SIZE], const char *target, const struct callee *callee,
-                     const struct endpoint *reached)
+/* Where it leads: the address that was reached, or else the one that was given, in this room. */
+static const char *address_of(const struct call *call, const struct callee *callee,
+                              char given[static ADDRESS_TEXT_SIZE])
 {
-    char who[PEER_TEXT_SIZE], given[ADDRESS_TEXT_SIZE];
-
-    peer_format(who, callee->name, callee->key);
     address_format(given, &callee->address);
-    (void)snprintf(out, WHICH_SIZE, "%s%s%s at %s", target, target[0] != '\0' ? " of " : "", who,
-                   reached->text[0] != '\0' ? reached->text : given);
+    return call->reached.text[0] != '\0' ? call->reached.text : given;
 }
 
 enum kith_error call_log_failure(const struct call *call, enum kith_error error,
                                  const struct callee *callee, const char *what,
                                  enum log_level level)
 {
-    char which[WHICH_SIZE];
-    char given[ADDRESS_TEXT_SIZE];
-    const struct log_subject subject = {
-        .what = what,
-        .which = which,
-        .peer = callee->name,
-        .key = callee->key,
-        .address = call->reached.text[0] != '\0' ? call->reached.text : given,
-        .target = callee->target};
+    char given[ADDRESS_TEXT_SIZE], who[PEER_AT_SIZE], which[TARGET_NAME_SIZE + 4 + sizeof(who)];
+    const struct log_subject subject = {.what = what,
+                                        .which = which,
+                                        .peer = callee->name,
+                                        .key = callee->key,
+                                        .address = address_of(call, callee, given),
+                                        .target = callee->target};
     struct explanation explanation;
     const char *why = problem_why(&call->problem);
-    bool is_about_it = callee->target[0] != '\0' && strcmp(call->problem.why, callee->target) == 0;
+    bool for_target = callee->target[0] != '\0' && strcmp(call->problem.why, callee->target) != 0;
 
-    address_format(given, &callee->address);
-    describe(which, is_about_it ? "" : callee->target, callee, &call->reached);
+    peer_format_at(who, callee->name, callee->key, subject.address);
+    (void)snprintf(which, sizeof(which), "%s%s%s", for_target ? callee->target : "",
+                   for_target ? " of " : "", who);
     explain_handshake(&explanation, &call->io, error);
     if (explanation.error == ERR_KEPT_CUT && callee->target[0] != '\0')
         explanation.error = ERR_NAMED_CUT;
@@ -150,9 +141,9 @@ static enum kith_error reach(struct call *call, const struct call_terms *terms,
 /* For who looks for a fault. */
 static void log_step(const struct call *call, const struct callee *callee, const char *why)
 {
-    char which[WHICH_SIZE];
+    char given[ADDRESS_TEXT_SIZE], which[PEER_AT_SIZE];
 
-    describe(which, "", callee, &call->reached);
+    peer_format_at(which, callee->name, callee->key, address_of(call, callee, given));
     log_event(LOG_DEBUG, "call", which, why, NULL);
 }
 

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "calls/explain.h"
-#include "peers/directory.h"
+#include "peers/peer.h"
 
 #define SOURCES_TOLD (REFUSALS_SOURCES / 4 * 3)
 
@@ -86,17 +86,15 @@ static void show(const struct refusals *refusals, enum log_level level,
                  const struct handshake_io *io, const char *name,
                  const struct explanation *explanation, const char *detail)
 {
-    char who[PEER_TEXT_SIZE], which[PEER_TEXT_SIZE + ADDRESS_TEXT_SIZE + 24];
+    char which[PEER_AT_SIZE];
     bool claims = io->handshake.peer_timestamp_ms != 0;
     const struct log_subject subject = {.what = refusals->what,
-                                        .which = which,
+                                        .which = claims ? which : io->peer.text,
                                         .peer = claims ? name : NULL,
                                         .key = claims ? io->handshake.peer : NULL,
                                         .address = io->peer.text};
 
-    peer_format(who, name, io->handshake.peer);
-    (void)snprintf(which, sizeof(which), "%s%s%s", claims ? who : "", claims ? " at " : "",
-                   io->peer.text);
+    peer_format_at(which, name, io->handshake.peer, io->peer.text);
     if (explanation->error == ERR_LEFT) /* that was its own doing */
         (void)log_peer_failure(level, &subject, ERR_LEFT, NULL, NULL);
     else
@@ -165,7 +163,7 @@ void refusals_add_proven(struct refusals *refusals, const struct endpoint *from,
                          enum kith_error error, const char *detail)
 {
     enum log_level level = level_of(refusals, error, LOG_NOTE);
-    char who[PEER_TEXT_SIZE], which[PEER_TEXT_SIZE + ADDRESS_TEXT_SIZE + 24];
+    char which[PEER_AT_SIZE];
     const struct log_subject subject = {.what = refusals->what,
                                         .which = which,
                                         .peer = name,
@@ -176,8 +174,7 @@ void refusals_add_proven(struct refusals *refusals, const struct endpoint *from,
     refusals->last = error;
     if (!log_enabled(level) || !is_shown(refusals, error, from))
         return;
-    peer_format(who, name, key);
-    (void)snprintf(which, sizeof(which), "%s at %s", who, from->text);
+    peer_format_at(which, name, key, from->text);
     (void)log_refusal(level, &subject, error, detail, NULL);
 }
 

@@ -194,17 +194,16 @@ enum kith_error command_dial(const struct options *options)
  */
 static void print_check(const struct callee *callee, const struct handshake_io *io)
 {
-    char who[PEER_TEXT_SIZE], skew[64], at[4 * ADDRESS_TEXT_SIZE], shown[4 * PEER_TEXT_SIZE];
-    const char *address = io->peer.text, *target = callee->target;
+    char who[PEER_AT_SIZE], skew[64], shown[4 * PEER_AT_SIZE];
+    const char *target = callee->target;
     uint64_t trip_us = (uint64_t)(io->answered_us - io->called_us);
     /* Its timestamp was taken about half a round trip before its answer came. */
     uint64_t then_ms = io->answered_wall_ms - trip_us / 2000;
 
-    peer_format(who, callee->name, callee->key);
+    peer_format_at(who, callee->name, callee->key, io->peer.text);
     clock_format_skew(skew, sizeof(skew), io->handshake.peer_timestamp_ms, then_ms);
-    (void)printf("%s at %s: round trip %" PRIu64 ".%03u ms, clock %s ours%s%s%s\n",
-                 escape_text(shown, sizeof(shown), who, strlen(who)),
-                 escape_text(at, sizeof(at), address, strlen(address)), trip_us / 1000,
+    (void)printf("%s: round trip %" PRIu64 ".%03u ms, clock %s ours%s%s%s\n",
+                 escape_text(shown, sizeof(shown), who, strlen(who)), trip_us / 1000,
                  (unsigned)(trip_us % 1000), skew, target[0] != '\0' ? "; target " : "", target,
                  target[0] != '\0' ? " is there, and permitted" : "");
 }

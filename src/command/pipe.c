@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "helpers/launcher.h"
 #include "net/socket.h"
+#include "peers/peer.h"
 #include "stream/progress.h"
 #include "stream/stream.h"
 #include "system/signals.h"
@@ -31,7 +32,7 @@ static void log_end(const struct pipe_end *end, const struct pump_result *result
     bool by_system = result->system_errno != 0 && error_has(error, ERROR_IS_SYSTEM);
     bool lost = result->undelivered && !local;
     const char *output = end->options->output;
-    char at[ADDRESS_TEXT_SIZE + 128], detail[192];
+    char at[PEER_AT_SIZE], detail[192];
     struct log_subject subject = {.what = end->what, .which = at};
 
     if (out)
@@ -39,7 +40,7 @@ static void log_end(const struct pipe_end *end, const struct pump_result *result
     else if (local)
         subject.which = "stdin";
     else
-        (void)snprintf(at, sizeof(at), "%s at %s", peer->which, peer->address);
+        peer_format_at(at, peer->peer, peer->key, peer->address);
     subject.peer = peer->peer;
     subject.key = peer->key;
     subject.address = peer->address;

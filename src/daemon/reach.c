@@ -15,10 +15,10 @@
 #include "base/problem.h"
 #include "calls/proxy_protocol.h"
 #include "daemon/carry.h"
-#include "daemon/report.h"
 #include "helpers/lookup.h"
 #include "helpers/program.h"
 #include "net/connect.h"
+#include "peers/peer.h"
 
 /* Connect to an address by the deadline. */
 static enum kith_error try_address(const struct reach *reach, const struct address *address,
@@ -85,11 +85,11 @@ static struct log_subject subject_of(const struct connection *connection, const 
 static enum kith_error log_unreached(const struct connection *connection, const char *tried,
                                      const struct problem *problem)
 {
-    char which[REPORT_WHICH_SIZE], target[TARGET_TEXT_SIZE];
+    char which[PEER_AT_SIZE], target[TARGET_TEXT_SIZE];
     char why[sizeof(target) + sizeof(problem->why) + 2];
     const struct log_subject subject = subject_of(connection, which);
 
-    report_describe(which, connection->name, connection->key, connection->from.text);
+    peer_format_at(which, connection->name, connection->key, connection->from.text);
     target_format(target, connection->target, tried);
     (void)snprintf(why, sizeof(why), "%s: %s", target, problem->why);
     return log_peer_failure(LOG_ERROR, &subject, ERR_TARGET, why, problem->hint);

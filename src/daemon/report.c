@@ -10,19 +10,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "peers/peer.h"
 #include "stream/stream.h"
 #include "system/notify.h"
 
 #define ROWS 16 /* channels that are told of at a time */
-
-void report_describe(char out[static REPORT_WHICH_SIZE], const char *name,
-                     const uint8_t key[static KEY_SIZE], const char *address)
-{
-    char who[PEER_TEXT_SIZE];
-
-    peer_format(who, name, key);
-    (void)snprintf(out, REPORT_WHICH_SIZE, "%s at %s", who, address);
-}
 
 typedef void tell_row(const char *what, const struct connection_row *row);
 
@@ -54,12 +46,12 @@ static struct log_subject subject_of(const char *what, const char *which,
 
 static void report_one(const char *what, const struct connection_row *row)
 {
-    char which[REPORT_WHICH_SIZE], age[24], sent[24], received[24];
+    char which[PEER_AT_SIZE], age[24], sent[24], received[24];
     struct log_subject subject = subject_of(what, which, row);
 
     subject.target = NULL; /* text has it, too */
 
-    report_describe(which, row->name, row->key, row->address);
+    peer_format_at(which, row->name, row->key, row->address);
     (void)snprintf(age, sizeof(age), "%" PRId64, (clock_now_ms() - row->opened_ms) / 1000);
     (void)snprintf(sent, sizeof(sent), "%" PRIu64, row->sent);
     (void)snprintf(received, sizeof(received), "%" PRIu64, row->received);

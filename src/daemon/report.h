@@ -10,12 +10,6 @@
 
 #include "base/error.h"
 #include "daemon/connections.h"
-#include "peers/directory.h"
-
-/* How a peer is shown: "NAME (01234567) at ADDRESS". */
-#define REPORT_WHICH_SIZE (NAME_SIZE + ADDRESS_TEXT_SIZE + 24)
-void report_describe(char out[static REPORT_WHICH_SIZE], const char *name,
-                     const uint8_t key[static KEY_SIZE], const char *address);
 
 /*
  * A line for each channel, and one for all that have been, of a command that listens there; so many

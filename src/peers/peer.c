@@ -79,3 +79,12 @@ void peer_format(char out[static PEER_TEXT_SIZE], const char *name,
     else
         (void)snprintf(out, PEER_TEXT_SIZE, "%s (%s)", name, digits);
 }
+
+void peer_format_at(char out[static PEER_AT_SIZE], const char *name,
+                    const uint8_t key[static KEY_SIZE], const char *address)
+{
+    char who[PEER_TEXT_SIZE];
+
+    peer_format(who, name, key);
+    (void)snprintf(out, PEER_AT_SIZE, "%s at %s", who, address);
+}

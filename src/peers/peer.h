@@ -54,4 +54,9 @@ must_check enum kith_error peer_may_call(const struct peer *peer, const struct s
 void peer_format(char out[static PEER_TEXT_SIZE], const char *name,
                  const uint8_t key[static KEY_SIZE]);
 
+/* "NAME (01234567) at ADDRESS": the same where it matters where it is. */
+#define PEER_AT_SIZE (PEER_TEXT_SIZE + 4 + ADDRESS_TEXT_SIZE)
+void peer_format_at(char out[static PEER_AT_SIZE], const char *name,
+                    const uint8_t key[static KEY_SIZE], const char *address);
+
 #endif
