@@ -61,27 +61,41 @@ bool hex_decode(uint8_t *out, size_t len, const char *in)
     return bad >= 0;
 }
 
+bool text_is_shown(char byte)
+{
+    return byte >= 0x20 && byte <= 0x7e && byte != '\\';
+}
+
+static size_t escaped_width(char byte)
+{
+    return text_is_shown(byte) ? 1 : sizeof("\\xNN") - 1;
+}
+
+static const char cut_mark[] = "...";
+
+size_t escape_fitting(size_t size, const char *text, size_t text_len)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < text_len; i++) {
+        used += escaped_width(text[i]);
+        if (used + (i + 1 < text_len ? sizeof(cut_mark) : 1) > size)
+            return i;
+    }
+    return text_len;
+}
+
 char *escape_text(char *out, size_t size, const char *text, size_t text_len)
 {
     static const char digits[] = "0123456789abcdef";
-    static const char more[] = "...";
+    size_t fitting = escape_fitting(size, text, text_len);
     size_t at = 0;
 
-    for (size_t i = 0; i < text_len; i++) {
+    for (size_t i = 0; i < fitting; i++) {
         unsigned char c = (unsigned char)text[i];
-        bool plain = c >= 0x20 && c <= 0x7e && c != '\\';
-        size_t width = plain ? 1 : 4;
-        size_t reserve = i + 1 < text_len ? sizeof(more) : 1;
 
-        if (at + width + reserve > size) {
-            if (at + sizeof(more) <= size) {
-                memcpy(out + at, more, sizeof(more));
-                return out;
-            }
-            break;
-        }
-        if (plain) {
-            out[at++] = (char)c;
+        if (text_is_shown(text[i])) {
+            out[at++] = text[i];
         } else {
             out[at++] = '\\';
             out[at++] = 'x';
@@ -89,7 +103,9 @@ char *escape_text(char *out, size_t size, const char *text, size_t text_len)
             out[at++] = digits[c & 15];
         }
     }
-    if (size > 0)
+    if (fitting < text_len && at + sizeof(cut_mark) <= size)
+        memcpy(out + at, cut_mark, sizeof(cut_mark));
+    else if (size > 0)
         out[at] = '\0';
     return out;
 }

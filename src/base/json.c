@@ -9,22 +9,8 @@
 
 #include "base/bytes.h"
 
-#define ESCAPE_LEN ((size_t)4) /* \xNN, as escape_text has it */
 #define CHARACTER_SIZE sizeof("\\uNNNN\\uNNNN")
 #define UNIT_MAX 0xffffu
-
-/* The bytes of the escapes that stand here, up to those of a character. Returns how many. */
-static size_t take_escaped(char bytes[static CHARACTER_MAX], const char *escaped)
-{
-    size_t count = 0;
-    uint8_t byte;
-
-    while (count < CHARACTER_MAX && *escaped == '\\' && hex_decode(&byte, 1, escaped + 2)) {
-        bytes[count++] = (char)byte;
-        escaped += ESCAPE_LEN;
-    }
-    return count;
-}
 
 /* A character by its number, which is two of UTF-16 if it is large. */
 static void by_number(char out[static CHARACTER_SIZE], uint32_t character)
@@ -38,35 +24,36 @@ static void by_number(char out[static CHARACTER_SIZE], uint32_t character)
                        0xdc00u + (rest & 0x3ff));
 }
 
-/* One character, of what escape_text has made of it. Returns how much of that it was. */
-static size_t put_one(char out[static CHARACTER_SIZE], const char *escaped)
+/* The first character of a text, of which there is a byte at least. Returns the bytes it takes. */
+static size_t put_one(char out[static CHARACTER_SIZE], const char *text, size_t len)
 {
-    char bytes[CHARACTER_MAX] = {0};
     uint32_t character = 0;
     size_t used;
 
-    if (*escaped != '\\') {
-        (void)snprintf(out, CHARACTER_SIZE, *escaped == '"' ? "\\%c" : "%c", *escaped);
+    if (text_is_shown(*text)) {
+        (void)snprintf(out, CHARACTER_SIZE, *text == '"' ? "\\%c" : "%c", *text);
         return 1;
     }
-    used = text_character(&character, bytes, take_escaped(bytes, escaped));
-    by_number(out, used > 0 ? character : (unsigned char)bytes[0]);
-    return ESCAPE_LEN * (used > 0 ? used : 1);
+    used = text_character(&character, text, len);
+    by_number(out, used > 0 ? character : (unsigned char)*text);
+    return used > 0 ? used : 1;
 }
 
 char *json_escape(char *out, size_t size, const char *text)
 {
-    char escaped[JSON_TEXT_MAX], one[CHARACTER_SIZE];
+    size_t whole = strlen(text), kept = escape_fitting(JSON_TEXT_MAX, text, whole);
     size_t len = 0, used = 0;
+    char one[CHARACTER_SIZE];
 
-    escape_text(escaped, sizeof(escaped), text, strlen(text));
     out[0] = '\0';
-    for (const char *at = escaped; *at != '\0'; at += used) {
-        used = put_one(one, at);
+    for (size_t at = 0; at < kept; at += used) {
+        used = put_one(one, text + at, kept - at);
         if (len + strlen(one) >= size)
-            break;
+            return out;
         memcpy(out + len, one, strlen(one) + 1);
         len += strlen(one);
     }
+    if (kept < whole)
+        (void)snprintf(out + len, size - len, "...");
     return out;
 }
