@@ -247,8 +247,8 @@ enum kith_error command_keygen(const struct options *options)
     if (error == OK)
         error = make_pair(pem, public_key);
     if (error != OK)
-        return log_failure(LOG_ERROR, "keygen", given != NULL ? given : "~/.config/kith/identity",
-                           error, NULL, NULL);
+        return log_failure(LOG_ERROR, "keygen", given != NULL ? given : USUAL_IDENTITY, error, NULL,
+                           NULL);
     hex_encode(hex, public_key, KEY_SIZE);
     (void)snprintf(line, sizeof(line), "%s %s\n", hex, name);
     error = write_pair(options, path, pem, line);
@@ -349,7 +349,7 @@ enum kith_error command_pubkey(const struct options *options)
     enum kith_error error = path_of_identity(path, given);
 
     if (error != OK)
-        return log_failure(LOG_ERROR, "identity", "~/.config/kith/identity", error, NULL, NULL);
+        return log_failure(LOG_ERROR, "identity", USUAL_IDENTITY, error, NULL, NULL);
     error = crypto_start_keys();
     if (error == OK)
         error = read_public(path, options, public_key);

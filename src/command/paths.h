@@ -14,6 +14,7 @@
  * KITH_IDENTITY or KITH_PEERS, else in the configuration folder: $KITH_DIR, $XDG_CONFIG_HOME/kith
  * or ~/.config/kith. ERR_NO_HOME if there is none, ERR_PATH_LONG if the path does not fit.
  */
+#define USUAL_IDENTITY "~/.config/kith/identity" /* in words, where there is none */
 must_check enum kith_error path_of_identity(char out[static FILE_PATH_SIZE], const char *given);
 must_check enum kith_error path_of_peers(char out[static FILE_PATH_SIZE], const char *given);
 

@@ -202,7 +202,7 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options,
     find_source(setup);
     error = path_of_identity(setup->identity_path, options->identity);
     if (error != OK)
-        return identity_log_failure(error, "~/.config/kith/identity", true);
+        return identity_log_failure(error, USUAL_IDENTITY, true);
     setup->directory.peers_error = path_of_peers(setup->peers_path, options->peers);
     setup->rules.listens = calls ? 0 : kinds;
     setup->callees = (struct callees){
