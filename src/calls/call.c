@@ -14,7 +14,6 @@
 #include "calls/explain.h"
 #include "helpers/lookup.h"
 #include "helpers/via.h"
-#include "system/sandbox.h"
 
 #define VIA_SHOWN 64   /* bytes of its command */
 #define VIA_END_MS 500 /* for what has closed the connection to have ended */
@@ -172,8 +171,8 @@ enum kith_error call_peer(struct call *call, const struct call_terms *terms, enu
     handshake_io_dial(&call->io, terms->rules, kind, call->transport, &call->reached, callee->key,
                       callee->namespace, deadline_ms);
     call->io.check_only = check_only;
-    if (terms->needs != NULL) /* before the first byte from outside, and while that is awaited */
-        sandbox_enter(SANDBOX_PIPE, terms->needs);
+    if (terms->connected != NULL) /* while the answer is awaited */
+        terms->connected(terms->context);
     error = blame_via(call, terms, handshake_io_finish(&call->io));
     if (error == OK)
         log_proven(call, callee);

@@ -13,7 +13,6 @@
 #include "net/endpoint.h"
 #include "net/resolve.h"
 #include "peers/directory.h"
-#include "system/sandbox.h"
 
 /* What holds for all calls of a run. */
 struct call_terms {
@@ -22,9 +21,9 @@ struct call_terms {
     const struct helper *via;    /* who starts the command of --via; or NULL */
     const char *via_command;     /* in logs */
     const struct handshake_rules *rules;
-    int64_t timeout_ms;                /* to resolve, connect and shake hands, together */
-    const struct sandbox_needs *needs; /* of a process that makes no other call and is confined once
-                                          connected; or NULL */
+    int64_t timeout_ms;               /* to resolve, connect and shake hands, together */
+    void (*connected)(void *context); /* before the first byte from outside; or NULL */
+    void *context;
 };
 
 /* A call: how far it came, and why no further. */

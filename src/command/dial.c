@@ -35,11 +35,22 @@ struct errand {
     const char *what; /* the command's name, in logs */
     const char *peer; /* as it was given */
     const struct sandbox_needs *needs;
+    bool is_confined;
     struct setup setup;
     struct callee callee;
     struct call call;
     struct kept *kept; /* once there is a channel to a target by name; or NULL */
 };
+
+/* There is no other call: once, as soon as that is known. */
+static void confine(void *context)
+{
+    struct errand *errand = context;
+
+    if (!errand->is_confined)
+        setup_confine(SANDBOX_PIPE, errand->needs);
+    errand->is_confined = true;
+}
 
 /* All that comes before the call. End it in any case. */
 static enum kith_error begin(struct errand *errand, const struct options *options,
@@ -52,7 +63,8 @@ static enum kith_error begin(struct errand *errand, const struct options *option
     errand->call.transport = TRANSPORT_NONE;
     error =
         setup_begin(&errand->setup, options, &errand->peer, 1, KIND_SET(ask_kind(errand->peer)));
-    errand->setup.calls.needs = options->retry_ms == 0 ? needs : NULL;
+    errand->setup.calls.connected = options->retry_ms == 0 ? confine : NULL;
+    errand->setup.calls.context = errand;
     if (error == OK)
         error = setup_choose_callees(&errand->setup, &errand->callee, NULL);
     if (error == OK)
@@ -65,8 +77,7 @@ static void settle(struct errand *errand)
 {
     setup_dismiss_keeper(&errand->setup);
     callee_end(&errand->callee);
-    if (errand->setup.calls.needs == NULL)
-        setup_confine(SANDBOX_PIPE, errand->needs);
+    confine(errand);
 }
 
 static void end(struct errand *errand)
