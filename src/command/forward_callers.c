@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "calls/replay.h"
 #include "command/forward.h"
 #include "command/setup_listen.h"
 #include "daemon/turn_away.h"
@@ -78,23 +77,11 @@ void forward_callers_announce(const struct forward *forward)
 
 static enum kith_error begin_reception(struct forward *forward)
 {
-    const struct options *options = forward->setup.options;
-    const struct connections_limits *limits = &forward->daemon.connections.limits;
-    const struct reception_terms terms = {
-        .what = "forward",
-        .listeners = &forward->daemon.doors.list[0],
-        .rules = &forward->setup.rules,
-        .admission = &forward->admission,
-        .timeout_ms = options->handshake_timeout_ms,
-        .places = limits->pending,
-        .most = limits->most,
-        .most_of_peer = limits->per_peer,
-        .proxies = &options->accept_proxy,
-        .refusals = &forward->daemon.refusals,
-        .allow = allow,
-        .context = forward,
-    };
+    struct reception_terms terms =
+        setup_reception_terms(&forward->setup, &forward->daemon, &forward->admission);
 
+    terms.allow = allow;
+    terms.context = forward;
     return reception_begin(&forward->reception, &terms);
 }
 

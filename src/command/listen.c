@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "calls/reception.h"
 #include "calls/refusals.h"
-#include "calls/replay.h"
 #include "command/commands.h"
 #include "command/pipe.h"
 #include "command/setup.h"

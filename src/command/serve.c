@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "calls/replay.h"
 #include "command/commands.h"
 #include "command/setup_listen.h"
 #include "command/setup_via.h"

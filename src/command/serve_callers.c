@@ -91,24 +91,12 @@ bool serve_callers_step(struct serve *serve, const struct poll_set *set)
 
 enum kith_error serve_callers_begin(struct serve *serve)
 {
-    const struct options *options = serve->setup.options;
-    const struct connections_limits *limits = &serve->daemon.connections.limits;
-    const struct reception_terms terms = {
-        .what = "serve",
-        .listeners = &serve->daemon.doors.list[0],
-        .rules = &serve->setup.rules,
-        .admission = &serve->admission,
-        .targets = &serve->offer.all,
-        .unnamed = &serve->offer.unnamed,
-        .timeout_ms = options->handshake_timeout_ms,
-        .places = limits->pending,
-        .most = limits->most,
-        .most_of_peer = limits->per_peer,
-        .proxies = &options->accept_proxy,
-        .refusals = &serve->daemon.refusals,
-        .allow = allow,
-        .context = serve,
-    };
+    struct reception_terms terms =
+        setup_reception_terms(&serve->setup, &serve->daemon, &serve->admission);
 
+    terms.targets = &serve->offer.all;
+    terms.unnamed = &serve->offer.unnamed;
+    terms.allow = allow;
+    terms.context = serve;
     return reception_begin(&serve->reception, &terms);
 }

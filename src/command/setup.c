@@ -356,3 +356,22 @@ struct daemon_terms setup_daemon_terms(const struct options *options)
         .ready_fd = options->ready_fd,
     };
 }
+
+struct reception_terms setup_reception_terms(const struct setup *setup, struct daemon *daemon,
+                                             struct admission *admission)
+{
+    const struct connections_limits *limits = &daemon->connections.limits;
+
+    return (struct reception_terms){
+        .what = daemon->hooks->what,
+        .listeners = &daemon->doors.list[0],
+        .rules = &setup->rules,
+        .admission = admission,
+        .timeout_ms = setup->options->handshake_timeout_ms,
+        .places = limits->pending,
+        .most = limits->most,
+        .most_of_peer = limits->per_peer,
+        .proxies = &setup->options->accept_proxy,
+        .refusals = &daemon->refusals,
+    };
+}

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "calls/call.h"
 #include "calls/handshake_io.h"
+#include "calls/reception.h"
 #include "command/callees.h"
 #include "command/options.h"
 #include "command/paths.h"
@@ -102,5 +103,12 @@ void setup_end(struct setup *setup);
 
 /* What the options say to a daemon. */
 struct daemon_terms setup_daemon_terms(const struct options *options);
+
+/*
+ * What holds for those who call a daemon at its first door, once its limits are set; its targets
+ * and allow are still to come.
+ */
+struct reception_terms setup_reception_terms(const struct setup *setup, struct daemon *daemon,
+                                             struct admission *admission);
 
 #endif
