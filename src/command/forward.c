@@ -19,8 +19,7 @@
 
 _Static_assert(FORWARDS_MAX + 1 <= DOORS_MAX, "each LOCAL has a door, and --accept");
 
-/* Where a LOCAL listens: after who calls. */
-static struct listeners *door_of(struct forward *forward, size_t place)
+struct listeners *forward_door(struct forward *forward, size_t place)
 {
     return &forward->daemon.doors.list[place + (forward_is_called(forward) ? 1 : 0)];
 }
@@ -120,7 +119,7 @@ static void say_where(struct forward *forward, size_t place, const struct callee
     char who[PEER_TEXT_SIZE], at[ADDRESS_TEXT_SIZE + 4] = ", who calls";
     char line[PEER_TEXT_SIZE + ADDRESS_TEXT_SIZE + TARGET_NAME_SIZE + 64];
     const char *way = forward->setup.options->via != NULL ? " by --via" : "";
-    const char *here = door_of(forward, place)->text;
+    const char *here = forward_door(forward, place)->text;
 
     peer_format(who, callee->name, callee->key);
     if (!forward_is_called(forward)) {
@@ -216,7 +215,7 @@ static void begin_routes(struct forward *forward)
     };
 
     for (size_t i = 0; i < forward->count; i++) {
-        terms.listeners = door_of(forward, i);
+        terms.listeners = forward_door(forward, i);
         terms.peer = forward->peers[i];
         terms.target = forward->callees[i].target;
         route_begin(&forward->routes[i], &terms, &forward->callees[i]);
@@ -272,7 +271,7 @@ static void announce(struct daemon *daemon)
         forward_callers_announce(forward);
     for (size_t i = 0; i < forward->count; i++) {
         say_where(forward, i, &forward->callees[i], "");
-        setup_warn_of_path("forward", door_of(forward, i)->text);
+        setup_warn_of_path("forward", forward_door(forward, i)->text);
     }
 }
 
@@ -301,7 +300,7 @@ static enum kith_error open_doors(struct forward *forward, const struct address 
                              &doors->list[0]);
     for (size_t i = 0; error == OK && i < forward->count; i++)
         error = setup_listen(&forward->setup, "forward", &asked[i], LISTEN_LOOPBACK,
-                             door_of(forward, i));
+                             forward_door(forward, i));
     doors_describe(doors);
     return error;
 }

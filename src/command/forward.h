@@ -45,6 +45,9 @@ struct forward {
 /* Whether those who are at the far end call us (--accept); their door is the first. */
 bool forward_is_called(const struct forward *forward);
 
+/* Where the LOCAL of a place listens: after who calls. */
+struct listeners *forward_door(struct forward *forward, size_t place);
+
 /* Say where those are waited for, and on a terminal what they type. */
 void forward_callers_announce(const struct forward *forward);
 

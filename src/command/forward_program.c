@@ -21,7 +21,7 @@ enum kith_error forward_program_prepare(struct forward *forward, char *const *ar
     const struct runner_plan plan = {.argv = argv, .places = places, .count = forward->count};
 
     for (size_t i = 0; i < forward->count; i++)
-        places[i] = forward->daemon.doors.list[i].text;
+        places[i] = forward_door(forward, i)->text;
     return runner_start(&forward->runner, &plan);
 }
 
