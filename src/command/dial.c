@@ -155,15 +155,13 @@ static enum kith_error join(struct errand *errand, struct pipe_end *pipe)
     struct transport transport = kept != NULL ? kept->link.transport : call->transport;
     const struct visitor visitor =
         visitor_of(callee->name, callee->key, &call->io.peer, transport.in);
-    char who[PEER_TEXT_SIZE];
 
-    peer_format(who, callee->name, callee->key);
-    log_event(LOG_MORE, errand->what, who, "connected", NULL);
+    pipe_say_connected(pipe, &visitor);
     notify_ready_fd(pipe->options->ready_fd, call->io.peer.text, true);
     if (kept != NULL && kept_begin(kept) != OK)
         return call_log_failure(call, ERR_LINK_LOST, callee, errand->what, LOG_ERROR);
     pipe->kept = kept != NULL ? &kept->link : NULL;
-    return pipe_run(pipe, transport, &call->io.keys, who, &visitor);
+    return pipe_run(pipe, transport, &call->io.keys, &visitor);
 }
 
 /* One that there is not is said before a peer is called, whose listen takes no second call. */

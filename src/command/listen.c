@@ -191,13 +191,11 @@ enum kith_error command_listen(const struct options *options)
     if (error == OK) {
         const struct visitor visitor =
             visitor_of(guest.admitted.name, guest.key, &guest.from, guest.transport.in);
-        char who[PEER_TEXT_SIZE];
 
         setup_dismiss_keeper(&setup);
         admission_end(&admission); /* which has namespaces that are secrets */
-        peer_format(who, guest.admitted.name, guest.key);
-        log_event(LOG_MORE, "listen", who, "connected", NULL);
-        error = pipe_run(&end, guest.transport, &guest.keys, who, &visitor);
+        pipe_say_connected(&end, &visitor);
+        error = pipe_run(&end, guest.transport, &guest.keys, &visitor);
         transport_close(&guest.transport);
     }
     transport_close(&origin.transport);

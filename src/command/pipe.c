@@ -174,10 +174,11 @@ enum kith_error pipe_open(struct pipe_end *end, const struct options *options, c
 
 /* Join a local end to the peer, and say how it went, unless a program has to say more. */
 static enum kith_error run(const struct pipe_end *end, struct local_end *local,
-                           struct transport transport, struct session_keys *keys, const char *who,
+                           struct transport transport, struct session_keys *keys,
                            const struct visitor *visitor)
 {
     const struct options *options = end->options;
+    char who[PEER_TEXT_SIZE];
     const struct log_subject peer = {.what = "channel",
                                      .which = who,
                                      .peer = visitor->name,
@@ -190,6 +191,7 @@ static enum kith_error run(const struct pipe_end *end, struct local_end *local,
     int64_t begun_us = clock_now_us();
     enum kith_error error;
 
+    peer_format(who, visitor->name, visitor->key);
     if (local->patience == WAITS_IF_PEER_SILENT)
         terms.input_awaited = say_input_awaited;
     if (options->progress) {
@@ -221,8 +223,7 @@ static enum kith_error log_program(const struct pipe_end *end, const char *detai
 
 /* The same with a program, which is ended if the channel is. */
 static enum kith_error run_program(const struct pipe_end *end, struct transport transport,
-                                   struct session_keys *keys, const char *who,
-                                   const struct visitor *visitor)
+                                   struct session_keys *keys, const struct visitor *visitor)
 {
     const struct options *options = end->options;
     unsigned does =
@@ -239,7 +240,7 @@ static enum kith_error run_program(const struct pipe_end *end, struct transport 
         return log_program(end, program_problem(errno));
     }
     local = local_end_program(program.out, program.in, program.line, program_result, &program);
-    error = run(end, &local, transport, keys, who, visitor);
+    error = run(end, &local, transport, keys, visitor);
     if (error == ERR_PROGRAM) {
         program_describe_failure(how, &program);
         (void)log_program(end, how);
@@ -250,12 +251,20 @@ static enum kith_error run_program(const struct pipe_end *end, struct transport 
     return error;
 }
 
+void pipe_say_connected(const struct pipe_end *end, const struct visitor *visitor)
+{
+    char who[PEER_TEXT_SIZE];
+
+    peer_format(who, visitor->name, visitor->key);
+    log_event(LOG_MORE, end->what, who, "connected", NULL);
+}
+
 enum kith_error pipe_run(struct pipe_end *end, struct transport transport,
-                         struct session_keys *keys, const char *who, const struct visitor *visitor)
+                         struct session_keys *keys, const struct visitor *visitor)
 {
     if (end->options->program != NULL)
-        return run_program(end, transport, keys, who, visitor);
-    return run(end, &end->local, transport, keys, who, visitor);
+        return run_program(end, transport, keys, visitor);
+    return run(end, &end->local, transport, keys, visitor);
 }
 
 void pipe_close(struct pipe_end *end)

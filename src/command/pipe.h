@@ -36,14 +36,16 @@ struct pipe_end {
 must_check enum kith_error pipe_open(struct pipe_end *end, const struct options *options,
                                      const char *what, bool calls);
 
+/* Say that the peer is there, who is proven. */
+void pipe_say_connected(const struct pipe_end *end, const struct visitor *visitor);
+
 /*
- * Pump until the channel is whole or fails, and say how it went: with the peer as it is shown, who
- * is at the transport's other end. The keys are wiped; the transport remains the caller's. With a
- * link that is kept, neither counts.
+ * Pump until the channel is whole or fails, and say how it went: with the peer, who is at the
+ * transport's other end. The keys are wiped; the transport remains the caller's. With a link that
+ * is kept, neither counts.
  */
 must_check enum kith_error pipe_run(struct pipe_end *end, struct transport transport,
-                                    struct session_keys *keys, const char *who,
-                                    const struct visitor *visitor);
+                                    struct session_keys *keys, const struct visitor *visitor);
 
 /*
  * Let go of what starts the program, and of a file that has no place; fine twice, and with
