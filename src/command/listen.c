@@ -26,11 +26,15 @@
 #define PLACES 128    /* for callers whose handshake is not done */
 #define DESCRIPTORS 2 /* of each: its own, and one for the keeper's answer */
 
-/* Where calls come from: listeners, or in their place the one that we were started with. */
-struct origin {
+struct listening {
+    struct setup setup;
+    struct admission admission;
+    struct address asked; /* where we are to listen, as it was given */
     struct listeners listeners;
-    struct transport transport;
-    struct endpoint from;
+    struct transport came; /* with --inetd: the channel that we were started with */
+    struct endpoint from;  /* and who is at its other end */
+    struct pipe_end end;
+    struct guest guest; /* once there is one */
 };
 
 /* Without its keeper it can let nobody in. What fails is logged. */
@@ -99,18 +103,18 @@ static size_t find_places(void)
 }
 
 /* Wait for the guest on an open listener, which is closed once there is one. */
-static enum kith_error take_one(struct setup *setup, struct origin *origin,
-                                struct admission *admission, struct guest *guest)
+static enum kith_error take_one(struct listening *listening)
 {
     static struct refusals refusals;
+    struct setup *setup = &listening->setup;
     const struct options *options = setup->options;
-    struct listeners *listeners = &origin->listeners;
+    struct listeners *listeners = &listening->listeners;
     int watched = signals_watch_ends(); /* before places are found for the rest */
     const struct reception_terms terms = {
         .what = "listen",
         .listeners = listeners,
         .rules = &setup->rules,
-        .admission = admission,
+        .admission = &listening->admission,
         .timeout_ms = options->handshake_timeout_ms,
         .places = find_places(),
         .refusals = &refusals,
@@ -126,81 +130,100 @@ static enum kith_error take_one(struct setup *setup, struct origin *origin,
     refusals_init(&refusals, "listen", listeners->text, NULL);
     error = reception_begin(&reception, &terms);
     if (error == OK && options->inetd &&
-        !reception_welcome(&reception, origin->transport, &origin->from))
+        !reception_welcome(&reception, listening->came, &listening->from))
         error = log_failure(LOG_ERROR, "listen", listeners->text, ERR_MEMORY, NULL, NULL);
-    origin->transport = TRANSPORT_NONE;
+    listening->came = TRANSPORT_NONE;
     if (error == OK)
-        error = await_guest(&reception, &refusals, &setup->keeper, watched, guest);
+        error = await_guest(&reception, &refusals, &setup->keeper, watched, &listening->guest);
     end_if_told();
     reception_end(&reception, OK);
     listeners_close(listeners);
     return error;
 }
 
-static enum kith_error take_standard(struct origin *origin)
+static enum kith_error take_standard(struct listening *listening)
 {
-    enum kith_error error = setup_inetd("listen", &origin->transport, &origin->from);
+    struct listeners *none = &listening->listeners;
 
-    (void)snprintf(origin->listeners.text, sizeof(origin->listeners.text), "--inetd");
-    return error;
+    (void)snprintf(none->text, sizeof(none->text), "--inetd");
+    return setup_inetd("listen", &listening->came, &listening->from);
 }
 
-static enum kith_error open_listeners(struct setup *setup, const struct address *address,
-                                      struct listeners *listeners)
+static enum kith_error open_listeners(struct listening *listening)
 {
-    enum kith_error error = setup_listen(setup, "listen", address, LISTEN_EVERYWHERE, listeners);
+    struct listeners *listeners = &listening->listeners;
+    enum kith_error error =
+        setup_listen(&listening->setup, "listen", &listening->asked, LISTEN_EVERYWHERE, listeners);
 
     if (error != OK)
         return error;
     log_event(LOG_MORE, "listen", listeners->text, "waiting for a call", NULL);
-    setup_announce(setup, "listen", listeners, address, "dial", "");
+    setup_announce(&listening->setup, "listen", listeners, &listening->asked, "dial", "");
     return OK;
+}
+
+/* What is wrong with those who may call, or with what they are joined to. */
+static void warn(const struct listening *listening, const struct options *options)
+{
+    if (options->program != NULL)
+        setup_warn_of_program("listen", options->program[0],
+                              program_file_obstacle(options->program[0]));
+    conditions_warn(&listening->setup.directory, &listening->admission.set, NULL);
+}
+
+/* All that comes before the wait for a call. */
+static enum kith_error prepare(struct listening *listening, const struct options *options)
+{
+    enum kith_error error = setup_begin(&listening->setup, options, NULL, 0, KIND_SET(KIND_PLAIN));
+
+    if (error == OK)
+        error = setup_choose_peers(&listening->setup, "listen", &listening->admission);
+    if (error == OK && options->inetd)
+        error = take_standard(listening);
+    else if (error == OK)
+        warn(listening, options);
+    if (error == OK)
+        error = pipe_open(&listening->end, options, "listen", false);
+    if (error == OK && !options->inetd)
+        error = open_listeners(listening);
+    return error;
+}
+
+/* The guest is proven: from here on there is nobody's key to hold, and no more to let in. */
+static enum kith_error join(struct listening *listening)
+{
+    struct guest *guest = &listening->guest;
+    const struct visitor visitor =
+        visitor_of(guest->admitted.name, guest->key, &guest->from, guest->transport.in);
+
+    setup_dismiss_keeper(&listening->setup);
+    admission_end(&listening->admission); /* which has namespaces that are secrets */
+    pipe_say_connected(&listening->end, &visitor);
+    return pipe_run(&listening->end, guest->transport, &guest->keys, &visitor);
 }
 
 enum kith_error command_listen(const struct options *options)
 {
-    struct setup setup;
-    struct admission admission = ADMISSION_NOBODY;
-    struct origin origin = {.transport = TRANSPORT_NONE};
-    struct guest guest = {.transport = TRANSPORT_NONE};
-    struct pipe_end end = PIPE_END_NONE;
-    struct address address = {.port = ""};
+    struct listening listening = {.admission = ADMISSION_NOBODY,
+                                  .came = TRANSPORT_NONE,
+                                  .guest.transport = TRANSPORT_NONE,
+                                  .end = PIPE_END_NONE};
     enum kith_error error = OK;
 
     if (!options->inetd)
-        error =
-            setup_parse_address(&address, "listen", options, options->arguments[0], ADDRESS_PORT);
+        error = setup_parse_address(&listening.asked, "listen", options, options->arguments[0],
+                                    ADDRESS_PORT);
     if (error != OK)
         return error;
-    error = setup_begin(&setup, options, NULL, 0, KIND_SET(KIND_PLAIN));
+    error = prepare(&listening, options);
     if (error == OK)
-        error = setup_choose_peers(&setup, "listen", &admission);
-    if (error == OK && !options->inetd && options->program != NULL)
-        setup_warn_of_program("listen", options->program[0],
-                              program_file_obstacle(options->program[0]));
-    if (error == OK && !options->inetd)
-        conditions_warn(&setup.directory, &admission.set, NULL);
-    if (error == OK && options->inetd)
-        error = take_standard(&origin);
+        error = take_one(&listening);
     if (error == OK)
-        error = pipe_open(&end, options, "listen", false);
-    if (error == OK && !options->inetd)
-        error = open_listeners(&setup, &address, &origin.listeners);
-    if (error == OK)
-        error = take_one(&setup, &origin, &admission, &guest);
-    if (error == OK) {
-        const struct visitor visitor =
-            visitor_of(guest.admitted.name, guest.key, &guest.from, guest.transport.in);
-
-        setup_dismiss_keeper(&setup);
-        admission_end(&admission); /* which has namespaces that are secrets */
-        pipe_say_connected(&end, &visitor);
-        error = pipe_run(&end, guest.transport, &guest.keys, &visitor);
-        transport_close(&guest.transport);
-    }
-    transport_close(&origin.transport);
-    pipe_close(&end);
-    admission_end(&admission);
-    setup_end(&setup);
+        error = join(&listening);
+    transport_close(&listening.guest.transport);
+    transport_close(&listening.came);
+    pipe_close(&listening.end);
+    admission_end(&listening.admission);
+    setup_end(&listening.setup);
     return error;
 }
