@@ -21,7 +21,6 @@
 
 #define PAUSE_LEAST_MS 200
 #define PAUSE_MOST_MS 5000
-#define VIA_MOST 8 /* commands of --via: those of former tries may still be about to end */
 
 static void wait_ms(int64_t ms)
 {
@@ -68,7 +67,7 @@ static enum kith_error begin(struct errand *errand, const struct options *option
     if (error == OK)
         error = setup_choose_callees(&errand->setup, &errand->callee, NULL);
     if (error == OK)
-        error = setup_start_via(&errand->setup, VIA_MOST);
+        error = setup_start_via(&errand->setup);
     return error;
 }
 

@@ -305,13 +305,6 @@ static enum kith_error open_doors(struct forward *forward, const struct address 
     return error;
 }
 
-/* How many descriptors a channel takes: a program on the way has one for each direction, and a
- * line. */
-static size_t of_channel(const struct options *options)
-{
-    return options->via != NULL ? 3 : 1;
-}
-
 /*
  * How many channels each LOCAL may keep, --spare with them: together they take no more than half of
  * the descriptors, counted twice, since one may be made while another ends.
@@ -319,7 +312,7 @@ static size_t of_channel(const struct options *options)
 static size_t kept_each(const struct forward *forward, const struct options *options)
 {
     size_t wanted = options->keep + options->spare;
-    size_t most = capacity_of_half(2 * of_channel(options) * forward->count);
+    size_t most = capacity_of_half(2 * setup_descriptors_of_channel(options) * forward->count);
 
     return wanted < most ? wanted : most;
 }
@@ -393,8 +386,8 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
         error = check_targets(forward);
     if (error == OK)
         error = open_doors(forward, asked);
-    if (error == OK) /* a command for each channel, of which there are fewer than descriptors */
-        error = setup_start_via(&forward->setup, capacity_of_half(1));
+    if (error == OK)
+        error = setup_start_via(&forward->setup);
     if (error == OK && options->program != NULL)
         error = forward_program_prepare(forward, options->program);
     limit_kept(forward, options);
@@ -411,9 +404,9 @@ enum kith_error command_forward(const struct options *options)
     hooks = (struct daemon_hooks){
         .what = "forward",
         .local = "the local program",
-        .descriptors = (doors_have_unix(&forward.daemon.doors) ? 2 : 1) + /* stream/hold.h */
-                       (int)of_channel(options),
-        .descriptors_beside = 2 * of_channel(options) * forward.kept,
+        .descriptors = setup_descriptors_of_channel(options) +
+                       (doors_have_unix(&forward.daemon.doors) ? 2 : 1), /* stream/hold.h */
+        .descriptors_beside = 2 * setup_descriptors_of_channel(options) * forward.kept,
         .sets_apart = options->plain || options->accept != NULL, /* handshakes, beside them */
         .pending = 128,
         .keeper = &forward.setup.keeper.helper,

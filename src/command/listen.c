@@ -23,8 +23,7 @@
 #include "system/notify.h"
 #include "system/signals.h"
 
-#define PLACES 128    /* for callers whose handshake is not done */
-#define DESCRIPTORS 2 /* of each: its own, and one for the keeper's answer */
+#define PLACES 128 /* for callers whose handshake is not done */
 
 struct listening {
     struct setup setup;
@@ -97,7 +96,7 @@ static void end_if_told(void)
 /* How many places there are descriptors for; 0 if not one. */
 static size_t find_places(void)
 {
-    size_t places = capacity_find(DESCRIPTORS, 0);
+    size_t places = capacity_find(CAPACITY_OF_HANDSHAKE, 0);
 
     return places < PLACES ? places : PLACES;
 }

@@ -163,11 +163,11 @@ struct sandbox_needs offer_needs(struct offer *offer)
     return needs;
 }
 
-int offer_descriptors(const struct offer *offer)
+size_t offer_descriptors(const struct offer *offer)
 {
-    static const int descriptors[] = {
-        [TARGET_ADDRESS] = 2, [TARGET_PATH] = 3, [TARGET_PROGRAM] = 4}; /* see stream/hold.h */
-    int most = 0;
+    static const size_t descriptors[] = {
+        [TARGET_ADDRESS] = 1, [TARGET_PATH] = 2, [TARGET_PROGRAM] = 3}; /* see stream/hold.h */
+    size_t most = 0;
 
     for (size_t i = 0; i < offer->all.count; i++) {
         if (descriptors[offer->list[i].kind] > most)

@@ -33,8 +33,8 @@ must_check enum kith_error offer_read(struct offer *offer, const struct options 
 /* What it takes to reach them. */
 struct sandbox_needs offer_needs(struct offer *offer);
 
-/* How many descriptors a connection to one of them takes at most. */
-int offer_descriptors(const struct offer *offer);
+/* How many descriptors one of them takes at most. */
+size_t offer_descriptors(const struct offer *offer);
 
 /* Say what those are joined to who use it, at a serve that is there; with this after it. */
 void offer_announce(const struct offer *offer, const char *where, const char *who,

@@ -11,7 +11,6 @@
 #include "command/commands.h"
 #include "command/setup_listen.h"
 #include "command/setup_via.h"
-#include "daemon/capacity.h"
 #include "daemon/carry.h"
 #include "helpers/launcher.h"
 #include "peers/conditions.h"
@@ -307,8 +306,8 @@ static enum kith_error prepare_call(struct serve *serve)
                             "--call PEER, and after it our own: NAME=TARGET");
     if (error == OK)
         error = setup_take_listeners("serve", serve->daemon.doors.list, 0);
-    if (error == OK) /* a command for each channel, of which there are fewer than descriptors */
-        error = setup_start_via(&serve->setup, capacity_of_half(1));
+    if (error == OK)
+        error = setup_start_via(&serve->setup);
     serve_call_name(serve);
     return error;
 }
@@ -350,7 +349,7 @@ enum kith_error command_serve(const struct options *options)
         .what = "serve",
         .local = "the target",
         .sets_apart = options->call == NULL,
-        .descriptors = offer_descriptors(&serve.offer) + (options->via != NULL ? 2 : 0),
+        .descriptors = setup_descriptors_of_channel(options) + offer_descriptors(&serve.offer),
         .pending = 512,
         .keeper = &serve.setup.keeper.helper,
         .lookup = &serve.setup.lookup,

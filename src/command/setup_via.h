@@ -11,8 +11,11 @@
 
 /*
  * With --via, after setup_choose_callees and before anything else that starts programs: have ready
- * what starts the command, for so many calls and channels at once at most. What fails is logged.
+ * what starts the command. What fails is logged.
  */
-must_check enum kith_error setup_start_via(struct setup *setup, size_t most);
+must_check enum kith_error setup_start_via(struct setup *setup);
+
+/* How many descriptors a channel takes. */
+size_t setup_descriptors_of_channel(const struct options *options);
 
 #endif

@@ -74,7 +74,7 @@ void capacity_set_apart(size_t *connections, size_t each, size_t *callers)
 
     if (*callers > *connections / 2)
         *callers = *connections < 2 ? 1 : *connections / 2;
-    taken = (2 * *callers + each - 1) / each;
+    taken = (CAPACITY_OF_HANDSHAKE * *callers + each - 1) / each;
     if (taken < *connections)
         *connections -= taken;
 }

@@ -17,10 +17,13 @@ size_t capacity_find(size_t each, size_t beside);
 /* How many of something there can be, with so many descriptors each, in half of what is left. */
 size_t capacity_of_half(size_t each);
 
+/* Descriptors of a handshake that is not done: its own, and one for a helper's answer. */
+#define CAPACITY_OF_HANDSHAKE 2
+
 /*
  * Callers whose handshake is not done have places of their own, never more than half of what there
- * is, with two descriptors each: they do not take those of channels, which have so many each. So it
- * is of calls that we make: what is asked of a helper takes a pipe, beside the socket.
+ * is: they do not take those of channels, which have so many descriptors each. So it is of calls
+ * that we make.
  */
 void capacity_set_apart(size_t *connections, size_t each, size_t *callers);
 

@@ -295,7 +295,7 @@ static enum kith_error set_limits(struct daemon *daemon)
 {
     const struct daemon_terms *terms = daemon->terms;
     struct connections_limits limits = {
-        .most = capacity_find((size_t)daemon->hooks->descriptors,
+        .most = capacity_find(daemon->hooks->descriptors,
                               daemon->hooks->descriptors_beside + OPENED_LATER),
         .per_peer = terms->max_per_peer,
         .pending = terms->max_pending != 0 ? terms->max_pending : daemon->hooks->pending,
@@ -304,7 +304,7 @@ static enum kith_error set_limits(struct daemon *daemon)
     if (limits.most == 0)
         return log_failure(LOG_ERROR, daemon->hooks->what, NULL, ERR_FEW_DESCRIPTORS, NULL, NULL);
     if (daemon->hooks->sets_apart)
-        capacity_set_apart(&limits.most, (size_t)daemon->hooks->descriptors, &limits.pending);
+        capacity_set_apart(&limits.most, daemon->hooks->descriptors, &limits.pending);
     if (terms->max_connections > limits.most)
         capacity_say(daemon->hooks->what, limits.most);
     else if (terms->max_connections != 0)

@@ -27,7 +27,7 @@ struct daemon_hooks {
     const char *what;              /* its name in logs: serve, forward */
     const char *local;             /* there, what its peers are joined to: "the target" */
     bool sets_apart;               /* of a handshake: two descriptors beside the connections */
-    int descriptors;               /* that each connection takes */
+    size_t descriptors;            /* that each connection takes */
     size_t descriptors_beside;     /* that there may be for others, and waited for */
     size_t pending;                /* the default of --max-pending */
     const struct helper *keeper;   /* without whom no handshake can be made */
