@@ -144,9 +144,7 @@ static void take_again(struct daemon *daemon, bool good)
     bool is_other[FORWARDS_MAX] = {false};
 
     if (!good) {
-        log_event(LOG_ERROR, "forward", which,
-                  forward->count == 1 ? "the peer stays as it was" : "the peers stay as they were",
-                  NULL);
+        setup_report_stays("forward", which, forward->count > 1);
         end_again(forward);
         peers_free(&forward->fresh);
         return;

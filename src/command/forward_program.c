@@ -153,11 +153,7 @@ void forward_program_step(struct forward *forward, const struct poll_set *set)
 /* The program's word is ours; a signal that came before it was begun ends us as any program. */
 enum kith_error forward_program_outcome(const struct forward *forward, enum kith_error error)
 {
-    const struct options *options = forward->setup.options;
-
-    if (error == ERR_SIGNAL && options->program != NULL && *options->status >= 0)
-        return OK;
-    if (error == OK && options->program != NULL && *options->status < 0)
-        return ERR_SIGNAL;
-    return error;
+    if ((error != OK && error != ERR_SIGNAL) || forward->setup.options->program == NULL)
+        return error;
+    return forward_program_has_ended(forward) ? OK : ERR_SIGNAL;
 }

@@ -181,9 +181,7 @@ static void take_again(struct daemon *daemon, bool good)
     struct serve *serve = daemon->hooks->context;
 
     if (!good) {
-        log_event(LOG_ERROR, "serve", daemon->doors.name,
-                  serve_calls(serve) ? "the peer stays as it was" : "the peers stay as they were",
-                  NULL);
+        setup_report_stays("serve", daemon->doors.name, !serve_calls(serve));
         peers_free(&serve->fresh);
         callee_end(&serve->again.callee);
         return;

@@ -325,6 +325,12 @@ void setup_report_reload(const struct setup *setup, const char *what, const char
                   "there is no file to read again: the peers were given as keys", NULL);
 }
 
+void setup_report_stays(const char *what, const char *which, bool several)
+{
+    log_event(LOG_ERROR, what, which,
+              several ? "the peers stay as they were" : "the peer stays as it was", NULL);
+}
+
 void setup_dismiss_keeper(struct setup *setup)
 {
     (void)signal(SIGCHLD, SIG_IGN); /* so that it leaves no zombie */

@@ -92,6 +92,9 @@ must_check enum kith_error setup_find_again(struct setup *setup, struct callee_a
 /* Say that the files were read again, or that there are none. */
 void setup_report_reload(const struct setup *setup, const char *what, const char *which);
 
+/* Or that for what is wrong nothing was changed, of one peer or of several. */
+void setup_report_stays(const char *what, const char *which, bool several);
+
 /*
  * No handshake follows, and there are no other children: let the keeper go, and the key with it,
  * while we go on. Whether it is gone by our own end is left open.
