@@ -144,7 +144,7 @@ static void settle(struct callers *callers, struct connection *connection, struc
     give_up_asked(connection);
     kept->next = NULL;
     connection->kept = kept;
-    connection->answer = answer;
+    connection->waiting.answer = answer;
     take_out(callers, connection);
     life_begin(callers->terms.daemon, connection);
 }
@@ -204,7 +204,7 @@ static void tend(struct callers *callers, struct connection *connection, int64_t
 
     if (!callers->terms.whom(connection, key, &target))
         turn_away(callers, connection, ERR_REMOVED);
-    else if (now_ms >= connection->until_ms)
+    else if (now_ms >= connection->waiting.until_ms)
         turn_away(callers, connection, connection->kept != NULL ? ERR_NO_ANSWER : ERR_NOT_CALLED);
     else if (!is_patient(connection, now_ms))
         ask_another(callers, connection, key, target);
@@ -237,7 +237,7 @@ static void tend_all(struct callers *callers)
 
 void callers_serve(struct callers *callers, struct connection *connection)
 {
-    connection->until_ms = clock_deadline_ms(callers->terms.timeout_ms);
+    connection->waiting.until_ms = clock_deadline_ms(callers->terms.timeout_ms);
     callers->wanted++; /* before we look, as callers_give does after */
     chain_append(&callers->waiting, &connection->resting, connection);
     tend_all(callers);
@@ -246,13 +246,13 @@ void callers_serve(struct callers *callers, struct connection *connection)
 enum kith_error callers_hear(struct connection *connection)
 {
     struct kept *kept = connection->kept;
-    int64_t silent_ms = clock_earlier(kept_silent_ms(kept), connection->until_ms);
-    enum kith_error error = connection->answer;
+    int64_t silent_ms = clock_earlier(kept_silent_ms(kept), connection->waiting.until_ms);
+    enum kith_error error = connection->waiting.answer;
 
     if (kept_is_silent(kept, error))
         error = kept_await_answer(kept, silent_ms);
     if (error == ERR_NO_ANSWER && !kept->link.turn.pinged) /* it is there: its target is slow */
-        error = kept_await_answer(kept, connection->until_ms);
+        error = kept_await_answer(kept, connection->waiting.until_ms);
     return error;
 }
 
@@ -266,7 +266,7 @@ enum kith_error callers_send_back(struct callers *callers, struct connection *co
     (void)pthread_mutex_lock(&callers->lock);
     if (callers->is_over)
         error = ERR_STOPPING;
-    else if (clock_now_ms() >= connection->until_ms)
+    else if (clock_now_ms() >= connection->waiting.until_ms)
         error = ERR_NO_ANSWER;
     else
         chain_append(&callers->sent_back, &connection->resting, connection);
@@ -288,7 +288,7 @@ void callers_give(struct callers *callers, struct kept *kept)
 /* Put the channels that it has asked into the set. When to look at it again. */
 static int64_t arm_one(struct callers *callers, struct connection *connection, struct poll_set *set)
 {
-    int64_t due_ms = connection->until_ms;
+    int64_t due_ms = connection->waiting.until_ms;
     uint8_t key[KEY_SIZE];
     const char *target;
 

@@ -17,8 +17,8 @@ static int64_t count_bytes(void *context, uint64_t sent, uint64_t received)
 {
     struct connection *connection = context;
 
-    atomic_store_explicit(&connection->sent, connection->told_sent + sent, memory_order_relaxed);
-    atomic_store_explicit(&connection->received, connection->told_received + received,
+    atomic_store_explicit(&connection->sent, connection->told.sent + sent, memory_order_relaxed);
+    atomic_store_explicit(&connection->received, connection->told.received + received,
                           memory_order_relaxed);
     return NEVER_MS;
 }

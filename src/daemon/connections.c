@@ -264,8 +264,8 @@ void connections_rest(struct connections *connections, struct connection *connec
     if (!connection->is_idle)
         connection->idle_since_ms = clock_now_ms();
     set_idle(connections, connection, true);
-    connection->is_concluded = true; /* what it was asked for in vain had its line */
-    connection->id[0] = '\0';
+    connection->told.is_concluded = true; /* what it was asked for in vain had its line */
+    connection->told.id[0] = '\0';
     (void)pthread_mutex_unlock(&connections->lock);
 }
 
@@ -276,8 +276,8 @@ bool connections_occupy(struct connections *connections, struct connection *conn
     (void)pthread_mutex_lock(&connections->lock);
     stays = !connection->gives_way;
     set_idle(connections, connection, false);
-    connection->is_concluded = false;
-    connection->begun_ms = clock_now_ms();
+    connection->told.is_concluded = false;
+    connection->told.begun_ms = clock_now_ms();
     awaited = was_awaited(connections);
     (void)pthread_mutex_unlock(&connections->lock);
     tell_of_change(connections, awaited);
@@ -313,7 +313,7 @@ void connections_name_stream(struct connections *connections, struct connection 
                              const uint8_t session[static SESSION_ID_SIZE], uint64_t nth)
 {
     (void)pthread_mutex_lock(&connections->lock);
-    stream_id(connection->id, session, nth);
+    stream_id(connection->told.id, session, nth);
     (void)pthread_mutex_unlock(&connections->lock);
 }
 
@@ -321,8 +321,8 @@ void connections_begin_stream(struct connections *connections, struct connection
                               const struct link *link)
 {
     (void)pthread_mutex_lock(&connections->lock);
-    stream_id(connection->id, link->id, link->streams + 1);
-    connection->begun_ms = clock_now_ms();
+    stream_id(connection->told.id, link->id, link->streams + 1);
+    connection->told.begun_ms = clock_now_ms();
     (void)pthread_mutex_unlock(&connections->lock);
 }
 
@@ -331,8 +331,8 @@ bool connections_end_rest(struct connections *connections, struct connection *co
     bool unsaid;
 
     (void)pthread_mutex_lock(&connections->lock);
-    unsaid = connection->is_idle || !connection->is_concluded;
-    connection->is_concluded = true;
+    unsaid = connection->is_idle || !connection->told.is_concluded;
+    connection->told.is_concluded = true;
     (void)pthread_mutex_unlock(&connections->lock);
     return unsaid;
 }
@@ -343,10 +343,10 @@ bool connections_conclude(struct connections *connections, struct connection *co
     bool unsaid;
 
     (void)pthread_mutex_lock(&connections->lock);
-    unsaid = !connection->is_concluded;
-    connection->is_concluded = true;
-    connection->told_sent = connection->sent;
-    connection->told_received = connection->received;
+    unsaid = !connection->told.is_concluded;
+    connection->told.is_concluded = true;
+    connection->told.sent = connection->sent;
+    connection->told.received = connection->received;
     if (*error != OK && connection->ending != OK)
         *error = connection->ending;
     (void)pthread_mutex_unlock(&connections->lock);
@@ -382,7 +382,7 @@ void connection_describe(struct connection_row *row, const struct connection *co
     row->received = connection->received;
     memcpy(row->key, connection->key, KEY_SIZE);
     memcpy(row->name, connection->name, NAME_SIZE);
-    memcpy(row->id, connection->id, STREAM_ID_SIZE);
+    memcpy(row->id, connection->told.id, STREAM_ID_SIZE);
     memcpy(row->address, connection->from.text, ADDRESS_TEXT_SIZE);
     memset(row->target, 0, TARGET_NAME_SIZE);
     if (target != NULL)
@@ -394,10 +394,10 @@ void connection_describe(struct connection_row *row, const struct connection *co
 void connection_describe_rest(struct connection_row *row, const struct connection *connection)
 {
     connection_describe(row, connection);
-    row->sent -= connection->told_sent;
-    row->received -= connection->told_received;
-    if (connection->begun_ms != 0)
-        row->opened_ms = connection->begun_ms;
+    row->sent -= connection->told.sent;
+    row->received -= connection->told.received;
+    if (connection->told.begun_ms != 0)
+        row->opened_ms = connection->told.begun_ms;
 }
 
 size_t connections_list(struct connections *connections, uint64_t after, bool conclude,
@@ -408,9 +408,9 @@ size_t connections_list(struct connections *connections, uint64_t after, bool co
     (void)pthread_mutex_lock(&connections->lock);
     for (struct connection *c = chain_first(&connections->list); c != NULL && count < most;
          c = chain_after(&c->at)) {
-        if (!c->is_open || c->number <= after || (conclude && c->is_concluded))
+        if (!c->is_open || c->number <= after || (conclude && c->told.is_concluded))
             continue;
-        c->is_concluded = c->is_concluded || conclude;
+        c->told.is_concluded = c->told.is_concluded || conclude;
         if (conclude)
             connection_describe_rest(&rows[count++], c);
         else

@@ -42,6 +42,21 @@ struct connections_part {
     uint64_t received;
 };
 
+/* Of one that waits for a channel of who calls (daemon/callers.h). */
+struct waiting {
+    int64_t until_ms;       /* no longer than that */
+    enum kith_error answer; /* of the channel that it has got, as far as that was heard */
+};
+
+/* What is told of its streams, one after another; changed under the list's lock. */
+struct streams_told {
+    char id[STREAM_ID_SIZE]; /* of the one that there is, or empty */
+    int64_t begun_ms;        /* that one; 0: with the connection */
+    bool is_concluded;       /* how it ended, or the channel, is said */
+    uint64_t sent;           /* bytes of those whose end is said, each way */
+    uint64_t received;
+};
+
 /*
  * One connection. Its thread owns it, or while it rests the main thread; what others look at is
  * under the list's lock, or atomic.
@@ -59,25 +74,21 @@ struct connection {
     struct record asked;      /* its next record, if it is here */
     const struct target *_Atomic target; /* that it is joined to, or has asked for; or NULL */
     struct chained resting; /* while it rests (daemon/acceptor.h), or waits (daemon/callers.h) */
-    int64_t until_ms;       /* that it waits for a channel at most, or 0; and why it need not any */
-    enum kith_error answer; /* longer: what was said to what its channel was asked for */
-    bool is_open;           /* its peer has proven who it is */
+    struct waiting waiting;
+    bool is_open;                  /* its peer has proven who it is */
     struct transport channel;      /* that faces the network, to end it; none while there is none */
     const struct endpoint *caller; /* meanwhile: where its peer has called from, or NULL */
     _Atomic enum kith_error ending; /* why somebody else ends it, or OK */
     bool is_idle;   /* it carries nothing, and may be told to leave for another one */
     bool gives_way; /* it is told so, and counts no longer */
     int64_t idle_since_ms;
-    bool is_concluded;     /* how its channel ended is said */
     uint8_t key[KEY_SIZE]; /* of the peer, once it is open */
     char name[NAME_SIZE];
     struct namespace_mark mark; /* of what its channel was made under; set before it is open */
     int64_t opened_ms;
-    _Atomic uint64_t sent; /* bytes of the stream so far, each way */
+    _Atomic uint64_t sent; /* bytes of all its streams so far, each way */
     _Atomic uint64_t received;
-    char id[STREAM_ID_SIZE];           /* of its stream, while there is one; under the lock */
-    int64_t begun_ms;                  /* its stream; 0: with the connection */
-    uint64_t told_sent, told_received; /* of streams whose end is said */
+    struct streams_told told;
 };
 
 struct connections {

@@ -44,7 +44,7 @@ static struct connection *list(struct presence *presence, struct kept *kept,
         connection = connections_add(connections, kept->link.transport.in, from, &error);
     if (error == OK) { /* before it is open, from when on others look at it */
         connection->mark = kept->mark;
-        connection->is_concluded = true;
+        connection->told.is_concluded = true;
     }
     if (error == OK)
         error = connections_open(connections, connection, kept->key, callee.name,
