@@ -118,6 +118,11 @@ class Daemon:
         """Send it a signal."""
         self.process.send_signal(number)
 
+    def suspend(self):
+        """Stop it until SIGCONT: it does nothing more, which it may until a signal has arrived."""
+        self.signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)
+
     def stop(self, expected=0):
         """End it, with this status."""
         self.signal(signal.SIGTERM)

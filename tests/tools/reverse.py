@@ -495,7 +495,7 @@ def ends_while_asked():
     """At SIGTERM a connection whose channel does not answer is no reason to speak of a deadline."""
     accept, path, caller = scene()
     eventually(lambda: path.made == 2, "2 channels")
-    caller.signal(signal.SIGSTOP)
+    caller.suspend()
     with daemons.connect(accept.near) as sock:
         sock.sendall(b"hello")
 
