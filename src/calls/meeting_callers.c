@@ -208,7 +208,7 @@ enum kith_error meeting_await_caller(const struct listeners *listeners, int64_t 
     if (poll_set_make(&waiting.set, PLACES + LISTENERS_MAX) != OK)
         return log_failure(LOG_ERROR, "meet", listeners->text, ERR_MEMORY, NULL, NULL);
     places_init(&waiting.places, PLACES);
-    refusals_init(&waiting.refusals, "meet", listeners->text, NULL);
+    refusals_init(&waiting.refusals, "meet", listeners->text, false);
     acceptance_begin(&waiting.acceptance, "meet", listeners);
     caller = await_commit(&waiting);
     if (caller == NULL) {

@@ -11,16 +11,16 @@
 #include "base/log.h"
 #include "calls/explain.h"
 #include "peers/peer.h"
+#include "system/signals.h"
 
 #define SOURCES_TOLD (REFUSALS_SOURCES / 4 * 3)
 
-void refusals_init(struct refusals *refusals, const char *what, const char *which,
-                   void (*wake)(void))
+void refusals_init(struct refusals *refusals, const char *what, const char *which, bool wakes)
 {
     memset(refusals, 0, sizeof(*refusals));
     refusals->what = what;
     refusals->which = which;
-    refusals->wake = wake;
+    refusals->wakes = wakes;
     (void)pthread_mutex_init(&refusals->lock, NULL);
 }
 
@@ -69,8 +69,8 @@ static bool is_shown(struct refusals *refusals, enum kith_error kind, const stru
     shown = refusals_count(refusals, kind, address, clock_now_ms());
     first = !shown && refusals->counted == 1;
     (void)pthread_mutex_unlock(&refusals->lock);
-    if (first && refusals->wake != NULL)
-        refusals->wake();
+    if (first && refusals->wakes)
+        signals_wake();
     return shown;
 }
 

@@ -21,8 +21,8 @@
 struct refusals {
     const char *what; /* the command's name, and where it listens */
     const char *which;
-    void (*wake)(void); /* see refusals_init */
-    bool of_one;        /* no other caller can come: that it is turned away is an error, our end */
+    bool wakes;  /* see refusals_init */
+    bool of_one; /* no other caller can come: that it is turned away is an error, our end */
 
     enum kith_error last; /* why the last caller was turned away, or OK; the main thread's */
 
@@ -39,11 +39,10 @@ struct refusals {
 };
 
 /*
- * Begin; it must not move afterwards. wake, or NULL, is called in any thread, under no lock, once
- * there is something to be summed up later: it must not wait.
+ * Begin; it must not move afterwards. If it wakes, the main thread is woken (signals_wake), from
+ * any, once there is something to be summed up later.
  */
-void refusals_init(struct refusals *refusals, const char *what, const char *which,
-                   void (*wake)(void));
+void refusals_init(struct refusals *refusals, const char *what, const char *which, bool wakes);
 
 /*
  * A handshake has failed. name is of the peer that claims to call, or ""; detail goes with the

@@ -97,7 +97,6 @@ enum kith_error forward_callers_begin(struct forward *forward)
         .may_call = may_call,
         .peer_of = peer_of,
         .whom = route_whom,
-        .wake = signals_wake,
         .context = forward,
     };
 

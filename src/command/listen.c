@@ -126,7 +126,7 @@ static enum kith_error take_one(struct listening *listening)
         return log_failure(LOG_ERROR, "listen", listeners->text, ERR_FEW_DESCRIPTORS, NULL, NULL);
     notify_ready_fd(options->ready_fd, listeners->text, true);
     setup_confine(SANDBOX_LISTEN, &needs);
-    refusals_init(&refusals, "listen", listeners->text, NULL);
+    refusals_init(&refusals, "listen", listeners->text, false);
     error = reception_begin(&reception, &terms);
     if (error == OK && options->inetd &&
         !reception_welcome(&reception, listening->came, &listening->from))

@@ -11,6 +11,7 @@
 #include "daemon/life.h"
 #include "daemon/report.h"
 #include "net/socket.h"
+#include "system/signals.h"
 #include "system/watch.h"
 
 #define REST_MS 1000    /* without a record, after which a channel needs no thread */
@@ -144,7 +145,7 @@ static bool rest(struct acceptor *acceptor, struct connection *connection)
         chain_append(&acceptor->resting, &connection->resting, connection);
     (void)pthread_mutex_unlock(&acceptor->lock);
     if (rests && acceptor->holds != NULL) /* until when, is for the main thread to find out */
-        acceptor->daemon->connections.wake();
+        signals_wake();
     return rests;
 }
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/life.h"
+#include "system/signals.h"
 
 /* Of the opener, in any thread. */
 static bool is_wanted(void *context, const struct kept *kept)
@@ -36,7 +37,6 @@ void callers_begin(struct callers *callers, const struct callers_terms *terms)
         .age_ms = NEVER_MS,
         .ping_ms = terms->ping_ms,
         .is_wanted = is_wanted,
-        .wake = terms->wake,
         .complain = complain,
         .context = callers,
     };
@@ -272,7 +272,7 @@ enum kith_error callers_send_back(struct callers *callers, struct connection *co
         chain_append(&callers->sent_back, &connection->resting, connection);
     (void)pthread_mutex_unlock(&callers->lock);
     if (error == OK)
-        callers->terms.wake();
+        signals_wake();
     else
         callers->wanted--;
     return error;
@@ -282,7 +282,7 @@ void callers_give(struct callers *callers, struct kept *kept)
 {
     opener_give(&callers->opener, kept);
     if (callers->wanted > 0)
-        callers->terms.wake();
+        signals_wake();
 }
 
 /* Put the channels that it has asked into the set. When to look at it again. */

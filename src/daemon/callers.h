@@ -36,7 +36,6 @@ struct callers_terms {
     /* In any thread: who a connection is for now, and what it asks for there; false for nobody. */
     bool (*whom)(const struct connection *connection, uint8_t key[static KEY_SIZE],
                  const char **target);
-    void (*wake)(void); /* the main thread, from any; never waits */
     void *context;
 };
 

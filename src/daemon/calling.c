@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "system/signals.h"
 
 void calling_begin(struct calling *calling, const struct calling_terms *terms)
 {
@@ -50,7 +51,7 @@ static void note_failure(struct calling *calling, const struct call *call, enum 
     (void)call_log_failure(call, error, callee, terms->what,
                            before == (int)error ? LOG_MORE : LOG_ERROR);
     if (before == OK)
-        terms->wake();
+        signals_wake();
 }
 
 static void note_success(struct calling *calling)
@@ -62,7 +63,7 @@ static void note_success(struct calling *calling)
         log_event(LOG_NOTE, calling->terms.what, calling->terms.peer, "the peer is there again",
                   NULL);
     if (was_lost || !was_up)
-        calling->terms.wake();
+        signals_wake();
 }
 
 struct kept *calling_make(struct calling *calling, struct endpoint *reached)

@@ -25,7 +25,6 @@ struct calling_terms {
      * that is not needed. */
     bool (*callee)(void *context, struct callee *callee);
     bool (*is_there)(void *context); /* likewise: whether a channel says that it is; or NULL */
-    void (*wake)(void);              /* the main thread, from any; never waits */
     void *context;
 };
 

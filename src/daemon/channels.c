@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "system/signals.h"
 
 #define LOOK_MS 20        /* between two looks whether that one is made */
 #define PAUSE_LEAST_MS 20 /* between two tries to find a peer that was there a moment ago */
@@ -112,7 +113,7 @@ static void end_second(struct second *second)
 {
     if (second->kept != NULL) {
         opener_give(&second->channels->opener, second->kept);
-        second->channels->terms.wake();
+        signals_wake();
     }
     free(second);
 }
@@ -389,7 +390,6 @@ void channels_begin(struct channels *channels, const struct channels_terms *term
         .side = SIDE_OPENS,
         .max_message_size = terms->max_message_size,
         .callee = terms->callee,
-        .wake = terms->wake,
         .context = terms->context,
     };
 
@@ -398,7 +398,6 @@ void channels_begin(struct channels *channels, const struct channels_terms *term
     mine.complain = complain;
     mine.call = begin_call;
     mine.is_wanted = is_wanted;
-    mine.wake = terms->wake;
     mine.context = channels;
     opener_begin(&channels->opener, &mine);
 }

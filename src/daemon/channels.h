@@ -22,7 +22,6 @@ struct channels_terms {
     struct threads *threads;
     bool (*callee)(void *context, struct callee *callee);      /* see daemon/calling.h */
     bool (*is_wanted)(void *context, const struct kept *kept); /* see daemon/opener.h */
-    void (*wake)(void);                                        /* likewise */
     void *context;
 };
 

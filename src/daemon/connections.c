@@ -9,15 +9,14 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "system/signals.h"
 
 #define MANY 64 /* at once, after which the end of the last one is worth a look at the memory */
 
-void connections_init(struct connections *connections, const struct connections_limits *limits,
-                      void (*wake)(void))
+void connections_init(struct connections *connections, const struct connections_limits *limits)
 {
     memset(connections, 0, sizeof(*connections));
     connections->limits = *limits;
-    connections->wake = wake;
     (void)pthread_mutex_init(&connections->lock, NULL);
 }
 
@@ -68,10 +67,10 @@ static void append(struct connections *connections, struct connection *connectio
 }
 
 /* Have the main thread look, if it waits for something to change; without the lock. */
-static void tell_of_change(const struct connections *connections, bool awaited)
+static void tell_of_change(bool awaited)
 {
-    if (awaited && connections->wake != NULL)
-        connections->wake();
+    if (awaited)
+        signals_wake();
 }
 
 /* Whether it does; it has to say so again. */
@@ -194,7 +193,7 @@ enum kith_error connections_open(struct connections *connections, struct connect
         awaited = was_awaited(connections);
     }
     (void)pthread_mutex_unlock(&connections->lock);
-    tell_of_change(connections, awaited);
+    tell_of_change(awaited);
     return error;
 }
 
@@ -254,7 +253,7 @@ bool connections_leave(struct connections *connections, struct connection *conne
     awaited = was_awaited(connections);
     (void)pthread_mutex_unlock(&connections->lock);
     free(connection);
-    tell_of_change(connections, awaited);
+    tell_of_change(awaited);
     return last;
 }
 
@@ -280,7 +279,7 @@ bool connections_occupy(struct connections *connections, struct connection *conn
     connection->told.begun_ms = clock_now_ms();
     awaited = was_awaited(connections);
     (void)pthread_mutex_unlock(&connections->lock);
-    tell_of_change(connections, awaited);
+    tell_of_change(awaited);
     return stays;
 }
 

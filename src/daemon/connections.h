@@ -94,9 +94,8 @@ struct connection {
 struct connections {
     pthread_mutex_t lock;
     struct connections_limits limits;
-    void (*wake)(void); /* see connections_init */
-    bool is_awaited;    /* by it */
-    struct chain list;  /* the oldest first */
+    bool is_awaited;   /* a change: the main thread is woken for it */
+    struct chain list; /* the oldest first */
     size_t pending;
     size_t leaving; /* those that give way */
     size_t idle;    /* those that carry nothing */
@@ -108,11 +107,10 @@ struct connections {
 };
 
 /*
- * wake is called, in any thread and under no lock, once what one of the next two has said is no
- * longer so, or what the third is told of has come: it must not wait.
+ * Begin. The main thread is woken (signals_wake), from any thread, once what one of the next two
+ * has said is no longer so, or what the third is told of has come.
  */
-void connections_init(struct connections *connections, const struct connections_limits *limits,
-                      void (*wake)(void));
+void connections_init(struct connections *connections, const struct connections_limits *limits);
 
 /* Whether one more without a channel may be added. */
 bool connections_have_room(struct connections *connections);

@@ -311,7 +311,7 @@ static enum kith_error set_limits(struct daemon *daemon)
         limits.most = terms->max_connections;
     if (limits.per_peer == 0)
         limits.per_peer = limits.most;
-    connections_init(&daemon->connections, &limits, signals_wake);
+    connections_init(&daemon->connections, &limits);
     return OK;
 }
 
@@ -423,7 +423,7 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
     reaper_watch(&loop.reaper, hooks->lookup, "lookup", ERR_LOOKUP);
     reaper_watch(&loop.reaper, hooks->launcher, "launcher", ERR_LAUNCHER);
     reaper_watch(&loop.reaper, hooks->via, "launcher", ERR_LAUNCHER);
-    refusals_init(&daemon->refusals, hooks->what, daemon->doors.name, signals_wake);
+    refusals_init(&daemon->refusals, hooks->what, daemon->doors.name, true);
     memory_be_modest();
     error = prepare(&loop);
     if (error == OK)

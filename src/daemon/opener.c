@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "system/signals.h"
 
 #define PONG_MS 10000 /* within which a peer that is there answers */
 #define LEAVE_MS 5000 /* for a peer's last word */
@@ -59,7 +60,7 @@ void opener_give(struct opener *opener, struct kept *kept)
 void opener_called(struct opener *opener, bool made)
 {
     spares_called(&opener->spares, made);
-    opener->terms.wake();
+    signals_wake();
 }
 
 /* Take one in that was given: the freshest of all. */
@@ -224,7 +225,7 @@ struct kept *opener_waited(struct opener *opener, struct waiter *waiter, const c
         if (take_if_young(opener, kept, target))
             return kept;
     if (begins)
-        opener->terms.wake(); /* one may be idle */
+        signals_wake(); /* one may be idle */
     return NULL;
 }
 
@@ -236,7 +237,7 @@ void opener_wait_off(struct opener *opener, struct waiter *waiter)
     if (kept == NULL)
         return;
     opener_give(opener, kept);
-    opener->terms.wake();
+    signals_wake();
 }
 
 /* One that is idle says something: false if it is of no more use. */

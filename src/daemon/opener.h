@@ -32,7 +32,6 @@ struct opener_terms {
     void (*call)(void *context);
     /* In any thread: whether it goes to whom we want, now. */
     bool (*is_wanted)(void *context, const struct kept *kept);
-    void (*wake)(void); /* the main thread, from any; never waits */
     /* In the main thread: what a peer has said on an idle one is wrong, and ends it. */
     void (*complain)(void *context, const uint8_t key[static KEY_SIZE], enum kith_error error);
     void *context;

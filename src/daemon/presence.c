@@ -118,7 +118,6 @@ void presence_begin(struct presence *presence, const struct presence_terms *term
         .max_message_size = terms->max_message_size,
         .callee = current_callee,
         .is_there = has_channel,
-        .wake = signals_wake,
         .context = presence,
     };
 

@@ -259,7 +259,6 @@ void route_begin(struct route *route, const struct route_terms *terms, const str
         .threads = &terms->daemon->threads,
         .callee = current_callee,
         .is_wanted = is_wanted,
-        .wake = signals_wake,
         .context = route,
     };
 

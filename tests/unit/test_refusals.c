@@ -28,7 +28,7 @@ static size_t shown_of(size_t count, enum kith_error kind, int64_t from_ms)
 
 static void test_few(void)
 {
-    refusals_init(&refusals, "serve", "here", NULL);
+    refusals_init(&refusals, "serve", "here", false);
     CHECK(refusals_due_ms(&refusals) == NEVER_MS, "nothing is due at first");
     CHECK(shown_of(REFUSALS_SHOWN, ERR_SIGNATURE, START_MS) == REFUSALS_SHOWN, "a few are shown");
     CHECK(refusals_due_ms(&refusals) == NEVER_MS, "and there is nothing to sum up");
@@ -46,7 +46,7 @@ static void test_slow(void)
 {
     size_t shown = 0;
 
-    refusals_init(&refusals, "serve", "here", NULL);
+    refusals_init(&refusals, "serve", "here", false);
     for (int64_t i = 0; i < 20; i++)
         shown += shown_of(1, ERR_SIGNATURE, START_MS + i * REFUSALS_PERIOD_MS / 4);
     CHECK(shown == 20, "one now and then is always shown");
@@ -54,7 +54,7 @@ static void test_slow(void)
 
 static void test_sources(void)
 {
-    refusals_init(&refusals, "serve", "here", NULL);
+    refusals_init(&refusals, "serve", "here", false);
     (void)shown_of(REFUSALS_SHOWN, ERR_SIGNATURE, START_MS);
     for (uint64_t i = 0; i < 3000; i++)
         (void)refusals_count(&refusals, ERR_SIGNATURE, 7 + i % 3, START_MS + 1);
@@ -113,7 +113,7 @@ static void sum_up(char *out, size_t size)
     if (said == NULL || dup2(fileno(said), STDERR_FILENO) < 0)
         return;
     log_configure(LOG_NOTE, false);
-    refusals_init(&refusals, "forward", "./socket", NULL);
+    refusals_init(&refusals, "forward", "./socket", false);
     for (size_t i = 0; i < REFUSALS_SHOWN + 1; i++)
         refusals_add_unheard(&refusals, &local, ERR_NO_PLACE, "1 at once");
     refusals_sum_up(&refusals, true);
