@@ -55,7 +55,7 @@ static enum kith_error find(const struct callees *callees, struct directory *dir
                             size_t place, struct callee *callee, bool *gone)
 {
     const char *given = callees->given[place];
-    enum kith_error error = callees->call_us ? directory_caller(directory, given, callee)
+    enum kith_error error = callees->call_us ? directory_awaited(directory, given, callee)
                                              : directory_callee(directory, given, callee);
 
     *gone = error != OK && directory->read && callees->files[place] == NULL;

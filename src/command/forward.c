@@ -38,7 +38,7 @@ static int64_t arm(struct daemon *daemon, struct poll_set *set)
     int64_t due_ms = NEVER_MS;
 
     if (forward_is_called(forward))
-        due_ms = forward_callers_arm(forward, set);
+        due_ms = forward_accept_arm(forward, set);
     for (size_t i = 0; i < forward->count; i++)
         due_ms = clock_earlier(due_ms, route_arm(&forward->routes[i], set));
     due_ms = clock_earlier(due_ms, forward_program_arm(forward, set));
@@ -69,7 +69,7 @@ static bool step(struct daemon *daemon, const struct poll_set *set)
     struct forward *forward = daemon->hooks->context;
     size_t first = forward->turn++;
 
-    if (forward_is_called(forward) && !forward_callers_step(forward, set))
+    if (forward_is_called(forward) && !forward_accept_step(forward, set))
         return false;
     for (size_t i = 0; i < forward->count; i++)
         route_step(&forward->routes[i], set);
@@ -101,7 +101,7 @@ static void stop_accepting(struct daemon *daemon)
     for (size_t i = 0; i < forward->count; i++)
         route_end(&forward->routes[i]);
     if (forward_is_called(forward))
-        forward_callers_end(forward);
+        forward_accept_end(forward);
 }
 
 /* Look who is called, or calls, now. */
@@ -153,7 +153,7 @@ static void take_again(struct daemon *daemon, bool good)
         is_other[i] =
             route_move(&forward->routes[i], &forward->again[i].callee, forward->again[i].gone);
     if (forward_is_called(forward))
-        forward_callers_judge(forward);
+        forward_accept_judge(forward);
     peers_free(&forward->fresh);
     setup_report_reload(&forward->setup, "forward", which);
     for (size_t i = 0; i < forward->count; i++) {
@@ -203,7 +203,7 @@ static void begin_routes(struct forward *forward)
         .calls = &forward->setup.calls,
         .max_message_size = options->max_message_size,
         .plain = options->plain,
-        .callers = forward_is_called(forward) ? &forward->callers : NULL,
+        .exchange = forward_is_called(forward) ? &forward->exchange : NULL,
         .kept = {.holds = {.spare = options->spare,
                            .most = options->keep < forward->kept_each ? options->keep
                                                                       : forward->kept_each,
@@ -255,7 +255,7 @@ static enum kith_error begin(struct daemon *daemon)
 
     begin_routes(forward);
     if (forward_is_called(forward) && error == OK)
-        error = forward_callers_begin(forward);
+        error = forward_accept_begin(forward);
     if (error == OK)
         confine(forward);
     return error;
@@ -266,7 +266,7 @@ static void announce(struct daemon *daemon)
     struct forward *forward = daemon->hooks->context;
 
     if (forward_is_called(forward))
-        forward_callers_announce(forward);
+        forward_accept_announce(forward);
     for (size_t i = 0; i < forward->count; i++) {
         say_where(forward, i, &forward->callees[i], "");
         setup_warn_of_path("forward", forward_door(forward, i)->text);

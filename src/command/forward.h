@@ -13,8 +13,8 @@
 #include "calls/reception.h"
 #include "command/options.h"
 #include "command/setup.h"
-#include "daemon/callers.h"
 #include "daemon/daemon.h"
+#include "daemon/exchange.h"
 #include "daemon/route.h"
 #include "helpers/runner.h"
 #include "net/poll_set.h"
@@ -34,7 +34,7 @@ struct forward {
     struct admission admission;              /* with --accept: of those who call */
     struct peers fresh;                      /* and of that reload */
     struct reception reception;
-    struct callers callers;
+    struct exchange exchange;
     struct runner runner; /* of the program of --run, or none */
     size_t runner_at;     /* in the poll set */
     bool was_asked;       /* to begin the program */
@@ -49,22 +49,22 @@ bool forward_is_called(const struct forward *forward);
 struct listeners *forward_door(struct forward *forward, size_t place);
 
 /* Say where those are waited for, and on a terminal what they type. */
-void forward_callers_announce(const struct forward *forward);
+void forward_accept_announce(const struct forward *forward);
 
 /* Begin to receive those who call. */
-must_check enum kith_error forward_callers_begin(struct forward *forward);
+must_check enum kith_error forward_accept_begin(struct forward *forward);
 
 /* Put what is waited for into the set, before the routes do. When it is to be stepped. */
-int64_t forward_callers_arm(struct forward *forward, struct poll_set *set);
+int64_t forward_accept_arm(struct forward *forward, struct poll_set *set);
 
 /* After poll, before the routes: see to those who call. False with errno if nobody ever can. */
-bool forward_callers_step(struct forward *forward, const struct poll_set *set);
+bool forward_accept_step(struct forward *forward, const struct poll_set *set);
 
 /* A reload: who may call no longer has no channel from here on. */
-void forward_callers_judge(struct forward *forward);
+void forward_accept_judge(struct forward *forward);
 
 /* Nobody is received any more. */
-void forward_callers_end(struct forward *forward);
+void forward_accept_end(struct forward *forward);
 
 /* Have ready what starts the program, before this process is confined. What fails is logged. */
 must_check enum kith_error forward_program_prepare(struct forward *forward, char *const *argv);

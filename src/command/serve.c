@@ -35,7 +35,7 @@ static bool step(struct daemon *daemon, const struct poll_set *set)
         serve_call_tell(serve);
         return true;
     }
-    goes_on = serve_callers_step(serve, set);
+    goes_on = serve_reception_step(serve, set);
     if (serve->setup.options->inetd)
         serve_inetd_step(serve);
     return goes_on;
@@ -235,7 +235,7 @@ static enum kith_error begin_serve(struct daemon *daemon)
     if (serve_calls(serve))
         serve_call_begin(serve);
     else if (error == OK)
-        error = serve_callers_begin(serve);
+        error = serve_reception_begin(serve);
     serve->reach = (struct reach){
         .daemon = daemon,
         .lookup = &serve->setup.lookup,

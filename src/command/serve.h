@@ -38,11 +38,11 @@ struct serve {
 };
 
 /* Begin to receive those who call, at the door that is open. */
-must_check enum kith_error serve_callers_begin(struct serve *serve);
+must_check enum kith_error serve_reception_begin(struct serve *serve);
 
 /* After poll: take those who have proven who they are. False with errno if none can come any more.
  */
-bool serve_callers_step(struct serve *serve, const struct poll_set *set);
+bool serve_reception_step(struct serve *serve, const struct poll_set *set);
 
 /* Whether we call (--call), and nobody calls us. */
 bool serve_calls(const struct serve *serve);

@@ -201,7 +201,7 @@ void connections_detach(struct connections *connections, struct connection *conn
 {
     (void)pthread_mutex_lock(&connections->lock);
     connection->channel = TRANSPORT_NONE;
-    connection->caller = NULL;
+    connection->called_from = NULL;
     (void)pthread_mutex_unlock(&connections->lock);
 }
 

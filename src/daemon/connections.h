@@ -42,7 +42,7 @@ struct connections_part {
     uint64_t received;
 };
 
-/* Of one that waits for a channel of who calls (daemon/callers.h). */
+/* Of one that waits for a channel of who calls (daemon/exchange.h). */
 struct waiting {
     int64_t until_ms;       /* no longer than that */
     enum kith_error answer; /* of the channel that it has got, as far as that was heard */
@@ -73,12 +73,12 @@ struct connection {
     struct kept *kept;        /* a channel that is kept, or NULL */
     struct record asked;      /* its next record, if it is here */
     const struct target *_Atomic target; /* that it is joined to, or has asked for; or NULL */
-    struct chained resting; /* while it rests (daemon/acceptor.h), or waits (daemon/callers.h) */
+    struct chained resting; /* while it rests (daemon/acceptor.h), or waits (daemon/exchange.h) */
     struct waiting waiting;
-    bool is_open;                  /* its peer has proven who it is */
-    struct transport channel;      /* that faces the network, to end it; none while there is none */
-    const struct endpoint *caller; /* meanwhile: where its peer has called from, or NULL */
-    _Atomic enum kith_error ending; /* why somebody else ends it, or OK */
+    bool is_open;             /* its peer has proven who it is */
+    struct transport channel; /* that faces the network, to end it; none while there is none */
+    const struct endpoint *called_from; /* meanwhile: where its peer has called from, or NULL */
+    _Atomic enum kith_error ending;     /* why somebody else ends it, or OK */
     bool is_idle;   /* it carries nothing, and may be told to leave for another one */
     bool gives_way; /* it is told so, and counts no longer */
     int64_t idle_since_ms;

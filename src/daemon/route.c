@@ -123,7 +123,7 @@ static bool carry(struct route *route, struct connection *connection, struct kep
     enum kith_error error;
 
     connection->mark = kept->mark;
-    connection->caller = kept->from;
+    connection->called_from = kept->from;
     (void)peer_now_say(&route->peer, NULL, name);
     error = connections_open(connections, connection, kept->key, name, &kept->link.transport);
     if (error == ERR_TOO_MANY)
@@ -144,8 +144,8 @@ static bool carry(struct route *route, struct connection *connection, struct kep
 /* A channel lives on. */
 static void give_back(struct route *route, struct kept *kept)
 {
-    if (route->terms.callers != NULL)
-        callers_give(route->terms.callers, kept);
+    if (route->terms.exchange != NULL)
+        exchange_give(route->terms.exchange, kept);
     else
         opener_give(&route->channels.opener, kept);
 }
@@ -191,14 +191,14 @@ static void run_kept(struct route *route, struct connection *connection)
 static enum stay run_called(struct route *route, struct connection *connection)
 {
     struct kept *kept = connection->kept;
-    enum kith_error error = callers_hear(connection);
+    enum kith_error error = exchange_hear(connection);
 
     if (error == ERR_LINK_LOST) {
         kept_drop(kept);
         kept = connection->kept = NULL;
     }
     if (error == ERR_LINK_LOST || error == ERR_NO_ANSWER) {
-        enum kith_error back = callers_send_back(route->terms.callers, connection);
+        enum kith_error back = exchange_send_back(route->terms.exchange, connection);
 
         if (back == OK)
             return STAY_RESTS;
@@ -231,7 +231,7 @@ enum stay route_run(struct connection *connection)
 {
     struct route *route = connection->part->context;
 
-    if (route->terms.callers != NULL)
+    if (route->terms.exchange != NULL)
         return run_called(route, connection);
     if (route->terms.plain)
         run_plain(route, connection);
@@ -275,7 +275,7 @@ int64_t route_arm(struct route *route, struct poll_set *set)
     route->takes = connections_have_room(&route->terms.daemon->connections);
     if (route->takes)
         due_ms = acceptance_arm(&route->acceptance, set);
-    if (route->terms.callers != NULL)
+    if (route->terms.exchange != NULL)
         return clock_earlier(due_ms, attendance_due_ms(&route->attendance));
     if (route->terms.plain)
         return due_ms;
@@ -285,7 +285,7 @@ int64_t route_arm(struct route *route, struct poll_set *set)
 /* Whether the peer that calls us has a channel here. */
 static bool is_there(const struct route *route)
 {
-    return opener_count(&route->terms.callers->opener, route->peer.callee.key) > 0 ||
+    return opener_count(&route->terms.exchange->opener, route->peer.callee.key) > 0 ||
            connections_of(&route->terms.daemon->connections, route->peer.callee.key) > 0;
 }
 
@@ -312,7 +312,7 @@ static void note_attendance(struct route *route)
 
 void route_step(struct route *route, const struct poll_set *set)
 {
-    if (route->terms.callers != NULL)
+    if (route->terms.exchange != NULL)
         note_attendance(route);
     else if (!route->terms.plain)
         opener_step(&route->channels.opener, set);
@@ -341,8 +341,8 @@ static void begin(struct route *route, int fd, const struct endpoint *from)
         return;
     }
     connection->part = &route->part;
-    if (route->terms.callers != NULL) {
-        callers_serve(route->terms.callers, connection);
+    if (route->terms.exchange != NULL) {
+        exchange_serve(route->terms.exchange, connection);
         return;
     }
     if (!route->terms.plain)
@@ -394,7 +394,7 @@ bool route_move(struct route *route, const struct callee *callee, bool gone)
         route->attendance = (struct attendance){.was_there = false};
         calling_forget(&route->channels.calling);
     }
-    if (route->terms.callers == NULL && !route->terms.plain)
+    if (route->terms.exchange == NULL && !route->terms.plain)
         opener_end_unwanted(&route->channels.opener, moved || gone);
     return other || moved;
 }
@@ -402,6 +402,6 @@ bool route_move(struct route *route, const struct callee *callee, bool gone)
 void route_end(struct route *route)
 {
     route->takes = false;
-    if (route->terms.callers == NULL && !route->terms.plain)
+    if (route->terms.exchange == NULL && !route->terms.plain)
         opener_end(&route->channels.opener);
 }

@@ -13,10 +13,10 @@
 
 #include "calls/call.h"
 #include "daemon/attendance.h"
-#include "daemon/callers.h"
 #include "daemon/channels.h"
 #include "daemon/connections.h"
 #include "daemon/daemon.h"
+#include "daemon/exchange.h"
 #include "daemon/peer_now.h"
 #include "daemon/peer_state.h"
 #include "net/acceptance.h"
@@ -30,9 +30,9 @@ struct route_terms {
     const char *target; /* that is asked for there, by its name; or empty */
     const struct call_terms *calls;
     size_t max_message_size;
-    bool plain;               /* a channel for each connection, and none is kept */
-    struct callers *callers;  /* the peer calls us: its channels are among these; or NULL */
-    struct opener_terms kept; /* else: how many, and for how long */
+    bool plain;                /* a channel for each connection, and none is kept */
+    struct exchange *exchange; /* the peer calls us: its channels are among these; or NULL */
+    struct opener_terms kept;  /* else: how many, and for how long */
 };
 
 struct route {

@@ -19,8 +19,8 @@ static enum peer_state state_of(const struct attendance *attendance)
 /* How many channels it has with nothing to do. */
 static size_t count_kept(const struct route *route)
 {
-    if (route->terms.callers != NULL)
-        return opener_count(&route->terms.callers->opener, route->peer.callee.key);
+    if (route->terms.exchange != NULL)
+        return opener_count(&route->terms.exchange->opener, route->peer.callee.key);
     return route->channels.opener.idle_count;
 }
 
@@ -28,7 +28,7 @@ enum peer_state route_state(const struct route *route)
 {
     if (route->peer.gone)
         return PEER_GONE;
-    if (route->terms.callers != NULL)
+    if (route->terms.exchange != NULL)
         return state_of(&route->attendance);
     if (route_trouble(route) != OK && route->channels.count == 0)
         return PEER_LOST;
@@ -42,7 +42,7 @@ enum kith_error route_trouble(const struct route *route)
 
 bool route_is_up(struct route *route)
 {
-    if (route->terms.callers != NULL)
+    if (route->terms.exchange != NULL)
         return route->attendance.was_there;
     return route->terms.plain || route->terms.kept.holds.spare == 0 ||
            calling_is_up(&route->channels.calling);
@@ -51,7 +51,7 @@ bool route_is_up(struct route *route)
 /* How its peer is, in words. */
 static const char *say_state(const struct route *route)
 {
-    return peer_state_say(route_state(route), route->terms.callers != NULL);
+    return peer_state_say(route_state(route), route->terms.exchange != NULL);
 }
 
 void route_report(struct route *route)

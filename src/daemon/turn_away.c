@@ -1,6 +1,6 @@
 /*
- * Owns what becomes of callers that were let in, and then are kept out after all: by what has
- * changed since their hello, or for want of a place. Must never tell them why.
+ * Owns what becomes of guests that are kept out after all: by what has changed since their hello,
+ * or for want of a place. Must never tell them why.
  */
 #include "daemon/turn_away.h"
 

@@ -1,5 +1,5 @@
 /*
- * The end of a caller that had proven who it is, and gets no channel.
+ * The end of a guest, which has proven who it is, and gets no channel.
  */
 #ifndef KITH_TURN_AWAY_H
 #define KITH_TURN_AWAY_H

@@ -465,8 +465,8 @@ enum kith_error directory_callee(struct directory *directory, const char *given,
     return OK;
 }
 
-enum kith_error directory_caller(struct directory *directory, const char *given,
-                                 struct callee *callee)
+enum kith_error directory_awaited(struct directory *directory, const char *given,
+                                  struct callee *callee)
 {
     char text[PLACE_SIZE] = "";
     const struct peer *entry;

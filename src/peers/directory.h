@@ -93,8 +93,8 @@ must_check enum kith_error directory_callee(struct directory *directory, const c
 /*
  * Find who is meant by WHO or WHO:NAME, who calls us: the same, but for its address.
  */
-must_check enum kith_error directory_caller(struct directory *directory, const char *text,
-                                            struct callee *callee);
+must_check enum kith_error directory_awaited(struct directory *directory, const char *text,
+                                             struct callee *callee);
 
 /* Whether WHO is a file that holds a key, as its form tells. */
 bool directory_is_file(const char *text);

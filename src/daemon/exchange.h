@@ -1,14 +1,14 @@
 /*
- * Those who call forward --accept: the channels that they have ready here, and the local
- * connections that wait for one. A connection that finds none waits for the next; where the
- * channel that it was given does not answer, it takes another one beside it, and the first that
- * answers carries it.
+ * The exchange of a forward --accept: the channels that the peers who have called keep ready here,
+ * and the local connections that wait for one. A connection that finds none waits for the next;
+ * where the channel that it was given does not answer, it takes another one beside it, and the
+ * first that answers carries it.
  *
- * But for what threads call (callers_hear, callers_send_back, callers_give) all of it is the main
- * thread's. A connection that waits belongs to it.
+ * But for what threads call (exchange_hear, exchange_send_back, exchange_give) all of it is the
+ * main thread's. A connection that waits belongs to it.
  */
-#ifndef KITH_CALLERS_H
-#define KITH_CALLERS_H
+#ifndef KITH_EXCHANGE_H
+#define KITH_EXCHANGE_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -23,7 +23,7 @@
 #include "daemon/opener.h"
 #include "net/poll_set.h"
 
-struct callers_terms {
+struct exchange_terms {
     struct daemon *daemon;
     size_t max_message_size;
     int64_t timeout_ms; /* that a local connection waits for a channel that is accepted */
@@ -46,8 +46,8 @@ struct tally {
     _Atomic size_t count;
 };
 
-struct callers {
-    struct callers_terms terms;
+struct exchange {
+    struct exchange_terms terms;
     struct opener opener;
     struct tally *tallies; /* of those who have called; one that is 0 may be another's next */
     pthread_mutex_t lock;
@@ -58,40 +58,40 @@ struct callers {
 };
 
 /* Begin; it must not move afterwards. */
-void callers_begin(struct callers *callers, const struct callers_terms *terms);
+void exchange_begin(struct exchange *exchange, const struct exchange_terms *terms);
 
 /* A peer has called: its channel is ready. It is closed if there is no memory for it. */
-void callers_welcome(struct callers *callers, struct guest *guest);
+void exchange_welcome(struct exchange *exchange, struct guest *guest);
 
 /* How many channels of a key there are. In the main thread. */
-size_t callers_count(const struct callers *callers, const uint8_t key[static KEY_SIZE]);
+size_t exchange_count(const struct exchange *exchange, const uint8_t key[static KEY_SIZE]);
 
 /* Have a connection run on a channel of its peer, at once or as soon as there is one. */
-void callers_serve(struct callers *callers, struct connection *connection);
+void exchange_serve(struct exchange *exchange, struct connection *connection);
 
 /*
  * In its thread: what the channel that it has says to what it was asked for, as kept_await_answer.
  * ERR_LINK_LOST and ERR_NO_ANSWER: another one may be asked.
  */
-must_check enum kith_error callers_hear(struct connection *connection);
+must_check enum kith_error exchange_hear(struct connection *connection);
 
 /*
  * In its thread: it waits for another channel, beside the one that it has, if any, and is no longer
  * the thread's. ERR_NO_ANSWER: its deadline has passed; ERR_STOPPING: nobody waits any more.
  */
-must_check enum kith_error callers_send_back(struct callers *callers,
-                                             struct connection *connection);
+must_check enum kith_error exchange_send_back(struct exchange *exchange,
+                                              struct connection *connection);
 
 /* In a thread: a channel has nothing to do any more. */
-void callers_give(struct callers *callers, struct kept *kept);
+void exchange_give(struct exchange *exchange, struct kept *kept);
 
 /* Put what is waited for into the set. Returns when it wants to be stepped at the latest. */
-int64_t callers_arm(struct callers *callers, struct poll_set *set);
+int64_t exchange_arm(struct exchange *exchange, struct poll_set *set);
 
 /* See to all that is due. */
-void callers_step(struct callers *callers, const struct poll_set *set);
+void exchange_step(struct exchange *exchange, const struct poll_set *set);
 
 /* Nobody waits any more, and no channel is kept. Fine twice. */
-void callers_end(struct callers *callers);
+void exchange_end(struct exchange *exchange);
 
 #endif

@@ -34,7 +34,7 @@ static enum kith_error allow(void *context, const uint8_t key[static KEY_SIZE])
 
     if (route_of(forward, key) == NULL)
         return ERR_REMOVED;
-    return callers_count(&forward->callers, key) < forward->daemon.connections.limits.per_peer
+    return exchange_count(&forward->exchange, key) < forward->daemon.connections.limits.per_peer
                ? OK
                : ERR_TOO_MANY;
 }
@@ -63,7 +63,7 @@ static const char *peer_of(void *context, const uint8_t key[static KEY_SIZE])
     return route != NULL ? route->terms.peer : NULL;
 }
 
-void forward_callers_announce(const struct forward *forward)
+void forward_accept_announce(const struct forward *forward)
 {
     const struct listeners *door = &forward->daemon.doors.list[0];
     char line[96];
@@ -85,10 +85,10 @@ static enum kith_error begin_reception(struct forward *forward)
     return reception_begin(&forward->reception, &terms);
 }
 
-enum kith_error forward_callers_begin(struct forward *forward)
+enum kith_error forward_accept_begin(struct forward *forward)
 {
     const struct options *options = forward->setup.options;
-    const struct callers_terms terms = {
+    const struct exchange_terms terms = {
         .daemon = &forward->daemon,
         .max_message_size = options->max_message_size,
         .timeout_ms = options->handshake_timeout_ms,
@@ -100,15 +100,15 @@ enum kith_error forward_callers_begin(struct forward *forward)
         .context = forward,
     };
 
-    callers_begin(&forward->callers, &terms);
+    exchange_begin(&forward->exchange, &terms);
     return begin_reception(forward);
 }
 
-int64_t forward_callers_arm(struct forward *forward, struct poll_set *set)
+int64_t forward_accept_arm(struct forward *forward, struct poll_set *set)
 {
     int64_t due_ms = reception_arm(&forward->reception, set);
 
-    return clock_earlier(due_ms, callers_arm(&forward->callers, set));
+    return clock_earlier(due_ms, exchange_arm(&forward->exchange, set));
 }
 
 /* What has changed since its hello keeps a peer out that has proven who it is. */
@@ -119,19 +119,19 @@ static void take_guest(struct forward *forward, struct guest *guest)
     if (error == OK)
         error = allow(forward, guest->key);
     if (error == OK) {
-        callers_welcome(&forward->callers, guest);
+        exchange_welcome(&forward->exchange, guest);
         return;
     }
     turn_away(&forward->daemon, &forward->admission, guest, error, NULL);
     session_keys_wipe(&guest->keys);
 }
 
-bool forward_callers_step(struct forward *forward, const struct poll_set *set)
+bool forward_accept_step(struct forward *forward, const struct poll_set *set)
 {
     enum reception_result result;
     struct guest guest;
 
-    callers_step(&forward->callers, set);
+    exchange_step(&forward->exchange, set);
     while ((result = reception_step(&forward->reception, set, &guest)) == RECEPTION_GUEST)
         take_guest(forward, &guest);
     return result != RECEPTION_FAILED;
@@ -142,23 +142,23 @@ static void end_if_gone(struct connection *connection, void *context)
 {
     enum kith_error error;
 
-    if (!connection->is_open || connection->caller == NULL)
+    if (!connection->is_open || connection->called_from == NULL)
         return;
-    error = judge(context, connection->key, connection->caller, &connection->mark);
+    error = judge(context, connection->key, connection->called_from, &connection->mark);
     if (error != OK)
         connection_end(connection, error);
 }
 
-void forward_callers_judge(struct forward *forward)
+void forward_accept_judge(struct forward *forward)
 {
     admission_replace(&forward->admission, &forward->fresh);
     connections_each(&forward->daemon.connections, end_if_gone, forward);
-    opener_end_unwanted(&forward->callers.opener, false);
+    opener_end_unwanted(&forward->exchange.opener, false);
     conditions_warn(&forward->setup.directory, &forward->admission.set, NULL);
 }
 
-void forward_callers_end(struct forward *forward)
+void forward_accept_end(struct forward *forward)
 {
     reception_end(&forward->reception, ERR_STOPPING);
-    callers_end(&forward->callers);
+    exchange_end(&forward->exchange);
 }

@@ -1,6 +1,6 @@
 /*
  * Owns those who call serve, from their first byte to a channel. Must never touch a target before
- * its caller has proven who it is.
+ * the caller has proven who it is.
  */
 #include "command/serve.h"
 
@@ -79,7 +79,7 @@ static void take_guest(struct serve *serve, struct guest *guest)
     session_keys_wipe(&guest->keys);
 }
 
-bool serve_callers_step(struct serve *serve, const struct poll_set *set)
+bool serve_reception_step(struct serve *serve, const struct poll_set *set)
 {
     enum reception_result result;
     struct guest guest;
@@ -89,7 +89,7 @@ bool serve_callers_step(struct serve *serve, const struct poll_set *set)
     return result != RECEPTION_FAILED;
 }
 
-enum kith_error serve_callers_begin(struct serve *serve)
+enum kith_error serve_reception_begin(struct serve *serve)
 {
     struct reception_terms terms =
         setup_reception_terms(&serve->setup, &serve->daemon, &serve->admission);
