@@ -24,17 +24,17 @@
 #include "base/json.h"
 
 /* A longer line is cut: a pipe takes this in one write, or not at all. */
-#define LINE_SIZE (PIPE_BUF < 2048 ? PIPE_BUF : 2048)
+#define LOG_LINE_SIZE (PIPE_BUF < 2048 ? PIPE_BUF : 2048)
 #define VALUE_SIZE 1024 /* one escaped value */
-#define WHY_SIZE 512    /* the reason of a failure */
+#define REASON_SIZE 512 /* the reason of a failure */
 #define END_SIZE 2      /* a brace and a newline */
 #define JSON_LEAST 6    /* bytes of a value, for which it is worth to begin one */
 #define TURN_MS 100     /* until a line is given up since another one is being written */
 #define LAST_WAIT_MS 1000
-#define LOOK_MS 5 /* between two looks whether all is written */
+#define WRITTEN_LOOK_MS 5 /* between two looks whether all is written */
 
 struct log_line {
-    char text[LINE_SIZE];
+    char text[LOG_LINE_SIZE];
     size_t len;
 };
 
@@ -90,7 +90,7 @@ void log_hand_on(void)
 
 void log_write_out(void *unused)
 {
-    char text[LINE_SIZE];
+    char text[LOG_LINE_SIZE];
 
     (void)unused;
     for (;;) {
@@ -138,7 +138,7 @@ static void put_escaped(struct log_line *line, const char *value)
 /* A JSON string, cut inside the quotes where it does not fit, so that the line remains JSON. */
 static void put_json_string(struct log_line *line, const char *value)
 {
-    char text[LINE_SIZE];
+    char text[LOG_LINE_SIZE];
     size_t room = room_in(line);
 
     put_text(line, "\"");
@@ -291,7 +291,7 @@ static void await_writing(void)
     int64_t deadline_ms = clock_deadline_ms(LAST_WAIT_MS);
 
     while (atomic_load(&written_out) < atomic_load(&handed_on) && clock_now_ms() < deadline_ms)
-        (void)poll(NULL, 0, LOOK_MS);
+        (void)poll(NULL, 0, WRITTEN_LOOK_MS);
 }
 
 /* If the last error was lost, it is offered once more. */
@@ -365,7 +365,7 @@ static enum kith_error log_error(enum log_level level, const struct log_subject 
                                  const char *before, enum kith_error error, const char *detail,
                                  const char *hint)
 {
-    char why[WHY_SIZE];
+    char why[REASON_SIZE];
 
     if (error_has(error, ERROR_SETS_ERRNO) && detail == NULL) {
         detail = strerror(errno);

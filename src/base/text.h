@@ -28,6 +28,8 @@ bool text_ends(struct text text, const char *suffix);
 /* How much of a path is its folder: up to its last slash, and with that; 0 for a name alone. */
 size_t text_folder_len(const char *path);
 
+#define FOLDER_SIZE 4096 /* of a folder's path, with its NUL: a longer one cannot be opened */
+
 /* The folder of a path, as it can be opened: "." for a name alone. False if it is too long. */
 bool text_folder(char *out, size_t size, const char *path);
 

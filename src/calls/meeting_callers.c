@@ -16,7 +16,7 @@
 #include "net/acceptance.h"
 #include "net/poll_set.h"
 
-#define PLACES 64
+#define MEETING_PLACES 64
 #define AT_ONCE 16 /* calls that are taken in one step */
 
 struct caller {
@@ -205,9 +205,9 @@ enum kith_error meeting_await_caller(const struct listeners *listeners, int64_t 
     struct place *place;
     enum kith_error error = OK;
 
-    if (poll_set_make(&waiting.set, PLACES + LISTENERS_MAX) != OK)
+    if (poll_set_make(&waiting.set, MEETING_PLACES + LISTENERS_MAX) != OK)
         return log_failure(LOG_ERROR, "meet", listeners->text, ERR_MEMORY, NULL, NULL);
-    places_init(&waiting.places, PLACES);
+    places_init(&waiting.places, MEETING_PLACES);
     refusals_init(&waiting.refusals, "meet", listeners->text, false);
     acceptance_begin(&waiting.acceptance, "meet", listeners);
     caller = await_commit(&waiting);

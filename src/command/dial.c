@@ -19,8 +19,8 @@
 #include "helpers/program_file.h"
 #include "system/notify.h"
 
-#define PAUSE_LEAST_MS 200
-#define PAUSE_MOST_MS 5000
+#define RETRY_PAUSE_LEAST_MS 200
+#define RETRY_PAUSE_MOST_MS 5000
 
 static void wait_ms(int64_t ms)
 {
@@ -122,7 +122,7 @@ static void say_retry(const struct errand *errand, const char *becomes)
 static enum kith_error call_with_retries(struct errand *errand)
 {
     int64_t give_up_ms = clock_deadline_ms(errand->setup.options->retry_ms);
-    int64_t pause_ms = PAUSE_LEAST_MS;
+    int64_t pause_ms = RETRY_PAUSE_LEAST_MS;
 
     for (bool first = true;; first = false) {
         enum kith_error error = call_once(errand);
@@ -141,7 +141,7 @@ static enum kith_error call_with_retries(struct errand *errand)
             say_retry(errand, "called again for");
         call_end(&errand->call);
         wait_ms(pause_ms < left_ms ? pause_ms : left_ms);
-        pause_ms = clock_longer_pause(pause_ms, PAUSE_LEAST_MS, PAUSE_MOST_MS);
+        pause_ms = clock_longer_pause(pause_ms, RETRY_PAUSE_LEAST_MS, RETRY_PAUSE_MOST_MS);
     }
 }
 

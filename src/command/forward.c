@@ -15,7 +15,8 @@
 #include "daemon/capacity.h"
 #include "system/signals.h"
 
-#define LOOK_MS 1000 /* between two looks at what was given back, while there are connections */
+#define GIVEN_BACK_LOOK_MS                                                                         \
+    1000 /* between two looks at what was given back, while there are connections */
 
 _Static_assert(FORWARDS_MAX + 1 <= DOORS_MAX, "each LOCAL has a door, and --accept");
 
@@ -45,7 +46,7 @@ static int64_t arm(struct daemon *daemon, struct poll_set *set)
     connections_count(&daemon->connections, &totals);
     if (forward->setup.options->plain || totals.count == 0)
         return due_ms;
-    return clock_earlier(due_ms, clock_deadline_ms(LOOK_MS));
+    return clock_earlier(due_ms, clock_deadline_ms(GIVEN_BACK_LOOK_MS));
 }
 
 /* Have a supervisor know if a peer is lost, or is there again. */

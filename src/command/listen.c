@@ -23,7 +23,7 @@
 #include "system/notify.h"
 #include "system/signals.h"
 
-#define PLACES 128 /* for callers whose handshake is not done */
+#define LISTEN_PLACES 128 /* for callers whose handshake is not done */
 
 struct listening {
     struct setup setup;
@@ -98,7 +98,7 @@ static size_t find_places(void)
 {
     size_t places = capacity_find(CAPACITY_OF_HANDSHAKE, 0);
 
-    return places < PLACES ? places : PLACES;
+    return places < LISTEN_PLACES ? places : LISTEN_PLACES;
 }
 
 /* Wait for the guest on an open listener, which is closed once there is one. */

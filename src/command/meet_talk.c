@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "calls/meeting_io.h"
 
-#define ANSWER_MS 300000 /* for people to compare a code, or find a name */
+#define PEOPLE_MS 300000 /* for people to compare a code, or find a name */
 #define SEND_MS 5000     /* for a frame of five bytes */
 
 void meet_talk_begin(struct meet_talk *talk, enum meeting_role role, const uint8_t *own_key,
@@ -129,7 +129,7 @@ enum kith_error meet_talk_agree(struct meet_talk *talk, struct meeting *meeting,
     struct incoming incoming = {.here = 0};
     enum kith_error error = OK;
 
-    talk->deadline_ms = clock_deadline_ms(ANSWER_MS);
+    talk->deadline_ms = clock_deadline_ms(PEOPLE_MS);
     conversation_forget(&talk->at);
     show_code(talk, meeting);
     ask_yes(talk);
@@ -154,7 +154,7 @@ enum kith_error meet_talk_agree(struct meet_talk *talk, struct meeting *meeting,
 
 void meet_talk_begin_naming(struct meet_talk *talk)
 {
-    talk->deadline_ms = clock_deadline_ms(ANSWER_MS);
+    talk->deadline_ms = clock_deadline_ms(PEOPLE_MS);
     conversation_say(&talk->at, "\nBoth said yes, and both have proven their keys.\n");
 }
 

@@ -14,9 +14,8 @@
 #include "system/signals.h"
 #include "system/watch.h"
 
-#define REST_MS 1000    /* without a record, after which a channel needs no thread */
-#define SILENT_MS 90000 /* without a PING: the peer is gone, as far as anybody can tell */
-#define READY_MAX 64    /* looked after at a time */
+#define REST_MS 1000      /* without a record, after which a channel needs no thread */
+#define UNPINGED_MS 90000 /* without a PING: the peer is gone, as far as anybody can tell */
 
 void acceptor_begin(struct acceptor *acceptor, struct daemon *daemon,
                     const struct acceptor_hooks *hooks, const struct holds *holds,
@@ -183,13 +182,13 @@ enum stay acceptor_run(struct acceptor *acceptor, struct connection *connection)
     struct record record = connection->asked;
     enum kith_error error = OK;
     bool heard = record.type != RECORD_NONE, over = false;
-    int64_t silent_ms = clock_deadline_ms(SILENT_MS);
+    int64_t silent_ms = clock_deadline_ms(UNPINGED_MS);
 
     connection->asked.type = RECORD_NONE;
     while (error == OK && !over) {
         if (heard) {
             error = heed(acceptor, connection, &record, &over);
-            silent_ms = clock_deadline_ms(SILENT_MS);
+            silent_ms = clock_deadline_ms(UNPINGED_MS);
             heard = false;
             continue;
         }
@@ -241,7 +240,7 @@ int64_t acceptor_arm(struct acceptor *acceptor, struct poll_set *set)
     (void)pthread_mutex_lock(&acceptor->lock);
     longest = chain_first(&acceptor->resting);
     if (longest != NULL)
-        due_ms = longest->kept->rests_since_ms + SILENT_MS;
+        due_ms = longest->kept->rests_since_ms + UNPINGED_MS;
     if (acceptor->holds != NULL)
         (void)first_to_go(acceptor, &until_ms);
     (void)pthread_mutex_unlock(&acceptor->lock);
@@ -302,7 +301,7 @@ static void drop_silent(struct acceptor *acceptor)
     for (;;) {
         (void)pthread_mutex_lock(&acceptor->lock);
         connection = chain_first(&acceptor->resting);
-        if (connection != NULL && now_ms < connection->kept->rests_since_ms + SILENT_MS)
+        if (connection != NULL && now_ms < connection->kept->rests_since_ms + UNPINGED_MS)
             connection = NULL;
         (void)pthread_mutex_unlock(&acceptor->lock);
         if (connection == NULL)
@@ -331,11 +330,11 @@ static void let_go(struct acceptor *acceptor)
 
 void acceptor_step(struct acceptor *acceptor, const struct poll_set *set)
 {
-    void *ready[READY_MAX];
+    void *ready[WATCH_MOST];
     size_t count = 0;
 
     if (poll_set_is_ready(set, acceptor->at))
-        count = watch_ready(acceptor->watch, ready, READY_MAX);
+        count = watch_ready(acceptor->watch, ready, WATCH_MOST);
     for (size_t i = 0; i < count; i++)
         listen_to(acceptor, ready[i]);
     drop_silent(acceptor);

@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 
-#define MOST (1 << 20)
+#define CAPACITY_MOST (1 << 20)
 #define SPARE_LEAST 4 /* for what is being made or read at one time: a program's pipes, a file */
 #define SPARE_MOST 64
 
@@ -25,7 +25,9 @@ static size_t find_limit(void)
     limit.rlim_cur = limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
     (void)getrlimit(RLIMIT_NOFILE, &limit);
-    return limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > MOST ? MOST : (size_t)limit.rlim_cur;
+    return limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > CAPACITY_MOST
+               ? CAPACITY_MOST
+               : (size_t)limit.rlim_cur;
 }
 
 /* How many are open: what we were not given is dense, and the lowest free number is the next. */

@@ -13,9 +13,9 @@
 #include "base/log.h"
 #include "system/signals.h"
 
-#define LOOK_MS 20        /* between two looks whether that one is made */
-#define PAUSE_LEAST_MS 20 /* between two tries to find a peer that was there a moment ago */
-#define PAUSE_MOST_MS 1000
+#define SECOND_LOOK_MS 20      /* between two looks whether that one is made */
+#define FIND_PAUSE_LEAST_MS 20 /* between two tries to find a peer that was there a moment ago */
+#define FIND_PAUSE_MOST_MS 1000
 #define SECONDS_MOST 16 /* at once, since threads cost memory: the others call in their own */
 
 /* A channel that is counted as long as it is there; or NULL, and why is logged. */
@@ -172,7 +172,8 @@ static struct kept *make_beside(struct channels *channels, struct kept *kept, in
         return NULL;
     while (kept_is_silent(kept, *error) && second->state == UNDER_WAY &&
            clock_now_ms() < deadline_ms)
-        *error = kept_await_answer(kept, clock_earlier(clock_deadline_ms(LOOK_MS), deadline_ms));
+        *error =
+            kept_await_answer(kept, clock_earlier(clock_deadline_ms(SECOND_LOOK_MS), deadline_ms));
     fresh = leave_second(second, kept_is_silent(kept, *error));
     if (fresh == NULL || ask(channels, fresh) == OK)
         return fresh;
@@ -239,8 +240,8 @@ static int64_t patient_until_ms(const struct channels *channels, int64_t deadlin
 static int64_t longer_ms(int64_t pause_ms)
 {
     if (pause_ms == 0)
-        return PAUSE_LEAST_MS;
-    return pause_ms < PAUSE_MOST_MS ? 2 * pause_ms : PAUSE_MOST_MS;
+        return FIND_PAUSE_LEAST_MS;
+    return pause_ms < FIND_PAUSE_MOST_MS ? 2 * pause_ms : FIND_PAUSE_MOST_MS;
 }
 
 /* Ask a channel that was made, unless that is NULL. */

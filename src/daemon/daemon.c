@@ -20,10 +20,10 @@
 #include "system/notify.h"
 #include "system/signals.h"
 
-#define LEAVE_MS 1000    /* for those who were sent away to be gone */
-#define LEAVE_LOOK_MS 20 /* between two looks whether they are */
-#define POLLED_BESIDE 8  /* descriptors that are no caller's, nor a door's */
-#define OPENED_LATER 3   /* that stay: the log's, and what waits for channels that rest */
+#define SENT_AWAY_MS 1000 /* for those who were sent away to be gone */
+#define LEAVE_LOOK_MS 20  /* between two looks whether they are */
+#define POLLED_BESIDE 8   /* descriptors that are no caller's, nor a door's */
+#define OPENED_LATER 3    /* that stay: the log's, and what waits for channels that rest */
 #define DESCRIPTION_SIZE (2 * DOORS_LIST_SIZE)
 #define NOTIFY_AGAIN_MS 50 /* between two tries to tell a supervisor that takes nothing */
 
@@ -330,7 +330,7 @@ static void cut_channels(const struct loop *loop, size_t count)
 /* Let those who were sent away be gone, within a bound: whether nobody is left, nor a call. */
 static bool await_leaving(struct daemon *daemon)
 {
-    int64_t deadline_ms = clock_deadline_ms(LEAVE_MS);
+    int64_t deadline_ms = clock_deadline_ms(SENT_AWAY_MS);
     struct connections_totals totals;
 
     connections_count(&daemon->connections, &totals);

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 
-#define SILENCE_MS 1000 /* without a PONG, after which another is asked beside it */
+#define UNANSWERED_MS 1000 /* without a PONG, after which another is asked beside it */
 
 struct kept *kept_make(struct transport transport, struct session_keys *keys,
                        size_t max_message_size, enum side side, const uint8_t key[static KEY_SIZE])
@@ -137,5 +137,5 @@ bool kept_is_silent(const struct kept *kept, enum kith_error answer)
 
 int64_t kept_silent_ms(const struct kept *kept)
 {
-    return kept->pinged_ms + SILENCE_MS;
+    return kept->pinged_ms + UNANSWERED_MS;
 }

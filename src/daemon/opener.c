@@ -10,7 +10,7 @@
 #include "system/signals.h"
 
 #define PONG_MS 10000 /* within which a peer that is there answers */
-#define LEAVE_MS 5000 /* for a peer's last word */
+#define CLOSE_MS 5000 /* for a peer's last word */
 
 void opener_begin(struct opener *opener, const struct opener_terms *terms)
 {
@@ -312,7 +312,7 @@ static void tend_leaving(struct opener *opener, const struct poll_set *set, int6
     while ((kept = *at) != NULL) {
         bool there = !poll_set_is_ready(set, kept->at) || listen_to(opener, kept, now_ms);
 
-        if (there && now_ms < kept->closed_ms + LEAVE_MS) {
+        if (there && now_ms < kept->closed_ms + CLOSE_MS) {
             at = &kept->next;
             continue;
         }
@@ -350,7 +350,7 @@ int64_t opener_arm(struct opener *opener, struct poll_set *set)
     }
     for (struct kept *kept = opener->leaving; kept != NULL; kept = kept->next) {
         kept->at = poll_set_add(set, kept->link.transport.in, POLLIN);
-        due_ms = clock_earlier(due_ms, kept->closed_ms + LEAVE_MS);
+        due_ms = clock_earlier(due_ms, kept->closed_ms + CLOSE_MS);
     }
     return due_ms;
 }

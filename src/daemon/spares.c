@@ -7,8 +7,8 @@
 #include "base/clock.h"
 #include "crypto/crypto.h"
 
-#define PAUSE_LEAST_MS 1000 /* before a call that has failed is made again */
-#define PAUSE_MOST_MS 30000
+#define CALL_PAUSE_LEAST_MS 1000 /* before a call that has failed is made again */
+#define CALL_PAUSE_MOST_MS 30000
 #define SETTLED_MS 60000 /* whoever has left us a channel for so long does not chase us */
 
 int64_t spares_about_ms(int64_t ms)
@@ -22,7 +22,7 @@ int64_t spares_about_ms(int64_t ms)
 
 void spares_begin(struct spares *spares, size_t wanted)
 {
-    *spares = (struct spares){.wanted = wanted, .pause_ms = PAUSE_LEAST_MS};
+    *spares = (struct spares){.wanted = wanted, .pause_ms = CALL_PAUSE_LEAST_MS};
 }
 
 void spares_called(struct spares *spares, bool made)
@@ -36,7 +36,8 @@ static void pause(struct spares *spares, int64_t now_ms)
     if (now_ms < spares->again_ms)
         return;
     spares->again_ms = now_ms + spares_about_ms(spares->pause_ms);
-    spares->pause_ms = clock_longer_pause(spares->pause_ms, PAUSE_LEAST_MS, PAUSE_MOST_MS);
+    spares->pause_ms =
+        clock_longer_pause(spares->pause_ms, CALL_PAUSE_LEAST_MS, CALL_PAUSE_MOST_MS);
 }
 
 void spares_look(struct spares *spares, int64_t now_ms)
@@ -70,5 +71,5 @@ void spares_wasted(struct spares *spares, int64_t lived_ms, int64_t now_ms)
 
 void spares_used(struct spares *spares)
 {
-    spares->pause_ms = PAUSE_LEAST_MS;
+    spares->pause_ms = CALL_PAUSE_LEAST_MS;
 }

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 
-#define LOOK_MS 20 /* between two looks where news cannot be told */
+#define NEWS_LOOK_MS 20 /* between two looks where news cannot be told */
 
 void waiters_begin(struct waiters *waiters)
 {
@@ -73,7 +73,7 @@ void waiters_await(struct waiters *waiters, const struct waiter *waiter,
         in_time = clock_await(&waiters->news, &waiters->lock, until_ms);
     (void)pthread_mutex_unlock(&waiters->lock);
     if (!waiters->has_news)
-        (void)poll(NULL, 0, LOOK_MS);
+        (void)poll(NULL, 0, NEWS_LOOK_MS);
 }
 
 void waiters_tell(struct waiters *waiters)

@@ -25,7 +25,7 @@
 #include "system/rights.h"
 #include "system/sandbox.h"
 
-#define PATH_SIZE 4096
+#define FILE_NAME_SIZE 4096
 #define OPEN_TO_ALL 0666 /* but for what the umask, or the folder's own rule, takes away */
 #define OPEN_TO_US 0600  /* until it has the rights of the one that it replaces */
 #define MODE_BITS 0777
@@ -263,7 +263,7 @@ static void live(int line, const void *context)
 /* Cut the path at its last slash. False with errno if it cannot be a file's. */
 static bool open_folder(struct place *place, const char *path)
 {
-    char folder[PATH_SIZE];
+    char folder[FILE_NAME_SIZE];
 
     place->name = path + text_folder_len(path);
     if (!text_folder(folder, sizeof(folder), path)) {

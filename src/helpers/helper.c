@@ -16,7 +16,7 @@
 #include "system/protect.h"
 #include "system/signals.h"
 
-#define LEAVE_MS 1000 /* for a helper to end */
+#define END_MS 1000 /* for a helper to end */
 
 bool helper_start(struct helper *helper, helper_life *life, const void *context)
 {
@@ -68,7 +68,7 @@ void helper_dismiss(struct helper *helper)
 /* Whether it has left the line, which it does when we do: then its end is near. */
 static bool has_left(const struct helper *helper)
 {
-    int64_t deadline_ms = clock_deadline_ms(LEAVE_MS);
+    int64_t deadline_ms = clock_deadline_ms(END_MS);
     char rest;
 
     if (helper->line < 0 || shutdown(helper->line, SHUT_WR) != 0)

@@ -56,8 +56,8 @@ struct asked {
 
 _Static_assert(SIGNED_MAX <= AGENT_SIGNED_MAX, "an agent can be asked to sign all that we sign");
 
-#define CLOCK_MS 2000  /* how far the time of an Info may be from ours: it was made a moment ago */
-#define ANSWER_MS 3000 /* until the keeper has to have taken the peers */
+#define CLOCK_MS 2000 /* how far the time of an Info may be from ours: it was made a moment ago */
+#define TAKE_PEERS_MS 3000 /* until the keeper has to have taken the peers */
 
 /* What the keeper keeps. */
 struct vault {
@@ -429,7 +429,7 @@ enum kith_error keeper_tell_meeting(struct keeper *keeper, const uint8_t digest[
     memcpy(asked.bytes, digest, HASH_SIZE);
     memcpy(asked.bytes + HASH_SIZE, key, KEY_SIZE);
     settled = question_settle(&keeper->helper, &asked, ASKED_HEAD + HASH_SIZE + KEY_SIZE, &answer,
-                              sizeof(answer), clock_deadline_ms(ANSWER_MS));
+                              sizeof(answer), clock_deadline_ms(TAKE_PEERS_MS));
     return settled && answer.error == OK ? OK
                                          : say_not_taken(settled, "it did not take the meeting");
 }
@@ -449,7 +449,7 @@ bool keeper_answers(int fd, enum kith_error *error, uint8_t *signature)
 
 enum kith_error keeper_tell_peers(struct keeper *keeper, const struct peers *peers)
 {
-    int64_t deadline_ms = clock_deadline_ms(ANSWER_MS);
+    int64_t deadline_ms = clock_deadline_ms(TAKE_PEERS_MS);
     struct keeper_answer answer = {0};
     struct asked asked;
     size_t told = 0;

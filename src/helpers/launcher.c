@@ -23,9 +23,8 @@
 #include "system/protect.h"
 #include "system/signals.h"
 
-#define GRACE_MS 2000 /* between SIGTERM and SIGKILL */
-#define LEAVE_MS 1000 /* for a CMD of --via to see that its input has ended */
-#define STOP_MS 5000
+#define VIA_LEAVES_MS 1000 /* for a CMD of --via to see that its input has ended */
+#define ALL_STOPPED_MS 5000
 #define STOP_LOOK_MS 20 /* between two looks whether it is gone */
 
 /* A program that was started. */
@@ -172,7 +171,7 @@ static bool send_signal(pid_t process, int number)
 static void signal_to_end(struct child *child)
 {
     child->may_leave = false;
-    child->due_ms = clock_deadline_ms(GRACE_MS);
+    child->due_ms = clock_deadline_ms(PROGRAM_GRACE_MS);
     if (!child->has_ended)
         (void)send_signal(child->process, SIGTERM);
 }
@@ -185,7 +184,7 @@ static void ask_to_end(struct child *child)
     child->is_to_end = true;
     descriptor_close(&child->way);
     if (child->may_leave)
-        child->due_ms = clock_deadline_ms(LEAVE_MS);
+        child->due_ms = clock_deadline_ms(VIA_LEAVES_MS);
     else
         signal_to_end(child);
 }
@@ -220,7 +219,7 @@ static void notice_end(struct child *child)
     else
         end.signal = seen.si_status;
     if (child->way >= 0)
-        child->due_ms = clock_deadline_ms(LEAVE_MS);
+        child->due_ms = clock_deadline_ms(VIA_LEAVES_MS);
     if (child->has_ended && say_end(child->line, end))
         return; /* else it is looked at again, and has failed in any case */
     descriptor_close(&child->line);
@@ -238,7 +237,7 @@ static void end_way(struct child *child)
     if (!child->has_ended || child->way < 0 || clock_now_ms() < child->due_ms)
         return;
     if (recv(child->way, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) > 0) {
-        child->due_ms = clock_deadline_ms(LEAVE_MS);
+        child->due_ms = clock_deadline_ms(VIA_LEAVES_MS);
         return;
     }
     (void)shutdown(child->way, SHUT_RD);
@@ -365,7 +364,7 @@ enum kith_error launcher_start(struct helper *launcher, const struct programs *p
 
 void launcher_stop(struct helper *launcher)
 {
-    int64_t deadline_ms = clock_deadline_ms(STOP_MS);
+    int64_t deadline_ms = clock_deadline_ms(ALL_STOPPED_MS);
     pid_t process = launcher->process;
 
     if (launcher->line < 0)

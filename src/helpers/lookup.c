@@ -26,8 +26,8 @@
 #define CHILDREN_MAX 256 /* questions under way; further ones wait */
 #define LIFE_MS 10000    /* of a child that was asked: what its C library remembers is no older */
 #define LATE_MS 1000     /* after which an answer is given up, when who asked has */
-#define LOOK_MS 250      /* between two looks whether a name is still asked for */
-#define AGAIN_MS 1000    /* after a child could not be had */
+#define STILL_ASKED_LOOK_MS 250 /* between two looks whether a name is still asked for */
+#define FORK_AGAIN_MS 1000      /* after a child could not be had */
 
 /* What a child says of itself when it takes a question and when it is free again; or, with
  * nobody's number, that one has ended. */
@@ -139,7 +139,7 @@ static void end_if_given_up(int number)
 static void heed_asker(int fd, int64_t left_ms)
 {
     const struct sigaction look = {.sa_handler = end_if_given_up, .sa_flags = SA_RESTART};
-    const struct timeval often = {.tv_usec = LOOK_MS * 1000L};
+    const struct timeval often = {.tv_usec = STILL_ASKED_LOOK_MS * 1000L};
 
     awaited.fd = fd;
     awaited.until_ms = left_ms == NEVER_MS ? NEVER_MS : clock_deadline_ms(left_ms + LATE_MS);
@@ -275,7 +275,7 @@ static void keep_children(int line, struct children *children, const struct file
             {.fd = children->news[0], .events = POLLIN},
         };
 
-        if (poll(fds, 2, prepared ? -1 : AGAIN_MS) > 0 && fds[0].revents != 0)
+        if (poll(fds, 2, prepared ? -1 : FORK_AGAIN_MS) > 0 && fds[0].revents != 0)
             return;
         if (!take_news(children))
             return;

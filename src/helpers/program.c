@@ -18,9 +18,9 @@
 #include "helpers/question.h"
 #include "net/socket.h"
 
-#define CARRIES 4    /* with the flags of program.h: it is the transport */
-#define STOP_MS 4000 /* for the launcher to end one, which it kills after half of that */
-#define CROWDED_MS 5 /* before a line is tried again that takes no more descriptors now */
+#define CARRIES 4            /* with the flags of program.h: it is the transport */
+#define PROGRAM_STOP_MS 4000 /* for the launcher to end one, which it kills after half of that */
+#define CROWDED_MS 5         /* before a line is tried again that takes no more descriptors now */
 
 struct visitor visitor_of(const char *name, const uint8_t key[static KEY_SIZE],
                           const struct endpoint *from, int fd)
@@ -248,7 +248,7 @@ static void hold(int in, int64_t deadline_ms)
 
 void program_stop(struct program *program)
 {
-    int64_t deadline_ms = clock_deadline_ms(STOP_MS);
+    int64_t deadline_ms = clock_deadline_ms(PROGRAM_STOP_MS);
     bool goes_on = true;
 
     (void)shutdown(program->line, SHUT_WR);

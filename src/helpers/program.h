@@ -90,6 +90,8 @@ enum kith_error program_result(void *context);
 /* Why one was not started, in words. */
 const char *program_problem(int problem);
 
+#define PROGRAM_GRACE_MS 2000 /* between SIGTERM and SIGKILL */
+
 /* The statuses by which a shell says that it could not start what it was told to, or found none. */
 #define PROGRAM_NOT_STARTED 126
 #define PROGRAM_NOT_FOUND 127

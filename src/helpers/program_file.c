@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* What a shell takes as it stands. */
-#define PLAIN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._+-"
+#define PLAIN_IN_A_SHELL "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._+-"
 
 static const char *path_obstacle(const char *path)
 {
@@ -56,7 +56,7 @@ const char *program_line_obstacle(const char *line)
     char path[PATH_MAX];
 
     line += strspn(line, " \t\r\n");
-    len = strspn(line, PLAIN);
+    len = strspn(line, PLAIN_IN_A_SHELL);
     if (len == 0 || len >= sizeof(path) || memchr(line, '/', len) == NULL ||
         strchr(" \t\r\n", line[len]) == NULL) /* nor the end, which strchr finds */
         return NULL;

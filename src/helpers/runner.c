@@ -25,7 +25,6 @@
 #include "system/protect.h"
 #include "system/signals.h"
 
-#define GRACE_MS 2000     /* between SIGTERM and SIGKILL, when we are gone */
 #define BEGIN 0           /* the word that is no signal */
 #define HAS_BEGUN (-1)    /* a status that is none */
 #define HAS_TAKEN (-2)    /* another: its last word */
@@ -33,7 +32,7 @@
 #define STATUS_SIGNAL 128 /* and its number: how it was ended, as a shell has it */
 #define VARIABLE "KITH_FORWARD_"
 #define NUMBER_SIZE 24 /* after it, and a sign */
-#define FOLDER_SIZE sizeof(((struct sockaddr_un *)NULL)->sun_path)
+#define SOCKET_FOLDER_SIZE sizeof(((struct sockaddr_un *)NULL)->sun_path)
 
 /* What is passed on. Those that end it first: no number of others holds them up. */
 static const int passed_on[RUNNER_SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
@@ -75,12 +74,13 @@ static bool is_ours(const char *variable)
  * The folder that a place is told from, with a slash after it: the program may go to another. It
  * is empty where the place says it itself, and where both are too long for a socket's address.
  */
-static void find_folder(char out[static FOLDER_SIZE], const char *place)
+static void find_folder(char out[static SOCKET_FOLDER_SIZE], const char *place)
 {
-    bool known = place[0] != '/' && strchr(place, '/') != NULL && getcwd(out, FOLDER_SIZE) != NULL;
+    bool known =
+        place[0] != '/' && strchr(place, '/') != NULL && getcwd(out, SOCKET_FOLDER_SIZE) != NULL;
     size_t len = known && out[0] == '/' ? strlen(out) : 0;
 
-    if (len + 1 + strlen(place) >= FOLDER_SIZE)
+    if (len + 1 + strlen(place) >= SOCKET_FOLDER_SIZE)
         len = 0;
     else if (len > 1)
         out[len++] = '/';
@@ -90,7 +90,7 @@ static void find_folder(char out[static FOLDER_SIZE], const char *place)
 /* NAME=VALUE for the forward, or NULL. */
 static char *describe_forward(size_t number, const char *place)
 {
-    char folder[FOLDER_SIZE];
+    char folder[SOCKET_FOLDER_SIZE];
     size_t size = sizeof(VARIABLE) + NUMBER_SIZE + sizeof(folder) + strlen(place);
     char *variable = malloc(size);
 
@@ -166,7 +166,7 @@ static void leave(struct running *running)
     running->line = -1;
     if (running->process > 0)
         (void)kill(running->process, SIGTERM);
-    running->due_ms = clock_deadline_ms(GRACE_MS);
+    running->due_ms = clock_deadline_ms(PROGRAM_GRACE_MS);
 }
 
 static void heed(struct running *running)

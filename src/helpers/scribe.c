@@ -13,7 +13,7 @@
 #include "system/sandbox.h"
 #include "system/zone.h"
 
-#define ANSWER_MS 20000 /* longer than addition_write waits, also on a slow disk */
+#define WRITE_MS 20000 /* longer than addition_write waits, also on a slow disk */
 
 struct task {
     const char *path;
@@ -70,7 +70,7 @@ enum kith_error scribe_start(struct helper *scribe, const char *path,
 enum kith_error scribe_add(const struct helper *scribe, const struct addition *addition)
 {
     struct answer answer;
-    int64_t deadline_ms = clock_deadline_ms(ANSWER_MS);
+    int64_t deadline_ms = clock_deadline_ms(WRITE_MS);
 
     if (!question_settle(scribe, addition, sizeof(*addition), &answer, sizeof(answer),
                          deadline_ms)) {

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define WORD "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
-#define PLAIN WORD ":%"
+#define PLAIN_IN_VIA WORD ":%"
 #define PROGRAM WORD "/+"
 
 static const char exec[] = "exec ";
@@ -26,7 +26,7 @@ bool via_is_command(const char *command)
 
 bool via_is_plain(const char *text)
 {
-    return text[0] != '\0' && text[0] != '-' && text[strspn(text, PLAIN)] == '\0';
+    return text[0] != '\0' && text[0] != '-' && text[strspn(text, PLAIN_IN_VIA)] == '\0';
 }
 
 /* What stands in the place of a % and the letter after it. */

@@ -19,7 +19,7 @@ enum message {
 };
 
 /* How the base64 of every blob of an Ed25519 key begins. */
-#define BLOB_BEGIN "AAAAC3NzaC1lZDI1NTE5AAAAI"
+#define ED25519_BLOB_BEGIN "AAAAC3NzaC1lZDI1NTE5AAAAI"
 
 enum kith_error agent_wanted_parse(struct agent_wanted *wanted, const char *text)
 {
@@ -33,7 +33,7 @@ enum kith_error agent_wanted_parse(struct agent_wanted *wanted, const char *text
         error = public_key_scan(wanted->key, text, whole.len, &used);
         if (error == ERR_KEY_TYPE && text_starts(word, "sk-"))
             error = ERR_AGENT_TOKEN;
-    } else if (text_starts(word, BLOB_BEGIN)) {
+    } else if (text_starts(word, ED25519_BLOB_BEGIN)) {
         error = openssh_public_key(wanted->key, word);
     } else {
         wanted->by_key = word.len == KEY_HEX_SIZE - 1 && rest.len == 0 &&

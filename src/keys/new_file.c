@@ -19,7 +19,6 @@
 #include "system/lock.h"
 #include "system/signals.h"
 
-#define LOCK_MS 5000 /* for others to be done with the folder */
 #define TEMPORARY_NAME ".kith-XXXXXX"
 #define OLD_ENDING ".old"
 #define DRAFT_PATH_SIZE (FILE_PATH_SIZE + 64)

@@ -27,14 +27,14 @@
  * and whatever had the terminal meanwhile has set it up for itself.
  */
 static const int held_signals[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGTSTP, SIGIO, SIGCONT};
-#define HELD (sizeof(held_signals) / sizeof(held_signals[0]))
+#define HELD_SIGNALS (sizeof(held_signals) / sizeof(held_signals[0]))
 
 /* What the handler needs, which is all there before it can be called. */
 static struct {
     int fd;
     struct termios before, silent;
     char prompt[SHOWN_SIZE];
-    struct sigaction usual[HELD];
+    struct sigaction usual[HELD_SIGNALS];
     volatile sig_atomic_t over; /* the answer is here */
 } asking;
 
@@ -91,7 +91,7 @@ static void hold(bool ours)
 {
     const struct sigaction holding = {.sa_handler = give_way, .sa_flags = SA_RESTART};
 
-    for (size_t i = 0; i < HELD; i++) {
+    for (size_t i = 0; i < HELD_SIGNALS; i++) {
         if (asking.usual[i].sa_handler != SIG_IGN)
             (void)sigaction(held_signals[i], ours ? &holding : &asking.usual[i], NULL);
     }
@@ -164,7 +164,7 @@ static int from_terminal(char *out, int size, const char *prompt, enum kith_erro
         asking.silent.c_lflag &= ~(tcflag_t)ECHO;
         (void)escape_text(asking.prompt, sizeof(asking.prompt), prompt, strlen(prompt));
         asking.over = 0;
-        for (size_t i = 0; i < HELD; i++)
+        for (size_t i = 0; i < HELD_SIGNALS; i++)
             (void)sigaction(held_signals[i], NULL, &asking.usual[i]);
         hold(true);
         begin_asking();

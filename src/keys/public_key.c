@@ -14,7 +14,7 @@
 #include "keys/pkcs8.h"
 
 /* Every blob begins with the length of a short string: three zero bytes. */
-#define BLOB_BEGIN "AAAA"
+#define ANY_BLOB_BEGIN "AAAA"
 
 static enum kith_error scan_openssh(uint8_t key[static KEY_SIZE], struct text type,
                                     struct text base64)
@@ -22,7 +22,7 @@ static enum kith_error scan_openssh(uint8_t key[static KEY_SIZE], struct text ty
     enum kith_error error = OK;
 
     if (!text_equals(type, OPENSSH_ED25519))
-        return text_starts(base64, BLOB_BEGIN) ? ERR_KEY_TYPE : ERR_KEY_FORMAT;
+        return text_starts(base64, ANY_BLOB_BEGIN) ? ERR_KEY_TYPE : ERR_KEY_FORMAT;
     error = openssh_public_key(key, base64);
     return error != OK ? error : crypto_ed25519_check_point(key);
 }

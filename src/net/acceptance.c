@@ -12,8 +12,8 @@
 #include "base/descriptor.h"
 #include "base/log.h"
 
-#define PAUSE_MS 20 /* before the next call is taken when there is no room for it */
-#define QUIET_MS 10000
+#define NO_ROOM_PAUSE_MS 20 /* before the next call is taken when there is no room for it */
+#define TOLD_AGAIN_MS 10000
 
 void acceptance_begin(struct acceptance *acceptance, const char *what,
                       const struct listeners *listeners)
@@ -23,7 +23,7 @@ void acceptance_begin(struct acceptance *acceptance, const char *what,
 
 void acceptance_pause(struct acceptance *acceptance)
 {
-    acceptance->paused_until_ms = clock_deadline_ms(PAUSE_MS);
+    acceptance->paused_until_ms = clock_deadline_ms(NO_ROOM_PAUSE_MS);
 }
 
 static bool is_paused(const struct acceptance *acceptance)
@@ -51,7 +51,7 @@ static enum accepted lack_call(struct acceptance *acceptance, int problem)
         return ACCEPTED_NEVER;
     }
     if (clock_now_ms() >= acceptance->quiet_until_ms) {
-        acceptance->quiet_until_ms = clock_deadline_ms(QUIET_MS);
+        acceptance->quiet_until_ms = clock_deadline_ms(TOLD_AGAIN_MS);
         (void)snprintf(why, sizeof(why), "cannot accept: %s", strerror(problem));
         (void)log_failure(LOG_NOTE, acceptance->what, acceptance->listeners->text, ERR_SYSTEM, why,
                           NULL);

@@ -18,7 +18,7 @@
 
 #define STAGGER_MS 250 /* RFC 8305, section 5 */
 #define ATTEMPTS_MAX 32
-#define PAUSE_MOST_MS 20 /* between two tries at a full backlog */
+#define BACKLOG_PAUSE_MOST_MS 20 /* between two tries at a full backlog */
 
 struct race {
     const struct resolved *to;
@@ -202,7 +202,7 @@ enum kith_error connect_to_path(const char path[static PATH_SIZE], int64_t deadl
 
         if (full && left_ms > 0) {
             (void)poll(NULL, 0, pause_ms < left_ms ? pause_ms : left_ms);
-            pause_ms = (int)clock_longer_pause(pause_ms, 1, PAUSE_MOST_MS);
+            pause_ms = (int)clock_longer_pause(pause_ms, 1, BACKLOG_PAUSE_MOST_MS);
             continue;
         }
         (void)problem_say(problem, "%s", full ? "its backlog is full" : strerror(errno));

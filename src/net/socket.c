@@ -32,7 +32,7 @@
 #define PROBE_ALL_MS 6000 /* and without an acknowledgement of what it owes us, as long */
 
 /* One that owes us an acknowledgement: given up after so long without any. */
-#define SILENCE_MS 60000
+#define VANISHED_MS 60000
 #define PROBES_UNANSWERED 3 /* of a window that is shut: one may be under way to a live peer */
 
 /* What a system's accepted sockets inherit from the one that listens is set there, once. */
@@ -149,7 +149,7 @@ bool socket_peer_is_silent(int fd)
     socklen_t len = sizeof(info);
 
     return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
-           info.tcpi_last_ack_recv > SILENCE_MS &&
+           info.tcpi_last_ack_recv > VANISHED_MS &&
            (info.tcpi_unacked > 0 || info.tcpi_probes >= PROBES_UNANSWERED);
 #else
     (void)fd;

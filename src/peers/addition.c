@@ -23,8 +23,7 @@
 #include "system/lock.h"
 
 #define NEW_MODE 0600
-#define LOCK_MS 5000 /* for others to be done with the file */
-#define AGAIN_MS 20
+#define FILE_AGAIN_MS 20
 
 /* What the file is, once nobody else adds to it. */
 struct held {
@@ -225,7 +224,7 @@ enum kith_error addition_write_lines(const char *lines, const char *path, const 
         again =
             (error == ERR_FILE_EXISTS || error == ERR_FILE_MISSING) && clock_now_ms() < deadline_ms;
         if (again)
-            (void)poll(NULL, 0, AGAIN_MS);
+            (void)poll(NULL, 0, FILE_AGAIN_MS);
     }
     return error;
 }

@@ -11,8 +11,8 @@
 
 #include "crypto/crypto.h"
 
-#define HELD ((size_t)512 << 10) /* plaintext, measured best (bench/README) */
-#define PAGE ((size_t)4096)      /* a multiple of it is as good where pages are larger */
+#define BUFFER_BYTES ((size_t)512 << 10) /* plaintext, measured best (bench/README) */
+#define PAGE ((size_t)4096)              /* a multiple of it is as good where pages are larger */
 
 /*
  * Short connections come and go by the hundred: for them, a few buffers that little has been
@@ -75,7 +75,8 @@ size_t buffer_size_for(size_t frame_size)
 {
     size_t least = 2 * frame_size;
 
-    return (least > HELD ? least : HELD) + PAGE; /* for what is around the plaintext */
+    return (least > BUFFER_BYTES ? least : BUFFER_BYTES) +
+           PAGE; /* for what is around the plaintext */
 }
 
 void buffer_free(struct buffer *buffer)

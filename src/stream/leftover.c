@@ -11,7 +11,7 @@
 #include "net/socket.h"
 #include "stream/patience.h"
 
-#define LOOK_MS 20       /* between two looks at what an outlet has taken */
+#define TAKEN_LOOK_MS 20 /* between two looks at what an outlet has taken */
 #define DELIVERY_MS 2000 /* how long an outlet may take nothing, once the stream is broken */
 
 static bool outlet_failed(enum kith_error error)
@@ -37,7 +37,7 @@ static bool wait_for_reader(struct patience *patience, const struct outlet *outl
                             const _Atomic enum kith_error *ended)
 {
     bool ready =
-        descriptor_await(events != 0 ? outlet->fd : -1, events, clock_deadline_ms(LOOK_MS));
+        descriptor_await(events != 0 ? outlet->fd : -1, events, clock_deadline_ms(TAKEN_LOOK_MS));
 
     return !is_ended(ended) && (ready || patience_lasts(patience, outlet_queued(outlet)));
 }

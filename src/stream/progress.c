@@ -17,7 +17,7 @@
 #define INTERVAL_MS 250
 #define JSON_INTERVAL_MS 1000
 #define USUAL_WIDTH 80 /* of a terminal that does not tell */
-#define LINE_SIZE 256
+#define PROGRESS_LINE_SIZE 256
 
 void progress_begin(struct progress *progress, int in, bool json)
 {
@@ -87,21 +87,21 @@ static void fill(struct parts *parts, const struct progress *progress, uint64_t 
 }
 
 /* Put the parts together. Returns the length. */
-static size_t join(char out[static LINE_SIZE], const struct parts *parts)
+static size_t join(char out[static PROGRESS_LINE_SIZE], const struct parts *parts)
 {
     size_t len = 0;
 
     out[0] = '\0';
     for (int i = 0; i < PARTS; i++) {
         if (parts->text[i][0] != '\0')
-            len += (size_t)snprintf(out + len, LINE_SIZE - len, "%s%s", len > 0 ? ", " : "",
-                                    parts->text[i]);
+            len += (size_t)snprintf(out + len, PROGRESS_LINE_SIZE - len, "%s%s",
+                                    len > 0 ? ", " : "", parts->text[i]);
     }
     return len;
 }
 
 /* Leave out what is missed least until it fits; in the end it is cut. */
-static void fit(char out[static LINE_SIZE], struct parts *parts, size_t width, bool sends)
+static void fit(char out[static PROGRESS_LINE_SIZE], struct parts *parts, size_t width, bool sends)
 {
     const int order[] = {PASSED, RATE, sends ? RECEIVED : SENT, LEFT, SHARE};
     size_t len = join(out, parts);
@@ -124,7 +124,7 @@ static size_t width_of_terminal(void)
 
     if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
         return USUAL_WIDTH - 1;
-    return size.ws_col - 1u < LINE_SIZE - 1 ? size.ws_col - 1u : LINE_SIZE - 1;
+    return size.ws_col - 1u < PROGRESS_LINE_SIZE - 1 ? size.ws_col - 1u : PROGRESS_LINE_SIZE - 1;
 }
 
 /* Numbers are numbers there: bytes, seconds, bytes a second. What is not known is left out. */
@@ -132,7 +132,7 @@ static void show_json(const struct progress *progress, uint64_t sent, uint64_t r
 {
     double seconds = (double)(clock_now_us() - progress->begun_us) / 1e6;
     double rate = seconds > 0 ? (double)(sent + received) / seconds : 0;
-    char size[64] = "", line[LINE_SIZE];
+    char size[64] = "", line[PROGRESS_LINE_SIZE];
     int len;
 
     if (progress->size > 0)
@@ -148,7 +148,7 @@ static void show(const struct progress *progress, uint64_t sent, uint64_t receiv
 {
     bool terminal = progress->on_terminal;
     struct parts parts;
-    char text[LINE_SIZE], line[LINE_SIZE + 8];
+    char text[PROGRESS_LINE_SIZE], line[PROGRESS_LINE_SIZE + 8];
     int len;
 
     if (progress->json) {
@@ -156,7 +156,7 @@ static void show(const struct progress *progress, uint64_t sent, uint64_t receiv
         return;
     }
     fill(&parts, progress, sent, received, last);
-    fit(text, &parts, terminal ? width_of_terminal() : LINE_SIZE - 1, sent >= received);
+    fit(text, &parts, terminal ? width_of_terminal() : PROGRESS_LINE_SIZE - 1, sent >= received);
     len = snprintf(line, sizeof(line), "%s%s%s%s", terminal ? "\r" : "", text,
                    terminal ? "\033[K" : "", last ? "\n" : "");
     log_show(line, (size_t)len);

@@ -14,8 +14,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-#define PAUSE_MS 5
-#define FOLDER_SIZE 4096 /* a longer one cannot be opened */
+#define LOCK_PAUSE_MS 5
 
 bool lock_take(int fd, int64_t deadline_ms)
 {
@@ -26,7 +25,7 @@ bool lock_take(int fd, int64_t deadline_ms)
             errno = EWOULDBLOCK;
             return false;
         }
-        (void)poll(NULL, 0, PAUSE_MS);
+        (void)poll(NULL, 0, LOCK_PAUSE_MS);
     }
     return true;
 }

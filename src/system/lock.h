@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define LOCK_MS 5000 /* for others to be done with keys or peers that are written */
+
 /*
  * Have the lock of an open file or folder by the deadline (clock_now_ms). False, with errno:
  * EWOULDBLOCK if another process has had it until then, or whatever else keeps us from it.

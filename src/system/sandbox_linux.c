@@ -59,7 +59,6 @@ struct port_rule {
 };
 
 #define DNS_PORT 53
-#define FOLDER_SIZE 4096
 
 static void log_refused(const char *which, const char *why)
 {

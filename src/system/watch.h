@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define WATCH_MOST 64 /* that are told at once */
+
 /* Make one: a descriptor to poll for input, or -1 with errno. */
 int watch_make(void);
 
@@ -17,7 +19,7 @@ bool watch_add(int watch, int fd, void *thing);
 /* Watch it no longer; it is still open. */
 void watch_remove(int watch, int fd);
 
-/* Those that are ready, up to so many: how many there are. */
+/* Those that are ready, up to most, or to WATCH_MOST: how many there are. */
 size_t watch_ready(int watch, void **things, size_t most);
 
 #endif

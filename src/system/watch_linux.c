@@ -6,8 +6,6 @@
 
 #include <sys/epoll.h>
 
-#define READY_MAX 64 /* at a time */
-
 int watch_make(void)
 {
     return epoll_create1(EPOLL_CLOEXEC);
@@ -29,8 +27,8 @@ void watch_remove(int watch, int fd)
 
 size_t watch_ready(int watch, void **things, size_t most)
 {
-    struct epoll_event events[READY_MAX];
-    int count = epoll_wait(watch, events, most < READY_MAX ? (int)most : READY_MAX, 0);
+    struct epoll_event events[WATCH_MOST];
+    int count = epoll_wait(watch, events, most < WATCH_MOST ? (int)most : WATCH_MOST, 0);
 
     for (int i = 0; i < count; i++)
         things[i] = events[i].data.ptr;

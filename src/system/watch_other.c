@@ -9,8 +9,6 @@
 #include <sys/event.h>
 #include <sys/time.h>
 
-#define READY_MAX 64 /* at a time */
-
 int watch_make(void)
 {
     return kqueue();
@@ -35,8 +33,9 @@ void watch_remove(int watch, int fd)
 size_t watch_ready(int watch, void **things, size_t most)
 {
     static const struct timespec at_once;
-    struct kevent events[READY_MAX];
-    int count = kevent(watch, NULL, 0, events, most < READY_MAX ? (int)most : READY_MAX, &at_once);
+    struct kevent events[WATCH_MOST];
+    int count =
+        kevent(watch, NULL, 0, events, most < WATCH_MOST ? (int)most : WATCH_MOST, &at_once);
 
     for (int i = 0; i < count; i++)
         things[i] = (void *)events[i].udata;
