@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -48,6 +49,11 @@ int64_t clock_deadline_ms(int64_t ms)
 int64_t clock_earlier(int64_t a_ms, int64_t b_ms)
 {
     return a_ms < b_ms ? a_ms : b_ms;
+}
+
+void clock_sleep_ms(int64_t ms)
+{
+    (void)poll(NULL, 0, ms < INT_MAX ? (int)ms : INT_MAX);
 }
 
 int64_t clock_longer_pause(int64_t pause_ms, int64_t least_ms, int64_t most_ms)

@@ -37,6 +37,9 @@ int clock_poll_timeout(int64_t deadline_ms);
 /* The earlier of two deadlines. */
 int64_t clock_earlier(int64_t a_ms, int64_t b_ms);
 
+/* Do nothing for so long, or until a signal comes that is heeded. */
+void clock_sleep_ms(int64_t ms);
+
 /* The pause after one of pause_ms: least_ms after none, then twice as long, most_ms at most. */
 int64_t clock_longer_pause(int64_t pause_ms, int64_t least_ms, int64_t most_ms);
 

@@ -291,7 +291,7 @@ static void await_writing(void)
     int64_t deadline_ms = clock_deadline_ms(LAST_WAIT_MS);
 
     while (atomic_load(&written_out) < atomic_load(&handed_on) && clock_now_ms() < deadline_ms)
-        (void)poll(NULL, 0, WRITTEN_LOOK_MS);
+        clock_sleep_ms(WRITTEN_LOOK_MS);
 }
 
 /* If the last error was lost, it is offered once more. */

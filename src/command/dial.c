@@ -6,7 +6,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -21,13 +20,6 @@
 
 #define RETRY_PAUSE_LEAST_MS 200
 #define RETRY_PAUSE_MOST_MS 5000
-
-static void wait_ms(int64_t ms)
-{
-    struct timespec time = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
-
-    (void)nanosleep(&time, NULL);
-}
 
 /* The call of a command that makes one, and all that it is made with. */
 struct errand {
@@ -140,7 +132,7 @@ static enum kith_error call_with_retries(struct errand *errand)
         if (first)
             say_retry(errand, "called again for");
         call_end(&errand->call);
-        wait_ms(pause_ms < left_ms ? pause_ms : left_ms);
+        clock_sleep_ms(pause_ms < left_ms ? pause_ms : left_ms);
         pause_ms = clock_longer_pause(pause_ms, RETRY_PAUSE_LEAST_MS, RETRY_PAUSE_MOST_MS);
     }
 }

@@ -335,7 +335,7 @@ static bool await_leaving(struct daemon *daemon)
 
     connections_count(&daemon->connections, &totals);
     while (totals.count > 0 && clock_now_ms() < deadline_ms) {
-        (void)poll(NULL, 0, LEAVE_LOOK_MS);
+        clock_sleep_ms(LEAVE_LOOK_MS);
         connections_count(&daemon->connections, &totals);
     }
     return totals.count == 0 && threads_are_done(&daemon->threads);

@@ -4,8 +4,6 @@
  */
 #include "daemon/waiters.h"
 
-#include <poll.h>
-
 #include "base/clock.h"
 
 #define NEWS_LOOK_MS 20 /* between two looks where news cannot be told */
@@ -73,7 +71,7 @@ void waiters_await(struct waiters *waiters, const struct waiter *waiter,
         in_time = clock_await(&waiters->news, &waiters->lock, until_ms);
     (void)pthread_mutex_unlock(&waiters->lock);
     if (!waiters->has_news)
-        (void)poll(NULL, 0, NEWS_LOOK_MS);
+        clock_sleep_ms(NEWS_LOOK_MS);
 }
 
 void waiters_tell(struct waiters *waiters)

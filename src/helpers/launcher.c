@@ -371,5 +371,5 @@ void launcher_stop(struct helper *launcher)
         return;
     (void)shutdown(launcher->line, SHUT_RDWR); /* a thread that calls may be about to use it */
     while (process > 0 && waitpid(process, NULL, WNOHANG) == 0 && clock_now_ms() < deadline_ms)
-        (void)poll(NULL, 0, STOP_LOOK_MS);
+        clock_sleep_ms(STOP_LOOK_MS);
 }

@@ -143,7 +143,7 @@ static bool ask(struct program *program, const struct helper *launcher, const st
         close_all(program);
         if (!is_crowded(errno) || clock_now_ms() >= deadline_ms)
             return false;
-        (void)poll(NULL, 0, CROWDED_MS);
+        clock_sleep_ms(CROWDED_MS);
     }
 }
 

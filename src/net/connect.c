@@ -201,7 +201,7 @@ enum kith_error connect_to_path(const char path[static PATH_SIZE], int64_t deadl
         int left_ms = clock_poll_timeout(deadline_ms);
 
         if (full && left_ms > 0) {
-            (void)poll(NULL, 0, pause_ms < left_ms ? pause_ms : left_ms);
+            clock_sleep_ms(pause_ms < left_ms ? pause_ms : left_ms);
             pause_ms = (int)clock_longer_pause(pause_ms, 1, BACKLOG_PAUSE_MOST_MS);
             continue;
         }

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,7 +223,7 @@ enum kith_error addition_write_lines(const char *lines, const char *path, const 
         again =
             (error == ERR_FILE_EXISTS || error == ERR_FILE_MISSING) && clock_now_ms() < deadline_ms;
         if (again)
-            (void)poll(NULL, 0, FILE_AGAIN_MS);
+            clock_sleep_ms(FILE_AGAIN_MS);
     }
     return error;
 }

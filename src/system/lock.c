@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stddef.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -25,7 +24,7 @@ bool lock_take(int fd, int64_t deadline_ms)
             errno = EWOULDBLOCK;
             return false;
         }
-        (void)poll(NULL, 0, LOCK_PAUSE_MS);
+        clock_sleep_ms(LOCK_PAUSE_MS);
     }
     return true;
 }
