@@ -1,15 +1,12 @@
 /*
- * Owns the PROXY protocol's bytes. Must never believe a header from a source that was not named,
- * which is the caller's to see to, nor read beyond its end.
+ * Owns the PROXY protocol's bytes, which others read and send. Must never believe a header from a
+ * source that was not named, which is the caller's to see to, nor want bytes beyond its end.
  */
 #include "calls/proxy_protocol.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-
-#include "base/descriptor.h"
 
 #define SIGNATURE_LEN 12
 #define FIXED_LEN 16 /* of version 2, before its addresses */
@@ -190,25 +187,13 @@ static size_t lacking(const struct proxy_input *input, enum kith_error *error)
     return 0;
 }
 
-bool proxy_receive(struct proxy_input *input, int fd, struct endpoint *peer, enum kith_error *error)
+enum kith_error proxy_parse(const struct proxy_input *input, size_t *wanted, struct endpoint *peer)
 {
-    size_t wanted;
+    enum kith_error error = OK;
 
-    *error = OK;
-    while ((wanted = lacking(input, error)) > 0) {
-        ssize_t n = recv(fd, input->bytes + input->len, wanted, 0);
-
-        if (n > 0) {
-            input->len += (size_t)n;
-        } else if (n == 0 || (!descriptor_would_wait(errno) && errno != EINTR)) {
-            *error = ERR_HANDSHAKE_CUT;
-            return true;
-        } else if (errno != EINTR) {
-            return false;
-        }
-    }
-    if (*error == OK && !is_unknown(input))
-        *error = is_v2(input) ? parse_v2(input, peer) : parse_line(input, peer);
+    *wanted = lacking(input, &error);
+    if (error == OK && *wanted == 0 && !is_unknown(input))
+        error = is_v2(input) ? parse_v2(input, peer) : parse_line(input, peer);
     endpoint_unmap(peer);
-    return true;
+    return error;
 }

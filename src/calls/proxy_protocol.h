@@ -37,11 +37,11 @@ struct proxy_input {
 };
 
 /*
- * Read what is here of it from a non-blocking socket, and not a byte beyond its end. True once that
- * is reached, or *error is set: ERR_PROXY_HEADER, ERR_PROXY_LONG, ERR_HANDSHAKE_CUT. *peer becomes
- * the caller that it names (and stays for a LOCAL or UNKNOWN one).
+ * Look at what is here of it. *wanted is how many bytes it has at least after those, and for which
+ * there is room; 0 once it is whole. Then *peer becomes the caller that it names (and stays for a
+ * LOCAL or UNKNOWN one). ERR_PROXY_HEADER, ERR_PROXY_LONG.
  */
-bool proxy_receive(struct proxy_input *input, int fd, struct endpoint *peer,
-                   enum kith_error *error);
+must_check enum kith_error proxy_parse(const struct proxy_input *input, size_t *wanted,
+                                       struct endpoint *peer);
 
 #endif

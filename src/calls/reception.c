@@ -4,11 +4,13 @@
  */
 #include "calls/reception.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/log.h"
 #include "calls/proxy_protocol.h"
 #include "calls/replay.h"
@@ -210,6 +212,31 @@ static void hand_over(struct reception *reception, struct caller *caller, struct
     dismiss(reception, caller);
 }
 
+/*
+ * Take what is here of a balancer's header, and not a byte beyond its end: a hello may be there.
+ * False while it is not whole.
+ */
+static bool receive_header(struct caller *caller, enum kith_error *error)
+{
+    struct proxy_input *input = caller->proxy;
+    struct handshake_io *io = &caller->io;
+    size_t wanted;
+
+    while ((*error = proxy_parse(input, &wanted, &io->peer)) == OK && wanted > 0) {
+        ssize_t n = transport_read(&io->transport, input->bytes + input->len, wanted);
+
+        if (n > 0) {
+            input->len += (size_t)n;
+        } else if (n < 0 && descriptor_would_wait(errno)) {
+            return false;
+        } else if (n == 0 || errno != EINTR) {
+            *error = ERR_HANDSHAKE_CUT;
+            return true;
+        }
+    }
+    return true;
+}
+
 /* A balancer has said who calls, or is to say it yet: true in the first case. */
 static bool has_introduced(struct reception *reception, struct caller *caller)
 {
@@ -219,7 +246,7 @@ static bool has_introduced(struct reception *reception, struct caller *caller)
 
     if (caller->proxy == NULL)
         return true;
-    if (!proxy_receive(caller->proxy, io->transport.in, &io->peer, &error)) {
+    if (!receive_header(caller, &error)) {
         if (clock_now_ms() < io->deadline_ms)
             return false;
         error = ERR_HANDSHAKE_TIMEOUT;

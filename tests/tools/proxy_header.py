@@ -94,7 +94,7 @@ def _addresses(source, port, local="127.0.0.1"):
 
 
 class Balancer:
-    """Stands before serve, and begins each connection with these bytes, in pieces."""
+    """Stands before serve, and begins each connection with these bytes, in pieces; 0: with a hello."""
 
     def __init__(self, far, header, pieces=1):
         self.server = socket.create_server(("127.0.0.1", 0))
@@ -111,8 +111,11 @@ class Balancer:
                 threading.Thread(target=self._carry, args=(*pair, first), daemon=True).start()
 
     def _carry(self, source, sink, first):
-        step = -(-len(first) // self.pieces) or 1
+        step = -(-len(first) // (self.pieces or 1)) or 1
         try:
+            if first and not self.pieces:
+                first += source.recv(1 << 16)
+                step = len(first)
             for at in range(0, len(first), step):
                 sink.sendall(first[at:at + step])
             while chunk := source.recv(1 << 16):
@@ -189,7 +192,7 @@ def accepted():
     target = daemons.Target(handle=daemons.echo)
     far = daemons.serve(target.address, "--accept-proxy", "127.0.0.1/32")
     for header, seen in ACCEPTED:
-        for pieces in (1, len(header)):
+        for pieces in (0, 1, len(header)):
             count = len(re.findall(f"whole address={seen} ", far.log()))
             status = _calls_through(far, header, pieces=pieces)
             check(status == 0, "status", status, "for", header[:60])
@@ -235,13 +238,17 @@ def not_believed():
 
 
 def silent():
-    """A balancer that says only a part of a header is sent away in time."""
-    far = daemons.serve(["cat"], "--accept-proxy", "127.0.0.1", "-w", "500ms")
+    """A balancer that says only a part of a header is sent away in time; one that leaves, at once."""
+    far = daemons.serve(["cat"], "--accept-proxy", "127.0.0.1", "-w", "500ms", "-v")
     for said in (b"", b"PROXY ", ACCEPTED[0][0][:-1], SIGNATURE, ACCEPTED[6][0][:-1]):
         sock = daemons.connect(far.address)
         sock.sendall(said)
         check(daemons.read_to_end(sock)[1] in ("end", "reset"), "still there after", said)
     far.logged("no handshake in time", 5)
+    sock = daemons.connect(far.address)
+    sock.sendall(b"PROXY ")
+    sock.close()
+    far.logged("closed during the handshake", 1)
 
 
 def crowd():
