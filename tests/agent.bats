@@ -245,7 +245,7 @@ print(data[at + 4 : at + 36].hex())')
     local each
     for each in endless banner other-answer empty million; do
         lie list "$each"
-        refused 3 'says what none says' -- "$KITH" pubkey agent:
+        refused 3 'the answer of the ssh-agent is malformed' -- "$KITH" pubkey agent:
     done
     for each in cut truncated; do
         lie list "$each"
@@ -264,7 +264,7 @@ print(data[at + 4 : at + 36].hex())')
     done
     for each in short long other-type endless banner other-answer empty; do
         lie sign "$each"
-        refused 3 'says what none says' -- as alice check -i "agent:alice at work" "bob@$address"
+        refused 3 'the answer of the ssh-agent is malformed' -- as alice check -i "agent:alice at work" "bob@$address"
     done
     for each in cut truncated; do
         lie sign "$each"

@@ -178,13 +178,13 @@ time.sleep(600)' "$tools" "$1" >held 3>&- &
 @test "a channel that ends before anything came: the target there may be down" {
     # The end of our data may meet a connection that is closed already: then it is reset.
     start_serve 127.0.0.1:1
-    refused 8 'cut short before anything came[:;] .*it takes nothing .--send-only., a program there failed, or what it serves is down, which it says there, or it was stopped, or came to its --idle-timeout' -- dial </dev/null
+    refused 8 'cut short before anything came[:;] .*it takes nothing .--send-only., a program there failed, what it serves is down, it was stopped, or it reached its --idle-timeout; its messages there tell which' -- dial </dev/null
 }
 
 @test "an --idle-timeout is named to the side that did not set it" {
     start_serve --idle-timeout 300ms words='exec:echo a; sleep 60'
     run -8 --separate-stderr as alice dial --recv-only "bob@$address:words"
-    one_line "$stderr" 'what arrived is not all; .*came to its --idle-timeout'
+    one_line "$stderr" 'what arrived is not all; .*reached its --idle-timeout'
     start_serve words='exec:echo a; sleep 60'
     run -7 as alice dial --idle-timeout 300ms "bob@$address:words" </dev/null
     says serve.err 'cut short: .*came to its --idle-timeout'
@@ -209,7 +209,7 @@ time.sleep(600)' "$tools" "$1" >held 3>&- &
 @test "who is refused is told of the conditions that a peer's line may have, too" {
     printf 'permit-target="1" %s\n' "$(cat alice/identity.pub)" >bob/peers
     start_serve 2
-    refused 5 'has expired, may not call from here; no target without a name is for us \(PEER:NAME\)' -- \
+    refused 5 'has expired, or may not call from here; there is no target without a name for us \(PEER:NAME\)' -- \
         dial </dev/null
 }
 
@@ -270,7 +270,7 @@ have_passed() {
     eventually have_passed 5000 "${EPOCHREALTIME/[.,]/}" # an Info may be two seconds old
     kill -CONT "$keeper"
     ends "$dialer" 5
-    says serve.err 'refused: the process that holds the private key came to it too late; was this machine suspended'
+    says serve.err 'refused: the process that holds the private key was too late; was this machine suspended'
     [ "$(echo there | dial)" = there ]
 }
 

@@ -72,7 +72,7 @@ with socket.create_server(("127.0.0.1", 0)) as server:
     comes_to "$forwarder" forward.err 'totals open=0 pending=1' 2
     kill "$forwarder"
     ends "$forwarder" 0
-    says forward.err 'no new calls; no channel is open; reset, having none yet: 1'
+    says forward.err 'no new calls; no channel is open; reset, since they had none yet: 1'
     run -1 bounded cat <&"$stranger"
     [[ $output == *reset* ]]
 }

@@ -104,7 +104,7 @@ open_pipe() {
 
 @test "a stdout that is a thing of the kernel without a kind is refused" {
     [ "$(uname)" = Linux ] || skip "no epoll here"
-    refused 1 'stdout: cannot write: it is no file, pipe' -- env KITH_DIR=alice timeout "$limit" python3 -c '
+    refused 1 'stdout: cannot write: it is not a file, pipe' -- env KITH_DIR=alice timeout "$limit" python3 -c '
 import os, select, sys
 epoll = select.epoll()
 os.dup2(epoll.fileno(), 1)

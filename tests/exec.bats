@@ -69,7 +69,7 @@ all_gone() {
 
 @test "a program that is not there is warned of at the start, and started once it is" {
     start_serve late='exec:./late word' shell='exec:./late&&true' --exec ./late
-    says serve.err 'serve: exec:./late word: warning: no such program; whoever calls before it is there'
+    says serve.err 'serve: exec:./late word: warning: no such program; a call that comes before it is there fails'
     says serve.err 'serve: \./late: warning: no such program;'
     ! grep -q 'true: warning' serve.err || fail 'what a shell makes of it is not known'
     printf '#!/bin/sh\necho "$@"\n' >late

@@ -148,7 +148,7 @@ with_stack() {
         'meet --listen 0' 'import x'; do
         # shellcheck disable=SC2086
         run -1 env KITH_DIR=alice "${launcher[@]}" "$KITH" $command
-        [ "$output" = "kith: stack: too small: 124 KiB are needed, and what environment and arguments take; see ulimit -s" ]
+        [ "$output" = "kith: stack: too small: 124 KiB are needed, and the size of environment and arguments; see ulimit -s" ]
     done
     launcher=(bash -c 'ulimit -s 192; FILLED=$(head -c 90000 /dev/zero | tr "\0" x) exec "$@"' sh)
     for way in environment argument; do

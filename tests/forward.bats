@@ -88,10 +88,10 @@ print(data.decode() or how)' "$tools" "$1" "${2:-$near}" 3>&-
 @test "a file that is no socket is left alone" {
     start_serve --exec cat
     echo content >local
-    refused 4 "$PWD/local" 'no socket' -- as alice forward "$PWD/local" "bob@$address"
+    refused 4 "$PWD/local" 'not a socket' -- as alice forward "$PWD/local" "bob@$address"
     [ "$(cat local)" = content ]
     ln -s local link
-    refused 4 "$PWD/link" 'no socket' -- as alice forward "$PWD/link" "bob@$address"
+    refused 4 "$PWD/link" 'not a socket' -- as alice forward "$PWD/link" "bob@$address"
     [ -L link ]
 }
 

@@ -27,7 +27,7 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
 @test "a sender without a receipt is told whose side failed, where to look, and what to do" {
     random_file alice.in 100000
     listen_to=/dev/full start_listener --recv-only
-    refused 8 'cut short' 'disk there|its side' 'there tells' 'send it again' -- dial <alice.in
+    refused 8 'cut short' 'disk there|its side' 'there tell which' 'send it again' -- dial <alice.in
     ends "$listener" 1
 }
 
@@ -41,7 +41,7 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     kill -KILL "$listener"
     ends "$dialer" 8
     exec 8>&-
-    one_line "$(cat alice.err)" 'cut short' 'its side' 'there tells' 'sent again'
+    one_line "$(cat alice.err)" 'cut short' 'its side' 'there tell which' 'sent again'
 }
 
 # tries_again: a call of nobody is made again. On a machine that stood still there may have
@@ -101,7 +101,7 @@ shows() {
     refused 2 '-i: needs a value: FILE;' -- as alice dial bob@127.0.0.1:1 -i
     refused 2 '--namespace: needs a value: TEXT;' -- as alice dial bob@127.0.0.1:1 --namespace
     refused 2 '--force: takes no value;' -- as alice listen --force=yes 0
-    refused 2 '80: .*--exec stands in the place of TARGET' -- as alice serve 9000 80 --exec cat
+    refused 2 '80: .*--exec replaces TARGET' -- as alice serve 9000 80 --exec cat
     refused 2 'file: .*< FILE' -- as alice dial bob file
     refused 2 '9000: .*a port belongs to PEER: WHO@HOST:PORT$' -- as alice dial localhost 9000
     refused 2 'file: .*-o FILE PORT' 'kith listen -p bob PORT$' -- as alice listen 9000 file
@@ -114,7 +114,7 @@ shows() {
     refused 2 'home: .*usage: kith forward \[options\] --accept' -- as alice forward --accept home 8080 bob
     refused 2 'home: .*usage: kith meet \[options\] --listen \[HOST:\]PORT$' -- as alice meet --listen home
     refused 2 'home: .*usage: kith meet \[options\] HOST:PORT$' -- as alice meet home
-    refused 2 '6379: a second target.*no PORT stands before them here' -- as alice serve --call bob 9000 6379
+    refused 2 '6379: a second target.*no PORT comes before them here' -- as alice serve --call bob 9000 6379
     refused 2 '22: a second target.*; several' -- as alice serve 9000 6379 22
     [[ $stderr != *'no PORT'* ]]
 }
@@ -261,8 +261,8 @@ shows() {
 
 @test "a target that is there, and is no socket" {
     touch file
-    refused 4 "$PWD/file: .*cannot reach the target: .*no socket" -- as bob serve 0 "$PWD/file"
-    refused 4 '/: .*no socket' -- as bob serve 0 /
+    refused 4 "$PWD/file: .*cannot reach the target: .*not a socket" -- as bob serve 0 "$PWD/file"
+    refused 4 '/: .*not a socket' -- as bob serve 0 /
 }
 
 @test "a port that only root may have" {

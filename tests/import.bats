@@ -141,7 +141,7 @@ alice-2' ]
 
 @test "where a peer is called is not for a page to say" {
     { key_line desk desk; echo "addr=\"elsewhere:1\" $(key_line laptop alice)"; } >keys
-    refused 3 'keys, line 2: addr, which is for the peers file alone' -- kith import keys
+    refused 3 'keys, line 2: addr, which only the peers file may have' -- kith import keys
     [ ! -e "$peers" ]
 }
 

@@ -341,8 +341,8 @@ reaches() {
     bad_line 'line 1' 'no key.*; options are joined' "addr=\"h:1\" , $key_1 bob"
     bad_line 'line 1' '63 hex digits, where a key has 64; was it copied whole' "${key_1%?} bob"
     bad_line 'line 1' '65 hex digits, where a key has 64' "addr=\"h:1\" ${key_1}0 bob"
-    bad_line 'line 1' 'addr=.*; options stand before the key' "$key_1 addr=\"h:1\" bob"
-    bad_line 'line 1' 'addr=.*; options stand before the key' "$key_1 bob addr=\"h:1\""
+    bad_line 'line 1' 'addr=.*; options come before the key' "$key_1 addr=\"h:1\" bob"
+    bad_line 'line 1' 'addr=.*; options come before the key' "$key_1 bob addr=\"h:1\""
 }
 
 @test "a name that is an address is none: in the peers file, nor for keygen" {

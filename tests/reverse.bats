@@ -149,7 +149,7 @@ misused() {
     misused '--ready-on: is for --call' serve 0 --ready-on peer 1
     misused '--spare 0: ' serve --call bob@127.0.0.1:1 --spare 0 1
     misused 'TARGET is missing; usage: kith serve .options. --call PEER TARGET' serve --call bob
-    misused 'asks for a target, where we are who has them' serve --call bob@127.0.0.1:1:db 1
+    misused 'names a target, but the targets are on our side' serve --call bob@127.0.0.1:1:db 1
     misused 'not an option of this command' forward --call bob 1
     misused '--accept-proxy: is for --accept' forward 0 bob@127.0.0.1:1 --accept-proxy ::1
     misused '--spare: excludes --accept; .*kith serve --call' forward --accept 0 --spare 2 0 bob
@@ -158,8 +158,8 @@ misused() {
     misused '--run: excludes --accept' forward --accept 0 0 bob --run true
     misused 'WHO is missing; usage: kith forward .options. --accept \[HOST:\]PORT LOCAL WHO' \
         forward --accept 0 0
-    misused 'it calls us here, so no address is wanted' forward --accept 0 0 bob@127.0.0.1:9000
-    misused 'it calls us here, so no address is wanted' forward --accept 0 0 ./new.pub@127.0.0.1:9000
-    misused 'it calls us here, so no address is wanted' forward --accept 0 0 bob:9000
+    misused 'it calls us here, so no address is needed' forward --accept 0 0 bob@127.0.0.1:9000
+    misused 'it calls us here, so no address is needed' forward --accept 0 0 ./new.pub@127.0.0.1:9000
+    misused 'it calls us here, so no address is needed' forward --accept 0 0 bob:9000
     refused 3 'dora.*not in the peers file|dora' -- as alice forward --accept 0 0 dora
 }

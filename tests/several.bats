@@ -222,9 +222,9 @@ EOF
     diff ready given
     [ "$(talk "${near[0]}")" = 'hello carol' ]
     [ "$(talk "${near[1]}")" = 'hello bob' ]
-    refused 4 LISTEN_FDS 'one socket for each' -- env KITH_DIR=alice \
+    refused 4 LISTEN_FDS 'one socket is needed for each' -- env KITH_DIR=alice \
         python3 "$tools/listen_fds.py" 127.0.0.1:0 "$PWD/other.socket" "$KITH" forward 0 bob 0 carol 0 bob
-    refused 4 LISTEN_FDS 'one socket for each' -- env KITH_DIR=alice \
+    refused 4 LISTEN_FDS 'one socket is needed for each' -- env KITH_DIR=alice \
         python3 "$tools/listen_fds.py" 127.0.0.1:0 "$KITH" forward 0 bob 0 carol
 }
 

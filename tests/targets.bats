@@ -245,9 +245,9 @@ misnamed() {
     misnamed 'exec:: there is no command line after exec:' exec:
     misnamed 'there is no command line' 'db=exec: '
     misnamed 'exec:b: a second target without a name' exec:a exec:b
-    misnamed 'exec:b: --exec stands in the place of TARGET' exec:b --exec cat
+    misnamed 'exec:b: --exec replaces TARGET' exec:b --exec cat
     misnamed '--proxy-protocol: no target takes a header' exec:cat --proxy-protocol
-    misnamed '80: --exec stands in the place of TARGET; .*NAME=TARGET' 80 --exec cat
+    misnamed '80: --exec replaces TARGET; .*NAME=TARGET' 80 --exec cat
     local many=()
     for i in {1..65}; do
         many+=("n$i=$i")

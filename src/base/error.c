@@ -14,19 +14,19 @@ struct entry {
 
 /* What a dialer cannot be told by the wire, and what it can be: of targets, and what is there. */
 #define REFUSAL_HINT(targets, there)                                                               \
-    "its log says which: our key is not known there, has expired, may not call from "              \
+    "its log says which: our key is not known there, has expired, or may not call from "           \
     "here; " targets                                                                               \
-    "; it has another key than we think; the namespaces, the clocks differ; it is full; " there    \
-    "or it is not kith"
+    "; its key is not the one that we expect; the namespaces or the clocks differ; it is "         \
+    "full; " there "or it is not kith"
 
 /* Of one that is to have the target without a name, and of one that says later which. */
-#define NO_UNNAMED "no target without a name is for us (PEER:NAME)"
-#define NO_TARGET "no target there is for us"
+#define NO_UNNAMED "there is no target without a name for us (PEER:NAME)"
+#define NO_TARGET "there is no target for us"
 
 /* Where to look, when it was not our side that failed. */
 #define CUT_HINT                                                                                   \
-    "its side or a program there failed, was stopped, came to its --idle-timeout, or lost the "    \
-    "way to us: what it said there tells which"
+    "its side or a program there failed, was stopped, reached its --idle-timeout, or lost the "    \
+    "connection to us: its messages there tell which"
 
 /* Of a meeting that ended once keys had been shown. */
 #define DO_NOT_USE                                                                                 \
@@ -53,16 +53,16 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_TARGET] = {EXIT_ADDRESS, "cannot reach the target", NULL},
     [ERR_FEW_DESCRIPTORS] = {EXIT_LOCAL, "too few descriptors for one connection", "see ulimit -n"},
     [ERR_SMALL_STACK] = {EXIT_LOCAL,
-                         "too small: 124 KiB are needed, and what environment and arguments take",
+                         "too small: 124 KiB are needed, and the size of environment and arguments",
                          "see ulimit -s"},
     [ERR_NO_THREAD] = {EXIT_LOCAL, "no thread can be started",
                        "see the limit on processes: ulimit -u, or TasksMax= of systemd"},
     [ERR_TERMINAL] = {EXIT_LOCAL, "there is no terminal to ask at",
-                      "run it where somebody sits who can speak to the other side"},
+                      "run it at the terminal of somebody who can speak to the other side"},
     [ERR_ANSWER_END] = {EXIT_LOCAL, "ended at a question", NULL},
     [ERR_KEEPER_LATE] =
-        {EXIT_DEADLINE, "the process that holds the private key came to it too late",
-         "was this machine suspended, its clock set, or is it very busy? A new call may do"},
+        {EXIT_DEADLINE, "the process that holds the private key was too late",
+         "was this machine suspended, its clock set, or is it very busy? A new call may work"},
     [ERR_KEEPER] = {EXIT_LOCAL, "the process that holds the private key failed", NULL},
 
     [ERR_LOOKUP] = {EXIT_LOCAL, "the process that resolves names and reads files again is gone",
@@ -73,7 +73,7 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_OUTPUT_EXISTS] = {EXIT_LOCAL, "exists already",
                            "name another file, or --force to replace it"},
     [ERR_OUTPUT_KIND] = {EXIT_LOCAL, "exists already, and is no regular file",
-                         "name another one; into a device or FIFO: > FILE, without -o"},
+                         "name another one; to write into a device or FIFO: > FILE, without -o"},
 
     [ERR_USAGE] = {EXIT_USAGE, "wrong usage", NULL},
     [ERR_NAME_ADDRESS] = {EXIT_USAGE, "its line in the peers file has no addr",
@@ -103,8 +103,9 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_FILE_NUL] =
         {EXIT_KEYS, "has a NUL byte in it",
          "is it the right file? A key or a passphrase is text, and its line ends with a newline"},
-    [ERR_KEY_FORMAT] = {EXIT_KEYS, "no key in a form that is known",
-                        "64 hex digits, PEM, or as OpenSSH writes it; nothing else, and no quotes"},
+    [ERR_KEY_FORMAT] =
+        {EXIT_KEYS, "not a key in any known form",
+         "a key is 64 hex digits, PEM, or as OpenSSH writes it; nothing else, and no quotes"},
     [ERR_KEY_FRAME] = {EXIT_KEYS, "begins as a PEM key does, but that line is not whole",
                        "were its blanks and line breaks lost? Copy the file as it is"},
     [ERR_KEY_TYPE] = {EXIT_KEYS, "a key of another type than Ed25519",
@@ -124,12 +125,12 @@ static const struct entry entries[ERR_COUNT] = {
                                "give one of the two a file of its own"},
     [ERR_PASSPHRASE_ENDED] = {EXIT_KEYS, "encrypted, and no passphrase was typed", NULL},
     [ERR_PASSPHRASE_LONG] = {EXIT_KEYS, "a passphrase of more than 1024 bytes", NULL},
-    [ERR_KEY_COSTLY] = {EXIT_KEYS, "encrypted with more rounds than are taken: 10 million",
+    [ERR_KEY_COSTLY] = {EXIT_KEYS, "encrypted with more rounds than are accepted: 10 million",
                         "encrypt it again: openssl pkcs8 -topk8"},
     [ERR_KEY_OPENSSH_ENCRYPTED] = {EXIT_KEYS, "an encrypted OpenSSH key",
                                    "have ssh-agent sign with it: ssh-add FILE, then -i agent: (or "
                                    "decrypt a copy: ssh-keygen -p -N '' -f COPY)"},
-    [ERR_KEY_SEVERAL] = {EXIT_KEYS, "has several keys: which of them is meant?",
+    [ERR_KEY_SEVERAL] = {EXIT_KEYS, "has several keys: which one is meant?",
                          "put that one in a file of its own, or in the peers file under a name"},
     [ERR_AGENT_UNSET] = {EXIT_KEYS, "there is no ssh-agent: SSH_AUTH_SOCK is not set",
                          "start one: eval \"$(ssh-agent)\", and give it the key: ssh-add"},
@@ -137,30 +138,31 @@ static const struct entry entries[ERR_COUNT] = {
                         NULL},
     [ERR_AGENT_UNREACHED] =
         {EXIT_KEYS, "the ssh-agent cannot be reached",
-         "is it running, and SSH_AUTH_SOCK its socket? ssh-add -l asks it, too"},
+         "is it running, and is SSH_AUTH_SOCK its socket? ssh-add -l asks it, too"},
     [ERR_AGENT_OWNER] = {EXIT_KEYS, "the ssh-agent is another user's",
-                         "SSH_AUTH_SOCK has to name one of our own, or of root's"},
-    [ERR_AGENT_CUT] = {EXIT_KEYS, "the ssh-agent hung up in place of an answer", NULL},
+                         "SSH_AUTH_SOCK has to name an agent of our own, or of root's"},
+    [ERR_AGENT_CUT] = {EXIT_KEYS, "the ssh-agent hung up instead of answering", NULL},
     [ERR_AGENT_SILENT] = {EXIT_KEYS, "the ssh-agent does not answer in time",
                           "does it wait for somebody to confirm, or to type a passphrase? Longer "
                           "deadlines, on both sides: --handshake-timeout"},
-    [ERR_AGENT_MALFORMED] = {EXIT_KEYS, "the ssh-agent says what none says",
-                             "is SSH_AUTH_SOCK the socket of one?"},
+    [ERR_AGENT_MALFORMED] = {EXIT_KEYS, "the answer of the ssh-agent is malformed",
+                             "is SSH_AUTH_SOCK the socket of an ssh-agent?"},
     [ERR_AGENT_REFUSED] = {EXIT_KEYS, "the ssh-agent refuses",
-                           "is the key still there, the agent not locked, and the key neither to "
-                           "be confirmed (ssh-add -c) nor for certain hosts (-h)?"},
+                           "is the key still there? Is the agent locked? Has the key to be "
+                           "confirmed (ssh-add -c), or is it for certain hosts (-h)?"},
     [ERR_AGENT_EMPTY] = {EXIT_KEYS, "the ssh-agent has no Ed25519 key",
                          "give it one: ssh-add FILE; one that is locked shows none: ssh-add -X"},
     [ERR_AGENT_NONE] = {EXIT_KEYS, "the ssh-agent has no Ed25519 key of that name",
                         "ssh-add -L lists what it has: the key, then its comment"},
     [ERR_AGENT_SEVERAL] = {EXIT_KEYS, "the ssh-agent has several Ed25519 keys that this can mean",
-                           "name one by its comment, or by the key: agent:COMMENT, or "
+                           "choose one by its comment, or by the key: agent:COMMENT, or "
                            "\"agent:ssh-ed25519 AAAA...\" as ssh-add -L shows it"},
     [ERR_AGENT_TOKEN] = {EXIT_KEYS,
                          "a FIDO token's key (sk-), which signs other bytes than it is given",
-                         "one that is no token's: ssh-keygen -t ed25519, then ssh-add"},
-    [ERR_AGENT_SIGNATURE] = {EXIT_KEYS, "the ssh-agent's signature is wrong",
-                             "it is not by the key that it showed, or not over what was asked"},
+                         "use a key that is not on a token: ssh-keygen -t ed25519, then ssh-add"},
+    [ERR_AGENT_SIGNATURE] =
+        {EXIT_KEYS, "the ssh-agent's signature is wrong",
+         "it is not by the key that the agent showed, or not over what was to be signed"},
     [ERR_AGENT_BUSY] = {EXIT_KEYS, "the ssh-agent has too many signatures to make already", NULL},
     [ERR_NAMESPACE_SHORT] = {EXIT_KEYS, "shorter than the 32 bytes that a secret namespace has",
                              MAKE_NAMESPACE},
@@ -171,14 +173,12 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_NAMESPACE_BYTES] = {EXIT_KEYS, "bytes that are not printable ASCII", MAKE_NAMESPACE},
     [ERR_NAMESPACE_SOURCE] = {EXIT_KEYS, "another secret is read from there",
                               "give one of the two a file of its own"},
-    [ERR_NAME_UNKNOWN] =
-        {EXIT_KEYS, "no such name in the peers file",
-         "kith meet and kith import add one; a key is 64 hex digits, and a file of one has a / "
-         "or ends in .pub"},
-    [ERR_NOBODY] =
-        {EXIT_KEYS, "nobody is known, so nobody can call",
-         "add a peer's line to the peers file, or name one with --peer; a serve that runs "
-         "reads the file again on SIGHUP"},
+    [ERR_NAME_UNKNOWN] = {EXIT_KEYS, "no such name in the peers file",
+                          "kith meet and kith import add one; a key is 64 hex digits, and the name "
+                          "of a key file has a / or ends in .pub"},
+    [ERR_NOBODY] = {EXIT_KEYS, "nobody is known, so nobody can call",
+                    "add a peer's line to the peers file, or name one with --peer; a running serve "
+                    "reads the file again on SIGHUP"},
     [ERR_PEER_KNOWN] = {EXIT_KEYS, "that key is known already",
                         "nothing has to be added; to give it another name, change its line"},
     [ERR_NAME_TAKEN] = {EXIT_KEYS, "that name is another peer's in the peers file", NULL},
@@ -188,24 +188,23 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_RESOLVE] = {EXIT_ADDRESS, "cannot be resolved", NULL},
     [ERR_RESOLVE_TIMEOUT] = {EXIT_DEADLINE, "its name was not resolved in time",
                              "do the name servers of this machine answer (/etc/resolv.conf)? "
-                             "--handshake-timeout is how long is waited"},
+                             "--handshake-timeout says how long to wait"},
     [ERR_CONNECT] = {EXIT_ADDRESS, "cannot be reached", NULL},
     [ERR_CONNECT_REFUSED] =
         {EXIT_ADDRESS, "cannot be reached",
          "does kith serve, or for a dial kith listen, run there, at that port? A "
          "listen that has its peer takes no other call"},
-    [ERR_CONNECT_TIMEOUT] =
-        {EXIT_DEADLINE, "cannot be reached",
-         "the address is wrong, the machine is down, or a firewall is on the way; "
-         "--handshake-timeout is how long is waited"},
+    [ERR_CONNECT_TIMEOUT] = {EXIT_DEADLINE, "cannot be reached",
+                             "the address is wrong, the machine is down, or a firewall is on the "
+                             "way; --handshake-timeout says how long to wait"},
     [ERR_CONNECT_FULL] = {EXIT_DEADLINE, "cannot be reached",
-                          "who listens there takes no calls: is it busy, or stopped? "
-                          "--handshake-timeout is how long is waited"},
+                          "the program that listens there takes no calls: is it busy, or stopped? "
+                          "--handshake-timeout says how long to wait"},
     [ERR_BIND] = {EXIT_ADDRESS, "cannot listen there", NULL},
     [ERR_VIA] = {EXIT_ADDRESS, "cannot be reached: the command of --via failed",
                  "what that command said tells why"},
     [ERR_VIA_HOST] = {EXIT_ADDRESS, "cannot be told to --via",
-                      "a shell reads it: letters, digits and . _ : % - alone, and no - in front"},
+                      "a shell reads it: only letters, digits and . _ : % -, and no - in front"},
 
     [ERR_FRAME_EMPTY] = {EXIT_HANDSHAKE, "an empty frame: not our protocol", NULL},
     [ERR_FRAME_TOO_LONG] = {EXIT_HANDSHAKE, "a frame longer than allowed: not our protocol", NULL},
@@ -229,16 +228,17 @@ static const struct entry entries[ERR_COUNT] = {
                          "see from= in the peers file"},
     [ERR_PEER_TARGET] = {EXIT_HANDSHAKE, "may not be joined to this target",
                          "see permit-target= in the peers file"},
-    [ERR_PEER_TARGETS] = {EXIT_HANDSHAKE, "may be joined to none of the targets here",
+    [ERR_PEER_TARGETS] = {EXIT_HANDSHAKE, "may not be joined to any of the targets here",
                           "see permit-target= in the peers file"},
     [ERR_NO_TARGET] = {EXIT_HANDSHAKE, "asks for a target that does not exist", NULL},
-    [ERR_NO_UNNAMED] = {EXIT_HANDSHAKE, "asks for no target by its name, and all have one here",
-                        "it has to say which: PEER:NAME"},
+    [ERR_NO_UNNAMED] = {EXIT_HANDSHAKE,
+                        "asks for no target by name, but all targets here have names",
+                        "it has to name one: PEER:NAME"},
     [ERR_PROXY_HEADER] = {EXIT_HANDSHAKE, "no PROXY header, or a malformed one",
-                          "--accept-proxy names who sends them"},
+                          "--accept-proxy names the addresses that send one"},
     [ERR_PROXY_LONG] = {EXIT_HANDSHAKE,
                         "the PROXY header is too long: more than 2048 bytes after its first 16",
-                        "what sends it may leave out what it adds (TLV)"},
+                        "have its sender leave out what it adds (TLV)"},
     [ERR_SIGNATURE] =
         {EXIT_HANDSHAKE, "wrong namespace or signature",
          "--namespace, or what its file holds (that of the peer's line before others), "
@@ -248,22 +248,23 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_TAG] = {EXIT_HANDSHAKE, "an answer to another hello", NULL},
     [ERR_WRONG_PEER] = {EXIT_HANDSHAKE, "somebody else answered",
                         "is it the right address, and its public key up to date?"},
-    [ERR_LOW_ORDER] = {EXIT_HANDSHAKE, "a shared secret that is no secret", NULL},
+    [ERR_LOW_ORDER] = {EXIT_HANDSHAKE, "the shared secret is all zero, so it is not secret", NULL},
     [ERR_CONFIRMATION] = {EXIT_HANDSHAKE, "wrong confirmation: not the holder of the key", NULL},
     [ERR_HANDSHAKE_CUT] = {EXIT_HANDSHAKE, "closed during the handshake",
                            REFUSAL_HINT(NO_UNNAMED, "")},
     [ERR_KEPT_CUT] = {EXIT_HANDSHAKE, "closed during the handshake",
-                      REFUSAL_HINT(NO_TARGET, "it keeps no channels, as a listen (--plain); ")},
+                      REFUSAL_HINT(NO_TARGET,
+                                   "it keeps no channels, for example a listen (--plain); ")},
     [ERR_NAMED_CUT] = {EXIT_HANDSHAKE, "closed during the handshake",
                        REFUSAL_HINT(NO_TARGET, "it is a listen, which has no :NAME; ")},
     [ERR_BACK_CUT] = {EXIT_HANDSHAKE, "closed during the handshake",
                       REFUSAL_HINT("it is no forward --accept", "")},
     [ERR_LEFT] = {EXIT_HANDSHAKE, "left once it had our answer",
-                  "a check does so, and so does a caller that refuses the answer, for its "
-                  "clock, say: see what it says there"},
+                  "a check does so, and so does a caller that refuses the answer, for example "
+                  "because of its clock: see its messages there"},
     [ERR_OUT_OF_ORDER] = {EXIT_HANDSHAKE, "out of order", NULL},
     [ERR_HANDSHAKE_TIMEOUT] = {EXIT_DEADLINE, "no handshake in time",
-                               "see --handshake-timeout, or it is not kith that is there"},
+                               "see --handshake-timeout; or what is there is not kith"},
     [ERR_IDLE_TIMEOUT] = {EXIT_DEADLINE, "nothing moved for the idle timeout", NULL},
     [ERR_MEETING_MALFORMED] = {EXIT_HANDSHAKE, "no message of a meeting",
                                "is it kith meet that is there, and does only one side --listen?"},
@@ -284,7 +285,7 @@ static const struct entry entries[ERR_COUNT] = {
                              NULL},
     [ERR_STOPPING] = {EXIT_LOCAL, "no new calls: this daemon ends", NULL},
 
-    [ERR_FRAME_SHORT] = {EXIT_STREAM, "a message too short to be one", NULL},
+    [ERR_FRAME_SHORT] = {EXIT_STREAM, "a frame too short for a message", NULL},
     [ERR_MESSAGE_TOO_LONG] = {EXIT_STREAM, "a message longer than allowed",
                               "--max-message-size must be equal on both sides"},
     [ERR_TAMPERED] = {EXIT_STREAM, "a message was tampered with",
@@ -302,27 +303,27 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_NO_ANSWER] = {EXIT_DEADLINE,
                        "the peer did not say in time whether it has reached its target",
                        "see --handshake-timeout"},
-    [ERR_NOT_CALLED] = {EXIT_DEADLINE, "the peer has not called",
-                        "there: kith serve --call; what it says tells why it does not come here"},
+    [ERR_NOT_CALLED] =
+        {EXIT_DEADLINE, "the peer has not called",
+         "kith serve --call has to run there; its messages tell why it does not call"},
     [ERR_CUT_DATA] = {EXIT_STREAM, "cut short: what arrived is not all",
                       CUT_HINT "; have it sent again"},
     [ERR_CUT_NOTHING] =
         {EXIT_STREAM, "cut short before anything came",
-         "the other side ended it: it takes nothing (--send-only), a program there failed, or what "
-         "it serves is down, which it says there, or it was stopped, or came to its "
-         "--idle-timeout; nothing of ours is confirmed"},
+         "the other side ended it: it takes nothing (--send-only), a program there failed, what it "
+         "serves is down, it was stopped, or it reached its --idle-timeout; its messages there "
+         "tell which; nothing of ours is confirmed"},
     [ERR_CUT_RECEIPT] = {EXIT_STREAM,
                          "cut short: all of the peer's data arrived, but it did not confirm ours",
                          CUT_HINT "; part of ours may be missing there, so send it again"},
     [ERR_CUT_REFUSED] =
         {EXIT_STREAM,
-         "cut short: the program or disk there that ours went to left or failed, or "
-         "it was stopped or cut off, or came to its --idle-timeout",
-         "what it said there tells which; part of ours may be missing there, so "
-         "send it again"},
-    [ERR_CUT_OUR_RECEIPT] = {EXIT_STREAM,
-                             "cut short: it closed before it had our word that all arrived",
-                             "it has all of ours, but will call this cut short, too"},
+         "cut short: the program or disk there that ours went to left or failed, or it was stopped "
+         "or cut off, or came to its --idle-timeout",
+         "its messages there tell which; part of our data may be missing there, so send it again"},
+    [ERR_CUT_OUR_RECEIPT] =
+        {EXIT_STREAM, "cut short: it closed before it had our confirmation that all arrived",
+         "it has all of our data, but will also report that this was cut short"},
     [ERR_CUT_AT_END] = {EXIT_STREAM, "cut short: this daemon had to end first", NULL},
 };
 

@@ -24,10 +24,10 @@ static const char *hint_of_kind(const struct handshake_io *io)
     if (io->kind == KIND_KEPT_BACK)
         return "it has --call, and is there to be used: by kith forward --accept";
     if ((io->rules->listens & KIND_SET(KIND_KEPT_BACK)) != 0)
-        return "who calls a forward --accept is kith serve --call: on its side there is no --call";
+        return "only kith serve --call calls a forward --accept; there --call is missing";
     if (io->kind == KIND_KEPT)
-        return "it asks for a target by its name, or keeps its channels: on its side no :NAME, or "
-               "--plain";
+        return "it asks for a target by its name, or keeps its channels: there, leave out :NAME, "
+               "or give --plain";
     return NULL;
 }
 
@@ -53,7 +53,7 @@ void explain_handshake(struct explanation *explanation, const struct handshake_i
         explanation->problem.hint = "it is not kith that answers there: is it the right port?";
     if (error == ERR_HELLO_MALFORMED && called && may_be_meeting(io))
         explanation->problem.hint =
-            "is it a kith meet that calls? What waits for that is here: kith meet --listen";
+            "is it a kith meet that calls? To wait for one, run here: kith meet --listen";
     if (error == ERR_NOT_FOR_US && !called)
         explanation->problem.hint = "something between the two sides mixes up their connections";
     if (error == ERR_HANDSHAKE_CUT && called && io->message == 3)

@@ -11,7 +11,7 @@
 #include "command/option_table.h"
 #include "helpers/via.h"
 
-#define THERE_KEPT "how many channels there are is for who calls to say: kith serve --call"
+#define THERE_KEPT "the side that calls decides how many channels there are: kith serve --call"
 #define VIA_CONNECTS "the command has the connection"
 #define INETD_LISTENS_NOT "it listens nowhere"
 
@@ -47,7 +47,7 @@ static const struct rule {
      "standard input and output are the channel"},
     {FOR_PIPES, "--force", IS_FOR, "the FILE of -o", NULL},
     {FOR_PIPES, "-o", EXCLUDES, "--send-only", "nothing arrives then"},
-    {FOR_PIPES, "-o", EXCLUDES, "--exec", "the program has what arrives"},
+    {FOR_PIPES, "-o", EXCLUDES, "--exec", "what arrives goes to the program"},
     {FOR_SERVE, "--spare", IS_FOR, "--call", NULL},
     {FOR_SERVE, "--keep", IS_FOR, "--call", NULL},
     {FOR_SERVE, "--keep-time", IS_FOR, "--call", NULL},
@@ -64,9 +64,9 @@ static const struct rule {
     {FOR_FORWARD, "--keep-time", EXCLUDES, "--accept", THERE_KEPT},
     {FOR_FORWARD, "--channel-age", EXCLUDES, "--accept", THERE_KEPT},
     {FOR_FORWARD, "--via", EXCLUDES, "--accept", "nobody is called"},
-    {FOR_FORWARD, "--plain", EXCLUDES, "--accept", "who calls keeps its channels"},
+    {FOR_FORWARD, "--plain", EXCLUDES, "--accept", "the side that calls keeps its channels"},
     {FOR_FORWARD, "--run", EXCLUDES, "--accept",
-     "who calls comes when it can; --ready-fd tells once it has"},
+     "peers call when they can; --ready-fd tells once they have"},
 };
 
 /* Whether any option that stands in these words is there. */

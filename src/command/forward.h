@@ -60,7 +60,7 @@ int64_t forward_accept_arm(struct forward *forward, struct poll_set *set);
 /* After poll, before the routes: see to those who call. False with errno if nobody ever can. */
 bool forward_accept_step(struct forward *forward, const struct poll_set *set);
 
-/* A reload: who may call no longer has no channel from here on. */
+/* A reload: who may no longer call has no channel from here on. */
 void forward_accept_judge(struct forward *forward);
 
 /* Nobody is received any more. */

@@ -86,7 +86,7 @@ void help_print(void)
     (void)printf("kith: an encrypted pipe and port forwarder between holders of known keys\n\n");
     for (size_t i = 0; i < count; i++)
         print_synopsis(&commands[i]);
-    (void)printf("  kith help    [COMMAND]          this, or what there is to know of a command\n"
+    (void)printf("  kith help    [COMMAND]          this text, or all about a command\n"
                  "  kith version                    which version this is\n\n");
     print_words(~0U);
     (void)printf("The manual: kith(1), kith-peers(5), kith-protocol(7)\n");

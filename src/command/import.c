@@ -219,8 +219,8 @@ static enum kith_error add(struct task *task)
 static enum kith_error take_name(struct task *task)
 {
     const char *given = task->options->argument_count > 1 ? task->options->arguments[1] : NULL;
-    const char *hint = "NAME is a word that their holder is to be known by; NAME@HOST:PORT says "
-                       "where he is called as well";
+    const char *hint = "NAME is a word that you choose for the holder of the keys; NAME@HOST:PORT "
+                       "also says where to call";
     struct problem problem;
     const char *address;
     size_t len;

@@ -166,10 +166,10 @@ static void tell_made(const char *path, const char *name, const char *given, boo
                    "give that to your peers: they know you as %s, unless they change that word%s%s",
                    name, given != NULL ? "; used by -i " : "", given != NULL ? given : "");
     if (replaced)
-        log_event(LOG_NOTE, "keygen", path,
-                  "made, in the place of what was there; its public key is in the .pub file "
-                  "beside it",
-                  "give that to your peers: whoever knows the old key does not know this one");
+        log_event(
+            LOG_NOTE, "keygen", path,
+            "made, in the place of what was there; its public key is in the .pub file beside it",
+            "give that to your peers: whoever knows the old key does not know this one");
     else
         log_event(LOG_NOTE, "keygen", path, "made; its public key is in the .pub file beside it",
                   hint);
@@ -190,7 +190,7 @@ static enum kith_error check_namespace_path(const char *path, bool replace)
         return log_failure(LOG_ERROR, "keygen", path, ERR_FILE_EXISTS, NULL, STANDING_HINT);
     if (!replace && standing != STANDS_NOTHING)
         return log_failure(LOG_ERROR, "keygen", path, ERR_FILE_EXISTS, NULL,
-                           "name another file; -f would replace it, and who has the old secret "
+                           "name another file; -f would replace it, and whoever has the old secret "
                            "would not have the new one");
     return OK;
 }

@@ -77,7 +77,7 @@ static enum exit_status do_as_told(int argc, char **argv)
 
     if (argc > (help ? 3 : 2) && (help || is_version)) {
         (void)log_failure(LOG_ERROR, name, argv[help ? 3 : 2], ERR_USAGE, "one argument too many",
-                          help ? "kith help COMMAND is of one" : NULL);
+                          help ? "kith help COMMAND tells about one" : NULL);
         return EXIT_USAGE;
     }
     if (on_all) {

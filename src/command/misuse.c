@@ -180,7 +180,7 @@ static const char *habit(const struct options *options)
     struct address address;
 
     if (options->named_count > 0 && text_is_number(options->named[0]))
-        return "-p takes the peer that may call; the port stands without it";
+        return "-p takes the peer that may call; give the port without -p";
     if (options->command == FOR_FORWARD && options->argument_count > 2 &&
         address_parse(&address, options->arguments[1], ADDRESS_HOST_PORT, NULL))
         return MISUSE_FAR_END;
@@ -196,7 +196,7 @@ enum kith_error misuse_log_missing(const struct options *options, const struct c
     char why[64], usage[96], last[64];
 
     if (form->bit == FOR_SERVE)
-        more = ", or --exec CMD in the place of TARGET";
+        more = ", or --exec CMD instead of TARGET";
     if (form->bit == FOR_FORWARD && options->accept == NULL)
         more = " [LOCAL PEER...]";
     if (options->argument_count > form->least) /* of several */

@@ -51,12 +51,11 @@ static enum kith_error refuse_second(const struct target *target, const char *gi
 
     if (target->name[0] != '\0')
         return refuse(given, "a second target of this name", NULL);
-    return refuse(given,
-                  options->program != NULL ? "--exec stands in the place of TARGET"
-                                           : "a second target without a name",
-                  has_port ? "several are told apart by names: NAME=TARGET"
-                           : "no PORT stands before them here; several are told apart by names: "
-                             "NAME=TARGET");
+    return refuse(
+        given,
+        options->program != NULL ? "--exec replaces TARGET" : "a second target without a name",
+        has_port ? "several are told apart by names: NAME=TARGET"
+                 : "no PORT comes before them here; several are told apart by names: NAME=TARGET");
 }
 
 /* Read one, and look whether what is at its path is a socket, or may come to be one. */
@@ -190,8 +189,8 @@ void offer_announce(const struct offer *offer, const char *where, const char *wh
     for (size_t i = offer->unnamed.count; i < offer->all.count; i++) {
         const struct target *target = &offer->list[i];
 
-        (void)snprintf(line, sizeof(line), "who asks for %s is joined to %s%.300s", target->name,
-                       kind_of(target), target->text);
+        (void)snprintf(line, sizeof(line), "a caller that asks for %s is joined to %s%.300s",
+                       target->name, kind_of(target), target->text);
         log_event(LOG_NOTE, "serve", where, line, NULL);
     }
     if (offer->unnamed.count > 0)

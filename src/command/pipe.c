@@ -81,7 +81,7 @@ static enum local_end_patience patience(const struct options *options, bool call
 
 static void say_input_awaited(void)
 {
-    log_event(LOG_NOTE, "stdin", NULL, "the peer has nothing to say, and hears what is typed here",
+    log_event(LOG_NOTE, "stdin", NULL, "the peer sends nothing, and gets what is typed here",
               "a line that is ^D alone ends it");
 }
 
@@ -115,7 +115,7 @@ static enum kith_error check_stdout(const char *what)
         return log_failure(LOG_ERROR, what, "stdout", ERR_STDOUT, of_messages, NULL);
     if (descriptor_is_anonymous(STDOUT_FILENO))
         return log_failure(LOG_ERROR, what, "stdout", ERR_STDOUT,
-                           "it is no file, pipe, socket or device", NULL);
+                           "it is not a file, pipe, socket or device", NULL);
     return OK;
 }
 

@@ -300,7 +300,7 @@ static enum kith_error prepare_call(struct serve *serve)
 
     if (error == OK && serve->callee.target[0] != '\0')
         error = log_failure(LOG_ERROR, "serve", serve->setup.options->call, ERR_USAGE,
-                            "asks for a target, where we are who has them",
+                            "names a target, but the targets are on our side",
                             "--call PEER, and after it our own: NAME=TARGET");
     if (error == OK)
         error = setup_take_listeners("serve", serve->daemon.doors.list, 0);

@@ -264,7 +264,7 @@ static void note_namespaces(const struct setup *setup, const struct callee *call
             log_event(LOG_NOTE, "peer", setup->callees.given[i],
                       options->namespace != NULL ? "--namespace is not used"
                                                  : "--namespace-file is not used",
-                      "its line in the peers file has a namespace-file, which goes before");
+                      "its line in the peers file has a namespace-file, which is used instead");
     }
 }
 

@@ -123,7 +123,7 @@ void setup_warn_of_program(const char *what, const char *program, const char *ob
     if (obstacle == NULL)
         return;
     (void)snprintf(why, sizeof(why), "warning: %s", obstacle);
-    log_event(LOG_NOTE, what, program, why, "whoever calls before it is there is let down");
+    log_event(LOG_NOTE, what, program, why, "a call that comes before it is there fails");
 }
 
 void setup_warn_of_path(const char *what, const char *address)

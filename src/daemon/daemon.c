@@ -82,7 +82,8 @@ static void say_drain(struct daemon *daemon, size_t sent_away)
                        (double)daemon->terms->drain_timeout_ms / 1e3);
     len = strlen(why);
     if (sent_away > 0)
-        (void)snprintf(why + len, sizeof(why) - len, "; reset, having none yet: %zu", sent_away);
+        (void)snprintf(why + len, sizeof(why) - len, "; reset, since they had none yet: %zu",
+                       sent_away);
     log_event(LOG_NOTE, daemon->hooks->what, daemon->doors.name, why,
               count == 0 ? NULL : "a second signal quits");
     notify_status(why);

@@ -15,7 +15,7 @@ const char *peer_state_say(enum peer_state state, bool calls_us)
     case PEER_GONE:
         break;
     }
-    return calls_us ? "may call no longer" : "is called no longer";
+    return calls_us ? "may no longer call" : "is no longer called";
 }
 
 bool peer_state_is_absent(enum peer_state state)

@@ -93,7 +93,7 @@ static enum kith_error say_failure(const struct route *route, enum kith_error er
     bool unnamed = error == ERR_REFUSED_TARGET && route->terms.target[0] == '\0';
 
     return log_failure(LOG_ERROR, "forward", route->terms.peer, error, detail,
-                       unnamed ? "none was asked for by its name: PEER:NAME does that" : NULL);
+                       unnamed ? "no target was asked for by name: PEER:NAME does that" : NULL);
 }
 
 static enum kith_error say_too_many(const struct route *route)

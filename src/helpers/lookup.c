@@ -367,7 +367,7 @@ enum kith_error lookup_resolve(const struct helper *lookup, const struct address
         return resolved_outcome(found, address, problem);
     if (error != ERR_LOOKUP)
         return error;
-    (void)problem_say(problem, "nobody answers who resolves names; start kith again");
+    (void)problem_say(problem, "the process that resolves names does not answer; start kith again");
     return ERR_RESOLVE;
 }
 

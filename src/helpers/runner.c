@@ -293,7 +293,8 @@ unsigned runner_leaves_us(const struct runner *runner)
 {
     if (clock_now_ms() < runner->due_ms)
         return 0;
-    log_event(LOG_ERROR, "runner", NULL, "it takes no signal for the program: that ends us", NULL);
+    log_event(LOG_ERROR, "runner", NULL, "it passes no signals on to the program, so kith ends",
+              NULL);
     return runner->ends;
 }
 

@@ -190,8 +190,7 @@ bool address_parse(struct address *address, const char *text, enum address_form 
     if (colon == NULL)
         return parse_bare(address, text, form, problem);
     if (strchr(text, ':') != colon) /* or its last group is taken for a port */
-        return problem_say(problem,
-                           "several colons: an IPv6 address stands in brackets, [v6]:PORT");
+        return problem_say(problem, "several colons: write an IPv6 address in brackets, [v6]:PORT");
     if (colon == text && form == ADDRESS_HOST_PORT)
         return problem_say(problem, "a host is missing before the colon");
     return parse_host(address, (struct text){text, (size_t)(colon - text)}, form, problem) &&

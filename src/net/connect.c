@@ -37,7 +37,7 @@ static const char *why_no_source(int system_errno, const struct sockaddr *source
     struct ip ip = endpoint_ip(source);
 
     if (system_errno == EADDRNOTAVAIL)
-        return "--source is no address of this machine";
+        return "--source is not an address of this machine";
     if (socket_lacks_zone(source))
         return "--source is a link-local address and needs its zone, as in fe80::1%eth0";
     if (ip_is_mapped(&ip))
@@ -57,7 +57,7 @@ static bool bind_source(int fd, int family, const struct resolved *source, struc
             return true;
         return problem_say(problem, "%s", why_no_source(errno, &from->at.any));
     }
-    return problem_say(problem, "--source is no address of the same family");
+    return problem_say(problem, "--source is not an address of the same family");
 }
 
 /*

@@ -71,7 +71,7 @@ enum kith_error passed_take(struct listeners *list, size_t places, struct proble
     if (places == 1 && count > LISTENERS_MAX)
         return refuse(problem, "more sockets than can be taken");
     if (places != 1 && count != places)
-        return refuse(problem, "one socket for each place is wanted");
+        return refuse(problem, "one socket is needed for each place");
     for (size_t i = 0; i < count; i++) {
         if (!take_one(&list[places == 1 ? 0 : i], fds[i]))
             return refuse(problem, "not sockets of a stream that listen");

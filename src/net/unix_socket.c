@@ -34,7 +34,7 @@ static bool is_dead(const struct sockaddr_un *at, struct problem *problem)
     return problem_say(problem, "another process listens there");
 }
 
-static const char *const no_socket = "there is a file that is no socket";
+static const char *const no_socket = "there is a file that is not a socket";
 
 const char *unix_socket_obstacle(const char *path)
 {

@@ -411,7 +411,7 @@ static enum kith_error take_target(char place[static PLACE_SIZE], const char *te
         return OK;
     if (!target_name_check((struct text){name, strlen(name)}, &problem))
         return log_failure(LOG_ERROR, "peer", text, ERR_USAGE, problem.why,
-                           "what stands after the last colon is a target there: PEER:NAME");
+                           "the text after the last colon is a target there: PEER:NAME");
     memcpy(callee->target, name, strlen(name) + 1);
     return OK;
 }
@@ -478,8 +478,8 @@ enum kith_error directory_awaited(struct directory *directory, const char *given
     if (text[0] == '\0' ||
         (strpbrk(text, "@:") != NULL && (!directory_is_file(text) || access(text, F_OK) != 0)))
         return log_failure(LOG_ERROR, "peer", given, ERR_USAGE,
-                           text[0] == '\0' ? "it says nobody"
-                                           : "it calls us here, so no address is wanted",
+                           text[0] == '\0' ? "it names nobody"
+                                           : "it calls us here, so no address is needed",
                            "WHO or WHO:NAME; WHO is a name, a key, or a file with one");
     return find_other(directory, text, false, callee, &entry);
 }

@@ -128,8 +128,9 @@ static enum kith_error judge(const struct import *import, const struct line *lin
                              const struct peer *peer, bool is_there, struct problem *problem)
 {
     if (peer->address != NULL)
-        (void)problem_say(problem, "addr, which is for the peers file alone: a page of keys may be "
-                                   "somebody else's");
+        (void)problem_say(
+            problem,
+            "addr, which only the peers file may have: a page of keys may be somebody else's");
     else if (is_there && !is_the_same(import, line))
         (void)problem_advise(problem, "leave one of them in it",
                              "a line before has this key under other conditions");

@@ -13,7 +13,7 @@
 #include "keys/pem.h"
 #include "peers/peers_options.h"
 
-#define OPTIONS_HINT "options stand before the key"
+#define OPTIONS_HINT "options come before the key"
 #define DIGITS_MIN 32 /* of them a word that is nothing else was meant as a key */
 
 /* A peer while the file is read, with the line it came from. */

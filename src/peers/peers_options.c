@@ -294,7 +294,7 @@ enum kith_error peers_options_parse(struct peer *peer, struct text *line, struct
         }
         text_skip(line, 1);
         if (line->len > 0 && is_blank(line->at[0])) {
-            (void)problem_advise(problem, "the one blank stands before the key",
+            (void)problem_advise(problem, "the only blank comes before the key",
                                  "a blank after the comma");
             return ERR_PEERS_LINE;
         }

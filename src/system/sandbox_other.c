@@ -36,7 +36,7 @@ void sandbox_enter(enum sandbox_role role, const struct sandbox_needs *needs)
 {
     (void)role;
     (void)needs;
-    log_event(LOG_MORE, "sandbox", NULL, "this system has none that is used", NULL);
+    log_event(LOG_MORE, "sandbox", NULL, "this system has none that kith uses", NULL);
 }
 
 #endif

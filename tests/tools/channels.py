@@ -123,7 +123,7 @@ def kinds():
     older = type("Older", (), {"address": "%s:%d" % address})
     near = daemons.forward(older, "--ready-on", "listen")
     check(answered(near.address, b"hello") == (b"", "reset"), "a program is not reset")
-    near.logged("closed during the handshake; .*it keeps no channels, as a listen \\(--plain\\)")
+    near.logged("closed during the handshake; .*it keeps no channels, for example a listen \\(--plain\\)")
     near.stop()
     plain = daemons.forward(older, "--plain", log="plain.err")
     with daemons.connect(plain.address) as sock:

@@ -111,8 +111,8 @@ def all_named():
     check((status, out) == (5, b"") and "PEER:NAME" in err, "a plain dial:", status, out, err)
     near = daemons.forward(server)
     check(channels.answered(near.address, b"words") == (b"", "reset"), "a program is not reset")
-    near.logged("the peer has no such target for us; none was asked for by its name: PEER:NAME")
-    server.logged("alice .*refused: asks for no target by its name.*PEER:NAME", 2)
+    near.logged("the peer has no such target for us; no target was asked for by name: PEER:NAME")
+    server.logged("alice .*refused: asks for no target by name.*PEER:NAME", 2)
     near.stop()
     server.stop()
 
