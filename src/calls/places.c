@@ -67,8 +67,8 @@ static struct place *oldest(const struct places *places, enum place_state state,
 }
 
 /*
- * The oldest that has said nothing for as long as it may, with so many others of its source there:
- * who takes many places does not keep others waiting for one.
+ * The oldest that has said nothing for as long as it may, with this many others of its source
+ * there: who takes many places does not keep others waiting for one.
  */
 static struct place *oldest_silent(const struct places *places, int64_t now_ms)
 {

@@ -286,7 +286,7 @@ static enum kith_error check_targets(const struct forward *forward)
     return OK;
 }
 
-/* Listen at each LOCAL, and before them for who calls; a supervisor's sockets stand for all. */
+/* Listen at each LOCAL, and before them for callers; a supervisor's sockets stand for all. */
 static enum kith_error open_doors(struct forward *forward, const struct address *asked)
 {
     struct doors *doors = &forward->daemon.doors;

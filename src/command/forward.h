@@ -29,7 +29,7 @@ struct forward {
     size_t turn;      /* the route that takes connections first */
     size_t kept_each; /* channels, with nothing to do, at most; and of all LOCALs */
     size_t kept;
-    struct address accept; /* where those are waited for who call; with --accept */
+    struct address accept;                   /* where callers are waited for; with --accept */
     struct callee_again again[FORWARDS_MAX]; /* of a reload that is under way */
     struct admission admission;              /* with --accept: of those who call */
     struct peers fresh;                      /* and of that reload */

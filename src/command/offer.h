@@ -19,7 +19,7 @@ struct offer {
     uint16_t ports[OFFER_MAX + 1]; /* of those that have one; and room for that of --call */
     struct targets all;            /* of the list, the unnamed one first */
     struct targets unnamed;        /* the first of them, or none */
-    char *const *words[OFFER_MAX]; /* of the programs, for who starts them */
+    char *const *words[OFFER_MAX]; /* of the programs, for the helper that starts them */
     char *shells[OFFER_MAX][4];    /* of those that are command lines: what runs them */
     struct programs programs;
 };

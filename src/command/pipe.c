@@ -52,7 +52,7 @@ static void log_end(const struct pipe_end *end, const struct pump_result *result
 
 /*
  * A pipe that holds more is read and written in fewer calls, and its other end is woken less
- * often. Where it cannot be had, as when a user has too many of them, it stays as it is.
+ * often. Where that fails, as when a user has too many of them, it stays as it is.
  */
 static void enlarge_pipe(int fd)
 {

@@ -10,7 +10,7 @@
 #include "net/listen.h"
 
 /*
- * For daemons: take the sockets that a supervisor passes for so many places, which are then
+ * For daemons: take the sockets that a supervisor passes for that many places, which are then
  * listened on in the place of an address. None, if there is no such supervisor. What is wrong is
  * logged.
  */

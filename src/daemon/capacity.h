@@ -8,13 +8,13 @@
 
 /*
  * Have as many descriptors as the system lets us. The most connections that there can be beside
- * what is open now, each with so many of them, and some for others, which have to do with fewer
+ * what is open now, each with that many of them, and some for others, which have to do with fewer
  * before not one connection fits; 0 if none does all the same. Before any thread, and with all open
  * that stays so.
  */
 size_t capacity_find(size_t each, size_t beside);
 
-/* How many of something there can be, with so many descriptors each, in half of what is left. */
+/* How many of something there can be, with each descriptors for one, in half of what is left. */
 size_t capacity_of_half(size_t each);
 
 /* Descriptors of a handshake that is not done: its own, and one for a helper's answer. */

@@ -199,7 +199,7 @@ static enum kith_error await_asked(struct channels *channels, struct kept **kept
     return error == ERR_NO_ANSWER ? kept_await_answer(*kept, deadline_ms) : error;
 }
 
-/* Whether there may be one to be had as long as there is any, since the peer has no room for more.
+/* Whether there may be one for us as long as there is any, since the peer has no room for more.
  */
 static bool is_full(const struct channels *channels)
 {
@@ -273,7 +273,7 @@ struct attempt {
 /* How it ends: with a channel of others; with the call, or the deadline; or it cannot call. */
 enum ending { HANDED, OVER, NO_THREAD };
 
-/* Call, if it is time for that. False if no thread can be had for it. */
+/* Call, if it is time for that. False if there is no thread for it. */
 static bool call_in_time(struct channels *channels, struct attempt *attempt)
 {
     if (attempt->second != NULL || clock_now_ms() < attempt->call_ms)

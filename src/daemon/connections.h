@@ -224,9 +224,9 @@ void connection_describe(struct connection_row *row, const struct connection *co
 void connection_describe_rest(struct connection_row *row, const struct connection *connection);
 
 /*
- * Describe the channels that are open and come after this number (0: all), up to so many, in their
- * order: what is told of them is told without the lock. To conclude them is to leave out whose end
- * was said, and to have the others' taken for said. How many there are.
+ * Describe the channels that are open and come after this number (0: all), up to this many, in
+ * their order: what is told of them is told without the lock. To conclude them is to leave out
+ * whose end was said, and to have the others' taken for said. How many there are.
  */
 size_t connections_list(struct connections *connections, uint64_t after, bool conclude,
                         struct connection_row *rows, size_t most);

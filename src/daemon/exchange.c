@@ -33,7 +33,7 @@ static void complain(void *context, const uint8_t key[static KEY_SIZE], enum kit
 void exchange_begin(struct exchange *exchange, const struct exchange_terms *terms)
 {
     const struct opener_terms kept = {
-        /* how many there are, and how long, is for who calls to say */
+        /* the side that calls decides how many there are, and how long */
         .holds = {.most = terms->most, .keep_time_ms = NEVER_MS},
         .age_ms = NEVER_MS,
         .ping_ms = terms->ping_ms,

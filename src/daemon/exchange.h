@@ -54,7 +54,7 @@ struct exchange {
     struct chain sent_back; /* under the lock: by threads */
     bool is_over;           /* under the lock: nobody waits any more */
     struct chain waiting;   /* who waits longest first */
-    _Atomic size_t wanted;  /* channels: so many wait */
+    _Atomic size_t wanted;  /* channels: that many wait */
 };
 
 /* Begin; it must not move afterwards. */

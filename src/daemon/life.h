@@ -8,7 +8,7 @@
 #include "daemon/daemon.h"
 
 /*
- * Have it run in a thread, by the daemon's hook. If none can be had that is said, and it is over.
+ * Have it run in a thread, by the daemon's hook. If there is none that is said, and it is over.
  */
 void life_begin(struct daemon *daemon, struct connection *connection);
 

@@ -12,13 +12,13 @@
 #include "daemon/connections.h"
 
 /*
- * A line for each channel, and one for all that have been, of a command that listens there; so many
+ * A line for each channel, and one for all that have been, of a command that listens there; waiting
  * have come and have no channel yet. A supervisor is told the totals, and this after them.
  */
 void report_all(struct connections *connections, const char *what, const char *where,
                 size_t waiting, const char *more);
 
-/* For who looks for a fault: that one begins, alone or as one of many on its channel. */
+/* To look for a fault: that one begins, alone or as one of many on its channel. */
 void report_begin(const char *what, const struct connection_row *row, bool kept);
 
 /* How a channel has ended. */

@@ -21,7 +21,7 @@ struct spares {
     int64_t pause_ms; /* the next wait */
 };
 
-/* Begin with none, where so many are wanted. */
+/* Begin with none, where wanted ones are needed. */
 void spares_begin(struct spares *spares, size_t wanted);
 
 /* Of a thread: a call is over, and its channel, if it has made one, is there. */
@@ -30,7 +30,7 @@ void spares_called(struct spares *spares, bool made);
 /* Look what has become of the calls. Before the channels are counted: else some count twice. */
 void spares_look(struct spares *spares, int64_t now_ms);
 
-/* Whether one more is to be called for, with so many that have nothing to do: then that begins. */
+/* Whether one more is to be called for, with idle ones at hand: then that begins. */
 bool spares_lack(struct spares *spares, size_t idle, int64_t now_ms);
 
 /* When to ask that again, if nothing else happens. */

@@ -33,10 +33,10 @@ struct threads {
 /* Make what has to be made before the process is confined. False with errno if that fails. */
 must_check bool threads_prepare(struct threads *threads);
 
-/* Make the first few. False with errno if not even those can be had. */
+/* Make the first few. False with errno if not even those can be made. */
 must_check bool threads_start(struct threads *threads);
 
-/* Run it in a thread that has nothing to do, or in a new one. False with errno if none can be had.
+/* Run it in a thread that has nothing to do, or in a new one. False with errno if there is none.
  */
 bool threads_run(struct threads *threads, struct job *job);
 

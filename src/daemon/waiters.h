@@ -22,7 +22,7 @@ struct waiter {
 struct waiters {
     pthread_mutex_t lock;
     struct chain list;   /* who came first, first */
-    pthread_cond_t news; /* for who waits, if it could be made */
+    pthread_cond_t news; /* for the thread that waits, if it could be made */
     bool has_news;
 };
 

@@ -43,7 +43,7 @@ enum asking {
     ASK_PEERS = 2,  /* peers, one after the other, and more of them follow */
     ASK_ALL = 3,    /* the same, and that was all */
     ASK_RELOAD = 4, /* nothing */
-    ASK_MEETING = 5 /* the digest of the run's meeting, and the key of who was met */
+    ASK_MEETING = 5 /* the digest of the run's meeting, and the key of the peer that was met */
 };
 
 /* A question, of which only as many bytes are sent as it has. */

@@ -1,7 +1,7 @@
 /*
  * Owns the processes of the programs of --exec, exec: and --via. Must never leave one behind, nor
  * use the number of one that was reaped, since it may be another's by then: it signals before it
- * reaps. Nor wait for a program, or for who asks.
+ * reaps. Nor wait for a program, or for the side that asks.
  */
 #include "helpers/launcher.h"
 
@@ -246,8 +246,8 @@ static void end_way(struct child *child)
 }
 
 /*
- * Kill what is left of it, if it is time. Its input ends after that; or, for who is not ours to
- * signal, it does because that gets to know by nothing else. True once nothing is left.
+ * Kill what is left of it, if it is time. Its input ends after that; or, for a process that is not
+ * ours to signal, it does because that gets to know by nothing else. True once nothing is left.
  */
 static bool finish_child(struct child *child)
 {

@@ -19,7 +19,7 @@ struct programs {
 };
 
 /*
- * Fork it; it starts these and nothing else, and has so many at a time at most. What a
+ * Fork it; it starts these and nothing else, and has at most this many at a time. What a
  * program inherits is what there is now, but for the limits that protect_give_back knows. Before
  * any thread, and before this process is confined. ERR_PROCESS, ERR_SYSTEM, which are logged.
  */

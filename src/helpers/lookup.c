@@ -27,7 +27,7 @@
 #define LIFE_MS 10000    /* of a child that was asked: what its C library remembers is no older */
 #define LATE_MS 1000     /* after which an answer is given up, when who asked has */
 #define STILL_ASKED_LOOK_MS 250 /* between two looks whether a name is still asked for */
-#define FORK_AGAIN_MS 1000      /* after a child could not be had */
+#define FORK_AGAIN_MS 1000      /* after no child could be made */
 
 /* What a child says of itself when it takes a question and when it is free again; or, with
  * nobody's number, that one has ended. */

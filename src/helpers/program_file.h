@@ -1,5 +1,5 @@
 /*
- * Whether the file of a program is there, before it is needed: for who has mistyped it. It may come
+ * Whether the file of a program is there, before it is needed: a name may be mistyped. It may come
  * or go until then, so what is said here forbids nothing.
  */
 #ifndef KITH_PROGRAM_FILE_H

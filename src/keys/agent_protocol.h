@@ -1,6 +1,6 @@
 /*
  * What is said to an ssh-agent, and what it says (draft-miller-ssh-agent): bytes in, bytes out. A
- * message is its length in four bytes, and so many bytes, of which the first is its type.
+ * message is its length len in four bytes, and len bytes, of which the first is its type.
  */
 #ifndef KITH_AGENT_PROTOCOL_H
 #define KITH_AGENT_PROTOCOL_H
@@ -20,7 +20,7 @@
     256                       /* bytes of a message with a signature, of which one of ours has 92 */
 #define AGENT_SIGNED_MAX 4096 /* bytes that are signed */
 
-/* Room for a request to sign so many bytes; to list the keys takes less. */
+/* Room for a request to sign len bytes; to list the keys takes less. */
 #define AGENT_REQUEST_SIZE(len)                                                                    \
     (AGENT_LENGTH_SIZE + 1 + 4 + OPENSSH_BLOB_SIZE + 4 + (size_t)(len) + 4)
 

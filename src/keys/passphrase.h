@@ -10,7 +10,7 @@
 struct passphrase_source {
     const char *file;      /* its first line, or NULL to ask on the terminal */
     const char *prompt;    /* what it is for: the key's path */
-    enum kith_error error; /* why it could not be had, once asking has failed */
+    enum kith_error error; /* why there is none, once asking has failed */
 };
 
 /*

@@ -14,7 +14,7 @@
 
 /*
  * Before anything is said: what goes to standard error is lost if that is the channel, too. False
- * if that cannot be had: then nothing may be said.
+ * if that cannot be made: then nothing may be said.
  */
 must_check bool inetd_spare(void);
 

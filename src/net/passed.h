@@ -16,7 +16,7 @@
 size_t passed_list(int fds[static PASSED_MAX + 1]);
 
 /*
- * Take the listening sockets of LISTEN_FDS, if they are for this process, to so many places: one
+ * Take the listening sockets of LISTEN_FDS, if they are for this process, to that many places: one
  * alone takes all of them, several take one each, in their order. The counts of the list stay 0 if
  * there are none. ERR_BIND if they do not fit, or one of them does not listen: problem then
  * says why.

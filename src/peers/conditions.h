@@ -1,5 +1,6 @@
 /*
- * Conditions of peers that cannot hold, or permit nothing that there is: for who has written them.
+ * Conditions of peers that cannot hold, or permit nothing that there is: the file may have a
+ * mistake.
  */
 #ifndef KITH_CONDITIONS_H
 #define KITH_CONDITIONS_H

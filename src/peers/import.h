@@ -33,7 +33,7 @@ struct import {
  * Compose the lines of what a file holds, which peers_parse_keys reads: its errors, and its skipped
  * lines. Without a name in the terms each has the first word of its comment, up to its @; where a
  * name is another key's of this file, a number is put after it. ERR_NAME_TAKEN if it is somebody
- * else's, ERR_PEERS_LINE if there is none to be had; problem then says which line. import_free has
+ * else's, ERR_PEERS_LINE if there is none; problem then says which line. import_free has
  * to follow in any case.
  */
 must_check enum kith_error import_compose(struct import *import, const struct import_terms *terms,

@@ -74,7 +74,7 @@ void leftover_deliver(struct receiver *receiver, const _Atomic enum kith_error *
     enum kith_error error;
     uint64_t before;
 
-    receiver->link->closed = false; /* to be found out anew, behind what the kernel holds */
+    receiver->link->closed = false; /* to be found out anew, after what the kernel holds */
     do {
         before = receiver->carried;
         error = receiver_take(receiver);

@@ -1,8 +1,8 @@
 /*
- * How fast a stream may be sent (--rate): so many bytes of it a second, in small portions. It is
- * kept here and not by the kernel's pacing: that counts what the network adds, knows neither pipes
- * nor UNIX sockets, and holds what it was given for so long that neither progress nor a timeout
- * would say what is true.
+ * How fast a stream may be sent (--rate): at most rate bytes of it a second, in small portions. It
+ * is kept here and not by the kernel's pacing: that counts what the network adds, knows neither
+ * pipes nor UNIX sockets, and holds what it was given for so long that neither progress nor a
+ * timeout would say what is true.
  */
 #ifndef KITH_PACE_H
 #define KITH_PACE_H

@@ -23,7 +23,7 @@ struct sender {
     struct pace pace;
 };
 
-/* With so many bytes of the stream a second at most, 0 for any number. ERR_MEMORY. */
+/* With at most rate bytes of the stream a second, 0 for any number. ERR_MEMORY. */
 must_check enum kith_error sender_start(struct sender *sender, struct link *link,
                                         struct inlet *inlet, size_t rate);
 void sender_free(struct sender *sender);

@@ -17,7 +17,7 @@ void protect_process(void);
 void protect_for_good(void);
 
 /*
- * The same, in a run that has so many helpers start programs, which may have what protect_give_back
+ * The same, in a run that has count helpers start programs, which may have what protect_give_back
  * gives them: once the last of those has been started, or it is known that there is no need to.
  */
 void protect_after_starts(size_t count);
@@ -41,7 +41,7 @@ void protect_from_children(void *memory, size_t len);
 
 /*
  * Descriptors 0 to 2 are open from here on: one that was closed reads as empty, writes fail. False
- * with errno if that cannot be had: then nothing else may be opened.
+ * with errno if that fails: then nothing else may be opened.
  */
 must_check bool protect_standard_descriptors(void);
 

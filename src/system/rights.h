@@ -17,7 +17,7 @@ struct rights {
     mode_t mode;
     uid_t owner;
     gid_t group;
-    int acl_size; /* bytes; 0 without a list, -1 for one that cannot be had */
+    int acl_size; /* bytes; 0 without a list, -1 for one that cannot be read */
     uint8_t acl[RIGHTS_ACL_SIZE];
 };
 

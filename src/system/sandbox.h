@@ -1,6 +1,6 @@
 /*
  * Confinement: once a process is set up, it can do only what it still needs, by whatever means
- * the system has. What cannot be had is said at -v; nothing fails for it.
+ * the system has. What it does not have is said at -v; nothing fails for it.
  */
 #ifndef KITH_SANDBOX_H
 #define KITH_SANDBOX_H
