@@ -71,6 +71,10 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool channels freshest
 }
 
+@test "a peer that cannot be called for two reasons in turn has a line for each, and not for each try" {
+    tool channels alternates
+}
+
 @test "--ready-fd is told once the first channel is there; --ready-on listen, before" {
     tool channels ready
 }

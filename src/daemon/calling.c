@@ -12,16 +12,23 @@ void calling_begin(struct calling *calling, const struct calling_terms *terms)
     *calling = (struct calling){.terms = *terms};
 }
 
+static void forget_told(struct calling *calling)
+{
+    for (size_t i = 0; i < ERR_COUNT; i++)
+        calling->told[i] = false;
+}
+
 void calling_forget(struct calling *calling)
 {
-    calling->said = OK;
+    calling->trouble = OK;
+    forget_told(calling);
     calling->lost_ms = 0;
     calling->up = false;
 }
 
 enum kith_error calling_trouble(const struct calling *calling)
 {
-    return (enum kith_error)calling->said;
+    return (enum kith_error)calling->trouble;
 }
 
 int64_t calling_lost_ms(const struct calling *calling)
@@ -40,28 +47,31 @@ static void note_failure(struct calling *calling, const struct call *call, enum 
 {
     const struct calling_terms *terms = &calling->terms;
     int before;
+    bool told;
 
     if (terms->is_there != NULL && terms->is_there(terms->context)) {
         (void)call_log_failure(call, error, callee, terms->what, LOG_MORE);
         return;
     }
-    if (calling->said == OK)
+    if (calling->trouble == OK)
         calling->lost_ms = clock_now_ms();
-    before = atomic_exchange(&calling->said, (int)error);
-    (void)call_log_failure(call, error, callee, terms->what,
-                           before == (int)error ? LOG_MORE : LOG_ERROR);
+    before = atomic_exchange(&calling->trouble, (int)error);
+    told = atomic_exchange(&calling->told[error], true);
+    (void)call_log_failure(call, error, callee, terms->what, told ? LOG_MORE : LOG_ERROR);
     if (before == OK)
         signals_wake();
 }
 
 static void note_success(struct calling *calling)
 {
-    bool was_lost = atomic_exchange(&calling->said, OK) != OK;
+    bool was_lost = atomic_exchange(&calling->trouble, OK) != OK;
     bool was_up = atomic_exchange(&calling->up, true);
 
-    if (was_lost)
+    if (was_lost) {
+        forget_told(calling);
         log_event(LOG_NOTE, calling->terms.what, calling->terms.peer, "the peer is there again",
                   NULL);
+    }
     if (was_lost || !was_up)
         signals_wake();
 }

@@ -30,9 +30,10 @@ struct calling_terms {
 
 struct calling {
     struct calling_terms terms;
-    _Atomic int said;        /* why the last call failed, which was said, or OK */
-    _Atomic int64_t lost_ms; /* since when calls fail */
-    _Atomic bool up;         /* one has succeeded */
+    _Atomic int trouble;          /* why the last call failed, or OK */
+    _Atomic bool told[ERR_COUNT]; /* by reason: that it was said, since a call succeeded */
+    _Atomic int64_t lost_ms;      /* since when calls fail */
+    _Atomic bool up;              /* one has succeeded */
 };
 
 /* Begin; it must not move afterwards. */

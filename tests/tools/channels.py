@@ -17,6 +17,7 @@ import socket
 import subprocess
 import threading
 import time
+import types
 
 import daemons
 import kith
@@ -439,6 +440,24 @@ def unreached():
     server.stop()
 
 
+def alternates():
+    """A peer that cannot be called for this reason and that one: each is said once."""
+    port = free_port()
+    near = daemons.forward(types.SimpleNamespace(address=f"127.0.0.1:{port}"), *NONE_SPARE, "--ready-on", "listen")
+    for _ in range(2):
+        daemons.check_turned_away(near)
+        near.logged("Connection refused")
+        with socket.create_server(("127.0.0.1", port)) as server:
+            hangs_up = threading.Thread(target=lambda: server.accept()[0].close())
+            hangs_up.start()
+            daemons.check_turned_away(near)
+            hangs_up.join()
+        near.logged("refuses us|hung up|no answer|closed")
+    check(near.log().count("Connection refused") == 1, "it is said again:", near.log())
+    check(len(near.log().splitlines()) <= 4, "a line for each:", near.log())
+    near.stop()
+
+
 def small_messages():
     """With messages smaller than a record, targets are found by their names, and refusals are said."""
     small = ("--max-message-size", "1")
@@ -464,4 +483,4 @@ def small_messages():
 if __name__ == "__main__":
     daemons.run_subject([reuse, at_paths, at_once, at_first, kinds, forgotten, pings, frozen, killed,
                          restarted, removed, closed, pinged, freshest, too_many, aged, ready,
-                         breaks, slow_target, unreached, small_messages])
+                         breaks, slow_target, unreached, alternates, small_messages])
