@@ -64,6 +64,8 @@ misused() {
         run ! grep -E '.{81}' help
     done
     run ! grep -E '.{81}' <("$KITH" --help)
+    "$KITH" --help | sed '1,/^For example/d' >examples
+    [ "$(grep -c '^    [a-z]*\$ *kith ' examples)" = 4 ]
 }
 
 @test "--help says what stands for a peer, and calls a name by one word" {

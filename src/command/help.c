@@ -89,7 +89,12 @@ void help_print(void)
     (void)printf("  kith help    [COMMAND]          this text, or all about a command\n"
                  "  kith version                    which version this is\n\n");
     print_words(~0U);
-    (void)printf("The manual: kith(1), kith-peers(5), kith-protocol(7)\n");
+    (void)printf("\nFor example, the keys, once, and then a file from bob to alice:\n"
+                 "    alice$ kith keygen; kith meet --listen 9000\n"
+                 "    bob$   kith keygen; kith meet alice.example:9000\n"
+                 "    alice$ kith listen -o FILE 9000\n"
+                 "    bob$   kith dial alice < FILE\n\n"
+                 "The manual: kith(1), kith-peers(5), kith-protocol(7)\n");
 }
 
 void help_print_command(const struct command *command)
