@@ -45,6 +45,22 @@ teardown_file() {
     tries attacks serve_at_path
 }
 
+@test "wrong calls to a super-server" {
+    tries attacks serve_inetd
+}
+
+@test "wrong calls to forward" {
+    tries attacks forward_accept
+}
+
+@test "wrong answers to check" {
+    tries attacks check_peer
+}
+
+@test "wrong answers to serve" {
+    tries attacks serve_call
+}
+
 @test "every misdeed of who was dialed" {
     tries misdeeds dial
 }
@@ -96,6 +112,14 @@ teardown_file() {
 
 @test "a stall after any byte of a caller's is ended in time, and holds up nobody" {
     tries persistence stalls
+}
+
+@test "so it is by listen, which waits on" {
+    tries persistence stalls_of_listen
+}
+
+@test "dial and check end where an answer stalls after any byte" {
+    tries persistence stalled_dials
 }
 
 @test "a stall in an answer is, too" {

@@ -16,6 +16,7 @@ from daemons import check
 
 TOOLS = os.path.dirname(os.path.abspath(__file__))
 GREETING = b"an honest peer"
+REVERSE = b"kith\0kept-back/1"  # the namespace of channels on which who is called opens
 
 
 def connect(address):
@@ -70,6 +71,7 @@ class Serve:
     """serve, whose target says everything back, or does as it is told."""
 
     command = "serve"
+    namespace = b"kith"
 
     def __init__(self, *options, listen="127.0.0.1:0", log="serve.err", handle=daemons.echo,
                  **streams):
@@ -106,6 +108,37 @@ class Serve:
         self.target.close()
 
 
+class ForwardAccept(Serve):
+    """forward that is called, for the channels that its programs are to use."""
+
+    command = "forward"
+    namespace = REVERSE
+
+    def __init__(self, log="accept.err"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(log)
+        self.daemon = daemons.Daemon(
+            "bob", "forward", ["-w", "1h", "--accept", "127.0.0.1:0", "--ready-on", "listen"],
+            ["127.0.0.1:0", "alice", "127.0.0.1:0", "carol"], log)
+        self.log = self.daemon.log
+        self.address = re.search(r"(127.0.0.1:\d+): waits for calls", self.log())[1]
+        self.descriptors = self.daemon.descriptors()
+
+    def connect(self):
+        return connect(self.address)
+
+    def check_honest(self, people, *after):
+        """An honest peer is answered, and stays until it leaves."""
+        with self.connect() as sock:
+            caller = speaker.Dialer(people.alice, people.bob.public, self.namespace)
+            check(shake_hands(caller, sock), *after, "and no honest peer is answered")
+            sock.sendall(caller.message_3())
+
+    def end(self):
+        self.check_places()
+        self.daemon.stop()
+
+
 class ServeAtPath(Serve):
     """The same at a UNIX socket, which a supervisor has opened."""
 
@@ -120,10 +153,53 @@ class ServeAtPath(Serve):
         return connect(os.path.abspath(f"{os.getpid()}.socket"))
 
 
+class ServeInetd:
+    """serve, started anew by a super-server for each caller."""
+
+    namespace = b"kith"
+
+    def __init__(self, log="inetd.err"):
+        self.log_name = log
+        self.processes = []
+        with open(log, "wb"):
+            pass
+
+    def log(self):
+        """What all of them have said so far."""
+        with open(self.log_name, encoding="ascii") as lines:
+            return lines.read()
+
+    def connect(self):
+        """A caller, and the process for it."""
+        ours, theirs = socket.socketpair()
+        ours.settimeout(kith.LIMIT)
+        with theirs, open(self.log_name, "ab") as stderr:
+            self.processes.append(kith.start(
+                "bob", "serve", "--inetd", "-w", "1h", "--exec", "cat", stdin=theirs, stdout=theirs,
+                stderr=stderr))
+        return ours
+
+    def check_honest(self, people, *after):
+        """It ended as one that has refused its caller, and an honest one is served by another."""
+        check(kith.status(self.processes.pop()) in (5, 6), *after, "and it ended with another status")
+        with self.connect() as sock:
+            caller = speaker.Dialer(people.alice, people.bob.public)
+            good = shake_hands(caller, sock)
+            check(good, *after, "and no honest peer is answered")
+            if good:
+                sock.sendall(caller.message_3())
+                check(is_echoed(caller, sock), *after, "and no honest peer is served")
+        check(kith.status(self.processes.pop()) == 0, *after, "and an honest peer's is not whole")
+
+    def end(self):
+        """Nothing is left of it."""
+
+
 class Listen:
     """listen, which waits on for its guest."""
 
     command = "listen"
+    namespace = b"kith"
 
     def __init__(self, *options, log="listen.err", **streams):
         self.log_name = log
@@ -199,23 +275,66 @@ class FalseBob:
 class Dial:
     """One dial after another, each to a false bob of its own."""
 
+    command = "dial"
+
     def __init__(self, *options):
         self.options = ("-w", "1h", *options)
+
+    def start(self, address):
+        """One that calls there."""
+        return kith.start("alice", self.command, *self.options, "bob@%s:%d" % address,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def be_called(self, people, act, name, reason, status):
         """A call in which act(sock, listener) is how it is answered."""
         false_bob = FalseBob()
-        process = kith.dial(false_bob.address, *self.options, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE)
+        process = self.start(false_bob.address)
         sock, listener = false_bob.take_call(people)
         with sock:
             act(sock, listener)
         ended = kith.status(process)
         out, said = process.stdout.read(), process.stderr.read().decode("ascii")
-        check(ended == status, name, "made dial end with", ended)
-        check(out == b"", name, "made dial write something")
+        check(ended == status, name, "made", self.command, "end with", ended)
+        check(out == b"", name, "made", self.command, "write something")
         check(said.count("\n") == 1 and re.search(f": ({reason})", said), name, "is told as:", said)
         false_bob.close()
+
+    def end(self):
+        """Nothing is left of it."""
+
+
+class Check(Dial):
+    """The same of check."""
+
+    command = "check"
+
+
+class ServeCall:
+    """serve that calls, each to a false bob of its own, who is honest when he is called again."""
+
+    def be_called(self, people, act, name, reason, _status):
+        """The same for a target's side: the call is told of, and the next is taken."""
+        false_bob = FalseBob()
+        log = f"call.{false_bob.address[1]}.err"
+        daemon = daemons.Daemon(
+            "alice", "serve", ["-w", "1h", "--spare", "1", "--ready-on", "listen", "--call",
+                               "bob@%s:%d" % false_bob.address], ["127.0.0.1:1"], log)
+        sock, listener = self._take_call(false_bob, people)
+        with sock:
+            act(sock, listener)
+        sock, listener = self._take_call(false_bob, people)
+        with sock:
+            sock.sendall(speaker.frame(listener.answer()))
+            check(listener.takes_3(speaker.read_frame(sock)), name, "and bob is not called in order")
+        told = re.findall(r" bob \(\S+ at .*", daemon.log())
+        check(told and re.search(f": ({reason})", told[0]), name, "is told as:", told)
+        daemon.stop()
+        false_bob.close()
+
+    @staticmethod
+    def _take_call(false_bob, people):
+        sock, hello = false_bob.take_hello()
+        return sock, speaker.Listener(people.bob, hello, namespace=REVERSE)
 
     def end(self):
         """Nothing is left of it."""

@@ -10,6 +10,7 @@ import collections
 import concurrent.futures
 import contextlib
 import functools
+import os
 import re
 import socket
 
@@ -23,6 +24,7 @@ from daemons import check
 
 SHOWN = 5  # callers of a kind that a log shows at a time
 AT_ONCE = 4
+SOME = 1 if os.environ.get("KITH_LONG") else 4  # each so manieth, where roles have much in common
 
 
 def scene():
@@ -66,7 +68,7 @@ def _tell(attack, caller, sock):
 
 def _try(victim, people, attack):
     """One attack; the port that it came from."""
-    caller = speaker.Dialer(people.alice, people.bob.public)
+    caller = speaker.Dialer(people.alice, people.bob.public, victim.namespace)
     with victim.connect() as sock:
         port = sock.getsockname()[1:2]
         if attack.reason is spoiled.ANSWERED:
@@ -83,10 +85,10 @@ def _try(victim, people, attack):
     return port
 
 
-def _on(victim_class):
-    """Every attack on a listener, of which an honest peer's call is the last."""
+def _on(victim_class, step=1):
+    """Every attack on a listener, or some, of which an honest peer's call is the last."""
     people = scene()
-    attacks = hellos.all_of(people)
+    attacks = hellos.all_of(people, victim_class.namespace)[::step]
     for batch in batches(attacks):
         victim = victim_class()
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
@@ -111,12 +113,17 @@ def listen():
     _on(attacked.Listen)
 
 
-def serve_at_path():
-    """Callers of a serve at a UNIX socket, who have no address to be told by: one after another."""
+def forward_accept():
+    """Callers of forward."""
+    _on(attacked.ForwardAccept, SOME)
+
+
+def _in_turn(victim_class):
+    """Callers who have no address to be told by: one after another."""
     people = scene()
-    table = [attack for attack in hellos.all_of(people) if attack.reason][::4]
+    table = [attack for attack in hellos.all_of(people) if attack.reason][::SOME]
     for batch in batches(table):
-        victim = attacked.ServeAtPath()
+        victim = victim_class()
         for attack in batch:
             before = len(reasons(victim))
             _try(victim, people, attack)
@@ -126,6 +133,16 @@ def serve_at_path():
             check(re.match(attack.reason, reason), attack.name, "is told as:", reason)
         victim.end()
     print(len(table), "attacks")
+
+
+def serve_at_path():
+    """Callers of a serve at a UNIX socket."""
+    _in_turn(attacked.ServeAtPath)
+
+
+def serve_inetd():
+    """Callers of a super-server."""
+    _in_turn(attacked.ServeInetd)
 
 
 def reasons(victim):
@@ -144,10 +161,10 @@ def _say(answer, sock, listener):
     check(how in ("end", "reset"), answer.name, "was left open")
 
 
-def _answered_by(victim, at_once):
-    """Every false answer to one that calls."""
+def _answered_by(victim, at_once, step=1):
+    """Every false answer to one that calls, or some."""
     people = scene()
-    table = answers.all_of(people)
+    table = answers.all_of(people)[::step]
     with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
         list(pool.map(lambda answer: victim.be_called(
             people, functools.partial(_say, answer), answer.name, answer.reason, answer.status),
@@ -161,10 +178,21 @@ def dial():
     _answered_by(attacked.Dial(), AT_ONCE)
 
 
+def check_peer():
+    """Who answers check."""
+    _answered_by(attacked.Check(), AT_ONCE, SOME)
+
+
+def serve_call():
+    """Who answers serve."""
+    _answered_by(attacked.ServeCall(), 2 * AT_ONCE, SOME)
+
+
 def forward():
     """Who answers forward."""
     _answered_by(attacked.Forward("--plain"), 1)
 
 
 if __name__ == "__main__":
-    daemons.run_subject([serve, listen, serve_at_path, dial, forward])
+    daemons.run_subject([serve, listen, serve_at_path, serve_inetd, forward_accept, dial,
+                         check_peer, serve_call, forward])

@@ -76,7 +76,7 @@ def _of_frames():
                  lambda caller: caller.message_1() + frame(bytes(16)))
 
 
-def _of_codec():
+def _of_codec(is_kept):
     stamp = varint(now())
     for name, written in {
         "a zero at the end": stamp[:-1] + bytes([stamp[-1] | 0x80, 0]),
@@ -92,7 +92,7 @@ def _of_codec():
         yield Attack(f"an option of {option} and a tag", MALFORMED,
                      _with(tag=bytes([option]) + bytes(32)))
     yield Attack("no option", MALFORMED, _with(tag=b""))
-    yield Attack("a tag in message 1", ANSWERED, _with(tag=b"\1" + bytes(32)))
+    yield Attack("a tag in message 1", MALFORMED if is_kept else ANSWERED, _with(tag=b"\1" + bytes(32)))
     yield Attack("half a tag", MALFORMED, _with(tag=b"\1" + bytes(16)))
 
 
@@ -216,7 +216,9 @@ def _between(scene, caller):
     return caller.message_1(ephemeral=primitives.x25519_public(hashlib.sha256(b"alice").digest()))
 
 
-def all_of(scene):
-    """The whole table."""
-    return [*_of_frames(), *_of_codec(), *_of_parties(scene), *_of_clocks(), *_of_signatures(),
-            *_of_mixed_order(), *_of_points(), *_of_confirmations(scene)]
+def all_of(scene, namespace=b"kith"):
+    """The whole table, for a listener of this namespace."""
+    is_kept = namespace != b"kith"
+    attacks = [*_of_frames(), *_of_codec(is_kept), *_of_parties(scene), *_of_clocks(), *_of_signatures(),
+               *_of_mixed_order(), *_of_points(), *_of_confirmations(scene)]
+    return [attack for attack in attacks if attack.reason != KIND or not is_kept]

@@ -4,6 +4,7 @@ usage: persistence.py SUBJECT     run in a directory with alice, bob and carol i
 
 Each subject is a function here. Prints what went wrong; exits 1 if anything did."""
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import os
@@ -21,6 +22,9 @@ import speaker
 import spoiled
 from daemons import check
 from speaker import frame, now
+
+
+TOO_LATE = 7  # an exit status
 
 
 def _say(victim, words):
@@ -188,6 +192,43 @@ def stalls():
     victim.end()
     victim.daemon.refused("no handshake in time", len(callers))
     print(len(callers), "stalls")
+
+
+def stalls_of_listen():
+    """The same of listen, which goes on to wait for its guest."""
+    people = attacks.scene()
+    victim = attacked.Listen("-w", "3s")
+    callers = []
+    for size in range(0, 171, 7):
+        caller = speaker.Dialer(people.alice, people.bob.public)
+        callers.append(victim.connect())
+        callers[-1].sendall(caller.message_1()[:size])
+    victim.check_honest(people, "while", len(callers), "stall,")
+    for sock in callers:
+        rest, how = daemons.read_to_end(sock)
+        check(rest == b"" and how in ("end", "reset"), "one that stalls:", len(rest), how)
+        sock.close()
+    victim.end()
+    print(len(callers), "stalls")
+
+
+def _stalls(size):
+    def act(sock, listener):
+        sock.sendall(frame(listener.answer())[:size])
+        check(daemons.read_to_end(sock)[0] == b"", "something is said to one that stalls")
+    return act
+
+
+def stalled_dials():
+    """Of dial and check, which end."""
+    people = attacks.scene()
+    jobs = [(victim("-w", "2s"), size) for victim in (attacked.Dial, attacked.Check)
+            for size in range(0, 219, 15)]
+    with concurrent.futures.ThreadPoolExecutor(len(jobs)) as pool:
+        list(pool.map(lambda job: job[0].be_called(
+            people, _stalls(job[1]), f"an answer that stalls after {job[1]} bytes", spoiled.LATE, TOO_LATE),
+            jobs))
+    print(len(jobs), "stalls")
 
 
 def stalled_answers():
@@ -364,6 +405,6 @@ def _read(path):
 
 if __name__ == "__main__":
     daemons.run_subject([
-        replays, replays_until_stale, in_the_middle, mixed_order, stalls, stalled_answers,
-        never_reads, tiny_messages, no_receipt, removed_meanwhile, removed_on_the_way_back,
-        the_only_one_removed, called_and_removed])
+        replays, replays_until_stale, in_the_middle, mixed_order, stalls,
+        stalls_of_listen, stalled_dials, stalled_answers, never_reads, tiny_messages, no_receipt,
+        removed_meanwhile, removed_on_the_way_back, the_only_one_removed, called_and_removed])

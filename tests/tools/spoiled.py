@@ -20,6 +20,7 @@ ANSWERED = None  # it is no attack, and the answer is as it should be
 TAG = "an answer to another hello"
 WRONG_PEER = "somebody else answered"
 CUT = "closed during the handshake"
+LATE = "no handshake in time"
 
 MESSAGE_SHORT = "a frame too short for a message"
 MESSAGE_LONG = "a message longer than allowed"
