@@ -145,3 +145,46 @@ open("heard", "wb").write(server.accept()[0].recv(1000))' 3>&- &
         [ ! -s heard ]
     done
 }
+
+# begins_without_random WHO COMMAND ARGUMENT...: it is ready, but has no random number. Sets begun and near.
+begins_without_random() {
+    rm -f ready
+    mkfifo ready
+    number=5 KITH_DIR=$1 without_random 0 "${@:2}" --ready-fd 9 </dev/null >/dev/null 2>begun.err 9>ready 3>&- &
+    begun=$!
+    also_started "$begun"
+    read -r -t "$limit" near <ready
+}
+
+# All that is answered to a hello of alice's.
+answered() {
+    bounded python3 - "$near" <<'END'
+import os, sys
+sys.path.insert(0, os.environ["tools"])
+import attacked, daemons, speaker
+alice, bob = map(speaker.identity_of, ("alice", "bob"))
+with attacked.connect(sys.argv[1]) as sock:
+    sock.sendall(speaker.Dialer(alice, bob.public).message_1())
+    print(*daemons.read_to_end(sock))
+END
+}
+
+@test "without random numbers nobody is answered, nor called for a program" {
+    ! sanitized || skip "its library would have to come first"
+    make_library
+    for command in 'listen 127.0.0.1:0' 'serve 127.0.0.1:0 127.0.0.1:1'; do
+        # shellcheck disable=SC2086
+        begins_without_random bob $command
+        run -0 answered
+        [[ $output = "b'' "* ]] || fail "${command%% *} answers: $output"
+        eventually grep -q 'alice .* refused: libcrypto failed' begun.err
+        kill "$begun"
+    done
+    start_hearing
+    begins_without_random alice forward --plain 127.0.0.1:0 "bob@$(cat heard.at)"
+    run -0 bounded python3 "$tools/echoed.py" "$near" <<<hello
+    [ -z "$output" ]
+    eventually [ -e heard ]
+    [ ! -s heard ]
+    eventually grep -q 'bob .*libcrypto failed' begun.err
+}
