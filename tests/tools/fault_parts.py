@@ -92,4 +92,5 @@ def honest_call(run, address, expected, name=""):
 
 def left_early(run):
     """A program need not read all, and this one seems to have gone."""
-    return "--exec" in run.command and run.fault.word == "EPIPE"
+    has_program = any(word == "--exec" or "exec:" in word for word in run.command)
+    return has_program and run.fault.word == "EPIPE"
