@@ -236,14 +236,6 @@ static int64_t patient_until_ms(const struct channels *channels, int64_t deadlin
     return clock_earlier(until_ms, deadline_ms);
 }
 
-/* Between two tries, after that one. */
-static int64_t longer_ms(int64_t pause_ms)
-{
-    if (pause_ms == 0)
-        return FIND_PAUSE_LEAST_MS;
-    return pause_ms < FIND_PAUSE_MOST_MS ? 2 * pause_ms : FIND_PAUSE_MOST_MS;
-}
-
 /* Ask a channel that was made, unless that is NULL. */
 static enum kith_error ask_fresh(struct channels *channels, struct kept **kept, struct kept *fresh,
                                  int64_t deadline_ms)
@@ -254,21 +246,22 @@ static enum kith_error ask_fresh(struct channels *channels, struct kept **kept, 
     return kept_await_answer(fresh, deadline_ms);
 }
 
-/* Of the waiters: whether a call is over. */
-static bool is_made(const void *context)
-{
-    const struct second *second = context;
-
-    return second != NULL && second->state == MADE;
-}
-
 /* A wait for a channel that others are done with; or, from a moment on, for that of a call. */
 struct attempt {
+    const struct opener *opener;
     struct waiter *waiter;
     int64_t call_ms; /* when it calls */
     int64_t deadline_ms;
     struct second *second; /* the call, or NULL */
 };
+
+/* Of the waiters: whether its call is over, or all of this is. */
+static bool is_settled(const void *context)
+{
+    const struct attempt *attempt = context;
+
+    return attempt->opener->is_over || (attempt->second != NULL && attempt->second->state == MADE);
+}
 
 /* How it ends: with a channel of others; with the call, or the deadline; or it cannot call. */
 enum ending { HANDED, OVER, NO_THREAD };
@@ -291,13 +284,13 @@ static enum ending await_one(struct channels *channels, struct attempt *attempt,
         *kept = opener_waited(opener, attempt->waiter, channels->terms.target);
         if (*kept != NULL)
             return HANDED;
-        if (is_made(attempt->second) || clock_now_ms() >= attempt->deadline_ms)
+        if (is_settled(attempt) || clock_now_ms() >= attempt->deadline_ms)
             return OVER;
         if (channels->count < before) /* there is room for another one */
             attempt->call_ms = clock_now_ms();
         if (!call_in_time(channels, attempt))
             return NO_THREAD;
-        waiters_await(&opener->waiters, attempt->waiter, is_made, attempt->second,
+        waiters_await(&opener->waiters, attempt->waiter, is_settled, attempt,
                       attempt->second == NULL ? attempt->call_ms : attempt->deadline_ms);
     }
 }
@@ -309,8 +302,10 @@ static enum ending await_one(struct channels *channels, struct attempt *attempt,
 static enum kith_error try_again(struct channels *channels, struct waiter *waiter,
                                  struct kept **kept, int64_t pause_ms, int64_t deadline_ms)
 {
-    struct attempt attempt = {
-        .waiter = waiter, .call_ms = clock_deadline_ms(pause_ms), .deadline_ms = deadline_ms};
+    struct attempt attempt = {.opener = &channels->opener,
+                              .waiter = waiter,
+                              .call_ms = clock_deadline_ms(pause_ms),
+                              .deadline_ms = deadline_ms};
     enum ending ending = await_one(channels, &attempt, kept);
     struct kept *fresh;
 
@@ -319,6 +314,10 @@ static enum kith_error try_again(struct channels *channels, struct waiter *waite
         return await_asked(channels, kept, deadline_ms);
     }
     opener_wait_off(&channels->opener, waiter);
+    if (channels->opener.is_over) {
+        (void)leave_second(attempt.second, false);
+        return ERR_LINK_LOST;
+    }
     fresh = ending == NO_THREAD ? make(channels) : leave_second(attempt.second, true);
     return ask_fresh(channels, kept, fresh, deadline_ms);
 }
@@ -355,8 +354,9 @@ static enum kith_error persist(struct channels *channels, struct kept **kept, in
         kept_drop(*kept);
         error = try_again(channels, &waiter, kept, pause_ms, deadline_ms);
         left_ms = patient_until_ms(channels, deadline_ms) - clock_now_ms();
-        pause_ms = clock_earlier(longer_ms(pause_ms), left_ms);
-    } while (error == ERR_LINK_LOST && left_ms > 0);
+        pause_ms = clock_longer_pause(pause_ms, FIND_PAUSE_LEAST_MS, FIND_PAUSE_MOST_MS);
+        pause_ms = clock_earlier(pause_ms, left_ms);
+    } while (error == ERR_LINK_LOST && left_ms > 0 && !channels->opener.is_over);
     opener_wait_off(&channels->opener, &waiter);
     waiters_leave(&channels->opener.waiters, &waiter);
     return error;
@@ -374,8 +374,14 @@ enum kith_error channels_obtain(struct channels *channels, struct kept **kept)
         error = await_asked(channels, kept, deadline_ms);
     if (error == ERR_LINK_LOST)
         error = persist(channels, kept, deadline_ms);
-    if (error == ERR_LINK_LOST)
-        give_up(channels, kept, said_before);
+    if (error != ERR_LINK_LOST)
+        return error;
+    if (channels->opener.is_over) {
+        kept_drop(*kept);
+        *kept = NULL;
+        return ERR_STOPPING;
+    }
+    give_up(channels, kept, said_before);
     return error;
 }
 

@@ -42,8 +42,8 @@ void channels_begin(struct channels *channels, const struct channels_terms *term
  * one in *kept that was asked, unless that is NULL, or one that is made. What was asked and not
  * begun is asked elsewhere, without loss: a peer that was there a moment ago may be starting again.
  * OK: *kept was accepted. ERR_REFUSED_TARGET and the other two: it was not, and lives on.
- * ERR_LINK_LOST: *kept is NULL, and why is logged. ERR_NO_ANSWER: the answer
- * may still come. Another: how the peer has broken the rules.
+ * ERR_LINK_LOST: *kept is NULL, and why is logged; ERR_STOPPING: it is, since nobody may wait any
+ * more. ERR_NO_ANSWER: the answer may still come. Another: how the peer has broken the rules.
  */
 must_check enum kith_error channels_obtain(struct channels *channels, struct kept **kept);
 

@@ -399,6 +399,7 @@ void opener_end(struct opener *opener)
     (void)pthread_mutex_lock(&opener->lock);
     opener->is_over = true;
     (void)pthread_mutex_unlock(&opener->lock);
+    waiters_tell(&opener->waiters);
     collect(opener, clock_now_ms());
     for (struct kept *kept = opener->idle; kept != NULL; kept = kept->next)
         (void)kept_say_close(kept);

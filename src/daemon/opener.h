@@ -11,6 +11,7 @@
 #define KITH_OPENER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,7 +42,7 @@ struct opener {
     struct opener_terms terms;
     pthread_mutex_t lock;
     struct kept *given;     /* by threads, under the lock, as the next */
-    bool is_over;           /* what is given is closed */
+    _Atomic bool is_over;   /* what is given is closed, and nobody waits any more */
     struct waiters waiters; /* who comes before all that come later */
     struct kept *idle;      /* freshest first */
     size_t idle_count;
