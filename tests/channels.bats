@@ -71,6 +71,10 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool channels freshest
 }
 
+@test "who waits for a channel is reset at SIGTERM, and the peer is called for nobody" {
+    tool channels waits_at_the_end
+}
+
 @test "a peer that cannot be called for two reasons in turn has a line for each, and not for each try" {
     tool channels alternates
 }

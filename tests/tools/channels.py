@@ -440,6 +440,30 @@ def unreached():
     server.stop()
 
 
+def waits_at_the_end():
+    """Who waits for a channel when we end is reset then, and the peer is not called for it."""
+    server, path, near = scene("-w", "60s", serve_options=("--max-per-peer", "1"))
+    with daemons.connect(near.address) as held:
+        held.sendall(b"hello")
+        check(daemons.read_exactly(held, 5) == b"hello", "a connection")
+        waiting = [daemons.connect(near.address) for _ in range(3)]
+        server.refused("too many", 1)
+        near.signal(signal.SIGTERM)
+        for sock in waiting:
+            with sock:
+                sock.settimeout(kith.LIMIT)
+                try:
+                    outcome = sock.recv(1)
+                except ConnectionResetError:
+                    outcome = "reset"
+                check(outcome == "reset", "who waits is not reset:", outcome)
+        made = path.made
+    near.ends(0)
+    check(path.made == made, "the peer is called for those who are gone")
+    near.logged("reset, since they had none yet: 3")
+    server.stop()
+
+
 def alternates():
     """A peer that cannot be called for this reason and that one: each is said once."""
     port = free_port()
@@ -483,4 +507,5 @@ def small_messages():
 if __name__ == "__main__":
     daemons.run_subject([reuse, at_paths, at_once, at_first, kinds, forgotten, pings, frozen, killed,
                          restarted, removed, closed, pinged, freshest, too_many, aged, ready,
-                         breaks, slow_target, unreached, alternates, small_messages])
+                         breaks, slow_target, unreached, alternates, waits_at_the_end,
+                         small_messages])
