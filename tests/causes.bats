@@ -103,13 +103,13 @@ alice.recv(1)'
     refused 4 '--source .* needs its zone' -- as alice check -s fe80::1 'bob@[fe80::2%lo]:9'
 }
 
-@test "a peer whose name is gone is called no longer, and nothing is said to have ended" {
+@test "a peer whose name is gone is no longer called, and nothing is said to have ended" {
     start_serve --exec cat
     echo "addr=\"$address\" $(cat bob/identity.pub)" >alice/peers
     start_daemon alice forward.err forward 0 bob
     cat carol/identity.pub >alice/peers
     kill -HUP "$daemon"
-    says forward.err 'bob: called no longer'
+    says forward.err 'bob: no longer called'
     python3 -c '
 import sys; sys.path.insert(0, sys.argv[1])
 import daemons
@@ -132,7 +132,7 @@ assert daemons.read_exactly(sock, 3) == b"one"
 with open("bob/identity.pub") as key, open("alice/peers", "w") as peers:
     peers.write(key.read())
 os.kill(int(sys.argv[3]), signal.SIGHUP)
-daemons.eventually(lambda: "called no longer" in open("forward.err").read(), "it is read again")
+daemons.eventually(lambda: "no longer called" in open("forward.err").read(), "it is read again")
 sock.sendall(b"two")
 assert daemons.read_exactly(sock, 3) == b"two"
 daemons.finish()' "$tools" "$daemon_address" "$daemon"
@@ -187,7 +187,7 @@ time.sleep(600)' "$tools" "$1" >held 3>&- &
     one_line "$stderr" 'what arrived is not all; .*reached its --idle-timeout'
     start_serve words='exec:echo a; sleep 60'
     run -7 as alice dial --idle-timeout 300ms "bob@$address:words" </dev/null
-    says serve.err 'cut short: .*came to its --idle-timeout'
+    says serve.err 'cut short: .*reached its --idle-timeout'
 }
 
 @test "where nobody listens it is asked whether kith runs there; a target is none of kith" {

@@ -99,7 +99,7 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
 @test "a listener says of who wants a target by name, or a kept channel, that it has none" {
     start_listener
     run -5 as alice dial "bob@$address:name" </dev/null
-    says bob.err 'alice .*refused: wants a kind of channel that there is not here; .*leave out :NAME, or give --plain'
+    says bob.err 'alice .*refused: wants a kind of channel that is not offered here; .*leave out :NAME, or give --plain'
     run -5 as alice check "bob@$address:name"
     run ! grep -q "wrong namespace" bob.err
     as stranger keygen 2>/dev/null

@@ -155,7 +155,7 @@ reloads() {
     reloads "addr=\"127.0.0.1:2\" $next bob"
     says forward.err "bob \\(${next:0:8}\\) at 127.0.0.1:2 now\$"
     reloads ''
-    says forward.err 'bob:db: called no longer'
+    says forward.err 'bob:db: no longer called'
     reloads "addr=\"127.0.0.1:2\" $next bob"
     third_is_said() {
         [ "$(grep -c ' now$' forward.err)" = 3 ]
@@ -176,7 +176,7 @@ reloads() {
     says forward.err 'bob .* at 127.0.0.1:2: cannot be reached'
 }
 
-@test "a peer that is removed is called no longer, and its channels end" {
+@test "a peer that is removed is no longer called, and its channels end" {
     tool reload forward_removed
 }
 

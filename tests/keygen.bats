@@ -590,8 +590,8 @@ lost() {
         refused 2 "$folder: a folder" -- kith keygen -f "$folder"
     done
     mkfifo pipe
-    refused 3 'pipe: exists already, and is no regular file; name another file$' -- kith keygen pipe
-    refused 3 'pipe: exists already, and is no regular file; name another file$' -- kith keygen -f pipe
+    refused 3 'pipe: exists already, and is not a regular file; name another file$' -- kith keygen pipe
+    refused 3 'pipe: exists already, and is not a regular file; name another file$' -- kith keygen -f pipe
     refused 3 'folder: a folder' -- kith pubkey folder
 }
 
@@ -600,9 +600,9 @@ lost() {
     ln -s pipe link
     exec 7<>pipe
     for name in /dev/stdin /dev/fd/7 link; do
-        refused 3 "$name: exists already, and is no regular file" -- \
+        refused 3 "$name: exists already, and is not a regular file" -- \
             bounded "$KITH" keygen "$name" <&7
-        refused 3 "$name: exists already, and is no regular file" -- \
+        refused 3 "$name: exists already, and is not a regular file" -- \
             bounded "$KITH" keygen -f "$name" <&7
     done
     exec 7>&-
@@ -674,7 +674,7 @@ at_once() {
     run -0 --separate-stderr kith keygen -f key
     one_line "$stderr" 'key: made;'
     run -0 --separate-stderr kith keygen -f key
-    one_line "$stderr" 'key: made, in the place of what was there;' 'the old key'
+    one_line "$stderr" 'key: made, and replaces what was there;' 'the old key'
 }
 
 @test "pubkey warns of a private key that others can read, and shows the public one" {
@@ -715,11 +715,11 @@ at_once() {
     run ! cmp -s pair.ns before
     [ "$(stat -c %s%a pair.ns)" = 45600 ]
     mkfifo fifo
-    refused 3 'no regular file' -- kith keygen -f --namespace fifo
+    refused 3 'not a regular file' -- kith keygen -f --namespace fifo
     mkdir folder
     refused 2 'name a file' -- kith keygen --namespace folder
     refused 2 'name a file' -- kith keygen --namespace -
-    refused 3 'no regular file' -- kith keygen -f --namespace /dev/fd/1
+    refused 3 'not a regular file' -- kith keygen -f --namespace /dev/fd/1
     refused 2 'two: one argument too many; .*kith keygen FILE' -- kith keygen --namespace one two
     refused 2 'excludes --name' -- kith keygen --namespace one -n two
     [ ! -e one ]

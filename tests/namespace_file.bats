@@ -459,7 +459,7 @@ more_than() {
     reload "$server" serve.err
     # shellcheck disable=SC2154
     ends "$alice" 8
-    says serve.err 'alice .*its namespace-file in the peers file is another one now'
+    says serve.err 'alice .*its namespace-file in the peers file has changed'
     echo still >&7
     eventually grep -q still carol.out
     exec 8>&- 7>&-
@@ -481,7 +481,7 @@ more_than() {
         eventually grep -q one c.out
         cp other.ns alice/pair.ns
         reload "$forwarder" forward.err
-        says forward.err 'its namespace-file in the peers file is another one now'
+        says forward.err 'its namespace-file in the peers file has changed'
         eventually grep -q reset c.out
         exec 8>&-
         cp pair.ns alice/pair.ns
@@ -573,14 +573,14 @@ file_refused() {
 @test "in a file of keys alone it is refused" {
     given
     sed 's/^/namespace-file="pair.ns" /' alice/identity.pub >keys.pub
-    refused 3 'keys.pub, line 1' 'for the peers file alone' -- as bob serve -p ./keys.pub 127.0.0.1:0 1
+    refused 3 'keys.pub, line 1' 'only the peers file may have' -- as bob serve -p ./keys.pub 127.0.0.1:0 1
 }
 
 @test "nor does import take such a line" {
     sed 's/^/namespace-file="pair.ns" /' alice/identity.pub >theirs
     cp bob/peers before
     run -3 as bob import theirs dave
-    [[ $output == *'for the peers file alone'* ]]
+    [[ $output == *'only the peers file may have'* ]]
     cmp before bob/peers
 }
 

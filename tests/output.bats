@@ -244,9 +244,9 @@ END
     echo old >old
     ln -s ../old new/link
     for name in new/fifo new/dangling new/link /dev/null /dev/stdout; do
-        refused 1 "$name: exists already, and is no regular file" '> FILE' -- \
+        refused 1 "$name: exists already, and is not a regular file" '> FILE' -- \
             as bob listen --force -o "$name" 127.0.0.1:0
-        refused 1 "$name: exists already, and is no regular file" -- as bob listen -o "$name" 127.0.0.1:0
+        refused 1 "$name: exists already, and is not a regular file" -- as bob listen -o "$name" 127.0.0.1:0
     done
     for name in folder folder/ . .. / folder/.; do
         refused 1 'a folder' 'name a file in it' -- as bob listen -f -o "$name" 127.0.0.1:0
@@ -282,7 +282,7 @@ becomes() {
             exec 8>&-
             ends "$dialer" 8
             ends "$listener" 1
-            grep -q 'new/file: exists already, and is no regular file' bob.err
+            grep -q 'new/file: exists already, and is not a regular file' bob.err
             [ "$(stat -c '%i %F' new/file)" = "$before" ]
             on_disk 1
             rm -r new
@@ -367,7 +367,7 @@ becomes() {
         at_terminal=(prlimit "--fsize=$room")
         start_listener --recv-only -o new/file
         run -8 dial <alice.in
-        one_line "$output" 'cut short: the program or disk there that ours went to left or failed'
+        one_line "$output" 'cut short: the program or disk there that took our data ended or failed'
         ends "$listener" 1
         one_line "$(cat bob.err)" 'new/file: cannot write: File too large'
         on_disk 0

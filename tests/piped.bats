@@ -102,7 +102,7 @@ broken() {
     run -8 --separate-stderr dial </dev/null
     ends "$listener" 1
     one_line "$(cat bob.err)" 'by signal 9'
-    one_line "$stderr" 'cut short: the program or disk there that ours went to left or failed'
+    one_line "$stderr" 'cut short: the program or disk there that took our data ended or failed'
 }
 
 @test "a program that is not there is said; by dial before it calls" {

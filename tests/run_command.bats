@@ -225,7 +225,7 @@ while not os.path.exists("go"):
 while True:
     target.accept()[0].close()' 3>&- 8>&- &
     also_started "$!"
-    says check.err 'did not say in time'
+    says check.err 'did not tell in time'
     touch go
     ends "$waits" 0
     grep -q 'round trip' out

@@ -161,7 +161,7 @@ answers_as() {
     start_several 0 bob 0 carol 0 "./bob/identity.pub@$bob"
     sed -i /bob/d alice/peers
     kill -HUP "$forwarder"
-    says forward.err 'bob: called no longer'
+    says forward.err 'bob: no longer called'
     says forward.err 'the peers were read again'
     [ -z "$(talk "${near[0]}")" ]
     [ "$(talk "${near[1]}")" = 'hello carol' ]

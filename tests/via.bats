@@ -183,7 +183,7 @@ no_group() {
     refused 4 'with status 5' -- as alice check --via 'exit 5' "bob@$address"
     refused 4 'xxx[.][.][.]: cannot be reached: .*with status 5; .*it has no terminal to ask at' -- \
         dial --via "exit 5; : ssh$(printf 'x%.0s' {1..80})"
-    refused 4 'what that command said tells why$' -- dial --via 'exit 5'
+    refused 4 'the messages of that command tell why$' -- dial --via 'exit 5'
     needs nc
     refused 4 'with status 1' -- dial --via 'nc %h %p'
 }

@@ -72,7 +72,7 @@ static const struct entry entries[ERR_COUNT] = {
                    "have it sent again"},
     [ERR_OUTPUT_EXISTS] = {EXIT_LOCAL, "exists already",
                            "name another file, or --force to replace it"},
-    [ERR_OUTPUT_KIND] = {EXIT_LOCAL, "exists already, and is no regular file",
+    [ERR_OUTPUT_KIND] = {EXIT_LOCAL, "exists already, and is not a regular file",
                          "name another one; to write into a device or FIFO: > FILE, without -o"},
 
     [ERR_USAGE] = {EXIT_USAGE, "wrong usage", NULL},
@@ -88,7 +88,8 @@ static const struct entry entries[ERR_COUNT] = {
                      "KITH_DIR"},
     [ERR_PATH_LONG] = {EXIT_KEYS, "the path is too long: 4095 bytes at most", NULL},
     [ERR_FILE_EXISTS] = {EXIT_KEYS, "exists already", "name another file, or -f to replace it"},
-    [ERR_FILE_OTHER] = {EXIT_KEYS, "exists already, and is no regular file", "name another file"},
+    [ERR_FILE_OTHER] = {EXIT_KEYS, "exists already, and is not a regular file",
+                        "name another file"},
     [ERR_FOLDER_LOCKED] = {EXIT_KEYS, "another program holds the lock of its folder", NULL},
     [ERR_IDENTITY_EXISTS] = {EXIT_KEYS, "an identity of that name exists already", NULL},
     [ERR_FILE_FOLDER] = {EXIT_KEYS, "a folder, where a file is meant", "name a file in it"},
@@ -202,7 +203,7 @@ static const struct entry entries[ERR_COUNT] = {
                           "--handshake-timeout says how long to wait"},
     [ERR_BIND] = {EXIT_ADDRESS, "cannot listen there", NULL},
     [ERR_VIA] = {EXIT_ADDRESS, "cannot be reached: the command of --via failed",
-                 "what that command said tells why"},
+                 "the messages of that command tell why"},
     [ERR_VIA_HOST] = {EXIT_ADDRESS, "cannot be told to --via",
                       "a shell reads it: only letters, digits and . _ : % -, and no - in front"},
 
@@ -243,7 +244,7 @@ static const struct entry entries[ERR_COUNT] = {
         {EXIT_HANDSHAKE, "wrong namespace or signature",
          "--namespace, or what its file holds (that of the peer's line before others), "
          "must be equal on both sides"},
-    [ERR_KIND] = {EXIT_HANDSHAKE, "wants a kind of channel that there is not here", NULL},
+    [ERR_KIND] = {EXIT_HANDSHAKE, "wants a kind of channel that is not offered here", NULL},
     [ERR_REPLAY] = {EXIT_HANDSHAKE, "a hello that was seen before", NULL},
     [ERR_TAG] = {EXIT_HANDSHAKE, "an answer to another hello", NULL},
     [ERR_WRONG_PEER] = {EXIT_HANDSHAKE, "somebody else answered",
@@ -266,7 +267,7 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_HANDSHAKE_TIMEOUT] = {EXIT_DEADLINE, "no handshake in time",
                                "see --handshake-timeout; or what is there is not kith"},
     [ERR_IDLE_TIMEOUT] = {EXIT_DEADLINE, "nothing moved for the idle timeout", NULL},
-    [ERR_MEETING_MALFORMED] = {EXIT_HANDSHAKE, "no message of a meeting",
+    [ERR_MEETING_MALFORMED] = {EXIT_HANDSHAKE, "not a message of a meeting",
                                "is it kith meet that is there, and does only one side --listen?"},
     [ERR_MEETING_CUT] = {EXIT_HANDSHAKE, "the other side ended it", NULL},
     [ERR_MEETING_NO] = {EXIT_HANDSHAKE, "you did not say yes", DO_NOT_USE},
@@ -281,8 +282,7 @@ static const struct entry entries[ERR_COUNT] = {
                      "see --max-pending"},
     [ERR_TOO_MANY] = {EXIT_HANDSHAKE, "too many connections of this peer", "see --max-per-peer"},
     [ERR_REMOVED] = {EXIT_STREAM, "its key is no longer in the peers file", NULL},
-    [ERR_OTHER_NAMESPACE] = {EXIT_STREAM, "its namespace-file in the peers file is another one now",
-                             NULL},
+    [ERR_OTHER_NAMESPACE] = {EXIT_STREAM, "its namespace-file in the peers file has changed", NULL},
     [ERR_STOPPING] = {EXIT_LOCAL, "no new calls: this daemon ends", NULL},
 
     [ERR_FRAME_SHORT] = {EXIT_STREAM, "a frame too short for a message", NULL},
@@ -294,14 +294,13 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_AFTER_END] = {EXIT_STREAM, "the peer sent data after its end", NULL},
     [ERR_AFTER_RECEIPT] = {EXIT_STREAM, "the peer sent more after its receipt", NULL},
     [ERR_EARLY_RECEIPT] = {EXIT_STREAM, "the peer confirmed what it cannot have", NULL},
-    [ERR_RECORD] = {EXIT_STREAM, "the peer sent a record that is none", NULL},
+    [ERR_RECORD] = {EXIT_STREAM, "the peer sent something that is not a record", NULL},
     [ERR_RECORD_TURN] = {EXIT_STREAM, "the peer sent a record out of turn", NULL},
     [ERR_LINK_LOST] = {EXIT_STREAM, "the connection was lost", NULL},
     [ERR_REFUSED_TARGET] = {EXIT_HANDSHAKE, "the peer has no such target for us", NULL},
     [ERR_REFUSED_UNREACHED] = {EXIT_HANDSHAKE, "the peer cannot reach its target", NULL},
     [ERR_REFUSED_ROOM] = {EXIT_HANDSHAKE, "the peer has no room for another connection", NULL},
-    [ERR_NO_ANSWER] = {EXIT_DEADLINE,
-                       "the peer did not say in time whether it has reached its target",
+    [ERR_NO_ANSWER] = {EXIT_DEADLINE, "the peer did not tell in time whether it reached its target",
                        "see --handshake-timeout"},
     [ERR_NOT_CALLED] =
         {EXIT_DEADLINE, "the peer has not called",
@@ -318,8 +317,8 @@ static const struct entry entries[ERR_COUNT] = {
                          CUT_HINT "; part of ours may be missing there, so send it again"},
     [ERR_CUT_REFUSED] =
         {EXIT_STREAM,
-         "cut short: the program or disk there that ours went to left or failed, or it was stopped "
-         "or cut off, or came to its --idle-timeout",
+         "cut short: the program or disk there that took our data ended or failed, or that side "
+         "was stopped, cut off, or reached its --idle-timeout",
          "its messages there tell which; part of our data may be missing there, so send it again"},
     [ERR_CUT_OUR_RECEIPT] =
         {EXIT_STREAM, "cut short: it closed before it had our confirmation that all arrived",

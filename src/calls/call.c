@@ -113,7 +113,7 @@ static enum kith_error blame_via(struct call *call, const struct call_terms *ter
     if (end.problem == 0 && end.signal == 0 && end.status != PROGRAM_NOT_STARTED &&
         end.status != PROGRAM_NOT_FOUND && may_ask(terms->via_command))
         call->problem.hint =
-            "what that command said tells why; if it wanted to ask for something, it has no "
+            "the messages of that command tell why; if it wanted to ask for something, it has no "
             "terminal to ask at";
     return ERR_VIA;
 }

@@ -22,7 +22,7 @@ static void tell_skew(struct explanation *explanation, const struct handshake_io
 static const char *hint_of_kind(const struct handshake_io *io)
 {
     if (io->kind == KIND_KEPT_BACK)
-        return "it has --call, and is there to be used: by kith forward --accept";
+        return "it is a kith serve --call, and needs a kith forward --accept here";
     if ((io->rules->listens & KIND_SET(KIND_KEPT_BACK)) != 0)
         return "only kith serve --call calls a forward --accept; there --call is missing";
     if (io->kind == KIND_KEPT)

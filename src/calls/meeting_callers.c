@@ -55,11 +55,11 @@ static void tell(struct waiting *waiting, const struct caller *caller, enum kith
         refusals_count(&waiting->refusals, why, endpoint_source(&caller->from), clock_now_ms());
     const struct log_subject subject = subject_of(&caller->from);
 
-    (void)log_refusal(
-        shown ? LOG_NOTE : LOG_MORE, &subject, why, NULL,
-        why == ERR_MEETING_MALFORMED
-            ? "a kith dial, say, or no kith: a meeting is waited for; there: kith meet HOST:PORT"
-            : NULL);
+    (void)log_refusal(shown ? LOG_NOTE : LOG_MORE, &subject, why, NULL,
+                      why == ERR_MEETING_MALFORMED
+                          ? "perhaps a kith dial, or not kith at all: we wait for a meeting; run "
+                            "there: kith meet HOST:PORT"
+                          : NULL);
 }
 
 /* Its call is over, for this reason unless it is OK. */

@@ -160,7 +160,7 @@ static void take_again(struct daemon *daemon, bool good)
     for (size_t i = 0; i < forward->count; i++) {
         if (forward->again[i].gone)
             log_event(LOG_NOTE, "forward", forward->peers[i],
-                      forward_is_called(forward) ? "may no longer call" : "called no longer", NULL);
+                      forward_is_called(forward) ? "may no longer call" : "no longer called", NULL);
         else if (is_other[i])
             say_where(forward, i, &forward->again[i].callee, " now");
     }

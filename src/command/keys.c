@@ -166,10 +166,9 @@ static void tell_made(const char *path, const char *name, const char *given, boo
                    "give that to your peers: they know you as %s, unless they change that word%s%s",
                    name, given != NULL ? "; used by -i " : "", given != NULL ? given : "");
     if (replaced)
-        log_event(
-            LOG_NOTE, "keygen", path,
-            "made, in the place of what was there; its public key is in the .pub file beside it",
-            "give that to your peers: whoever knows the old key does not know this one");
+        log_event(LOG_NOTE, "keygen", path,
+                  "made, and replaces what was there; its public key is in the .pub file beside it",
+                  "give that to your peers: whoever knows the old key does not know this one");
     else
         log_event(LOG_NOTE, "keygen", path, "made; its public key is in the .pub file beside it",
                   hint);

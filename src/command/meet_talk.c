@@ -175,7 +175,7 @@ static bool is_new_name(const struct meet_talk *talk, const char *name)
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
         if (strcmp(name, answers[i]) == 0) {
             conversation_say(&talk->at,
-                             "A name is wanted: Return alone takes the one that is shown.\n");
+                             "A name is needed: Return alone takes the one that is shown.\n");
             return false;
         }
     }

@@ -88,7 +88,7 @@ void serve_call_move(struct serve *serve)
         acceptor_close_idle(&serve->acceptor);
     callee_end(&serve->again.callee);
     if (serve->again.gone)
-        log_event(LOG_NOTE, "serve", serve->setup.options->call, "called no longer", NULL);
+        log_event(LOG_NOTE, "serve", serve->setup.options->call, "no longer called", NULL);
 }
 
 bool serve_call_is_up(struct daemon *daemon)

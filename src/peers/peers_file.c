@@ -300,7 +300,7 @@ static enum kith_error add_key_line(struct entries *entries, struct text line,
     enum kith_error error = peers_take_key(&peer, &line, problem);
 
     if (error == OK && peer.namespace_file != NULL) {
-        (void)problem_say(problem, "namespace-file, which is for the peers file alone: a page of "
+        (void)problem_say(problem, "namespace-file, which only the peers file may have: a page of "
                                    "keys may be somebody else's");
         error = ERR_PEERS_LINE;
     }

@@ -282,7 +282,7 @@ def names():
     alice, bob = pair()
     agree(alice, bob)
     for count, (name, why) in enumerate((("carol", "another peer's name"), ("a b", "a blank in it"),
-                                         ("-x", "begins with"), ("yes", "A name is wanted"), ("\x1b[1m", "control character"),
+                                         ("-x", "begins with"), ("yes", "A name is needed"), ("\x1b[1m", "control character"),
                                          ("late", "late is another peer's name")), 2):
         if name == "late":
             with open("alice/peers", "a", encoding="ascii") as peers:
@@ -415,11 +415,11 @@ def hostile_caller():
             (values(STRANGER), None, 5, "not the key that it had committed"),
             (values(own), values(own), 5, "our own key"),
             (values(bad), values(bad), 3, "not a valid public key"),
-            (values(STRANGER, b"a\x1b[2J"), values(STRANGER, b"a\x1b[2J"), 5, "no message of a meeting"),
-            (values(STRANGER, b"a b"), values(STRANGER, b"a b"), 5, "no message of a meeting"),
-            (values(STRANGER, b""), values(STRANGER, b""), 5, "no message of a meeting"),
-            (values(STRANGER, b"x" * 64), values(STRANGER, b"x" * 64), 5, "no message of a meeting"),
-            (values(STRANGER), b"", 5, "no message of a meeting")):
+            (values(STRANGER, b"a\x1b[2J"), values(STRANGER, b"a\x1b[2J"), 5, "not a message of a meeting"),
+            (values(STRANGER, b"a b"), values(STRANGER, b"a b"), 5, "not a message of a meeting"),
+            (values(STRANGER, b""), values(STRANGER, b""), 5, "not a message of a meeting"),
+            (values(STRANGER, b"x" * 64), values(STRANGER, b"x" * 64), 5, "not a message of a meeting"),
+            (values(STRANGER), b"", 5, "not a message of a meeting")):
         bob = waits()
         mallory = Wire(bob.port)
         mallory.say(commit(opened))
@@ -452,7 +452,7 @@ def hostile_waiter():
     committed = set() # to one key and name: what differs is the nonce
     for answer, status, why in (
             (values(own), 5, "our own key"), (values(bytes(32)), 3, "not a valid public key"),
-            (None, 5, "no message of a meeting"), (values(STRANGER, b"a\nb"), 5, "no message of a meeting")):
+            (None, 5, "not a message of a meeting"), (values(STRANGER, b"a\nb"), 5, "not a message of a meeting")):
         trap = Trap()
         alice = calls(trap.port)
         wire = trap.take()
@@ -539,7 +539,7 @@ def no_yes():
     for said in (frame(b"\0"), frame(b"\2"), frame(b"\1\1"), frame(b""), frame(b"\1") * 2, b"\0\0\0\1\1h"):
         bob, mallory = bob_asked_about_mallory()
         mallory.sock.sendall(said)
-        bob.fails(5, "no message of a meeting", "do not use these keys")
+        bob.fails(5, "not a message of a meeting", "do not use these keys")
 
 
 def in_time():
@@ -618,7 +618,7 @@ def other_commands():
                           env={**os.environ, "KITH_DIR": "alice"}, timeout=LIMIT, check=False,
                           stdin=subprocess.DEVNULL, capture_output=True)
     check(dial.returncode == 5, "dial finds no listen", dial.stderr)
-    bob.sees("refused: no message of a meeting; a kith dial, say,")
+    bob.sees("refused: not a message of a meeting; perhaps a kith dial,")
     bob.sees("there: kith meet HOST:PORT")
     with subprocess.Popen([KITH, "listen", "-v", "-p", "./alice/identity.pub", "127.0.0.1:0"],
                           env={**os.environ, "KITH_DIR": "bob"}, text=True,

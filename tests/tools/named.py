@@ -212,7 +212,7 @@ def slow():
 
     def says_so():  # unless the machine was slower than that with the handshake before
         status, _, err = run("check", server, "slow", options=("-w", "300ms"))
-        return status == 7 and "did not say in time" in err and "--handshake" in err
+        return status == 7 and "did not tell in time" in err and "--handshake" in err
 
     eventually(says_so, "a check says that it is the target")
     server.stop()

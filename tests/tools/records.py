@@ -135,7 +135,7 @@ def no_begin():
     serve.end()
 
 
-NONE, TURN = "a record that is none", "a record out of turn"
+NONE, TURN = "something that is not a record", "a record out of turn"
 WRONG = [  # what is said on a fresh channel, and why that is refused
     ("an empty record", [b""], NONE),
     ("type 0", [b"\0"], NONE),
@@ -400,9 +400,9 @@ def wrong_answers():
     hears_all(side, sock, OPEN)
     whole(acceptor, near, side, sock)
     for text in (ACCEPT, PONG, b"hello"):  # with nothing to answer
-        before = acceptor.forward.log().count("the peer sent a record")
+        before = acceptor.forward.log().count("the peer sent ")
         say(side, sock, text)
-        eventually(lambda n=before: acceptor.forward.log().count("the peer sent a record") == n + 1,
+        eventually(lambda n=before: acceptor.forward.log().count("the peer sent ") == n + 1,
                    "the log tells of", text)
         near = acceptor.connect()
         side, sock = acceptor.take_call()
@@ -422,7 +422,7 @@ def too_slow():
     hears_all(side, sock, PING, OPEN)
     say(side, sock, PONG)
     check(daemons.read_to_end(near) == (b"", "reset"), "the program is not reset")
-    acceptor.forward.logged("did not say in time whether")
+    acceptor.forward.logged("did not tell in time whether")
     check(not select.select([acceptor.bob._server], [], [], 0)[0], "it calls once more")
     hears_all(side, sock, CLOSE)
     acceptor.forward.stop()

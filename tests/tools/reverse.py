@@ -232,7 +232,7 @@ def wrong_kinds():
         peers.write(key.read())
     lacking = daemons.Daemon("carol", "serve", ["--call", f"bob@{plain.address}", "--ready-on",
                                                 "listen"], ["1"], "lacking.err")
-    plain.logged("wants a kind of channel that there is not here; it has --call.*--accept")
+    plain.logged("wants a kind of channel that is not offered here; it is a kith serve --call.*--accept")
     lacking.logged("closed during the handshake; .*no forward --accept")
     stop(plain, lacking)
     with open("alice/identity.pub", encoding="ascii") as key, \
@@ -241,11 +241,11 @@ def wrong_kinds():
     accept = Accept(pairs=[("127.0.0.1:0", "bob"), ("127.0.0.1:0", "carol")])
     near = daemons.Daemon("carol", "forward", ["--ready-on", "listen"],
                           ["127.0.0.1:0", f"alice@{accept.address}"], "near.err")
-    accept.logged("wants a kind of channel that there is not here; .*kith serve --call")
+    accept.logged("wants a kind of channel that is not offered here; .*kith serve --call")
     near.stop()
     stranger = kith.start("carol", "dial", f"alice@{accept.address}")
     check(kith.status(stranger) == 5, "a dial is let in")
-    accept.logged("carol .*there is not here; .*kith serve --call", 2)
+    accept.logged("carol .*is not offered here; .*kith serve --call", 2)
     accept.stop()
 
 
@@ -380,7 +380,7 @@ def moved():
     check(is_echoed(accept.near), "a connection to who is elsewhere")
     is_at(None)
     caller.signal(signal.SIGHUP)
-    caller.logged("alice: called no longer")
+    caller.logged("alice: no longer called")
     eventually(lambda: two.open == 0, "no channel is left, but there are", two.open)
     is_at(one)
     caller.signal(signal.SIGHUP)

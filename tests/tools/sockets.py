@@ -409,7 +409,7 @@ def untaken_by_near():
     far.close()
     _has_counted(chain.forward, 300000)
     daemons.reset(near)
-    chain.serve.logged("the program or disk there that ours went to left or failed")
+    chain.serve.logged("the program or disk there that took our data ended or failed")
     chain.stop()
 
 
