@@ -14,7 +14,7 @@ struct entry {
 
 /* What a dialer cannot be told by the wire, and what it can be: of targets, and what is there. */
 #define REFUSAL_HINT(targets, there)                                                               \
-    "its log says which: our key is not known there, has expired, or may not call from "           \
+    "the log there says which: our key is not known there, has expired, or may not call from "     \
     "here; " targets                                                                               \
     "; its key is not the one that we expect; the namespaces or the clocks differ; it is "         \
     "full; " there "or it is not kith"
@@ -297,8 +297,11 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_RECORD] = {EXIT_STREAM, "the peer sent something that is not a record", NULL},
     [ERR_RECORD_TURN] = {EXIT_STREAM, "the peer sent a record out of turn", NULL},
     [ERR_LINK_LOST] = {EXIT_STREAM, "the connection was lost", NULL},
-    [ERR_REFUSED_TARGET] = {EXIT_HANDSHAKE, "the peer has no such target for us", NULL},
-    [ERR_REFUSED_UNREACHED] = {EXIT_HANDSHAKE, "the peer cannot reach its target", NULL},
+    [ERR_REFUSED_TARGET] =
+        {EXIT_HANDSHAKE, "the peer has no such target for us",
+         "it has none of this name, or our line there does not permit it: its log tells which"},
+    [ERR_REFUSED_UNREACHED] = {EXIT_HANDSHAKE, "the peer cannot reach its target",
+                               "is it running there? the log there tells why"},
     [ERR_REFUSED_ROOM] = {EXIT_HANDSHAKE, "the peer has no room for another connection", NULL},
     [ERR_NO_ANSWER] = {EXIT_DEADLINE, "the peer did not tell in time whether it reached its target",
                        "see --handshake-timeout"},

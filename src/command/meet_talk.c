@@ -90,6 +90,7 @@ static enum kith_error take_typed(struct meet_talk *talk, struct meeting *meetin
     if (strcasecmp(word, "no") == 0 || strcasecmp(word, "n") == 0)
         return ERR_MEETING_NO;
     if (strcasecmp(word, "yes") != 0) {
+        conversation_say(&talk->at, "Type yes in full, or no. ");
         ask_yes(talk);
         return OK;
     }
