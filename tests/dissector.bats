@@ -62,11 +62,11 @@ key_of() {
     dial <alice.in
     ends "$listener" 0
     run fields frame.time_epoch kith.timestamp
-    shown -Y kith.timestamp -T fields -e kith.timestamp >times
+    shown -Y kith.timestamp -T fields -e kith.timestamp >stamps
     while read -r time; do
         ((before <= $(date -d "$time" +%s) + 1 && $(date -d "$time" +%s) <= $(date +%s)))
-    done <times
-    [ "$(wc -l <times)" = 2 ]
+    done <stamps
+    [ "$(wc -l <stamps)" = 2 ]
     # The tag is the hash of the hello, which is the recording's first frame less its length.
     hello=$(shown -Y 'kith.kind == "hello"' -T fields -e tcp.payload)
     [ "$(shown -Y kith.tag -T fields -e kith.tag)" = \
