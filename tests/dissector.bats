@@ -86,8 +86,8 @@ key_of() {
 @test "a channel that is kept has its records, by their lengths" {
     start_serve db=exec:cat
     record "${address##*:}"
-    echo 'a word' | KITH_DIR=alice bounded "$KITH" dial "bob@$address:db" >echo
-    [ "$(cat echo)" = 'a word' ]
+    echo 'a word' | KITH_DIR=alice bounded "$KITH" dial "bob@$address:db" >back
+    [ "$(cat back)" = 'a word' ]
     # OPEN and a name, ACCEPT, BEGIN; the word, to and fro; two ends, two receipts, CLOSE from both.
     shown -Y kith.plaintext -T fields -e kith.plaintext | tr ',' '\n' >lengths
     for each in 3:1 1:4 7:2 0:4; do
