@@ -67,6 +67,16 @@ def shake_hands(caller, sock, first=None):
     return caller.take_2(speaker.read_frame(sock))
 
 
+def check_is_served(sock, people, *after):
+    """An honest peer's call, from its hello to an end that is whole."""
+    caller = speaker.Dialer(people.alice, people.bob.public)
+    good = shake_hands(caller, sock)
+    check(good, *after, "and no honest peer is answered")
+    if good:
+        sock.sendall(caller.message_3())
+        check(is_echoed(caller, sock), *after, "and no honest peer is served")
+
+
 class Serve:
     """serve, whose target says everything back, or does as it is told."""
 
@@ -90,12 +100,7 @@ class Serve:
     def check_honest(self, people, *after):
         """An honest peer is served."""
         with self.connect() as sock:
-            caller = speaker.Dialer(people.alice, people.bob.public)
-            good = shake_hands(caller, sock)
-            check(good, *after, "and no honest peer is answered")
-            if good:
-                sock.sendall(caller.message_3())
-                check(is_echoed(caller, sock), *after, "and no honest peer is served")
+            check_is_served(sock, people, *after)
 
     def check_places(self):
         """Nobody has a place."""
@@ -183,12 +188,7 @@ class ServeInetd:
         """It ended as one that has refused its caller, and an honest one is served by another."""
         check(kith.status(self.processes.pop()) in (5, 6), *after, "and it ended with another status")
         with self.connect() as sock:
-            caller = speaker.Dialer(people.alice, people.bob.public)
-            good = shake_hands(caller, sock)
-            check(good, *after, "and no honest peer is answered")
-            if good:
-                sock.sendall(caller.message_3())
-                check(is_echoed(caller, sock), *after, "and no honest peer is served")
+            check_is_served(sock, people, *after)
         check(kith.status(self.processes.pop()) == 0, *after, "and an honest peer's is not whole")
 
     def end(self):

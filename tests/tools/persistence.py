@@ -170,6 +170,16 @@ def mixed_order():
     print(2, "attacks")
 
 
+def _end_stalls(victim, people, callers):
+    """An honest peer is served meanwhile, and each of them ends without a word."""
+    victim.check_honest(people, "while", len(callers), "stall,")
+    for sock in callers:
+        rest, how = daemons.read_to_end(sock)
+        check(rest == b"" and how in ("end", "reset"), "one that stalls:", len(rest), how)
+        sock.close()
+    victim.end()
+
+
 def stalls():
     """Half a message, for every half: each is hung up on in time, and meanwhile others are served."""
     people = attacks.scene()
@@ -184,12 +194,7 @@ def stalls():
         callers.append(victim.connect())
         check(attacked.shake_hands(caller, callers[-1]), "a good hello is not answered")
         callers[-1].sendall(caller.message_3()[:size])
-    victim.check_honest(people, "while", len(callers), "stall,")
-    for sock in callers:
-        rest, how = daemons.read_to_end(sock)
-        check(rest == b"" and how in ("end", "reset"), "one that stalls:", len(rest), how)
-        sock.close()
-    victim.end()
+    _end_stalls(victim, people, callers)
     victim.daemon.refused("no handshake in time", len(callers))
     print(len(callers), "stalls")
 
@@ -203,12 +208,7 @@ def stalls_of_listen():
         caller = speaker.Dialer(people.alice, people.bob.public)
         callers.append(victim.connect())
         callers[-1].sendall(caller.message_1()[:size])
-    victim.check_honest(people, "while", len(callers), "stall,")
-    for sock in callers:
-        rest, how = daemons.read_to_end(sock)
-        check(rest == b"" and how in ("end", "reset"), "one that stalls:", len(rest), how)
-        sock.close()
-    victim.end()
+    _end_stalls(victim, people, callers)
     print(len(callers), "stalls")
 
 
