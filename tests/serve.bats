@@ -147,7 +147,7 @@ is_refused() {
     run -5 as alice dial "bob@$address:other" </dev/null
     says serve.err 'alice .*may not be joined to this target: other;'
     run -5 as carol dial "bob@$address:other" </dev/null
-    says serve.err 'carol .*may be joined to none of the targets here;'
+    says serve.err 'carol .*may not be joined to any of the targets here;'
 }
 
 @test "conditions that cannot hold are warned of, with their lines: at the start and at SIGHUP" {
