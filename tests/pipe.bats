@@ -494,7 +494,8 @@ moves_now_and_then() {
     eventually moves_now_and_then
 }
 
-# taken_slowly: what the system holds of a sender for longer than its patience is read all the while.
+# taken_slowly: what the system holds of a sender for longer than its patience is read all the while, a
+# mebibyte in half of that, which is the step in which a receiver's system may say so.
 taken_slowly() {
     listen_to=slow
     rm -f slow
@@ -502,7 +503,7 @@ taken_slowly() {
     python3 -c '
 import sys, time
 size, until = 0, time.monotonic() + 5
-while piece := sys.stdin.buffer.read1(40000):
+while piece := sys.stdin.buffer.read1(100000):
     size += len(piece)
     if time.monotonic() < until:
         time.sleep(0.1)
