@@ -101,9 +101,9 @@ static void begin_drain(struct loop *loop, int number)
     loop->ending = number;
     loop->drain_deadline_ms = clock_deadline_ms(daemon->terms->drain_timeout_ms);
     notify("STOPPING=1\nSTATUS=no new calls");
+    connections_each(&daemon->connections, send_away, &sent_away); /* before they hear of it */
     daemon->hooks->stop(daemon);
     doors_close(&daemon->doors);
-    connections_each(&daemon->connections, send_away, &sent_away);
     if (!daemon->is_done || count_channels(daemon) > 0)
         say_drain(daemon, sent_away);
 }

