@@ -110,10 +110,8 @@ static const char *guess(const char *name)
 static const char *command_after(int argc, char **argv)
 {
     for (int i = 2; i < argc; i++) {
-        for (size_t j = 0; j < COMMANDS; j++) {
-            if (strcmp(argv[i], commands[j].form.name) == 0)
-                return argv[i];
-        }
+        if (command_named(argv[i]) != NULL)
+            return argv[i];
     }
     return NULL;
 }
