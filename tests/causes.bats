@@ -312,6 +312,7 @@ sys.exit(not any(fits(line) for line in lines))' "$@"
     local why='why=ended: its key is no longer.*'
     start_serve --log-format json cat=exec:cat
     start_daemon alice forward.err forward --spare 3 127.0.0.1:0 "bob@$address:cat"
+    comes_to "$server" serve.err '"why":"totals","open":3,' 8 # or the connection calls one of its own
     exec 8<>"/dev/tcp/${daemon_address%:*}/${daemon_address##*:}"
     echo hello >&8
     read -r -t "$limit" <&8
