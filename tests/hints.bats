@@ -24,6 +24,13 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     done
 }
 
+@test "an address that is in use, or not of this machine" {
+    start_serve 127.0.0.1:1
+    refused 4 'already in use' 'another program' 'ss -ltnp' -- as alice listen "$address"
+    refused 4 'already in use' 'another program' -- as alice forward "$address" bob@127.0.0.1:1
+    refused 4 'cannot listen there' 'of this machine' -- as alice listen 192.0.2.1:0
+}
+
 @test "a sender without a receipt is told whose side failed, where to look, and what to do" {
     random_file alice.in 100000
     listen_to=/dev/full start_listener --recv-only

@@ -10,6 +10,7 @@
 #include "base/descriptor.h"
 #include "base/log.h"
 #include "command/forward.h"
+#include "helpers/program_file.h"
 #include "system/protect.h"
 #include "system/signals.h"
 
@@ -64,9 +65,18 @@ static void note_status(struct forward *forward, int status)
     forward->settle_ms = clock_deadline_ms(options->drain_timeout_ms);
 }
 
+/* Its name says more than the system does, where it is the name that is wrong. */
+static void tell_failure(const struct options *options, int system_errno)
+{
+    const char *name = options->program[0];
+    const char *obstacle = program_file_obstacle(name);
+
+    (void)log_failure(LOG_ERROR, "forward", name, ERR_PROGRAM,
+                      obstacle != NULL ? obstacle : strerror(system_errno), NULL);
+}
+
 static void hear_runner(struct forward *forward)
 {
-    const struct options *options = forward->setup.options;
     int what = 0;
 
     switch (runner_hear(&forward->runner, &what)) {
@@ -74,8 +84,7 @@ static void hear_runner(struct forward *forward)
         signals_pass_on(true);
         break;
     case RUNNER_COULD_NOT:
-        (void)log_failure(LOG_ERROR, "forward", options->program[0], ERR_PROGRAM, strerror(what),
-                          NULL);
+        tell_failure(forward->setup.options, what);
         break;
     case RUNNER_HAS_ENDED:
         note_status(forward, what);

@@ -78,7 +78,8 @@ enum kith_error setup_listen(struct setup *setup, const char *what, const struct
     if (!setup->passed)
         error = open_listeners(setup, &here, scope, listeners, &problem);
     if (error != OK)
-        return log_failure(LOG_ERROR, what, listeners->text, error, problem_why(&problem), NULL);
+        return log_failure(LOG_ERROR, what, listeners->text, error, problem_why(&problem),
+                           problem.hint);
     return OK;
 }
 
@@ -118,7 +119,7 @@ void setup_announce(const struct setup *setup, const char *what, const struct li
 
 void setup_warn_of_program(const char *what, const char *program, const char *obstacle)
 {
-    char why[64];
+    char why[128];
 
     if (obstacle == NULL)
         return;

@@ -11,6 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define NOT_IN_PATH "no such program in PATH"
+#define LINE_NOT_IN_PATH                                                                           \
+    NOT_IN_PATH " (its arguments are words of their own; a line for the shell: sh -c 'LINE')"
+
 /* What a shell takes as it stands. */
 #define PLAIN_IN_A_SHELL "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._+-"
 
@@ -47,7 +51,9 @@ const char *program_file_obstacle(const char *name)
 
     if (strchr(name, '/') != NULL)
         return path_obstacle(name);
-    return folders == NULL || is_in(folders, name) ? NULL : "no such program in PATH";
+    if (folders == NULL || is_in(folders, name))
+        return NULL;
+    return strchr(name, ' ') == NULL ? NOT_IN_PATH : LINE_NOT_IN_PATH;
 }
 
 const char *program_line_obstacle(const char *line)

@@ -124,6 +124,18 @@ static const char *reason(int system_errno, const struct sockaddr *address)
     return socket_reason(system_errno, address);
 }
 
+static const char *advice(int system_errno)
+{
+    switch (system_errno) {
+    case EADDRINUSE:
+        return "another program listens there: ss -ltnp shows which";
+    case EADDRNOTAVAIL:
+        return "is it an address of this machine, and its interface up?";
+    default:
+        return NULL;
+    }
+}
+
 /*
  * Add a socket for an address. One of a family that is not there is passed over. False, with errno,
  * if it cannot be; the text then is that address.
@@ -144,7 +156,7 @@ static bool add_listener(struct listeners *listeners, const struct socket_addres
         return true;
     saved = errno;
     endpoint_format(listeners->text, &at->at.any, at->len);
-    (void)problem_say(problem, "%s", reason(saved, &at->at.any));
+    (void)problem_advise(problem, advice(saved), "%s", reason(saved, &at->at.any));
     errno = saved;
     return false;
 }
