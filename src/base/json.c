@@ -15,13 +15,13 @@
 /* A character by its number, which is two of UTF-16 if it is large. */
 static void by_number(char out[static CHARACTER_SIZE], uint32_t character)
 {
-    unsigned rest = (character - UNIT_MAX - 1) & 0xfffff;
+    unsigned beyond = (character - UNIT_MAX - 1) & 0xfffff;
 
     if (character <= UNIT_MAX)
         (void)snprintf(out, CHARACTER_SIZE, "\\u%04x", character & UNIT_MAX);
     else
-        (void)snprintf(out, CHARACTER_SIZE, "\\u%04x\\u%04x", 0xd800u + (rest >> 10),
-                       0xdc00u + (rest & 0x3ff));
+        (void)snprintf(out, CHARACTER_SIZE, "\\u%04x\\u%04x", 0xd800u + (beyond >> 10),
+                       0xdc00u + (beyond & 0x3ff));
 }
 
 /* The first character of a text, of which there is a byte at least. Returns the bytes it takes. */

@@ -31,7 +31,7 @@ static bool prepare_channel(struct serve *serve, struct guest *guest, struct con
     connection->told.is_concluded = true;
     connection->kept = kept_make(guest->transport, &guest->keys,
                                  serve->setup.options->max_message_size, SIDE_ACCEPTS, guest->key);
-    connections_rest(&serve->daemon.connections, connection);
+    connections_note_idle(&serve->daemon.connections, connection);
     return connection->kept != NULL;
 }
 

@@ -1,5 +1,5 @@
 /*
- * Owns the kept channels of serve. Must never touch one that rests and a thread has again, nor
+ * Owns the kept channels of serve. Must never touch one that was parked and a thread has again, nor
  * begin a stream that its peer may not have now.
  */
 #include "daemon/acceptor.h"
@@ -14,7 +14,7 @@
 #include "system/signals.h"
 #include "system/watch.h"
 
-#define REST_MS 1000      /* without a record, after which a channel needs no thread */
+#define PARK_MS 1000      /* without a record, after which a channel needs no thread */
 #define UNPINGED_MS 90000 /* without a PING: the peer is gone, as far as anybody can tell */
 
 void acceptor_begin(struct acceptor *acceptor, struct daemon *daemon,
@@ -80,7 +80,7 @@ static enum kith_error accept_one(struct acceptor *acceptor, struct connection *
     *over = hooks->join(hooks->context, connection, fd) != OK;
     connection->kept->was_used = true;
     if (!*over)
-        link_rest(&connection->kept->link);
+        link_end_stream(&connection->kept->link);
     return OK;
 }
 
@@ -100,7 +100,7 @@ static bool is_too_old(const struct connection *connection)
 }
 
 /*
- * One for which we have called is at rest, or not: a way that is gone is noticed soon while nothing
+ * One for which we have called is idle, or not: a way that is gone is noticed soon while nothing
  * is carried, since the peer waits for nobody but us then.
  */
 static void probe_often(const struct acceptor *acceptor, struct kept *kept, bool often)
@@ -129,23 +129,26 @@ static enum kith_error heed(struct acceptor *acceptor, struct connection *connec
     }
 }
 
-/* Nobody but the main thread has it from here on. False if it cannot rest, or must not any more. */
-static bool rest(struct acceptor *acceptor, struct connection *connection)
+/*
+ * Nobody but the main thread has it from here on. False if it cannot be parked, or must not be any
+ * more.
+ */
+static bool park(struct acceptor *acceptor, struct connection *connection)
 {
-    bool rests;
+    bool parked;
 
     link_hand_on(&connection->kept->link);
     probe_often(acceptor, connection->kept, true);
     (void)pthread_mutex_lock(&acceptor->lock);
-    connection->kept->rests_since_ms = clock_now_ms();
-    rests = !acceptor->is_ending &&
-            watch_add(acceptor->watch, connection->kept->link.transport.in, connection);
-    if (rests)
-        chain_append(&acceptor->resting, &connection->resting, connection);
+    connection->kept->parked_since_ms = clock_now_ms();
+    parked = !acceptor->is_ending &&
+             watch_add(acceptor->watch, connection->kept->link.transport.in, connection);
+    if (parked)
+        chain_append(&acceptor->parked, &connection->parked, connection);
     (void)pthread_mutex_unlock(&acceptor->lock);
-    if (rests && acceptor->holds != NULL) /* until when, is for the main thread to find out */
+    if (parked && acceptor->holds != NULL) /* until when, is for the main thread to find out */
         signals_wake();
-    return rests;
+    return parked;
 }
 
 /* Its channel has ended between two streams: say so, unless that cuts nothing. */
@@ -192,12 +195,13 @@ enum stay acceptor_run(struct acceptor *acceptor, struct connection *connection)
             heard = false;
             continue;
         }
-        connections_rest(connections, connection); /* before we look, as acceptor_end does after */
+        /* Before we look, as acceptor_end does after. */
+        connections_note_idle(connections, connection);
         over = acceptor->is_ending || clock_now_ms() >= silent_ms;
         if (!over)
-            error = link_await(link, &record, &heard, clock_deadline_ms(REST_MS));
-        if (error == OK && !over && !heard && rest(acceptor, connection))
-            return STAY_RESTS;
+            error = link_await(link, &record, &heard, clock_deadline_ms(PARK_MS));
+        if (error == OK && !over && !heard && park(acceptor, connection))
+            return STAY_PARKED;
     }
     if (error != OK)
         say_ending(acceptor, connection, error);
@@ -206,8 +210,8 @@ enum stay acceptor_run(struct acceptor *acceptor, struct connection *connection)
 }
 
 /*
- * Of those that rest, for which we have called: the one that is to be let go first, as too old or
- * as one too many, and when; NULL if there is none. Under the lock.
+ * Of those that are parked, for which we have called: the one that is to be let go first, as too
+ * old or as one too many, and when; NULL if there is none. Under the lock.
  */
 static struct connection *first_to_go(struct acceptor *acceptor, int64_t *until_ms)
 {
@@ -216,8 +220,8 @@ static struct connection *first_to_go(struct acceptor *acceptor, int64_t *until_
     struct connections_totals totals;
 
     connections_count(&acceptor->daemon->connections, &totals);
-    for (struct connection *c = chain_first(&acceptor->resting); c != NULL;
-         c = chain_after(&c->resting)) {
+    for (struct connection *c = chain_first(&acceptor->parked); c != NULL;
+         c = chain_after(&c->parked)) {
         if (longest == NULL || c->idle_since_ms < longest->idle_since_ms)
             longest = c;
         if (oldest == NULL || c->kept->ends_ms < oldest->kept->ends_ms)
@@ -238,25 +242,25 @@ int64_t acceptor_arm(struct acceptor *acceptor, struct poll_set *set)
 
     acceptor->at = poll_set_add(set, acceptor->watch, POLLIN);
     (void)pthread_mutex_lock(&acceptor->lock);
-    longest = chain_first(&acceptor->resting);
+    longest = chain_first(&acceptor->parked);
     if (longest != NULL)
-        due_ms = longest->kept->rests_since_ms + UNPINGED_MS;
+        due_ms = longest->kept->parked_since_ms + UNPINGED_MS;
     if (acceptor->holds != NULL)
         (void)first_to_go(acceptor, &until_ms);
     (void)pthread_mutex_unlock(&acceptor->lock);
     return clock_earlier(due_ms, until_ms);
 }
 
-/* It rests no longer, and is the main thread's alone. */
+/* It is parked no longer, and is the main thread's alone. */
 static void rouse(struct acceptor *acceptor, struct connection *connection)
 {
     (void)pthread_mutex_lock(&acceptor->lock);
     watch_remove(acceptor->watch, connection->kept->link.transport.in);
-    chain_remove(&acceptor->resting, &connection->resting);
+    chain_remove(&acceptor->parked, &connection->parked);
     (void)pthread_mutex_unlock(&acceptor->lock);
 }
 
-/* Be done with one that rested, which its peer may have left. */
+/* Be done with one that was parked, which its peer may have left. */
 static void dismiss(struct acceptor *acceptor, struct connection *connection, enum kith_error error,
                     bool left)
 {
@@ -288,7 +292,7 @@ static void listen_to(struct acceptor *acceptor, struct connection *connection)
             error = heed(acceptor, connection, &record, &over);
         answered = heard;
     } while (error == OK && heard && !over);
-    if (error != OK || over || !rest(acceptor, connection))
+    if (error != OK || over || !park(acceptor, connection))
         dismiss(acceptor, connection, error, true);
 }
 
@@ -300,8 +304,8 @@ static void drop_silent(struct acceptor *acceptor)
 
     for (;;) {
         (void)pthread_mutex_lock(&acceptor->lock);
-        connection = chain_first(&acceptor->resting);
-        if (connection != NULL && now_ms < connection->kept->rests_since_ms + UNPINGED_MS)
+        connection = chain_first(&acceptor->parked);
+        if (connection != NULL && now_ms < connection->kept->parked_since_ms + UNPINGED_MS)
             connection = NULL;
         (void)pthread_mutex_unlock(&acceptor->lock);
         if (connection == NULL)
@@ -342,12 +346,12 @@ void acceptor_step(struct acceptor *acceptor, const struct poll_set *set)
         let_go(acceptor);
 }
 
-static struct connection *first_resting(struct acceptor *acceptor)
+static struct connection *first_parked(struct acceptor *acceptor)
 {
     struct connection *connection;
 
     (void)pthread_mutex_lock(&acceptor->lock);
-    connection = chain_first(&acceptor->resting);
+    connection = chain_first(&acceptor->parked);
     (void)pthread_mutex_unlock(&acceptor->lock);
     return connection;
 }
@@ -356,7 +360,7 @@ void acceptor_close_idle(struct acceptor *acceptor)
 {
     struct connection *connection;
 
-    while ((connection = first_resting(acceptor)) != NULL) {
+    while ((connection = first_parked(acceptor)) != NULL) {
         rouse(acceptor, connection);
         dismiss(acceptor, connection, OK, false);
     }
@@ -366,7 +370,7 @@ void acceptor_close_idle(struct acceptor *acceptor)
 
 void acceptor_end(struct acceptor *acceptor)
 {
-    (void)pthread_mutex_lock(&acceptor->lock); /* whoever rests after this would not be found */
+    (void)pthread_mutex_lock(&acceptor->lock); /* whoever is parked after this would not be found */
     acceptor->is_ending = true;
     (void)pthread_mutex_unlock(&acceptor->lock);
     acceptor_close_idle(acceptor);

@@ -1,7 +1,7 @@
 /*
  * The kept channels of serve (kith-protocol(7), "Kept channels"): one stream after another on each,
- * in a thread; one that has nothing to do for a while rests without one, and is looked after by the
- * main thread.
+ * in a thread; one that has nothing to do for a while is parked without one, and is looked after by
+ * the main thread.
  */
 #ifndef KITH_ACCEPTOR_H
 #define KITH_ACCEPTOR_H
@@ -32,7 +32,7 @@ struct acceptor_hooks {
     enum kith_error (*join)(void *context, struct connection *connection, int fd);
 
     /*
-     * In its thread, or in the main thread of one that rests, which must not wait: a channel is
+     * In its thread, or in the main thread of one that is parked, which must not wait: a channel is
      * over; left: its peer has ended it, or is gone, rather than we. NULL if nobody
      * wants to know.
      */
@@ -47,26 +47,27 @@ struct acceptor {
     int64_t begin_timeout_ms;
     _Atomic bool is_ending;
     pthread_mutex_t lock;
-    int watch;            /* of those that rest */
-    struct chain resting; /* under the lock; who rests longest first */
-    size_t at;            /* of the watch, in the poll set */
+    int watch;           /* of those that are parked */
+    struct chain parked; /* under the lock; who is there longest first */
+    size_t at;           /* of the watch, in the poll set */
 };
 
 /*
  * Before the process is confined. A peer has to say BEGIN so soon after its OPEN was accepted.
- * Where nothing can be watched none rests: each keeps its thread. holds is NULL where peers call.
+ * Where nothing can be watched none is parked: each keeps its thread. holds is NULL where peers
+ * call.
  */
 void acceptor_begin(struct acceptor *acceptor, struct daemon *daemon,
                     const struct acceptor_hooks *hooks, const struct holds *holds,
                     int64_t begin_timeout_ms);
 
-/* In a thread: carry what the peer opens, until its channel is over, or rests. */
+/* In a thread: carry what the peer opens, until its channel is over, or parked. */
 enum stay acceptor_run(struct acceptor *acceptor, struct connection *connection);
 
 /* Put what is waited for into the set. Returns when it wants to be stepped at the latest. */
 int64_t acceptor_arm(struct acceptor *acceptor, struct poll_set *set);
 
-/* See to those that rest and have something to say, or nothing any more. */
+/* See to those that are parked and have something to say, or nothing any more. */
 void acceptor_step(struct acceptor *acceptor, const struct poll_set *set);
 
 /* Those that carry nothing are closed: our peer is elsewhere now. */

@@ -30,7 +30,7 @@ static struct pump_terms terms_of(struct daemon *daemon, struct connection *conn
         .progress = count_bytes,
         .progress_context = connection,
         .ended = &connection->ending,
-        .quiet = memory_rest_stack,
+        .quiet = memory_give_back_stack,
     };
 }
 
@@ -54,7 +54,7 @@ static enum kith_error conclude(struct daemon *daemon, struct connection *connec
     struct report_ending ending = {.local = daemon->hooks->local};
 
     (void)count_bytes(connection, result->sent, result->received);
-    connection_describe_rest(&row, connection);
+    connection_describe_unsaid(&row, connection);
     if (connections_conclude(&daemon->connections, connection, &error)) {
         ending.error = error;
         ending.detail = detail_of(end, error, result);
@@ -112,10 +112,10 @@ void carry_nothing(struct daemon *daemon, struct connection *connection, enum ki
     };
     struct connection_row row;
 
-    if (!connections_end_rest(&daemon->connections, connection))
+    if (!connections_conclude_idle(&daemon->connections, connection))
         return;
     carry_note(daemon, error);
-    connection_describe_rest(&row, connection);
+    connection_describe_unsaid(&row, connection);
     report_end(daemon->hooks->what, &row, &ending);
 }
 

@@ -257,7 +257,7 @@ bool connections_leave(struct connections *connections, struct connection *conne
     return last;
 }
 
-void connections_rest(struct connections *connections, struct connection *connection)
+void connections_note_idle(struct connections *connections, struct connection *connection)
 {
     (void)pthread_mutex_lock(&connections->lock);
     if (!connection->is_idle)
@@ -325,7 +325,7 @@ void connections_begin_stream(struct connections *connections, struct connection
     (void)pthread_mutex_unlock(&connections->lock);
 }
 
-bool connections_end_rest(struct connections *connections, struct connection *connection)
+bool connections_conclude_idle(struct connections *connections, struct connection *connection)
 {
     bool unsaid;
 
@@ -390,7 +390,7 @@ void connection_describe(struct connection_row *row, const struct connection *co
         (void)snprintf(row->target, TARGET_NAME_SIZE, "%s", connection->part->target);
 }
 
-void connection_describe_rest(struct connection_row *row, const struct connection *connection)
+void connection_describe_unsaid(struct connection_row *row, const struct connection *connection)
 {
     connection_describe(row, connection);
     row->sent -= connection->told.sent;
@@ -411,7 +411,7 @@ size_t connections_list(struct connections *connections, uint64_t after, bool co
             continue;
         c->told.is_concluded = c->told.is_concluded || conclude;
         if (conclude)
-            connection_describe_rest(&rows[count++], c);
+            connection_describe_unsaid(&rows[count++], c);
         else
             connection_describe(&rows[count++], c);
     }

@@ -58,7 +58,7 @@ struct streams_told {
 };
 
 /*
- * One connection. Its thread owns it, or while it rests the main thread; what others look at is
+ * One connection. Its thread owns it, or while it is parked the main thread; what others look at is
  * under the list's lock, or atomic.
  */
 struct connection {
@@ -73,7 +73,7 @@ struct connection {
     struct kept *kept;        /* a channel that is kept, or NULL */
     struct record asked;      /* its next record, if it is here */
     const struct target *_Atomic target; /* that it is joined to, or has asked for; or NULL */
-    struct chained resting; /* while it rests (daemon/acceptor.h), or waits (daemon/exchange.h) */
+    struct chained parked; /* no thread has it (daemon/acceptor.h, daemon/exchange.h) */
     struct waiting waiting;
     bool is_open;             /* its peer has proven who it is */
     struct transport channel; /* that faces the network, to end it; none while there is none */
@@ -156,7 +156,7 @@ void connections_begin_stream(struct connections *connections, struct connection
                               const struct link *link);
 
 /* It carries nothing from here on, or nothing yet; fine again. */
-void connections_rest(struct connections *connections, struct connection *connection);
+void connections_note_idle(struct connections *connections, struct connection *connection);
 
 /* It is about to carry something. False if it has to leave instead. */
 must_check bool connections_occupy(struct connections *connections, struct connection *connection);
@@ -188,7 +188,7 @@ bool connections_conclude(struct connections *connections, struct connection *co
  * Its channel has ended where no stream was carried. False if that was said already: of one that is
  * kept, while it was asked for one.
  */
-bool connections_end_rest(struct connections *connections, struct connection *connection);
+bool connections_conclude_idle(struct connections *connections, struct connection *connection);
 
 /* Why somebody else has ended it, or OK. */
 enum kith_error connections_why_ended(struct connections *connections,
@@ -221,7 +221,7 @@ struct connection_row {
 void connection_describe(struct connection_row *row, const struct connection *connection);
 
 /* The same without the streams whose end was said. */
-void connection_describe_rest(struct connection_row *row, const struct connection *connection);
+void connection_describe_unsaid(struct connection_row *row, const struct connection *connection);
 
 /*
  * Describe the channels that are open and come after this number (0: all), up to this many, in

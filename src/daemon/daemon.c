@@ -23,7 +23,7 @@
 #define SENT_AWAY_MS 1000 /* for those who were sent away to be gone */
 #define LEAVE_LOOK_MS 20  /* between two looks whether they are */
 #define POLLED_BESIDE 8   /* descriptors that are no caller's, nor a door's */
-#define OPENED_LATER 3    /* that stay: the log's, and what waits for channels that rest */
+#define OPENED_LATER 3    /* that stay: the log's, and what waits for parked channels */
 #define DESCRIPTION_SIZE (2 * DOORS_LIST_SIZE)
 #define NOTIFY_AGAIN_MS 50 /* between two tries to tell a supervisor that takes nothing */
 

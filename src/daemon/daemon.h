@@ -19,8 +19,8 @@
 
 struct daemon;
 
-/* What becomes of a connection after its thread: it is over, or rests and is somebody else's. */
-enum stay { STAY_OVER, STAY_RESTS };
+/* What becomes of a connection after its thread: it is over, or parked and somebody else's. */
+enum stay { STAY_OVER, STAY_PARKED };
 
 /* What a daemon does for its connections: all in the main thread, but for run. */
 struct daemon_hooks {

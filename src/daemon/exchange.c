@@ -115,7 +115,7 @@ static void give_up_asked(struct connection *connection)
 
 static void take_out(struct exchange *exchange, struct connection *connection)
 {
-    chain_remove(&exchange->waiting, &connection->resting);
+    chain_remove(&exchange->waiting, &connection->parked);
     exchange->wanted--;
 }
 
@@ -219,8 +219,8 @@ static void collect(struct exchange *exchange)
 
     (void)pthread_mutex_lock(&exchange->lock);
     while ((connection = chain_first(&exchange->sent_back)) != NULL) {
-        chain_remove(&exchange->sent_back, &connection->resting);
-        chain_prepend(&exchange->waiting, &connection->resting, connection);
+        chain_remove(&exchange->sent_back, &connection->parked);
+        chain_prepend(&exchange->waiting, &connection->parked, connection);
     }
     (void)pthread_mutex_unlock(&exchange->lock);
 }
@@ -232,7 +232,7 @@ static void tend_all(struct exchange *exchange)
 
     collect(exchange);
     for (connection = chain_first(&exchange->waiting); connection != NULL; connection = next) {
-        next = chain_after(&connection->resting);
+        next = chain_after(&connection->parked);
         tend(exchange, connection, now_ms);
     }
 }
@@ -241,7 +241,7 @@ void exchange_serve(struct exchange *exchange, struct connection *connection)
 {
     connection->waiting.until_ms = clock_deadline_ms(exchange->terms.timeout_ms);
     exchange->wanted++; /* before we look, as exchange_give does after */
-    chain_append(&exchange->waiting, &connection->resting, connection);
+    chain_append(&exchange->waiting, &connection->parked, connection);
     tend_all(exchange);
 }
 
@@ -271,7 +271,7 @@ enum kith_error exchange_send_back(struct exchange *exchange, struct connection 
     else if (clock_now_ms() >= connection->waiting.until_ms)
         error = ERR_NO_ANSWER;
     else
-        chain_append(&exchange->sent_back, &connection->resting, connection);
+        chain_append(&exchange->sent_back, &connection->parked, connection);
     (void)pthread_mutex_unlock(&exchange->lock);
     if (error == OK)
         signals_wake();
@@ -310,7 +310,7 @@ int64_t exchange_arm(struct exchange *exchange, struct poll_set *set)
     tend_all(exchange);
     due_ms = opener_arm(&exchange->opener, set);
     for (struct connection *c = chain_first(&exchange->waiting); c != NULL;
-         c = chain_after(&c->resting))
+         c = chain_after(&c->parked))
         due_ms = clock_earlier(due_ms, arm_one(exchange, c, set));
     return due_ms;
 }
@@ -321,7 +321,7 @@ void exchange_step(struct exchange *exchange, const struct poll_set *set)
 
     opener_step(&exchange->opener, set);
     for (connection = chain_first(&exchange->waiting); connection != NULL; connection = next) {
-        next = chain_after(&connection->resting);
+        next = chain_after(&connection->parked);
         hear_asked(exchange, connection, set);
     }
     tend_all(exchange);

@@ -21,15 +21,15 @@ struct kept {
     struct namespace_mark mark; /* of its own namespace; zeroes from kept_make on */
     struct endpoint *from;      /* where it has called us from, on the heap; or NULL */
     int64_t made_ms;
-    bool was_used;          /* by a stream: where we open them, by one that was whole */
-    bool is_probed;         /* often, by the system, whether the way there is still there */
-    int64_t ends_ms;        /* by its age */
-    int64_t idle_since_ms;  /* with nothing to do, where we open streams */
-    int64_t rests_since_ms; /* without a thread, where we accept them */
-    int64_t closed_ms;      /* when we have said CLOSE */
-    int64_t pinged_ms;      /* when it was asked whether it is there, or was heard last */
-    size_t at;              /* in a poll set */
-    _Atomic size_t *among;  /* of how many it is one, until it is freed; or NULL */
+    bool was_used;           /* by a stream: where we open them, by one that was whole */
+    bool is_probed;          /* often, by the system, whether the way there is still there */
+    int64_t ends_ms;         /* by its age */
+    int64_t idle_since_ms;   /* with nothing to do, where we open streams */
+    int64_t parked_since_ms; /* without a thread, where we accept them */
+    int64_t closed_ms;       /* when we have said CLOSE */
+    int64_t pinged_ms;       /* when it was asked whether it is there, or was heard last */
+    size_t at;               /* in a poll set */
+    _Atomic size_t *among;   /* of how many it is one, until it is freed; or NULL */
 };
 
 /*

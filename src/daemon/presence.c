@@ -78,7 +78,7 @@ static bool take_in(struct presence *presence, struct kept *kept, const struct e
     if (presence->terms.age_ms != NEVER_MS)
         kept->ends_ms = clock_now_ms() + spares_about_ms(presence->terms.age_ms);
     connection->kept = kept;
-    connections_rest(&daemon->connections, connection);
+    connections_note_idle(&daemon->connections, connection);
     if (presence->moves != moves) { /* if not, those that are closed for that are all listed */
         (void)connections_leave(&daemon->connections, connection);
         kept_give_up(kept);

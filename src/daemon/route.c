@@ -136,7 +136,7 @@ static bool carry(struct route *route, struct connection *connection, struct kep
         error = carry_kept(route->terms.daemon, connection, &kept->link, end);
     connections_detach(connections, connection);
     if (error == OK)
-        link_rest(&kept->link);
+        link_end_stream(&kept->link);
     kept->was_used = kept->was_used || error == OK;
     return error == OK;
 }
@@ -201,7 +201,7 @@ static enum stay run_called(struct route *route, struct connection *connection)
         enum kith_error back = exchange_send_back(route->terms.exchange, connection);
 
         if (back == OK)
-            return STAY_RESTS;
+            return STAY_PARKED;
         if (back == ERR_STOPPING)
             error = back;
     }

@@ -193,7 +193,7 @@ bool channel_whole(const struct channel *channel)
            channel->receiving.state == STREAM_RECEIPTED;
 }
 
-void channel_rest(struct channel *channel)
+void channel_carry_records(struct channel *channel)
 {
     channel->sending.state = STREAM_NONE;
     channel->receiving.state = STREAM_NONE;

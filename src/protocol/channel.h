@@ -104,7 +104,7 @@ bool channel_whole(const struct channel *channel);
  * A kept channel (protocol/record.h): from its start, and once a stream is whole, it carries
  * records, until a stream begins in each direction for itself.
  */
-void channel_rest(struct channel *channel);
+void channel_carry_records(struct channel *channel);
 void direction_begin(struct direction *direction);
 
 /* Seal a record of 1 to RECORD_MAX bytes, as channel_seal does. ERR_OUT_OF_ORDER in a stream. */

@@ -166,7 +166,7 @@ enum kith_error turn_hear(struct turn *turn, struct record *record, const uint8_
     return OK;
 }
 
-void turn_rest(struct turn *turn)
+void turn_end_stream(struct turn *turn)
 {
     turn->state = TURN_IDLE;
     turn->speaking = false;

@@ -49,7 +49,7 @@ enum turn_state {
     TURN_IDLE,
     TURN_ASKED,    /* an OPEN without its answer */
     TURN_ACCEPTED, /* an ACCEPT, and no BEGIN yet */
-    TURN_STREAM,   /* until turn_rest */
+    TURN_STREAM,   /* until turn_end_stream */
     TURN_LEAVING,  /* we have said CLOSE, and what comes is of no interest but for the peer's */
     TURN_LEFT      /* the peer has said CLOSE; ours may follow, and nothing else */
 };
@@ -79,7 +79,7 @@ must_check enum kith_error turn_hear(struct turn *turn, struct record *record, c
                                      size_t len);
 
 /* The stream is whole, so that the next may be opened. */
-void turn_rest(struct turn *turn);
+void turn_end_stream(struct turn *turn);
 
 /* Whether we are the acceptor, and it is our turn to answer. */
 bool turn_owes_answer(const struct turn *turn);

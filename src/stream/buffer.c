@@ -114,7 +114,7 @@ void buffer_compact(struct buffer *buffer)
     buffer->end = held;
 }
 
-void buffer_rest(struct buffer *buffer)
+void buffer_give_back(struct buffer *buffer)
 {
     if (buffer->touched == 0 || buffer->start != buffer->end)
         return;

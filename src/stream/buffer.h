@@ -37,6 +37,6 @@ void buffer_extend(struct buffer *buffer, size_t len);
 void buffer_compact(struct buffer *buffer);
 
 /* Give the memory of one that holds nothing back, until it is touched again. */
-void buffer_rest(struct buffer *buffer);
+void buffer_give_back(struct buffer *buffer);
 
 #endif

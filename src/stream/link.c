@@ -97,13 +97,13 @@ void link_compact(struct link *link)
 void link_keep(struct link *link, enum side side)
 {
     link->turn = (struct turn){.side = side};
-    channel_rest(&link->channel);
+    channel_carry_records(&link->channel);
 }
 
-void link_rest(struct link *link)
+void link_end_stream(struct link *link)
 {
-    turn_rest(&link->turn);
-    channel_rest(&link->channel);
+    turn_end_stream(&link->turn);
+    channel_carry_records(&link->channel);
 }
 
 static bool begins_stream(enum record_type type)

@@ -63,10 +63,10 @@ must_check enum kith_error link_open(struct link *link, struct message *message,
 
 /*
  * From here on it is kept: it carries records, and one stream after another between them
- * (protocol/record.h). Once a stream is whole, link_rest has it carry records again.
+ * (protocol/record.h). Once a stream is whole, link_end_stream has it carry records again.
  */
 void link_keep(struct link *link, enum side side);
-void link_rest(struct link *link);
+void link_end_stream(struct link *link);
 
 #define RECORDS_SAID_MAX 2 /* at once */
 

@@ -34,7 +34,7 @@ struct run {
     struct receiver receiver;
     struct pollfd fds[POLLED];
     bool input_awaited;       /* the peer has ended, and what that means for our input is decided */
-    bool resting;             /* memory was given back, and nothing has moved since */
+    bool gave_back;           /* memory was given back, and nothing has moved since */
     uint64_t moved;           /* bytes by all of our reads and writes, when last looked at */
     struct patience idle;     /* with a stream on which nothing moves */
     int64_t taking_pause_ms;  /* before the next look at what the outlet has taken, at the end */
@@ -173,7 +173,7 @@ static int timeout_for(struct run *run)
     else
         run->silence_look_ms = clock_deadline_ms(SILENCE_LOOK_MS);
     timeout = clock_poll_timeout(until_ms);
-    return !run->resting && (timeout < 0 || timeout > QUIET_MS) ? QUIET_MS : timeout;
+    return !run->gave_back && (timeout < 0 || timeout > QUIET_MS) ? QUIET_MS : timeout;
 }
 
 /* Wait for something to do; when nothing comes for a while, give back what memory we can. */
@@ -192,13 +192,13 @@ static enum kith_error await(struct run *run)
         return errno == EINTR ? OK : ERR_SYSTEM;
     if (ready == 0 && brief)
         return OK;
-    if (ready == 0 && !run->resting) {
-        sender_rest(&run->sender);
-        receiver_rest(&run->receiver);
+    if (ready == 0 && !run->gave_back) {
+        sender_give_back(&run->sender);
+        receiver_give_back(&run->receiver);
         if (run->terms->quiet != NULL)
             run->terms->quiet();
     }
-    run->resting = ready == 0;
+    run->gave_back = ready == 0;
     return OK;
 }
 

@@ -126,8 +126,8 @@ bool receiver_is_cut(const struct receiver *receiver)
            (link->closed_errno != 0 || link->channel.receiving.state != STREAM_RECEIPTED);
 }
 
-void receiver_rest(struct receiver *receiver)
+void receiver_give_back(struct receiver *receiver)
 {
     if (receiver->piece_count == 0)
-        buffer_rest(&receiver->link->arrived);
+        buffer_give_back(&receiver->link->arrived);
 }

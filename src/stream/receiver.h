@@ -55,6 +55,6 @@ bool receiver_delivered(const struct receiver *receiver);
 bool receiver_is_cut(const struct receiver *receiver);
 
 /* Nothing is under way: give back the memory that will be needed again only then. */
-void receiver_rest(struct receiver *receiver);
+void receiver_give_back(struct receiver *receiver);
 
 #endif

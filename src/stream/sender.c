@@ -202,7 +202,7 @@ void sender_flush(struct sender *sender)
         sealed->start = sealed->end = FIRST_FRAME;
 }
 
-void sender_rest(struct sender *sender)
+void sender_give_back(struct sender *sender)
 {
-    buffer_rest(&sender->sealed);
+    buffer_give_back(&sender->sealed);
 }

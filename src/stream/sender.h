@@ -56,6 +56,6 @@ bool sender_has_ended(const struct sender *sender);
 void sender_flush(struct sender *sender);
 
 /* Nothing is under way: give back the memory that will be needed again only then. */
-void sender_rest(struct sender *sender);
+void sender_give_back(struct sender *sender);
 
 #endif

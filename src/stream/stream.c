@@ -31,7 +31,7 @@ enum kith_error stream_run_kept(struct link *link, struct local_end *end,
     enum kith_error error = pump_run(link, end, terms, result), parting = OK;
 
     if (error == OK) {
-        link_rest(link);
+        link_end_stream(link);
         error = link_say(link, &close_record, 1);
         error = error == ERR_LINK_LOST ? OK : error; /* all is said: that cuts nothing */
     }

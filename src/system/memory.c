@@ -68,18 +68,18 @@ void memory_give_back(void)
 
 #define OWN_FRAMES 1024 /* what this function and madvise may take themselves */
 
-void memory_rest_stack(void)
+void memory_give_back_stack(void)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
     uintptr_t end = (here - OWN_FRAMES) / page * page;
 
-    (void)madvise((void *)(end - MEMORY_STACK_REST), MEMORY_STACK_REST, MADV_DONTNEED);
+    (void)madvise((void *)(end - MEMORY_STACK_GIVEN), MEMORY_STACK_GIVEN, MADV_DONTNEED);
 }
 
 #else
 
-void memory_rest_stack(void)
+void memory_give_back_stack(void)
 {
 }
 

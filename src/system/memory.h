@@ -22,10 +22,10 @@ void memory_be_modest(void);
 void memory_give_back(void);
 
 /*
- * For a thread whose stack has MEMORY_STACK_REST bytes below its present use, and that will rest
+ * For a thread whose stack has MEMORY_STACK_GIVEN bytes below its present use, and that will stay
  * where it is: give back what it needed further down.
  */
-#define MEMORY_STACK_REST ((size_t)64 << 10)
-void memory_rest_stack(void);
+#define MEMORY_STACK_GIVEN ((size_t)64 << 10)
+void memory_give_back_stack(void);
 
 #endif

@@ -12,7 +12,7 @@
 
 #define ON_THE_WAY 8
 
-enum act { ACT_SAY, ACT_HEAR, ACT_REST, ACT_HOSTILE };
+enum act { ACT_SAY, ACT_HEAR, ACT_END_STREAM, ACT_HOSTILE };
 #define ACTS 4
 
 struct end {
@@ -76,12 +76,12 @@ static void hear(struct end *to)
 }
 
 /* A stream that is whole is that at both sides. */
-static void rest(struct end *one, struct end *other)
+static void end_stream(struct end *one, struct end *other)
 {
     if (one->turn.state != TURN_STREAM || other->turn.state != TURN_STREAM)
         return;
-    turn_rest(&one->turn);
-    turn_rest(&other->turn);
+    turn_end_stream(&one->turn);
+    turn_end_stream(&other->turn);
 }
 
 /* Anything at all, to one in the state of this one. */
@@ -120,8 +120,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         case ACT_HEAR:
             hear(one);
             break;
-        case ACT_REST:
-            rest(one, other);
+        case ACT_END_STREAM:
+            end_stream(one, other);
             break;
         case ACT_HOSTILE:
             attack(one, &input, what);

@@ -56,7 +56,7 @@ def at(opener, state):
     if state == "ended":
         opener.say(END)
         opener.hears(END)
-    if state == "rests":
+    if state == "whole":
         opener.streams(b"before")
 
 
@@ -68,10 +68,10 @@ def _of_opener():
         yield name + " behind a CLOSE", "idle", [CLOSE, record], None
     yield "a receipt that is early", "stream", [b"x", END, RECEIPT], EARLY_RECEIPT + "|" + AFTER_END
     yield "a receipt twice", "ended", [RECEIPT, RECEIPT], AFTER_RECEIPT + "|" + NONE
-    yield "words after a stream", "rests", [b"hello"], NONE
-    yield "a BEGIN after a stream", "rests", [BEGIN], TURN
-    yield "a PONG after a stream", "rests", [PONG], TURN
-    yield "an ACCEPT after a stream", "rests", [ACCEPT], TURN
+    yield "words after a stream", "whole", [b"hello"], NONE
+    yield "a BEGIN after a stream", "whole", [BEGIN], TURN
+    yield "a PONG after a stream", "whole", [PONG], TURN
+    yield "an ACCEPT after a stream", "whole", [ACCEPT], TURN
     yield "a name that fills a message", "idle", [OPEN + b"a" * (LARGEST - 1)], NONE
     yield "a name that is longer than a message", "idle", [OPEN + b"a" * LARGEST], MESSAGE_LONG
     yield "a PING that fills a message", "idle", [PING * LARGEST], NONE
@@ -260,7 +260,7 @@ def _answers_before(sock, flood, other):
     return heard
 
 
-def _rests(daemon, since):
+def _is_parked(daemon, since):
     """Whether a channel needs no thread now: it is watched. Where that may not be seen, it is in
     time."""
     try:
@@ -272,14 +272,14 @@ def _rests(daemon, since):
 
 
 def flood_of_pings():
-    """A channel that rests, and then says PING without a pause: nobody else has to wait for it."""
+    """A parked channel that says PING without a pause: nobody else has to wait for it."""
     people, serve = attacks.scene(), attacked.Serve()
     hostile = records.Opener(people, serve)
     sealer, first = Sealer(hostile.side.send_key), hostile.side.sent
     check(sealer.seal(first, PING) == hostile.side.seal(PING), "sealed otherwise")
     flood = b"".join(sealer.seal(first + i, PING) for i in range(FLOOD))
     since = time.monotonic()
-    eventually(lambda: _rests(serve.daemon, since), "the channel rests")
+    eventually(lambda: _is_parked(serve.daemon, since), "the channel is parked")
     caller = speaker.Dialer(people.alice, people.bob.public)
     serve.daemon.signal(signal.SIGSTOP)  # so that both are there at once
     with serve.connect() as sock:

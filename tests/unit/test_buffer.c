@@ -83,15 +83,15 @@ static void test_consumed(void)
     buffer_free(&buffer);
 }
 
-static void test_rest(void)
+static void test_give_back(void)
 {
     struct buffer buffer = {0};
 
-    CHECK(make(&buffer, LITTLE), "a buffer that will rest");
-    buffer_rest(&buffer);
+    CHECK(make(&buffer, LITTLE), "a buffer whose memory is given back");
+    buffer_give_back(&buffer);
     CHECK(buffer.end == LITTLE && buffer.bytes[LITTLE - 1] == 0x5a, "not while it holds something");
     buffer.start = buffer.end;
-    buffer_rest(&buffer);
+    buffer_give_back(&buffer);
     CHECK(buffer.touched == 0 && is_zero(buffer.bytes, buffer.size), "and then it is empty");
     buffer.bytes[buffer.end] = 1;
     buffer_extend(&buffer, 1);
@@ -105,6 +105,6 @@ int main(void)
     test_taken_over(SIZE);
     test_consumed();
     test_kept();
-    test_rest();
+    test_give_back();
     return tap_done();
 }

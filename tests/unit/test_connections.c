@@ -274,8 +274,8 @@ static void test_idle(void)
               open_as(&connections, &second, alice, "") == OK,
           "as many channels as there may be");
     CHECK(!connections_make_room(&connections), "none that carries something makes room");
-    connections_rest(&connections, first.connection);
-    connections_rest(&connections, second.connection);
+    connections_note_idle(&connections, first.connection);
+    connections_note_idle(&connections, second.connection);
     CHECK(connections_occupy(&connections, first.connection), "one carries something again");
     CHECK(connections_allow(&connections, bob) == OK, "for the other one somebody else may come");
     CHECK(connections_make_room(&connections), "it makes room");
@@ -307,9 +307,9 @@ static void test_idle_count(void)
               open_as(&connections, &second, alice, "") == OK &&
               connections_of(&connections, alice) == 2 && connections_of(&connections, bob) == 0,
           "two channels of one key");
-    connections_rest(&connections, first.connection);
-    connections_rest(&connections, first.connection);
-    connections_rest(&connections, second.connection);
+    connections_note_idle(&connections, first.connection);
+    connections_note_idle(&connections, first.connection);
+    connections_note_idle(&connections, second.connection);
     connections_count(&connections, &totals);
     CHECK(totals.idle == 2 && totals.room == 1,
           "both carry nothing, and there is room for one more of the peer");

@@ -249,8 +249,8 @@ static void make_whole(const struct pair *before)
 
     if (pair.sides[0].state != TURN_STREAM || pair.sides[1].state != TURN_STREAM)
         return;
-    turn_rest(&pair.sides[0]);
-    turn_rest(&pair.sides[1]);
+    turn_end_stream(&pair.sides[0]);
+    turn_end_stream(&pair.sides[1]);
     reach(&pair);
 }
 

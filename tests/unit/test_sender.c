@@ -136,7 +136,7 @@ static void test_opening(void)
     start(in, 65536);
     sender_free(&sender);
     link_keep(&alice, SIDE_OPENS);
-    channel_rest(&bob);
+    channel_carry_records(&bob);
     CHECK(link_begin(&alice) == ERR_OUT_OF_ORDER, "what was not accepted is not begun");
     alice.turn.state = TURN_ACCEPTED;
     CHECK(link_begin(&alice) == OK && sender_start(&sender, &alice, &inlet, 0) == OK &&
