@@ -1,59 +1,96 @@
 /*
- * Owns the callers of whom none has committed to anything yet. Must never let one that says
- * nothing, or nonsense, be in the way of another one, nor tell any of them anything.
+ * Owns what callers say who come for a meeting, of whom none has committed to anything yet. Must
+ * never tell any of them anything.
  */
 #include "calls/meeting_callers.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "calls/callers.h"
 #include "calls/meeting_io.h"
-#include "calls/places.h"
 #include "calls/refusals.h"
-#include "net/acceptance.h"
-#include "net/poll_set.h"
 
 #define MEETING_PLACES 64
 #define AT_ONCE 16 /* calls that are taken in one step */
 
-struct caller {
-    struct place place; /* first: a place is its caller */
+/* Somebody who may be whom the meeting is with. */
+struct stranger {
+    struct caller caller; /* first: a caller is its stranger */
     struct transport transport;
     struct endpoint from;
     struct incoming incoming;
-    int64_t deadline_ms;
-    size_t at; /* in the poll set */
 };
 
 struct waiting {
-    struct acceptance acceptance;
-    struct places places;
-    struct poll_set set;
+    struct callers callers;
     struct refusals refusals; /* how many lines there were */
     int64_t timeout_ms;
 };
 
-static struct caller *caller_of(struct place *place)
+static struct stranger *stranger_of(struct caller *caller)
 {
-    return (struct caller *)(void *)place;
+    return (struct stranger *)(void *)caller;
 }
 
-/* Nobody is known yet: no more than the address is said. */
-static struct log_subject subject_of(const struct endpoint *from)
+/* Of the callers, all that follow: somebody has called. */
+static struct caller *begin_stranger(void *context, struct transport transport,
+                                     const struct endpoint *from)
 {
-    return (struct log_subject){.what = "meet", .which = from->text, .address = from->text};
+    struct waiting *waiting = context;
+    struct stranger *stranger = calloc(1, sizeof(*stranger));
+
+    if (stranger == NULL)
+        return NULL;
+    stranger->transport = transport;
+    stranger->from = *from;
+    stranger->caller.deadline_ms = clock_deadline_ms(waiting->timeout_ms);
+    waiting->callers.work++;
+    return &stranger->caller;
 }
 
-/* Who says something else is mostly the one that is awaited, with another command. */
-static void tell(struct waiting *waiting, const struct caller *caller, enum kith_error why)
+/* What it waits for. */
+static struct pollfd await_stranger(const struct caller *caller)
 {
-    bool shown =
-        why == ERR_MEETING_MALFORMED &&
-        refusals_count(&waiting->refusals, why, endpoint_source(&caller->from), clock_now_ms());
-    const struct log_subject subject = subject_of(&caller->from);
+    const struct stranger *stranger = (const struct stranger *)(const void *)caller;
+
+    return (struct pollfd){.fd = stranger->transport.in, .events = POLLIN};
+}
+
+/* Let one go on: true once its commit is here. */
+static bool advance_stranger(void *context, struct caller *caller)
+{
+    struct waiting *waiting = context;
+    struct stranger *stranger = stranger_of(caller);
+    enum kith_error error;
+    size_t len = 0;
+    enum incoming_state state =
+        incoming_take(&stranger->incoming, &stranger->transport, HASH_SIZE, &len, &error);
+
+    if (state == INCOMING_WHOLE && len == HASH_SIZE)
+        return true;
+    if (state == INCOMING_WHOLE)
+        callers_refuse(&waiting->callers, caller, ERR_MEETING_MALFORMED);
+    else if (state == INCOMING_FAILED)
+        callers_refuse(&waiting->callers, caller, error);
+    else if (clock_now_ms() >= caller->deadline_ms)
+        callers_refuse(&waiting->callers, caller, ERR_HANDSHAKE_TIMEOUT);
+    return false;
+}
+
+/*
+ * Nobody is known yet: no more than the address is said. Who says something else is mostly the one
+ * that is awaited, with another command.
+ */
+static void tell(void *context, struct caller *caller, enum kith_error why)
+{
+    struct waiting *waiting = context;
+    const struct endpoint *from = &stranger_of(caller)->from;
+    const struct log_subject subject = {.what = "meet", .which = from->text, .address = from->text};
+    bool shown = why == ERR_MEETING_MALFORMED &&
+                 refusals_count(&waiting->refusals, why, endpoint_source(from), clock_now_ms());
 
     (void)log_refusal(shown ? LOG_NOTE : LOG_MORE, &subject, why, NULL,
                       why == ERR_MEETING_MALFORMED
@@ -62,138 +99,36 @@ static void tell(struct waiting *waiting, const struct caller *caller, enum kith
                           : NULL);
 }
 
-/* Its call is over, for this reason unless it is OK. */
-static void dismiss(struct waiting *waiting, struct caller *caller, enum kith_error why)
+/* Its call is over. */
+static void end_stranger(struct caller *caller)
 {
-    if (why != OK)
-        tell(waiting, caller, why);
-    places_leave(&waiting->places, &caller->place);
-    transport_close(&caller->transport);
-    free(caller);
+    transport_close(&stranger_of(caller)->transport);
+    free(stranger_of(caller));
 }
 
-/* Let one go on: true once its commit is here. In any other case it may be gone. */
-static bool advance(struct waiting *waiting, struct caller *caller)
+static const struct purpose meetings = {
+    .begin = begin_stranger,
+    .wait = await_stranger,
+    .advance = advance_stranger,
+    .report = tell,
+    .end = end_stranger,
+    .work_most = AT_ONCE,
+};
+
+/* The one that a meeting is with; NULL with errno. */
+static struct stranger *await_commit(struct waiting *waiting, struct poll_set *set)
 {
-    enum kith_error error;
-    size_t len = 0;
-    enum incoming_state state =
-        incoming_take(&caller->incoming, &caller->transport, HASH_SIZE, &len, &error);
+    struct caller *arrived = NULL;
 
-    if (state == INCOMING_WHOLE && len == HASH_SIZE)
-        return true;
-    if (state == INCOMING_WHOLE)
-        dismiss(waiting, caller, ERR_MEETING_MALFORMED);
-    else if (state == INCOMING_FAILED)
-        dismiss(waiting, caller, error);
-    else if (clock_now_ms() >= caller->deadline_ms)
-        dismiss(waiting, caller, ERR_HANDSHAKE_TIMEOUT);
-    return false;
-}
+    while (arrived == NULL) {
+        int64_t until_ms;
 
-/* Somebody has called, and may have a place. */
-static void welcome(struct waiting *waiting, int fd, const struct endpoint *from)
-{
-    const struct log_subject subject = subject_of(from);
-    struct caller *caller = calloc(1, sizeof(*caller));
-    struct place *victim = NULL;
-    enum kith_error error;
-
-    if (caller == NULL) {
-        (void)close(fd);
-        return;
-    }
-    caller->transport = transport_socket(fd);
-    caller->from = *from;
-    caller->deadline_ms = clock_deadline_ms(waiting->timeout_ms);
-    caller->at = POLL_SET_NONE;
-    caller->place.source = endpoint_source(from);
-    error = places_enter(&waiting->places, &caller->place, clock_now_ms(), &victim);
-    if (victim != NULL)
-        dismiss(waiting, caller_of(victim), ERR_EVICTED);
-    if (error == OK)
-        return;
-    (void)log_refusal(LOG_MORE, &subject, error, NULL, NULL);
-    transport_close(&caller->transport);
-    free(caller);
-}
-
-/* Take calls that wait, as long as there is room. False with errno if there will never be one. */
-static bool take_calls(struct waiting *waiting)
-{
-    for (int taken = 0; taken < AT_ONCE; taken++) {
-        struct place *victim;
-        struct endpoint from;
-        int fd = -1;
-        enum accepted accepted;
-
-        if (!places_have_room(&waiting->places, clock_now_ms())) {
-            acceptance_pause(&waiting->acceptance);
-            return true; /* the backlog holds them meanwhile */
-        }
-        accepted = acceptance_take(&waiting->acceptance, &waiting->set, &fd, &from);
-        if (accepted == ACCEPTED_NEVER)
-            return false;
-        victim =
-            accepted == ACCEPTED_NO_ROOM ? places_victim(&waiting->places, clock_now_ms()) : NULL;
-        if (victim != NULL)
-            dismiss(waiting, caller_of(victim), ERR_EVICTED);
-        if (accepted != ACCEPTED)
-            return true;
-        welcome(waiting, fd, &from);
-    }
-    return true;
-}
-
-/* All that can be waited for, into the set. Until when. */
-static int64_t arm(struct waiting *waiting)
-{
-    int64_t until_ms;
-
-    poll_set_clear(&waiting->set);
-    until_ms = acceptance_arm(&waiting->acceptance, &waiting->set);
-    for (struct place *place = chain_first(&waiting->places.taken); place != NULL;
-         place = chain_after(&place->at)) {
-        struct caller *caller = caller_of(place);
-
-        caller->at = poll_set_add(&waiting->set, caller->transport.in, POLLIN);
-        until_ms = clock_earlier(until_ms, caller->deadline_ms);
-    }
-    return until_ms;
-}
-
-/* Let those go on that can, or whose time is over. The one that has committed, or NULL. */
-static struct caller *step(struct waiting *waiting)
-{
-    int64_t now_ms = clock_now_ms();
-    struct place *next;
-
-    for (struct place *place = chain_first(&waiting->places.taken); place != NULL; place = next) {
-        struct caller *caller = caller_of(place);
-
-        next = chain_after(&place->at);
-        if ((poll_set_is_ready(&waiting->set, caller->at) || now_ms >= caller->deadline_ms) &&
-            advance(waiting, caller))
-            return caller;
-    }
-    return NULL;
-}
-
-/* The caller that a meeting is with; NULL with errno. */
-static struct caller *await_commit(struct waiting *waiting)
-{
-    for (;;) {
-        int64_t until_ms = arm(waiting);
-        struct caller *caller;
-
-        if (!poll_set_wait(&waiting->set, until_ms))
-            return NULL;
-        caller = step(waiting);
-        if (caller != NULL)
-            return caller;
-        if (!take_calls(waiting))
+        poll_set_clear(set);
+        until_ms = callers_arm(&waiting->callers, set);
+        if (!poll_set_wait(set, until_ms) || !callers_step(&waiting->callers, set, &arrived))
             return NULL;
     }
+    return stranger_of(arrived);
 }
 
 enum kith_error meeting_await_caller(const struct listeners *listeners, int64_t timeout_ms,
@@ -201,26 +136,24 @@ enum kith_error meeting_await_caller(const struct listeners *listeners, int64_t 
                                      uint8_t commit[static HASH_SIZE])
 {
     struct waiting waiting = {.timeout_ms = timeout_ms};
-    struct caller *caller;
-    struct place *place;
+    struct stranger *stranger;
+    struct poll_set set;
     enum kith_error error = OK;
 
-    if (poll_set_make(&waiting.set, MEETING_PLACES + LISTENERS_MAX) != OK)
+    if (poll_set_make(&set, MEETING_PLACES + LISTENERS_MAX) != OK)
         return log_failure(LOG_ERROR, "meet", listeners->text, ERR_MEMORY, NULL, NULL);
-    places_init(&waiting.places, MEETING_PLACES);
     refusals_init(&waiting.refusals, "meet", listeners->text, false);
-    acceptance_begin(&waiting.acceptance, "meet", listeners);
-    caller = await_commit(&waiting);
-    if (caller == NULL) {
+    callers_begin(&waiting.callers, &meetings, &waiting, MEETING_PLACES, "meet", listeners);
+    stranger = await_commit(&waiting, &set);
+    if (stranger == NULL) {
         error = log_failure(LOG_ERROR, "meet", listeners->text, ERR_SYSTEM, NULL, NULL);
     } else {
-        memcpy(commit, incoming_body(&caller->incoming), HASH_SIZE);
-        *transport = caller->transport;
-        *from = caller->from;
-        caller->transport = TRANSPORT_NONE;
+        memcpy(commit, incoming_body(&stranger->incoming), HASH_SIZE);
+        *transport = stranger->transport;
+        *from = stranger->from;
+        stranger->transport = TRANSPORT_NONE;
     }
-    while ((place = chain_first(&waiting.places.taken)) != NULL)
-        dismiss(&waiting, caller_of(place), OK);
-    poll_set_free(&waiting.set);
+    callers_end(&waiting.callers, OK);
+    poll_set_free(&set);
     return error;
 }

@@ -1,6 +1,7 @@
 /*
- * Callers, from accept until they have proven that they are a known peer, or are turned away. One
- * thread, no locks of its own; a party of somebody else's poll.
+ * Callers (calls/callers.h) who have come to prove that they are a known peer: those who do are
+ * guests, all others are turned away. One thread, no locks of its own; a party of somebody else's
+ * poll.
  */
 #ifndef KITH_RECEPTION_H
 #define KITH_RECEPTION_H
@@ -10,10 +11,9 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "calls/callers.h"
 #include "calls/handshake_io.h"
-#include "calls/places.h"
 #include "calls/refusals.h"
-#include "net/acceptance.h"
 #include "net/address_range.h"
 #include "net/listen.h"
 #include "net/poll_set.h"
@@ -54,10 +54,8 @@ struct reception_terms {
 struct reception {
     struct reception_terms terms;
     struct handshake_rules rules;
-    struct places places;
-    struct acceptance acceptance;
+    struct callers callers;
     struct replay *replay;
-    unsigned computed; /* in this step */
 };
 
 /*

@@ -8,7 +8,7 @@
  * An input is steps: a byte, whose lowest three bits are what is done (step below), the others by
  * whom, and what goes with it.
  *
- * Targets: calls/reception, calls/places, calls/proxy_protocol.
+ * Targets: calls/reception, calls/callers, calls/places, calls/proxy_protocol.
  */
 #include "base/descriptor.h"
 #include "calls/proxy_protocol.h"

@@ -8,7 +8,7 @@
  * An input is steps: a byte, whose lowest three bits are what is done (step below), the next two by
  * whom, and then a choice or two; and what goes with it.
  *
- * Targets: calls/reception, calls/handshake_io, protocol/handshake.
+ * Targets: calls/reception, calls/callers, calls/handshake_io, protocol/handshake.
  */
 #include <fcntl.h>
 #include <sys/un.h>
@@ -281,7 +281,7 @@ static bool go_on(void)
     if (!receiving_is_due())
         return false;
     result = reception_step(&reception, &set, &run.guest);
-    demand(result != RECEPTION_FAILED && reception.computed <= 4);
+    demand(result != RECEPTION_FAILED && reception.callers.work <= 4);
     demand(result != RECEPTION_GUEST || !run.has_guest);
     run.has_guest = run.has_guest || result == RECEPTION_GUEST;
     return true;
