@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/descriptor.h"
+#include "calls/frame_in.h"
 
 static void begin_io(struct handshake_io *io, const struct handshake_rules *rules,
                      enum handshake_io_role role, struct transport transport,
@@ -242,27 +243,15 @@ static enum handshake_io_state fail_connection(struct handshake_io *io, int syst
  */
 static enum handshake_io_state receive(struct handshake_io *io)
 {
-    const size_t most = FRAME_HEADER_SIZE + body_limit(io);
+    size_t whole;
+    enum kith_error error = frame_take(&io->transport, FRAME_AND_MORE, body_limit(io), io->frame,
+                                       &io->frame_len, &whole);
 
-    for (;;) {
-        size_t whole;
-        enum kith_error error = wire_frame_size(io->frame, io->frame_len, body_limit(io), &whole);
-        ssize_t n;
-
-        if (error != OK)
-            return fail_io(io, error);
-        if (io->frame_len >= whole)
-            return take_message(io, whole);
-        n = transport_read(&io->transport, io->frame + io->frame_len, most - io->frame_len);
-        if (n > 0)
-            io->frame_len += (size_t)n;
-        else if (n < 0 && errno == EINTR)
-            continue;
-        else if (n < 0 && descriptor_would_wait(errno))
-            return HANDSHAKE_IO_READS;
-        else
-            return fail_connection(io, n == 0 ? 0 : errno);
-    }
+    if (error == ERR_HANDSHAKE_CUT)
+        return fail_connection(io, errno);
+    if (error != OK)
+        return fail_io(io, error);
+    return whole > 0 ? take_message(io, whole) : HANDSHAKE_IO_READS;
 }
 
 static enum handshake_io_state transmit(struct handshake_io *io)

@@ -64,19 +64,18 @@ static bool advance_stranger(void *context, struct caller *caller)
 {
     struct waiting *waiting = context;
     struct stranger *stranger = stranger_of(caller);
-    enum kith_error error;
     size_t len = 0;
-    enum incoming_state state =
-        incoming_take(&stranger->incoming, &stranger->transport, HASH_SIZE, &len, &error);
+    enum kith_error error =
+        incoming_take(&stranger->incoming, &stranger->transport, HASH_SIZE, &len);
 
-    if (state == INCOMING_WHOLE && len == HASH_SIZE)
+    if (error == OK && len == HASH_SIZE)
         return true;
-    if (state == INCOMING_WHOLE)
-        callers_refuse(&waiting->callers, caller, ERR_MEETING_MALFORMED);
-    else if (state == INCOMING_FAILED)
+    if (error == OK && len > 0)
+        error = ERR_MEETING_MALFORMED;
+    else if (error == OK && clock_now_ms() >= caller->deadline_ms)
+        error = ERR_HANDSHAKE_TIMEOUT;
+    if (error != OK)
         callers_refuse(&waiting->callers, caller, error);
-    else if (clock_now_ms() >= caller->deadline_ms)
-        callers_refuse(&waiting->callers, caller, ERR_HANDSHAKE_TIMEOUT);
     return false;
 }
 

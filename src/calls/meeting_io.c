@@ -8,36 +8,24 @@
 #include <poll.h>
 
 #include "base/descriptor.h"
+#include "calls/frame_in.h"
 
 const uint8_t *incoming_body(const struct incoming *incoming)
 {
     return incoming->frame + FRAME_HEADER_SIZE;
 }
 
-enum incoming_state incoming_take(struct incoming *incoming, const struct transport *transport,
-                                  size_t limit, size_t *len, enum kith_error *error)
+enum kith_error incoming_take(struct incoming *incoming, const struct transport *transport,
+                              size_t limit, size_t *len)
 {
-    for (;;) {
-        size_t whole;
-        ssize_t n;
+    size_t whole;
+    enum kith_error error =
+        frame_take(transport, FRAME_ALONE, limit, incoming->frame, &incoming->here, &whole);
 
-        *error = ERR_MEETING_MALFORMED;
-        if (wire_frame_size(incoming->frame, incoming->here, limit, &whole) != OK)
-            return INCOMING_FAILED;
-        *len = whole - FRAME_HEADER_SIZE;
-        if (incoming->here == whole && whole > FRAME_HEADER_SIZE)
-            return INCOMING_WHOLE;
-        n = transport_read(transport, incoming->frame + incoming->here, whole - incoming->here);
-        if (n > 0) {
-            incoming->here += (size_t)n;
-            continue;
-        }
-        *error = ERR_MEETING_CUT;
-        if (n < 0 && descriptor_would_wait(errno))
-            return INCOMING_LATER;
-        if (n == 0 || errno != EINTR)
-            return INCOMING_FAILED;
-    }
+    if (error != OK)
+        return error == ERR_HANDSHAKE_CUT ? ERR_MEETING_CUT : ERR_MEETING_MALFORMED;
+    *len = whole > 0 ? whole - FRAME_HEADER_SIZE : 0;
+    return OK;
 }
 
 static enum kith_error await(int fd, short events, int64_t deadline_ms)
@@ -50,14 +38,12 @@ static enum kith_error await(int fd, short events, int64_t deadline_ms)
 enum kith_error incoming_await(struct incoming *incoming, const struct transport *transport,
                                size_t limit, int64_t deadline_ms, size_t *len)
 {
-    enum kith_error error = OK;
+    enum kith_error error = incoming_take(incoming, transport, limit, len);
 
-    while (error == OK) {
-        enum incoming_state state = incoming_take(incoming, transport, limit, len, &error);
-
-        if (state != INCOMING_LATER)
-            return state == INCOMING_WHOLE ? OK : error;
+    while (error == OK && *len == 0) {
         error = await(transport->in, POLLIN, deadline_ms);
+        if (error == OK)
+            error = incoming_take(incoming, transport, limit, len);
     }
     return error;
 }

@@ -17,15 +17,14 @@ struct incoming {
     size_t here; /* bytes of it */
 };
 
-enum incoming_state { INCOMING_LATER, INCOMING_WHOLE, INCOMING_FAILED };
-
 /*
- * Take what there is of one message with a body of limit bytes at most, and nothing after it. Once
- * it is whole *len is the length of the body, which is at incoming_body. INCOMING_FAILED with
- * *error: ERR_MEETING_MALFORMED, ERR_MEETING_CUT.
+ * Take what there is of one message with a body of limit bytes at most, and nothing after it. *len
+ * is the length of the body, which is at incoming_body, once it is whole; 0 before.
+ * ERR_MEETING_MALFORMED, ERR_MEETING_CUT.
  */
-enum incoming_state incoming_take(struct incoming *incoming, const struct transport *transport,
-                                  size_t limit, size_t *len, enum kith_error *error);
+must_check enum kith_error incoming_take(struct incoming *incoming,
+                                         const struct transport *transport, size_t limit,
+                                         size_t *len);
 
 const uint8_t *incoming_body(const struct incoming *incoming);
 

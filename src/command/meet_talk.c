@@ -107,18 +107,14 @@ static enum kith_error take_said(struct incoming *incoming, struct meeting *meet
                                  const struct transport *transport)
 {
     size_t len = 0;
-    enum kith_error error = OK;
-    enum incoming_state state =
-        incoming_take(incoming, transport, meeting_body_limit(meeting), &len, &error);
+    enum kith_error error = incoming_take(incoming, transport, meeting_body_limit(meeting), &len);
 
-    if (state == INCOMING_FAILED)
+    if (error != OK)
         return error;
-    if (state == INCOMING_LATER && incoming->here > 0 && meeting->heard_yes)
+    if (meeting->heard_yes && incoming->here > 0)
         return ERR_MEETING_MALFORMED;
-    if (state == INCOMING_LATER)
+    if (len == 0)
         return OK;
-    if (meeting->heard_yes)
-        return ERR_MEETING_MALFORMED;
     error = meeting_take_yes(meeting, incoming_body(incoming), len);
     *incoming = (struct incoming){.here = 0};
     return error;

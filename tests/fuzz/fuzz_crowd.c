@@ -30,7 +30,7 @@ enum step { STEP_CALL, STEP_SAY, STEP_CONFIRM, STEP_SHUT, STEP_LEAVE, STEP_WAIT,
 enum introduction { NOT_BEHIND, BY_LINE, BY_HEADER, AS_UNKNOWN };
 #define INTRODUCTIONS 4
 
-struct caller {
+struct far_caller {
     struct side side;
     struct endpoint from;            /* as the listener sees it */
     char is_from[ADDRESS_TEXT_SIZE]; /* as it has to be in the end */
@@ -44,7 +44,7 @@ struct caller {
 };
 
 static struct {
-    struct caller callers[CALLERS];
+    struct far_caller callers[CALLERS];
     size_t waiting[CALLERS]; /* for a place, in order */
     size_t waiting_count;
     uint8_t calls_of[BALANCER + 1]; /* of a source, ever */
@@ -85,7 +85,7 @@ int64_t acceptance_arm(struct acceptance *acceptance, struct poll_set *unused)
 enum accepted acceptance_take(struct acceptance *acceptance, const struct poll_set *unused, int *fd,
                               struct endpoint *from)
 {
-    struct caller *caller;
+    struct far_caller *caller;
     int ends[2];
 
     (void)acceptance, (void)unused;
@@ -125,7 +125,7 @@ static void begin(void)
 }
 
 /* What its balancer says of it first, if it has one. */
-static void introduce(struct caller *caller, enum introduction how)
+static void introduce(struct far_caller *caller, enum introduction how)
 {
     uint8_t header[PROXY_HEADER_MAX] = "PROXY UNKNOWN\r\n";
     struct endpoint own;
@@ -148,7 +148,7 @@ static void introduce(struct caller *caller, enum introduction how)
 }
 
 /* What it is going to say: whom it calls for, and its hello, changed or not. */
-static void call(struct caller *caller, size_t number, struct input *input)
+static void call(struct far_caller *caller, size_t number, struct input *input)
 {
     uint8_t choice = take_byte(input), frame[MESSAGE_1_FRAME_MAX];
     enum introduction how = (enum introduction)(choice / 16 % INTRODUCTIONS);
@@ -173,7 +173,7 @@ static void call(struct caller *caller, size_t number, struct input *input)
 }
 
 /* If message 2 is here: message 3 is to be said. */
-static void say_message_3(struct caller *caller)
+static void say_message_3(struct far_caller *caller)
 {
     uint8_t frame[MESSAGE_3_FRAME_SIZE];
     struct session_keys keys;
@@ -193,12 +193,12 @@ static void say_message_3(struct caller *caller)
     caller->spoilt = caller->confirmed = true; /* once */
 }
 
-static bool is_alone(const struct caller *caller)
+static bool is_alone(const struct far_caller *caller)
 {
     return !caller->behind && run.calls_of[caller->source] == 1;
 }
 
-static void check(struct caller *caller)
+static void check(struct far_caller *caller)
 {
     struct side *side = &caller->side;
     uint64_t age_ms = clocks.monotonic_ms - caller->taken_ms;
@@ -215,7 +215,7 @@ static void check(struct caller *caller)
 static void check_guest(void)
 {
     struct guest *guest = &run.guest;
-    struct caller *caller = run.callers;
+    struct far_caller *caller = run.callers;
 
     while (caller < run.callers + CALLERS && caller->at_listener != guest->transport.in)
         caller++;
@@ -254,7 +254,7 @@ static void settle(void)
 
 static void act(size_t number, uint8_t step, struct input *input)
 {
-    struct caller *caller = &run.callers[number];
+    struct far_caller *caller = &run.callers[number];
 
     switch ((enum step)(step % STEPS)) {
     case STEP_CALL:

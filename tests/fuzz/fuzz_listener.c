@@ -43,7 +43,7 @@ enum mark {
 
 enum stage { NOBODY, SILENT, HEARD, ANSWERED, GUEST, REFUSED };
 
-struct caller {
+struct far_caller {
     struct side side;
     struct signed_hello made;
     struct account account;
@@ -56,8 +56,8 @@ struct caller {
 
 /* One run. */
 static struct {
-    struct caller callers[CALLERS];
-    struct caller *latest;
+    struct far_caller callers[CALLERS];
+    struct far_caller *latest;
     size_t calls, heard; /* of all callers */
     struct {
         uint8_t digest[HASH_SIZE];
@@ -129,7 +129,7 @@ static bool was_heard(const uint8_t digest[static HASH_SIZE])
 }
 
 /* Message 1, once it is whole: whether it is a new hello of the known peer, for us and of now. */
-static enum stage expect_hello(struct caller *caller)
+static enum stage expect_hello(struct far_caller *caller)
 {
     struct signed_hello *made = &caller->made;
     struct hello hello = {0};
@@ -156,7 +156,7 @@ static enum stage expect_hello(struct caller *caller)
 }
 
 /* What it is told, once the keeper has signed it. */
-static enum stage expect_answer(struct caller *caller)
+static enum stage expect_answer(struct far_caller *caller)
 {
     uint8_t shared[KEY_SIZE];
     struct hello hello;
@@ -173,7 +173,7 @@ static enum stage expect_answer(struct caller *caller)
 }
 
 /* Message 3: there is one that is right. */
-static enum stage expect_confirmation(struct caller *caller)
+static enum stage expect_confirmation(struct far_caller *caller)
 {
     const uint8_t *body;
     size_t len;
@@ -187,7 +187,7 @@ static enum stage expect_confirmation(struct caller *caller)
                : REFUSED;
 }
 
-static void expect(struct caller *caller)
+static void expect(struct far_caller *caller)
 {
     bool pending = caller->stage == SILENT || caller->stage == HEARD || caller->stage == ANSWERED;
 
@@ -204,7 +204,7 @@ static void expect(struct caller *caller)
 }
 
 /* Message 2 is the listener's answer to this caller, of that moment; then it can be confirmed. */
-static void look_at_answer(struct caller *caller)
+static void look_at_answer(struct far_caller *caller)
 {
     const uint8_t *answered = caller->side.heard + HEADER;
     const struct signed_hello *made = &caller->made;
@@ -233,7 +233,7 @@ static void look_at_answer(struct caller *caller)
 }
 
 /* Nobody is told more than is due; who is refused, and nobody else, is hung up on before long. */
-static void check_words(struct caller *caller)
+static void check_words(struct far_caller *caller)
 {
     struct side *side = &caller->side;
     size_t before = side->heard_len;
@@ -254,7 +254,7 @@ static void check_words(struct caller *caller)
 }
 
 /* Who has become a guest is whom we expect, with the right keys; what it said since is not read. */
-static void check_guest(struct caller *caller)
+static void check_guest(struct far_caller *caller)
 {
     struct guest *guest = &run.guest;
 
@@ -288,7 +288,7 @@ static bool go_on(void)
 }
 
 /* Let all go on as far as they can, after one of them has done something. */
-static void settle(struct caller *acting)
+static void settle(struct far_caller *acting)
 {
     int round = 0;
 
@@ -304,9 +304,9 @@ static void settle(struct caller *acting)
     demand(questions <= run.heard);
 }
 
-static void call(struct caller *caller, struct input *input, bool again)
+static void call(struct far_caller *caller, struct input *input, bool again)
 {
-    const struct caller before = *run.latest;
+    const struct far_caller before = *run.latest;
     int fd;
 
     if (run.calls++ >= CALLS_MAX)
@@ -332,7 +332,7 @@ static void call(struct caller *caller, struct input *input, bool again)
 }
 
 /* What one of them does. */
-static void act(struct caller *caller, uint8_t step, struct input *input)
+static void act(struct far_caller *caller, uint8_t step, struct input *input)
 {
     uint8_t bytes[UINT8_MAX];
     uint8_t number;
@@ -385,7 +385,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     begin();
     while (input.left > 0) {
         uint8_t step = take_byte(&input);
-        struct caller *caller = &run.callers[step / STEPS % CALLERS];
+        struct far_caller *caller = &run.callers[step / STEPS % CALLERS];
 
         act(caller, step, &input);
         settle(caller);
