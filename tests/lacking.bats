@@ -108,6 +108,15 @@ all_serve_or_say() {
     serves_or_says bob serve -p "$alice" 127.0.0.1:0 "$target"
 }
 
+# all_serve_from ENOUGH WORD VALUE...: in worlds with each value of that word; from ENOUGH on all do.
+all_serve_from() {
+    for value in "${@:3}"; do
+        all_serve_or_say "$2$value"
+        [ "$value" -lt "$1" ] || [ "$served" = ' dial forward listen serve' ] ||
+            fail "$2$value: only$served: $(cat said)" || return
+    done
+}
+
 # start_another: who is called and who is reached, in a world that lacks nothing.
 start_another() {
     alice=$(as alice pubkey)
@@ -119,12 +128,9 @@ start_another() {
 
 @test "with too little memory it starts and serves, or says so in one line" {
     ! sanitized || skip "a sanitizer needs more memory"
+    local mb=$((1 << 20))
     start_another
-    for megabytes in 10 12 14 16 64; do
-        all_serve_or_say "limit=AS:$((megabytes << 20))"
-        [ "$megabytes" -lt 16 ] || [ "$served" = ' dial forward listen serve' ] ||
-            fail "$megabytes MB: only$served: $(cat said)"
-    done
+    all_serve_from $((16 * mb)) limit=AS: $((10 * mb)) $((12 * mb)) $((14 * mb)) $((16 * mb)) $((64 * mb))
 }
 
 @test "so it is with too few processes" {
@@ -135,11 +141,7 @@ start_another() {
     "${launcher[@]}" "$KITH" --version >/dev/null 2>&1 || skip "that user cannot run kith from here"
     launcher=()
     start_another
-    for number in 1 2 3 4 12; do
-        all_serve_or_say "processes=$number"
-        [ "$number" -lt 12 ] || [ "$served" = ' dial forward listen serve' ] ||
-            fail "$number processes: only$served: $(cat said)"
-    done
+    all_serve_from 12 processes= 1 2 3 4 12
 }
 
 @test "libcrypto's environment is not asked" {

@@ -65,7 +65,7 @@ void handshake_io_listen(struct handshake_io *io, const struct handshake_rules *
 }
 
 /* Ask for the signature; a line that is full is waited for, as the answer is. */
-static enum handshake_io_state ask(struct handshake_io *io)
+static enum handshake_io_state ask_signature(struct handshake_io *io)
 {
     io->state = HANDSHAKE_IO_ASKS;
     io->answer_fd = keeper_ask_to_sign(io->rules->keeper, io->kind, io->info, io->info_len);
@@ -83,7 +83,7 @@ static enum handshake_io_state take_signature(struct handshake_io *io)
     enum kith_error error;
 
     if (io->answer_fd < 0)
-        return ask(io);
+        return ask_signature(io);
     if (!keeper_answers(io->answer_fd, &error, signature))
         return io->state;
     stop_asking(io);
@@ -212,7 +212,7 @@ static enum handshake_io_state take_message(struct handshake_io *io, size_t whol
     if (error != OK)
         return fail_io(io, error);
     if (io->message++ == 1)
-        return ask(io);
+        return ask_signature(io);
     io->state = io->message == 4 || io->check_only ? HANDSHAKE_IO_DONE : HANDSHAKE_IO_WRITES;
     return io->state;
 }
@@ -300,7 +300,7 @@ void handshake_io_dial(struct handshake_io *io, const struct handshake_rules *ru
     if (error != OK)
         (void)fail_io(io, error);
     else
-        (void)ask(io);
+        (void)ask_signature(io);
 }
 
 struct pollfd handshake_io_wait(const struct handshake_io *io)

@@ -82,9 +82,9 @@ static const char *kind_text(enum kith_error kind)
     return error_text(kind);
 }
 
-static void show(const struct refusals *refusals, enum log_level level,
-                 const struct handshake_io *io, const char *name,
-                 const struct explanation *explanation, const char *detail)
+static void show_caller(const struct refusals *refusals, enum log_level level,
+                        const struct handshake_io *io, const char *name,
+                        const struct explanation *explanation, const char *detail)
 {
     char which[PEER_AT_SIZE];
     bool claims = io->handshake.peer_timestamp_ms != 0;
@@ -123,7 +123,7 @@ void refusals_add(struct refusals *refusals, const struct handshake_io *io, cons
     explain_handshake(&explanation, io, io->error);
     level = level_of(refusals, explanation.error, silent ? LOG_MORE : LOG_NOTE);
     if (log_enabled(level) && is_shown(refusals, explanation.error, &io->peer))
-        show(refusals, level, io, name, &explanation, detail);
+        show_caller(refusals, level, io, name, &explanation, detail);
 }
 
 const char *refusals_say_limit(char out[static REFUSALS_LIMIT_SIZE], enum kith_error error,

@@ -109,7 +109,7 @@ enum kith_error callees_find_again(const struct callees *callees, struct directo
     return error;
 }
 
-static enum kith_error add(struct peers *peers, const struct callee *callee)
+static enum kith_error add_callee(struct peers *peers, const struct callee *callee)
 {
     struct peer peer = PEER_UNCONDITIONAL;
 
@@ -131,7 +131,7 @@ enum kith_error callees_add(const struct callees *callees, struct directory *dir
 
         error = find(callees, directory, i, &callee, &gone);
         if (error == OK)
-            error = add(peers, &callee);
+            error = add_callee(peers, &callee);
         callee_end(&callee);
         if (gone)
             error = OK;

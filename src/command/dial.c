@@ -44,8 +44,8 @@ static void confine(void *context)
 }
 
 /* All that comes before the call. End it in any case. */
-static enum kith_error begin(struct errand *errand, const struct options *options,
-                             const struct sandbox_needs *needs)
+static enum kith_error begin_errand(struct errand *errand, const struct options *options,
+                                    const struct sandbox_needs *needs)
 {
     enum kith_error error;
 
@@ -64,7 +64,7 @@ static enum kith_error begin(struct errand *errand, const struct options *option
 }
 
 /* The peer is proven: from here on there is nobody's key to hold, and no more to call. */
-static void settle(struct errand *errand)
+static void end_calling(struct errand *errand)
 {
     setup_dismiss_keeper(&errand->setup);
     callee_end(&errand->callee);
@@ -138,7 +138,7 @@ static enum kith_error call_with_retries(struct errand *errand)
 }
 
 /* The peer is proven, and its target had: join it to our end, and say how that went. */
-static enum kith_error join(struct errand *errand, struct pipe_end *pipe)
+static enum kith_error join_peer(struct errand *errand, struct pipe_end *pipe)
 {
     struct call *call = &errand->call;
     const struct callee *callee = &errand->callee;
@@ -170,7 +170,7 @@ enum kith_error command_dial(const struct options *options)
     struct errand errand = {.what = "dial"};
     struct pipe_end pipe = PIPE_END_NONE;
     const struct sandbox_needs needs = {.has_programs = options->program != NULL};
-    enum kith_error error = begin(&errand, options, &needs);
+    enum kith_error error = begin_errand(&errand, options, &needs);
 
     if (error == OK)
         error = check_program(options->program != NULL ? options->program[0] : NULL);
@@ -179,8 +179,8 @@ enum kith_error command_dial(const struct options *options)
     if (error == OK)
         error = call_with_retries(&errand);
     if (error == OK) {
-        settle(&errand);
-        error = join(&errand, &pipe);
+        end_calling(&errand);
+        error = join_peer(&errand, &pipe);
     }
     pipe_close(&pipe);
     kept_drop(errand.kept);
@@ -212,12 +212,12 @@ enum kith_error command_check(const struct options *options)
 {
     static const struct sandbox_needs nothing;
     struct errand errand = {.what = "check"};
-    enum kith_error error = begin(&errand, options, &nothing);
+    enum kith_error error = begin_errand(&errand, options, &nothing);
 
     if (error == OK)
         error = call_with_retries(&errand);
     if (error == OK) {
-        settle(&errand);
+        end_calling(&errand);
         notify_ready_fd(options->ready_fd, errand.call.io.peer.text, true);
         print_check(&errand.callee, &errand.call.io);
     }

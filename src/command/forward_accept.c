@@ -9,7 +9,7 @@
 #include "command/forward.h"
 #include "command/setup_listen.h"
 #include "daemon/turn_away.h"
-#include "peers/conditions.h"
+#include "peers/condition_warnings.h"
 #include "system/signals.h"
 
 bool forward_is_called(const struct forward *forward)
@@ -40,8 +40,8 @@ static enum kith_error allow(void *context, const uint8_t key[static KEY_SIZE])
 }
 
 /* Whether the holder of a key may call from there, under this namespace, now. */
-static enum kith_error judge(struct forward *forward, const uint8_t key[static KEY_SIZE],
-                             const struct endpoint *from, const struct namespace_mark *mark)
+static enum kith_error judge_caller(struct forward *forward, const uint8_t key[static KEY_SIZE],
+                                    const struct endpoint *from, const struct namespace_mark *mark)
 {
     struct admitted admitted;
 
@@ -53,7 +53,7 @@ static bool may_call(void *context, const struct kept *kept)
     struct forward *forward = context;
 
     return route_of(forward, kept->key) != NULL &&
-           judge(forward, kept->key, kept->from, &kept->mark) == OK;
+           judge_caller(forward, kept->key, kept->from, &kept->mark) == OK;
 }
 
 static const char *peer_of(void *context, const uint8_t key[static KEY_SIZE])
@@ -72,7 +72,7 @@ void forward_accept_announce(const struct forward *forward)
                    forward->admission.set.count, forward->admission.set.count == 1 ? "" : "s");
     log_event(LOG_NOTE, "forward", door->text, line, NULL);
     setup_announce(&forward->setup, "forward", door, &forward->accept, "serve --call", " TARGET");
-    conditions_warn(&forward->setup.directory, &forward->admission.set, NULL);
+    condition_warnings_log(&forward->setup.directory, &forward->admission.set, NULL);
 }
 
 static enum kith_error begin_reception(struct forward *forward)
@@ -114,7 +114,7 @@ int64_t forward_accept_arm(struct forward *forward, struct poll_set *set)
 /* What has changed since its hello keeps a peer out that has proven who it is. */
 static void take_guest(struct forward *forward, struct guest *guest)
 {
-    enum kith_error error = judge(forward, guest->key, &guest->from, &guest->admitted.mark);
+    enum kith_error error = judge_caller(forward, guest->key, &guest->from, &guest->admitted.mark);
 
     if (error == OK)
         error = allow(forward, guest->key);
@@ -144,7 +144,7 @@ static void end_if_gone(struct connection *connection, void *context)
 
     if (!connection->is_open || connection->called_from == NULL)
         return;
-    error = judge(context, connection->key, connection->called_from, &connection->mark);
+    error = judge_caller(context, connection->key, connection->called_from, &connection->mark);
     if (error != OK)
         connection_end(connection, error);
 }
@@ -154,7 +154,7 @@ void forward_accept_judge(struct forward *forward)
     admission_replace(&forward->admission, &forward->fresh);
     connections_each(&forward->daemon.connections, end_if_gone, forward);
     opener_end_unwanted(&forward->exchange.opener, false);
-    conditions_warn(&forward->setup.directory, &forward->admission.set, NULL);
+    condition_warnings_log(&forward->setup.directory, &forward->admission.set, NULL);
 }
 
 void forward_accept_end(struct forward *forward)

@@ -112,7 +112,7 @@ static void take_signals_back(struct forward *forward)
  * What the program has said last may have been in a backlog until now, or wait for a channel: it
  * goes on as long as that is so. To be called once all who came before its end are accepted.
  */
-static void settle(struct forward *forward)
+static void end_when_drained(struct forward *forward)
 {
     struct daemon *daemon = &forward->daemon;
     size_t left = daemon->hooks->waiting(daemon);
@@ -151,7 +151,7 @@ int64_t forward_program_arm(struct forward *forward, struct poll_set *set)
 void forward_program_step(struct forward *forward, const struct poll_set *set)
 {
     if (forward_program_has_ended(forward)) /* which was heard before the last wait */
-        settle(forward);
+        end_when_drained(forward);
     if (poll_set_is_ready(set, forward->runner_at))
         hear_runner(forward);
     take_signals_back(forward);

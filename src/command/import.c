@@ -179,7 +179,7 @@ static bool is_overtaken(enum kith_error error)
     return error == ERR_PEER_KNOWN || error == ERR_NAME_TAKEN;
 }
 
-static enum kith_error put(const struct task *task)
+static enum kith_error put_lines(const struct task *task)
 {
     if (task->import.added.count == 0)
         return OK;
@@ -190,7 +190,7 @@ static enum kith_error put(const struct task *task)
 }
 
 /* What fails is logged. */
-static enum kith_error add(struct task *task)
+static enum kith_error add_peers(struct task *task)
 {
     int tries = TRIES;
     enum kith_error error, written = OK;
@@ -202,7 +202,7 @@ static enum kith_error add(struct task *task)
         if (error == OK)
             error = choose(task);
         if (error == OK)
-            written = put(task);
+            written = put_lines(task);
         task->was_overtaken = is_overtaken(written);
     } while (error == OK && task->was_overtaken && --tries > 0);
     if (error != OK)
@@ -253,7 +253,7 @@ enum kith_error command_import(const struct options *options)
     if (error == OK)
         error = read_keys(&task);
     if (error == OK)
-        error = add(&task);
+        error = add_peers(&task);
     key_file_wipe(&task.file);
     import_free(&task.import);
     directory_free(&task.directory);

@@ -19,7 +19,7 @@
 #include "daemon/capacity.h"
 #include "helpers/program_file.h"
 #include "peers/admission.h"
-#include "peers/conditions.h"
+#include "peers/condition_warnings.h"
 #include "system/notify.h"
 #include "system/signals.h"
 
@@ -167,7 +167,7 @@ static void warn(const struct listening *listening, const struct options *option
     if (options->program != NULL)
         setup_warn_of_program("listen", options->program[0],
                               program_file_obstacle(options->program[0]));
-    conditions_warn(&listening->setup.directory, &listening->admission.set, NULL);
+    condition_warnings_log(&listening->setup.directory, &listening->admission.set, NULL);
 }
 
 /* All that comes before the wait for a call. */
@@ -189,7 +189,7 @@ static enum kith_error prepare(struct listening *listening, const struct options
 }
 
 /* The guest is proven: from here on there is nobody's key to hold, and no more to let in. */
-static enum kith_error join(struct listening *listening)
+static enum kith_error join_guest(struct listening *listening)
 {
     struct guest *guest = &listening->guest;
     const struct visitor visitor =
@@ -218,7 +218,7 @@ enum kith_error command_listen(const struct options *options)
     if (error == OK)
         error = take_one(&listening);
     if (error == OK)
-        error = join(&listening);
+        error = join_guest(&listening);
     transport_close(&listening.guest.transport);
     transport_close(&listening.came);
     pipe_close(&listening.end);

@@ -17,7 +17,7 @@
 #include "system/signals.h"
 
 /* What was printed has to arrive as well, and so has our last word. */
-static enum exit_status finish(enum exit_status status)
+static enum exit_status finish_output(enum exit_status status)
 {
     if (fflush(stdout) != 0 && status == EXIT_WHOLE)
         status = error_exit_status(
@@ -104,5 +104,5 @@ int main(int argc, char **argv)
     }
     protect_process();
     signals_prepare();
-    return (int)finish(do_as_told(argc, argv));
+    return (int)finish_output(do_as_told(argc, argv));
 }

@@ -299,7 +299,7 @@ static enum kith_error tell_known(const char *name)
 }
 
 /* Put the line where it is wanted, under the name that is in it. */
-static enum kith_error put(struct meet *meet, const struct addition *addition)
+static enum kith_error put_line(struct meet *meet, const struct addition *addition)
 {
     char line[ADDITION_LINE_SIZE];
     enum kith_error error;
@@ -324,7 +324,7 @@ static enum kith_error keep_known(struct meet *meet, struct addition *addition, 
 {
     (void)snprintf(addition->name, sizeof(addition->name), "%s", name);
     if (meet->options->print)
-        return put(meet, addition);
+        return put_line(meet, addition);
     return tell_known(name);
 }
 
@@ -346,7 +346,7 @@ static enum kith_error keep(struct meet *meet)
         if (error != OK)
             return log_failure(LOG_ERROR, "meet", NULL, error, NULL,
                                "no name was given, so nothing was written");
-        error = put(meet, &addition);
+        error = put_line(meet, &addition);
         if (error == ERR_NAME_TAKEN)
             meet_talk_refuse_name(&meet->talk, addition.name);
     }

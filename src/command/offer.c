@@ -12,7 +12,7 @@
 #include "net/unix_socket.h"
 
 /* Add a target; words are those of a program, else NULL. */
-static void add(struct offer *offer, const struct target *target, char *const *words)
+static void add_target(struct offer *offer, const struct target *target, char *const *words)
 {
     struct target *added = &offer->list[offer->all.count++];
 
@@ -38,7 +38,7 @@ static char *const *words_of(struct offer *offer, const struct target *target)
     return words;
 }
 
-static enum kith_error refuse(const char *given, const char *why, const char *hint)
+static enum kith_error refuse_target(const char *given, const char *why, const char *hint)
 {
     return log_failure(LOG_ERROR, "serve", given, ERR_USAGE, why, hint);
 }
@@ -50,8 +50,8 @@ static enum kith_error refuse_second(const struct target *target, const char *gi
     bool has_port = options->call == NULL && !options->inetd;
 
     if (target->name[0] != '\0')
-        return refuse(given, "a second target of this name", NULL);
-    return refuse(
+        return refuse_target(given, "a second target of this name", NULL);
+    return refuse_target(
         given,
         options->program != NULL ? "--exec replaces TARGET" : "a second target without a name",
         has_port ? "several are told apart by names: NAME=TARGET"
@@ -65,7 +65,7 @@ static enum kith_error read_target(struct target *target, const char *given)
     const char *obstacle;
 
     if (!target_parse(target, given, &problem))
-        return refuse(given, problem.why, problem.hint);
+        return refuse_target(given, problem.why, problem.hint);
     obstacle = unix_socket_obstacle(target->address.path);
     if (obstacle != NULL)
         return log_failure(LOG_ERROR, "serve", given, ERR_TARGET, obstacle, NULL);
@@ -88,7 +88,7 @@ static enum kith_error add_arguments(struct offer *offer, const struct options *
             continue;
         if (targets_find(&offer->all, target.name) != NULL)
             return refuse_second(&target, given, options);
-        add(offer, &target, words_of(offer, &target));
+        add_target(offer, &target, words_of(offer, &target));
     }
     return OK;
 }
@@ -107,8 +107,8 @@ static enum kith_error check_header(const struct offer *offer, const struct opti
 {
     if (!options->proxy_protocol || has_kind(offer, TARGET_ADDRESS) || has_kind(offer, TARGET_PATH))
         return OK;
-    return refuse("--proxy-protocol", "no target takes a header",
-                  "a program has the caller's address in its environment");
+    return refuse_target("--proxy-protocol", "no target takes a header",
+                         "a program has the caller's address in its environment");
 }
 
 /* It may come later; but who has mistyped it hears of it before those who call. */
@@ -133,7 +133,7 @@ enum kith_error offer_read(struct offer *offer, const struct options *options)
     if (options->program != NULL) {
         const struct target program = target_of_program(options->program[0]);
 
-        add(offer, &program, options->program);
+        add_target(offer, &program, options->program);
     }
     error = add_arguments(offer, options, false);
     offer->unnamed.count = offer->all.count;

@@ -13,7 +13,7 @@
 #include "command/setup_via.h"
 #include "daemon/carry.h"
 #include "helpers/launcher.h"
-#include "peers/conditions.h"
+#include "peers/condition_warnings.h"
 #include "system/protect.h"
 
 static int64_t arm(struct daemon *daemon, struct poll_set *set)
@@ -63,7 +63,7 @@ static void stop_receiving(struct daemon *daemon)
  * Whether a peer may have the target that its connection is to be joined to, as it is now. That is
  * known to a reload, which so misses nobody.
  */
-static enum kith_error judge(struct serve *serve, const struct connection *connection)
+static enum kith_error judge_target(struct serve *serve, const struct connection *connection)
 {
     const struct targets asked = {connection->target, 1};
     struct admitted admitted;
@@ -99,7 +99,7 @@ static enum kith_error reach_for(void *context, struct connection *connection, c
 
     *fd = -1;
     connection->target = targets_find(&serve->offer.all, name);
-    error = judge(serve, connection);
+    error = judge_target(serve, connection);
     if (error == OK && connection->target == NULL)
         error = name[0] == '\0' ? ERR_NO_UNNAMED : ERR_NO_TARGET;
     if (error == ERR_PEER_TARGETS) /* it has asked for one */
@@ -156,7 +156,7 @@ static void end_if_gone(struct connection *connection, void *context)
 
     if (!connection->is_open)
         return;
-    error = judge(serve, connection);
+    error = judge_target(serve, connection);
     if (error != OK)
         connection_end(connection, error);
 }
@@ -173,7 +173,7 @@ static bool look_again(struct daemon *daemon)
 static void warn_of_conditions(const struct serve *serve)
 {
     if (!serve->setup.options->inetd) /* where each call would say it again */
-        conditions_warn(&serve->setup.directory, &serve->admission.set, &serve->offer.all);
+        condition_warnings_log(&serve->setup.directory, &serve->admission.set, &serve->offer.all);
 }
 
 static void take_again(struct daemon *daemon, bool good)

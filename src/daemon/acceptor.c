@@ -30,8 +30,8 @@ void acceptor_begin(struct acceptor *acceptor, struct daemon *daemon,
     (void)pthread_mutex_init(&acceptor->lock, NULL);
 }
 
-static enum kith_error say(struct connection *connection, enum record_type type,
-                           enum record_reason reason)
+static enum kith_error say_record(struct connection *connection, enum record_type type,
+                                  enum record_reason reason)
 {
     const struct record record = {.type = type, .reason = reason};
 
@@ -43,7 +43,7 @@ static enum kith_error say_no(struct connection *connection, enum kith_error err
 {
     enum record_reason reason = kept_refusal(error);
 
-    return reason == NOT_REFUSED ? error : say(connection, RECORD_REFUSE, reason);
+    return reason == NOT_REFUSED ? error : say_record(connection, RECORD_REFUSE, reason);
 }
 
 /* The peer begins the stream that we have accepted, or leaves: ERR_LINK_LOST. */
@@ -69,7 +69,7 @@ static enum kith_error accept_one(struct acceptor *acceptor, struct connection *
 
     if (error != OK)
         return say_no(connection, error);
-    error = say(connection, RECORD_ACCEPT, NOT_REFUSED);
+    error = say_record(connection, RECORD_ACCEPT, NOT_REFUSED);
     if (error == OK)
         error = await_begin(acceptor, connection);
     if (error != OK) {
@@ -261,8 +261,8 @@ static void rouse(struct acceptor *acceptor, struct connection *connection)
 }
 
 /* Be done with one that was parked, which its peer may have left. */
-static void dismiss(struct acceptor *acceptor, struct connection *connection, enum kith_error error,
-                    bool left)
+static void dismiss_parked(struct acceptor *acceptor, struct connection *connection,
+                           enum kith_error error, bool left)
 {
     say_ending(acceptor, connection, error);
     part(acceptor, connection, error, left);
@@ -293,7 +293,7 @@ static void listen_to(struct acceptor *acceptor, struct connection *connection)
         answered = heard;
     } while (error == OK && heard && !over);
     if (error != OK || over || !park(acceptor, connection))
-        dismiss(acceptor, connection, error, true);
+        dismiss_parked(acceptor, connection, error, true);
 }
 
 /* Those that nothing was heard of for too long. */
@@ -311,7 +311,7 @@ static void drop_silent(struct acceptor *acceptor)
         if (connection == NULL)
             return;
         rouse(acceptor, connection);
-        dismiss(acceptor, connection, OK, true);
+        dismiss_parked(acceptor, connection, OK, true);
     }
 }
 
@@ -328,7 +328,7 @@ static void let_go(struct acceptor *acceptor)
         if (connection == NULL || clock_now_ms() < until_ms)
             return;
         rouse(acceptor, connection);
-        dismiss(acceptor, connection, OK, false);
+        dismiss_parked(acceptor, connection, OK, false);
     }
 }
 
@@ -362,7 +362,7 @@ void acceptor_close_idle(struct acceptor *acceptor)
 
     while ((connection = first_parked(acceptor)) != NULL) {
         rouse(acceptor, connection);
-        dismiss(acceptor, connection, OK, false);
+        dismiss_parked(acceptor, connection, OK, false);
     }
     while (connections_make_room(&acceptor->daemon->connections))
         continue;

@@ -46,9 +46,9 @@ static const char *detail_of(const struct local_end *end, enum kith_error error,
 }
 
 /* The stream has ended: say so, and let the local end know. */
-static enum kith_error conclude(struct daemon *daemon, struct connection *connection,
-                                struct local_end *end, enum kith_error error,
-                                const struct pump_result *result)
+static enum kith_error conclude_stream(struct daemon *daemon, struct connection *connection,
+                                       struct local_end *end, enum kith_error error,
+                                       const struct pump_result *result)
 {
     struct connection_row row;
     struct report_ending ending = {.local = daemon->hooks->local};
@@ -86,7 +86,7 @@ enum kith_error carry_kept(struct daemon *daemon, struct connection *connection,
     error = pump_run(link, end, &terms, &result);
     if (error != OK && result.in_order)
         (void)link_part(link);
-    return conclude(daemon, connection, end, error, &result);
+    return conclude_stream(daemon, connection, end, error, &result);
 }
 
 enum kith_error carry_alone(struct daemon *daemon, struct connection *connection,
@@ -100,7 +100,7 @@ enum kith_error carry_alone(struct daemon *daemon, struct connection *connection
     connections_name_stream(&daemon->connections, connection, keys->id, 1);
     tell_begin(daemon, connection, false);
     error = stream_run(transport, keys, daemon->terms->max_message_size, end, &terms, &result);
-    return conclude(daemon, connection, end, error, &result);
+    return conclude_stream(daemon, connection, end, error, &result);
 }
 
 void carry_nothing(struct daemon *daemon, struct connection *connection, enum kith_error error)

@@ -56,7 +56,7 @@ static bool is_wanted(void *context, const struct kept *kept)
     return channels->terms.is_wanted(channels->terms.context, kept);
 }
 
-static void say(const struct channels *channels, enum kith_error error)
+static void say_failure(const struct channels *channels, enum kith_error error)
 {
     (void)log_failure(LOG_ERROR, "forward", channels->terms.peer, error, NULL, NULL);
 }
@@ -65,11 +65,11 @@ static void say(const struct channels *channels, enum kith_error error)
 static void complain(void *context, const uint8_t key[static KEY_SIZE], enum kith_error error)
 {
     (void)key;
-    say(context, error);
+    say_failure(context, error);
 }
 
 /* Ask a channel that was just made. */
-static enum kith_error ask(const struct channels *channels, struct kept *kept)
+static enum kith_error ask_new(const struct channels *channels, struct kept *kept)
 {
     return kept_ask(kept, channels->terms.target, false);
 }
@@ -175,7 +175,7 @@ static struct kept *make_beside(struct channels *channels, struct kept *kept, in
         *error =
             kept_await_answer(kept, clock_earlier(clock_deadline_ms(SECOND_LOOK_MS), deadline_ms));
     fresh = leave_second(second, kept_is_silent(kept, *error));
-    if (fresh == NULL || ask(channels, fresh) == OK)
+    if (fresh == NULL || ask_new(channels, fresh) == OK)
         return fresh;
     kept_drop(fresh);
     return NULL;
@@ -241,7 +241,7 @@ static enum kith_error ask_fresh(struct channels *channels, struct kept **kept, 
                                  int64_t deadline_ms)
 {
     *kept = fresh;
-    if (fresh == NULL || ask(channels, fresh) != OK)
+    if (fresh == NULL || ask_new(channels, fresh) != OK)
         return ERR_LINK_LOST;
     return kept_await_answer(fresh, deadline_ms);
 }
@@ -335,9 +335,9 @@ static void give_up(const struct channels *channels, struct kept **kept,
                     enum kith_error said_before)
 {
     if (*kept != NULL)
-        say(channels, ERR_LINK_LOST);
+        say_failure(channels, ERR_LINK_LOST);
     else if (is_full(channels) && calling_trouble(&channels->calling) == said_before)
-        say(channels, why_none(channels));
+        say_failure(channels, why_none(channels));
     kept_drop(*kept);
     *kept = NULL;
 }

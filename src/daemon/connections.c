@@ -59,7 +59,7 @@ static struct connection *longest_idle(const struct connections *connections)
     return longest;
 }
 
-static void append(struct connections *connections, struct connection *connection)
+static void append_connection(struct connections *connections, struct connection *connection)
 {
     chain_append(&connections->list, &connection->at, connection);
     connections->pending++;
@@ -136,7 +136,7 @@ struct connection *connections_add(struct connections *connections, int fd,
     if (staying(connections) >= connections->limits.most)
         *error = ERR_NO_PLACE;
     else
-        append(connections, connection);
+        append_connection(connections, connection);
     (void)pthread_mutex_unlock(&connections->lock);
     if (*error == OK)
         return connection;
@@ -145,8 +145,8 @@ struct connection *connections_add(struct connections *connections, int fd,
 }
 
 /* Whether a channel of this key may be opened, with the others that there are beside it. */
-static enum kith_error judge(const struct connections *connections,
-                             const uint8_t key[static KEY_SIZE], size_t others)
+static enum kith_error judge_channel(const struct connections *connections,
+                                     const uint8_t key[static KEY_SIZE], size_t others)
 {
     if (others >= connections->limits.most)
         return ERR_NO_PLACE;
@@ -162,9 +162,9 @@ enum kith_error connections_allow(struct connections *connections,
     enum kith_error error;
 
     (void)pthread_mutex_lock(&connections->lock);
-    error = judge(connections, key, staying(connections));
+    error = judge_channel(connections, key, staying(connections));
     if (error == ERR_NO_PLACE && longest_idle(connections) != NULL)
-        error = judge(connections, key, connections->limits.most - 1);
+        error = judge_channel(connections, key, connections->limits.most - 1);
     (void)pthread_mutex_unlock(&connections->lock);
     return error;
 }
@@ -179,7 +179,7 @@ enum kith_error connections_open(struct connections *connections, struct connect
     (void)pthread_mutex_lock(&connections->lock);
     error = connection->ending;
     if (error == OK)
-        error = judge(connections, key, staying(connections) - 1);
+        error = judge_channel(connections, key, staying(connections) - 1);
     if (error == OK) {
         connection->is_open = true;
         connection->channel = *channel;
@@ -215,7 +215,7 @@ static void set_idle(struct connections *connections, struct connection *connect
     connection->is_idle = idle;
 }
 
-static void take_out(struct connections *connections, struct connection *connection)
+static void take_out_connection(struct connections *connections, struct connection *connection)
 {
     chain_remove(&connections->list, &connection->at);
     set_idle(connections, connection, false);
@@ -243,7 +243,7 @@ bool connections_leave(struct connections *connections, struct connection *conne
     bool last, awaited;
 
     (void)pthread_mutex_lock(&connections->lock);
-    take_out(connections, connection);
+    take_out_connection(connections, connection);
     add_bytes(connections, connection);
     if (connections->most < connections->list.count + 1)
         connections->most = connections->list.count + 1;

@@ -343,7 +343,7 @@ static bool await_leaving(struct daemon *daemon)
 }
 
 /* The end, by its own or by a signal. */
-static enum kith_error finish(struct loop *loop, enum kith_error error)
+static enum kith_error finish_loop(struct loop *loop, enum kith_error error)
 {
     struct daemon *daemon = loop->daemon;
     size_t channels;
@@ -364,7 +364,7 @@ static enum kith_error finish(struct loop *loop, enum kith_error error)
 }
 
 /* Open all that stays open, and find the limits beside it. */
-static enum kith_error prepare(struct loop *loop)
+static enum kith_error prepare_loop(struct loop *loop)
 {
     struct daemon *daemon = loop->daemon;
     enum kith_error error;
@@ -426,7 +426,7 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
     reaper_watch(&loop.reaper, hooks->via, "launcher", ERR_LAUNCHER);
     refusals_init(&daemon->refusals, hooks->what, daemon->doors.name, true);
     memory_be_modest();
-    error = prepare(&loop);
+    error = prepare_loop(&loop);
     if (error == OK)
         error = hooks->begin(daemon);
     if (error == OK)
@@ -442,7 +442,7 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
         error = attend(&loop);
     }
     daemon->signal = loop.ending;
-    return finish(&loop, error);
+    return finish_loop(&loop, error);
 }
 
 bool daemon_end(struct daemon *daemon, enum kith_error error)

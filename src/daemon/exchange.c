@@ -113,7 +113,7 @@ static void give_up_asked(struct connection *connection)
     }
 }
 
-static void take_out(struct exchange *exchange, struct connection *connection)
+static void stop_waiting(struct exchange *exchange, struct connection *connection)
 {
     chain_remove(&exchange->waiting, &connection->parked);
     exchange->wanted--;
@@ -129,7 +129,7 @@ static void turn_away(struct exchange *exchange, struct connection *connection,
 
     if (exchange->terms.whom(connection, key, &target))
         peer = exchange->terms.peer_of(exchange->terms.context, key);
-    take_out(exchange, connection);
+    stop_waiting(exchange, connection);
     give_up_asked(connection);
     if (error != ERR_STOPPING)
         refusals_add_unheard(&daemon->refusals, &connection->from, error, peer);
@@ -137,8 +137,8 @@ static void turn_away(struct exchange *exchange, struct connection *connection,
 }
 
 /* The one that it is to have; its answer is still to come, or was this. */
-static void settle(struct exchange *exchange, struct connection *connection, struct kept **at,
-                   enum kith_error answer)
+static void give_answered(struct exchange *exchange, struct connection *connection,
+                          struct kept **at, enum kith_error answer)
 {
     struct kept *kept = *at;
 
@@ -147,7 +147,7 @@ static void settle(struct exchange *exchange, struct connection *connection, str
     kept->next = NULL;
     connection->kept = kept;
     connection->waiting.answer = answer;
-    take_out(exchange, connection);
+    stop_waiting(exchange, connection);
     life_begin(exchange->terms.daemon, connection);
 }
 
@@ -168,7 +168,7 @@ static void hear_asked(struct exchange *exchange, struct connection *connection,
             *at = kept->next;
             kept_drop(kept);
         } else if (!kept_is_silent(kept, answer)) {
-            settle(exchange, connection, at, answer);
+            give_answered(exchange, connection, at, answer);
             return;
         } else {
             at = &kept->next;
@@ -195,7 +195,7 @@ static void ask_another(struct exchange *exchange, struct connection *connection
     kept->at = POLL_SET_NONE;
     connection->kept = kept;
     if (first)
-        settle(exchange, connection, &connection->kept, ERR_NO_ANSWER);
+        give_answered(exchange, connection, &connection->kept, ERR_NO_ANSWER);
 }
 
 /* See to one that waits; it may be gone then. */
@@ -213,7 +213,7 @@ static void tend(struct exchange *exchange, struct connection *connection, int64
 }
 
 /* Those that threads have sent back wait again, before all others. */
-static void collect(struct exchange *exchange)
+static void collect_sent_back(struct exchange *exchange)
 {
     struct connection *connection;
 
@@ -230,7 +230,7 @@ static void tend_all(struct exchange *exchange)
     int64_t now_ms = clock_now_ms();
     struct connection *connection, *next;
 
-    collect(exchange);
+    collect_sent_back(exchange);
     for (connection = chain_first(&exchange->waiting); connection != NULL; connection = next) {
         next = chain_after(&connection->parked);
         tend(exchange, connection, now_ms);
@@ -334,7 +334,7 @@ void exchange_end(struct exchange *exchange)
     (void)pthread_mutex_lock(&exchange->lock);
     exchange->is_over = true; /* who comes back after this would not be found */
     (void)pthread_mutex_unlock(&exchange->lock);
-    collect(exchange);
+    collect_sent_back(exchange);
     while ((connection = chain_first(&exchange->waiting)) != NULL)
         turn_away(exchange, connection, ERR_STOPPING);
     opener_end(&exchange->opener);

@@ -26,7 +26,7 @@ void life_leave(struct daemon *daemon, struct connection *connection)
 }
 
 /* A connection's life, in a thread. */
-static void live(void *thing)
+static void live_connection(void *thing)
 {
     struct connection *connection = thing;
     struct daemon *daemon = connection->owner;
@@ -49,7 +49,7 @@ void life_begin(struct daemon *daemon, struct connection *connection)
     int fd = connection->fd;
 
     connection->owner = daemon;
-    connection->job = (struct job){.run = live, .thing = connection};
+    connection->job = (struct job){.run = live_connection, .thing = connection};
     if (threads_run(&daemon->threads, &connection->job))
         return;
     (void)log_failure(LOG_ERROR, daemon->hooks->what, connection->from.text, ERR_NO_THREAD,

@@ -21,7 +21,7 @@ void opener_begin(struct opener *opener, const struct opener_terms *terms)
 }
 
 /* Ours to say is CLOSE, and then nothing. */
-static void leave(struct opener *opener, struct kept *kept)
+static void leave_channel(struct opener *opener, struct kept *kept)
 {
     if (!kept_say_close(kept)) {
         kept_drop(kept);
@@ -64,7 +64,7 @@ void opener_called(struct opener *opener, bool made)
 }
 
 /* Take one in that was given: the freshest of all. */
-static void hold(struct opener *opener, struct kept *kept)
+static void hold_channel(struct opener *opener, struct kept *kept)
 {
     if (kept->was_used)
         spares_used(&opener->spares);
@@ -90,7 +90,7 @@ static void hand_out(struct opener *opener)
 }
 
 /* What threads have left since the last look. */
-static void collect(struct opener *opener, int64_t now_ms)
+static void collect_left(struct opener *opener, int64_t now_ms)
 {
     struct kept *given;
 
@@ -104,7 +104,7 @@ static void collect(struct opener *opener, int64_t now_ms)
 
         given = kept->next;
         if (opener->terms.is_wanted(opener->terms.context, kept))
-            hold(opener, kept);
+            hold_channel(opener, kept);
         else
             kept_drop(kept); /* a reload did not see this channel */
     }
@@ -112,7 +112,7 @@ static void collect(struct opener *opener, int64_t now_ms)
 }
 
 /* Ask one that nobody else has for a stream; it is gone if it takes not even that. */
-static bool ask(struct kept *kept, const char *target)
+static bool ask_idle(struct kept *kept, const char *target)
 {
     kept->pinged_ms = clock_now_ms();
     if (kept_ask(kept, target, true) == OK)
@@ -125,7 +125,7 @@ static bool ask(struct kept *kept, const char *target)
 static bool take_if_wanted(const struct opener *opener, struct kept *kept, const char *target)
 {
     if (opener->terms.is_wanted(opener->terms.context, kept))
-        return ask(kept, target);
+        return ask_idle(kept, target);
     kept_drop(kept);
     return false;
 }
@@ -160,7 +160,7 @@ struct kept *opener_take(struct opener *opener, const uint8_t key[static KEY_SIZ
     struct kept **at = find(opener, key), *kept;
 
     if (*at == NULL) {
-        collect(opener, clock_now_ms());
+        collect_left(opener, clock_now_ms());
         at = find(opener, key);
     }
     while ((kept = *at) != NULL) {
@@ -298,7 +298,7 @@ static void tend_idle(struct opener *opener, const struct poll_set *set, int64_t
         if (!there && !kept->was_used)
             spares_wasted(&opener->spares, now_ms - kept->made_ms, now_ms);
         if (there)
-            leave(opener, kept);
+            leave_channel(opener, kept);
         else
             kept_drop(kept);
     }
@@ -341,7 +341,7 @@ int64_t opener_arm(struct opener *opener, struct poll_set *set)
     int64_t now_ms = clock_now_ms(), due_ms;
     size_t nth = 0;
 
-    collect(opener, now_ms);
+    collect_left(opener, now_ms);
     call_missing(opener, now_ms);
     due_ms = spares_due_ms(&opener->spares, opener->idle_count);
     for (struct kept *kept = opener->idle; kept != NULL; kept = kept->next) {
@@ -359,7 +359,7 @@ void opener_step(struct opener *opener, const struct poll_set *set)
 {
     int64_t now_ms = clock_now_ms();
 
-    collect(opener, now_ms);
+    collect_left(opener, now_ms);
     tend_idle(opener, set, now_ms);
     tend_leaving(opener, set, now_ms);
 }
@@ -368,7 +368,7 @@ void opener_end_unwanted(struct opener *opener, bool all)
 {
     struct kept **at = &opener->idle, *kept;
 
-    collect(opener, clock_now_ms());
+    collect_left(opener, clock_now_ms());
     while ((kept = *at) != NULL) {
         if (!all && opener->terms.is_wanted(opener->terms.context, kept)) {
             at = &kept->next;
@@ -400,7 +400,7 @@ void opener_end(struct opener *opener)
     opener->is_over = true;
     (void)pthread_mutex_unlock(&opener->lock);
     waiters_tell(&opener->waiters);
-    collect(opener, clock_now_ms());
+    collect_left(opener, clock_now_ms());
     for (struct kept *kept = opener->idle; kept != NULL; kept = kept->next)
         (void)kept_say_close(kept);
     opener_end_unwanted(opener, true);

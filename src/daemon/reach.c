@@ -139,8 +139,8 @@ enum kith_error reach_target(const struct reach *reach, const struct connection 
 }
 
 /* Join the end to the peer, on the channel that is kept or one of its own. */
-static enum kith_error join(const struct reach *reach, struct connection *connection,
-                            struct local_end *end)
+static enum kith_error join_end(const struct reach *reach, struct connection *connection,
+                                struct local_end *end)
 {
     if (connection->kept != NULL)
         return carry_kept(reach->daemon, connection, &connection->kept->link, end);
@@ -194,7 +194,7 @@ static enum kith_error join_program(const struct reach *reach, struct connection
         return log_unstarted(connection, errno);
     end = local_end_program(program->out, program->in, program->line, judge_hired, &hired);
     end.detail = hired.why;
-    error = join(reach, connection, &end);
+    error = join_end(reach, connection, &end);
     program->in = end.outlet.fd;
     program_stop(program);
     if (program->end.problem != 0 &&
@@ -211,7 +211,7 @@ enum kith_error reach_join(const struct reach *reach, struct connection *connect
     if (connection->target->kind == TARGET_PROGRAM)
         return join_program(reach, connection);
     end = local_end_socket(fd);
-    error = join(reach, connection, &end);
+    error = join_end(reach, connection, &end);
     (void)close(fd);
     return error;
 }

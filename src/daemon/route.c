@@ -330,7 +330,7 @@ static void turn_away(struct route *route, int fd, const struct endpoint *from,
 }
 
 /* Have what was accepted there run, on a channel that is idle if there is one. */
-static void begin(struct route *route, int fd, const struct endpoint *from)
+static void begin_connection(struct route *route, int fd, const struct endpoint *from)
 {
     struct daemon *daemon = route->terms.daemon;
     enum kith_error error = OK;
@@ -362,7 +362,7 @@ bool route_accept(struct route *route, const struct poll_set *set)
         if (accepted != ACCEPTED)
             return accepted != ACCEPTED_NEVER;
         socket_reset_on_close(fd, true); /* until something was carried: that is no end */
-        begin(route, fd, &from);
+        begin_connection(route, fd, &from);
         route->takes = connections_have_room(&route->terms.daemon->connections);
     }
     return true;

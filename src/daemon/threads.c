@@ -103,7 +103,7 @@ bool threads_start(struct threads *threads)
     return true;
 }
 
-static void append(struct threads *threads, struct job *job)
+static void append_job(struct threads *threads, struct job *job)
 {
     job->next = NULL;
     if (threads->last != NULL)
@@ -137,7 +137,7 @@ bool threads_run(struct threads *threads, struct job *job)
     bool enough, withdrawn;
 
     (void)pthread_mutex_lock(&threads->lock);
-    append(threads, job);
+    append_job(threads, job);
     enough = threads->waiting <= threads->idle;
     (void)pthread_mutex_unlock(&threads->lock);
     if (enough) /* without the lock, which the one that wakes is to have at once */

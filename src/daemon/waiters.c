@@ -16,7 +16,7 @@ void waiters_begin(struct waiters *waiters)
 }
 
 /* Under the lock. */
-static void tell(struct waiters *waiters)
+static void tell_waiters(struct waiters *waiters)
 {
     if (waiters->has_news && waiters->list.count > 0)
         (void)pthread_cond_broadcast(&waiters->news);
@@ -33,7 +33,7 @@ bool waiters_hand(struct waiters *waiters, struct kept *kept)
     if (waiter != NULL) {
         waiter->kept = kept;
         waiter->waits = false;
-        tell(waiters);
+        tell_waiters(waiters);
     }
     (void)pthread_mutex_unlock(&waiters->lock);
     return waiter != NULL;
@@ -77,7 +77,7 @@ void waiters_await(struct waiters *waiters, const struct waiter *waiter,
 void waiters_tell(struct waiters *waiters)
 {
     (void)pthread_mutex_lock(&waiters->lock);
-    tell(waiters);
+    tell_waiters(waiters);
     (void)pthread_mutex_unlock(&waiters->lock);
 }
 

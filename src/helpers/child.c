@@ -48,7 +48,7 @@ static void describe_visitor(char values[static VARIABLES][VARIABLE_SIZE], struc
                   "KITH_LOCAL_PORT");
 }
 
-static bool is_ours(const char *variable)
+static bool is_our_variable(const char *variable)
 {
     return strncmp(variable, "KITH_", strlen("KITH_")) == 0;
 }
@@ -70,7 +70,7 @@ static bool set_environment(struct visitor *visitor)
     describe_visitor(values, visitor);
     for (size_t i = 0; i < VARIABLES; i++)
         added[i] = values[i];
-    return environment_replace(is_ours, added, VARIABLES);
+    return environment_replace(is_our_variable, added, VARIABLES);
 }
 
 /* In the child, which has all signals blocked: become the program, or say why not. */

@@ -181,7 +181,7 @@ static enum kith_error replace(struct place *place)
 }
 
 /* In a place that nothing has. ERR_STDOUT leaves errno. */
-static enum kith_error add(const struct place *place)
+static enum kith_error add_file(const struct place *place)
 {
     if (give_name(place, place->name))
         return OK;
@@ -211,7 +211,7 @@ static enum kith_error make_sure(const struct place *place, int line)
  * unless it has replaced another and only that was not to be made sure: *is_there tells. ERR_STDOUT
  * leaves errno.
  */
-static enum kith_error put(struct place *place, int line, int32_t *is_there)
+static enum kith_error put_file(struct place *place, int line, int32_t *is_there)
 {
     enum kith_error error;
     int saved;
@@ -221,7 +221,7 @@ static enum kith_error put(struct place *place, int line, int32_t *is_there)
     errno = ECANCELED;
     if (!is_awaited(line))
         return ERR_STDOUT;
-    error = place->replace ? replace(place) : add(place);
+    error = place->replace ? replace(place) : add_file(place);
     if (error != OK)
         return error;
     remove_temporary(place);
@@ -253,7 +253,7 @@ static void live(int line, const void *context)
     while ((n = recv(line, &word, 1, 0)) < 0 && errno == EINTR)
         continue;
     if (n == 1 && is_there) {
-        answer.error = (int32_t)put(&place, line, &answer.is_there);
+        answer.error = (int32_t)put_file(&place, line, &answer.is_there);
         answer.number = errno;
     }
     remove_temporary(&place);

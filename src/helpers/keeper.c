@@ -91,7 +91,7 @@ static bool find_namespace(struct vault *vault, const uint8_t key[static KEY_SIZ
 }
 
 /* Whether we would make this Info ourselves for a channel of this kind. */
-static bool is_ours(const struct vault *vault, enum channel_kind kind, const struct info *info)
+static bool is_our_info(const struct vault *vault, enum channel_kind kind, const struct info *info)
 {
     kind_set made = info->has_tag ? vault->task->listens : vault->task->calls;
 
@@ -107,14 +107,14 @@ static bool is_of_now(const struct info *info)
 }
 
 /* Make what is to be signed of these bytes, if they are a kind, one Info of ours, and no more. */
-static enum kith_error judge(struct vault *vault, const uint8_t *bytes, size_t len,
-                             uint8_t message[static SIGNED_MAX], size_t *message_len)
+static enum kith_error judge_request(struct vault *vault, const uint8_t *bytes, size_t len,
+                                     uint8_t message[static SIGNED_MAX], size_t *message_len)
 {
     struct kind_namespace namespace;
     struct info info;
 
     if (len == 0 || bytes[0] >= KINDS || !wire_get_info(&info, bytes + 1, len - 1) ||
-        !is_ours(vault, (enum channel_kind)bytes[0], &info) ||
+        !is_our_info(vault, (enum channel_kind)bytes[0], &info) ||
         !find_namespace(vault, info.recipient, (enum channel_kind)bytes[0], &namespace))
         return ERR_KEEPER;
     if (!is_of_now(&info)) {
@@ -133,7 +133,7 @@ static void sign(struct vault *vault, const uint8_t *bytes, size_t len, int fd)
     struct keeper_answer answer = {0};
     size_t message_len = 0;
 
-    answer.error = (int32_t)judge(vault, bytes, len, message, &message_len);
+    answer.error = (int32_t)judge_request(vault, bytes, len, message, &message_len);
     if (answer.error == OK)
         signing_answer(&vault->signing, message, message_len, fd);
     else
@@ -305,7 +305,7 @@ static void keep_signing(int line, const struct keeper_task *task, struct identi
     signing_end(&vault.signing);
 }
 
-static void leave(int number)
+static void leave_at_signal(int number)
 {
     (void)number;
     _exit(0);
@@ -317,13 +317,13 @@ static void leave(int number)
  */
 static void end_with_parent(int fd)
 {
-    const struct sigaction leaving = {.sa_handler = leave};
+    const struct sigaction leaving = {.sa_handler = leave_at_signal};
 
     (void)sigaction(SIGIO, &leaving, NULL);
     (void)fcntl(fd, F_SETOWN, getpid());
     (void)fcntl(fd, F_SETFL, O_ASYNC);
     if (descriptor_look(fd, POLLIN) != 0)
-        leave(SIGIO);
+        leave_at_signal(SIGIO);
 }
 
 /* From here on it is read, and its end is seen. */

@@ -126,8 +126,8 @@ static bool is_crowded(int problem)
 }
 
 /* Ask for it, again as long as that is only crowded. False with errno. */
-static bool ask(struct program *program, const struct helper *launcher, const struct order *order,
-                unsigned does, int64_t deadline_ms)
+static bool ask_launcher(struct program *program, const struct helper *launcher,
+                         const struct order *order, unsigned does, int64_t deadline_ms)
 {
     /* The ends that are not ours take descriptors for a moment: of one program at a time. */
     static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
@@ -161,7 +161,7 @@ static bool is_taken(const struct program *program, int64_t deadline_ms)
 bool program_start(struct program *program, const struct helper *launcher,
                    const struct order *order, unsigned does, int64_t deadline_ms)
 {
-    if (!ask(program, launcher, order, does, deadline_ms))
+    if (!ask_launcher(program, launcher, order, does, deadline_ms))
         return false;
     if (is_taken(program, deadline_ms))
         return true;
@@ -240,7 +240,7 @@ void program_describe_failure(char out[static PROGRAM_HOW_SIZE], const struct pr
 }
 
 /* Until nobody reads it any longer, whom the end would tell that all has come. */
-static void hold(int in, int64_t deadline_ms)
+static void await_reader_gone(int in, int64_t deadline_ms)
 {
     if (in >= 0)
         (void)descriptor_await(in, 0, deadline_ms);
@@ -254,7 +254,7 @@ void program_stop(struct program *program)
     (void)shutdown(program->line, SHUT_WR);
     descriptor_close(&program->out);
     if (socket_is_deserted(program->line)) /* gone with what the launcher held of the input */
-        hold(program->in, deadline_ms);
+        await_reader_gone(program->in, deadline_ms);
     descriptor_close(&program->in);
     while (goes_on && clock_now_ms() < deadline_ms) {
         if (descriptor_await(program->line, POLLIN, deadline_ms))

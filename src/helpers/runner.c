@@ -46,7 +46,7 @@ struct running {
 };
 
 /* For a word that is lost who has asked would wait for ever: the end of the line tells of that. */
-static void say(int line, int problem, int status)
+static void say_outcome(int line, int problem, int status)
 {
     const struct program_end word = {.problem = problem, .status = status};
     ssize_t n;
@@ -59,7 +59,7 @@ static void say(int line, int problem, int status)
 }
 
 /* What says where a forward is, of another run. Of the same beginning may be what is not ours. */
-static bool is_ours(const char *variable)
+static bool is_our_variable(const char *variable)
 {
     size_t digits;
 
@@ -113,7 +113,7 @@ static bool set_environment(const struct runner_plan *plan)
         set = added[i] != NULL;
     }
     if (set)
-        set = environment_replace(is_ours, added, plan->count);
+        set = environment_replace(is_our_variable, added, plan->count);
     free(added);
     return set;
 }
@@ -131,7 +131,7 @@ static _Noreturn void become(const struct running *running, pid_t runner)
     if (set_environment(running->plan))
         (void)execvp(argv[0], argv);
     problem = errno;
-    say(running->line, problem, HAS_BEGUN);
+    say_outcome(running->line, problem, HAS_BEGUN);
     _exit(problem == ENOENT ? PROGRAM_NOT_FOUND : PROGRAM_NOT_STARTED);
 }
 
@@ -149,10 +149,10 @@ static void start(struct running *running)
     if (running->process == 0)
         become(running, runner);
     if (running->process < 0) {
-        say(running->line, errno, HAS_BEGUN);
-        say(running->line, 0, PROGRAM_NOT_STARTED);
+        say_outcome(running->line, errno, HAS_BEGUN);
+        say_outcome(running->line, 0, PROGRAM_NOT_STARTED);
     } else {
-        say(running->line, 0, HAS_BEGUN);
+        say_outcome(running->line, 0, HAS_BEGUN);
     }
     signals_let_go(&before);
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
@@ -160,7 +160,7 @@ static void start(struct running *running)
 }
 
 /* Who has asked is gone: so is the program soon, which is not what was asked for without him. */
-static void leave(struct running *running)
+static void leave_program(struct running *running)
 {
     (void)close(running->line);
     running->line = -1;
@@ -177,14 +177,14 @@ static void heed(struct running *running)
     if (n < 0 && (descriptor_would_wait(errno) || errno == EINTR))
         return;
     if (n <= 0 || (word == BEGIN && socket_is_deserted(running->line))) {
-        leave(running);
+        leave_program(running);
         return;
     }
     if (word == BEGIN)
         start(running);
     else if (running->process > 0)
         (void)kill(running->process, word);
-    say(running->line, 0, HAS_TAKEN);
+    say_outcome(running->line, 0, HAS_TAKEN);
 }
 
 static void notice_end(struct running *running)
@@ -195,8 +195,8 @@ static void notice_end(struct running *running)
         return;
     running->process = -1;
     if (running->line >= 0)
-        say(running->line, 0,
-            WIFSIGNALED(status) ? STATUS_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status));
+        say_outcome(running->line, 0,
+                    WIFSIGNALED(status) ? STATUS_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status));
 }
 
 /* In the forked process: as long as there is who has asked, or the program. */
@@ -242,7 +242,7 @@ static bool ends_it(int number)
 }
 
 /* One word at a time is under way: so the line is never full, and one not taken is known of. */
-static bool tell(struct runner *runner, int word)
+static bool tell_word(struct runner *runner, int word)
 {
     uint8_t byte = (uint8_t)word;
 
@@ -256,7 +256,7 @@ static bool tell(struct runner *runner, int word)
 static void tell_next(struct runner *runner)
 {
     for (size_t i = 0; i < RUNNER_SIGNALS && runner->told < 0; i++) {
-        if (runner->owed[i] && tell(runner, passed_on[i]))
+        if (runner->owed[i] && tell_word(runner, passed_on[i]))
             runner->owed[i] = false;
     }
 }
@@ -276,7 +276,7 @@ static void note_taken(struct runner *runner)
 
 bool runner_begin(struct runner *runner)
 {
-    return tell(runner, BEGIN);
+    return tell_word(runner, BEGIN);
 }
 
 void runner_pass_on(struct runner *runner, int number)

@@ -35,7 +35,7 @@ bool agent_is_meant(const char *identity)
 }
 
 /* What is signed may have a secret namespace in it: it is for nobody else's agent. */
-static bool is_ours(int fd)
+static bool is_our_agent(int fd)
 {
     uint64_t user = socket_user(fd);
 
@@ -48,7 +48,7 @@ static enum kith_error call(const char path[static PATH_SIZE], int64_t deadline_
 
     if (error != OK)
         return error == ERR_CONNECT_FULL ? ERR_AGENT_SILENT : ERR_AGENT_UNREACHED;
-    if (is_ours(*fd))
+    if (is_our_agent(*fd))
         return OK;
     descriptor_close(fd);
     return ERR_AGENT_OWNER;
@@ -85,8 +85,8 @@ static enum kith_error read_answer(int fd, struct exchange *exchange, int64_t de
     return read_by(fd, exchange->answer, exchange->len, deadline_ms);
 }
 
-static enum kith_error ask(const struct agent *agent, struct exchange *exchange,
-                           int64_t deadline_ms)
+static enum kith_error ask_agent(const struct agent *agent, struct exchange *exchange,
+                                 int64_t deadline_ms)
 {
     int fd;
     enum kith_error error = call(agent->path, deadline_ms, &fd);
@@ -126,7 +126,7 @@ enum kith_error agent_find(struct agent *agent, const char *identity, int64_t de
     if (error == OK)
         error = find_socket(agent->path);
     if (error == OK)
-        error = ask(agent, &exchange, deadline_ms);
+        error = ask_agent(agent, &exchange, deadline_ms);
     if (error == OK)
         error = agent_get_key(agent->key, answer, exchange.len, &wanted);
     return error;
@@ -138,7 +138,7 @@ enum kith_error agent_sign(const struct agent *agent, uint8_t signature[static S
     uint8_t request[AGENT_REQUEST_SIZE(AGENT_SIGNED_MAX)], answer[AGENT_SIGNATURE_MAX];
     struct exchange exchange = {request, agent_put_sign_request(request, agent->key, message, len),
                                 answer, sizeof(answer), 0};
-    enum kith_error error = ask(agent, &exchange, deadline_ms);
+    enum kith_error error = ask_agent(agent, &exchange, deadline_ms);
 
     if (error == OK)
         error = agent_get_signature(signature, answer, exchange.len);

@@ -138,7 +138,7 @@ static enum kith_error find_place(struct draft *draft)
 }
 
 /* Write it, flushed, to a file beside its place. */
-static enum kith_error prepare(struct draft *draft)
+static enum kith_error write_beside(struct draft *draft)
 {
     int fd = mkstemp(draft->temporary);
     enum kith_error error;
@@ -177,7 +177,7 @@ static enum kith_error place(struct draft *draft, bool replace)
 }
 
 /* All is in its place, or nothing is to be: errno stays. */
-static void settle(struct draft *draft, bool whole)
+static void settle_files(struct draft *draft, bool whole)
 {
     int saved_errno = errno;
 
@@ -199,7 +199,7 @@ static enum kith_error write_drafts(struct draft *drafts, size_t count, bool rep
     enum kith_error error = OK;
 
     for (size_t i = 0; error == OK && i < count; i++) {
-        error = prepare(&drafts[i]);
+        error = write_beside(&drafts[i]);
         *failed = i;
     }
     for (size_t i = 0; error == OK && i < count; i++) {
@@ -207,7 +207,7 @@ static enum kith_error write_drafts(struct draft *drafts, size_t count, bool rep
         *failed = i;
     }
     for (size_t i = count; i-- > 0;)
-        settle(&drafts[i], error == OK);
+        settle_files(&drafts[i], error == OK);
     return error;
 }
 

@@ -38,7 +38,7 @@ static struct {
     volatile sig_atomic_t over; /* the answer is here */
 } asking;
 
-static void show(const char *text)
+static void show_text(const char *text)
 {
     ssize_t n = write(asking.fd, text, strlen(text));
 
@@ -49,9 +49,9 @@ static void show(const char *text)
 static void begin_asking(void)
 {
     (void)tcsetattr(asking.fd, TCSAFLUSH, &asking.silent);
-    show("passphrase for ");
-    show(asking.prompt);
-    show(": ");
+    show_text("passphrase for ");
+    show_text(asking.prompt);
+    show_text(": ");
 }
 
 /* Whether the terminal is still as we have set it up. */
@@ -69,7 +69,7 @@ static bool is_silent(void)
  * every shell does, and it may have been faster than we are: to set it then would stop us, but for
  * the mask.
  */
-static void finish(void)
+static void finish_asking(void)
 {
     bool front = tcgetpgrp(asking.fd) == getpgrp();
     sigset_t only, before;
@@ -80,14 +80,14 @@ static void finish(void)
     if (front || is_silent())
         (void)tcsetattr(asking.fd, front ? TCSAFLUSH : TCSANOW, &asking.before);
     if (front)
-        show("\n");
+        show_text("\n");
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static void give_way(int number);
 
 /* Take the signals, but for those that are ignored, or give them back to whoever had them. */
-static void hold(bool ours)
+static void hold_signals(bool ours)
 {
     const struct sigaction holding = {.sa_handler = give_way, .sa_flags = SA_RESTART};
 
@@ -109,15 +109,15 @@ static void give_way(int number)
     int saved_errno = errno;
     sigset_t only, before;
 
-    finish();
-    hold(false);
+    finish_asking();
+    hold_signals(false);
     (void)sigemptyset(&only);
     (void)sigaddset(&only, number);
     (void)sigaddset(&only, SIGCONT);
     (void)pthread_sigmask(SIG_UNBLOCK, &only, &before);
     (void)raise(number);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    hold(true);
+    hold_signals(true);
     if (!asking.over)
         begin_asking();
     errno = saved_errno;
@@ -166,12 +166,12 @@ static int from_terminal(char *out, int size, const char *prompt, enum kith_erro
         asking.over = 0;
         for (size_t i = 0; i < HELD_SIGNALS; i++)
             (void)sigaction(held_signals[i], NULL, &asking.usual[i]);
-        hold(true);
+        hold_signals(true);
         begin_asking();
         len = read_line(out, size, error);
         asking.over = 1;
-        finish();
-        hold(false);
+        finish_asking();
+        hold_signals(false);
     }
     (void)close(asking.fd);
     return len;

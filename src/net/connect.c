@@ -125,7 +125,7 @@ static void start_next(struct race *race)
  * See which attempts have come to an end. Returns the descriptor of one that is connected, taken
  * out of the race, or -1; *failed tells whether one has failed.
  */
-static int collect(struct race *race, bool *failed)
+static int collect_attempt(struct race *race, bool *failed)
 {
     *failed = false;
     for (nfds_t i = 0; i < race->count;) {
@@ -173,7 +173,7 @@ static int run_race(struct race *race, enum kith_error *error)
         }
         if (ready < 0)
             continue;
-        winner = collect(race, &failed);
+        winner = collect_attempt(race, &failed);
         if (winner < 0 && (failed || clock_now_ms() >= next_start_ms)) {
             next_start_ms = clock_deadline_ms(STAGGER_MS);
             start_next(race);

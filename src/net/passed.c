@@ -52,7 +52,7 @@ static bool take_one(struct listeners *listeners, int fd)
     return true;
 }
 
-static enum kith_error refuse(struct problem *problem, const char *why)
+static enum kith_error refuse_passed(struct problem *problem, const char *why)
 {
     (void)problem_say(problem, "%s", why);
     return ERR_BIND;
@@ -65,16 +65,16 @@ enum kith_error passed_take(struct listeners *list, size_t places, struct proble
 
     memset(list, 0, places * sizeof(*list));
     if (passed_count() < 0)
-        return refuse(problem, "LISTEN_FDS of the environment is not a number");
+        return refuse_passed(problem, "LISTEN_FDS of the environment is not a number");
     if (count == 0)
         return OK;
     if (places == 1 && count > LISTENERS_MAX)
-        return refuse(problem, "more sockets than can be taken");
+        return refuse_passed(problem, "more sockets than can be taken");
     if (places != 1 && count != places)
-        return refuse(problem, "one socket is needed for each place");
+        return refuse_passed(problem, "one socket is needed for each place");
     for (size_t i = 0; i < count; i++) {
         if (!take_one(&list[places == 1 ? 0 : i], fds[i]))
-            return refuse(problem, "not sockets of a stream that listen");
+            return refuse_passed(problem, "not sockets of a stream that listen");
     }
     for (size_t i = 0; i < places; i++)
         listeners_describe(&list[i]);

@@ -52,7 +52,7 @@ static enum kith_error lock(int fd, int64_t deadline_ms)
 }
 
 /* Whether this file may be replaced; its owner who has taken the right away means it. */
-static enum kith_error judge(const struct held *held)
+static enum kith_error judge_file(const struct held *held)
 {
     if (!S_ISREG(held->status.st_mode))
         return ERR_FILE_OTHER;
@@ -63,7 +63,7 @@ static enum kith_error judge(const struct held *held)
 }
 
 /* ERR_FILE_MISSING: there is none, or another one has taken its place while we waited. */
-static enum kith_error hold(struct held *held, const char *path, int64_t deadline_ms)
+static enum kith_error hold_file(struct held *held, const char *path, int64_t deadline_ms)
 {
     struct stat now;
     enum kith_error error;
@@ -78,7 +78,7 @@ static enum kith_error hold(struct held *held, const char *path, int64_t deadlin
         error = errno == ENOENT ? ERR_FILE_MISSING : ERR_SYSTEM;
     if (error == OK && (now.st_dev != held->status.st_dev || now.st_ino != held->status.st_ino))
         error = ERR_FILE_MISSING;
-    return error == OK ? judge(held) : error;
+    return error == OK ? judge_file(held) : error;
 }
 
 /* What there is, and the lines after it, which begin with a line of their own. */
@@ -170,7 +170,7 @@ static enum kith_error add_to(const char *path, struct text lines, const uint8_t
                               int64_t deadline_ms)
 {
     struct held held = {.fd = -1};
-    enum kith_error error = hold(&held, path, deadline_ms);
+    enum kith_error error = hold_file(&held, path, deadline_ms);
     int saved_errno;
 
     if (error == OK)

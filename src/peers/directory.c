@@ -294,7 +294,7 @@ static enum kith_error refuse_own(const struct directory *directory,
 }
 
 /* Add one of those that WHO means. */
-static enum kith_error add(struct peers *set, const struct peer *peer, const char *text)
+static enum kith_error add_peer(struct peers *set, const struct peer *peer, const char *text)
 {
     enum kith_error error;
 
@@ -318,7 +318,7 @@ static enum kith_error add_file(struct directory *directory, const char *path, s
         if (keys.count == 1)
             error = refuse_own(directory, peer->key, path);
         if (error == OK && memcmp(peer->key, directory->own_key, KEY_SIZE) != 0)
-            error = add(set, peer, path);
+            error = add_peer(set, peer, path);
     }
     peers_free(&keys);
     return error;
@@ -336,7 +336,7 @@ enum kith_error directory_add(struct directory *directory, const char *text, str
     if (error == OK)
         error = refuse_own(directory, peer.key, text);
     if (error == OK)
-        error = add(set, entry != NULL ? entry : &peer, text);
+        error = add_peer(set, entry != NULL ? entry : &peer, text);
     return error;
 }
 
@@ -357,7 +357,7 @@ enum kith_error directory_add_all(struct directory *directory, struct peers *set
     enum kith_error error = directory_read(directory);
 
     for (size_t i = 0; error == OK && i < directory->file.count; i++)
-        error = add(set, &directory->file.list[i], directory->file.list[i].name);
+        error = add_peer(set, &directory->file.list[i], directory->file.list[i].name);
     return error;
 }
 

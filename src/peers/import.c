@@ -83,7 +83,7 @@ static enum kith_error name_key(struct line *line, const struct import *import,
     return ERR_NAME_TAKEN;
 }
 
-static bool is_wanted(const struct import_terms *terms, const uint8_t *key)
+static bool is_wanted_key(const struct import_terms *terms, const uint8_t *key)
 {
     return peers_find_key(terms->known, key) == NULL &&
            (terms->own_key == NULL || memcmp(key, terms->own_key, KEY_SIZE) != 0);
@@ -124,8 +124,8 @@ static bool is_the_same(const struct import *import, const struct line *line)
 }
 
 /* What may not stand in front of a key in a file that is not our own. */
-static enum kith_error judge(const struct import *import, const struct line *line,
-                             const struct peer *peer, bool is_there, struct problem *problem)
+static enum kith_error judge_line(const struct import *import, const struct line *line,
+                                  const struct peer *peer, bool is_there, struct problem *problem)
 {
     if (peer->address != NULL)
         (void)problem_say(
@@ -154,8 +154,8 @@ static void begin_with_address(char out[static ADDR_SIZE], const struct address 
 }
 
 /* Write the line of one at the end of what there is. There is room. */
-static enum kith_error append(struct import *import, size_t *used, const struct line *line,
-                              const struct address *address)
+static enum kith_error append_line(struct import *import, size_t *used, const struct line *line,
+                                   const struct address *address)
 {
     char beginning[ADDR_SIZE];
     size_t room = ADDR_SIZE + line->kept.len + NAME_SIZE + 2;
@@ -178,17 +178,17 @@ static enum kith_error add_line(struct import *import, size_t *used,
 
     memcpy(line.key, peer.key, KEY_SIZE);
     if (error == OK)
-        error = judge(import, &line, &peer, is_there, problem);
+        error = judge_line(import, &line, &peer, is_there, problem);
     peer_free(&peer);
     if (error != OK)
         return error == ERR_KEY_TYPE ? OK : error;
-    if (is_there || !is_wanted(terms, line.key))
+    if (is_there || !is_wanted_key(terms, line.key))
         return OK;
     line.kept.len -= text.len;
     while (line.kept.len > 0 && is_blank(line.kept.at[line.kept.len - 1]))
         line.kept.len--;
     error = name_key(&line, import, terms, text, problem);
-    return error == OK ? append(import, used, &line, terms->address) : error;
+    return error == OK ? append_line(import, used, &line, terms->address) : error;
 }
 
 static enum kith_error add_lines(struct import *import, const struct import_terms *terms,

@@ -68,8 +68,8 @@ static void open_text(struct answer *answer, struct namespace_texts *texts)
 }
 
 /* Why a line's file is not taken. */
-static enum kith_error refuse(const struct peer *peer, const struct answer *answer,
-                              struct problem *problem)
+static enum kith_error refuse_line(const struct peer *peer, const struct answer *answer,
+                                   struct problem *problem)
 {
     const char *detail =
         error_has(answer->error, ERROR_SETS_ERRNO) ? strerror(answer->system_errno) : NULL;
@@ -116,7 +116,7 @@ static enum kith_error read_one(struct peer *peer, const char *peers_path,
     if (answer.error == ERR_MEMORY)
         return answer.error;
     if (answer.error != OK)
-        return refuse(peer, &answer, problem);
+        return refuse_line(peer, &answer, problem);
     if (answer.group_readable)
         secret_namespace_warn(path);
     return give(peer, answer.secret);

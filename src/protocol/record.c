@@ -97,7 +97,7 @@ static const struct rule {
 };
 
 /* One side says a record other than CLOSE: false if that must not be. */
-static bool step(struct turn *turn, enum side speaker, enum record_type type)
+static bool step_turn(struct turn *turn, enum side speaker, enum record_type type)
 {
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         const struct rule *rule = &rules[i];
@@ -129,7 +129,7 @@ enum kith_error turn_say(struct turn *turn, enum record_type type)
             turn->state = TURN_LEAVING;
         return OK;
     }
-    if (!step(turn, turn->side, type))
+    if (!step_turn(turn, turn->side, type))
         return ERR_OUT_OF_ORDER;
     turn->speaking = turn->speaking || type == RECORD_ACCEPT || type == RECORD_BEGIN;
     return OK;
@@ -161,7 +161,7 @@ enum kith_error turn_hear(struct turn *turn, struct record *record, const uint8_
     if (record->type == RECORD_CLOSE)
         turn->state = TURN_LEFT;
     else if (record->type != RECORD_NONE &&
-             !step(turn, turn->side == SIDE_OPENS ? SIDE_ACCEPTS : SIDE_OPENS, record->type))
+             !step_turn(turn, turn->side == SIDE_OPENS ? SIDE_ACCEPTS : SIDE_OPENS, record->type))
         return ERR_RECORD_TURN;
     return OK;
 }

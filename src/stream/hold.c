@@ -84,7 +84,7 @@ int hold_poll_fd(const struct hold *hold)
 }
 
 /* Take what was read out of the socket, but for the last of it: that many bytes. */
-static void take_out(struct hold *hold, size_t but)
+static void take_out_bytes(struct hold *hold, size_t but)
 {
     uint8_t waste[WASTE_SIZE]; /* written over and over */
     struct iovec pieces[WASTE_PIECES];
@@ -147,7 +147,7 @@ ssize_t hold_read(struct hold *hold, struct iovec *pieces, int count)
         hold->held += (size_t)n;
         hold->let_go_ms = NEVER_MS;
         note_burst(hold, (size_t)n);
-        take_out(hold, 1);
+        take_out_bytes(hold, 1);
     }
     return n;
 }
@@ -161,12 +161,12 @@ void hold_relent(struct hold *hold)
 {
     if (clock_now_ms() < hold_due_ms(hold))
         return;
-    take_out(hold, 0);
+    take_out_bytes(hold, 0);
     hold->let_go_due_ms = NEVER_MS;
     hold->let_go_ms = clock_now_ms();
 }
 
 void hold_let_go(struct hold *hold)
 {
-    take_out(hold, 0);
+    take_out_bytes(hold, 0);
 }

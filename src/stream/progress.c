@@ -87,7 +87,7 @@ static void fill(struct parts *parts, const struct progress *progress, uint64_t 
 }
 
 /* Put the parts together. Returns the length. */
-static size_t join(char out[static PROGRESS_LINE_SIZE], const struct parts *parts)
+static size_t join_parts(char out[static PROGRESS_LINE_SIZE], const struct parts *parts)
 {
     size_t len = 0;
 
@@ -104,11 +104,11 @@ static size_t join(char out[static PROGRESS_LINE_SIZE], const struct parts *part
 static void fit(char out[static PROGRESS_LINE_SIZE], struct parts *parts, size_t width, bool sends)
 {
     const int order[] = {PASSED, RATE, sends ? RECEIVED : SENT, LEFT, SHARE};
-    size_t len = join(out, parts);
+    size_t len = join_parts(out, parts);
 
     for (size_t i = 0; len > width && i < sizeof(order) / sizeof(order[0]); i++) {
         parts->text[order[i]][0] = '\0';
-        len = join(out, parts);
+        len = join_parts(out, parts);
     }
     if (len > width)
         out[width] = '\0';
@@ -144,7 +144,7 @@ static void show_json(const struct progress *progress, uint64_t sent, uint64_t r
     log_show(line, (size_t)len);
 }
 
-static void show(const struct progress *progress, uint64_t sent, uint64_t received, bool last)
+static void show_line(const struct progress *progress, uint64_t sent, uint64_t received, bool last)
 {
     bool terminal = progress->on_terminal;
     struct parts parts;
@@ -170,7 +170,7 @@ int64_t progress_show(void *context, uint64_t sent, uint64_t received)
     if (!progress->on_terminal && !progress->json)
         return NEVER_MS;
     if (now_ms >= progress->due_ms) {
-        show(progress, sent, received, false);
+        show_line(progress, sent, received, false);
         progress->due_ms = now_ms + (progress->json ? JSON_INTERVAL_MS : INTERVAL_MS);
     }
     return progress->due_ms;
@@ -178,5 +178,5 @@ int64_t progress_show(void *context, uint64_t sent, uint64_t received)
 
 void progress_end(const struct progress *progress, uint64_t sent, uint64_t received)
 {
-    show(progress, sent, received, true);
+    show_line(progress, sent, received, true);
 }

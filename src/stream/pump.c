@@ -69,7 +69,7 @@ static int peer_fd(const struct run *run, short events)
  * Poll for what can be used, and nothing else: a descriptor that is ready for something nobody
  * takes would make poll return at once for ever.
  */
-static void arm(struct run *run)
+static void arm_poll(struct run *run)
 {
     const struct sender *sender = &run->sender;
     const struct local_end *end = run->end;
@@ -184,7 +184,7 @@ static enum kith_error await(struct run *run)
                  sender_due_ms(&run->sender) != NEVER_MS;
     int ready;
 
-    arm(run);
+    arm_poll(run);
     ready = poll(run->fds, POLLED, timeout);
     if (run->fds[IN].fd >= 0 && run->fds[IN].revents == 0)
         hold_relent(&run->end->inlet.hold);
@@ -447,7 +447,8 @@ static enum kith_error flow(struct run *run)
 }
 
 /* What can still be done once the stream is over, and how it has ended then. */
-static enum kith_error conclude(struct run *run, enum kith_error error, struct pump_result *result)
+static enum kith_error conclude_run(struct run *run, enum kith_error error,
+                                    struct pump_result *result)
 {
     struct receiver *receiver = &run->receiver;
 
@@ -489,7 +490,7 @@ enum kith_error pump_run(struct link *link, struct local_end *end, const struct 
     if (error == OK) {
         error = flow(&run);
         result->system_errno = errno;
-        error = conclude(&run, error, result);
+        error = conclude_run(&run, error, result);
     }
     result->sent = run.sender.total;
     result->received = run.receiver.total;

@@ -180,7 +180,7 @@ struct calls {
     size_t count;
 };
 
-static void allow(struct calls *calls, const int *list, size_t count)
+static void allow_calls(struct calls *calls, const int *list, size_t count)
 {
     for (size_t i = 0; i < count && calls->count < CALLS_MAX; i++)
         calls->numbers[calls->count++] = (unsigned)list[i];
@@ -349,7 +349,7 @@ static void refuse_owners(struct filter *filter)
 
 static void allow_threads(struct filter *filter, struct calls *calls)
 {
-    allow(calls, thread_calls, COUNT(thread_calls));
+    allow_calls(calls, thread_calls, COUNT(thread_calls));
     allow_if(filter, SYS_clone, TESTS({0, CLONE_THREAD | NEW_NAMESPACES, CLONE_THREAD}));
     allow_if(filter, SYS_prlimit64, TESTS(IS(0, 0))); /* for the stack of a thread */
 }
@@ -357,7 +357,7 @@ static void allow_threads(struct filter *filter, struct calls *calls)
 /* An agent is called, and whose it is seen. */
 static void allow_agent(struct filter *filter, struct calls *calls)
 {
-    allow(calls, (const int[]){SYS_connect}, 1);
+    allow_calls(calls, (const int[]){SYS_connect}, 1);
     allow_socket(filter, AF_UNIX, SOCK_STREAM, 0);
     allow_if(filter, SYS_getsockopt, TESTS(IS(1, SOL_SOCKET), IS(2, SO_PEERCRED)));
 }
@@ -365,20 +365,20 @@ static void allow_agent(struct filter *filter, struct calls *calls)
 static void allow_daemon(struct filter *filter, struct calls *calls,
                          const struct sandbox_needs *needs)
 {
-    allow(calls, daemon_calls, COUNT(daemon_calls));
+    allow_calls(calls, daemon_calls, COUNT(daemon_calls));
     if (needs->connects)
         allow_tcp(filter);
     if (needs->connects_locally)
         allow_socket(filter, AF_UNIX, SOCK_STREAM, 0);
     if (needs->binds)
-        allow(calls, (const int[]){SYS_bind}, 1);
+        allow_calls(calls, (const int[]){SYS_bind}, 1);
     allow_threads(filter, calls);
 }
 
 /* It gets the rights of the one that it replaces; nothing else does, nor another owner. */
 static void allow_filer(struct filter *filter, struct calls *calls, unsigned file)
 {
-    allow(calls, filer_calls, COUNT(filer_calls));
+    allow_calls(calls, filer_calls, COUNT(filer_calls));
     allow_if(filter, SYS_fchmod, TESTS(IS(0, file)));
     allow_if(filter, SYS_fchown, TESTS(IS(0, file), IS(1, ~0U)));
     allow_if(filter, SYS_fsetxattr, TESTS(IS(0, file)));
@@ -388,7 +388,7 @@ static void allow_filer(struct filter *filter, struct calls *calls, unsigned fil
 /* What a program and the launcher have of ours. */
 static void allow_programs(struct filter *filter, struct calls *calls)
 {
-    allow(calls, (const int[]){SYS_pipe2}, 1);
+    allow_calls(calls, (const int[]){SYS_pipe2}, 1);
     allow_if(filter, SYS_socketpair, TESTS(IS(0, AF_UNIX), IS(1, SOCK_SEQPACKET)));
 }
 
@@ -400,7 +400,7 @@ static void allow_calls_by_programs(struct filter *filter)
 
 static void allow_lookup(struct filter *filter, struct calls *calls)
 {
-    allow(calls, lookup_calls, COUNT(lookup_calls));
+    allow_calls(calls, lookup_calls, COUNT(lookup_calls));
     allow_asking(filter);
     refuse_owners(filter);
     allow_if(filter, SYS_ioctl, TESTS(IS(1, SIOCGIFINDEX))); /* the zone of an address */
@@ -414,10 +414,10 @@ static void allow_role(struct filter *filter, struct calls *calls, enum sandbox_
                        const struct sandbox_needs *needs)
 {
     allow_sending(filter);
-    allow(calls, base_calls, COUNT(base_calls));
+    allow_calls(calls, base_calls, COUNT(base_calls));
     allow_if(filter, SYS_tgkill, TESTS(IS(0, (unsigned)getpid()))); /* raise */
     if (role == SANDBOX_KEEPER) {
-        allow(calls, keeper_calls, COUNT(keeper_calls));
+        allow_calls(calls, keeper_calls, COUNT(keeper_calls));
         allow_threads(filter, calls);
         if (needs->connects_locally)
             allow_agent(filter, calls);
@@ -425,17 +425,17 @@ static void allow_role(struct filter *filter, struct calls *calls, enum sandbox_
     if (role == SANDBOX_FILER)
         allow_filer(filter, calls, (unsigned)*needs->file);
     if (role == SANDBOX_SCRIBE)
-        allow(calls, scribe_calls, COUNT(scribe_calls));
+        allow_calls(calls, scribe_calls, COUNT(scribe_calls));
     answer_if(filter, SECCOMP_RET_ERRNO | EPERM, SYS_setsockopt,
               TESTS(IS(1, IPPROTO_TCP), IS(2, TCP_ULP))); /* it becomes one of another kind */
     if (role >= SANDBOX_PIPE) {
         refuse_owners(filter);
-        allow(calls, pipe_calls, COUNT(pipe_calls));
+        allow_calls(calls, pipe_calls, COUNT(pipe_calls));
         allow_isatty(filter);
         allow_queue_looks(filter);
     }
     if (role >= SANDBOX_LISTEN)
-        allow(calls, listen_calls, COUNT(listen_calls));
+        allow_calls(calls, listen_calls, COUNT(listen_calls));
     if (needs->talks) /* what was typed before a question is thrown away */
         allow_if(filter, SYS_ioctl, TESTS(IS(1, TCFLSH), IS(2, TCIFLUSH)));
     if (needs->has_programs)

@@ -2,7 +2,7 @@
  * Owns what is said of conditions that cannot hold. Must never judge by them, which is for
  * peers/peer: what is in vain here may be another daemon's.
  */
-#include "peers/conditions.h"
+#include "peers/condition_warnings.h"
 
 #include <stdio.h>
 
@@ -12,7 +12,7 @@
 
 #define SHOWN_MAX 5
 
-/* A walk through the peers, who are sorted by key, and what it has told. */
+/* A walk through the peers, who are sorted by key, and what it has warned of. */
 struct walk {
     const struct directory *directory;
     const struct targets *targets;
@@ -34,7 +34,8 @@ static void locate(char *out, size_t size, const struct walk *walk, const struct
     peer_format(out, peer->name, peer->key);
 }
 
-static void tell(struct walk *walk, const struct peer *peer, const char *why, const char *hint)
+static void log_warning(struct walk *walk, const struct peer *peer, const char *why,
+                        const char *hint)
 {
     char where[FILE_PATH_SIZE + PEER_TEXT_SIZE];
 
@@ -44,7 +45,7 @@ static void tell(struct walk *walk, const struct peer *peer, const char *why, co
     log_event(LOG_NOTE, "peers", where, why, hint);
 }
 
-static void tell_expired(struct walk *walk, const struct peer *peer)
+static void warn_of_expiry(struct walk *walk, const struct peer *peer)
 {
     char when[CLOCK_UTC_SIZE], why[96 + NAME_SIZE];
 
@@ -53,7 +54,7 @@ static void tell_expired(struct walk *walk, const struct peer *peer)
     clock_format_utc(when, peer->expires_ms);
     (void)snprintf(why, sizeof(why), "warning: %s has expired, on %.19sZ: it may not call",
                    peer->name[0] != '\0' ? peer->name : "this key", when);
-    tell(walk, peer, why, "see its expiry-time=, or take the line out");
+    log_warning(walk, peer, why, "see its expiry-time=, or take the line out");
 }
 
 /* What could have been meant, as far as there is room. */
@@ -69,7 +70,7 @@ static void list_targets(char *out, size_t size, const struct targets *targets)
     }
 }
 
-static void tell_targets(struct walk *walk, const struct peer *peer)
+static void warn_of_targets(struct walk *walk, const struct peer *peer)
 {
     char why[160 + NAME_SIZE], hint[400], here[300];
     const char *text;
@@ -82,20 +83,20 @@ static void tell_targets(struct walk *walk, const struct peer *peer)
                        peer->name[0] != '\0' ? peer->name : "this key", PROBLEM_SHOWN_MAX, text);
         list_targets(here, sizeof(here), walk->targets);
         (void)snprintf(hint, sizeof(hint), "here there is: %s", here);
-        tell(walk, peer, why, hint);
+        log_warning(walk, peer, why, hint);
     }
 }
 
-void conditions_warn(const struct directory *directory, const struct peers *peers,
-                     const struct targets *targets)
+void condition_warnings_log(const struct directory *directory, const struct peers *peers,
+                            const struct targets *targets)
 {
     struct walk walk = {directory, targets, 0};
     char more[64];
 
     for (size_t i = 0; i < peers->count; i++) {
-        tell_expired(&walk, &peers->list[i]);
+        warn_of_expiry(&walk, &peers->list[i]);
         if (targets != NULL)
-            tell_targets(&walk, &peers->list[i]);
+            warn_of_targets(&walk, &peers->list[i]);
     }
     if (walk.found <= SHOWN_MAX)
         return;
