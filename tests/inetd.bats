@@ -284,6 +284,21 @@ had() {
     grep -q 'alice .*asks for a target that does not exist: other' bob.err
 }
 
+@test "serve: a target that was refused still counts when a later stream on the channel is whole" {
+    printf 'permit-target="one" %s\n' "$(cat alice/identity.pub)" >bob/peers
+    super socket 1 serve --inetd one=exec:cat two=exec:'echo two'
+    start_kith alice forward --spare 0 127.0.0.1:0 "bob@$address:two"
+    near=$ready
+    run socat -u "TCP:$near" STDOUT
+    eventually grep -q "refused: may not be joined to this target: two" bob.err
+    printf 'permit-target="two" %s\n' "$(cat alice/identity.pub)" >bob/peers
+    pkill -HUP -P "$super"
+    eventually grep -q 'read again' bob.err
+    [ "$(socat -u "TCP:$near" STDOUT)" = two ]
+    finish
+    had 5
+}
+
 @test "serve: at SIGTERM a stream goes on to its end, and a channel that carries none is left" {
     local how
     for how in socket pipes; do

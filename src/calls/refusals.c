@@ -171,7 +171,6 @@ void refusals_add_proven(struct refusals *refusals, const struct endpoint *from,
                                         .address = from->text,
                                         .target = target};
 
-    refusals->last = error;
     if (!log_enabled(level) || !is_shown(refusals, error, from))
         return;
     peer_format_at(which, name, key, from->text);

@@ -84,6 +84,7 @@ static enum kith_error refuse_target(struct serve *serve, const struct connectio
         asked = unnamed->list[0].text;
     refusals_add_proven(&serve->daemon.refusals, &connection->from, connection->name,
                         connection->key, name, error, asked);
+    carry_note(&serve->daemon, error);
     return ERR_REFUSED_TARGET;
 }
 

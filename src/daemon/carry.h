@@ -27,7 +27,8 @@ enum kith_error carry_kept(struct daemon *daemon, struct connection *connection,
 /* A channel was ended, for this reason, where it carried nothing: that is said, unless it was. */
 void carry_nothing(struct daemon *daemon, struct connection *connection, enum kith_error error);
 
-/* In any thread: a channel has ended, by this error unless that is OK. */
+/* In any thread: a stream or a channel has ended, or was refused, by this error unless that is OK.
+ */
 void carry_note(struct daemon *daemon, enum kith_error error);
 
 #endif

@@ -109,7 +109,7 @@ struct daemon {
     int signal;     /* at the end: what it was asked by, or 0 */
     bool is_done;   /* by daemon_finish, and for what reason */
     enum kith_error outcome;
-    _Atomic int failed; /* the last error that a channel has ended by, or OK */
+    _Atomic int failed; /* the last error that carry_note was told, or OK */
 };
 
 /*

@@ -4,6 +4,8 @@
  */
 #include "daemon/turn_away.h"
 
+#include "daemon/carry.h"
+
 void turn_away(struct daemon *daemon, const struct admission *admission, struct guest *guest,
                enum kith_error error, const struct targets *targets)
 {
@@ -13,5 +15,6 @@ void turn_away(struct daemon *daemon, const struct admission *admission, struct 
 
     refusals_add_proven(&daemon->refusals, &guest->from, guest->admitted.name, guest->key, NULL,
                         error, refusals_say(detail, &refusal, admission));
+    carry_note(daemon, error);
     transport_close(&guest->transport);
 }
