@@ -21,8 +21,9 @@ static void forget_told(struct calling *calling)
 void calling_forget(struct calling *calling)
 {
     calling->trouble = OK;
-    forget_told(calling);
     calling->lost_ms = 0;
+    calling->lost = false;
+    forget_told(calling);
     calling->up = false;
 }
 
@@ -36,37 +37,51 @@ int64_t calling_lost_ms(const struct calling *calling)
     return calling->lost_ms;
 }
 
+static bool is_there(const struct calling *calling)
+{
+    return calling->terms.is_there(calling->terms.context);
+}
+
+enum peer_state calling_state(const struct calling *calling)
+{
+    if (calling->lost && !is_there(calling))
+        return PEER_LOST;
+    return calling->up ? PEER_THERE : PEER_UNKNOWN;
+}
+
 bool calling_is_up(const struct calling *calling)
 {
     return calling->up;
 }
 
-/* A call has failed, which is said once for each reason, until one succeeds. */
+/*
+ * A call has failed, which is said once for each reason, until one succeeds; but of a peer that is
+ * there only to who wants to know more.
+ */
 static void note_failure(struct calling *calling, const struct call *call, enum kith_error error,
                          const struct callee *callee)
 {
-    const struct calling_terms *terms = &calling->terms;
+    bool quiet = is_there(calling);
     int before;
-    bool told;
 
-    if (terms->is_there != NULL && terms->is_there(terms->context)) {
-        (void)call_log_failure(call, error, callee, terms->what, LOG_MORE);
-        return;
-    }
     if (calling->trouble == OK)
         calling->lost_ms = clock_now_ms();
     before = atomic_exchange(&calling->trouble, (int)error);
-    told = atomic_exchange(&calling->told[error], true);
-    (void)call_log_failure(call, error, callee, terms->what, told ? LOG_MORE : LOG_ERROR);
-    if (before == OK)
+    if (!quiet) {
+        calling->lost = true;
+        quiet = atomic_exchange(&calling->told[error], true);
+    }
+    (void)call_log_failure(call, error, callee, calling->terms.what, quiet ? LOG_MORE : LOG_ERROR);
+    if (!quiet || before == OK)
         signals_wake();
 }
 
 static void note_success(struct calling *calling)
 {
-    bool was_lost = atomic_exchange(&calling->trouble, OK) != OK;
+    bool was_lost = atomic_exchange(&calling->lost, false);
     bool was_up = atomic_exchange(&calling->up, true);
 
+    calling->trouble = OK;
     if (was_lost) {
         forget_told(calling);
         log_event(LOG_NOTE, calling->terms.what, calling->terms.peer, "the peer is there again",

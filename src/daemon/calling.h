@@ -12,6 +12,7 @@
 
 #include "calls/call.h"
 #include "daemon/kept.h"
+#include "daemon/peer_state.h"
 #include "protocol/kind.h"
 
 struct calling_terms {
@@ -24,15 +25,17 @@ struct calling_terms {
     /* In the thread of a call: who is called now, for callee_end to end; false for nobody, and then
      * that is not needed. */
     bool (*callee)(void *context, struct callee *callee);
-    bool (*is_there)(void *context); /* likewise: whether a channel says that it is; or NULL */
+    /* In any thread: whether a channel says that the peer is there, whatever calls come to. */
+    bool (*is_there)(void *context);
     void *context;
 };
 
 struct calling {
     struct calling_terms terms;
     _Atomic int trouble;          /* why the last call failed, or OK */
-    _Atomic bool told[ERR_COUNT]; /* by reason: that it was said, since a call succeeded */
     _Atomic int64_t lost_ms;      /* since when calls fail */
+    _Atomic bool lost;            /* one has, with no channel there; none succeeded since */
+    _Atomic bool told[ERR_COUNT]; /* by reason: that this was said */
     _Atomic bool up;              /* one has succeeded */
 };
 
@@ -45,6 +48,9 @@ void calling_forget(struct calling *calling);
 /* Why the last call has failed, or OK; and since when calls do. */
 enum kith_error calling_trouble(const struct calling *calling);
 int64_t calling_lost_ms(const struct calling *calling);
+
+/* Whether the peer is there, as far as they and its channels say. */
+enum peer_state calling_state(const struct calling *calling);
 
 /* Whether one has succeeded, ever. */
 bool calling_is_up(const struct calling *calling);

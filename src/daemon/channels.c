@@ -199,6 +199,21 @@ static enum kith_error await_asked(struct channels *channels, struct kept **kept
     return error == ERR_NO_ANSWER ? kept_await_answer(*kept, deadline_ms) : error;
 }
 
+/* Of the calls, in any thread: who is called now, and whether a channel says that it is there. */
+static bool find_callee(void *context, struct callee *callee)
+{
+    struct channels *channels = context;
+
+    return channels->terms.callee(channels->terms.context, callee);
+}
+
+static bool is_there(void *context)
+{
+    const struct channels *channels = context;
+
+    return channels->count > 0;
+}
+
 /* Whether there may be one for us as long as there is any, since the peer has no room for more.
  */
 static bool is_full(const struct channels *channels)
@@ -210,18 +225,18 @@ static bool is_full(const struct channels *channels)
 }
 
 /* Whether there is anybody to call: a reload may have taken the peer out. */
-static bool is_known(const struct channels *channels)
+static bool is_known(struct channels *channels)
 {
     struct callee callee;
 
-    if (!channels->terms.callee(channels->terms.context, &callee))
+    if (!find_callee(channels, &callee))
         return false;
     callee_end(&callee);
     return true;
 }
 
 /* Until when a peer is called again and again that was there a moment ago: it may be starting. */
-static int64_t patient_until_ms(const struct channels *channels, int64_t deadline_ms)
+static int64_t patient_until_ms(struct channels *channels, int64_t deadline_ms)
 {
     int64_t until_ms = calling_lost_ms(&channels->calling) + channels->terms.calls->timeout_ms;
 
@@ -330,13 +345,12 @@ static enum kith_error why_none(const struct channels *channels)
     return said != OK ? said : ERR_HANDSHAKE_TIMEOUT;
 }
 
-/* None was had: of a peer that is lost it was said already, or has been since then. */
-static void give_up(const struct channels *channels, struct kept **kept,
-                    enum kith_error said_before)
+/* None was had: of a peer that has no channel here it is the calls that say why. */
+static void give_up(struct channels *channels, struct kept **kept)
 {
     if (*kept != NULL)
         say_failure(channels, ERR_LINK_LOST);
-    else if (is_full(channels) && calling_trouble(&channels->calling) == said_before)
+    else if (is_there(channels))
         say_failure(channels, why_none(channels));
     kept_drop(*kept);
     *kept = NULL;
@@ -366,7 +380,6 @@ enum kith_error channels_obtain(struct channels *channels, struct kept **kept)
 {
     int64_t deadline_ms = clock_deadline_ms(channels->terms.calls->timeout_ms);
     enum kith_error error = ERR_LINK_LOST;
-    enum kith_error said_before = calling_trouble(&channels->calling);
 
     if (*kept == NULL)
         *kept = opener_take_given(&channels->opener, channels->terms.target);
@@ -381,7 +394,7 @@ enum kith_error channels_obtain(struct channels *channels, struct kept **kept)
         *kept = NULL;
         return ERR_STOPPING;
     }
-    give_up(channels, kept, said_before);
+    give_up(channels, kept);
     return error;
 }
 
@@ -396,8 +409,9 @@ void channels_begin(struct channels *channels, const struct channels_terms *term
         .kind = KIND_KEPT,
         .side = SIDE_OPENS,
         .max_message_size = terms->max_message_size,
-        .callee = terms->callee,
-        .context = terms->context,
+        .callee = find_callee,
+        .is_there = is_there,
+        .context = channels,
     };
 
     channels->terms = *terms;

@@ -181,11 +181,7 @@ void presence_end(struct presence *presence)
 
 enum peer_state presence_state(const struct presence *presence)
 {
-    if (presence->peer.gone)
-        return PEER_GONE;
-    if (calling_trouble(&presence->calling) != OK)
-        return PEER_LOST;
-    return calling_is_up(&presence->calling) ? PEER_THERE : PEER_UNKNOWN;
+    return presence->peer.gone ? PEER_GONE : calling_state(&presence->calling);
 }
 
 bool presence_is_up(const struct presence *presence)

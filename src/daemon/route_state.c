@@ -30,9 +30,7 @@ enum peer_state route_state(const struct route *route)
         return PEER_GONE;
     if (route->terms.exchange != NULL)
         return state_of(&route->attendance);
-    if (route_trouble(route) != OK && route->channels.count == 0)
-        return PEER_LOST;
-    return calling_is_up(&route->channels.calling) ? PEER_THERE : PEER_UNKNOWN;
+    return calling_state(&route->channels.calling);
 }
 
 enum kith_error route_trouble(const struct route *route)

@@ -17,7 +17,7 @@ def one_for_all():
     """A peer that has one channel for all: each connection waits for it, and gets it in the end,
     though others come meanwhile that could have it."""
     far = daemons.serve(daemons.Target(handle=daemons.echo).address, "--max-per-peer", "1")
-    near = daemons.forward(far, "-w", "1h")
+    near = daemons.forward(far, "-w", "1h", "-v", "--log-format", "json")
     first = daemons.carried(near.address)
     waiting = []
     for _ in range(4):
@@ -26,7 +26,8 @@ def one_for_all():
     eventually(lambda: "refused: too many connections" in far.log(), "nobody was refused")
     near.logged("closed during the handshake")
     near.signal(signal.SIGUSR1)
-    near.logged("state .*peer=.?is there.? .*open=1 ")
+    near.logged('"peer":"is there".*"open":1\\b')
+    check('"level":"error"' not in near.log(), "a peer whose channel is there is taken for lost")
     while waiting:
         first.close()
         ready, _, _ = select.select(waiting, [], [], kith.LIMIT)
