@@ -34,7 +34,7 @@ typedef enum kith_error handshake_admit(void *context, void *caller,
 typedef enum kith_error handshake_heard(void *caller, const uint8_t signer[static KEY_SIZE],
                                         const uint8_t hello_digest[static HASH_SIZE]);
 
-/* What all handshakes of one run share; nothing in it changes. */
+/* What the handshakes of a run share; nothing in it changes while one may come. */
 struct handshake_rules {
     struct handshake_params params;
     struct namespace namespace;

@@ -235,7 +235,7 @@ static const char *advise(enum kith_error error)
 static enum kith_error shake_hands(struct meet *meet)
 {
     uint8_t namespace[MEETING_NAMESPACE_SIZE];
-    struct handshake_rules *rules = &meet->setup.rules;
+    struct handshake_rules rules = meet->setup.rules;
     int64_t deadline_ms = clock_deadline_ms(meet->options->handshake_timeout_ms);
     struct explanation explanation;
     struct handshake_io io;
@@ -245,14 +245,14 @@ static enum kith_error shake_hands(struct meet *meet)
     if (error != OK)
         return error;
     meeting_namespace(namespace, meet->meeting.digest);
-    rules->namespace = (struct namespace){namespace, sizeof(namespace)};
-    rules->admit = admit;
-    rules->admit_context = meet;
+    rules.namespace = (struct namespace){namespace, sizeof(namespace)};
+    rules.admit = admit;
+    rules.admit_context = meet;
     if (meet->options->listen)
-        handshake_io_listen(&io, rules, meet->transport, &meet->there, deadline_ms);
+        handshake_io_listen(&io, &rules, meet->transport, &meet->there, deadline_ms);
     else
-        handshake_io_dial(&io, rules, KIND_PLAIN, meet->transport, &meet->there, meet->meeting.peer,
-                          NULL, deadline_ms);
+        handshake_io_dial(&io, &rules, KIND_PLAIN, meet->transport, &meet->there,
+                          meet->meeting.peer, NULL, deadline_ms);
     error = handshake_io_finish(&io);
     explain_handshake(&explanation, &io, error);
     if (error != OK)

@@ -1,6 +1,7 @@
 /*
  * A helper: a process of ours beside the one on the network, for one thing that this one must not
- * do. It is asked by questions (helpers/question.h), and ends when who has forked it does.
+ * do. It is asked by questions (helpers/question.h), or told by single bytes on its line (filer and
+ * runner), and ends when who has forked it does.
  */
 #ifndef KITH_HELPER_H
 #define KITH_HELPER_H

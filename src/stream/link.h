@@ -121,7 +121,7 @@ void link_compact(struct link *link);
  */
 enum kith_error link_part(struct link *link);
 
-/* The one end of a link: all is wiped. */
+/* Wipe and free what it holds; nothing is said. */
 void link_close(struct link *link);
 
 #endif

@@ -27,8 +27,8 @@ enum local_end_patience {
 };
 
 /*
- * Asked once by the pump, in the stream's thread, when its line is ready: how a program, or who
- * names a file, has ended. OK lets our receipt pass, an error ends the stream.
+ * Asked once, in the stream's thread, when its line is ready or broken: how a program, or who names
+ * a file, has ended. OK lets our receipt pass, an error ends the stream.
  */
 typedef enum kith_error local_end_judge(void *program);
 
@@ -40,7 +40,7 @@ struct local_end {
     enum local_end_patience patience;
     int socket;   /* or -1; remains the caller's to close */
     bool talks;   /* a program: its output is part of the stream, and whole only if it succeeds */
-    int status;   /* ready once a program has ended; -1 without one, or once it was judged */
+    int status;   /* its line: ready once a program has ended; -1 without, or once it was judged */
     bool settled; /* a file: who names it was told that all is there */
     local_end_judge *judge;
     void *program;      /* the judge's */
@@ -78,10 +78,10 @@ struct local_end local_end_file(struct inlet inlet, int file, enum local_end_pat
  */
 must_check enum kith_error local_end_settle(struct local_end *end);
 
-/* Whether our end has to wait until it is known how a program has ended, for a little. */
+/* Whether our end has to wait a little: until it is known how the program has ended that talks. */
 bool local_end_may_fail(const struct local_end *end);
 
-/* Whether our receipt has to wait until it is known how a program has ended. */
+/* Whether our receipt has to wait until the judge has said how a program or a file has ended. */
 bool local_end_awaits_verdict(const struct local_end *end);
 
 /* It is known. OK, or the judge's error. */

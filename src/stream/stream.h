@@ -10,7 +10,7 @@
 
 /*
  * Join the local end to the peer, and part. The keys are wiped; the transport's descriptors and
- * the local end's remain the caller's, who still has to finish that. What pump_run and link_close
+ * the local end's remain the caller's, who still has to finish that. What pump_run and link_part
  * return.
  */
 must_check enum kith_error stream_run(struct transport transport, struct session_keys *keys,

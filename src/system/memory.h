@@ -1,5 +1,5 @@
 /*
- * What the C library keeps of memory that was freed.
+ * How far stacks may grow, and what the C library keeps of memory that was freed.
  */
 #ifndef KITH_MEMORY_H
 #define KITH_MEMORY_H
