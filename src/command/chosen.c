@@ -38,13 +38,12 @@ enum kith_error chosen_read_again(struct directory *directory, const struct opti
     return error;
 }
 
-enum kith_error chosen_expect(const struct options *options, const struct peers *chosen,
-                              const char *what)
+enum kith_error chosen_expect(const struct options *options, const struct peers *chosen)
 {
     bool waits = (options->command & FOR_DAEMONS) != 0;
 
     if (chosen->count > 0)
         return OK;
-    (void)log_failure(waits ? LOG_NOTE : LOG_ERROR, what, NULL, ERR_NOBODY, NULL, NULL);
+    (void)log_failure(waits ? LOG_NOTE : LOG_ERROR, options->what, NULL, ERR_NOBODY, NULL, NULL);
     return waits ? OK : ERR_NOBODY;
 }

@@ -24,7 +24,6 @@ must_check enum kith_error chosen_read_again(struct directory *directory,
  * Say if there is nobody: ERR_NOBODY, but for a daemon, which goes on without, as its peers may be
  * read again.
  */
-must_check enum kith_error chosen_expect(const struct options *options, const struct peers *chosen,
-                                         const char *what);
+must_check enum kith_error chosen_expect(const struct options *options, const struct peers *chosen);
 
 #endif

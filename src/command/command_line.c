@@ -235,10 +235,11 @@ static enum kith_error check_together(const struct options *options,
 }
 
 /* Those of --max-pending depend on the command, and stand there. */
-static struct options defaults(unsigned command_bit)
+static struct options defaults(const struct command_form *form)
 {
     return (struct options){
-        .command = command_bit,
+        .command = form->bit,
+        .what = form->name,
         .synchrony_bound_ms = 5000,
         .max_handshake_age_ms = 10000,
         .handshake_timeout_ms = 10000,
@@ -247,7 +248,7 @@ static struct options defaults(unsigned command_bit)
         .drain_timeout_ms = 30000,
         .family = AF_UNSPEC,
         .ready_fd = -1,
-        .spare = command_bit == FOR_SERVE ? 2 : 1,
+        .spare = form->bit == FOR_SERVE ? 2 : 1,
         .keep = 8,
         .keep_time_ms = 60000,
         .channel_age_ms = 900000,
@@ -276,7 +277,7 @@ enum kith_error command_line_parse(struct options *options, const struct command
     const char *elsewhere;
     int found;
 
-    *options = defaults(form->bit);
+    *options = defaults(form);
     argc = cut_program(options, form->bit, argc, argv);
     option_table_for_getopt(&tables, form->bit);
     opterr = 0;

@@ -23,7 +23,6 @@
 
 /* The call of a command that makes one, and all that it is made with. */
 struct errand {
-    const char *what; /* the command's name, in logs */
     const char *peer; /* as it was given */
     const struct sandbox_needs *needs;
     bool is_confined;
@@ -95,7 +94,8 @@ static enum kith_error call_once(struct errand *errand)
 
 static void say_failure(struct errand *errand, enum kith_error error, enum log_level level)
 {
-    (void)call_log_failure(&errand->call, error, &errand->callee, errand->what, level);
+    (void)call_log_failure(&errand->call, error, &errand->callee, errand->setup.options->what,
+                           level);
 }
 
 /* What becomes of the tries, and for how long there are some. */
@@ -107,7 +107,7 @@ static void say_retry(const struct errand *errand, const char *becomes)
     peer_format(who, errand->callee.name, errand->callee.key);
     (void)snprintf(why, sizeof(why), "%s %.*f s", becomes, retry_ms % 1000 == 0 ? 0 : 3,
                    (double)retry_ms / 1000);
-    log_event(LOG_NOTE, errand->what, who, why, NULL);
+    log_event(LOG_NOTE, errand->setup.options->what, who, why, NULL);
 }
 
 /* Call until it gets through, or --retry is over. What is wrong is logged. */
@@ -150,32 +150,35 @@ static enum kith_error join_peer(struct errand *errand, struct pipe_end *pipe)
     pipe_say_connected(pipe, &visitor);
     notify_ready_fd(pipe->options->ready_fd, call->io.peer.text, true);
     if (kept != NULL && kept_begin(kept) != OK)
-        return call_log_failure(call, ERR_LINK_LOST, callee, errand->what, LOG_ERROR);
+        return call_log_failure(call, ERR_LINK_LOST, callee, errand->setup.options->what,
+                                LOG_ERROR);
     pipe->kept = kept != NULL ? &kept->link : NULL;
     return pipe_run(pipe, transport, &call->io.keys, &visitor);
 }
 
 /* One that there is not is said before a peer is called, whose listen takes no second call. */
-static enum kith_error check_program(const char *program)
+static enum kith_error check_program(const struct options *options)
 {
+    const char *program = options->program != NULL ? options->program[0] : NULL;
     const char *obstacle = program != NULL ? program_file_obstacle(program) : NULL;
 
     if (obstacle == NULL)
         return OK;
-    return log_failure(LOG_ERROR, "dial", program, ERR_PROGRAM, obstacle, "nobody was called");
+    return log_failure(LOG_ERROR, options->what, program, ERR_PROGRAM, obstacle,
+                       "nobody was called");
 }
 
 enum kith_error command_dial(const struct options *options)
 {
-    struct errand errand = {.what = "dial"};
+    struct errand errand = {.kept = NULL};
     struct pipe_end pipe = PIPE_END_NONE;
     const struct sandbox_needs needs = {.has_programs = options->program != NULL};
     enum kith_error error = begin_errand(&errand, options, &needs);
 
     if (error == OK)
-        error = check_program(options->program != NULL ? options->program[0] : NULL);
+        error = check_program(options);
     if (error == OK)
-        error = pipe_open(&pipe, options, "dial", true);
+        error = pipe_open(&pipe, options);
     if (error == OK)
         error = call_with_retries(&errand);
     if (error == OK) {
@@ -211,7 +214,7 @@ static void print_check(const struct callee *callee, const struct handshake_io *
 enum kith_error command_check(const struct options *options)
 {
     static const struct sandbox_needs nothing;
-    struct errand errand = {.what = "check"};
+    struct errand errand = {.kept = NULL};
     enum kith_error error = begin_errand(&errand, options, &nothing);
 
     if (error == OK)

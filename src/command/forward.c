@@ -129,7 +129,7 @@ static void say_where(struct forward *forward, size_t place, const struct callee
     }
     (void)snprintf(line, sizeof(line), "each connection is carried to %s%s%s%s%s%s", callee->target,
                    callee->target[0] != '\0' ? " of " : "", who, at, way, since);
-    log_event(LOG_NOTE, "forward", here, line, NULL);
+    log_event(LOG_NOTE, forward->setup.options->what, here, line, NULL);
 }
 
 static void end_again(struct forward *forward)
@@ -145,7 +145,7 @@ static void take_again(struct daemon *daemon, bool good)
     bool is_other[FORWARDS_MAX] = {false};
 
     if (!good) {
-        setup_report_stays("forward", which, forward->count > 1);
+        setup_report_stays(&forward->setup, which, forward->count > 1);
         end_again(forward);
         peers_free(&forward->fresh);
         return;
@@ -156,10 +156,10 @@ static void take_again(struct daemon *daemon, bool good)
     if (forward_is_called(forward))
         forward_accept_judge(forward);
     peers_free(&forward->fresh);
-    setup_report_reload(&forward->setup, "forward", which);
+    setup_report_reload(&forward->setup, which);
     for (size_t i = 0; i < forward->count; i++) {
         if (forward->again[i].gone)
-            log_event(LOG_NOTE, "forward", forward->peers[i],
+            log_event(LOG_NOTE, daemon->hooks->what, forward->peers[i],
                       forward_is_called(forward) ? "may no longer call" : "no longer called", NULL);
         else if (is_other[i])
             say_where(forward, i, &forward->again[i].callee, " now");
@@ -270,16 +270,18 @@ static void announce(struct daemon *daemon)
         forward_accept_announce(forward);
     for (size_t i = 0; i < forward->count; i++) {
         say_where(forward, i, &forward->callees[i], "");
-        setup_warn_of_path("forward", forward_door(forward, i)->text);
+        setup_warn_of_path(forward->setup.options, forward_door(forward, i)->text);
     }
 }
 
 /* A channel for one connection leads to the target without a name, and to no other. */
 static enum kith_error check_targets(const struct forward *forward)
 {
-    for (size_t i = 0; forward->setup.options->plain && i < forward->count; i++) {
+    const struct options *options = forward->setup.options;
+
+    for (size_t i = 0; options->plain && i < forward->count; i++) {
         if (forward->callees[i].target[0] != '\0')
-            return log_failure(LOG_ERROR, "forward", forward->peers[i], ERR_USAGE,
+            return log_failure(LOG_ERROR, options->what, forward->peers[i], ERR_USAGE,
                                "--plain excludes a target by its name",
                                "such a channel cannot ask for one: leave out one of the two");
     }
@@ -291,15 +293,13 @@ static enum kith_error open_doors(struct forward *forward, const struct address 
 {
     struct doors *doors = &forward->daemon.doors;
     size_t count = forward->count + (forward_is_called(forward) ? 1 : 0);
-    enum kith_error error = setup_take_listeners("forward", doors->list, count);
+    enum kith_error error = setup_take_listeners(&forward->setup, doors->list, count);
 
     doors->count = count;
     if (error == OK && forward_is_called(forward))
-        error = setup_listen(&forward->setup, "forward", &forward->accept, LISTEN_EVERYWHERE,
-                             &doors->list[0]);
+        error = setup_listen(&forward->setup, &forward->accept, LISTEN_EVERYWHERE, &doors->list[0]);
     for (size_t i = 0; error == OK && i < forward->count; i++)
-        error = setup_listen(&forward->setup, "forward", &asked[i], LISTEN_LOOPBACK,
-                             forward_door(forward, i));
+        error = setup_listen(&forward->setup, &asked[i], LISTEN_LOOPBACK, forward_door(forward, i));
     doors_describe(doors);
     return error;
 }
@@ -348,14 +348,12 @@ static enum kith_error read_arguments(struct forward *forward, const struct opti
 
     forward->count = (size_t)options->argument_count / 2;
     if (options->accept != NULL)
-        error = setup_parse_address(&forward->accept, "forward", options, options->accept,
-                                    ADDRESS_PORT);
+        error = setup_parse_address(&forward->accept, options, options->accept, ADDRESS_PORT);
     for (size_t i = 0; error == OK && i < forward->count; i++) {
         forward->peers[i] = options->arguments[2 * i + 1];
-        error = setup_parse_address(&asked[i], "forward", options, options->arguments[2 * i],
-                                    ADDRESS_LOCAL);
+        error = setup_parse_address(&asked[i], options, options->arguments[2 * i], ADDRESS_LOCAL);
         if (error == OK && is_repeated(asked, i))
-            error = log_failure(LOG_ERROR, "forward", options->arguments[2 * i], ERR_BIND,
+            error = log_failure(LOG_ERROR, options->what, options->arguments[2 * i], ERR_BIND,
                                 "it is a LOCAL twice", "each leads to one PEER");
     }
     return error;
@@ -401,7 +399,7 @@ enum kith_error command_forward(const struct options *options)
     static struct daemon_terms terms;
 
     hooks = (struct daemon_hooks){
-        .what = "forward",
+        .what = options->what,
         .local = "the local program",
         .descriptors = setup_descriptors_of_channel(options) +
                        (doors_have_unix(&forward.daemon.doors) ? 2 : 1), /* stream/hold.h */

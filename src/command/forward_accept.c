@@ -70,8 +70,8 @@ void forward_accept_announce(const struct forward *forward)
 
     (void)snprintf(line, sizeof(line), "waits for calls of %zu peer%s",
                    forward->admission.set.count, forward->admission.set.count == 1 ? "" : "s");
-    log_event(LOG_NOTE, "forward", door->text, line, NULL);
-    setup_announce(&forward->setup, "forward", door, &forward->accept, "serve --call", " TARGET");
+    log_event(LOG_NOTE, forward->setup.options->what, door->text, line, NULL);
+    setup_announce(&forward->setup, door, &forward->accept, "serve --call", " TARGET");
     condition_warnings_log(&forward->setup.directory, &forward->admission.set, NULL);
 }
 

@@ -71,7 +71,7 @@ static void tell_failure(const struct options *options, int system_errno)
     const char *name = options->program[0];
     const char *obstacle = program_file_obstacle(name);
 
-    (void)log_failure(LOG_ERROR, "forward", name, ERR_PROGRAM,
+    (void)log_failure(LOG_ERROR, options->what, name, ERR_PROGRAM,
                       obstacle != NULL ? obstacle : strerror(system_errno), NULL);
 }
 
@@ -121,7 +121,7 @@ static void end_when_drained(struct forward *forward)
     if (goes_on && clock_now_ms() < forward->settle_ms)
         return;
     if (goes_on)
-        log_event(LOG_ERROR, "forward", daemon->doors.name,
+        log_event(LOG_ERROR, daemon->hooks->what, daemon->doors.name,
                   "--drain-timeout is over: connections that have no channel yet are cut short",
                   NULL);
     daemon_finish(daemon, OK);

@@ -56,7 +56,8 @@ static void find_own_key(struct task *task)
         task->has_own_key = true;
         return;
     }
-    log_event(LOG_NOTE, "import", path, "our own key is not known, and would be taken as another's",
+    log_event(LOG_NOTE, task->options->what, path,
+              "our own key is not known, and would be taken as another's",
               agent_is_meant(path) ? NULL
                                    : "kith pubkey shows it; keep that beside it, as FILE.pub");
 }
@@ -69,7 +70,7 @@ static void tell_skipped(const struct problem *problem, void *context)
     if (task->was_overtaken) /* it was told */
         return;
     problem_locate(location, sizeof(location), task->path, problem);
-    log_event(LOG_NOTE, "import", location, problem->why, NULL);
+    log_event(LOG_NOTE, task->options->what, location, problem->why, NULL);
 }
 
 /* Read who is known; nobody, as long as there is no such file. */
@@ -95,7 +96,7 @@ static enum kith_error log_bad_line(const struct task *task, enum kith_error err
     problem_locate(location, sizeof(location), task->path, problem);
     (void)snprintf(hint, sizeof(hint), "%s%snothing of this file was added",
                    has_hint ? problem->hint : "", has_hint ? "; " : "");
-    return log_failure(LOG_ERROR, "import", location, error, problem->why, hint);
+    return log_failure(LOG_ERROR, task->options->what, location, error, problem->why, hint);
 }
 
 /* What to do about a file that has no keys for us; or NULL. */
@@ -113,7 +114,8 @@ static enum kith_error log_bad_file(const struct task *task, enum kith_error err
 {
     if (problem->line > 0)
         return log_bad_line(task, error, problem);
-    return log_failure(LOG_ERROR, "import", task->path, error, NULL, hint_for(task->path, error));
+    return log_failure(LOG_ERROR, task->options->what, task->path, error, NULL,
+                       hint_for(task->path, error));
 }
 
 static enum kith_error read_keys(struct task *task)
@@ -151,12 +153,13 @@ static void tell_left_out(const struct task *task)
 
         if (known != NULL) {
             peer_format(who, known->name, known->key);
-            log_event(LOG_NOTE, "import", who, "is in the peers file already",
+            log_event(LOG_NOTE, task->options->what, who, "is in the peers file already",
                       task->address.port[0] == '\0'
                           ? NULL
                           : "its line stays as it is: where it is called is put there by hand");
         } else if (task->has_own_key && memcmp(keys->list[i].key, task->own_key, KEY_SIZE) == 0) {
-            log_event(LOG_NOTE, "import", task->path, "has our own key, which is left out", NULL);
+            log_event(LOG_NOTE, task->options->what, task->path,
+                      "has our own key, which is left out", NULL);
         }
     }
 }
@@ -169,7 +172,7 @@ static void tell_added(const struct task *task)
     (void)snprintf(why, sizeof(why), "added to %s", task->peers_path);
     for (size_t i = 0; i < added->count; i++) {
         peer_format(who, added->list[i].name, added->list[i].key);
-        log_event(LOG_NOTE, "import", who, why, NULL);
+        log_event(LOG_NOTE, task->options->what, who, why, NULL);
     }
 }
 
@@ -230,12 +233,12 @@ static enum kith_error take_name(struct task *task)
     address = directory_find_address(given);
     len = address == NULL ? strlen(given) : (size_t)(address - given) - 1;
     if (!name_check(given, len, &problem))
-        return log_failure(LOG_ERROR, "import", given, ERR_USAGE, problem.why, hint);
+        return log_failure(LOG_ERROR, task->options->what, given, ERR_USAGE, problem.why, hint);
     memcpy(task->name, given, len);
     task->name[len] = '\0';
     if (address == NULL || address_parse(&task->address, address, ADDRESS_HOST_PORT, &problem))
         return OK;
-    return log_failure(LOG_ERROR, "import", given, ERR_USAGE, problem.why,
+    return log_failure(LOG_ERROR, task->options->what, given, ERR_USAGE, problem.why,
                        problem.hint != NULL ? problem.hint : hint);
 }
 
@@ -247,7 +250,7 @@ enum kith_error command_import(const struct options *options)
     task = (struct task){.options = options, .path = options->arguments[0]};
     error = take_name(&task);
     if (error == OK && (error = crypto_start_keys()) != OK)
-        return log_failure(LOG_ERROR, "import", NULL, error, NULL, NULL);
+        return log_failure(LOG_ERROR, options->what, NULL, error, NULL, NULL);
     if (error == OK)
         find_own_key(&task);
     if (error == OK)

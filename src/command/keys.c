@@ -44,9 +44,10 @@ static enum kith_error make_pair(char pem[static PKCS8_PEM_SIZE],
 }
 
 /* Something of that name is there, and stays: say what it is, and what -f would do. */
-static enum kith_error log_existing(const char *path, const char *which, enum standing standing,
-                                    bool is_default)
+static enum kith_error log_existing(const struct options *options, const char *path,
+                                    const char *which, enum standing standing)
 {
+    bool is_default = options->argument_count == 0;
     char hint[3 * FILE_PATH_SIZE + 256], see[FILE_PATH_SIZE + 64] = "";
     bool is_identity = which == path && (standing == STANDS_OURS || standing == STANDS_FOREIGN);
 
@@ -63,7 +64,7 @@ static enum kith_error log_existing(const char *path, const char *which, enum st
     else
         (void)snprintf(hint, sizeof(hint), "name another file; -f would replace %s and %s.pub",
                        path, path);
-    return log_failure(LOG_ERROR, "keygen", which,
+    return log_failure(LOG_ERROR, options->what, which,
                        is_identity ? ERR_IDENTITY_EXISTS : ERR_FILE_EXISTS, NULL, hint);
 }
 
@@ -86,10 +87,11 @@ static bool is_of_other_kind(const char *path)
            key_file_find_descriptor(path) >= 0;
 }
 
-static enum kith_error log_unwritten(const char *path, enum kith_error error)
+static enum kith_error log_unwritten(const struct options *options, const char *path,
+                                     enum kith_error error)
 {
     return log_failure(
-        LOG_ERROR, "keygen", path, error, NULL,
+        LOG_ERROR, options->what, path, error, NULL,
         error == ERR_SYSTEM ? "its folder has to be one that we may write in, or make" : NULL);
 }
 
@@ -103,23 +105,22 @@ static enum kith_error write_pair(const struct options *options, const char *pat
     char public_path[FILE_PATH_SIZE + 4];
     const struct new_file files[] = {{path, pem, PRIVATE_MODE, NULL},
                                      {public_path, line, PUBLIC_MODE, NULL}};
-    bool is_default = options->argument_count == 0;
     enum standing private_one, public_one;
     size_t failed;
     enum kith_error error;
 
     (void)snprintf(public_path, sizeof(public_path), "%s.pub", path);
     if (is_of_other_kind(path) || is_of_other_kind(public_path))
-        return log_failure(LOG_ERROR, "keygen", is_of_other_kind(path) ? path : public_path,
+        return log_failure(LOG_ERROR, options->what, is_of_other_kind(path) ? path : public_path,
                            ERR_FILE_OTHER, NULL, NULL);
     private_one = standing_private(path, public_path);
     public_one = standing_public(public_path);
     if (standing_blocks(private_one) || (!options->force && private_one != STANDS_NOTHING))
-        return log_existing(path, path, private_one, is_default);
+        return log_existing(options, path, path, private_one);
     if (standing_blocks(public_one) || (!options->force && public_one != STANDS_NOTHING))
-        return log_existing(path, public_path, public_one, is_default);
+        return log_existing(options, path, public_path, public_one);
     error = new_files_write(files, 2, options->force, &failed);
-    return error == OK ? OK : log_unwritten(files[failed].path, error);
+    return error == OK ? OK : log_unwritten(options, files[failed].path, error);
 }
 
 static bool is_folder(const char *path)
@@ -131,7 +132,7 @@ static bool is_folder(const char *path)
 }
 
 /* Whether a private key may be in a file of this name; what is wrong is logged. */
-static enum kith_error check_path(const char *path)
+static enum kith_error check_path(const struct options *options, const char *path)
 {
     const char *why = "not a name for a private key's file";
     char hint[FILE_PATH_SIZE + 64] =
@@ -153,55 +154,59 @@ static enum kith_error check_path(const char *path)
     } else if (strcmp(path, "-") != 0 && !public_key_is_path(path)) {
         return OK;
     }
-    return log_failure(LOG_ERROR, "keygen", len > 0 || path[0] != '\0' ? path : NULL, ERR_USAGE,
-                       why, hint);
+    return log_failure(LOG_ERROR, options->what, len > 0 || path[0] != '\0' ? path : NULL,
+                       ERR_USAGE, why, hint);
 }
 
 /* A file of one's own has to be named to each command. */
-static void tell_made(const char *path, const char *name, const char *given, bool replaced)
+static void tell_made(const struct options *options, const char *path, const char *name,
+                      bool replaced)
 {
+    const char *given = options->argument_count > 0 ? options->arguments[0] : NULL;
     char hint[3 * NAME_SIZE + FILE_PATH_SIZE];
 
     (void)snprintf(hint, sizeof(hint),
                    "give that to your peers: they know you as %s, unless they change that word%s%s",
                    name, given != NULL ? "; used by -i " : "", given != NULL ? given : "");
     if (replaced)
-        log_event(LOG_NOTE, "keygen", path,
+        log_event(LOG_NOTE, options->what, path,
                   "made, and replaces what was there; its public key is in the .pub file beside it",
                   "give that to your peers: whoever knows the old key does not know this one");
     else
-        log_event(LOG_NOTE, "keygen", path, "made; its public key is in the .pub file beside it",
-                  hint);
+        log_event(LOG_NOTE, options->what, path,
+                  "made; its public key is in the .pub file beside it", hint);
 }
 
 /* Whether a secret namespace may be put in a file of this name; what is wrong is logged. */
-static enum kith_error check_namespace_path(const char *path, bool replace)
+static enum kith_error check_namespace_path(const struct options *options)
 {
+    const char *path = options->namespace_file;
     enum standing standing;
 
     if (strcmp(path, "-") == 0 || is_folder(path))
-        return log_failure(LOG_ERROR, "keygen", path, ERR_USAGE, "not a name for a secret's file",
-                           "name a file that is to be made");
+        return log_failure(LOG_ERROR, options->what, path, ERR_USAGE,
+                           "not a name for a secret's file", "name a file that is to be made");
     if (is_of_other_kind(path))
-        return log_failure(LOG_ERROR, "keygen", path, ERR_FILE_OTHER, NULL, NULL);
+        return log_failure(LOG_ERROR, options->what, path, ERR_FILE_OTHER, NULL, NULL);
     standing = standing_secret(path);
     if (standing_blocks(standing))
-        return log_failure(LOG_ERROR, "keygen", path, ERR_FILE_EXISTS, NULL, STANDING_HINT);
-    if (!replace && standing != STANDS_NOTHING)
-        return log_failure(LOG_ERROR, "keygen", path, ERR_FILE_EXISTS, NULL,
+        return log_failure(LOG_ERROR, options->what, path, ERR_FILE_EXISTS, NULL, STANDING_HINT);
+    if (!options->force && standing != STANDS_NOTHING)
+        return log_failure(LOG_ERROR, options->what, path, ERR_FILE_EXISTS, NULL,
                            "name another file; -f would replace it, and whoever has the old secret "
                            "would not have the new one");
     return OK;
 }
 
 /* A secret for two sides: random bytes, as a line that can be copied. Nobody is shown it. */
-static enum kith_error make_namespace(const char *path, bool replace)
+static enum kith_error make_namespace(const struct options *options)
 {
+    const char *path = options->namespace_file;
     uint8_t bytes[SECRET_BYTES];
     char line[SECRET_LINE_SIZE];
     const struct new_file file = {path, line, PRIVATE_MODE, NULL};
     size_t failed;
-    enum kith_error error = check_namespace_path(path, replace);
+    enum kith_error error = check_namespace_path(options);
 
     if (error != OK)
         return error;
@@ -211,13 +216,13 @@ static enum kith_error make_namespace(const char *path, bool replace)
     if (error == OK) {
         crypto_base64_encode(line, bytes, sizeof(bytes));
         memcpy(line + strlen(line), "\n", sizeof("\n"));
-        error = new_files_write(&file, 1, replace, &failed);
+        error = new_files_write(&file, 1, options->force, &failed);
     }
     crypto_wipe(bytes, sizeof(bytes));
     crypto_wipe(line, sizeof(line));
     if (error != OK)
-        return log_unwritten(path, error);
-    log_event(LOG_NOTE, "keygen", path, "a secret namespace is made",
+        return log_unwritten(options, path, error);
+    log_event(LOG_NOTE, options->what, path, "a secret namespace is made",
               "give a copy to the other side, and to nobody else: --namespace-file");
     return OK;
 }
@@ -233,12 +238,12 @@ enum kith_error command_keygen(const struct options *options)
     enum kith_error error;
 
     if (options->namespace_file != NULL)
-        return make_namespace(options->namespace_file, options->force);
+        return make_namespace(options);
     if (!own_name(name, options->name, &problem))
-        return log_failure(LOG_ERROR, "keygen", options->name, ERR_USAGE, problem.why,
+        return log_failure(LOG_ERROR, options->what, options->name, ERR_USAGE, problem.why,
                            "-n takes a word that peers can know this key by: -n alice-laptop");
     error = path_of_identity(path, given);
-    if (error == OK && check_path(path) != OK)
+    if (error == OK && check_path(options, path) != OK)
         return ERR_USAGE;
     replaced = error == OK && is_there(path);
     if (error == OK)
@@ -246,14 +251,14 @@ enum kith_error command_keygen(const struct options *options)
     if (error == OK)
         error = make_pair(pem, public_key);
     if (error != OK)
-        return log_failure(LOG_ERROR, "keygen", given != NULL ? given : USUAL_IDENTITY, error, NULL,
-                           NULL);
+        return log_failure(LOG_ERROR, options->what, given != NULL ? given : USUAL_IDENTITY, error,
+                           NULL, NULL);
     hex_encode(hex, public_key, KEY_SIZE);
     (void)snprintf(line, sizeof(line), "%s %s\n", hex, name);
     error = write_pair(options, path, pem, line);
     crypto_wipe(pem, sizeof(pem));
     if (error == OK) {
-        tell_made(path, name, given, replaced);
+        tell_made(options, path, name, replaced);
         (void)fputs(line, stdout);
     }
     return error;

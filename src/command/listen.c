@@ -41,7 +41,7 @@ static enum kith_error log_end(const struct refusals *refusals, bool keeper_has_
 {
     if (keeper_has_left)
         return log_failure(LOG_ERROR, "keeper", NULL, ERR_KEEPER, NULL, "it has ended");
-    return log_failure(LOG_ERROR, "listen", refusals->which, ERR_SYSTEM, NULL, NULL);
+    return log_failure(LOG_ERROR, refusals->what, refusals->which, ERR_SYSTEM, NULL, NULL);
 }
 
 /*
@@ -57,7 +57,7 @@ static enum kith_error await_guest(struct reception *reception, struct refusals 
     enum kith_error error = OK;
 
     if (poll_set_make(&set, reception->terms.places + LISTENERS_MAX + 2) != OK)
-        return log_failure(LOG_ERROR, "listen", refusals->which, ERR_MEMORY, NULL, NULL);
+        return log_failure(LOG_ERROR, refusals->what, refusals->which, ERR_MEMORY, NULL, NULL);
     while (waited && !left && !ends && expects && result == RECEPTION_NOBODY) {
         int64_t until_ms = refusals_due_ms(refusals), due_ms;
         size_t keeper_at, watched_at;
@@ -110,7 +110,7 @@ static enum kith_error take_one(struct listening *listening)
     struct listeners *listeners = &listening->listeners;
     int watched = signals_watch_ends(); /* before places are found for the rest */
     const struct reception_terms terms = {
-        .what = "listen",
+        .what = options->what,
         .listeners = listeners,
         .rules = &setup->rules,
         .admission = &listening->admission,
@@ -123,14 +123,15 @@ static enum kith_error take_one(struct listening *listening)
     enum kith_error error;
 
     if (terms.places == 0)
-        return log_failure(LOG_ERROR, "listen", listeners->text, ERR_FEW_DESCRIPTORS, NULL, NULL);
+        return log_failure(LOG_ERROR, options->what, listeners->text, ERR_FEW_DESCRIPTORS, NULL,
+                           NULL);
     notify_ready_fd(options->ready_fd, listeners->text, true);
     setup_confine(SANDBOX_LISTEN, &needs);
-    refusals_init(&refusals, "listen", listeners->text, false);
+    refusals_init(&refusals, options->what, listeners->text, false);
     error = reception_begin(&reception, &terms);
     if (error == OK && options->inetd &&
         !reception_welcome(&reception, listening->came, &listening->from))
-        error = log_failure(LOG_ERROR, "listen", listeners->text, ERR_MEMORY, NULL, NULL);
+        error = log_failure(LOG_ERROR, options->what, listeners->text, ERR_MEMORY, NULL, NULL);
     listening->came = TRANSPORT_NONE;
     if (error == OK)
         error = await_guest(&reception, &refusals, &setup->keeper, watched, &listening->guest);
@@ -145,19 +146,20 @@ static enum kith_error take_standard(struct listening *listening)
     struct listeners *none = &listening->listeners;
 
     (void)snprintf(none->text, sizeof(none->text), "--inetd");
-    return setup_inetd("listen", &listening->came, &listening->from);
+    return setup_inetd(&listening->setup, &listening->came, &listening->from);
 }
 
 static enum kith_error open_listeners(struct listening *listening)
 {
     struct listeners *listeners = &listening->listeners;
     enum kith_error error =
-        setup_listen(&listening->setup, "listen", &listening->asked, LISTEN_EVERYWHERE, listeners);
+        setup_listen(&listening->setup, &listening->asked, LISTEN_EVERYWHERE, listeners);
 
     if (error != OK)
         return error;
-    log_event(LOG_MORE, "listen", listeners->text, "waiting for a call", NULL);
-    setup_announce(&listening->setup, "listen", listeners, &listening->asked, "dial", "");
+    log_event(LOG_MORE, listening->setup.options->what, listeners->text, "waiting for a call",
+              NULL);
+    setup_announce(&listening->setup, listeners, &listening->asked, "dial", "");
     return OK;
 }
 
@@ -165,7 +167,7 @@ static enum kith_error open_listeners(struct listening *listening)
 static void warn(const struct listening *listening, const struct options *options)
 {
     if (options->program != NULL)
-        setup_warn_of_program("listen", options->program[0],
+        setup_warn_of_program(options, options->program[0],
                               program_file_obstacle(options->program[0]));
     condition_warnings_log(&listening->setup.directory, &listening->admission.set, NULL);
 }
@@ -176,13 +178,13 @@ static enum kith_error prepare(struct listening *listening, const struct options
     enum kith_error error = setup_begin(&listening->setup, options, NULL, 0, KIND_SET(KIND_PLAIN));
 
     if (error == OK)
-        error = setup_choose_peers(&listening->setup, "listen", &listening->admission);
+        error = setup_choose_peers(&listening->setup, &listening->admission);
     if (error == OK && options->inetd)
         error = take_standard(listening);
     else if (error == OK)
         warn(listening, options);
     if (error == OK)
-        error = pipe_open(&listening->end, options, "listen", false);
+        error = pipe_open(&listening->end, options);
     if (error == OK && !options->inetd)
         error = open_listeners(listening);
     return error;
@@ -210,8 +212,7 @@ enum kith_error command_listen(const struct options *options)
     enum kith_error error = OK;
 
     if (!options->inetd)
-        error = setup_parse_address(&listening.asked, "listen", options, options->arguments[0],
-                                    ADDRESS_PORT);
+        error = setup_parse_address(&listening.asked, options, options->arguments[0], ADDRESS_PORT);
     if (error != OK)
         return error;
     error = prepare(&listening, options);

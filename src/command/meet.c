@@ -36,8 +36,8 @@ struct meet {
 /* Say why it has ended. */
 static enum kith_error log_end(const struct meet *meet, enum kith_error error, const char *hint)
 {
-    return log_failure(LOG_ERROR, "meet", meet->there.len > 0 ? meet->there.text : NULL, error,
-                       NULL, hint);
+    return log_failure(LOG_ERROR, meet->options->what,
+                       meet->there.len > 0 ? meet->there.text : NULL, error, NULL, hint);
 }
 
 /* Somebody has seen a code. */
@@ -74,9 +74,9 @@ static enum kith_error begin_meeting(struct meet *meet)
     if (options->name == NULL)
         (void)own_published(published, name, options->identity);
     if (name[0] == '\0' && !own_name(name, options->name, &problem))
-        return log_failure(LOG_ERROR, "meet", options->name, ERR_USAGE, problem.why, NULL);
+        return log_failure(LOG_ERROR, options->what, options->name, ERR_USAGE, problem.why, NULL);
     if (!meeting_name_is_good(name, strlen(name)) && options->name != NULL)
-        return log_failure(LOG_ERROR, "meet", options->name, ERR_USAGE,
+        return log_failure(LOG_ERROR, options->what, options->name, ERR_USAGE,
                            "a name that is offered has A-Z a-z 0-9 . _ and - only", NULL);
     if (!meeting_name_is_good(name, strlen(name)))
         (void)snprintf(name, sizeof(name), "unnamed");
@@ -93,7 +93,7 @@ static enum kith_error get_ready(struct meet *meet)
     if (error == OK)
         error = begin_meeting(meet);
     if (error == OK && conversation_open(&meet->talk.at) != OK)
-        error = log_failure(LOG_ERROR, "meet", NULL, ERR_TERMINAL, NULL, NULL);
+        error = log_failure(LOG_ERROR, meet->options->what, NULL, ERR_TERMINAL, NULL, NULL);
     if (error == OK && !meet->options->print)
         error = scribe_start(&meet->scribe, setup->peers_path, setup->keeper.public_key);
     return error;
@@ -111,10 +111,11 @@ static enum kith_error call(struct meet *meet)
     error = lookup_connect(&setup->lookup, &meet->place, &setup->net, meet->deadline_ms, &fd,
                            &meet->there, &problem);
     if (error != OK)
-        return log_failure(
-            LOG_ERROR, "meet", meet->options->arguments[0], error, problem_why(&problem),
-            error == ERR_CONNECT_REFUSED ? "does kith meet --listen run there, at that port?"
-                                         : NULL);
+        return log_failure(LOG_ERROR, meet->options->what, meet->options->arguments[0], error,
+                           problem_why(&problem),
+                           error == ERR_CONNECT_REFUSED
+                               ? "does kith meet --listen run there, at that port?"
+                               : NULL);
     meet->transport = transport_socket(fd);
     setup_confine(SANDBOX_LISTEN, &(struct sandbox_needs){.talks = true});
     return OK;
@@ -147,8 +148,7 @@ static enum kith_error wait_for_caller(struct meet *meet, uint8_t commit[static 
     const struct options *options = meet->options;
     struct listeners listeners = {0};
     struct address there;
-    enum kith_error error =
-        setup_listen(&meet->setup, "meet", &meet->place, LISTEN_EVERYWHERE, &listeners);
+    enum kith_error error = setup_listen(&meet->setup, &meet->place, LISTEN_EVERYWHERE, &listeners);
 
     if (error != OK)
         return error;
@@ -256,7 +256,7 @@ static enum kith_error shake_hands(struct meet *meet)
     error = handshake_io_finish(&io);
     explain_handshake(&explanation, &io, error);
     if (error != OK)
-        (void)log_failure(LOG_ERROR, "meet", meet->there.text, explanation.error,
+        (void)log_failure(LOG_ERROR, meet->options->what, meet->there.text, explanation.error,
                           problem_why(&explanation.problem), advise(error));
     handshake_io_wipe(&io);
     return error;
@@ -275,7 +275,7 @@ static void tell_added(const struct meet *meet, const struct addition *addition)
         (void)snprintf(hint, sizeof(hint),
                        "it may call here: kith listen PORT; to call it, put addr=\"HOST:PORT\" "
                        "before its key");
-    log_event(LOG_NOTE, "meet", addition->name, why, hint);
+    log_event(LOG_NOTE, meet->options->what, addition->name, why, hint);
 }
 
 /* What both have agreed on is not lost with the file. */
@@ -291,10 +291,10 @@ static void log_not_added(const struct meet *meet, enum kith_error error, const 
     (void)log_failure(LOG_ERROR, "peers", meet->setup.peers_path, error, NULL, hint);
 }
 
-static enum kith_error tell_known(const char *name)
+static enum kith_error tell_known(const struct meet *meet, const char *name)
 {
-    log_event(LOG_NOTE, "meet", name, "its key was in the peers file already: nothing is changed",
-              NULL);
+    log_event(LOG_NOTE, meet->options->what, name,
+              "its key was in the peers file already: nothing is changed", NULL);
     return OK;
 }
 
@@ -313,7 +313,7 @@ static enum kith_error put_line(struct meet *meet, const struct addition *additi
     if (error == OK)
         tell_added(meet, addition);
     else if (error == ERR_PEER_KNOWN) /* since the name was asked for */
-        return tell_known(NULL);
+        return tell_known(meet, NULL);
     else if (error != ERR_NAME_TAKEN)
         log_not_added(meet, error, line);
     return error;
@@ -325,7 +325,7 @@ static enum kith_error keep_known(struct meet *meet, struct addition *addition, 
     (void)snprintf(addition->name, sizeof(addition->name), "%s", name);
     if (meet->options->print)
         return put_line(meet, addition);
-    return tell_known(name);
+    return tell_known(meet, name);
 }
 
 /* Both keys are proven: find a name for the other, and write it down. What is wrong is logged. */
@@ -344,7 +344,7 @@ static enum kith_error keep(struct meet *meet)
     while (error == ERR_NAME_TAKEN) {
         error = meet_talk_name(&meet->talk, &meet->meeting, addition.name);
         if (error != OK)
-            return log_failure(LOG_ERROR, "meet", NULL, error, NULL,
+            return log_failure(LOG_ERROR, meet->options->what, NULL, error, NULL,
                                "no name was given, so nothing was written");
         error = put_line(meet, &addition);
         if (error == ERR_NAME_TAKEN)
@@ -377,7 +377,7 @@ enum kith_error command_meet(const struct options *options)
 
     meet = (struct meet){.options = options, .transport = TRANSPORT_NONE, .scribe = HELPER_NONE};
     meet.talk.at = CONVERSATION_NONE;
-    error = setup_parse_address(&meet.place, "meet", options, options->arguments[0], form);
+    error = setup_parse_address(&meet.place, options, options->arguments[0], form);
     if (error != OK)
         return error;
     error = setup_begin(&meet.setup, options, NULL, 0, KIND_SET(KIND_PLAIN));

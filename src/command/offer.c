@@ -38,56 +38,60 @@ static char *const *words_of(struct offer *offer, const struct target *target)
     return words;
 }
 
-static enum kith_error refuse_target(const char *given, const char *why, const char *hint)
+static enum kith_error refuse_target(const struct offer *offer, const char *given, const char *why,
+                                     const char *hint)
 {
-    return log_failure(LOG_ERROR, "serve", given, ERR_USAGE, why, hint);
+    return log_failure(LOG_ERROR, offer->options->what, given, ERR_USAGE, why, hint);
 }
 
 /* One is there that would be meant, too. */
-static enum kith_error refuse_second(const struct target *target, const char *given,
-                                     const struct options *options)
+static enum kith_error refuse_second(const struct offer *offer, const struct target *target,
+                                     const char *given)
 {
+    const struct options *options = offer->options;
     bool has_port = options->call == NULL && !options->inetd;
 
     if (target->name[0] != '\0')
-        return refuse_target(given, "a second target of this name", NULL);
+        return refuse_target(offer, given, "a second target of this name", NULL);
     return refuse_target(
-        given,
+        offer, given,
         options->program != NULL ? "--exec replaces TARGET" : "a second target without a name",
         has_port ? "several are told apart by names: NAME=TARGET"
                  : "no PORT comes before them here; several are told apart by names: NAME=TARGET");
 }
 
 /* Read one, and look whether what is at its path is a socket, or may come to be one. */
-static enum kith_error read_target(struct target *target, const char *given)
+static enum kith_error read_target(const struct offer *offer, struct target *target,
+                                   const char *given)
 {
     struct problem problem = {.hint = NULL};
     const char *obstacle;
 
     if (!target_parse(target, given, &problem))
-        return refuse_target(given, problem.why, problem.hint);
+        return refuse_target(offer, given, problem.why, problem.hint);
     obstacle = unix_socket_obstacle(target->address.path);
     if (obstacle != NULL)
-        return log_failure(LOG_ERROR, "serve", given, ERR_TARGET, obstacle, NULL);
+        return log_failure(LOG_ERROR, offer->options->what, given, ERR_TARGET, obstacle, NULL);
     return OK;
 }
 
 /* Add those of the arguments that have a name, or those that have none. */
-static enum kith_error add_arguments(struct offer *offer, const struct options *options, bool named)
+static enum kith_error add_arguments(struct offer *offer, bool named)
 {
+    const struct options *options = offer->options;
     int first = options->call != NULL || options->inetd ? 0 : 1; /* after a port */
 
     for (int i = first; i < options->argument_count; i++) {
         const char *given = options->arguments[i];
         struct target target;
-        enum kith_error error = read_target(&target, given);
+        enum kith_error error = read_target(offer, &target, given);
 
         if (error != OK)
             return error;
         if ((target.name[0] != '\0') != named)
             continue;
         if (targets_find(&offer->all, target.name) != NULL)
-            return refuse_second(&target, given, options);
+            return refuse_second(offer, &target, given);
         add_target(offer, &target, words_of(offer, &target));
     }
     return OK;
@@ -103,11 +107,12 @@ static bool has_kind(const struct offer *offer, enum target_kind kind)
 }
 
 /* A header of the PROXY protocol is for targets that are connected to. */
-static enum kith_error check_header(const struct offer *offer, const struct options *options)
+static enum kith_error check_header(const struct offer *offer)
 {
-    if (!options->proxy_protocol || has_kind(offer, TARGET_ADDRESS) || has_kind(offer, TARGET_PATH))
+    if (!offer->options->proxy_protocol || has_kind(offer, TARGET_ADDRESS) ||
+        has_kind(offer, TARGET_PATH))
         return OK;
-    return refuse_target("--proxy-protocol", "no target takes a header",
+    return refuse_target(offer, "--proxy-protocol", "no target takes a header",
                          "a program has the caller's address in its environment");
 }
 
@@ -118,7 +123,7 @@ static void warn_of_programs(const struct offer *offer)
         const struct target *target = &offer->list[i];
 
         if (target->kind == TARGET_PROGRAM)
-            setup_warn_of_program("serve", target->text,
+            setup_warn_of_program(offer->options, target->text,
                                   target->line != NULL ? program_line_obstacle(target->line)
                                                        : program_file_obstacle(target->text));
     }
@@ -128,6 +133,7 @@ enum kith_error offer_read(struct offer *offer, const struct options *options)
 {
     enum kith_error error;
 
+    offer->options = options;
     offer->all = offer->unnamed = (struct targets){offer->list, 0};
     offer->programs = (struct programs){.list = offer->words};
     if (options->program != NULL) {
@@ -135,12 +141,12 @@ enum kith_error offer_read(struct offer *offer, const struct options *options)
 
         add_target(offer, &program, options->program);
     }
-    error = add_arguments(offer, options, false);
+    error = add_arguments(offer, false);
     offer->unnamed.count = offer->all.count;
     if (error == OK)
-        error = add_arguments(offer, options, true);
+        error = add_arguments(offer, true);
     if (error == OK)
-        error = check_header(offer, options);
+        error = check_header(offer);
     if (error == OK && !options->inetd) /* where the first call is at hand */
         warn_of_programs(offer);
     return error;
@@ -191,16 +197,16 @@ void offer_announce(const struct offer *offer, const char *where, const char *wh
 
         (void)snprintf(line, sizeof(line), "a caller that asks for %s is joined to %s%.300s",
                        target->name, kind_of(target), target->text);
-        log_event(LOG_NOTE, "serve", where, line, NULL);
+        log_event(LOG_NOTE, offer->options->what, where, line, NULL);
     }
     if (offer->unnamed.count > 0)
         (void)snprintf(unnamed, sizeof(unnamed), "%s%s%.250s", named ? ", or else to " : "",
                        kind_of(offer->list), offer->list[0].text);
     (void)snprintf(line, sizeof(line), "%s is joined to %s%s%s", who,
                    named ? "what it asks for" : "", unnamed, after);
-    log_event(LOG_NOTE, "serve", where, line, NULL);
+    log_event(LOG_NOTE, offer->options->what, where, line, NULL);
     for (size_t i = 0; i < offer->all.count; i++)
-        setup_warn_of_path("serve", offer->list[i].address.path);
+        setup_warn_of_path(offer->options, offer->list[i].address.path);
 }
 
 /*

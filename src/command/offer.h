@@ -15,6 +15,7 @@
 #define OFFER_MAX 64 /* targets */
 
 struct offer {
+    const struct options *options;
     struct target list[OFFER_MAX];
     uint16_t ports[OFFER_MAX + 1]; /* of those that have one; and room for that of --call */
     struct targets all;            /* of the list, the unnamed one first */

@@ -43,6 +43,7 @@ enum command_bit {
 
 struct options {
     unsigned command;     /* its bit */
+    const char *what;     /* its name, in logs */
     const char *identity; /* -i, or NULL */
     const char *passphrase_file;
     const char *peers;                  /* -a, or NULL */

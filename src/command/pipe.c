@@ -41,7 +41,7 @@ static void log_end(const struct pipe_end *end, const struct pump_result *result
     bool by_system = result->system_errno != 0 && error_has(error, ERROR_IS_SYSTEM);
     bool lost = result->undelivered && !local;
     char at[PEER_AT_SIZE], detail[192];
-    struct log_subject subject = {.what = end->what, .which = at};
+    struct log_subject subject = {.what = end->options->what, .which = at};
 
     if (local)
         subject.which = name_of_end(end->options, out);
@@ -77,8 +77,10 @@ static void enlarge_pipe(int fd)
  * and ended, has had what it came for, and so have we; one that has said nothing may be there for
  * what we type. But who listens with stdout elsewhere is there for what comes.
  */
-static enum local_end_patience patience(const struct options *options, bool calls)
+static enum local_end_patience patience(const struct options *options)
 {
+    bool calls = options->command == FOR_DIAL;
+
     if (!descriptor_is_terminal(STDIN_FILENO) || options->send_only)
         return WAITS_FOR_INPUT;
     return calls || (options->output == NULL && isatty(STDOUT_FILENO) == 1) ? WAITS_IF_PEER_SILENT
@@ -125,15 +127,16 @@ static enum kith_error check_stdout(const char *what)
     return OK;
 }
 
-static enum kith_error check_kinds(const struct options *options, const char *what)
+static enum kith_error check_kinds(const struct options *options)
 {
-    enum kith_error error = options->recv_only ? OK : check_stdin(what);
+    enum kith_error error = options->recv_only ? OK : check_stdin(options->what);
 
-    return error == OK && !options->send_only && options->output == NULL ? check_stdout(what)
-                                                                         : error;
+    return error == OK && !options->send_only && options->output == NULL
+               ? check_stdout(options->what)
+               : error;
 }
 
-static enum kith_error open_standard(struct pipe_end *end, bool calls)
+static enum kith_error open_standard(struct pipe_end *end)
 {
     const struct options *options = end->options;
     struct inlet inlet = inlet_none();
@@ -144,36 +147,34 @@ static enum kith_error open_standard(struct pipe_end *end, bool calls)
         inlet = inlet_stdin();
     }
     if (options->output != NULL) {
-        end->local = local_end_file(inlet, end->filer.file, patience(options, calls),
+        end->local = local_end_file(inlet, end->filer.file, patience(options),
                                     end->filer.helper.line, filer_result, &end->filer);
-        return check_kinds(options, end->what);
+        return check_kinds(options);
     }
     if (!options->send_only) {
         enlarge_pipe(STDOUT_FILENO);
         outlet = outlet_stdout();
     }
-    end->local = local_end_standard(inlet, outlet, patience(options, calls));
-    return check_kinds(options, end->what);
+    end->local = local_end_standard(inlet, outlet, patience(options));
+    return check_kinds(options);
 }
 
-enum kith_error pipe_open(struct pipe_end *end, const struct options *options, const char *what,
-                          bool calls)
+enum kith_error pipe_open(struct pipe_end *end, const struct options *options)
 {
     char *const *program = options->program;
     enum kith_error error = OK;
 
     *end = PIPE_END_NONE;
     end->options = options;
-    end->what = what;
     if (options->output != NULL)
-        error = filer_start(&end->filer, what, options->output, options->force);
+        error = filer_start(&end->filer, options->what, options->output, options->force);
     if (error != OK)
         return error;
     if (options->program == NULL && socket_can_carry(STDIN_FILENO) &&
         socket_can_carry(STDOUT_FILENO))
         signals_linger_on_hangup();
     if (options->program == NULL)
-        return open_standard(end, calls);
+        return open_standard(end);
     return launcher_start(&end->launcher, &(const struct programs){.list = &program, .count = 1},
                           1);
 }
@@ -215,7 +216,7 @@ static enum kith_error run(const struct pipe_end *end, struct local_end *local,
     if (error != OK && error != ERR_PROGRAM)
         log_end(end, &result, error, &peer);
     if (error != OK && end->filer.placed)
-        log_event(LOG_NOTE, end->what, options->output,
+        log_event(LOG_NOTE, end->options->what, options->output,
                   "is whole, and in its place: what failed is the rest", NULL);
     stream_summarise(LOG_MORE, &peer, error_text(error), &result, begun_us);
     return error;
@@ -223,7 +224,7 @@ static enum kith_error run(const struct pipe_end *end, struct local_end *local,
 
 static enum kith_error log_program(const struct pipe_end *end, const char *detail)
 {
-    return log_failure(LOG_ERROR, end->what, end->options->program[0], ERR_PROGRAM,
+    return log_failure(LOG_ERROR, end->options->what, end->options->program[0], ERR_PROGRAM,
                        detail[0] != '\0' ? detail : NULL, NULL);
 }
 
@@ -262,7 +263,7 @@ void pipe_say_connected(const struct pipe_end *end, const struct visitor *visito
     char who[PEER_TEXT_SIZE];
 
     peer_format(who, visitor->name, visitor->key);
-    log_event(LOG_MORE, end->what, who, "connected", NULL);
+    log_event(LOG_MORE, end->options->what, who, "connected", NULL);
 }
 
 enum kith_error pipe_run(struct pipe_end *end, struct transport transport,

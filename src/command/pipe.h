@@ -20,7 +20,6 @@
 
 struct pipe_end {
     const struct options *options;
-    const char *what;       /* the command, in logs */
     struct helper launcher; /* of the program, if there is one */
     struct filer filer;     /* of -o, likewise */
     struct local_end local; /* without a program */
@@ -28,13 +27,12 @@ struct pipe_end {
 };
 
 /*
- * Open stdin and stdout as the options say, for command what, to call or be called, or have ready
+ * Open stdin and stdout as the options say, or have ready
  * what starts the program, or the file; before we are confined, and before anybody is called or
  * may call. ERR_STDIN or ERR_STDOUT for what cannot carry a stream, ERR_PROCESS, or what
  * filer_start returns; all are logged.
  */
-must_check enum kith_error pipe_open(struct pipe_end *end, const struct options *options,
-                                     const char *what, bool calls);
+must_check enum kith_error pipe_open(struct pipe_end *end, const struct options *options);
 
 /* Say that the peer is there, who is proven. */
 void pipe_say_connected(const struct pipe_end *end, const struct visitor *visitor);

@@ -168,7 +168,7 @@ static bool look_again(struct daemon *daemon)
 
     if (serve_calls(serve))
         return serve_call_find_again(serve);
-    return setup_choose_again(&serve->setup, "serve", &serve->fresh) == OK;
+    return setup_choose_again(&serve->setup, &serve->fresh) == OK;
 }
 
 static void warn_of_conditions(const struct serve *serve)
@@ -182,7 +182,7 @@ static void take_again(struct daemon *daemon, bool good)
     struct serve *serve = daemon->hooks->context;
 
     if (!good) {
-        setup_report_stays("serve", daemon->doors.name, !serve_calls(serve));
+        setup_report_stays(&serve->setup, daemon->doors.name, !serve_calls(serve));
         peers_free(&serve->fresh);
         callee_end(&serve->again.callee);
         return;
@@ -191,7 +191,7 @@ static void take_again(struct daemon *daemon, bool good)
     connections_each(&daemon->connections, end_if_gone, serve);
     if (serve_calls(serve))
         serve_call_move(serve);
-    setup_report_reload(&serve->setup, "serve", daemon->doors.name);
+    setup_report_reload(&serve->setup, daemon->doors.name);
     warn_of_conditions(serve);
 }
 
@@ -273,23 +273,22 @@ static void announce(struct daemon *daemon)
     (void)snprintf(may, sizeof(may), "; %zu peer%s may call", peers, peers == 1 ? "" : "s");
     offer_announce(&serve->offer, daemon->doors.name, "each caller", may);
     offer_say_how(&serve->offer, words, ending);
-    setup_announce(&serve->setup, "serve", &daemon->doors.list[0], &serve->asked, words, ending);
+    setup_announce(&serve->setup, &daemon->doors.list[0], &serve->asked, words, ending);
 }
 
 /* Who may call, and where they do. */
 static enum kith_error prepare_callers(struct serve *serve)
 {
     struct doors *doors = &serve->daemon.doors;
-    enum kith_error error = setup_choose_peers(&serve->setup, "serve", &serve->admission);
+    enum kith_error error = setup_choose_peers(&serve->setup, &serve->admission);
 
     if (serve->setup.options->inetd)
         return error != OK ? error : serve_inetd_take(serve);
     doors->count = 1;
     if (error == OK)
-        error = setup_take_listeners("serve", &doors->list[0], 1);
+        error = setup_take_listeners(&serve->setup, &doors->list[0], 1);
     if (error == OK)
-        error =
-            setup_listen(&serve->setup, "serve", &serve->asked, LISTEN_EVERYWHERE, &doors->list[0]);
+        error = setup_listen(&serve->setup, &serve->asked, LISTEN_EVERYWHERE, &doors->list[0]);
     doors_describe(doors);
     return error;
 }
@@ -297,14 +296,15 @@ static enum kith_error prepare_callers(struct serve *serve)
 /* Whom we call. */
 static enum kith_error prepare_call(struct serve *serve)
 {
+    const struct options *options = serve->setup.options;
     enum kith_error error = setup_choose_callees(&serve->setup, &serve->callee, &serve->admission);
 
     if (error == OK && serve->callee.target[0] != '\0')
-        error = log_failure(LOG_ERROR, "serve", serve->setup.options->call, ERR_USAGE,
+        error = log_failure(LOG_ERROR, options->what, options->call, ERR_USAGE,
                             "names a target, but the targets are on our side",
                             "--call PEER, and after it our own: NAME=TARGET");
     if (error == OK)
-        error = setup_take_listeners("serve", serve->daemon.doors.list, 0);
+        error = setup_take_listeners(&serve->setup, serve->daemon.doors.list, 0);
     if (error == OK)
         error = setup_start_via(&serve->setup);
     serve_call_name(serve);
@@ -319,8 +319,7 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
 
     serve->launcher = HELPER_NONE;
     if (!calls && !options->inetd)
-        error = setup_parse_address(&serve->asked, "serve", options, options->arguments[0],
-                                    ADDRESS_PORT);
+        error = setup_parse_address(&serve->asked, options, options->arguments[0], ADDRESS_PORT);
     if (error == OK)
         error = offer_read(&serve->offer, options);
     if (error != OK)
@@ -345,7 +344,7 @@ enum kith_error command_serve(const struct options *options)
     static struct daemon_terms terms;
 
     hooks = (struct daemon_hooks){
-        .what = "serve",
+        .what = options->what,
         .local = "the target",
         .sets_apart = options->call == NULL,
         .descriptors = setup_descriptors_of_channel(options) + offer_descriptors(&serve.offer),

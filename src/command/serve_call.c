@@ -55,7 +55,7 @@ static void doubt_port(const struct options *options)
     const char *first = options->arguments[0];
 
     if (options->argument_count > 1 && text_is_number(first))
-        log_event(LOG_NOTE, "serve", first, "taken for a target, a port of this machine",
+        log_event(LOG_NOTE, options->what, first, "taken for a target, a port of this machine",
                   "with --call there is no port to listen on; put a target like that last");
 }
 
@@ -84,11 +84,13 @@ bool serve_call_find_again(struct serve *serve)
 
 void serve_call_move(struct serve *serve)
 {
+    const struct options *options = serve->setup.options;
+
     if (presence_move(&serve->presence, &serve->again.callee, serve->again.gone))
         acceptor_close_idle(&serve->acceptor);
     callee_end(&serve->again.callee);
     if (serve->again.gone)
-        log_event(LOG_NOTE, "serve", serve->setup.options->call, "no longer called", NULL);
+        log_event(LOG_NOTE, options->what, options->call, "no longer called", NULL);
 }
 
 bool serve_call_is_up(struct daemon *daemon)
@@ -125,7 +127,8 @@ void serve_call_report(struct daemon *daemon)
 
     connections_count(&daemon->connections, &totals);
     (void)snprintf(kept, sizeof(kept), "%zu", totals.idle);
-    log_fields(LOG_NOTE, "serve", daemon->doors.name, "state", "to", serve->setup.options->call,
-               "peer", peer_state_say(presence_state(&serve->presence), false), LOG_NUMBER "kept",
-               kept, (const char *)NULL);
+    log_fields(LOG_NOTE, daemon->hooks->what, daemon->doors.name, "state", "to",
+               serve->setup.options->call, "peer",
+               peer_state_say(presence_state(&serve->presence), false), LOG_NUMBER "kept", kept,
+               (const char *)NULL);
 }

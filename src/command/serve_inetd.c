@@ -13,14 +13,15 @@ enum kith_error serve_inetd_take(struct serve *serve)
     struct doors *doors = &serve->daemon.doors;
 
     (void)snprintf(doors->name, sizeof(doors->name), "--inetd");
-    return setup_inetd("serve", &serve->came, &serve->from);
+    return setup_inetd(&serve->setup, &serve->came, &serve->from);
 }
 
 enum kith_error serve_inetd_begin(struct serve *serve)
 {
     if (reception_welcome(&serve->reception, serve->came, &serve->from))
         return OK;
-    return log_failure(LOG_ERROR, "serve", serve->daemon.doors.name, ERR_MEMORY, NULL, NULL);
+    return log_failure(LOG_ERROR, serve->setup.options->what, serve->daemon.doors.name, ERR_MEMORY,
+                       NULL, NULL);
 }
 
 void serve_inetd_step(struct serve *serve)

@@ -238,14 +238,13 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options,
     return error;
 }
 
-enum kith_error setup_choose_peers(struct setup *setup, const char *what,
-                                   struct admission *admission)
+enum kith_error setup_choose_peers(struct setup *setup, struct admission *admission)
 {
     struct peers chosen = {0};
     enum kith_error error = chosen_read(&setup->directory, setup->options, &chosen);
 
     if (error == OK)
-        error = chosen_expect(setup->options, &chosen, what);
+        error = chosen_expect(setup->options, &chosen);
     if (error == OK)
         error = keeper_tell_peers(&setup->keeper, &chosen);
     admission_replace(admission, &chosen);
@@ -292,14 +291,14 @@ static void use_texts(struct setup *setup)
     setup->directory.text_count = setup->reload.count;
 }
 
-enum kith_error setup_choose_again(struct setup *setup, const char *what, struct peers *chosen)
+enum kith_error setup_choose_again(struct setup *setup, struct peers *chosen)
 {
     enum kith_error error;
 
     use_texts(setup);
     error = chosen_read_again(&setup->directory, setup->options, chosen);
     if (error == OK)
-        error = chosen_expect(setup->options, chosen, what);
+        error = chosen_expect(setup->options, chosen);
     return error;
 }
 
@@ -310,8 +309,9 @@ enum kith_error setup_find_again(struct setup *setup, struct callee_again *found
     return callees_find_again(&setup->callees, &setup->directory, found, chosen);
 }
 
-void setup_report_reload(const struct setup *setup, const char *what, const char *which)
+void setup_report_reload(const struct setup *setup, const char *which)
 {
+    const char *what = setup->options->what;
     char why[64];
 
     (void)snprintf(why, sizeof(why), "the peers were read again: %zu in the peers file",
@@ -325,9 +325,9 @@ void setup_report_reload(const struct setup *setup, const char *what, const char
                   "there is no file to read again: the peers were given as keys", NULL);
 }
 
-void setup_report_stays(const char *what, const char *which, bool several)
+void setup_report_stays(const struct setup *setup, const char *which, bool several)
 {
-    log_event(LOG_ERROR, what, which,
+    log_event(LOG_ERROR, setup->options->what, which,
               several ? "the peers stay as they were" : "the peer stays as it was", NULL);
 }
 

@@ -67,8 +67,7 @@ must_check enum kith_error setup_start_lookup(struct setup *setup);
  * Have those admitted who may call, everyone in the peers file or whom --peer names, and tell the
  * keeper that these are the peers of this run. What is wrong is logged, as in the next three.
  */
-must_check enum kith_error setup_choose_peers(struct setup *setup, const char *what,
-                                              struct admission *admission);
+must_check enum kith_error setup_choose_peers(struct setup *setup, struct admission *admission);
 
 /*
  * The same for the peers that are called, or that --accept waits for: who each of them is; and have
@@ -84,16 +83,15 @@ must_check enum kith_error setup_choose_callees(struct setup *setup, struct call
  * callee_end has to follow for each in any case, or another such call. Zeroed before the first. The
  * others are put into a set with their conditions. What is wrong is logged.
  */
-must_check enum kith_error setup_choose_again(struct setup *setup, const char *what,
-                                              struct peers *chosen);
+must_check enum kith_error setup_choose_again(struct setup *setup, struct peers *chosen);
 must_check enum kith_error setup_find_again(struct setup *setup, struct callee_again *found,
                                             struct peers *chosen);
 
 /* Say that the files were read again, or that there are none. */
-void setup_report_reload(const struct setup *setup, const char *what, const char *which);
+void setup_report_reload(const struct setup *setup, const char *which);
 
 /* Or that for what is wrong nothing was changed, of one peer or of several. */
-void setup_report_stays(const char *what, const char *which, bool several);
+void setup_report_stays(const struct setup *setup, const char *which, bool several);
 
 /*
  * No handshake follows, and there are no other children: let the keeper go, and the key with it,

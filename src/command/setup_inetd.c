@@ -9,12 +9,14 @@
 #include "base/problem.h"
 #include "net/inetd.h"
 
-enum kith_error setup_inetd(const char *what, struct transport *transport, struct endpoint *from)
+enum kith_error setup_inetd(const struct setup *setup, struct transport *transport,
+                            struct endpoint *from)
 {
     struct problem problem = {.why = ""};
     enum kith_error error = inetd_take(transport, from, &problem);
 
     if (error == OK)
         return OK;
-    return log_failure(LOG_ERROR, what, "--inetd", error, problem_why(&problem), NULL);
+    return log_failure(LOG_ERROR, setup->options->what, "--inetd", error, problem_why(&problem),
+                       NULL);
 }

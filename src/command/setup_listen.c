@@ -14,30 +14,31 @@
 #include "command/misuse.h"
 #include "net/passed.h"
 
-enum kith_error setup_parse_address(struct address *address, const char *what,
-                                    const struct options *options, const char *text,
-                                    enum address_form form)
+enum kith_error setup_parse_address(struct address *address, const struct options *options,
+                                    const char *text, enum address_form form)
 {
     struct problem problem = {.hint = NULL};
 
     if (form == ADDRESS_LOCAL && misuse_has_far_end(text))
-        return log_failure(LOG_ERROR, what, text, ERR_USAGE,
+        return log_failure(LOG_ERROR, options->what, text, ERR_USAGE,
                            "not PORT, HOST:PORT, or a path with a /", MISUSE_FAR_END);
     if (address_parse(address, text, form, &problem))
         return OK;
-    return log_failure(LOG_ERROR, what, text, ERR_USAGE, problem.why,
+    return log_failure(LOG_ERROR, options->what, text, ERR_USAGE, problem.why,
                        problem.hint != NULL ? problem.hint
                                             : misuse_guess_place(options, text, form));
 }
 
-enum kith_error setup_take_listeners(const char *what, struct listeners *list, size_t places)
+enum kith_error setup_take_listeners(const struct setup *setup, struct listeners *list,
+                                     size_t places)
 {
     struct problem problem = {.why = ""};
     enum kith_error error = passed_take(list, places, &problem);
 
     if (error == OK)
         return OK;
-    return log_failure(LOG_ERROR, what, "LISTEN_FDS", error, problem_why(&problem), NULL);
+    return log_failure(LOG_ERROR, setup->options->what, "LISTEN_FDS", error, problem_why(&problem),
+                       NULL);
 }
 
 /* Without a host, --source says which address of ours is meant. */
@@ -64,7 +65,7 @@ static enum kith_error open_listeners(struct setup *setup, const struct address 
                        : listeners_open(listeners, here, &named, &setup->net, scope, problem);
 }
 
-enum kith_error setup_listen(struct setup *setup, const char *what, const struct address *address,
+enum kith_error setup_listen(struct setup *setup, const struct address *address,
                              enum listen_scope scope, struct listeners *listeners)
 {
     struct address here = *address;
@@ -78,8 +79,8 @@ enum kith_error setup_listen(struct setup *setup, const char *what, const struct
     if (!setup->passed)
         error = open_listeners(setup, &here, scope, listeners, &problem);
     if (error != OK)
-        return log_failure(LOG_ERROR, what, listeners->text, error, problem_why(&problem),
-                           problem.hint);
+        return log_failure(LOG_ERROR, setup->options->what, listeners->text, error,
+                           problem_why(&problem), problem.hint);
     return OK;
 }
 
@@ -98,7 +99,7 @@ bool setup_find_dialed(struct address *address, const struct setup *setup,
     return address->host[0] != '\0';
 }
 
-void setup_announce(const struct setup *setup, const char *what, const struct listeners *listeners,
+void setup_announce(const struct setup *setup, const struct listeners *listeners,
                     const struct address *asked, const char *words, const char *ending)
 {
     char key[KEY_HEX_SIZE], at[ADDRESS_TEXT_SIZE], line[544], hint[HOST_SIZE + 80];
@@ -113,25 +114,25 @@ void setup_announce(const struct setup *setup, const char *what, const struct li
     (void)snprintf(hint, sizeof(hint),
                    "%s is what this machine calls itself: put what it is reached by from there",
                    setup->host);
-    log_event(LOG_NOTE, what, listeners->text, line,
+    log_event(LOG_NOTE, setup->options->what, listeners->text, line,
               strcmp(address.host, setup->host) == 0 ? hint : NULL);
 }
 
-void setup_warn_of_program(const char *what, const char *program, const char *obstacle)
+void setup_warn_of_program(const struct options *options, const char *program, const char *obstacle)
 {
     char why[128];
 
     if (obstacle == NULL)
         return;
     (void)snprintf(why, sizeof(why), "warning: %s", obstacle);
-    log_event(LOG_NOTE, what, program, why, "a call that comes before it is there fails");
+    log_event(LOG_NOTE, options->what, program, why, "a call that comes before it is there fails");
 }
 
-void setup_warn_of_path(const char *what, const char *address)
+void setup_warn_of_path(const struct options *options, const char *address)
 {
     if (strchr(address, '/') != NULL)
         log_event(
-            LOG_NOTE, what, address,
+            LOG_NOTE, options->what, address,
             "at a UNIX socket, a program that has said nothing sees a broken channel as an end",
             "if it would take a part for the whole, use a port: there it is always reset");
 }

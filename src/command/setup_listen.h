@@ -14,18 +14,17 @@
  * listened on in the place of an address. None, if there is no such supervisor. What is wrong is
  * logged.
  */
-must_check enum kith_error setup_take_listeners(const char *what, struct listeners *list,
+must_check enum kith_error setup_take_listeners(const struct setup *setup, struct listeners *list,
                                                 size_t places);
 
-/* Listen for a command at the address, unless it has listeners. What is wrong is logged. */
-must_check enum kith_error setup_listen(struct setup *setup, const char *what,
-                                        const struct address *address, enum listen_scope scope,
-                                        struct listeners *listeners);
+/* Listen at the address, unless it has listeners. What is wrong is logged. */
+must_check enum kith_error setup_listen(struct setup *setup, const struct address *address,
+                                        enum listen_scope scope, struct listeners *listeners);
 
 /*
  * Read an address that stands on the command line. ERR_USAGE, which is logged with what is wrong.
  */
-must_check enum kith_error setup_parse_address(struct address *address, const char *what,
+must_check enum kith_error setup_parse_address(struct address *address,
                                                const struct options *options, const char *text,
                                                enum address_form form);
 
@@ -40,14 +39,15 @@ bool setup_find_dialed(struct address *address, const struct setup *setup,
  * On a terminal, show the line that a peer types to call us: kith, these words
  * (dial, say), who and where we are, and what follows that.
  */
-void setup_announce(const struct setup *setup, const char *what, const struct listeners *listeners,
+void setup_announce(const struct setup *setup, const struct listeners *listeners,
                     const struct address *asked, const char *words, const char *ending);
 
 /* Say that a program that callers are to be joined to is not there yet, if an obstacle is known. */
-void setup_warn_of_program(const char *what, const char *program, const char *obstacle);
+void setup_warn_of_program(const struct options *options, const char *program,
+                           const char *obstacle);
 
 /* Say what a UNIX socket as an end of channels cannot do, if the address is one (see
  * stream/hold.h). */
-void setup_warn_of_path(const char *what, const char *address);
+void setup_warn_of_path(const struct options *options, const char *address);
 
 #endif
