@@ -18,6 +18,7 @@
 #endif
 
 #include <openssl/bn.h>
+#include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -25,11 +26,12 @@
 #include <openssl/kdf.h>
 #include <openssl/proverr.h>
 
-#include "crypto/cipher.h"
+#include "crypto/provider.h"
 
 #define ROOM (96u << 10) /* less than what malloc gives back to the system when it is freed */
 
 static struct {
+    OSSL_LIB_CTX *library; /* where what is among the offers below is found */
     EVP_MD *sha256;
     EVP_KDF *hkdf;
     EVP_CIPHER *chacha20_poly1305;
@@ -56,9 +58,17 @@ static enum kith_error result_of(bool success)
     return result(success ? OK : ERR_CRYPTO);
 }
 
+/* What is looked up by kith alone. Hashes and HMAC are looked up by these, too: in the default
+ * context, which has to have all of their kinds in any case. */
+static const struct offer offers[] = {
+    {OSSL_OP_SIGNATURE, "ED25519"}, {OSSL_OP_KEYMGMT, "ED25519"},
+    {OSSL_OP_KEYMGMT, "X25519"},    {OSSL_OP_KEYEXCH, "X25519"},
+    {OSSL_OP_KDF, "HKDF"},          {OSSL_OP_CIPHER, "ChaCha20-Poly1305"},
+};
+
 static EVP_PKEY_CTX *new_maker(const char *name)
 {
-    EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(NULL, name, NULL);
+    EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(fetched.library, name, NULL);
     if (maker && EVP_PKEY_fromdata_init(maker) == 1)
         return maker;
     EVP_PKEY_CTX_free(maker);
@@ -99,8 +109,9 @@ enum kith_error crypto_start_keys(void)
      * daemon begin none of their own: a KiB each. */
     ERR_clear_error();
     if (has_context() && !fetched.sha256) {
+        fetched.library = crypto_provider_start(offers, sizeof(offers) / sizeof(offers[0]));
         fetched.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-        fetched.ed25519 = EVP_SIGNATURE_fetch(NULL, "ED25519", NULL);
+        fetched.ed25519 = EVP_SIGNATURE_fetch(fetched.library, "ED25519", NULL);
         fetched.sha512 = EVP_MD_fetch(NULL, "SHA512", NULL);
         fetched.ed25519_maker = new_maker("ED25519");
     }
@@ -113,9 +124,9 @@ enum kith_error crypto_start(void)
 
     if (error != OK)
         return error;
-    fetched.hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
-    fetched.chacha20_poly1305 = crypto_cipher_fetch("ChaCha20-Poly1305");
-    fetched.x25519 = EVP_KEYEXCH_fetch(NULL, "X25519", NULL);
+    fetched.hkdf = EVP_KDF_fetch(fetched.library, "HKDF", NULL);
+    fetched.chacha20_poly1305 = EVP_CIPHER_fetch(fetched.library, "ChaCha20-Poly1305", NULL);
+    fetched.x25519 = EVP_KEYEXCH_fetch(fetched.library, "X25519", NULL);
     fetched.hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     fetched.x25519_maker = new_maker("X25519");
     return result_of(fetched.hkdf && fetched.chacha20_poly1305 && fetched.x25519 && fetched.hmac &&
@@ -162,8 +173,8 @@ bool crypto_equal(const void *a, const void *b, size_t len)
 }
 
 /*
- * Not libcrypto's generator: that needs a cipher of its own, so all of them (crypto/cipher.c), and
- * each thread would keep one, for 32 bytes a handshake.
+ * Not libcrypto's generator: that needs a cipher of its own, so all of them (crypto/provider.c),
+ * and each thread would keep one, for 32 bytes a handshake.
  */
 enum kith_error crypto_random(void *out, size_t len)
 {
@@ -273,7 +284,7 @@ enum kith_error crypto_x25519(uint8_t shared[static KEY_SIZE],
     static const uint8_t zero[KEY_SIZE];
     EVP_PKEY *own = x25519_secret(secret);
     EVP_PKEY *peer = make_public(fetched.x25519_maker, peer_public);
-    EVP_PKEY_CTX *context = own ? EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL) : NULL;
+    EVP_PKEY_CTX *context = own ? EVP_PKEY_CTX_new_from_pkey(fetched.library, own, NULL) : NULL;
     size_t len = KEY_SIZE;
     enum kith_error error = ERR_CRYPTO;
     if (context && peer && EVP_PKEY_derive_init(context) == 1 &&
@@ -324,8 +335,8 @@ struct crypto_signer *crypto_signer_new(const uint8_t seed[static KEY_SIZE])
     EVP_PKEY *made = ed25519_secret(seed);
     EVP_PKEY *key = made ? EVP_PKEY_dup(made) : NULL; /* only a copy gets into locked memory */
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool good =
-        key && context && EVP_DigestSignInit_ex(context, NULL, NULL, NULL, NULL, key, NULL) == 1;
+    bool good = key && context &&
+                EVP_DigestSignInit_ex(context, NULL, NULL, fetched.library, NULL, key, NULL) == 1;
     EVP_PKEY_free(key); /* the context has its own hold on it */
     EVP_PKEY_free(made);
     if (good)
@@ -357,8 +368,9 @@ enum kith_error crypto_ed25519_verify(const uint8_t signature[static SIGNATURE_S
 {
     EVP_PKEY *signer = make_public(fetched.ed25519_maker, key);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool ready = signer && context &&
-                 EVP_DigestVerifyInit_ex(context, NULL, NULL, NULL, NULL, signer, NULL) == 1;
+    bool ready =
+        signer && context &&
+        EVP_DigestVerifyInit_ex(context, NULL, NULL, fetched.library, NULL, signer, NULL) == 1;
     bool good = ready && EVP_DigestVerify(context, signature, SIGNATURE_SIZE, message, len) == 1;
     EVP_MD_CTX_free(context);
     EVP_PKEY_free(signer);

@@ -5,11 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-#include <openssl/provider.h>
-
 #include "base/bytes.h"
-#include "crypto/cipher.h"
 #include "crypto/crypto.h"
 #include "low_order.h"
 #include "tap.h"
@@ -57,25 +53,6 @@ static void test_memory(void)
           "two random strings differ");
     CHECK(crypto_random(a, 0) == OK, "no random bytes at all can be had");
     CHECK(crypto_random(many, sizeof(many)) == ERR_CRYPTO, "257 random bytes are too many");
-}
-
-/* The name of this cipher's provider, or "none". */
-static const char *provider_of(const char *cipher_name)
-{
-    /* Until the end, as crypto/crypto.c keeps its own; volatile so that they are kept in memory. */
-    static EVP_CIPHER *volatile kept[8];
-    static size_t count;
-    EVP_CIPHER *cipher = kept[count++] = crypto_cipher_fetch(cipher_name);
-    return cipher ? OSSL_PROVIDER_get0_name(EVP_CIPHER_get0_provider(cipher)) : "none";
-}
-
-static void test_cipher(void)
-{
-    CHECK(strcmp(provider_of("ChaCha20-Poly1305"), "one") == 0, "a cipher comes without others");
-    CHECK(strcmp(provider_of("id-aes256-GCM"), "default") == 0,
-          "a second name is found where all ciphers are");
-    CHECK(strcmp(provider_of("ChaCha20-Poly"), "none") == 0, "the beginning of a name is no name");
-    CHECK(strcmp(provider_of("no such"), "none") == 0, "what does not exist is not found");
 }
 
 static void test_sha256(void)
@@ -480,7 +457,6 @@ int main(void)
     if (crypto_start() != OK)
         return 1;
     test_memory();
-    test_cipher();
     test_sha256();
     test_hkdf();
     test_x25519();
