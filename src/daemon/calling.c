@@ -99,7 +99,7 @@ struct kept *calling_make(struct calling *calling, struct endpoint *reached)
     struct kept *kept = NULL;
     enum kith_error error;
 
-    if (!terms->callee(terms->context, &callee))
+    if (!peer_now_copy(terms->callee, &callee))
         return NULL;
     error = call_peer(&call, terms->calls, terms->kind, &callee, false);
     if (error == OK) {

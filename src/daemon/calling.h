@@ -12,6 +12,7 @@
 
 #include "calls/call.h"
 #include "daemon/kept.h"
+#include "daemon/peer_now.h"
 #include "daemon/peer_state.h"
 #include "protocol/kind.h"
 
@@ -22,9 +23,7 @@ struct calling_terms {
     enum channel_kind kind;
     enum side side; /* ours, of the channels */
     size_t max_message_size;
-    /* In the thread of a call: who is called now, for callee_end to end; false for nobody, and then
-     * that is not needed. */
-    bool (*callee)(void *context, struct callee *callee);
+    struct peer_now *callee; /* who is called */
     /* In any thread: whether a channel says that the peer is there, whatever calls come to. */
     bool (*is_there)(void *context);
     void *context;

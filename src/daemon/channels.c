@@ -53,7 +53,7 @@ static bool is_wanted(void *context, const struct kept *kept)
 {
     const struct channels *channels = context;
 
-    return channels->terms.is_wanted(channels->terms.context, kept);
+    return peer_now_is(channels->terms.callee, kept->key, &kept->mark);
 }
 
 static void say_failure(const struct channels *channels, enum kith_error error)
@@ -199,14 +199,7 @@ static enum kith_error await_asked(struct channels *channels, struct kept **kept
     return error == ERR_NO_ANSWER ? kept_await_answer(*kept, deadline_ms) : error;
 }
 
-/* Of the calls, in any thread: who is called now, and whether a channel says that it is there. */
-static bool find_callee(void *context, struct callee *callee)
-{
-    struct channels *channels = context;
-
-    return channels->terms.callee(channels->terms.context, callee);
-}
-
+/* Of the calls, in any thread: whether a channel says that the peer is there. */
 static bool is_there(void *context)
 {
     const struct channels *channels = context;
@@ -224,23 +217,12 @@ static bool is_full(const struct channels *channels)
            (said == OK || said == ERR_HANDSHAKE_CUT || said == ERR_HANDSHAKE_TIMEOUT);
 }
 
-/* Whether there is anybody to call: a reload may have taken the peer out. */
-static bool is_known(struct channels *channels)
-{
-    struct callee callee;
-
-    if (!find_callee(channels, &callee))
-        return false;
-    callee_end(&callee);
-    return true;
-}
-
 /* Until when a peer is called again and again that was there a moment ago: it may be starting. */
-static int64_t patient_until_ms(struct channels *channels, int64_t deadline_ms)
+static int64_t patient_until_ms(const struct channels *channels, int64_t deadline_ms)
 {
     int64_t until_ms = calling_lost_ms(&channels->calling) + channels->terms.calls->timeout_ms;
 
-    if (!is_known(channels))
+    if (!peer_now_say(channels->terms.callee, NULL, NULL)) /* a reload has taken it out */
         return 0;
     if (is_full(channels))
         return deadline_ms;
@@ -409,7 +391,7 @@ void channels_begin(struct channels *channels, const struct channels_terms *term
         .kind = KIND_KEPT,
         .side = SIDE_OPENS,
         .max_message_size = terms->max_message_size,
-        .callee = find_callee,
+        .callee = terms->callee,
         .is_there = is_there,
         .context = channels,
     };

@@ -12,6 +12,7 @@
 #include "calls/call.h"
 #include "daemon/calling.h"
 #include "daemon/opener.h"
+#include "daemon/peer_now.h"
 #include "daemon/threads.h"
 
 struct channels_terms {
@@ -20,9 +21,7 @@ struct channels_terms {
     const char *target; /* that is asked for there; or empty */
     size_t max_message_size;
     struct threads *threads;
-    bool (*callee)(void *context, struct callee *callee);      /* see daemon/calling.h */
-    bool (*is_wanted)(void *context, const struct kept *kept); /* see daemon/opener.h */
-    void *context;
+    struct peer_now *callee; /* who is called */
 };
 
 struct channels {

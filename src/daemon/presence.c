@@ -10,10 +10,8 @@
 #include "daemon/life.h"
 #include "system/signals.h"
 
-static bool current_callee(void *context, struct callee *callee)
+static bool current_callee(struct presence *presence, struct callee *callee)
 {
-    struct presence *presence = context;
-
     return !presence->is_over && peer_now_copy(&presence->peer, callee);
 }
 
@@ -94,7 +92,7 @@ static void call_one(void *context)
     struct presence *presence = context;
     size_t moves = presence->moves;
     struct endpoint from;
-    struct kept *kept = calling_make(&presence->calling, &from);
+    struct kept *kept = presence->is_over ? NULL : calling_make(&presence->calling, &from);
 
     spares_called(&presence->spares, kept != NULL && take_in(presence, kept, &from, moves));
     signals_wake();
@@ -116,7 +114,7 @@ void presence_begin(struct presence *presence, const struct presence_terms *term
         .kind = KIND_KEPT_BACK,
         .side = SIDE_ACCEPTS,
         .max_message_size = terms->max_message_size,
-        .callee = current_callee,
+        .callee = &presence->peer,
         .is_there = has_channel,
         .context = presence,
     };

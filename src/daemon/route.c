@@ -15,22 +15,13 @@
 #include "net/socket.h"
 #include "system/signals.h"
 
-static bool current_callee(void *context, struct callee *callee)
-{
-    struct route *route = context;
-
-    return peer_now_copy(&route->peer, callee);
-}
-
 bool route_is_for(struct route *route, const uint8_t key[static KEY_SIZE])
 {
     return peer_now_is(&route->peer, key, NULL);
 }
 
-static bool is_wanted(void *context, const struct kept *kept)
+static bool is_wanted(struct route *route, const struct kept *kept)
 {
-    struct route *route = context;
-
     return peer_now_is(&route->peer, kept->key, &kept->mark);
 }
 
@@ -62,7 +53,7 @@ static enum kith_error call_for(struct route *route, struct connection *connecti
     char limit[REFUSALS_LIMIT_SIZE];
     enum kith_error error;
 
-    if (!current_callee(route, &callee))
+    if (!peer_now_copy(&route->peer, &callee))
         return say_gone(route);
     error = call_peer(&call, route->terms.calls, KIND_PLAIN, &callee, false);
     connection->mark = callee.mark;
@@ -257,9 +248,7 @@ void route_begin(struct route *route, const struct route_terms *terms, const str
         .target = terms->target,
         .max_message_size = terms->max_message_size,
         .threads = &terms->daemon->threads,
-        .callee = current_callee,
-        .is_wanted = is_wanted,
-        .context = route,
+        .callee = &route->peer,
     };
 
     *route = (struct route){.terms = *terms, .part = {.context = route, .target = terms->target}};
