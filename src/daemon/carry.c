@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "daemon/report.h"
 #include "stream/stream.h"
-#include "system/memory.h"
 
 /* The bytes of a stream, for all to see, beside those before it on the same channel. */
 static int64_t count_bytes(void *context, uint64_t sent, uint64_t received)
@@ -30,7 +29,7 @@ static struct pump_terms terms_of(struct daemon *daemon, struct connection *conn
         .progress = count_bytes,
         .progress_context = connection,
         .ended = &connection->ending,
-        .quiet = memory_give_back_stack,
+        .stack_is_spare = true,
     };
 }
 

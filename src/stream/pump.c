@@ -10,17 +10,19 @@
 
 #include "stream/cut.h"
 #include "stream/exit_looks.h"
+#include "stream/last_words.h"
 #include "stream/leftover.h"
 #include "stream/patience.h"
 #include "stream/receiver.h"
 #include "stream/sender.h"
+#include "stream/silence.h"
+#include "system/memory.h"
 
 #ifndef POLLRDHUP
 #define POLLRDHUP 0
 #endif
 
-#define SILENCE_LOOK_MS 5000 /* between two looks at a peer that takes nothing */
-#define LEAVING_MS 100       /* between the ends of stdout and stdin when who uses us closes both */
+#define LEAVING_MS 100 /* between the ends of stdout and stdin when who uses us closes both */
 #define TAKING_PAUSE_MAX_MS 100
 #define QUIET_MS 1000 /* without anything moving, after which memory is given back */
 
@@ -38,16 +40,13 @@ struct run {
     uint64_t moved;           /* bytes by all of our reads and writes, when last looked at */
     struct patience idle;     /* with a stream on which nothing moves */
     int64_t taking_pause_ms;  /* before the next look at what the outlet has taken, at the end */
-    int64_t silence_look_ms;  /* when to look at the peer next, while it owes us something */
-    uint64_t acknowledged;    /* of what was sent, when last looked */
+    struct silence silence;   /* of a peer that owes us something */
     int64_t outlet_broken_ms; /* when to give up on an outlet that nobody reads, or NEVER_MS */
     struct exit_looks exit_looks;
     bool peer_says_no_more; /* seen while what came before waits for the outlet */
     bool condemned;         /* who had to judge a program or file says that it failed */
     bool outlet_closed;     /* the socket's other side has gone, and has read all until then */
-    enum kith_error failed; /* the local socket, with failed_errno; its last words are under way */
-    int failed_errno;
-    struct patience last_words; /* with a peer that takes none of them */
+    struct last_words last_words; /* of the local socket */
 };
 
 static short peer_events(const struct run *run)
@@ -133,15 +132,6 @@ static int64_t idle_deadline_ms(struct run *run)
     return run->idle.until_ms;
 }
 
-/*
- * Whether the peer has anything to take or to acknowledge, as far as is known. What the system has
- * taken of us keeps it from asking by keepalive whether the peer is there.
- */
-static bool awaits_peer(const struct run *run)
-{
-    return sender_wants_transport(&run->sender) || run->acknowledged != run->sender.carried;
-}
-
 /* When may_end has to be asked again, which waits for nothing else. */
 static int64_t exit_due_ms(const struct run *run)
 {
@@ -164,14 +154,11 @@ static int timeout_for(struct run *run)
     until_ms = clock_earlier(until_ms, sender_due_ms(&run->sender));
     if (sender_wants_input(&run->sender))
         until_ms = clock_earlier(until_ms, hold_due_ms(&run->end->inlet.hold));
-    until_ms = clock_earlier(until_ms, run->last_words.until_ms);
+    until_ms = clock_earlier(until_ms, run->last_words.patience.until_ms);
     until_ms = clock_earlier(until_ms, exit_due_ms(run));
     if (receiver_awaits_taking(&run->receiver))
         until_ms = clock_earlier(until_ms, next_taking_look_ms(run));
-    if (awaits_peer(run))
-        until_ms = clock_earlier(until_ms, run->silence_look_ms);
-    else
-        run->silence_look_ms = clock_deadline_ms(SILENCE_LOOK_MS);
+    until_ms = clock_earlier(until_ms, silence_due_ms(&run->silence, &run->sender));
     timeout = clock_poll_timeout(until_ms);
     return !run->gave_back && (timeout < 0 || timeout > QUIET_MS) ? QUIET_MS : timeout;
 }
@@ -195,8 +182,8 @@ static enum kith_error await(struct run *run)
     if (ready == 0 && !run->gave_back) {
         sender_give_back(&run->sender);
         receiver_give_back(&run->receiver);
-        if (run->terms->quiet != NULL)
-            run->terms->quiet();
+        if (run->terms->stack_is_spare)
+            memory_give_back_stack();
     }
     run->gave_back = ready == 0;
     return OK;
@@ -218,19 +205,6 @@ static enum kith_error outlet_broke(struct run *run, short how)
     return run->outlet_closed ? OK : ERR_STDOUT_CLOSED;
 }
 
-/* Whether the peer owes us something and is silent for too long. Looked at now and then only. */
-static bool peer_is_silent(struct run *run, int64_t now_ms)
-{
-    const struct transport *transport = &run->link->transport;
-
-    if (!awaits_peer(run) || now_ms < run->silence_look_ms)
-        return false;
-    run->silence_look_ms = clock_deadline_ms(SILENCE_LOOK_MS);
-    if (transport_queued(transport) <= 0)
-        run->acknowledged = run->sender.carried;
-    return transport_is_silent(transport);
-}
-
 /* What only the clock tells, in front of every wait. */
 static enum kith_error check_patience(struct run *run)
 {
@@ -245,7 +219,7 @@ static enum kith_error check_patience(struct run *run)
     }
     if (run->end->inlet.fd < 0)
         run->outlet_broken_ms = NEVER_MS;
-    if (peer_is_silent(run, now_ms)) {
+    if (silence_is_too_long(&run->silence, &run->sender, now_ms)) {
         run->link->closed = true;
         run->link->closed_errno = ETIMEDOUT;
         return cut_lacks(run->link, &run->sender);
@@ -314,27 +288,19 @@ static enum kith_error move(struct run *run)
     return error;
 }
 
-/* From now on: something of them was said. */
-static struct patience with_last_words(const struct run *run)
-{
-    return patience_with(LINK_PATIENCE_MS, transport_queued(&run->link->transport));
-}
-
 /*
  * Something has failed. The last words of a local socket are still sent, but not as whole; what
  * arrives for it is dropped.
  */
 static enum kith_error hear_out(struct run *run, enum kith_error error)
 {
-    if (error == ERR_STDIN && run->failed != OK) {
+    if (error == ERR_STDIN && run->last_words.why != OK) {
         run->end->inlet.fd = -1;
         return OK;
     }
     if (!local_end_has_gone(run->end, error))
         return error;
-    run->failed = error;
-    run->failed_errno = errno;
-    run->last_words = with_last_words(run);
+    last_words_begin(&run->last_words, error, &run->link->transport);
     run->end->outlet.kind = OUTLET_GONE;
     if (error == ERR_STDIN)
         run->end->inlet.fd = -1;
@@ -351,12 +317,10 @@ static bool is_over(struct run *run, enum kith_error *error)
         return true;
     if (receiver_is_cut(&run->receiver) || sender->broken)
         *error = cut_lacks(run->link, &run->sender);
-    if (run->failed != OK &&
+    if (run->last_words.why != OK &&
         (*error != OK || (run->end->inlet.fd < 0 && !sender_wants_transport(sender)) ||
-         !patience_lasts(&run->last_words, transport_queued(&run->link->transport)))) {
-        *error = run->failed;
-        errno = run->failed_errno;
-    }
+         !last_words_are_taken(&run->last_words, &run->link->transport)))
+        *error = last_words_end(&run->last_words);
     return *error != OK;
 }
 
@@ -394,13 +358,13 @@ static enum kith_error speak(struct run *run)
     uint64_t carried = run->sender.carried;
     enum kith_error error = OK;
 
-    if (run->failed == OK)
+    if (run->last_words.why == OK)
         error = sender_mark(&run->sender, may_end(run), receipt_due);
     if (error == OK)
         sender_flush(&run->sender);
-    if (run->failed != OK && run->sender.carried != carried)
-        run->last_words = with_last_words(run);
-    if (error == OK && run->failed == OK)
+    if (run->last_words.why != OK && run->sender.carried != carried)
+        last_words_said(&run->last_words, &run->link->transport);
+    if (error == OK && run->last_words.why == OK)
         error = settle(run);
     return error;
 }
@@ -453,7 +417,7 @@ static enum kith_error conclude_run(struct run *run, enum kith_error error,
     struct receiver *receiver = &run->receiver;
 
     /* Of a program, file or socket that failed, the peer misses our last word, and nothing else. */
-    result->in_order = error == OK || run->condemned || run->failed != OK ||
+    result->in_order = error == OK || run->condemned || run->last_words.why != OK ||
                        (error == ERR_STDOUT && run->end->kind == LOCAL_FILE);
     if (!result->in_order && error != ERR_STDOUT && error != ERR_STDOUT_CLOSED &&
         why_ended(run) == OK)
@@ -477,9 +441,9 @@ enum kith_error pump_run(struct link *link, struct local_end *end, const struct 
         .terms = terms,
         .outlet_broken_ms = NEVER_MS,
         .exit_looks = EXIT_LOOKS_NONE,
-        .last_words = PATIENCE_ENDLESS,
+        .last_words = LAST_WORDS_NONE,
         .idle = patience_settling(terms->idle_timeout_ms),
-        .silence_look_ms = clock_deadline_ms(SILENCE_LOOK_MS),
+        .silence = silence_begin(),
     };
     enum kith_error error = sender_start(&run.sender, link, &end->inlet, terms->rate);
 

@@ -31,9 +31,9 @@ struct pump_terms {
      * noticed. Or NULL.
      */
     const _Atomic enum kith_error *ended;
-    /* Called in the thread of pump_run, which moves nothing meanwhile; each may be NULL: */
-    void (*input_awaited)(void); /* a silent peer's end has left us waiting */
-    void (*quiet)(void);         /* nothing has moved for a while */
+    /* In the thread of pump_run: a silent peer's end has left us waiting. Or NULL. */
+    void (*input_awaited)(void);
+    bool stack_is_spare; /* what its thread has needed of it is given back while nothing moves */
 };
 
 /* How it went. */
