@@ -260,8 +260,9 @@ static bool is_settled(const void *context)
     return attempt->opener->is_over || (attempt->second != NULL && attempt->second->state == MADE);
 }
 
-/* How it ends: with a channel of others; with the call, or the deadline; or it cannot call. */
-enum ending { HANDED, OVER, NO_THREAD };
+/* How it ends: with a channel of others; with the call, or the deadline; it cannot call; or nobody
+ * may wait any more. */
+enum ending { HANDED, OVER, NO_THREAD, STOPPED };
 
 /* Call, if it is time for that. False if there is no thread for it. */
 static bool call_in_time(struct channels *channels, struct attempt *attempt)
@@ -281,6 +282,8 @@ static enum ending await_one(struct channels *channels, struct attempt *attempt,
         *kept = opener_waited(opener, attempt->waiter, channels->terms.target);
         if (*kept != NULL)
             return HANDED;
+        if (opener->is_over)
+            return STOPPED;
         if (is_settled(attempt) || clock_now_ms() >= attempt->deadline_ms)
             return OVER;
         if (channels->count < before) /* there is room for another one */
@@ -295,6 +298,7 @@ static enum ending await_one(struct channels *channels, struct attempt *attempt,
 /*
  * Have one that others are done with; or, after the pause, one of a call, which may take long, so
  * that both are waited for. ERR_LINK_LOST: neither, or it was lost; *kept may be NULL.
+ * ERR_STOPPING: it is.
  */
 static enum kith_error try_again(struct channels *channels, struct waiter *waiter,
                                  struct kept **kept, int64_t pause_ms, int64_t deadline_ms)
@@ -311,9 +315,9 @@ static enum kith_error try_again(struct channels *channels, struct waiter *waite
         return await_asked(channels, kept, deadline_ms);
     }
     opener_wait_off(&channels->opener, waiter);
-    if (channels->opener.is_over) {
+    if (ending == STOPPED) {
         (void)leave_second(attempt.second, false);
-        return ERR_LINK_LOST;
+        return ERR_STOPPING;
     }
     fresh = ending == NO_THREAD ? make(channels) : leave_second(attempt.second, true);
     return ask_fresh(channels, kept, fresh, deadline_ms);
@@ -352,7 +356,7 @@ static enum kith_error persist(struct channels *channels, struct kept **kept, in
         left_ms = patient_until_ms(channels, deadline_ms) - clock_now_ms();
         pause_ms = clock_longer_pause(pause_ms, FIND_PAUSE_LEAST_MS, FIND_PAUSE_MOST_MS);
         pause_ms = clock_earlier(pause_ms, left_ms);
-    } while (error == ERR_LINK_LOST && left_ms > 0 && !channels->opener.is_over);
+    } while (error == ERR_LINK_LOST && left_ms > 0);
     opener_wait_off(&channels->opener, &waiter);
     waiters_leave(&channels->opener.waiters, &waiter);
     return error;
@@ -369,14 +373,8 @@ enum kith_error channels_obtain(struct channels *channels, struct kept **kept)
         error = await_asked(channels, kept, deadline_ms);
     if (error == ERR_LINK_LOST)
         error = persist(channels, kept, deadline_ms);
-    if (error != ERR_LINK_LOST)
-        return error;
-    if (channels->opener.is_over) {
-        kept_drop(*kept);
-        *kept = NULL;
-        return ERR_STOPPING;
-    }
-    give_up(channels, kept);
+    if (error == ERR_LINK_LOST)
+        give_up(channels, kept);
     return error;
 }
 
