@@ -16,6 +16,7 @@
 #include "daemon/threads.h"
 
 struct channels_terms {
+    const char *what; /* the command's name, in logs */
     const struct call_terms *calls;
     const char *peer;   /* as it was given, for logs */
     const char *target; /* that is asked for there; or empty */

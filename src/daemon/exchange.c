@@ -26,8 +26,8 @@ static void complain(void *context, const uint8_t key[static KEY_SIZE], enum kit
 {
     const struct exchange *exchange = context;
 
-    (void)log_failure(LOG_ERROR, "forward", exchange->terms.peer_of(exchange->terms.context, key),
-                      error, NULL, NULL);
+    (void)log_failure(LOG_ERROR, exchange->terms.daemon->hooks->what,
+                      exchange->terms.peer_of(exchange->terms.context, key), error, NULL, NULL);
 }
 
 void exchange_begin(struct exchange *exchange, const struct exchange_terms *terms)
@@ -90,7 +90,8 @@ void exchange_welcome(struct exchange *exchange, struct guest *guest)
                                   SIDE_OPENS, guest->key);
 
     if (kept == NULL || tally == NULL || kept_note_from(kept, &guest->from) != OK) {
-        (void)log_failure(LOG_ERROR, "forward", guest->from.text, ERR_MEMORY, NULL, NULL);
+        (void)log_failure(LOG_ERROR, exchange->terms.daemon->hooks->what, guest->from.text,
+                          ERR_MEMORY, NULL, NULL);
         kept_free(kept);
         transport_close(&guest->transport);
         return;

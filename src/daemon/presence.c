@@ -108,7 +108,7 @@ void presence_begin(struct presence *presence, const struct presence_terms *term
                     const struct callee *callee)
 {
     const struct calling_terms calling = {
-        .what = "serve",
+        .what = terms->daemon->hooks->what,
         .calls = terms->calls,
         .peer = terms->peer,
         .kind = KIND_KEPT_BACK,

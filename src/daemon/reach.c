@@ -72,9 +72,10 @@ static bool introduce(const struct connection *connection, int fd)
 }
 
 /* Of a target that its caller does not come to. */
-static struct log_subject subject_of(const struct connection *connection, const char *which)
+static struct log_subject subject_of(const struct reach *reach, const struct connection *connection,
+                                     const char *which)
 {
-    return (struct log_subject){.what = "serve",
+    return (struct log_subject){.what = reach->daemon->hooks->what,
                                 .which = which,
                                 .peer = connection->name,
                                 .key = connection->key,
@@ -82,12 +83,12 @@ static struct log_subject subject_of(const struct connection *connection, const 
                                 .target = connection->target->name};
 }
 
-static enum kith_error log_unreached(const struct connection *connection, const char *tried,
-                                     const struct problem *problem)
+static enum kith_error log_unreached(const struct reach *reach, const struct connection *connection,
+                                     const char *tried, const struct problem *problem)
 {
     char which[PEER_AT_SIZE], target[TARGET_TEXT_SIZE];
     char why[sizeof(target) + sizeof(problem->why) + 2];
-    const struct log_subject subject = subject_of(connection, which);
+    const struct log_subject subject = subject_of(reach, connection, which);
 
     peer_format_at(which, connection->name, connection->key, connection->from.text);
     target_format(target, connection->target, tried);
@@ -124,7 +125,7 @@ static enum kith_error reach_address(const struct reach *reach, const struct con
         (void)problem_say(&problem, "%s", error_text(error));
     if (is_of_any_address(error))
         problem.hint = error_hint(error);
-    return log_unreached(connection, tried, &problem);
+    return log_unreached(reach, connection, tried, &problem);
 }
 
 enum kith_error reach_target(const struct reach *reach, const struct connection *connection,
@@ -166,10 +167,11 @@ static enum kith_error judge_hired(void *context)
     return error;
 }
 
-static enum kith_error log_unstarted(const struct connection *connection, int problem)
+static enum kith_error log_unstarted(const struct reach *reach, const struct connection *connection,
+                                     int problem)
 {
     const char *name = connection->target->text;
-    const struct log_subject subject = subject_of(connection, name);
+    const struct log_subject subject = subject_of(reach, connection, name);
     const char *hint = connection->target->line != NULL ? "" : "see --exec";
 
     if (descriptor_is_lacking(problem))
@@ -191,7 +193,7 @@ static enum kith_error join_program(const struct reach *reach, struct connection
     memcpy(order.visitor.target, connection->target->name, TARGET_NAME_SIZE);
     if (!program_start(program, reach->launcher, &order, PROGRAM_READS | PROGRAM_WRITES,
                        clock_deadline_ms(reach->timeout_ms)))
-        return log_unstarted(connection, errno);
+        return log_unstarted(reach, connection, errno);
     end = local_end_program(program->out, program->in, program->line, judge_hired, &hired);
     end.detail = hired.why;
     error = join_end(reach, connection, &end);
@@ -199,7 +201,7 @@ static enum kith_error join_program(const struct reach *reach, struct connection
     program_stop(program);
     if (program->end.problem != 0 &&
         hired.why[0] == '\0') /* the channel has ended by something else */
-        (void)log_unstarted(connection, program->end.problem);
+        (void)log_unstarted(reach, connection, program->end.problem);
     return error;
 }
 
