@@ -34,9 +34,9 @@ enum kith_error {
     ERR_PROCESS,       /* the system has no room for one more */
     ERR_CRYPTO,        /* libcrypto failed where it cannot: out of memory, no such algorithm */
     ERR_SYSTEM,        /* a system call failed; errno says which way */
-    ERR_STDIN,         /* reading what is to be sent failed */
-    ERR_STDOUT,        /* writing what arrived failed */
-    ERR_STDOUT_CLOSED, /* nobody reads what arrives */
+    ERR_INLET,         /* reading what is to be sent failed */
+    ERR_OUTLET,        /* writing what arrived failed */
+    ERR_OUTLET_CLOSED, /* nobody reads what arrives */
     ERR_NOT_WANTED,    /* data arrived, and --send-only leaves it no place to go */
     ERR_SIGNAL,        /* a signal asked us to end */
     ERR_PROGRAM,       /* a program of --exec or exec: has failed */

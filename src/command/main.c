@@ -21,7 +21,7 @@ static enum exit_status finish_output(enum exit_status status)
 {
     if (fflush(stdout) != 0 && status == EXIT_WHOLE)
         status = error_exit_status(
-            log_failure(LOG_ERROR, "stdout", NULL, ERR_STDOUT, strerror(errno), NULL));
+            log_failure(LOG_ERROR, "stdout", NULL, ERR_OUTLET, strerror(errno), NULL));
     log_finish();
     return status;
 }

@@ -37,7 +37,7 @@ static void log_end(const struct pipe_end *end, const struct pump_result *result
                     enum kith_error error, const struct log_subject *peer)
 {
     bool out = error_has(error, ERROR_IS_OF_OUTPUT);
-    bool local = error == ERR_STDIN || out;
+    bool local = error == ERR_INLET || out;
     bool by_system = result->system_errno != 0 && error_has(error, ERROR_IS_SYSTEM);
     bool lost = result->undelivered && !local;
     char at[PEER_AT_SIZE], detail[192];
@@ -109,9 +109,9 @@ static const char of_messages[] = "it is a socket of messages, not of a stream";
 static enum kith_error check_stdin(const char *what)
 {
     if (carries_messages(STDIN_FILENO))
-        return log_failure(LOG_ERROR, what, "stdin", ERR_STDIN, of_messages, NULL);
+        return log_failure(LOG_ERROR, what, "stdin", ERR_INLET, of_messages, NULL);
     if (!descriptor_is_open_for(STDIN_FILENO, O_RDONLY))
-        return log_failure(LOG_ERROR, what, "stdin", ERR_STDIN, strerror(EBADF),
+        return log_failure(LOG_ERROR, what, "stdin", ERR_INLET, strerror(EBADF),
                            "it is not open for reading; to send nothing: --recv-only");
     return OK;
 }
@@ -120,9 +120,9 @@ static enum kith_error check_stdin(const char *what)
 static enum kith_error check_stdout(const char *what)
 {
     if (carries_messages(STDOUT_FILENO))
-        return log_failure(LOG_ERROR, what, "stdout", ERR_STDOUT, of_messages, NULL);
+        return log_failure(LOG_ERROR, what, "stdout", ERR_OUTLET, of_messages, NULL);
     if (descriptor_is_anonymous(STDOUT_FILENO))
-        return log_failure(LOG_ERROR, what, "stdout", ERR_STDOUT,
+        return log_failure(LOG_ERROR, what, "stdout", ERR_OUTLET,
                            "it is not a file, pipe, socket or device", NULL);
     return OK;
 }

@@ -29,7 +29,7 @@ struct pipe_end {
 /*
  * Open stdin and stdout as the options say, or have ready
  * what starts the program, or the file; before we are confined, and before anybody is called or
- * may call. ERR_STDIN or ERR_STDOUT for what cannot carry a stream, ERR_PROCESS, or what
+ * may call. ERR_INLET or ERR_OUTLET for what cannot carry a stream, ERR_PROCESS, or what
  * filer_start returns; all are logged.
  */
 must_check enum kith_error pipe_open(struct pipe_end *end, const struct options *options);

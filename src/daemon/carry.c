@@ -39,7 +39,7 @@ static const char *detail_of(const struct local_end *end, enum kith_error error,
 {
     if (error == ERR_PROGRAM)
         return end->detail;
-    if ((error == ERR_STDIN || error == ERR_STDOUT) && result->system_errno != 0)
+    if ((error == ERR_INLET || error == ERR_OUTLET) && result->system_errno != 0)
         return strerror(result->system_errno);
     return NULL;
 }

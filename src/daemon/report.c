@@ -83,10 +83,10 @@ void report_all(struct connections *connections, const char *what, const char *w
 static void say_how(char *how, size_t size, const struct report_ending *ending)
 {
     enum kith_error error = ending->error;
-    bool closed = error == ERR_STDOUT_CLOSED;
+    bool closed = error == ERR_OUTLET_CLOSED;
     bool more = error != OK && !closed && ending->detail != NULL && ending->detail[0] != '\0';
 
-    if (error == ERR_STDIN || error == ERR_STDOUT || closed)
+    if (error == ERR_INLET || error == ERR_OUTLET || closed)
         (void)snprintf(how, size, "%s %s", ending->local,
                        closed ? "took no more of what arrived" : "broke off");
     else

@@ -36,7 +36,7 @@
 /* How it went. */
 struct answer {
     int32_t error;
-    int32_t number;   /* errno, of ERR_STDOUT */
+    int32_t number;   /* errno, of ERR_OUTLET */
     int32_t is_there; /* whether it has its name for good, maybe not made sure */
 };
 
@@ -106,15 +106,15 @@ static enum kith_error look(const struct place *place, struct stat *there)
 {
     *there = (struct stat){.st_mode = 0};
     if (place->name[0] == '\0')
-        return fstat(place->folder, there) == 0 ? ERR_OUTPUT_KIND : ERR_STDOUT;
+        return fstat(place->folder, there) == 0 ? ERR_OUTPUT_KIND : ERR_OUTLET;
     if (fstatat(place->folder, place->name, there, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? OK : ERR_STDOUT;
+        return errno == ENOENT ? OK : ERR_OUTLET;
     if (!S_ISREG(there->st_mode))
         return ERR_OUTPUT_KIND;
     if (!place->replace)
         return ERR_OUTPUT_EXISTS;
     errno = EPERM;
-    return is_kept(place, there) ? ERR_STDOUT : OK;
+    return is_kept(place, there) ? ERR_OUTLET : OK;
 }
 
 /* Give the file a name in the folder that nothing has. False with errno. */
@@ -159,7 +159,7 @@ static bool take_rights(const struct place *place, const struct stat *there)
 
 /*
  * In the place of what is there: a file without a name needs one first. It is looked at again,
- * since all may have changed while the file came. ERR_STDOUT leaves errno.
+ * since all may have changed while the file came. ERR_OUTLET leaves errno.
  */
 static enum kith_error replace(struct place *place)
 {
@@ -168,24 +168,24 @@ static enum kith_error replace(struct place *place)
 
     if (error == OK &&
         (!take_rights(place, &there) || (!place->is_named && !give_name(place, place->temporary))))
-        error = ERR_STDOUT;
+        error = ERR_OUTLET;
     if (error != OK)
         return error;
     place->is_named = true;
     error = look(place, &there);
     if (error == OK && renameat(place->folder, place->temporary, place->folder, place->name) != 0)
-        error = ERR_STDOUT;
+        error = ERR_OUTLET;
     if (error == OK)
         place->is_named = false;
     return error;
 }
 
-/* In a place that nothing has. ERR_STDOUT leaves errno. */
+/* In a place that nothing has. ERR_OUTLET leaves errno. */
 static enum kith_error add_file(const struct place *place)
 {
     if (give_name(place, place->name))
         return OK;
-    return errno == EEXIST ? ERR_OUTPUT_EXISTS : ERR_STDOUT;
+    return errno == EEXIST ? ERR_OUTPUT_EXISTS : ERR_OUTLET;
 }
 
 /* Whether who has asked is still there to be answered. */
@@ -196,19 +196,19 @@ static bool is_awaited(int line)
 
 /*
  * Its name on the disk, too, while somebody waits for the word about that; one that has replaced
- * another stays in any case. ERR_STDOUT leaves errno.
+ * another stays in any case. ERR_OUTLET leaves errno.
  */
 static enum kith_error make_sure(const struct place *place, int line)
 {
     if (!descriptor_flush_folder(place->folder))
-        return ERR_STDOUT;
+        return ERR_OUTLET;
     errno = ECANCELED;
-    return place->replace || is_awaited(line) ? OK : ERR_STDOUT;
+    return place->replace || is_awaited(line) ? OK : ERR_OUTLET;
 }
 
 /*
  * Put it in its place, its content on the disk before its name. If that cannot be, it is not there,
- * unless it has replaced another and only that was not to be made sure: *is_there tells. ERR_STDOUT
+ * unless it has replaced another and only that was not to be made sure: *is_there tells. ERR_OUTLET
  * leaves errno.
  */
 static enum kith_error put_file(struct place *place, int line, int32_t *is_there)
@@ -217,10 +217,10 @@ static enum kith_error put_file(struct place *place, int line, int32_t *is_there
     int saved;
 
     if (fsync(place->file) != 0)
-        return ERR_STDOUT;
+        return ERR_OUTLET;
     errno = ECANCELED;
     if (!is_awaited(line))
-        return ERR_STDOUT;
+        return ERR_OUTLET;
     error = place->replace ? replace(place) : add_file(place);
     if (error != OK)
         return error;
@@ -240,7 +240,7 @@ static void live(int line, const void *context)
     struct place place = *(const struct place *)context;
     const int keep[] = {line, place.folder, place.file};
     const struct sandbox_needs needs = {.folder = &place.folder, .file = &place.file};
-    struct answer answer = {ERR_STDOUT, ECANCELED, false};
+    struct answer answer = {ERR_OUTLET, ECANCELED, false};
     bool is_there;
     char word;
     ssize_t n;
@@ -285,15 +285,15 @@ static enum kith_error start(struct filer *filer, struct place *place, const cha
     if (error == OK) {
         hex_encode(hex, random, sizeof(random));
         (void)snprintf(place->temporary, TEMPORARY_SIZE, TEMPORARY "%s", hex);
-        error = open_folder(place, path) ? look(place, there) : ERR_STDOUT;
+        error = open_folder(place, path) ? look(place, there) : ERR_OUTLET;
     }
     if (error != OK)
         return error;
     if (!open_file(place, there->st_mode != 0 ? OPEN_TO_US : OPEN_TO_ALL))
-        return ERR_STDOUT;
+        return ERR_OUTLET;
     if (helper_start(&filer->helper, live, place))
         return OK;
-    return errno == EAGAIN ? ERR_PROCESS : ERR_STDOUT;
+    return errno == EAGAIN ? ERR_PROCESS : ERR_OUTLET;
 }
 
 static enum kith_error log_start(enum kith_error error, const char *what, const char *path,
@@ -301,7 +301,7 @@ static enum kith_error log_start(enum kith_error error, const char *what, const 
 {
     if (error == ERR_OUTPUT_KIND && S_ISDIR(there->st_mode))
         return log_failure(LOG_ERROR, what, path, error, "a folder", "name a file in it");
-    if (error == ERR_STDOUT)
+    if (error == ERR_OUTLET)
         return log_failure(LOG_ERROR, what, path, error, strerror(errno),
                            errno == ENOENT ? "its folder has to be there: mkdir" : NULL);
     return log_failure(LOG_ERROR, what, path, error, NULL, NULL);

@@ -23,14 +23,14 @@ struct filer {
 /*
  * Make the file and fork the filer, for command what: its place is path, where nothing is unless
  * replace says that a file may be. Before any thread, and before this process is confined. What
- * cannot be is logged: ERR_OUTPUT_EXISTS, ERR_OUTPUT_KIND, ERR_STDOUT for what the system says, and
+ * cannot be is logged: ERR_OUTPUT_EXISTS, ERR_OUTPUT_KIND, ERR_OUTLET for what the system says, and
  * ERR_PROCESS.
  */
 must_check enum kith_error filer_start(struct filer *filer, const char *what, const char *path,
                                        bool replace);
 
 /*
- * Once its line is ready: OK if the file has its name and is on the disk. ERR_STDOUT with errno,
+ * Once its line is ready: OK if the file has its name and is on the disk. ERR_OUTLET with errno,
  * ERR_OUTPUT_EXISTS, ERR_OUTPUT_KIND, ERR_FILER. A local_end_judge for it.
  */
 enum kith_error filer_result(void *context);

@@ -16,7 +16,7 @@
 
 static bool outlet_failed(enum kith_error error)
 {
-    return error == ERR_STDOUT || error == ERR_STDOUT_CLOSED;
+    return error == ERR_OUTLET || error == ERR_OUTLET_CLOSED;
 }
 
 static struct patience patience_at(const struct outlet *outlet)

@@ -77,7 +77,7 @@ enum kith_error local_end_settle(struct local_end *end)
     end->settled = true;
     if (n == 1)
         return OK;
-    return errno == EPIPE || errno == ECONNRESET ? local_end_verdict(end) : ERR_STDOUT;
+    return errno == EPIPE || errno == ECONNRESET ? local_end_verdict(end) : ERR_OUTLET;
 }
 
 bool local_end_may_fail(const struct local_end *end)
@@ -125,9 +125,9 @@ bool local_end_has_gone(const struct local_end *end, enum kith_error error)
 
     if (outlet->kind != OUTLET_SOCKET)
         return false;
-    if (error == ERR_STDIN)
+    if (error == ERR_INLET)
         return true;
-    return (error == ERR_STDOUT || error == ERR_STDOUT_CLOSED) &&
+    return (error == ERR_OUTLET || error == ERR_OUTLET_CLOSED) &&
            (end->inlet.fd < 0 || end->is_one) && socket_has_gone(outlet->fd);
 }
 

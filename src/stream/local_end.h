@@ -74,7 +74,7 @@ struct local_end local_end_file(struct inlet inlet, int file, enum local_end_pat
 
 /*
  * All that the peer sent is here, and all of ours is said: a file may have its name. Fine twice.
- * ERR_STDOUT with errno if that cannot be told, or what the judge says.
+ * ERR_OUTLET with errno if that cannot be told, or what the judge says.
  */
 must_check enum kith_error local_end_settle(struct local_end *end);
 

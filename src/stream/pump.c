@@ -202,7 +202,7 @@ static enum kith_error outlet_broke(struct run *run, short how)
     }
     errno = EPIPE;
     run->outlet_closed = (how & (POLLERR | POLLNVAL)) == 0;
-    return run->outlet_closed ? OK : ERR_STDOUT_CLOSED;
+    return run->outlet_closed ? OK : ERR_OUTLET_CLOSED;
 }
 
 /* What only the clock tells, in front of every wait. */
@@ -215,7 +215,7 @@ static enum kith_error check_patience(struct run *run)
         return ERR_IDLE_TIMEOUT;
     if (now_ms >= run->outlet_broken_ms && run->end->inlet.fd >= 0) {
         errno = EPIPE;
-        return ERR_STDOUT_CLOSED;
+        return ERR_OUTLET_CLOSED;
     }
     if (run->end->inlet.fd < 0)
         run->outlet_broken_ms = NEVER_MS;
@@ -294,7 +294,7 @@ static enum kith_error move(struct run *run)
  */
 static enum kith_error hear_out(struct run *run, enum kith_error error)
 {
-    if (error == ERR_STDIN && run->last_words.why != OK) {
+    if (error == ERR_INLET && run->last_words.why != OK) {
         run->end->inlet.fd = -1;
         return OK;
     }
@@ -302,7 +302,7 @@ static enum kith_error hear_out(struct run *run, enum kith_error error)
         return error;
     last_words_begin(&run->last_words, error, &run->link->transport);
     run->end->outlet.kind = OUTLET_GONE;
-    if (error == ERR_STDIN)
+    if (error == ERR_INLET)
         run->end->inlet.fd = -1;
     return OK;
 }
@@ -418,8 +418,8 @@ static enum kith_error conclude_run(struct run *run, enum kith_error error,
 
     /* Of a program, file or socket that failed, the peer misses our last word, and nothing else. */
     result->in_order = error == OK || run->condemned || run->last_words.why != OK ||
-                       (error == ERR_STDOUT && run->end->kind == LOCAL_FILE);
-    if (!result->in_order && error != ERR_STDOUT && error != ERR_STDOUT_CLOSED &&
+                       (error == ERR_OUTLET && run->end->kind == LOCAL_FILE);
+    if (!result->in_order && error != ERR_OUTLET && error != ERR_OUTLET_CLOSED &&
         why_ended(run) == OK)
         leftover_deliver(receiver, run->terms->ended);
     result->undelivered = receiver_wants_outlet(receiver);

@@ -83,13 +83,13 @@ static enum kith_error write_opened(struct receiver *receiver)
         else if (descriptor_would_wait(errno))
             return OK;
         else if (errno != EINTR)
-            return errno == EPIPE ? ERR_STDOUT_CLOSED : ERR_STDOUT;
+            return errno == EPIPE ? ERR_OUTLET_CLOSED : ERR_OUTLET;
     }
     link_compact(receiver->link);
     if (receiver->link->channel.receiving.state == STREAM_OPEN || outlet_end(receiver->outlet) ||
         errno == EAGAIN)
         return OK;
-    return errno == EPIPE ? ERR_STDOUT_CLOSED : ERR_STDOUT;
+    return errno == EPIPE ? ERR_OUTLET_CLOSED : ERR_OUTLET;
 }
 
 enum kith_error receiver_take(struct receiver *receiver)

@@ -40,7 +40,7 @@ void receiver_read(struct receiver *receiver);
 /*
  * Open all that is here whole, up to the first bad message, and write it as far as the outlet takes
  * it; once the peer's end is reached, pass that on. The errors are those of link_open,
- * ERR_NOT_WANTED for data without an outlet, and ERR_STDOUT or ERR_STDOUT_CLOSED with errno. What
+ * ERR_NOT_WANTED for data without an outlet, and ERR_OUTLET or ERR_OUTLET_CLOSED with errno. What
  * was opened before an error is good, and still to be written.
  */
 must_check enum kith_error receiver_take(struct receiver *receiver);

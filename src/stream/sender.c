@@ -136,7 +136,7 @@ static enum kith_error read_messages(struct sender *sender)
     ssize_t n = inlet_read(sender->inlet, slots, count);
 
     if (n < 0)
-        return descriptor_would_wait(errno) || errno == EINTR ? OK : ERR_STDIN;
+        return descriptor_would_wait(errno) || errno == EINTR ? OK : ERR_INLET;
     if (sender->pace.rate > 0)
         pace_spend(&sender->pace, (size_t)n, clock_now_us());
     return seal_all(sender, slots, count, (size_t)n);

@@ -39,7 +39,7 @@ bool sender_wants_transport(const struct sender *sender);
 
 /*
  * Read once from the input, which is ready, and seal what came; one that may have more without a
- * poll is read for as long as there is room. ERR_STDIN with errno; ERR_NONCES_USED_UP.
+ * poll is read for as long as there is room. ERR_INLET with errno; ERR_NONCES_USED_UP.
  */
 must_check enum kith_error sender_read(struct sender *sender);
 
