@@ -214,32 +214,44 @@ bool command_line_has_inetd(unsigned command_bit, int argc, char **argv)
     return false;
 }
 
+/* Which argument is what, once there are as many as there have to be. */
+static void split_arguments(struct options *options, bool has_place)
+{
+    options->place = has_place ? options->arguments[0] : NULL;
+    options->targets = options->arguments + (has_place ? 1 : 0);
+    options->target_count = options->argument_count - (has_place ? 1 : 0);
+}
+
 /* What no single option can know. */
-static enum kith_error check_together(const struct options *options,
-                                      const struct command_form *form)
+static enum kith_error check_together(struct options *options, const struct command_form *form)
 {
     int replaced = 0; /* arguments in whose place there is an option */
+    bool has_place = options->call == NULL && !options->inetd;
     bool is_odd = form->bit == FOR_FORWARD && options->argument_count % 2 != 0;
 
     if (options->program != NULL && options->program[0] == NULL)
         return misuse_log(form->name, OPTION_OF_PROGRAM(form->bit), "needs a program", NULL);
     if (options->program != NULL && form->bit == FOR_SERVE)
         replaced++; /* the target */
-    if (options->call != NULL || options->inetd)
+    if (!has_place)
         replaced++; /* the port */
     if (options->argument_count < form->least - replaced || is_odd)
         return misuse_log_missing(options, form);
     if (options->argument_count > form->most - replaced)
         return misuse_log_excess(options, form, options->arguments[form->most - replaced]);
+    split_arguments(options, has_place);
     return combination_check(options, form);
 }
 
 /* Those of --max-pending depend on the command, and stand there. */
-static struct options defaults(const struct command_form *form)
+static struct options defaults(const struct command *command)
 {
+    const struct command_form *form = &command->form;
+
     return (struct options){
         .command = form->bit,
         .what = form->name,
+        .usages = command->usages,
         .synchrony_bound_ms = 5000,
         .max_handshake_age_ms = 10000,
         .handshake_timeout_ms = 10000,
@@ -270,14 +282,15 @@ static const char *whole_name_elsewhere(const struct command_form *form, char **
     return word + strlen("--");
 }
 
-enum kith_error command_line_parse(struct options *options, const struct command_form *form,
-                                   int argc, char **argv)
+enum kith_error command_line_parse(struct options *options, const struct command *command, int argc,
+                                   char **argv)
 {
+    const struct command_form *form = &command->form;
     struct getopt_tables tables;
     const char *elsewhere;
     int found;
 
-    *options = defaults(form);
+    *options = defaults(command);
     argc = cut_program(options, form->bit, argc, argv);
     option_table_for_getopt(&tables, form->bit);
     opterr = 0;

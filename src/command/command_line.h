@@ -7,14 +7,14 @@
 #include <stdbool.h>
 
 #include "base/error.h"
-#include "command/options.h"
+#include "command/commands.h"
 
 /*
  * Read the options of one command from argv, where argv[0] is the command. What is wrong is logged:
  * ERR_USAGE.
  */
-must_check enum kith_error
-command_line_parse(struct options *options, const struct command_form *form, int argc, char **argv);
+must_check enum kith_error command_line_parse(struct options *options,
+                                              const struct command *command, int argc, char **argv);
 
 /*
  * How many helpers that start programs are to be started. Of serve there is one for its targets,

@@ -21,7 +21,7 @@ must_check enum kith_error command_meet(const struct options *options);
 struct command {
     struct command_form form;
     const char *summary;
-    const char *usages[4]; /* its arguments as they are shown, where form.arguments is not enough */
+    struct usage usages[USAGES_MAX]; /* the one without an option first */
     enum kith_error (*run)(const struct options *options);
 };
 

@@ -7,8 +7,6 @@
 
 #include "command/option_table.h"
 
-#define USAGES (sizeof(((struct command *)NULL)->usages) / sizeof(const char *))
-
 /* What the words in capitals mean, and in the arguments or options of which commands they are. */
 static const struct {
     unsigned commands;
@@ -65,17 +63,31 @@ static void print_words(unsigned command_bits)
     }
 }
 
+/* Print the ways to call a command, each after what begins its line. */
+static void print_usages(const struct command *command, const char *first, const char *next)
+{
+    const struct usage *usages = command->usages;
+
+    for (size_t i = 0; i < USAGES_MAX && usages[i].arguments != NULL; i++)
+        (void)printf("%s%s%s%s\n", i == 0 ? first : next,
+                     usages[i].option != NULL ? usages[i].option : "",
+                     usages[i].option != NULL && usages[i].shown[0] != '\0' ? " " : "",
+                     usages[i].shown != NULL ? usages[i].shown : usages[i].arguments);
+}
+
 /* One line, or where the arguments are too wide for that, the summary below them. */
 static void print_synopsis(const struct command *command)
 {
-    const struct command_form *form = &command->form;
+    const struct usage *usage = &command->usages[0];
+    char begin[24];
 
-    if (command->usages[0] == NULL)
-        (void)printf("  kith %-7s %-18s %s\n", form->name, form->arguments, command->summary);
-    for (size_t i = 0; i < USAGES && command->usages[i] != NULL; i++)
-        (void)printf("  kith %-7s %s\n", form->name, command->usages[i]);
-    if (command->usages[0] != NULL)
-        (void)printf("%34s%s\n", "", command->summary);
+    (void)snprintf(begin, sizeof(begin), "  kith %-7s ", command->form.name);
+    if (usage->shown == NULL) {
+        (void)printf("%s%-18s %s\n", begin, usage->arguments, command->summary);
+        return;
+    }
+    print_usages(command, begin, begin);
+    (void)printf("%34s%s\n", "", command->summary);
 }
 
 void help_print(void)
@@ -100,11 +112,11 @@ void help_print(void)
 void help_print_command(const struct command *command)
 {
     const struct command_form *form = &command->form;
-    const char *first = command->usages[0] != NULL ? command->usages[0] : form->arguments;
+    char first[40], next[40];
 
-    (void)printf("usage: kith %s [options] %s\n", form->name, first);
-    for (size_t i = 1; i < USAGES && command->usages[i] != NULL; i++)
-        (void)printf("       kith %s [options] %s\n", form->name, command->usages[i]);
+    (void)snprintf(first, sizeof(first), "usage: kith %s [options] ", form->name);
+    (void)snprintf(next, sizeof(next), "       kith %s [options] ", form->name);
+    print_usages(command, first, next);
     (void)printf("%s\n\n", command->summary);
     option_table_print(form->bit);
     print_words(form->bit);

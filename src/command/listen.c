@@ -211,8 +211,8 @@ enum kith_error command_listen(const struct options *options)
                                   .end = PIPE_END_NONE};
     enum kith_error error = OK;
 
-    if (!options->inetd)
-        error = setup_parse_address(&listening.asked, options, options->arguments[0], ADDRESS_PORT);
+    if (options->place != NULL)
+        error = setup_parse_address(&listening.asked, options, options->place, ADDRESS_PORT);
     if (error != OK)
         return error;
     error = prepare(&listening, options);

@@ -47,7 +47,7 @@ static enum exit_status run_command(const struct command *command, int argc, cha
         (void)log_failure(LOG_ERROR, "stack", NULL, ERR_SMALL_STACK, NULL, NULL);
         return EXIT_LOCAL;
     }
-    error = command_line_parse(&options, &command->form, argc, argv);
+    error = command_line_parse(&options, command, argc, argv);
     if (error != OK)
         return error_exit_status(error);
     if (options.help) {

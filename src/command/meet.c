@@ -111,11 +111,10 @@ static enum kith_error call(struct meet *meet)
     error = lookup_connect(&setup->lookup, &meet->place, &setup->net, meet->deadline_ms, &fd,
                            &meet->there, &problem);
     if (error != OK)
-        return log_failure(LOG_ERROR, meet->options->what, meet->options->arguments[0], error,
-                           problem_why(&problem),
-                           error == ERR_CONNECT_REFUSED
-                               ? "does kith meet --listen run there, at that port?"
-                               : NULL);
+        return log_failure(
+            LOG_ERROR, meet->options->what, meet->options->place, error, problem_why(&problem),
+            error == ERR_CONNECT_REFUSED ? "does kith meet --listen run there, at that port?"
+                                         : NULL);
     meet->transport = transport_socket(fd);
     setup_confine(SANDBOX_LISTEN, &(struct sandbox_needs){.talks = true});
     return OK;
@@ -377,7 +376,7 @@ enum kith_error command_meet(const struct options *options)
 
     meet = (struct meet){.options = options, .transport = TRANSPORT_NONE, .scribe = HELPER_NONE};
     meet.talk.at = CONVERSATION_NONE;
-    error = setup_parse_address(&meet.place, options, options->arguments[0], form);
+    error = setup_parse_address(&meet.place, options, options->place, form);
     if (error != OK)
         return error;
     error = setup_begin(&meet.setup, options, NULL, 0, KIND_SET(KIND_PLAIN));

@@ -12,8 +12,6 @@
 #include "base/text.h"
 #include "command/option_table.h"
 
-#define USAGE_OF_LISTEN "--listen [HOST:]PORT"
-#define USAGE_OF_ACCEPT "--accept [HOST:]PORT LOCAL WHO"
 #define VERSION_HINT "see: kith --version"
 
 enum kith_error misuse_log(const char *command, const char *which, const char *why,
@@ -124,22 +122,46 @@ enum kith_error misuse_log_word(const struct command_form *form, char **argv)
     return misuse_log(form->name, letter, "no such option", optopt == 'V' ? VERSION_HINT : NULL);
 }
 
-const char *misuse_guess_place(const struct options *options, const char *text,
-                               enum address_form form)
+/* The way that is meant: the one whose option is there. */
+static const struct usage *find_usage(const struct options *options)
+{
+    const struct usage *usages = options->usages;
+
+    for (size_t i = 0; i < USAGES_MAX && usages[i].arguments != NULL; i++) {
+        const char *word = usages[i].option;
+        const struct option_spec *spec =
+            word == NULL ? NULL
+                         : option_named((struct text){word, strcspn(word, " ")}, options->command);
+
+        if (spec != NULL && (options->given & option_bit(spec)) != 0)
+            return &usages[i];
+    }
+    return usages;
+}
+
+/* The usage line of that, with this after it. */
+static void show_usage(char out[static MISUSE_HINT_SIZE], const struct options *options,
+                       const char *more)
+{
+    const struct usage *usage = find_usage(options);
+
+    (void)snprintf(out, MISUSE_HINT_SIZE, "usage: kith %s [options] %s%s%s%s", options->what,
+                   usage->option != NULL ? usage->option : "", usage->option != NULL ? " " : "",
+                   usage->arguments, more);
+}
+
+const char *misuse_guess_place(char hint[static MISUSE_HINT_SIZE], const struct options *options,
+                               const char *text)
 {
     bool are_swapped = options->command == FOR_FORWARD && options->argument_count == 2 &&
                        text == options->arguments[0] && text_is_number(options->arguments[1]);
 
     if (text[0] == '\0' || strpbrk(text, ":/0123456789") != NULL)
         return are_swapped ? "LOCAL comes first: kith forward LOCAL PEER" : NULL;
-    if (form == ADDRESS_HOST_PORT)
-        return "usage: kith meet [options] HOST:PORT";
-    if (options->listen)
-        return "usage: kith meet [options] " USAGE_OF_LISTEN;
-    if (options->accept != NULL)
-        return "usage: kith forward [options] " USAGE_OF_ACCEPT;
-    return form == ADDRESS_PORT ? "to let only this peer call: -p NAME PORT"
-                                : "usage: kith forward [options] LOCAL PEER";
+    if ((options->command & FOR_LISTENERS) != 0)
+        return "to let only this peer call: -p NAME PORT";
+    show_usage(hint, options, "");
+    return hint;
 }
 
 bool misuse_has_far_end(const char *text)
@@ -150,28 +172,6 @@ bool misuse_has_far_end(const char *text)
         return false;
     return host[1] == '[' ? port[-1] == ']'
                           : memchr(host + 1, ':', (size_t)(port - host) - 1) == NULL;
-}
-
-/* What is shown of the arguments: some options take the place of a port, or have others. */
-static const char *shown(const struct options *options, const struct command_form *form)
-{
-    if (options->inetd)
-        return "--inetd TARGET";
-    if (options->call != NULL)
-        return "--call PEER TARGET";
-    if (options->listen)
-        return USAGE_OF_LISTEN;
-    return options->accept != NULL ? USAGE_OF_ACCEPT : form->arguments;
-}
-
-/* Their names, a word each. */
-static const char *names(const struct options *options, const struct command_form *form)
-{
-    if (options->call != NULL || options->inetd)
-        return "TARGET";
-    if (options->listen)
-        return "[HOST:]PORT";
-    return options->accept != NULL ? "LOCAL WHO" : form->arguments;
 }
 
 /* What a habit from another program has led to, or NULL: nc -p PORT, ssh -L PORT:HOST:PORT. */
@@ -190,10 +190,10 @@ static const char *habit(const struct options *options)
 /* The name of the argument of this number is the word of this number. */
 enum kith_error misuse_log_missing(const struct options *options, const struct command_form *form)
 {
-    const char *name = names(options, form);
+    const char *name = find_usage(options)->arguments;
     int place = form->bit == FOR_FORWARD ? options->argument_count % 2 : options->argument_count;
     const char *more = "", *after = NULL, *hint = habit(options);
-    char why[64], usage[96], last[64];
+    char why[64], usage[MISUSE_HINT_SIZE], last[64];
 
     if (form->bit == FOR_SERVE)
         more = ", or --exec CMD instead of TARGET";
@@ -205,8 +205,7 @@ enum kith_error misuse_log_missing(const struct options *options, const struct c
         name += strcspn(name, " ") + 1;
     (void)snprintf(why, sizeof(why), "%s%.*s is missing", after != NULL ? "a LOCAL whose " : "",
                    (int)strcspn(name, " "), name);
-    (void)snprintf(usage, sizeof(usage), "usage: kith %s [options] %s%s", form->name,
-                   shown(options, form), more);
+    show_usage(usage, options, more);
     (void)snprintf(last, sizeof(last), "%s takes all that follows it: put it last",
                    OPTION_OF_PROGRAM(form->bit));
     if (options->program != NULL)

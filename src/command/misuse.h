@@ -25,9 +25,12 @@ enum kith_error misuse_log_missing(const struct options *options, const struct c
 enum kith_error misuse_log_excess(const struct options *options, const struct command_form *form,
                                   const char *which);
 
-/* A name where a place to listen is meant: what was meant, maybe; or NULL. */
-const char *misuse_guess_place(const struct options *options, const char *text,
-                               enum address_form form);
+/* A name where a place to listen is meant: what was meant, maybe, which may be put at hint; or
+ * NULL.
+ */
+#define MISUSE_HINT_SIZE 96
+const char *misuse_guess_place(char hint[static MISUSE_HINT_SIZE], const struct options *options,
+                               const char *text);
 
 /* What to do about one of these: */
 #define MISUSE_FAR_END                                                                             \

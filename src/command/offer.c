@@ -49,15 +49,15 @@ static enum kith_error refuse_second(const struct offer *offer, const struct tar
                                      const char *given)
 {
     const struct options *options = offer->options;
-    bool has_port = options->call == NULL && !options->inetd;
 
     if (target->name[0] != '\0')
         return refuse_target(offer, given, "a second target of this name", NULL);
     return refuse_target(
         offer, given,
         options->program != NULL ? "--exec replaces TARGET" : "a second target without a name",
-        has_port ? "several are told apart by names: NAME=TARGET"
-                 : "no PORT comes before them here; several are told apart by names: NAME=TARGET");
+        options->place != NULL
+            ? "several are told apart by names: NAME=TARGET"
+            : "no PORT comes before them here; several are told apart by names: NAME=TARGET");
 }
 
 /* Read one, and look whether what is at its path is a socket, or may come to be one. */
@@ -79,10 +79,9 @@ static enum kith_error read_target(const struct offer *offer, struct target *tar
 static enum kith_error add_arguments(struct offer *offer, bool named)
 {
     const struct options *options = offer->options;
-    int first = options->call != NULL || options->inetd ? 0 : 1; /* after a port */
 
-    for (int i = first; i < options->argument_count; i++) {
-        const char *given = options->arguments[i];
+    for (int i = 0; i < options->target_count; i++) {
+        const char *given = options->targets[i];
         struct target target;
         enum kith_error error = read_target(offer, &target, given);
 

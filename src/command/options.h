@@ -41,10 +41,28 @@ enum command_bit {
 /* The option that a command has for a program. */
 #define OPTION_OF_PROGRAM(bit) ((bit) == FOR_FORWARD ? "--run" : "--exec")
 
+#define USAGES_MAX 4 /* ways to call a command */
+
+/* One of them. */
+struct usage {
+    const char *option;    /* that it is called with, and its value; or NULL */
+    const char *arguments; /* the names of those that have to be there, a word each */
+    const char *shown;     /* all of them, in help; NULL if these are all */
+};
+
+/* What the command line of a command is like. */
+struct command_form {
+    const char *name;
+    unsigned bit;
+    int least; /* arguments */
+    int most;
+};
+
 struct options {
-    unsigned command;     /* its bit */
-    const char *what;     /* its name, in logs */
-    const char *identity; /* -i, or NULL */
+    unsigned command;           /* its bit */
+    const char *what;           /* its name, in logs */
+    const struct usage *usages; /* and the ways to call it */
+    const char *identity;       /* -i, or NULL */
     const char *passphrase_file;
     const char *peers;                  /* -a, or NULL */
     const char *named[PEERS_NAMED_MAX]; /* -p */
@@ -96,15 +114,9 @@ struct options {
     bool help;
     char **arguments; /* what is no option */
     int argument_count;
-};
-
-/* What the command line of a command is like. */
-struct command_form {
-    const char *name;
-    const char *arguments; /* their names, one word each */
-    unsigned bit;
-    int least; /* arguments */
-    int most;
+    const char *place; /* the first of them, unless an option stands for it: listen, serve, meet */
+    char **targets;    /* serve: those after the place */
+    int target_count;
 };
 
 #endif

@@ -318,8 +318,8 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
     enum kith_error error = OK;
 
     serve->launcher = HELPER_NONE;
-    if (!calls && !options->inetd)
-        error = setup_parse_address(&serve->asked, options, options->arguments[0], ADDRESS_PORT);
+    if (options->place != NULL)
+        error = setup_parse_address(&serve->asked, options, options->place, ADDRESS_PORT);
     if (error == OK)
         error = offer_read(&serve->offer, options);
     if (error != OK)

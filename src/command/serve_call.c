@@ -52,9 +52,9 @@ void serve_call_begin(struct serve *serve)
 /* A number before other targets is mostly meant as where other serves listen. */
 static void doubt_port(const struct options *options)
 {
-    const char *first = options->arguments[0];
+    const char *first = options->targets[0];
 
-    if (options->argument_count > 1 && text_is_number(first))
+    if (options->target_count > 1 && text_is_number(first))
         log_event(LOG_NOTE, options->what, first, "taken for a target, a port of this machine",
                   "with --call there is no port to listen on; put a target like that last");
 }

@@ -18,6 +18,7 @@ enum kith_error setup_parse_address(struct address *address, const struct option
                                     const char *text, enum address_form form)
 {
     struct problem problem = {.hint = NULL};
+    char hint[MISUSE_HINT_SIZE];
 
     if (form == ADDRESS_LOCAL && misuse_has_far_end(text))
         return log_failure(LOG_ERROR, options->what, text, ERR_USAGE,
@@ -26,7 +27,7 @@ enum kith_error setup_parse_address(struct address *address, const struct option
         return OK;
     return log_failure(LOG_ERROR, options->what, text, ERR_USAGE, problem.why,
                        problem.hint != NULL ? problem.hint
-                                            : misuse_guess_place(options, text, form));
+                                            : misuse_guess_place(hint, options, text));
 }
 
 enum kith_error setup_take_listeners(const struct setup *setup, struct listeners *list,

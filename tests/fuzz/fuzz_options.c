@@ -11,22 +11,10 @@
 #include <sys/socket.h>
 
 #include "command/command_line.h"
-#include "command/offer.h"
+#include "command/commands.h"
 #include "said.h"
 
 #define WORDS_MAX 300
-
-static const struct command_form forms[] = {
-    {"keygen", "[FILE]", FOR_KEYGEN, 0, 1},
-    {"pubkey", "[FILE]", FOR_PUBKEY, 0, 1},
-    {"listen", "[HOST:]PORT", FOR_LISTEN, 1, 1},
-    {"dial", "PEER", FOR_DIAL, 1, 1},
-    {"serve", "[HOST:]PORT TARGET", FOR_SERVE, 2, 1 + OFFER_MAX},
-    {"forward", "LOCAL PEER", FOR_FORWARD, 2, 2 * FORWARDS_MAX},
-    {"check", "PEER", FOR_CHECK, 1, 1},
-    {"meet", "HOST:PORT", FOR_MEET, 1, 1},
-    {"import", "FILE [NAME]", FOR_IMPORT, 1, 2}};
-#define FORMS (sizeof(forms) / sizeof(forms[0]))
 
 static void check_limits(const struct options *options)
 {
@@ -53,7 +41,7 @@ static void check_taken(const struct options *options, const struct command_form
     bool is_serve = form->bit == FOR_SERVE;
     int replaced = is_serve && options->program != NULL ? 1 : 0; /* the target, by a program */
 
-    if (options->call != NULL || options->inetd) /* and the port, by whom we call, or who is here */
+    if (options->place == NULL) /* and the port, by whom we call, or who is here */
         replaced++;
     demand(options->command == form->bit);
     check_limits(options);
@@ -74,13 +62,15 @@ static void check_taken(const struct options *options, const struct command_form
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = {data, size};
-    const struct command_form *form = &forms[take_byte(&input) % FORMS];
+    size_t commands;
+    const struct command *table = command_table(&commands);
+    const struct command *command = &table[take_byte(&input) % commands];
     char *owned[WORDS_MAX], *words[WORDS_MAX + 2] = {NULL}, name[16];
     struct options options;
     enum kith_error error;
     int count = 0;
 
-    (void)snprintf(name, sizeof(name), "%s", form->name);
+    (void)snprintf(name, sizeof(name), "%s", command->form.name);
     words[0] = name;
     while (input.left > 0 && count < WORDS_MAX) {
         words[count + 1] = owned[count] = take_text(&input);
@@ -88,11 +78,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     said_nothing();
     optind = 0; /* from the start */
-    error = command_line_parse(&options, form, count + 1, words);
+    error = command_line_parse(&options, command, count + 1, words);
     demand(error == OK || error == ERR_USAGE);
     demand(said_lines() == (error == OK ? 0 : 1));
     if (error == OK)
-        check_taken(&options, form);
+        check_taken(&options, &command->form);
     address_ranges_free(&options.accept_proxy);
     while (count > 0)
         free(owned[--count]);
