@@ -252,7 +252,7 @@ static void confine(const struct forward *forward)
 static enum kith_error begin(struct daemon *daemon)
 {
     struct forward *forward = daemon->hooks->context;
-    enum kith_error error = setup_start_lookup(&forward->setup);
+    enum kith_error error = setup_start_lookup(&forward->setup, &forward->reload);
 
     begin_routes(forward);
     if (forward_is_called(forward) && error == OK)
@@ -423,7 +423,7 @@ enum kith_error command_forward(const struct options *options)
         .heed = forward_program_heeds,
         .describe = describe,
         .report = report,
-        .reload = &forward.setup.reload,
+        .reload = &forward.reload,
         .look_again = look_again,
         .take_again = take_again,
     };
@@ -433,6 +433,7 @@ enum kith_error command_forward(const struct options *options)
     error = forward_program_outcome(&forward, error);
     helper_stop(&forward.runner.helper);
     if (daemon_end(&forward.daemon, error)) {
+        reload_end(&forward.reload);
         setup_end(&forward.setup);
         admission_end(&forward.admission);
     }

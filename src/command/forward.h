@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "calls/reception.h"
 #include "command/options.h"
-#include "command/setup.h"
+#include "command/setup_daemon.h"
 #include "daemon/daemon.h"
 #include "daemon/exchange.h"
 #include "daemon/route.h"
@@ -22,6 +22,7 @@
 
 struct forward {
     struct setup setup;
+    struct reload reload;
     const char *peers[FORWARDS_MAX];     /* each PEER, as it was given */
     struct callee callees[FORWARDS_MAX]; /* who that was at the start */
     struct route routes[FORWARDS_MAX];

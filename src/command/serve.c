@@ -228,7 +228,7 @@ static enum kith_error begin_serve(struct daemon *daemon)
     const struct sandbox_needs needs = needs_of(serve);
     static struct acceptor_hooks hooks = {.reach = reach_for, .join = join_kept};
     const struct options *options = serve->setup.options;
-    enum kith_error error = setup_start_lookup(&serve->setup);
+    enum kith_error error = setup_start_lookup(&serve->setup, &serve->reload);
 
     serve->holds = (struct holds){.spare = options->spare,
                                   .most = options->spare + options->keep,
@@ -364,7 +364,7 @@ enum kith_error command_serve(const struct options *options)
         .is_up = options->call != NULL && !options->ready_on_listen ? serve_call_is_up : NULL,
         .describe = options->call != NULL ? serve_call_describe : NULL,
         .report = options->call != NULL ? serve_call_report : NULL,
-        .reload = &serve.setup.reload,
+        .reload = &serve.reload,
         .look_again = look_again,
         .take_again = take_again,
     };
@@ -375,6 +375,7 @@ enum kith_error command_serve(const struct options *options)
         error = serve_inetd_outcome(&serve);
     if (daemon_end(&serve.daemon, error)) {
         launcher_stop(&serve.launcher);
+        reload_end(&serve.reload);
         setup_end(&serve.setup);
         admission_end(&serve.admission);
     }

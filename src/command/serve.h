@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "calls/reception.h"
 #include "command/offer.h"
-#include "command/setup.h"
+#include "command/setup_daemon.h"
 #include "daemon/acceptor.h"
 #include "daemon/daemon.h"
 #include "daemon/presence.h"
@@ -20,6 +20,7 @@
 
 struct serve {
     struct setup setup;
+    struct reload reload;
     struct helper launcher; /* of programs, where they are the target */
     struct address asked;   /* where we are to listen, as it was given */
     struct offer offer;

@@ -79,24 +79,6 @@ static void set_rules(struct setup *setup)
     };
 }
 
-enum kith_error setup_start_lookup(struct setup *setup)
-{
-    size_t skipped = setup->file_count > 0 && setup->files[0] == setup->peers_path &&
-                     !setup->directory.read; /* which nothing on the command line needs */
-    const char *const *files = setup->files + skipped;
-
-    setup->reload = (struct reload){
-        .lookup = &setup->lookup,
-        .keeper = &setup->keeper,
-        .texts = setup->texts,
-        .count = setup->file_count - skipped,
-    };
-    for (size_t i = 0; i < setup->reload.count; i++)
-        setup->texts[i].path = files[i];
-    return lookup_start(&setup->lookup, files, setup->reload.count,
-                        skipped == 0 ? setup->peers_path : NULL);
-}
-
 void setup_confine(enum sandbox_role role, const struct sandbox_needs *needs)
 {
     zone_hold(); /* which the times of the peers file are in, also when it is read again */
@@ -283,54 +265,6 @@ enum kith_error setup_choose_callees(struct setup *setup, struct callee *callees
     return error;
 }
 
-/* What was read before is forgotten; the texts take its place. */
-static void use_texts(struct setup *setup)
-{
-    directory_free(&setup->directory);
-    setup->directory.texts = setup->texts;
-    setup->directory.text_count = setup->reload.count;
-}
-
-enum kith_error setup_choose_again(struct setup *setup, struct peers *chosen)
-{
-    enum kith_error error;
-
-    use_texts(setup);
-    error = chosen_read_again(&setup->directory, setup->options, chosen);
-    if (error == OK)
-        error = chosen_expect(setup->options, chosen);
-    return error;
-}
-
-enum kith_error setup_find_again(struct setup *setup, struct callee_again *found,
-                                 struct peers *chosen)
-{
-    use_texts(setup);
-    return callees_find_again(&setup->callees, &setup->directory, found, chosen);
-}
-
-void setup_report_reload(const struct setup *setup, const char *which)
-{
-    const char *what = setup->options->what;
-    char why[64];
-
-    (void)snprintf(why, sizeof(why), "the peers were read again: %zu in the peers file",
-                   setup->directory.file.count);
-    if (setup->directory.read)
-        log_event(LOG_NOTE, what, which, why, NULL);
-    else if (setup->directory.from_files)
-        log_event(LOG_NOTE, what, which, "the peers were read again", NULL);
-    else
-        log_event(LOG_NOTE, what, which,
-                  "there is no file to read again: the peers were given as keys", NULL);
-}
-
-void setup_report_stays(const struct setup *setup, const char *which, bool several)
-{
-    log_event(LOG_ERROR, setup->options->what, which,
-              several ? "the peers stay as they were" : "the peer stays as it was", NULL);
-}
-
 void setup_dismiss_keeper(struct setup *setup)
 {
     (void)signal(SIGCHLD, SIG_IGN); /* so that it leaves no zombie */
@@ -341,43 +275,10 @@ void setup_dismiss_keeper(struct setup *setup)
 
 void setup_end(struct setup *setup)
 {
-    reload_end(&setup->reload);
     launcher_stop(&setup->via);
     helper_stop(&setup->lookup);
     helper_stop(&setup->keeper.helper);
     directory_free(&setup->directory);
     forget_namespace(setup);
     callees_end(&setup->callees);
-}
-
-struct daemon_terms setup_daemon_terms(const struct options *options)
-{
-    return (struct daemon_terms){
-        .max_connections = options->max_connections,
-        .max_per_peer = options->max_per_peer,
-        .max_pending = options->max_pending,
-        .max_message_size = options->max_message_size,
-        .idle_timeout_ms = options->idle_timeout_ms,
-        .drain_timeout_ms = options->drain_timeout_ms,
-        .ready_fd = options->ready_fd,
-    };
-}
-
-struct reception_terms setup_reception_terms(const struct setup *setup, struct daemon *daemon,
-                                             struct admission *admission)
-{
-    const struct connections_limits *limits = &daemon->connections.limits;
-
-    return (struct reception_terms){
-        .what = daemon->hooks->what,
-        .listeners = &daemon->doors.list[0],
-        .rules = &setup->rules,
-        .admission = admission,
-        .timeout_ms = setup->options->handshake_timeout_ms,
-        .places = limits->pending,
-        .most = limits->most,
-        .most_of_peer = limits->per_peer,
-        .proxies = &setup->options->accept_proxy,
-        .refusals = &daemon->refusals,
-    };
 }
