@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "calls/call.h"
-#include "command/ask.h"
+#include "command/ask_target.h"
 #include "command/commands.h"
 #include "command/pipe.h"
 #include "command/setup.h"

@@ -16,8 +16,8 @@
 #include "base/descriptor.h"
 #include "base/log.h"
 #include "base/problem.h"
-#include "command/chosen.h"
 #include "command/inherited.h"
+#include "command/may_call.h"
 #include "helpers/launcher.h"
 #include "helpers/lookup.h"
 #include "keys/identity.h"
@@ -101,7 +101,7 @@ static enum kith_error read_peers(const void *context, const uint8_t own_key[sta
             return ERR_FILE_MISSING;
     }
     if (setup->callees.count == 0)
-        error = chosen_read_again(&directory, setup->options, peers);
+        error = may_call_read_again(&directory, setup->options, peers);
     else
         error = callees_add(&setup->callees, &directory, peers);
     directory_free(&directory);
@@ -223,10 +223,10 @@ enum kith_error setup_begin(struct setup *setup, const struct options *options,
 enum kith_error setup_choose_peers(struct setup *setup, struct admission *admission)
 {
     struct peers chosen = {0};
-    enum kith_error error = chosen_read(&setup->directory, setup->options, &chosen);
+    enum kith_error error = may_call_read(&setup->directory, setup->options, &chosen);
 
     if (error == OK)
-        error = chosen_expect(setup->options, &chosen);
+        error = may_call_expect(setup->options, &chosen);
     if (error == OK)
         error = keeper_tell_peers(&setup->keeper, &chosen);
     admission_replace(admission, &chosen);

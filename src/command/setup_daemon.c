@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "command/chosen.h"
+#include "command/may_call.h"
 #include "helpers/lookup.h"
 
 enum kith_error setup_start_lookup(struct setup *setup, struct reload *reload)
@@ -43,9 +43,9 @@ enum kith_error setup_choose_again(struct setup *setup, struct peers *chosen)
     enum kith_error error;
 
     use_texts(setup);
-    error = chosen_read_again(&setup->directory, setup->options, chosen);
+    error = may_call_read_again(&setup->directory, setup->options, chosen);
     if (error == OK)
-        error = chosen_expect(setup->options, chosen);
+        error = may_call_expect(setup->options, chosen);
     return error;
 }
 

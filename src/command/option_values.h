@@ -1,8 +1,8 @@
 /*
  * The values of options, each by its kind. False for a text that is none.
  */
-#ifndef KITH_VALUES_H
-#define KITH_VALUES_H
+#ifndef KITH_OPTION_VALUES_H
+#define KITH_OPTION_VALUES_H
 
 #include <stdbool.h>
 #include <stddef.h>

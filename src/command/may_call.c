@@ -2,12 +2,12 @@
  * Owns who of those that are known may call. Must never add one whom the user has not named, where
  * he has named any.
  */
-#include "command/chosen.h"
+#include "command/may_call.h"
 
 #include "base/log.h"
 
-enum kith_error chosen_read(struct directory *directory, const struct options *options,
-                            struct peers *chosen)
+enum kith_error may_call_read(struct directory *directory, const struct options *options,
+                              struct peers *chosen)
 {
     enum kith_error error = OK;
 
@@ -18,13 +18,13 @@ enum kith_error chosen_read(struct directory *directory, const struct options *o
     return error;
 }
 
-enum kith_error chosen_read_again(struct directory *directory, const struct options *options,
-                                  struct peers *chosen)
+enum kith_error may_call_read_again(struct directory *directory, const struct options *options,
+                                    struct peers *chosen)
 {
     enum kith_error error = OK;
 
     if (options->named_count == 0)
-        return chosen_read(directory, options, chosen);
+        return may_call_read(directory, options, chosen);
     for (size_t i = 0; error == OK && i < options->named_count; i++) {
         const char *named = options->named[i];
         bool lacks;
@@ -38,7 +38,7 @@ enum kith_error chosen_read_again(struct directory *directory, const struct opti
     return error;
 }
 
-enum kith_error chosen_expect(const struct options *options, const struct peers *chosen)
+enum kith_error may_call_expect(const struct options *options, const struct peers *chosen)
 {
     bool waits = (options->command & FOR_DAEMONS) != 0;
 

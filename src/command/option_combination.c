@@ -2,7 +2,7 @@
  * Owns which options go with each other, and what is said of those that do not. Must never let one
  * pass that would have no effect.
  */
-#include "command/combination.h"
+#include "command/option_combination.h"
 
 #include <stdio.h>
 #include <string.h>

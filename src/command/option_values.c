@@ -2,7 +2,7 @@
  * Owns how the values of options are read. Must never take one for another: no sign, no blank, no
  * more than what is said.
  */
-#include "command/values.h"
+#include "command/option_values.h"
 
 #include <errno.h>
 #include <fcntl.h>

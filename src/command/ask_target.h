@@ -1,8 +1,8 @@
 /*
  * A target that is asked for by its name, for commands that have one stream for it, or none.
  */
-#ifndef KITH_ASK_H
-#define KITH_ASK_H
+#ifndef KITH_ASK_TARGET_H
+#define KITH_ASK_TARGET_H
 
 #include "base/error.h"
 #include "calls/call.h"

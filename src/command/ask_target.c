@@ -1,7 +1,7 @@
 /*
  * Owns the question for a target. Must never begin a stream: who asks may only want to know.
  */
-#include "command/ask.h"
+#include "command/ask_target.h"
 
 #include "base/clock.h"
 #include "peers/directory.h"

@@ -2,8 +2,8 @@
  * What stands where keygen is to write, and whether -f may put another in its place: only what kith
  * has made is its own to destroy.
  */
-#ifndef KITH_STANDING_H
-#define KITH_STANDING_H
+#ifndef KITH_KEYGEN_STANDING_H
+#define KITH_KEYGEN_STANDING_H
 
 #include <stdbool.h>
 

@@ -1,8 +1,8 @@
 /*
  * Which options go with each other: those that exclude or need another one stand in one table.
  */
-#ifndef KITH_COMBINATION_H
-#define KITH_COMBINATION_H
+#ifndef KITH_OPTION_COMBINATION_H
+#define KITH_OPTION_COMBINATION_H
 
 #include "base/error.h"
 #include "command/options.h"

@@ -1,7 +1,7 @@
 /*
  * Owns the look at what keygen would replace. Must never take another program's key for ours.
  */
-#include "command/standing.h"
+#include "command/keygen_standing.h"
 
 #include <sys/stat.h>
 
