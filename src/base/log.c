@@ -3,6 +3,7 @@
  * secret, and must never let who reads there, or does not, hold us up.
  */
 #include "base/log.h"
+#include "base/escape.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#include "base/bytes.h"
-
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 struct text text_of(const char *bytes, size_t len)
@@ -36,6 +34,64 @@ bool text_ends(struct text text, const char *suffix)
     size_t len = strlen(suffix);
 
     return text.len >= len && memcmp(text.at + text.len - len, suffix, len) == 0;
+}
+
+size_t text_character(uint32_t *character, const char *text, size_t len)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    unsigned char first = (unsigned char)text[0];
+    size_t count = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    uint32_t value = count == 1 ? first : first & (0x7fu >> count);
+
+    if ((first >= 0x80 && first < 0xc0) || first >= 0xf8 || count > len)
+        return 0;
+    for (size_t i = 1; i < count; i++) {
+        if (((unsigned char)text[i] & 0xc0) != 0x80)
+            return 0;
+        value = value << 6 | ((unsigned char)text[i] & 0x3f);
+    }
+    if (value < least[count] || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
+        return 0;
+    *character = value;
+    return count;
+}
+
+/*
+ * What steers a terminal (ASCII's and C1), breaks the line (U+2028, U+2029), or has the text around
+ * it read in another order than it was written in (UAX 9).
+ */
+static bool is_control(uint32_t character)
+{
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {{0x00, 0x1f},     {0x7f, 0x9f},     {0x61c, 0x61c},
+                  {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069}};
+
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+        if (character >= ranges[i].first && character <= ranges[i].last)
+            return true;
+    }
+    return false;
+}
+
+enum text_fault text_fault(const char *text, size_t len)
+{
+    uint32_t character = 0;
+    size_t used;
+
+    for (size_t at = 0; at < len; at += used) {
+        used = text_character(&character, text + at, len - at);
+        if (used == 0)
+            return TEXT_NO_UTF8;
+        if (is_control(character))
+            return TEXT_CONTROL;
+    }
+    return TEXT_FINE;
+}
+
+bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
 }
 
 size_t text_folder_len(const char *path)

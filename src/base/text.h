@@ -1,7 +1,7 @@
 /*
  * The text of key and peers files: its lines and words. What editors and stores of secrets do to a
  * file is forgiven here: a byte order mark, CRLF, blanks around lines, blank lines, a missing last
- * newline. And where in a path its folder ends. Nothing is allocated.
+ * newline. What characters a text has, and where in a path its folder ends. Nothing is allocated.
  */
 #ifndef KITH_TEXT_H
 #define KITH_TEXT_H
@@ -24,6 +24,27 @@ struct text text_of(const char *bytes, size_t len);
 bool text_equals(struct text text, const char *other);
 bool text_starts(struct text text, const char *prefix);
 bool text_ends(struct text text, const char *suffix);
+
+#define CHARACTER_MAX 4 /* bytes of a character of UTF-8 */
+
+/*
+ * The character of UTF-8 (RFC 3629) that a text begins with, of which there is a byte at least.
+ * Returns the bytes that it takes, or 0 if that is none, or not whole.
+ */
+size_t text_character(uint32_t *character, const char *text, size_t len);
+
+/* What makes a text unfit to be a name or a value. */
+enum text_fault {
+    TEXT_FINE,
+    TEXT_CONTROL, /* a control character: ASCII's, C1's, or one of Unicode's for lines and order */
+    TEXT_NO_UTF8
+};
+
+/* The first fault of len bytes. */
+enum text_fault text_fault(const char *text, size_t len);
+
+/* Whether c is a blank or tab; the C locale's isspace is not wanted for files. */
+bool is_blank(char c);
 
 /* How much of a path is its folder: up to its last slash, and with that; 0 for a name alone. */
 size_t text_folder_len(const char *path);

@@ -13,9 +13,9 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/descriptor.h"
+#include "base/text.h"
 
 #define SAID_SIZE 4096
 #define SAY_MS 5000 /* for a terminal to take what is said */

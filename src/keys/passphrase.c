@@ -14,7 +14,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
+#include "base/escape.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
 #include "keys/key_file.h"

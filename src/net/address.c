@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/text.h"
 
 static bool copy_part(char *out, size_t size, const char *text, size_t len)

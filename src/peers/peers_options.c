@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "keys/key_file.h"
 #include "net/address.h"
 #include "system/zone.h"

@@ -16,21 +16,9 @@ static const char code_prefix[] = "kith/meet/1/code";
 
 _Static_assert(sizeof(namespace_prefix) + HASH_SIZE == MEETING_NAMESPACE_SIZE, "as it is said");
 
-static bool is_of_name(char c)
-{
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-}
-
 bool meeting_name_is_good(const char *name, size_t len)
 {
-    if (len < 1 || len > MEETING_NAME_MAX)
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        if (!is_of_name(name[i]))
-            return false;
-    }
-    return true;
+    return len >= 1 && len <= MEETING_NAME_MAX && wire_is_plain(name, len);
 }
 
 size_t meeting_body_limit(const struct meeting *meeting)

@@ -6,19 +6,16 @@
 
 #include <string.h>
 
+#include "protocol/wire.h"
+
 bool record_name_is_good(const char *name, size_t len)
 {
-    static const char allowed[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     bool digits = len > 0;
 
-    if (len > RECORD_NAME_MAX)
+    if (len > RECORD_NAME_MAX || !wire_is_plain(name, len))
         return false;
-    for (size_t i = 0; i < len; i++) {
-        if (memchr(allowed, name[i], sizeof(allowed) - 1) == NULL)
-            return false;
+    for (size_t i = 0; i < len; i++)
         digits = digits && name[i] >= '0' && name[i] <= '9';
-    }
     return !digits;
 }
 

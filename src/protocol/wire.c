@@ -9,6 +9,18 @@
 #define OPTION_ABSENT 0
 #define OPTION_PRESENT 1
 
+bool wire_is_plain(const char *text, size_t len)
+{
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+
+    for (size_t i = 0; i < len; i++) {
+        if (memchr(allowed, text[i], sizeof(allowed) - 1) == NULL)
+            return false;
+    }
+    return true;
+}
+
 enum kith_error wire_frame_length(const uint8_t header[static FRAME_HEADER_SIZE], size_t limit,
                                   size_t *len)
 {

@@ -24,6 +24,9 @@
 #define MESSAGE_2_MAX (HELLO_MAX + TAG_SIZE)
 #define MESSAGE_3_SIZE TAG_SIZE
 
+/* Whether a text is of A-Z a-z 0-9 . _ and - alone, as all names are that are sent. */
+bool wire_is_plain(const char *text, size_t len);
+
 struct info {
     uint8_t recipient[KEY_SIZE];
     uint8_t ephemeral[KEY_SIZE];

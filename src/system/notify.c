@@ -14,9 +14,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/descriptor.h"
+#include "base/escape.h"
 #include "base/log.h"
 #include "system/protect.h"
 

@@ -4,7 +4,7 @@
  *
  * Targets: base/log.
  */
-#include "base/bytes.h"
+#include "base/text.h"
 #include "said.h"
 
 #define LINE_MAX_SIZE 2048
