@@ -33,51 +33,69 @@ struct listening {
     struct transport came; /* with --inetd: the channel that we were started with */
     struct endpoint from;  /* and who is at its other end */
     struct pipe_end end;
+    struct reception reception;
+    struct refusals refusals;
+    int watched;        /* where a signal that ends us is noticed */
     struct guest guest; /* once there is one */
 };
 
-/* Without its keeper it can let nobody in. What fails is logged. */
-static enum kith_error log_end(const struct refusals *refusals, bool keeper_has_left)
+/* Why the wait for a guest has ended, if it has. */
+enum wait_end { WAITS_ON, HAS_GUEST, IS_TOLD_TO_END, NOBODY_COMES, KEEPER_HAS_LEFT, CANNOT_WAIT };
+
+/* Let the reception go on by one step. */
+static enum wait_end wait_once(struct listening *listening, struct poll_set *set)
 {
-    if (keeper_has_left)
-        return log_failure(LOG_ERROR, "keeper", NULL, ERR_KEEPER, NULL, "it has ended");
-    return log_failure(LOG_ERROR, refusals->what, refusals->which, ERR_SYSTEM, NULL, NULL);
+    struct reception *reception = &listening->reception;
+    int64_t until_ms = refusals_due_ms(&listening->refusals), due_ms;
+    size_t keeper_at, watched_at;
+    enum reception_result result;
+
+    poll_set_clear(set);
+    keeper_at = poll_set_add(set, listening->setup.keeper.helper.line, POLLIN); /* its end alone */
+    watched_at = poll_set_add(set, listening->watched, POLLIN);
+    due_ms = reception_arm(reception, set);
+    if (!poll_set_wait(set, clock_earlier(due_ms, until_ms)))
+        return CANNOT_WAIT;
+    result = reception_step(reception, set, &listening->guest);
+    if (result == RECEPTION_GUEST)
+        return HAS_GUEST;
+    if (result == RECEPTION_NOBODY && listening->listeners.count == 0 &&
+        reception_count(reception) == 0)
+        return NOBODY_COMES;
+    if (poll_set_is_ready(set, watched_at))
+        return IS_TOLD_TO_END;
+    if (poll_set_is_ready(set, keeper_at)) /* without it nobody can be let in */
+        return KEEPER_HAS_LEFT;
+    return result == RECEPTION_FAILED ? CANNOT_WAIT : WAITS_ON;
 }
 
-/*
- * Let the reception go on until it has a guest, or nobody may come any more, or a signal ends us,
- * which is watched there. What fails is logged.
- */
-static enum kith_error await_guest(struct reception *reception, struct refusals *refusals,
-                                   const struct keeper *keeper, int watched, struct guest *guest)
+/* What has come of the wait. What fails is logged. */
+static enum kith_error conclude_wait(const struct refusals *refusals, enum wait_end end)
 {
-    enum reception_result result = RECEPTION_NOBODY;
+    if (end == NOBODY_COMES) /* which was said */
+        return refusals->last != OK ? refusals->last : ERR_HANDSHAKE_CUT;
+    if (end == KEEPER_HAS_LEFT)
+        return log_failure(LOG_ERROR, "keeper", NULL, ERR_KEEPER, NULL, "it has ended");
+    if (end == CANNOT_WAIT)
+        return log_failure(LOG_ERROR, refusals->what, refusals->which, ERR_SYSTEM, NULL, NULL);
+    return OK;
+}
+
+/* Wait until there is a guest, or nobody may come any more, or a signal ends us. */
+static enum kith_error await_guest(struct listening *listening)
+{
+    struct refusals *refusals = &listening->refusals;
     struct poll_set set;
-    bool waited = true, left = false, expects = true, ends = false;
-    enum kith_error error = OK;
+    enum wait_end end;
+    enum kith_error error;
 
-    if (poll_set_make(&set, reception->terms.places + LISTENERS_MAX + 2) != OK)
+    if (poll_set_make(&set, listening->reception.terms.places + LISTENERS_MAX + 2) != OK)
         return log_failure(LOG_ERROR, refusals->what, refusals->which, ERR_MEMORY, NULL, NULL);
-    while (waited && !left && !ends && expects && result == RECEPTION_NOBODY) {
-        int64_t until_ms = refusals_due_ms(refusals), due_ms;
-        size_t keeper_at, watched_at;
-
-        poll_set_clear(&set);
-        keeper_at = poll_set_add(&set, keeper->helper.line, POLLIN); /* where only an end comes */
-        watched_at = poll_set_add(&set, watched, POLLIN);
-        due_ms = reception_arm(reception, &set);
-        waited = poll_set_wait(&set, clock_earlier(due_ms, until_ms));
-        left = waited && poll_set_is_ready(&set, keeper_at);
-        ends = waited && poll_set_is_ready(&set, watched_at);
-        if (waited)
-            result = reception_step(reception, &set, guest);
-        expects = reception->terms.listeners->count > 0 || reception_count(reception) > 0;
-        refusals_sum_up(refusals, result == RECEPTION_GUEST || ends);
-    }
-    if (result == RECEPTION_NOBODY && !expects) /* which was said */
-        error = refusals->last != OK ? refusals->last : ERR_HANDSHAKE_CUT;
-    else if (result != RECEPTION_GUEST && !ends)
-        error = log_end(refusals, left);
+    do {
+        end = wait_once(listening, &set);
+        refusals_sum_up(refusals, end == HAS_GUEST || end == IS_TOLD_TO_END);
+    } while (end == WAITS_ON);
+    error = conclude_wait(refusals, end);
     poll_set_free(&set);
     return error;
 }
@@ -104,39 +122,38 @@ static size_t find_places(void)
 /* Wait for the guest on an open listener, which is closed once there is one. */
 static enum kith_error take_one(struct listening *listening)
 {
-    static struct refusals refusals;
     struct setup *setup = &listening->setup;
     const struct options *options = setup->options;
     struct listeners *listeners = &listening->listeners;
-    int watched = signals_watch_ends(); /* before places are found for the rest */
-    const struct reception_terms terms = {
+    struct reception *reception = &listening->reception;
+    struct reception_terms terms = {
         .what = options->what,
         .listeners = listeners,
         .rules = &setup->rules,
         .admission = &listening->admission,
         .timeout_ms = options->handshake_timeout_ms,
-        .places = find_places(),
-        .refusals = &refusals,
+        .refusals = &listening->refusals,
     };
     const struct sandbox_needs needs = {.has_programs = options->program != NULL};
-    struct reception reception;
     enum kith_error error;
 
+    listening->watched = signals_watch_ends(); /* before places are found for the rest */
+    terms.places = find_places();
     if (terms.places == 0)
         return log_failure(LOG_ERROR, options->what, listeners->text, ERR_FEW_DESCRIPTORS, NULL,
                            NULL);
     notify_ready_fd(options->ready_fd, listeners->text, true);
     setup_confine(SANDBOX_LISTEN, &needs);
-    refusals_init(&refusals, options->what, listeners->text, false);
-    error = reception_begin(&reception, &terms);
+    refusals_init(&listening->refusals, options->what, listeners->text, false);
+    error = reception_begin(reception, &terms);
     if (error == OK && options->inetd &&
-        !reception_welcome(&reception, listening->came, &listening->from))
+        !reception_welcome(reception, listening->came, &listening->from))
         error = log_failure(LOG_ERROR, options->what, listeners->text, ERR_MEMORY, NULL, NULL);
     listening->came = TRANSPORT_NONE;
     if (error == OK)
-        error = await_guest(&reception, &refusals, &setup->keeper, watched, &listening->guest);
+        error = await_guest(listening);
     end_if_told();
-    reception_end(&reception, OK);
+    reception_end(reception, OK);
     listeners_close(listeners);
     return error;
 }
@@ -205,12 +222,13 @@ static enum kith_error join_guest(struct listening *listening)
 
 enum kith_error command_listen(const struct options *options)
 {
-    struct listening listening = {.admission = ADMISSION_NOBODY,
-                                  .came = TRANSPORT_NONE,
-                                  .guest.transport = TRANSPORT_NONE,
-                                  .end = PIPE_END_NONE};
+    static struct listening listening;
     enum kith_error error = OK;
 
+    listening = (struct listening){.admission = ADMISSION_NOBODY,
+                                   .came = TRANSPORT_NONE,
+                                   .guest.transport = TRANSPORT_NONE,
+                                   .end = PIPE_END_NONE};
     if (options->place != NULL)
         error = setup_parse_address(&listening.asked, options, options->place, ADDRESS_PORT);
     if (error != OK)
