@@ -159,6 +159,7 @@ static void log_proven(const struct call *call, const struct callee *callee)
 enum kith_error call_peer(struct call *call, const struct call_terms *terms, enum channel_kind kind,
                           const struct callee *callee, bool check_only)
 {
+    const struct handshake_callee whom = {callee->key, kind, callee->namespace};
     int64_t deadline_ms = clock_deadline_ms(terms->timeout_ms);
     enum kith_error error;
 
@@ -168,8 +169,7 @@ enum kith_error call_peer(struct call *call, const struct call_terms *terms, enu
     if (error != OK)
         return error;
     log_step(call, callee, "there is a way there; the handshake begins");
-    handshake_io_dial(&call->io, terms->rules, kind, call->transport, &call->reached, callee->key,
-                      callee->namespace, deadline_ms);
+    handshake_io_dial(&call->io, terms->rules, &whom, call->transport, &call->reached, deadline_ms);
     call->io.check_only = check_only;
     if (terms->connected != NULL) /* while the answer is awaited */
         terms->connected(terms->context);

@@ -277,24 +277,24 @@ static enum handshake_io_state transmit(struct handshake_io *io)
 }
 
 void handshake_io_dial(struct handshake_io *io, const struct handshake_rules *rules,
-                       enum channel_kind kind, struct transport transport,
-                       const struct endpoint *to, const uint8_t peer_key[static KEY_SIZE],
-                       const struct secret_namespace *own, int64_t deadline_ms)
+                       const struct handshake_callee *callee, struct transport transport,
+                       const struct endpoint *to, int64_t deadline_ms)
 {
-    const struct namespace base = own != NULL ? secret_namespace_view(own) : rules->namespace;
+    const struct namespace base =
+        callee->own != NULL ? secret_namespace_view(callee->own) : rules->namespace;
     uint8_t ephemeral_secret[KEY_SIZE];
     struct kind_namespace namespace;
     enum kith_error error;
 
     begin_io(io, rules, HANDSHAKE_IO_DIALS, transport, to, deadline_ms);
-    io->kind = kind;
-    kind_namespace(&namespace, &base, kind);
+    io->kind = callee->kind;
+    kind_namespace(&namespace, &base, callee->kind);
     error = crypto_random(ephemeral_secret, sizeof(ephemeral_secret));
     if (error == OK)
         error = dialer_hello(&io->handshake, &rules->params,
                              &(struct namespace){namespace.bytes, namespace.len},
-                             rules->keeper->public_key, peer_key, ephemeral_secret, clock_wall_ms(),
-                             io->info, &io->info_len);
+                             rules->keeper->public_key, callee->key, ephemeral_secret,
+                             clock_wall_ms(), io->info, &io->info_len);
     crypto_wipe(ephemeral_secret, sizeof(ephemeral_secret));
     crypto_wipe(&namespace, sizeof(namespace));
     if (error != OK)

@@ -82,15 +82,20 @@ struct handshake_io {
     int answer_fd; /* where the signature comes; -1 while the keeper could not be asked */
 };
 
+/* Whom a dialer calls, and for what. */
+struct handshake_callee {
+    const uint8_t *key;
+    enum channel_kind kind;
+    const struct secret_namespace *own; /* its own namespace; NULL for that of the run */
+};
+
 /*
- * Start to call the holder of peer_key for a channel of a kind, under its own namespace or, if that
- * is NULL, the run's, which says message 1 and reads nothing yet, or to hear who calls, over a
+ * Start to call somebody, which says message 1 and reads nothing yet, or to hear who calls, over a
  * transport. What fails at once is found in state and error.
  */
 void handshake_io_dial(struct handshake_io *io, const struct handshake_rules *rules,
-                       enum channel_kind kind, struct transport transport,
-                       const struct endpoint *to, const uint8_t peer_key[static KEY_SIZE],
-                       const struct secret_namespace *own, int64_t deadline_ms);
+                       const struct handshake_callee *callee, struct transport transport,
+                       const struct endpoint *to, int64_t deadline_ms);
 void handshake_io_listen(struct handshake_io *io, const struct handshake_rules *rules,
                          struct transport transport, const struct endpoint *from,
                          int64_t deadline_ms);

@@ -134,10 +134,12 @@ static enum kith_error choose(struct task *task)
         .own_key = task->directory.own_key,
         .name = task->name[0] != '\0' ? task->name : NULL,
         .address = task->address.port[0] != '\0' ? &task->address : NULL,
+        .warn = tell_skipped,
+        .context = task,
     };
     struct problem problem = {0};
-    enum kith_error error = import_compose(&task->import, &terms, task->file.text, task->file.len,
-                                           &problem, tell_skipped, task);
+    enum kith_error error =
+        import_compose(&task->import, &terms, task->file.text, task->file.len, &problem);
 
     return error == OK ? OK : log_bad_file(task, error, &problem);
 }

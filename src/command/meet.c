@@ -235,6 +235,7 @@ static enum kith_error shake_hands(struct meet *meet)
 {
     uint8_t namespace[MEETING_NAMESPACE_SIZE];
     struct handshake_rules rules = meet->setup.rules;
+    const struct handshake_callee whom = {meet->meeting.peer, KIND_PLAIN, NULL};
     int64_t deadline_ms = clock_deadline_ms(meet->options->handshake_timeout_ms);
     struct explanation explanation;
     struct handshake_io io;
@@ -250,8 +251,7 @@ static enum kith_error shake_hands(struct meet *meet)
     if (meet->options->listen)
         handshake_io_listen(&io, &rules, meet->transport, &meet->there, deadline_ms);
     else
-        handshake_io_dial(&io, &rules, KIND_PLAIN, meet->transport, &meet->there,
-                          meet->meeting.peer, NULL, deadline_ms);
+        handshake_io_dial(&io, &rules, &whom, meet->transport, &meet->there, deadline_ms);
     error = handshake_io_finish(&io);
     explain_handshake(&explanation, &io, error);
     if (error != OK)

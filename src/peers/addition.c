@@ -109,9 +109,10 @@ static enum kith_error compare(const struct peers *there, const struct peers *ad
 
 static enum kith_error parse(struct peers *peers, struct text text, const uint8_t *own_key)
 {
+    const struct peers_reader reader = {.own_key = own_key};
     struct problem problem;
 
-    return peers_parse(peers, text.at, text.len, own_key, &problem, NULL, NULL);
+    return peers_parse(peers, text.at, text.len, &reader, &problem);
 }
 
 /* Whether what is there can be added to, and then is in order. */

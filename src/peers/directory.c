@@ -118,6 +118,7 @@ static struct namespace_texts *find_namespaces(const struct directory *directory
 enum kith_error directory_read(struct directory *directory)
 {
     char location[LOCATION_SIZE];
+    const struct peers_reader reader = {directory->own_key, warn_line, directory};
     struct problem problem;
     const char *path = directory->peers_path;
     struct key_file file = {0};
@@ -132,8 +133,8 @@ enum kith_error directory_read(struct directory *directory)
         error = OK; /* nobody is known yet */
     if (error != OK)
         return log_file_failure(error, path);
-    error = peers_parse(&directory->file, file.text == NULL ? "" : file.text, file.len,
-                        directory->own_key, &problem, warn_line, directory);
+    error = peers_parse(&directory->file, file.text == NULL ? "" : file.text, file.len, &reader,
+                        &problem);
     if (error == OK)
         error = peer_namespaces_read(&directory->file, path, find_namespaces(directory), &problem);
     if (error != OK)
@@ -169,14 +170,14 @@ bool directory_is_file(const char *text)
 /* The keys that a file holds, which has one at least. */
 static enum kith_error read_keys(struct directory *directory, const char *path, struct peers *keys)
 {
+    const struct peers_reader reader = {.warn = tell_skipped, .context = (void *)(uintptr_t)path};
     char location[LOCATION_SIZE];
     struct problem problem = {0};
     struct key_file file = {0};
     enum kith_error error = read_file(directory, &file, "public key", path);
 
     if (error == OK)
-        error = peers_parse_keys(keys, file.text, file.len, &problem, tell_skipped,
-                                 (void *)(uintptr_t)path);
+        error = peers_parse_keys(keys, file.text, file.len, &reader, &problem);
     (void)snprintf(location, sizeof(location), "%s", path);
     if (problem.line > 0)
         problem_locate(location, sizeof(location), path, &problem);

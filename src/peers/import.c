@@ -211,14 +211,14 @@ static enum kith_error add_lines(struct import *import, const struct import_term
 }
 
 enum kith_error import_compose(struct import *import, const struct import_terms *terms,
-                               const char *text, size_t len, struct problem *problem,
-                               peers_warning *skipped, void *context)
+                               const char *text, size_t len, struct problem *problem)
 {
+    const struct peers_reader reader = {.warn = terms->warn, .context = terms->context};
     enum kith_error error;
     char hex[KEY_HEX_SIZE];
 
     *import = (struct import){0};
-    error = peers_parse_keys(&import->keys, text, len, problem, skipped, context);
+    error = peers_parse_keys(&import->keys, text, len, &reader, problem);
     if (error != OK)
         return error;
     if (!peers_text_is_pem(text_of(text, len)))

@@ -21,6 +21,8 @@ struct import_terms {
     const char *name;          /* of whoever holds all of them, fit for one; or NULL */
     /* Where he is called, which becomes addr in front of each; or NULL. */
     const struct address *address;
+    peers_warning *warn; /* of lines of the file that are skipped; with this context */
+    void *context;
 };
 
 struct import {
@@ -37,8 +39,7 @@ struct import {
  * to follow in any case.
  */
 must_check enum kith_error import_compose(struct import *import, const struct import_terms *terms,
-                                          const char *text, size_t len, struct problem *problem,
-                                          peers_warning *skipped, void *context);
+                                          const char *text, size_t len, struct problem *problem);
 
 /* Free what it holds; fine twice. */
 void import_free(struct import *import);

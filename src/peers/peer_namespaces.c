@@ -171,7 +171,7 @@ bool peer_namespaces_pack(struct namespace_texts *texts, const char *peers_path,
     struct peers peers = {0};
     struct problem problem;
     size_t count = 0;
-    bool goes_on = peers_parse(&peers, file->text, file->len, NULL, &problem, NULL, NULL) == OK;
+    bool goes_on = peers_parse(&peers, file->text, file->len, NULL, &problem) == OK;
 
     *texts = (struct namespace_texts){0};
     for (size_t i = 0; i < peers.count; i++)

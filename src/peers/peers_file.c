@@ -263,10 +263,16 @@ static enum kith_error hand_over(struct peers *peers, struct entries *entries)
     return OK;
 }
 
-enum kith_error peers_parse(struct peers *peers, const char *text, size_t len,
-                            const uint8_t *own_key, struct problem *problem, peers_warning *warn,
-                            void *context)
+static void skip_line(const struct peers_reader *reader, const struct problem *problem)
 {
+    if (reader != NULL && reader->warn != NULL)
+        reader->warn(problem, reader->context);
+}
+
+enum kith_error peers_parse(struct peers *peers, const char *text, size_t len,
+                            const struct peers_reader *reader, struct problem *problem)
+{
+    const uint8_t *own_key = reader != NULL ? reader->own_key : NULL;
     struct entries entries = {0};
     struct text rest = text_of(text, len);
     struct text line = {0};
@@ -278,8 +284,7 @@ enum kith_error peers_parse(struct peers *peers, const char *text, size_t len,
         problem->line++;
         error = add_line(&entries, line, own_key, problem);
         if (error == ERR_KEY_TYPE) {
-            if (warn != NULL)
-                warn(problem, context);
+            skip_line(reader, problem);
             error = OK;
         }
     }
@@ -310,7 +315,7 @@ static enum kith_error add_key_line(struct entries *entries, struct text line,
 }
 
 static enum kith_error add_key_lines(struct entries *entries, struct text rest,
-                                     struct problem *problem, peers_warning *skipped, void *context)
+                                     const struct peers_reader *reader, struct problem *problem)
 {
     struct text line = {0};
     enum kith_error last = ERR_FILE_EMPTY; /* what a file without a key is */
@@ -323,7 +328,7 @@ static enum kith_error add_key_lines(struct entries *entries, struct text rest,
             continue;
         error = add_key_line(entries, line, problem);
         if (error == ERR_KEY_TYPE)
-            skipped(problem, context);
+            skip_line(reader, problem);
         else if (error != OK)
             return error;
         last = error;
@@ -352,11 +357,10 @@ static void sort_out(struct entries *entries)
 
 /* They are sorted at once: put in their places one by one, many would take too long. */
 static enum kith_error read_key_lines(struct peers *peers, struct text text,
-                                      struct problem *problem, peers_warning *skipped,
-                                      void *context)
+                                      const struct peers_reader *reader, struct problem *problem)
 {
     struct entries entries = {0};
-    enum kith_error error = add_key_lines(&entries, text, problem, skipped, context);
+    enum kith_error error = add_key_lines(&entries, text, reader, problem);
 
     sort_out(&entries);
     if (error == OK)
@@ -387,7 +391,7 @@ static enum kith_error add_single_key(struct peers *peers, const char *text, siz
 }
 
 enum kith_error peers_parse_keys(struct peers *peers, const char *text, size_t len,
-                                 struct problem *problem, peers_warning *skipped, void *context)
+                                 const struct peers_reader *reader, struct problem *problem)
 {
     struct text rest = text_of(text, len);
     enum kith_error error = OK;
@@ -399,7 +403,7 @@ enum kith_error peers_parse_keys(struct peers *peers, const char *text, size_t l
     if (peers_text_is_pem(rest))
         error = add_single_key(peers, text, len);
     else
-        error = read_key_lines(peers, rest, problem, skipped, context);
+        error = read_key_lines(peers, rest, reader, problem);
     if (error != OK)
         peers_free(peers);
     return error;

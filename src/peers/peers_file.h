@@ -18,15 +18,21 @@
 /* Called for each line that is skipped with a warning (a key of another type). */
 typedef void peers_warning(const struct problem *problem, void *context);
 
+/* Who reads a file: what may not be in it, and whom skipped lines are told to. */
+struct peers_reader {
+    const uint8_t *own_key; /* or NULL */
+    peers_warning *warn;    /* or NULL */
+    void *context;          /* of warn */
+};
+
 /*
- * Parse len bytes of text into an empty set. own_key (or NULL) may not be in it; warn may be NULL.
- * Files that it names are not read (peers/peer_namespaces.h).
+ * Parse len bytes of text into an empty set; reader may be NULL. Files that it names are not read
+ * (peers/peer_namespaces.h).
  * On the first bad line: ERR_PEERS_LINE, *problem says which and why, the set is left empty, as it
  * is on ERR_MEMORY and ERR_CRYPTO.
  */
 must_check enum kith_error peers_parse(struct peers *peers, const char *text, size_t len,
-                                       const uint8_t *own_key, struct problem *problem,
-                                       peers_warning *warn, void *context);
+                                       const struct peers_reader *reader, struct problem *problem);
 
 /*
  * Parse a file that holds nothing but public keys into an empty set: one key in any form, or a line
@@ -36,8 +42,8 @@ must_check enum kith_error peers_parse(struct peers *peers, const char *text, si
  * there are none at all; also the errors of public_key_parse, with problem->line 0.
  */
 must_check enum kith_error peers_parse_keys(struct peers *peers, const char *text, size_t len,
-                                            struct problem *problem, peers_warning *skipped,
-                                            void *context);
+                                            const struct peers_reader *reader,
+                                            struct problem *problem);
 
 /*
  * The parts of that. Take [options] KEY and the blanks after it off a line, into a peer that has

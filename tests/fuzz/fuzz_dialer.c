@@ -65,6 +65,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 static void begin(struct input *input)
 {
     static const struct endpoint nowhere = {.text = "nowhere"};
+    const struct handshake_callee whom = {listener.public_key, KIND_PLAIN, NULL};
     uint8_t first = take_byte(input);
     int ends[2];
 
@@ -76,8 +77,8 @@ static void begin(struct input *input)
     run.side.fd = ends[1];
     run.called_ms = NOW;
     run.deadline_ms = clocks.monotonic_ms + TIMEOUT_MS;
-    handshake_io_dial(&run.io, &rules, KIND_PLAIN, transport_socket(ends[0]), &nowhere,
-                      listener.public_key, NULL, (int64_t)run.deadline_ms);
+    handshake_io_dial(&run.io, &rules, &whom, transport_socket(ends[0]), &nowhere,
+                      (int64_t)run.deadline_ms);
     run.io.check_only = (first & 1) != 0;
 }
 

@@ -35,11 +35,13 @@ static void ask(const struct peer *peer)
     demand(target_list_permits(&peer->targets, &target) || peer->targets.texts != NULL);
 }
 
+static const struct peers_reader reader = {.warn = check_problem};
+
 static void read_as_keys(const char *text, size_t len)
 {
     struct peers peers;
     struct problem problem;
-    enum kith_error error = peers_parse_keys(&peers, text, len, &problem, check_problem, NULL);
+    enum kith_error error = peers_parse_keys(&peers, text, len, &reader, &problem);
 
     demand((error == OK) == (peers.count > 0));
     if (error == ERR_PEERS_LINE)
@@ -58,8 +60,7 @@ static void check_import(const struct import *import, const struct peers *known)
     struct peers added;
     struct problem problem;
 
-    demand(peers_parse(&added, import->lines, strlen(import->lines), NULL, &problem, check_problem,
-                       NULL) == OK);
+    demand(peers_parse(&added, import->lines, strlen(import->lines), &reader, &problem) == OK);
     demand(added.count == import->added.count && added.count <= import->keys.count);
     for (size_t i = 0; i < added.count; i++) {
         demand(memcmp(added.list[i].key, import->added.list[i].key, KEY_SIZE) == 0);
@@ -75,11 +76,12 @@ static void import_into(const struct peers *known, const char *name, const char 
 {
     static const uint8_t own_key[KEY_SIZE];
     const struct address address = {.host = "nas.example", .port = "9000"};
-    const struct import_terms terms = {known, own_key, name, len % 2 == 0 ? &address : NULL};
+    const struct import_terms terms = {known,         own_key, name, len % 2 == 0 ? &address : NULL,
+                                       check_problem, NULL};
     struct import import;
     struct problem problem;
 
-    if (import_compose(&import, &terms, text, len, &problem, check_problem, NULL) == OK)
+    if (import_compose(&import, &terms, text, len, &problem) == OK)
         check_import(&import, known);
     import_free(&import);
 }
@@ -118,6 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool started;
     static const uint8_t own_key[KEY_SIZE];
+    const struct peers_reader with_key = {.own_key = own_key, .warn = check_problem};
     struct peers peers;
     struct peers copy = {0};
     struct problem problem;
@@ -128,7 +131,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_as_keys((const char *)data, size);
     import_into(&copy, NULL, (const char *)data, size);
     import_into(&copy, "alice", (const char *)data, size);
-    error = peers_parse(&peers, (const char *)data, size, own_key, &problem, check_problem, NULL);
+    error = peers_parse(&peers, (const char *)data, size, &with_key, &problem);
     if (error != OK) {
         demand(error == ERR_PEERS_LINE && peers.count == 0 && peers.list == NULL);
         check_problem(&problem, NULL);

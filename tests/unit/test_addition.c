@@ -80,8 +80,8 @@ static void test_line(void)
     addition_format(line, &addition);
     (void)snprintf(wanted, sizeof(wanted), "addr=\"[2001:db8::1]:9000\" %s bob\n", hex);
     CHECK(strcmp(line, wanted) == 0, "%s", line);
-    CHECK(peers_parse(&peers, line, strlen(line), NULL, &problem, NULL, NULL) == OK &&
-              peers.count == 1 && strcmp(peers.list[0].address->host, "2001:db8::1") == 0,
+    CHECK(peers_parse(&peers, line, strlen(line), NULL, &problem) == OK && peers.count == 1 &&
+              strcmp(peers.list[0].address->host, "2001:db8::1") == 0,
           "it is read as it is meant");
     peers_free(&peers);
 }
@@ -237,7 +237,7 @@ static void test_at_once(const char *path)
     }
     CHECK(failed == 0, "each has added its line to %s", path);
     CHECK(key_file_read(&file, path, 9000, KEY_FILE_TRUSTED) == OK &&
-              peers_parse(&peers, file.text, file.len, NULL, &problem, NULL, NULL) == OK &&
+              peers_parse(&peers, file.text, file.len, NULL, &problem) == OK &&
               peers.count == AT_ONCE,
           "and none is lost");
     peers_free(&peers);

@@ -57,7 +57,7 @@ static bool is_addr(const char *text)
     enum kith_error error;
 
     (void)snprintf(line, sizeof line, "addr=\"%s\" %s nas\n", text, PKCS8_PUBLIC);
-    error = peers_parse(&peers, line, strlen(line), NULL, &problem, NULL, NULL);
+    error = peers_parse(&peers, line, strlen(line), NULL, &problem);
     peers_free(&peers);
     return error == OK;
 }

@@ -28,7 +28,7 @@ static struct peers read_peers(const char *options)
     char line[256];
 
     (void)snprintf(line, sizeof line, "%s%s nas\n", options, PKCS8_PUBLIC);
-    if (peers_parse(&peers, line, strlen(line), NULL, &problem, NULL, NULL) != OK)
+    if (peers_parse(&peers, line, strlen(line), NULL, &problem) != OK)
         abort();
     return peers;
 }

@@ -48,7 +48,7 @@ static void parse(struct peers *peers)
 {
     struct problem problem;
 
-    if (peers_parse(peers, text, strlen(text), NULL, &problem, NULL, NULL) != OK)
+    if (peers_parse(peers, text, strlen(text), NULL, &problem) != OK)
         exit(1);
 }
 

@@ -42,13 +42,14 @@ static enum kith_error parse(struct peers *peers, const char *text, size_t len,
                              struct problem *problem)
 {
     struct warnings warnings = {0};
+    const struct peers_reader reader = {keys[9], count_warning, &warnings};
     char *copy = malloc(len + 1);
     enum kith_error error = OK;
 
     if (copy == NULL)
         abort();
     memcpy(copy + 1, text, len);
-    error = peers_parse(peers, copy + 1, len, keys[9], problem, count_warning, &warnings);
+    error = peers_parse(peers, copy + 1, len, &reader, problem);
     free(copy);
     return error;
 }
@@ -128,7 +129,7 @@ static void test_many(void)
 
     for (size_t i = 0; i < MANY; i++)
         used += (size_t)snprintf(text + used, sizeof text - used, "%s p%zu\n", hex[i], i);
-    CHECK(peers_parse(&peers, text, used, NULL, &problem, NULL, NULL) == OK && peers.count == MANY,
+    CHECK(peers_parse(&peers, text, used, NULL, &problem) == OK && peers.count == MANY,
           "a file of %d peers", MANY);
     for (size_t i = 0; i < MANY; i++) {
         char name[NAME_SIZE];
@@ -139,7 +140,7 @@ static void test_many(void)
     CHECK(found == MANY, "each is found by its key");
     peers_free(&peers);
     snprintf(text + used, sizeof text - used, "%s again\n", hex[MANY / 2]);
-    CHECK(peers_parse(&peers, text, strlen(text), NULL, &problem, NULL, NULL) == ERR_PEERS_LINE &&
+    CHECK(peers_parse(&peers, text, strlen(text), NULL, &problem) == ERR_PEERS_LINE &&
               problem.line == MANY + 1 && peers.count == 0,
           "one of them again: %s", problem.why);
 }
@@ -211,13 +212,14 @@ static void test_other_types(void)
     struct peers peers;
     struct problem problem;
     struct warnings warnings = {0};
+    const struct peers_reader reader = {.warn = count_warning, .context = &warnings};
     char text[512];
 
     expand(text, sizeof text,
            "ssh-rsa AAAAB3NzaC1yc2E= root@nas\n%0 a\naddr=\"a:1\" " ECDSA "\n"
            "sk-ssh-ed25519@openssh.com AAAAGnNr x y z\n");
-    CHECK(peers_parse(&peers, text, strlen(text), NULL, &problem, count_warning, &warnings) == OK &&
-              peers.count == 1 && warnings.count == 3,
+    CHECK(peers_parse(&peers, text, strlen(text), &reader, &problem) == OK && peers.count == 1 &&
+              warnings.count == 3,
           "three lines skipped");
     CHECK(warnings.last.line == 4 &&
               strstr(warnings.last.why, "sk-ssh-ed25519@openssh.com") != NULL,

@@ -18,7 +18,7 @@
 
 static enum kith_error parse_text(struct peers *peers, const char *text, struct problem *problem)
 {
-    return peers_parse(peers, text, strlen(text), NULL, problem, NULL, NULL);
+    return peers_parse(peers, text, strlen(text), NULL, problem);
 }
 
 /* ---- Refused options ---- */
