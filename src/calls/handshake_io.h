@@ -61,7 +61,7 @@ struct handshake_io {
     enum handshake_io_role role;
     enum handshake_io_state state;
     enum kith_error error;      /* once it has failed */
-    struct transport transport; /* the caller's to close */
+    struct transport transport; /* which is not closed with it */
     int64_t deadline_ms;
     enum channel_kind kind; /* listener: of a hello that is verified */
     struct endpoint peer;

@@ -21,11 +21,11 @@
 
 /* A peer that has been let in. */
 struct guest {
-    struct transport transport; /* the caller's to close */
+    struct transport transport; /* closed by who takes the guest */
     enum channel_kind kind;
     uint8_t key[KEY_SIZE];
     struct admitted admitted;
-    struct session_keys keys; /* the caller's to wipe */
+    struct session_keys keys; /* wiped by him, too */
     struct endpoint from;
 };
 

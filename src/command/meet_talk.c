@@ -14,6 +14,7 @@
 #include "base/escape.h"
 #include "base/log.h"
 #include "calls/meeting_io.h"
+#include "command/setup_listen.h"
 
 #define PEOPLE_MS 300000 /* for people to compare a code, or find a name */
 #define SEND_MS 5000     /* for a frame of five bytes */
@@ -36,10 +37,8 @@ void meet_talk_invite(const struct meet_talk *talk, const char *listening,
                      escape_text(shown, sizeof(shown), listening, strlen(listening)),
                      escape_text(typed, sizeof(typed), at, strlen(at)));
     if (strcmp(there->host, host) == 0)
-        conversation_say(
-            &talk->at,
-            "(%s is what this machine calls itself: put what it is reached by from there.)\n",
-            escape_text(shown, sizeof(shown), host, strlen(host)));
+        conversation_say(&talk->at, "(" SETUP_HOST_HINT ".)\n",
+                         escape_text(shown, sizeof(shown), host, strlen(host)));
 }
 
 const char *meet_talk_known(const struct meet_talk *talk, const struct meeting *meeting)

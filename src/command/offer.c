@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 #include "command/setup_listen.h"
-#include "helpers/program_file.h"
 #include "net/unix_socket.h"
 
 /* Add a target; words are those of a program, else NULL. */
@@ -26,15 +25,11 @@ static void add_target(struct offer *offer, const struct target *target, char *c
 /* The words that have a shell run a command line; NULL for a target that is none. */
 static char *const *words_of(struct offer *offer, const struct target *target)
 {
-    static char shell[] = "/bin/sh", option[] = "-c";
     char **words = offer->shells[offer->all.count];
 
     if (target->line == NULL)
         return NULL;
-    words[0] = shell;
-    words[1] = option;
-    words[2] = (char *)(uintptr_t)target->line;
-    words[3] = NULL;
+    program_line_words(words, (char *)(uintptr_t)target->line);
     return words;
 }
 
@@ -194,8 +189,8 @@ void offer_announce(const struct offer *offer, const char *where, const char *wh
     for (size_t i = offer->unnamed.count; i < offer->all.count; i++) {
         const struct target *target = &offer->list[i];
 
-        (void)snprintf(line, sizeof(line), "a caller that asks for %s is joined to %s%.300s",
-                       target->name, kind_of(target), target->text);
+        (void)snprintf(line, sizeof(line), "who asks for %s is joined to %s%.300s", target->name,
+                       kind_of(target), target->text);
         log_event(LOG_NOTE, offer->options->what, where, line, NULL);
     }
     if (offer->unnamed.count > 0)

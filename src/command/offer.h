@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "command/options.h"
 #include "helpers/launcher.h"
+#include "helpers/program_file.h"
 #include "peers/target.h"
 #include "system/sandbox.h"
 
@@ -21,7 +22,8 @@ struct offer {
     struct targets all;            /* of the list, the unnamed one first */
     struct targets unnamed;        /* the first of them, or none */
     char *const *words[OFFER_MAX]; /* of the programs, for the helper that starts them */
-    char *shells[OFFER_MAX][4];    /* of those that are command lines: what runs them */
+    char *shells[OFFER_MAX]
+                [PROGRAM_LINE_WORDS]; /* of those that are command lines: what runs them */
     struct programs programs;
 };
 

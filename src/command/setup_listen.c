@@ -112,9 +112,7 @@ void setup_announce(const struct setup *setup, const struct listeners *listeners
     hex_encode(key, setup->keeper.public_key, KEY_SIZE);
     (void)snprintf(line, sizeof(line), "to call, type there: kith %s %s@%s%s", words, key, at,
                    ending);
-    (void)snprintf(hint, sizeof(hint),
-                   "%s is what this machine calls itself: put what it is reached by from there",
-                   setup->host);
+    (void)snprintf(hint, sizeof(hint), SETUP_HOST_HINT, setup->host);
     log_event(LOG_NOTE, setup->options->what, listeners->text, line,
               strcmp(address.host, setup->host) == 0 ? hint : NULL);
 }

@@ -35,6 +35,9 @@ must_check enum kith_error setup_parse_address(struct address *address,
 bool setup_find_dialed(struct address *address, const struct setup *setup,
                        const struct listeners *listeners, const struct address *asked);
 
+/* What to do about that name, which goes into it. */
+#define SETUP_HOST_HINT "%s is what this machine calls itself: put what it is reached by from there"
+
 /*
  * On a terminal, show the line that a peer types to call us: kith, these words
  * (dial, say), who and where we are, and what follows that.

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "helpers/child.h"
 #include "helpers/program.h"
+#include "helpers/program_file.h"
 #include "helpers/question.h"
 #include "helpers/via.h"
 #include "net/poll_set.h"
@@ -101,8 +102,7 @@ static int add_child(struct launcher *launcher, struct child_plan *plan,
 static int start_via(struct launcher *launcher, struct order *order,
                      const int passed[static PROGRAM_PASSED])
 {
-    static char shell[] = "/bin/sh", option[] = "-c";
-    char *words[] = {shell, option, NULL, NULL};
+    char *words[PROGRAM_LINE_WORDS], *line;
     struct child_plan plan = {.argv = words};
     int problem;
 
@@ -110,11 +110,12 @@ static int start_via(struct launcher *launcher, struct order *order,
         return EMFILE;
     order->host[HOST_SIZE - 1] = '\0';
     order->port[PORT_SIZE - 1] = '\0';
-    words[2] = via_expand(launcher->programs.via, order->host, order->port);
-    if (words[2] == NULL)
+    line = via_expand(launcher->programs.via, order->host, order->port);
+    if (line == NULL)
         return errno;
+    program_line_words(words, line);
     problem = add_child(launcher, &plan, passed);
-    free(words[2]);
+    free(line);
     return problem;
 }
 

@@ -52,12 +52,12 @@ static bool lend(int standard, int *other_fd)
     return *other_fd >= 0;
 }
 
-/* In the place of a pipe a pair of sockets, which can be shut down. */
-static bool make_sockets(int *ours_fd, int *other_fd)
+/* A pair of sockets, of which ours is non-blocking. */
+static bool make_sockets(int *ours_fd, int *other_fd, int type)
 {
     int ends[2];
 
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0)
+    if (socketpair(AF_UNIX, type, 0, ends) != 0)
         return false;
     *ours_fd = ends[0];
     *other_fd = ends[1];
@@ -67,25 +67,13 @@ static bool make_sockets(int *ours_fd, int *other_fd)
 /* What it reads and writes, as far as it has a part in the stream. */
 static bool make_ends(struct program *program, int passed[static PROGRAM_PASSED], unsigned does)
 {
-    if (does == CARRIES)
-        return make_sockets(&program->in, &passed[ITS_IN]) &&
-               make_sockets(&program->out, &passed[ITS_OUT]);
+    if (does == CARRIES) /* by what can be shut down */
+        return make_sockets(&program->in, &passed[ITS_IN], SOCK_STREAM) &&
+               make_sockets(&program->out, &passed[ITS_OUT], SOCK_STREAM);
     return ((does & PROGRAM_READS) != 0 ? make_pipe(&program->in, &passed[ITS_IN], 1)
                                         : lend(STDIN_FILENO, &passed[ITS_IN])) &&
            ((does & PROGRAM_WRITES) != 0 ? make_pipe(&program->out, &passed[ITS_OUT], 0)
                                          : lend(STDOUT_FILENO, &passed[ITS_OUT]));
-}
-
-/* The line of one program, by messages as the launcher's own. */
-static bool make_line(int *ours_fd, int *other_fd)
-{
-    int ends[2];
-
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) != 0)
-        return false;
-    *ours_fd = ends[0];
-    *other_fd = ends[1];
-    return descriptor_set_nonblocking(*ours_fd);
 }
 
 /* Make its descriptors and ask for it, once. False with errno. */
@@ -96,7 +84,8 @@ static bool try_start(struct program *program, const struct helper *launcher,
     bool asked = false;
     int saved;
 
-    if (make_ends(program, passed, does) && make_line(&program->line, &passed[ITS_LINE])) {
+    if (make_ends(program, passed, does) &&
+        make_sockets(&program->line, &passed[ITS_LINE], SOCK_SEQPACKET)) { /* as the launcher's */
         passed[OURS] = does == CARRIES ? program->out : program->in;
         if (passed[OURS] < 0)
             passed[OURS] = passed[ITS_IN];

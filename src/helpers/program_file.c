@@ -69,3 +69,13 @@ const char *program_line_obstacle(const char *line)
     (void)snprintf(path, sizeof(path), "%.*s", (int)len, line);
     return path_obstacle(path);
 }
+
+void program_line_words(char *words[static PROGRAM_LINE_WORDS], char *line)
+{
+    static char shell[] = "/bin/sh", option[] = "-c";
+
+    words[0] = shell;
+    words[1] = option;
+    words[2] = line;
+    words[3] = NULL;
+}

@@ -1,6 +1,6 @@
 /*
- * Whether the file of a program is there, before it is needed: a name may be mistyped. It may come
- * or go until then, so what is said here forbids nothing.
+ * How a program is found by its words. Whether its file is there, before it is needed: a name may
+ * be mistyped. It may come or go until then, so what is said here forbids nothing.
  */
 #ifndef KITH_PROGRAM_FILE_H
 #define KITH_PROGRAM_FILE_H
@@ -13,5 +13,9 @@ const char *program_file_obstacle(const char *name);
 
 /* The same of a command line for sh, if its first word is plainly a path; else NULL. */
 const char *program_line_obstacle(const char *line);
+
+/* The words that have a shell run a command line, and NULL after them. */
+#define PROGRAM_LINE_WORDS 4
+void program_line_words(char *words[static PROGRAM_LINE_WORDS], char *line);
 
 #endif
