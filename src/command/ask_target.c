@@ -14,13 +14,11 @@ enum channel_kind ask_kind(const char *peer)
 enum kith_error ask_for_target(struct call *call, const struct options *options,
                                const struct callee *callee, struct kept **kept)
 {
-    struct kept *made = kept_make(call->transport, &call->io.keys, options->max_message_size,
+    struct kept *made = kept_make(&call->transport, &call->io.keys, options->max_message_size,
                                   SIDE_OPENS, callee->key);
     enum kith_error error = made == NULL ? ERR_MEMORY : kept_ask(made, callee->target, false);
 
     *kept = NULL;
-    if (made != NULL)
-        call->transport = TRANSPORT_NONE;
     if (error == OK)
         error = kept_await_answer(made, clock_deadline_ms(options->handshake_timeout_ms));
     if (error == OK) {

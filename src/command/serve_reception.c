@@ -29,7 +29,7 @@ static bool prepare_channel(struct serve *serve, struct guest *guest, struct con
         return true;
     }
     connection->told.is_concluded = true;
-    connection->kept = kept_make(guest->transport, &guest->keys,
+    connection->kept = kept_make(&guest->transport, &guest->keys,
                                  serve->setup.options->max_message_size, SIDE_ACCEPTS, guest->key);
     connections_note_idle(&serve->daemon.connections, connection);
     return connection->kept != NULL;
@@ -39,6 +39,7 @@ static bool prepare_channel(struct serve *serve, struct guest *guest, struct con
 static struct connection *open_for(struct serve *serve, struct guest *guest, enum kith_error *error)
 {
     struct connections *connections = &serve->daemon.connections;
+    struct transport came = guest->kind == KIND_PLAIN ? guest->transport : TRANSPORT_NONE;
     struct connection *connection;
     struct admitted admitted;
 
@@ -49,9 +50,9 @@ static struct connection *open_for(struct serve *serve, struct guest *guest, enu
         *error = connections_allow(connections, guest->key);
     if (*error != OK)
         return NULL;
-    connection = connections_add(connections, guest->transport.in, &guest->from, error);
+    connection = connections_add(connections, came, &guest->from, error);
     while (*error == ERR_NO_PLACE && connections_make_room(connections))
-        connection = connections_add(connections, guest->transport.in, &guest->from, error);
+        connection = connections_add(connections, came, &guest->from, error);
     if (connection == NULL)
         return NULL;
     connection->mark = admitted.mark;

@@ -163,7 +163,7 @@ static void say_ending(struct acceptor *acceptor, struct connection *connection,
         carry_nothing(acceptor->daemon, connection, ending);
 }
 
-/* Free it: its last word is said if it leaves in order, be it for another one. */
+/* It is over: its last word is said if it leaves in order, be it for another one. */
 static void part(struct acceptor *acceptor, struct connection *connection, enum kith_error error,
                  bool left)
 {
@@ -174,8 +174,6 @@ static void part(struct acceptor *acceptor, struct connection *connection, enum 
     if (error == OK || (error == ERR_LINK_LOST &&
                         connections_gives_way(&acceptor->daemon->connections, connection)))
         (void)kept_say_close(connection->kept);
-    kept_free(connection->kept);
-    connection->kept = NULL;
 }
 
 enum stay acceptor_run(struct acceptor *acceptor, struct connection *connection)

@@ -103,16 +103,14 @@ struct kept *calling_make(struct calling *calling, struct endpoint *reached)
         return NULL;
     error = call_peer(&call, terms->calls, terms->kind, &callee, false);
     if (error == OK) {
-        kept = kept_make(call.transport, &call.io.keys, terms->max_message_size, terms->side,
+        kept = kept_make(&call.transport, &call.io.keys, terms->max_message_size, terms->side,
                          callee.key);
         error = kept == NULL ? ERR_MEMORY : OK;
     }
-    if (error == OK)
-        kept->mark = callee.mark;
     if (reached != NULL)
         *reached = call.reached;
     if (error == OK) {
-        call.transport = TRANSPORT_NONE;
+        kept->mark = callee.mark;
         note_success(calling);
     } else {
         note_failure(calling, &call, error, &callee);

@@ -111,17 +111,7 @@ void connections_await_change(struct connections *connections)
     (void)pthread_mutex_unlock(&connections->lock);
 }
 
-size_t connections_of(struct connections *connections, const uint8_t key[static KEY_SIZE])
-{
-    size_t count;
-
-    (void)pthread_mutex_lock(&connections->lock);
-    count = count_of(connections, key);
-    (void)pthread_mutex_unlock(&connections->lock);
-    return count;
-}
-
-struct connection *connections_add(struct connections *connections, int fd,
+struct connection *connections_add(struct connections *connections, struct transport came,
                                    const struct endpoint *from, enum kith_error *error)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
@@ -129,7 +119,7 @@ struct connection *connections_add(struct connections *connections, int fd,
     *error = connection == NULL ? ERR_MEMORY : OK;
     if (connection == NULL)
         return NULL;
-    connection->fd = fd;
+    connection->came = came;
     connection->from = *from;
     connection->channel = TRANSPORT_NONE;
     (void)pthread_mutex_lock(&connections->lock);

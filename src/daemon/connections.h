@@ -26,7 +26,7 @@
 /* What --max-connections, --max-per-peer and --max-pending say. */
 struct connections_limits {
     size_t most;
-    size_t per_peer; /* channels of one key */
+    size_t per_peer; /* channels of one key: here; with --accept those of exchange_count, too */
     size_t pending;  /* connections without a channel yet */
 };
 
@@ -57,38 +57,41 @@ struct streams_told {
     uint64_t received;
 };
 
-/*
- * One connection. Its thread owns it, or while it is parked the main thread; what others look at is
- * under the list's lock, or atomic.
- */
+/* One connection. Its thread owns it, or while it is parked the main thread. */
 struct connection {
-    struct chained at;             /* in the list */
-    void *owner;                   /* the daemon */
-    struct connections_part *part; /* that it belongs to, or NULL */
-    struct job job;
+    struct chained at; /* in the list */
     uint64_t number;
-    int fd; /* accepted; open as long as it is in the list */
+    void *owner; /* the daemon */
+    struct job job;
     struct endpoint from;
-    struct session_keys keys; /* where the peer has called us; wiped when its stream begins */
-    struct kept *kept;        /* a channel that is kept, or NULL */
-    struct record asked;      /* its next record, if it is here */
-    const struct target *_Atomic target; /* that it is joined to, or has asked for; or NULL */
+    struct transport came; /* what it came by, closed with it; none if that is its kept channel's */
+    struct kept *kept;     /* a channel that is kept, closed with it; or NULL */
     struct chained parked; /* no thread has it (daemon/acceptor.h, daemon/exchange.h) */
-    struct waiting waiting;
+
+    /* What others look at, under the list's lock or atomic: */
     bool is_open;             /* its peer has proven who it is */
     struct transport channel; /* that faces the network, to end it; none while there is none */
-    const struct endpoint *called_from; /* meanwhile: where its peer has called from, or NULL */
-    _Atomic enum kith_error ending;     /* why somebody else ends it, or OK */
-    bool is_idle;   /* it carries nothing, and may be told to leave for another one */
-    bool gives_way; /* it is told so, and counts no longer */
-    int64_t idle_since_ms;
-    uint8_t key[KEY_SIZE]; /* of the peer, once it is open */
+    uint8_t key[KEY_SIZE];    /* of the peer, once it is open; so is the name */
     char name[NAME_SIZE];
     struct namespace_mark mark; /* of what its channel was made under; set before it is open */
     int64_t opened_ms;
+    _Atomic enum kith_error ending; /* why somebody else ends it, or OK */
+    bool is_idle;                   /* it carries nothing, and may be told to leave for another */
+    bool gives_way;                 /* it is told so, and counts no longer */
+    int64_t idle_since_ms;
     _Atomic uint64_t sent; /* bytes of all its streams so far, each way */
     _Atomic uint64_t received;
     struct streams_told told;
+
+    /* Of serve: */
+    const struct target *_Atomic target; /* that it is joined to, or has asked for; or NULL */
+    struct session_keys keys;            /* of a channel that is not kept; wiped with its stream */
+    struct record asked;                 /* the next record of one that is, if it is here */
+
+    /* Of forward: */
+    struct connections_part *part;      /* that it belongs to, or NULL */
+    const struct endpoint *called_from; /* while it is open: where its peer has, or NULL */
+    struct waiting waiting;
 };
 
 struct connections {
@@ -121,14 +124,11 @@ bool connections_have_ended(struct connections *connections);
 /* Once a channel is opened, begins to carry something or has left, that is to be known. */
 void connections_await_change(struct connections *connections);
 
-/* How many channels there are of a key. */
-size_t connections_of(struct connections *connections, const uint8_t key[static KEY_SIZE]);
-
 /*
- * Add a connection, whose descriptor was accepted from there; connections_leave has to follow. NULL
- * if there are too many (ERR_NO_PLACE), or ERR_MEMORY.
+ * Add a connection that came from there, by this or by a channel that is kept; connections_leave
+ * has to follow. NULL if there are too many (ERR_NO_PLACE), or ERR_MEMORY.
  */
-struct connection *connections_add(struct connections *connections, int fd,
+struct connection *connections_add(struct connections *connections, struct transport came,
                                    const struct endpoint *from, enum kith_error *error);
 
 /*
@@ -174,7 +174,7 @@ bool connections_gives_way(struct connections *connections, const struct connect
 /* Its channel's descriptor is about to be closed: nobody else touches it from here on. */
 void connections_detach(struct connections *connections, struct connection *connection);
 
-/* Take it out and free it; its descriptor stays open. True if it was the last of many. */
+/* Take it out and free it; what it came by stays open. True if it was the last of many. */
 bool connections_leave(struct connections *connections, struct connection *connection);
 
 /*

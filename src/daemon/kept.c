@@ -10,16 +10,17 @@
 
 #define UNANSWERED_MS 1000 /* without a PONG, after which another is asked beside it */
 
-struct kept *kept_make(struct transport transport, struct session_keys *keys,
+struct kept *kept_make(struct transport *transport, struct session_keys *keys,
                        size_t max_message_size, enum side side, const uint8_t key[static KEY_SIZE])
 {
     struct kept *kept = calloc(1, sizeof(*kept));
 
-    if (kept == NULL || link_start(&kept->link, transport, keys, max_message_size) != OK) {
+    if (kept == NULL || link_start(&kept->link, *transport, keys, max_message_size) != OK) {
         session_keys_wipe(keys);
         free(kept);
         return NULL;
     }
+    *transport = TRANSPORT_NONE;
     link_keep(&kept->link, side);
     memcpy(kept->key, key, KEY_SIZE);
     kept->made_ms = clock_now_ms();
@@ -52,24 +53,18 @@ bool kept_say_close(struct kept *kept)
     return true;
 }
 
-void kept_free(struct kept *kept)
+void kept_drop(struct kept *kept)
 {
+    struct transport transport;
+
     if (kept == NULL)
         return;
+    transport = kept->link.transport;
     link_close(&kept->link);
     if (kept->among != NULL)
         (*kept->among)--;
     free(kept->from);
     free(kept);
-}
-
-void kept_drop(struct kept *kept)
-{
-    struct transport transport = TRANSPORT_NONE;
-
-    if (kept != NULL)
-        transport = kept->link.transport;
-    kept_free(kept);
     transport_close(&transport);
 }
 

@@ -29,28 +29,25 @@ struct kept {
     int64_t closed_ms;       /* when we have said CLOSE */
     int64_t pinged_ms;       /* when it was asked whether it is there, or was heard last */
     size_t at;               /* in a poll set */
-    _Atomic size_t *among;   /* of how many it is one, until it is freed; or NULL */
+    _Atomic size_t *among;   /* of how many it is one, or NULL */
 };
 
 /*
- * Make a channel of what a handshake has left; the keys are wiped. NULL: ERR_MEMORY, and the
- * transport is still the caller's.
+ * Make a channel of what a handshake has left: the transport is taken, and the keys are wiped.
+ * NULL: ERR_MEMORY, and the transport is still the caller's.
  */
-struct kept *kept_make(struct transport transport, struct session_keys *keys,
+struct kept *kept_make(struct transport *transport, struct session_keys *keys,
                        size_t max_message_size, enum side side, const uint8_t key[static KEY_SIZE]);
 
 /* The peer has called us from there. ERR_MEMORY. */
 must_check enum kith_error kept_note_from(struct kept *kept, const struct endpoint *from);
 
-/* It is one more of those that are counted there, for as long as it is not freed. */
+/* It is one more of those that are counted there, until it is dropped. */
 void kept_count(struct kept *kept, _Atomic size_t *among);
 
 /* Say our last word, and no more. False if it is not our turn, or the transport does not take it.
  */
 bool kept_say_close(struct kept *kept);
-
-/* Free it; its transport is still open. */
-void kept_free(struct kept *kept);
 
 /* Free it, and close its transport. NULL is fine. */
 void kept_drop(struct kept *kept);

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "net/socket.h"
@@ -14,13 +13,14 @@
 
 void life_leave(struct daemon *daemon, struct connection *connection)
 {
-    struct transport channel = connection->channel;
-    int fd = connection->fd;
-    bool last = connections_leave(&daemon->connections, connection);
+    struct transport came = connection->came;
+    struct kept *kept = connection->kept;
+    bool last;
 
-    if (channel.in != fd) /* which is not what its peer came by, else all of that is closed */
-        channel = transport_socket(fd);
-    transport_close(&channel);
+    session_keys_wipe(&connection->keys);
+    last = connections_leave(&daemon->connections, connection);
+    kept_drop(kept);
+    transport_close(&came);
     if (last)
         memory_give_back();
 }
@@ -35,28 +35,14 @@ static void live_connection(void *thing)
         life_leave(daemon, connection);
 }
 
-/* A channel that its connection was to have: on the way here it is the connection itself. */
-static void release_kept(struct connection *connection)
-{
-    if (connection->kept == NULL || connection->kept->link.transport.in == connection->fd)
-        kept_free(connection->kept);
-    else
-        kept_drop(connection->kept);
-}
-
 void life_begin(struct daemon *daemon, struct connection *connection)
 {
-    int fd = connection->fd;
-
     connection->owner = daemon;
     connection->job = (struct job){.run = live_connection, .thing = connection};
     if (threads_run(&daemon->threads, &connection->job))
         return;
     (void)log_failure(LOG_ERROR, daemon->hooks->what, connection->from.text, ERR_NO_THREAD,
                       strerror(errno), NULL);
-    session_keys_wipe(&connection->keys);
-    release_kept(connection);
-    (void)connections_leave(&daemon->connections, connection);
-    socket_reset_on_close(fd, true); /* nothing was carried: that is no end */
-    (void)close(fd);
+    socket_reset_on_close(connection->came.in, true); /* nothing was carried: that is no end */
+    life_leave(daemon, connection);
 }

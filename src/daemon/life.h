@@ -12,7 +12,8 @@
  */
 void life_begin(struct daemon *daemon, struct connection *connection);
 
-/* One that no thread has is over: its descriptors are closed, and it is freed. */
+/* One that no thread has is over: what it came by and its kept channel are closed, and it is freed.
+ */
 void life_leave(struct daemon *daemon, struct connection *connection);
 
 #endif

@@ -39,7 +39,7 @@ static struct connection *list(struct presence *presence, struct kept *kept,
     if (error == OK && !current_callee(presence, &callee)) /* a reload did not see this one */
         error = ERR_REMOVED;
     if (error == OK)
-        connection = connections_add(connections, kept->link.transport.in, from, &error);
+        connection = connections_add(connections, TRANSPORT_NONE, from, &error);
     if (error == OK) { /* before it is open, from when on others look at it */
         connection->mark = kept->mark;
         connection->told.is_concluded = true;

@@ -64,7 +64,7 @@ static bool introduce(const struct connection *connection, int fd)
     struct endpoint own;
     size_t len;
 
-    endpoint_set_own(&own, connection->fd);
+    endpoint_set_own(&own, connection->channel.in);
     len = proxy_header(header, &connection->from, (struct sockaddr *)&own.address, connection->key,
                        connection->name);
     /* The first bytes of a new connection: its buffer takes them. */
@@ -183,7 +183,8 @@ static enum kith_error join_program(const struct reach *reach, struct connection
 {
     struct order order = {
         .program = connection->target->program,
-        .visitor = visitor_of(connection->name, connection->key, &connection->from, connection->fd),
+        .visitor = visitor_of(connection->name, connection->key, &connection->from,
+                              connection->channel.in),
     };
     struct hired hired = {.name = connection->target->text};
     struct program *program = &hired.program;

@@ -146,7 +146,7 @@ static void give_back(struct route *route, struct kept *kept)
 static void run_on(struct route *route, struct connection *connection, struct kept *kept,
                    enum kith_error error)
 {
-    struct local_end end = local_end_socket(connection->fd);
+    struct local_end end = local_end_socket(connection->came.in);
 
     if (error == OK && carry(route, connection, kept, &end)) {
         give_back(route, kept);
@@ -206,7 +206,7 @@ static enum stay run_called(struct route *route, struct connection *connection)
 static void run_plain(struct route *route, struct connection *connection)
 {
     struct connections *connections = &route->terms.daemon->connections;
-    struct local_end end = local_end_socket(connection->fd);
+    struct local_end end = local_end_socket(connection->came.in);
     struct session_keys keys;
     struct transport transport;
 
@@ -273,19 +273,13 @@ int64_t route_arm(struct route *route, struct poll_set *set)
     return clock_earlier(due_ms, opener_arm(&route->channels.opener, set));
 }
 
-/* Whether the peer that calls us has a channel here. */
-static bool is_there(const struct route *route)
-{
-    return opener_count(&route->terms.exchange->opener, route->peer.callee.key) > 0 ||
-           connections_of(&route->terms.daemon->connections, route->peer.callee.key) > 0;
-}
-
 /* Say if the peer that calls us has come, or is lost. */
 static void note_attendance(struct route *route)
 {
     const char *what = route->terms.daemon->hooks->what, *peer = route->terms.peer;
+    bool there = exchange_count(route->terms.exchange, route->peer.callee.key) > 0;
 
-    switch (attendance_note(&route->attendance, is_there(route), clock_now_ms())) {
+    switch (attendance_note(&route->attendance, there, clock_now_ms())) {
     case NEWS_CAME:
         log_event(LOG_NOTE, what, peer, "the peer has called", NULL);
         break;
@@ -325,7 +319,8 @@ static void begin_connection(struct route *route, int fd, const struct endpoint 
 {
     struct daemon *daemon = route->terms.daemon;
     enum kith_error error = OK;
-    struct connection *connection = connections_add(&daemon->connections, fd, from, &error);
+    struct connection *connection =
+        connections_add(&daemon->connections, transport_socket(fd), from, &error);
 
     if (connection == NULL) {
         turn_away(route, fd, from, error);
