@@ -34,7 +34,7 @@ static enum stay run(struct daemon *daemon, struct connection *connection)
 /* Channels that threads give back are looked for: to say so takes time. */
 static int64_t arm(struct daemon *daemon, struct poll_set *set)
 {
-    struct forward *forward = daemon->hooks->context;
+    struct forward *forward = daemon->terms->context;
     struct connections_totals totals;
     int64_t due_ms = NEVER_MS;
 
@@ -67,7 +67,7 @@ static void tell_changes(struct forward *forward)
 /* Where there is room for few, none is always the first. */
 static bool step(struct daemon *daemon, const struct poll_set *set)
 {
-    struct forward *forward = daemon->hooks->context;
+    struct forward *forward = daemon->terms->context;
     size_t first = forward->turn++;
 
     if (forward_is_called(forward) && !forward_accept_step(forward, set))
@@ -85,7 +85,7 @@ static bool step(struct daemon *daemon, const struct poll_set *set)
 
 static size_t waiting(struct daemon *daemon)
 {
-    const struct forward *forward = daemon->hooks->context;
+    const struct forward *forward = daemon->terms->context;
     struct connections_totals totals;
 
     connections_count(&daemon->connections, &totals);
@@ -95,7 +95,7 @@ static size_t waiting(struct daemon *daemon)
 /* Nobody waits but in the backlog; and what comes is for us, whatever became of the program. */
 static void stop_accepting(struct daemon *daemon)
 {
-    struct forward *forward = daemon->hooks->context;
+    struct forward *forward = daemon->terms->context;
 
     if (forward->was_asked)
         signals_pass_on(false);
@@ -108,7 +108,7 @@ static void stop_accepting(struct daemon *daemon)
 /* Look who is called, or calls, now. */
 static bool look_again(struct daemon *daemon)
 {
-    struct forward *forward = daemon->hooks->context;
+    struct forward *forward = daemon->terms->context;
 
     return setup_find_again(&forward->setup, forward->again, &forward->fresh) == OK;
 }
@@ -140,7 +140,7 @@ static void end_again(struct forward *forward)
 
 static void take_again(struct daemon *daemon, bool good)
 {
-    struct forward *forward = daemon->hooks->context;
+    struct forward *forward = daemon->terms->context;
     const char *which = forward->count == 1 ? forward->peers[0] : daemon->doors.name;
     bool is_other[FORWARDS_MAX] = {false};
 
@@ -159,7 +159,7 @@ static void take_again(struct daemon *daemon, bool good)
     setup_report_reload(&forward->setup, which);
     for (size_t i = 0; i < forward->count; i++) {
         if (forward->again[i].gone)
-            log_event(LOG_NOTE, daemon->hooks->what, forward->peers[i],
+            log_event(LOG_NOTE, daemon->terms->what, forward->peers[i],
                       forward_is_called(forward) ? "may no longer call" : "no longer called", NULL);
         else if (is_other[i])
             say_where(forward, i, &forward->again[i].callee, " now");
@@ -167,11 +167,13 @@ static void take_again(struct daemon *daemon, bool good)
     end_again(forward);
 }
 
-/* Whether the first channel of each was made. */
+/* Whether the first channel of each was made, unless nobody waits for that. */
 static bool is_up(struct daemon *daemon)
 {
-    struct forward *forward = daemon->hooks->context;
+    struct forward *forward = daemon->terms->context;
 
+    if (forward->setup.options->ready_on_listen)
+        return true;
     for (size_t i = 0; i < forward->count; i++) {
         if (!route_is_up(&forward->routes[i]))
             return false;
@@ -181,7 +183,7 @@ static bool is_up(struct daemon *daemon)
 
 static void describe(struct daemon *daemon, char *out, size_t size, bool asked)
 {
-    struct forward *forward = daemon->hooks->context;
+    struct forward *forward = daemon->terms->context;
     size_t used = 0;
 
     for (size_t i = 0; i < forward->count; i++)
@@ -190,7 +192,7 @@ static void describe(struct daemon *daemon, char *out, size_t size, bool asked)
 
 static void report(struct daemon *daemon)
 {
-    struct forward *forward = daemon->hooks->context;
+    struct forward *forward = daemon->terms->context;
 
     for (size_t i = 0; i < forward->count; i++)
         route_report(&forward->routes[i]);
@@ -251,7 +253,7 @@ static void confine(const struct forward *forward)
 
 static enum kith_error begin(struct daemon *daemon)
 {
-    struct forward *forward = daemon->hooks->context;
+    struct forward *forward = daemon->terms->context;
     enum kith_error error = setup_start_lookup(&forward->setup, &forward->reload);
 
     begin_routes(forward);
@@ -264,7 +266,7 @@ static enum kith_error begin(struct daemon *daemon)
 
 static void announce(struct daemon *daemon)
 {
-    struct forward *forward = daemon->hooks->context;
+    struct forward *forward = daemon->terms->context;
 
     if (forward_is_called(forward))
         forward_accept_announce(forward);
@@ -391,45 +393,49 @@ static enum kith_error prepare(struct forward *forward, const struct options *op
     return error;
 }
 
+static struct daemon_terms terms_of(struct forward *forward)
+{
+    const struct options *options = forward->setup.options;
+    struct daemon_terms terms = setup_daemon_terms(&forward->setup, &forward->reload);
+
+    terms.context = forward;
+    terms.local = "the local program";
+    terms.sets_apart = options->plain || options->accept != NULL; /* handshakes, beside them */
+    terms.descriptors = setup_descriptors_of_channel(options) +
+                        (doors_have_unix(&forward->daemon.doors) ? 2 : 1); /* stream/hold.h */
+    terms.descriptors_beside = 2 * setup_descriptors_of_channel(options) * forward->kept;
+    terms.pending = 128;
+    terms.launcher = options->program != NULL ? &forward->runner.helper : NULL;
+    return terms;
+}
+
+static const struct daemon_hooks hooks = {
+    .begin = begin,
+    .announce = announce,
+    .arm = arm,
+    .step = step,
+    .waiting = waiting,
+    .stop = stop_accepting,
+    .run = run,
+    .is_up = is_up,
+    .ready = forward_program_begin,
+    .heed = forward_program_heeds,
+    .describe = describe,
+    .report = report,
+    .look_again = look_again,
+    .take_again = take_again,
+};
+
 enum kith_error command_forward(const struct options *options)
 {
     static struct forward forward = {.admission = ADMISSION_NOBODY};
+    static struct daemon_terms terms; /* for threads that are left at the end */
     enum kith_error error = prepare(&forward, options);
-    static struct daemon_hooks hooks; /* as the terms: for threads that are left at the end */
-    static struct daemon_terms terms;
 
-    hooks = (struct daemon_hooks){
-        .what = options->what,
-        .local = "the local program",
-        .descriptors = setup_descriptors_of_channel(options) +
-                       (doors_have_unix(&forward.daemon.doors) ? 2 : 1), /* stream/hold.h */
-        .descriptors_beside = 2 * setup_descriptors_of_channel(options) * forward.kept,
-        .sets_apart = options->plain || options->accept != NULL, /* handshakes, beside them */
-        .pending = 128,
-        .keeper = &forward.setup.keeper.helper,
-        .lookup = &forward.setup.lookup,
-        .launcher = options->program != NULL ? &forward.runner.helper : NULL,
-        .via = options->via != NULL ? &forward.setup.via : NULL,
-        .context = &forward,
-        .begin = begin,
-        .announce = announce,
-        .arm = arm,
-        .step = step,
-        .waiting = waiting,
-        .stop = stop_accepting,
-        .run = run,
-        .is_up = options->ready_on_listen ? NULL : is_up,
-        .ready = forward_program_begin,
-        .heed = forward_program_heeds,
-        .describe = describe,
-        .report = report,
-        .reload = &forward.reload,
-        .look_again = look_again,
-        .take_again = take_again,
-    };
-    terms = setup_daemon_terms(options);
-    if (error == OK)
+    if (error == OK) {
+        terms = terms_of(&forward);
         error = daemon_run(&forward.daemon, &hooks, &terms);
+    }
     error = forward_program_outcome(&forward, error);
     helper_stop(&forward.runner.helper);
     if (daemon_end(&forward.daemon, error)) {

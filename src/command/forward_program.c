@@ -29,7 +29,7 @@ enum kith_error forward_program_prepare(struct forward *forward, char *const *ar
 /* Its forwards are up. Standard input and output are its own. */
 void forward_program_begin(struct daemon *daemon)
 {
-    struct forward *forward = daemon->hooks->context;
+    struct forward *forward = daemon->terms->context;
 
     if (forward->runner.helper.line < 0)
         return;
@@ -47,7 +47,7 @@ bool forward_program_has_ended(const struct forward *forward)
 
 bool forward_program_heeds(struct daemon *daemon, int number)
 {
-    struct forward *forward = daemon->hooks->context;
+    struct forward *forward = daemon->terms->context;
 
     if (!forward->was_asked || forward_program_has_ended(forward) || number == SIGCHLD)
         return false;
@@ -121,7 +121,7 @@ static void end_when_drained(struct forward *forward)
     if (goes_on && clock_now_ms() < forward->settle_ms)
         return;
     if (goes_on)
-        log_event(LOG_ERROR, daemon->hooks->what, daemon->doors.name,
+        log_event(LOG_ERROR, daemon->terms->what, daemon->doors.name,
                   "--drain-timeout is over: connections that have no channel yet are cut short",
                   NULL);
     daemon_finish(daemon, OK);

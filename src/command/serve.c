@@ -4,9 +4,6 @@
  */
 #include "command/serve.h"
 
-#include <stdio.h>
-
-#include "base/clock.h"
 #include "base/log.h"
 #include "command/commands.h"
 #include "command/setup_listen.h"
@@ -15,49 +12,6 @@
 #include "helpers/launcher.h"
 #include "peers/condition_warnings.h"
 #include "system/protect.h"
-
-static int64_t arm(struct daemon *daemon, struct poll_set *set)
-{
-    struct serve *serve = daemon->hooks->context;
-    int64_t due_ms =
-        serve_calls(serve) ? presence_arm(&serve->presence) : reception_arm(&serve->reception, set);
-
-    return clock_earlier(due_ms, acceptor_arm(&serve->acceptor, set));
-}
-
-static bool step(struct daemon *daemon, const struct poll_set *set)
-{
-    struct serve *serve = daemon->hooks->context;
-    bool goes_on;
-
-    acceptor_step(&serve->acceptor, set);
-    if (serve_calls(serve)) {
-        serve_call_tell(serve);
-        return true;
-    }
-    goes_on = serve_reception_step(serve, set);
-    if (serve->setup.options->inetd)
-        serve_inetd_step(serve);
-    return goes_on;
-}
-
-static size_t waiting(struct daemon *daemon)
-{
-    const struct serve *serve = daemon->hooks->context;
-
-    return serve_calls(serve) ? 0 : reception_count(&serve->reception);
-}
-
-static void stop_receiving(struct daemon *daemon)
-{
-    struct serve *serve = daemon->hooks->context;
-
-    if (serve_calls(serve))
-        presence_end(&serve->presence);
-    else
-        reception_end(&serve->reception, ERR_STOPPING);
-    acceptor_end(&serve->acceptor);
-}
 
 /*
  * Whether a peer may have the target that its connection is to be joined to, as it is now. That is
@@ -129,9 +83,9 @@ static enum kith_error join_kept(void *context, struct connection *connection, i
     return error;
 }
 
-static enum stay serve_peer(struct daemon *daemon, struct connection *connection)
+enum stay serve_run(struct daemon *daemon, struct connection *connection)
 {
-    struct serve *serve = daemon->hooks->context;
+    struct serve *serve = daemon->terms->context;
     enum kith_error error;
     int fd;
 
@@ -162,24 +116,15 @@ static void end_if_gone(struct connection *connection, void *context)
         connection_end(connection, error);
 }
 
-static bool look_again(struct daemon *daemon)
-{
-    struct serve *serve = daemon->hooks->context;
-
-    if (serve_calls(serve))
-        return serve_call_find_again(serve);
-    return setup_choose_again(&serve->setup, &serve->fresh) == OK;
-}
-
 static void warn_of_conditions(const struct serve *serve)
 {
     if (!serve->setup.options->inetd) /* where each call would say it again */
         condition_warnings_log(&serve->setup.directory, &serve->admission.set, &serve->offer.all);
 }
 
-static void take_again(struct daemon *daemon, bool good)
+void serve_take_again(struct daemon *daemon, bool good)
 {
-    struct serve *serve = daemon->hooks->context;
+    struct serve *serve = daemon->terms->context;
 
     if (!good) {
         setup_report_stays(&serve->setup, daemon->doors.name, !serve_calls(serve));
@@ -222,9 +167,9 @@ static struct sandbox_needs needs_of(struct serve *serve)
     return needs;
 }
 
-static enum kith_error begin_serve(struct daemon *daemon)
+enum kith_error serve_begin(struct daemon *daemon)
 {
-    struct serve *serve = daemon->hooks->context;
+    struct serve *serve = daemon->terms->context;
     const struct sandbox_needs needs = needs_of(serve);
     static struct acceptor_hooks hooks = {.reach = reach_for, .join = join_kept};
     const struct options *options = serve->setup.options;
@@ -256,24 +201,6 @@ static enum kith_error begin_serve(struct daemon *daemon)
     if (error == OK)
         setup_confine(SANDBOX_DAEMON, &needs);
     return error;
-}
-
-static void announce(struct daemon *daemon)
-{
-    struct serve *serve = daemon->hooks->context;
-    size_t peers = serve->admission.set.count;
-    char words[OFFER_WORDS_SIZE], ending[TARGET_NAME_SIZE + 1], may[48];
-
-    if (serve->setup.options->inetd) /* whoever has started us knows */
-        return;
-    if (serve_calls(serve)) {
-        serve_call_announce(serve);
-        return;
-    }
-    (void)snprintf(may, sizeof(may), "; %zu peer%s may call", peers, peers == 1 ? "" : "s");
-    offer_announce(&serve->offer, daemon->doors.name, "each caller", may);
-    offer_say_how(&serve->offer, words, ending);
-    setup_announce(&serve->setup, &daemon->doors.list[0], &serve->asked, words, ending);
 }
 
 /* Who may call, and where they do. */
@@ -336,41 +263,32 @@ static enum kith_error prepare(struct serve *serve, const struct options *option
     return error;
 }
 
+static struct daemon_terms terms_of(struct serve *serve)
+{
+    struct daemon_terms terms = setup_daemon_terms(&serve->setup, &serve->reload);
+
+    terms.context = serve;
+    terms.local = "the target";
+    terms.sets_apart = !serve_calls(serve);
+    terms.descriptors =
+        setup_descriptors_of_channel(serve->setup.options) + offer_descriptors(&serve->offer);
+    terms.pending = 512;
+    terms.launcher = &serve->launcher;
+    return terms;
+}
+
 enum kith_error command_serve(const struct options *options)
 {
     static struct serve serve = {.admission = ADMISSION_NOBODY};
+    static struct daemon_terms terms; /* for threads that are left at the end */
     enum kith_error error = prepare(&serve, options);
-    static struct daemon_hooks hooks; /* as the terms: for threads that are left at the end */
-    static struct daemon_terms terms;
 
-    hooks = (struct daemon_hooks){
-        .what = options->what,
-        .local = "the target",
-        .sets_apart = options->call == NULL,
-        .descriptors = setup_descriptors_of_channel(options) + offer_descriptors(&serve.offer),
-        .pending = 512,
-        .keeper = &serve.setup.keeper.helper,
-        .lookup = &serve.setup.lookup,
-        .launcher = &serve.launcher,
-        .via = options->via != NULL ? &serve.setup.via : NULL,
-        .context = &serve,
-        .begin = begin_serve,
-        .announce = announce,
-        .arm = arm,
-        .step = step,
-        .waiting = waiting,
-        .stop = stop_receiving,
-        .run = serve_peer,
-        .is_up = options->call != NULL && !options->ready_on_listen ? serve_call_is_up : NULL,
-        .describe = options->call != NULL ? serve_call_describe : NULL,
-        .report = options->call != NULL ? serve_call_report : NULL,
-        .reload = &serve.reload,
-        .look_again = look_again,
-        .take_again = take_again,
-    };
-    terms = setup_daemon_terms(options);
-    if (error == OK)
-        error = daemon_run(&serve.daemon, &hooks, &terms);
+    if (error == OK) {
+        terms = terms_of(&serve);
+        error =
+            daemon_run(&serve.daemon,
+                       serve_calls(&serve) ? &serve_call_hooks : &serve_reception_hooks, &terms);
+    }
     if (error == OK && options->inetd)
         error = serve_inetd_outcome(&serve);
     if (daemon_end(&serve.daemon, error)) {

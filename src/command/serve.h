@@ -38,35 +38,30 @@ struct serve {
     struct endpoint from;  /* and who is at its other end */
 };
 
+/* Of the daemon, where peers call us, and where we call one (--call). */
+extern const struct daemon_hooks serve_reception_hooks;
+extern const struct daemon_hooks serve_call_hooks;
+
+/* Of both. */
+enum kith_error serve_begin(struct daemon *daemon);
+enum stay serve_run(struct daemon *daemon, struct connection *connection);
+void serve_take_again(struct daemon *daemon, bool good);
+
 /* Begin to receive those who call, at the door that is open. */
 must_check enum kith_error serve_reception_begin(struct serve *serve);
-
-/* After poll: take those who have proven who they are. False with errno if none can come any more.
- */
-bool serve_reception_step(struct serve *serve, const struct poll_set *set);
 
 /* Whether we call (--call), and nobody calls us. */
 bool serve_calls(const struct serve *serve);
 
-/* The same for --call: begin it, give it a name in the place of a door's, and say what it does. */
+/* The same for --call: begin it, and give it a name in the place of a door's. */
 void serve_call_begin(struct serve *serve);
 void serve_call_name(struct serve *serve);
-void serve_call_announce(const struct serve *serve);
 
 /* Of the acceptor: a channel is over. */
 void serve_call_over(void *context, const struct connection *connection, bool left);
 
-/* A reload: find who is called now, once its files are read; and have it called there. */
-bool serve_call_find_again(struct serve *serve);
+/* A reload: have who is called now called there. */
 void serve_call_move(struct serve *serve);
-
-/* Have a supervisor know if the peer is lost, or there again. */
-void serve_call_tell(struct serve *serve);
-
-/* Of the daemon, as its hooks. */
-bool serve_call_is_up(struct daemon *daemon);
-void serve_call_describe(struct daemon *daemon, char *out, size_t size, bool asked);
-void serve_call_report(struct daemon *daemon);
 
 /* With --inetd: take the channel, after the setup has begun. What fails is logged, as in the next.
  */

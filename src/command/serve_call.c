@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "command/serve.h"
@@ -59,8 +60,9 @@ static void doubt_port(const struct options *options)
                   "with --call there is no port to listen on; put a target like that last");
 }
 
-void serve_call_announce(const struct serve *serve)
+static void announce(struct daemon *daemon)
 {
+    const struct serve *serve = daemon->terms->context;
     char who[PEER_TEXT_SIZE];
 
     peer_format(who, serve->callee.name, serve->callee.key);
@@ -77,11 +79,6 @@ void serve_call_name(struct serve *serve)
     (void)snprintf(doors->name, sizeof(doors->name), "%s", doors->list[0].text);
 }
 
-bool serve_call_find_again(struct serve *serve)
-{
-    return setup_find_again(&serve->setup, &serve->again, &serve->fresh) == OK;
-}
-
 void serve_call_move(struct serve *serve)
 {
     const struct options *options = serve->setup.options;
@@ -93,24 +90,58 @@ void serve_call_move(struct serve *serve)
         log_event(LOG_NOTE, options->what, options->call, "no longer called", NULL);
 }
 
-bool serve_call_is_up(struct daemon *daemon)
+static int64_t arm(struct daemon *daemon, struct poll_set *set)
 {
-    const struct serve *serve = daemon->hooks->context;
+    struct serve *serve = daemon->terms->context;
+    int64_t due_ms = presence_arm(&serve->presence);
 
-    return presence_is_up(&serve->presence);
+    return clock_earlier(due_ms, acceptor_arm(&serve->acceptor, set));
 }
 
-void serve_call_tell(struct serve *serve)
+/* Have a supervisor know if the peer is lost, or there again. */
+static bool step(struct daemon *daemon, const struct poll_set *set)
 {
+    struct serve *serve = daemon->terms->context;
     struct presence *presence = &serve->presence;
 
+    acceptor_step(&serve->acceptor, set);
     if (peer_state_has_changed(&presence->told, presence_state(presence)))
-        daemon_tell_state(&serve->daemon);
+        daemon_tell_state(daemon);
+    return true;
 }
 
-void serve_call_describe(struct daemon *daemon, char *out, size_t size, bool asked)
+/* Nobody calls. */
+static size_t waiting(struct daemon *daemon)
 {
-    struct serve *serve = daemon->hooks->context;
+    (void)daemon;
+    return 0;
+}
+
+static void stop(struct daemon *daemon)
+{
+    struct serve *serve = daemon->terms->context;
+
+    presence_end(&serve->presence);
+    acceptor_end(&serve->acceptor);
+}
+
+static bool look_again(struct daemon *daemon)
+{
+    struct serve *serve = daemon->terms->context;
+
+    return setup_find_again(&serve->setup, &serve->again, &serve->fresh) == OK;
+}
+
+static bool is_up(struct daemon *daemon)
+{
+    const struct serve *serve = daemon->terms->context;
+
+    return serve->setup.options->ready_on_listen || presence_is_up(&serve->presence);
+}
+
+static void describe(struct daemon *daemon, char *out, size_t size, bool asked)
+{
+    struct serve *serve = daemon->terms->context;
     enum peer_state state = presence_state(&serve->presence);
 
     out[0] = '\0';
@@ -119,16 +150,31 @@ void serve_call_describe(struct daemon *daemon, char *out, size_t size, bool ask
                        peer_state_say(state, false));
 }
 
-void serve_call_report(struct daemon *daemon)
+static void report(struct daemon *daemon)
 {
-    struct serve *serve = daemon->hooks->context;
+    struct serve *serve = daemon->terms->context;
     struct connections_totals totals;
     char kept[24];
 
     connections_count(&daemon->connections, &totals);
     (void)snprintf(kept, sizeof(kept), "%zu", totals.idle);
-    log_fields(LOG_NOTE, daemon->hooks->what, daemon->doors.name, "state", "to",
+    log_fields(LOG_NOTE, daemon->terms->what, daemon->doors.name, "state", "to",
                serve->setup.options->call, "peer",
                peer_state_say(presence_state(&serve->presence), false), LOG_NUMBER "kept", kept,
                (const char *)NULL);
 }
+
+const struct daemon_hooks serve_call_hooks = {
+    .begin = serve_begin,
+    .announce = announce,
+    .arm = arm,
+    .step = step,
+    .waiting = waiting,
+    .stop = stop,
+    .run = serve_run,
+    .is_up = is_up,
+    .describe = describe,
+    .report = report,
+    .look_again = look_again,
+    .take_again = serve_take_again,
+};

@@ -4,6 +4,10 @@
  */
 #include "command/serve.h"
 
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "command/setup_listen.h"
 #include "daemon/life.h"
 #include "daemon/turn_away.h"
 
@@ -80,16 +84,6 @@ static void take_guest(struct serve *serve, struct guest *guest)
     session_keys_wipe(&guest->keys);
 }
 
-bool serve_reception_step(struct serve *serve, const struct poll_set *set)
-{
-    enum reception_result result;
-    struct guest guest;
-
-    while ((result = reception_step(&serve->reception, set, &guest)) == RECEPTION_GUEST)
-        take_guest(serve, &guest);
-    return result != RECEPTION_FAILED;
-}
-
 enum kith_error serve_reception_begin(struct serve *serve)
 {
     struct reception_terms terms =
@@ -101,3 +95,73 @@ enum kith_error serve_reception_begin(struct serve *serve)
     terms.context = serve;
     return reception_begin(&serve->reception, &terms);
 }
+
+static void announce(struct daemon *daemon)
+{
+    struct serve *serve = daemon->terms->context;
+    size_t peers = serve->admission.set.count;
+    char words[OFFER_WORDS_SIZE], ending[TARGET_NAME_SIZE + 1], may[48];
+
+    if (serve->setup.options->inetd) /* whoever has started us knows */
+        return;
+    (void)snprintf(may, sizeof(may), "; %zu peer%s may call", peers, peers == 1 ? "" : "s");
+    offer_announce(&serve->offer, daemon->doors.name, "each caller", may);
+    offer_say_how(&serve->offer, words, ending);
+    setup_announce(&serve->setup, &daemon->doors.list[0], &serve->asked, words, ending);
+}
+
+static int64_t arm(struct daemon *daemon, struct poll_set *set)
+{
+    struct serve *serve = daemon->terms->context;
+    int64_t due_ms = reception_arm(&serve->reception, set);
+
+    return clock_earlier(due_ms, acceptor_arm(&serve->acceptor, set));
+}
+
+static bool step(struct daemon *daemon, const struct poll_set *set)
+{
+    struct serve *serve = daemon->terms->context;
+    enum reception_result result;
+    struct guest guest;
+
+    acceptor_step(&serve->acceptor, set);
+    while ((result = reception_step(&serve->reception, set, &guest)) == RECEPTION_GUEST)
+        take_guest(serve, &guest);
+    if (serve->setup.options->inetd)
+        serve_inetd_step(serve);
+    return result != RECEPTION_FAILED;
+}
+
+static size_t waiting(struct daemon *daemon)
+{
+    const struct serve *serve = daemon->terms->context;
+
+    return reception_count(&serve->reception);
+}
+
+static void stop(struct daemon *daemon)
+{
+    struct serve *serve = daemon->terms->context;
+
+    reception_end(&serve->reception, ERR_STOPPING);
+    acceptor_end(&serve->acceptor);
+}
+
+static bool look_again(struct daemon *daemon)
+{
+    struct serve *serve = daemon->terms->context;
+
+    return setup_choose_again(&serve->setup, &serve->fresh) == OK;
+}
+
+const struct daemon_hooks serve_reception_hooks = {
+    .begin = serve_begin,
+    .announce = announce,
+    .arm = arm,
+    .step = step,
+    .waiting = waiting,
+    .stop = stop,
+    .run = serve_run,
+    .look_again = look_again,
+    .take_again = serve_take_again,
+};

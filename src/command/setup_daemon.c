@@ -78,9 +78,16 @@ void setup_report_stays(const struct setup *setup, const char *which, bool sever
               several ? "the peers stay as they were" : "the peer stays as it was", NULL);
 }
 
-struct daemon_terms setup_daemon_terms(const struct options *options)
+struct daemon_terms setup_daemon_terms(struct setup *setup, struct reload *reload)
 {
+    const struct options *options = setup->options;
+
     return (struct daemon_terms){
+        .what = options->what,
+        .keeper = &setup->keeper.helper,
+        .lookup = &setup->lookup,
+        .via = options->via != NULL ? &setup->via : NULL,
+        .reload = reload,
         .max_connections = options->max_connections,
         .max_per_peer = options->max_per_peer,
         .max_pending = options->max_pending,
@@ -97,7 +104,7 @@ struct reception_terms setup_reception_terms(const struct setup *setup, struct d
     const struct connections_limits *limits = &daemon->connections.limits;
 
     return (struct reception_terms){
-        .what = daemon->hooks->what,
+        .what = daemon->terms->what,
         .listeners = &daemon->doors.list[0],
         .rules = &setup->rules,
         .admission = admission,

@@ -34,8 +34,8 @@ void setup_report_reload(const struct setup *setup, const char *which);
 /* Or that for what is wrong nothing was changed, of one peer or of several. */
 void setup_report_stays(const struct setup *setup, const char *which, bool several);
 
-/* What the options say to a daemon. */
-struct daemon_terms setup_daemon_terms(const struct options *options);
+/* What the setup has for a daemon, and what the options say to it: what it is, is still to come. */
+struct daemon_terms setup_daemon_terms(struct setup *setup, struct reload *reload);
 
 /*
  * What holds for those who call a daemon at its first door, once its limits are set; its targets

@@ -50,14 +50,14 @@ static enum kith_error conclude_stream(struct daemon *daemon, struct connection 
                                        const struct pump_result *result)
 {
     struct connection_row row;
-    struct report_ending ending = {.local = daemon->hooks->local};
+    struct report_ending ending = {.local = daemon->terms->local};
 
     (void)count_bytes(connection, result->sent, result->received);
     connection_describe_unsaid(&row, connection);
     if (connections_conclude(&daemon->connections, connection, &error)) {
         ending.error = error;
         ending.detail = detail_of(end, error, result);
-        report_end(daemon->hooks->what, &row, &ending);
+        report_end(daemon->terms->what, &row, &ending);
     }
     local_end_finish(end, error == OK);
     return error;
@@ -70,7 +70,7 @@ static void tell_begin(const struct daemon *daemon, const struct connection *con
     if (!log_enabled(LOG_DEBUG))
         return;
     connection_describe(&row, connection);
-    report_begin(daemon->hooks->what, &row, kept);
+    report_begin(daemon->terms->what, &row, kept);
 }
 
 enum kith_error carry_kept(struct daemon *daemon, struct connection *connection, struct link *link,
@@ -106,7 +106,7 @@ void carry_nothing(struct daemon *daemon, struct connection *connection, enum ki
 {
     struct report_ending ending = {
         .error = error,
-        .local = daemon->hooks->local,
+        .local = daemon->terms->local,
         .idle = connection->is_idle, /* which is for its own thread to change */
     };
     struct connection_row row;
@@ -115,7 +115,7 @@ void carry_nothing(struct daemon *daemon, struct connection *connection, enum ki
         return;
     carry_note(daemon, error);
     connection_describe_unsaid(&row, connection);
-    report_end(daemon->hooks->what, &row, &ending);
+    report_end(daemon->terms->what, &row, &ending);
 }
 
 void carry_note(struct daemon *daemon, enum kith_error error)

@@ -84,7 +84,7 @@ static void say_drain(struct daemon *daemon, size_t sent_away)
     if (sent_away > 0)
         (void)snprintf(why + len, sizeof(why) - len, "; reset, since they had none yet: %zu",
                        sent_away);
-    log_event(LOG_NOTE, daemon->hooks->what, daemon->doors.name, why,
+    log_event(LOG_NOTE, daemon->terms->what, daemon->doors.name, why,
               count == 0 ? NULL : "a second signal quits");
     notify_status(why);
 }
@@ -168,8 +168,8 @@ static void report(struct daemon *daemon)
     description[0] = '\0';
     if (hooks->describe != NULL)
         hooks->describe(daemon, description, sizeof(description), true);
-    report_all(&daemon->connections, hooks->what, daemon->doors.name, hooks->waiting(daemon),
-               description);
+    report_all(&daemon->connections, daemon->terms->what, daemon->doors.name,
+               hooks->waiting(daemon), description);
     if (hooks->report != NULL)
         hooks->report(daemon);
 }
@@ -183,14 +183,14 @@ static void begin_reload(struct loop *loop)
     loop->reloads = true;
     if (loop->is_ready) /* else the end of it would be taken for that */
         notify_reloading();
-    reload_begin(loop->daemon->hooks->reload);
+    reload_begin(loop->daemon->terms->reload);
 }
 
 /* Let it go on; whether it is over. */
 static bool has_reloaded(const struct loop *loop)
 {
     struct daemon *daemon = loop->daemon;
-    struct reload *reload = daemon->hooks->reload;
+    struct reload *reload = daemon->terms->reload;
     enum reload_result result = reload_step(reload, &loop->set);
 
     if (result == RELOAD_GOES_ON)
@@ -249,7 +249,7 @@ static int64_t arm(struct loop *loop)
     poll_set_clear(&loop->set);
     loop->signal_at = poll_set_add(&loop->set, loop->signal_fd, POLLIN);
     if (loop->reloads)
-        reload_ms = reload_arm(daemon->hooks->reload, &loop->set);
+        reload_ms = reload_arm(daemon->terms->reload, &loop->set);
     if (loop->ending == 0)
         due_ms = daemon->hooks->arm(daemon, &loop->set);
     else
@@ -261,7 +261,7 @@ static int64_t arm(struct loop *loop)
 
 static enum kith_error log_failure_of(const struct daemon *daemon, enum kith_error error)
 {
-    return log_failure(LOG_ERROR, daemon->hooks->what, daemon->doors.name, error, NULL, NULL);
+    return log_failure(LOG_ERROR, daemon->terms->what, daemon->doors.name, error, NULL, NULL);
 }
 
 /* Wait once: for a signal, who comes, a reload to go on, or the end. What fails is logged. */
@@ -296,18 +296,17 @@ static enum kith_error set_limits(struct daemon *daemon)
 {
     const struct daemon_terms *terms = daemon->terms;
     struct connections_limits limits = {
-        .most = capacity_find(daemon->hooks->descriptors,
-                              daemon->hooks->descriptors_beside + OPENED_LATER),
+        .most = capacity_find(terms->descriptors, terms->descriptors_beside + OPENED_LATER),
         .per_peer = terms->max_per_peer,
-        .pending = terms->max_pending != 0 ? terms->max_pending : daemon->hooks->pending,
+        .pending = terms->max_pending != 0 ? terms->max_pending : terms->pending,
     };
 
     if (limits.most == 0)
-        return log_failure(LOG_ERROR, daemon->hooks->what, NULL, ERR_FEW_DESCRIPTORS, NULL, NULL);
-    if (daemon->hooks->sets_apart)
-        capacity_set_apart(&limits.most, daemon->hooks->descriptors, &limits.pending);
+        return log_failure(LOG_ERROR, terms->what, NULL, ERR_FEW_DESCRIPTORS, NULL, NULL);
+    if (terms->sets_apart)
+        capacity_set_apart(&limits.most, terms->descriptors, &limits.pending);
     if (terms->max_connections > limits.most)
-        capacity_say(daemon->hooks->what, limits.most);
+        capacity_say(terms->what, limits.most);
     else if (terms->max_connections != 0)
         limits.most = terms->max_connections;
     if (limits.per_peer == 0)
@@ -324,8 +323,8 @@ static void cut_channels(const struct loop *loop, size_t count)
     format_channels(channels, sizeof(channels), count);
     (void)snprintf(why, sizeof(why), "%s: %s cut short",
                    loop->at_once ? "a second signal" : "--drain-timeout is over", channels);
-    log_event(LOG_ERROR, daemon->hooks->what, daemon->doors.name, why, NULL);
-    report_cut(&daemon->connections, daemon->hooks->what);
+    log_event(LOG_ERROR, daemon->terms->what, daemon->doors.name, why, NULL);
+    report_cut(&daemon->connections, daemon->terms->what);
 }
 
 /* Let those who were sent away be gone, within a bound: whether nobody is left, nor a call. */
@@ -378,7 +377,7 @@ static enum kith_error prepare_loop(struct loop *loop)
     if (error != OK)
         return error;
     error = poll_set_make(&loop->set, daemon->connections.limits.pending +
-                                          daemon->hooks->descriptors_beside +
+                                          daemon->terms->descriptors_beside +
                                           doors_sockets(&daemon->doors) + POLLED_BESIDE);
     return error == OK ? OK : log_failure_of(daemon, error);
 }
@@ -393,7 +392,7 @@ static enum kith_error start_threads(struct daemon *daemon)
         started = threads_run(&daemon->threads, &daemon->log_job);
     if (started && threads_start(&daemon->threads))
         return OK;
-    return log_failure(LOG_ERROR, daemon->hooks->what, daemon->doors.name, ERR_NO_THREAD,
+    return log_failure(LOG_ERROR, daemon->terms->what, daemon->doors.name, ERR_NO_THREAD,
                        strerror(errno), NULL);
 }
 
@@ -420,11 +419,11 @@ enum kith_error daemon_run(struct daemon *daemon, const struct daemon_hooks *hoo
 
     daemon->hooks = hooks;
     daemon->terms = terms;
-    reaper_watch(&loop.reaper, hooks->keeper, "keeper", ERR_KEEPER);
-    reaper_watch(&loop.reaper, hooks->lookup, "lookup", ERR_LOOKUP);
-    reaper_watch(&loop.reaper, hooks->launcher, "launcher", ERR_LAUNCHER);
-    reaper_watch(&loop.reaper, hooks->via, "launcher", ERR_LAUNCHER);
-    refusals_init(&daemon->refusals, hooks->what, daemon->doors.name, true);
+    reaper_watch(&loop.reaper, terms->keeper, "keeper", ERR_KEEPER);
+    reaper_watch(&loop.reaper, terms->lookup, "lookup", ERR_LOOKUP);
+    reaper_watch(&loop.reaper, terms->launcher, "launcher", ERR_LAUNCHER);
+    reaper_watch(&loop.reaper, terms->via, "launcher", ERR_LAUNCHER);
+    refusals_init(&daemon->refusals, terms->what, daemon->doors.name, true);
     memory_be_modest();
     error = prepare_loop(&loop);
     if (error == OK)

@@ -22,20 +22,11 @@ struct daemon;
 /* What becomes of a connection after its thread: it is over, or parked and somebody else's. */
 enum stay { STAY_OVER, STAY_PARKED };
 
-/* What a daemon does for its connections: all in the main thread, but for run. */
+/*
+ * What a daemon does for its connections: all in the main thread, but for run. Its own is
+ * daemon->terms->context.
+ */
 struct daemon_hooks {
-    const char *what;              /* its name in logs: serve, forward */
-    const char *local;             /* there, what its peers are joined to: "the target" */
-    bool sets_apart;               /* of a handshake: two descriptors beside the connections */
-    size_t descriptors;            /* that each connection takes */
-    size_t descriptors_beside;     /* that there may be for others, and waited for */
-    size_t pending;                /* the default of --max-pending */
-    const struct helper *keeper;   /* without whom no handshake can be made */
-    const struct helper *lookup;   /* without whom no name or file is found */
-    const struct helper *launcher; /* without whom no program is started, or NULL */
-    const struct helper *via;      /* without whom no peer is called, or NULL */
-    void *context;                 /* its own */
-
     /* All is open and the limits are set: be ready for calls, start the lookup, and confine the
      * process. What fails is logged. */
     enum kith_error (*begin)(struct daemon *daemon);
@@ -75,10 +66,7 @@ struct daemon_hooks {
     /* Log what there is of each part, after the totals; NULL if there are no parts. */
     void (*report)(struct daemon *daemon);
 
-    /* On SIGHUP: the files that are read again. */
-    struct reload *reload;
-
-    /* They are here: whether they will do, which is logged if not. */
+    /* On SIGHUP: the files of a reload are here: whether they will do, which is logged if not. */
     bool (*look_again)(struct daemon *daemon);
 
     /* Take them, once the keeper has read them as well; or if they are not good, leave all as it
@@ -86,8 +74,24 @@ struct daemon_hooks {
     void (*take_again)(struct daemon *daemon, bool good);
 };
 
-/* What the user has set, of what serve and forward share. */
+/* What holds for a daemon as long as it runs, and for threads that are left at its end. */
 struct daemon_terms {
+    void *context; /* of the hooks */
+
+    /* What it is: */
+    const char *what;              /* its name in logs: serve, forward */
+    const char *local;             /* there, what its peers are joined to: "the target" */
+    bool sets_apart;               /* of a handshake: two descriptors beside the connections */
+    size_t descriptors;            /* that each connection takes */
+    size_t descriptors_beside;     /* that there may be for others, and waited for */
+    size_t pending;                /* the default of --max-pending */
+    const struct helper *keeper;   /* without whom no handshake can be made */
+    const struct helper *lookup;   /* without whom no name or file is found */
+    const struct helper *launcher; /* without whom no program is started, or NULL */
+    const struct helper *via;      /* without whom no peer is called, or NULL */
+    struct reload *reload;         /* the files that are read again on SIGHUP */
+
+    /* What the user has set: */
     size_t max_connections; /* 0: as many as there are descriptors for */
     size_t max_per_peer;    /* 0: as many */
     size_t max_pending;     /* 0: the daemon's default */

@@ -41,7 +41,7 @@ void life_begin(struct daemon *daemon, struct connection *connection)
     connection->job = (struct job){.run = live_connection, .thing = connection};
     if (threads_run(&daemon->threads, &connection->job))
         return;
-    (void)log_failure(LOG_ERROR, daemon->hooks->what, connection->from.text, ERR_NO_THREAD,
+    (void)log_failure(LOG_ERROR, daemon->terms->what, connection->from.text, ERR_NO_THREAD,
                       strerror(errno), NULL);
     socket_reset_on_close(connection->came.in, true); /* nothing was carried: that is no end */
     life_leave(daemon, connection);

@@ -60,7 +60,7 @@ FILENAME ~ /command_line\.c$/ && /^        \.[a-z_]+ = .*,$/ {
     of_field[substr($1, 2)] = value in macro ? macro[value] : value
 }
 
-FILENAME ~ /(serve|forward)\.c$/ && /^ *\.pending = [0-9]+,$/ {
+FILENAME ~ /(serve|forward)\.c$/ && /^ *terms\.pending = [0-9]+;$/ {
     of_field["max_pending"] = of_field["max_pending"] " " $3
 }
 
