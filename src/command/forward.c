@@ -204,7 +204,6 @@ static void begin_routes(struct forward *forward)
     struct route_terms terms = {
         .daemon = &forward->daemon,
         .calls = &forward->setup.calls,
-        .max_message_size = options->max_message_size,
         .plain = options->plain,
         .exchange = forward_is_called(forward) ? &forward->exchange : NULL,
         .kept = {.holds = {.spare = options->spare,

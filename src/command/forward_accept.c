@@ -90,7 +90,6 @@ enum kith_error forward_accept_begin(struct forward *forward)
     const struct options *options = forward->setup.options;
     const struct exchange_terms terms = {
         .daemon = &forward->daemon,
-        .max_message_size = options->max_message_size,
         .timeout_ms = options->handshake_timeout_ms,
         .ping_ms = options->ping_ms,
         .most = forward->kept,

@@ -39,7 +39,6 @@ void serve_call_begin(struct serve *serve)
         .daemon = &serve->daemon,
         .calls = &serve->setup.calls,
         .peer = options->call,
-        .max_message_size = options->max_message_size,
         .spare = options->spare,
         .age_ms = options->channel_age_ms,
         .admit = admit,

@@ -44,7 +44,7 @@ static void begin_call(void *context)
 {
     struct channels *channels = context;
 
-    if (!threads_call(channels->terms.threads, call_spare, channels))
+    if (!threads_call(&channels->terms.daemon->threads, call_spare, channels))
         opener_called(&channels->opener, false);
 }
 
@@ -139,7 +139,7 @@ static struct second *begin_second(struct channels *channels)
         second = calloc(1, sizeof(*second));
     if (second != NULL) {
         second->channels = channels;
-        if (threads_call(channels->terms.threads, call_second, second))
+        if (threads_call(&channels->terms.daemon->threads, call_second, second))
             return second;
     }
     free(second);
@@ -388,7 +388,7 @@ void channels_begin(struct channels *channels, const struct channels_terms *term
         .peer = terms->peer,
         .kind = KIND_KEPT,
         .side = SIDE_OPENS,
-        .max_message_size = terms->max_message_size,
+        .max_message_size = terms->daemon->terms->max_message_size,
         .callee = terms->callee,
         .is_there = is_there,
         .context = channels,

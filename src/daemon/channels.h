@@ -11,17 +11,15 @@
 #include "base/error.h"
 #include "calls/call.h"
 #include "daemon/calling.h"
+#include "daemon/daemon.h"
 #include "daemon/opener.h"
 #include "daemon/peer_now.h"
-#include "daemon/threads.h"
 
 struct channels_terms {
-    const char *what; /* the command's name, in logs */
+    struct daemon *daemon;
     const struct call_terms *calls;
-    const char *peer;   /* as it was given, for logs */
-    const char *target; /* that is asked for there; or empty */
-    size_t max_message_size;
-    struct threads *threads;
+    const char *peer;        /* as it was given, for logs */
+    const char *target;      /* that is asked for there; or empty */
     struct peer_now *callee; /* who is called */
 };
 

@@ -86,8 +86,9 @@ static struct tally *have_tally(struct exchange *exchange, const uint8_t key[sta
 void exchange_welcome(struct exchange *exchange, struct guest *guest)
 {
     struct tally *tally = have_tally(exchange, guest->key);
-    struct kept *kept = kept_make(&guest->transport, &guest->keys, exchange->terms.max_message_size,
-                                  SIDE_OPENS, guest->key);
+    struct kept *kept =
+        kept_make(&guest->transport, &guest->keys, exchange->terms.daemon->terms->max_message_size,
+                  SIDE_OPENS, guest->key);
 
     if (kept == NULL || tally == NULL || kept_note_from(kept, &guest->from) != OK) {
         (void)log_failure(LOG_ERROR, exchange->terms.daemon->hooks->what, guest->from.text,

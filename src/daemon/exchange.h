@@ -25,7 +25,6 @@
 
 struct exchange_terms {
     struct daemon *daemon;
-    size_t max_message_size;
     int64_t timeout_ms; /* that a local connection waits for a channel that is accepted */
     int64_t ping_ms;
     size_t most; /* channels with nothing to do at once */

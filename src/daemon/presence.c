@@ -113,7 +113,7 @@ void presence_begin(struct presence *presence, const struct presence_terms *term
         .peer = terms->peer,
         .kind = KIND_KEPT_BACK,
         .side = SIDE_ACCEPTS,
-        .max_message_size = terms->max_message_size,
+        .max_message_size = terms->daemon->terms->max_message_size,
         .callee = &presence->peer,
         .is_there = has_channel,
         .context = presence,

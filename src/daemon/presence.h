@@ -24,9 +24,8 @@ struct presence_terms {
     struct daemon *daemon;
     const struct call_terms *calls;
     const char *peer; /* as it was given, for logs */
-    size_t max_message_size;
-    size_t spare;   /* channels that carry nothing */
-    int64_t age_ms; /* after which a channel begins no stream; each a tenth more or less */
+    size_t spare;     /* channels that carry nothing */
+    int64_t age_ms;   /* after which a channel begins no stream; each a tenth more or less */
     /* In a thread: whether whoever has this channel, and was reached there, may use us now. */
     enum kith_error (*admit)(void *context, const struct kept *kept, const struct endpoint *from);
     void *context;

@@ -248,8 +248,7 @@ void route_begin(struct route *route, const struct route_terms *terms, const str
         .calls = terms->calls,
         .peer = terms->peer,
         .target = terms->target,
-        .max_message_size = terms->max_message_size,
-        .threads = &terms->daemon->threads,
+        .daemon = terms->daemon,
         .callee = &route->peer,
     };
 

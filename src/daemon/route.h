@@ -29,7 +29,6 @@ struct route_terms {
     const char *peer;   /* as it was given, for logs */
     const char *target; /* that is asked for there, by its name; or empty */
     const struct call_terms *calls;
-    size_t max_message_size;
     bool plain;                /* a channel for each connection, and none is kept */
     struct exchange *exchange; /* the peer calls us: its channels are among these; or NULL */
     struct opener_terms kept;  /* else: how many, and for how long */
