@@ -252,8 +252,7 @@ static enum kith_error run_program(const struct pipe_end *end, struct transport 
         program_describe_failure(how, &program);
         (void)log_program(end, local.detail != NULL ? local.detail : how);
     }
-    if (program.in >= 0)
-        program.in = local.outlet.fd;
+    program.in = local.outlet.fd;
     program_stop(&program);
     return error;
 }
