@@ -201,12 +201,13 @@ static void report(struct daemon *daemon)
 static void begin_routes(struct forward *forward)
 {
     const struct options *options = forward->setup.options;
+    bool keeps = !options->plain && !forward_is_called(forward);
     struct route_terms terms = {
         .daemon = &forward->daemon,
         .calls = &forward->setup.calls,
         .plain = options->plain,
         .exchange = forward_is_called(forward) ? &forward->exchange : NULL,
-        .kept = {.holds = {.spare = options->spare,
+        .kept = {.holds = {.spare = keeps ? options->spare : 0,
                            .most = options->keep < forward->kept_each ? options->keep
                                                                       : forward->kept_each,
                            .keep_time_ms = options->keep_time_ms},

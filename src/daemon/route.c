@@ -265,10 +265,7 @@ int64_t route_arm(struct route *route, struct poll_set *set)
     route->takes = connections_have_room(&route->terms.daemon->connections);
     if (route->takes)
         due_ms = acceptance_arm(&route->acceptance, set);
-    if (route->terms.exchange != NULL)
-        return clock_earlier(due_ms, attendance_due_ms(&route->attendance));
-    if (route->terms.plain)
-        return due_ms;
+    due_ms = clock_earlier(due_ms, attendance_due_ms(&route->attendance));
     return clock_earlier(due_ms, opener_arm(&route->channels.opener, set));
 }
 
@@ -298,8 +295,7 @@ void route_step(struct route *route, const struct poll_set *set)
 {
     if (route->terms.exchange != NULL)
         note_attendance(route);
-    else if (!route->terms.plain)
-        opener_step(&route->channels.opener, set);
+    opener_step(&route->channels.opener, set);
 }
 
 /* A local program that gets no connection sees a reset. */
@@ -330,9 +326,8 @@ static void begin_connection(struct route *route, int fd, const struct endpoint 
         exchange_serve(route->terms.exchange, connection);
         return;
     }
-    if (!route->terms.plain)
-        connection->kept =
-            opener_take(&route->channels.opener, route->peer.callee.key, route->terms.target);
+    connection->kept =
+        opener_take(&route->channels.opener, route->peer.callee.key, route->terms.target);
     life_begin(daemon, connection);
 }
 
@@ -379,14 +374,12 @@ bool route_move(struct route *route, const struct callee *callee, bool gone)
         route->attendance = (struct attendance){.was_there = false};
         calling_forget(&route->channels.calling);
     }
-    if (route->terms.exchange == NULL && !route->terms.plain)
-        opener_end_unwanted(&route->channels.opener, moved || gone);
+    opener_end_unwanted(&route->channels.opener, moved || gone);
     return other || moved;
 }
 
 void route_end(struct route *route)
 {
     route->takes = false;
-    if (route->terms.exchange == NULL && !route->terms.plain)
-        opener_end(&route->channels.opener);
+    opener_end(&route->channels.opener);
 }

@@ -31,7 +31,7 @@ struct route_terms {
     const struct call_terms *calls;
     bool plain;                /* a channel for each connection, and none is kept */
     struct exchange *exchange; /* the peer calls us: its channels are among these; or NULL */
-    struct opener_terms kept;  /* else: how many, and for how long */
+    struct opener_terms kept;  /* how many, and for how long; none in the two cases before */
 };
 
 struct route {
@@ -39,7 +39,7 @@ struct route {
     struct peer_now peer;
     struct acceptance acceptance;
     bool takes;                   /* what waits there: there is room for it */
-    struct channels channels;     /* unless it is plain, or the peer calls us */
+    struct channels channels;     /* none is there if it is plain, or the peer calls us */
     struct attendance attendance; /* of a peer that calls us */
     struct connections_part part;
     enum peer_state told; /* the state that was said last */

@@ -42,8 +42,7 @@ bool route_is_up(struct route *route)
 {
     if (route->terms.exchange != NULL)
         return route->attendance.was_there;
-    return route->terms.plain || route->terms.kept.holds.spare == 0 ||
-           calling_is_up(&route->channels.calling);
+    return route->terms.kept.holds.spare == 0 || calling_is_up(&route->channels.calling);
 }
 
 /* How its peer is, in words. */
