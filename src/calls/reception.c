@@ -33,10 +33,9 @@ static struct greeter *greeter_of(struct caller *caller)
 
 /* What it could be joined to; NULL for a command that has no targets. */
 static const struct targets *within_reach(const struct reception_terms *terms,
-                                          const struct greeter *greeter)
+                                          enum channel_kind kind)
 {
-    return greeter->io.kind == KIND_PLAIN && terms->unnamed != NULL ? terms->unnamed
-                                                                    : terms->targets;
+    return kind == KIND_PLAIN && terms->unnamed != NULL ? terms->unnamed : terms->targets;
 }
 
 /* Of the callers: it is over. */
@@ -62,7 +61,7 @@ static void report_refusal(void *context, struct caller *caller, enum kith_error
         .most = why == ERR_CROWDED ? greeter->share : terms->most,
         .of_peer = terms->most_of_peer,
         .key = io->handshake.peer,
-        .targets = within_reach(terms, greeter),
+        .targets = within_reach(terms, io->kind),
     };
     char detail[REFUSALS_SAID_SIZE];
 
@@ -291,17 +290,58 @@ int64_t reception_arm(struct reception *reception, struct poll_set *set)
     return callers_arm(&reception->callers, set);
 }
 
+/* Whether it may come in, by what holds now: its hello was a while ago. */
+static enum kith_error judge_guest(const struct reception *reception, struct guest *guest)
+{
+    const struct reception_terms *terms = &reception->terms;
+    struct admitted admitted;
+    enum kith_error error =
+        admission_check_again(terms->admission, guest->key, &guest->from,
+                              within_reach(terms, guest->kind), &guest->admitted.mark, &admitted);
+
+    if (error == OK && terms->allow != NULL)
+        error = terms->allow(terms->context, guest->key);
+    if (error == OK)
+        guest->admitted = admitted;
+    return error;
+}
+
 enum reception_result reception_step(struct reception *reception, const struct poll_set *set,
                                      struct guest *guest)
 {
     struct caller *arrived;
+    enum kith_error error;
 
-    if (!callers_step(&reception->callers, set, &arrived))
-        return RECEPTION_FAILED;
-    if (arrived == NULL)
-        return RECEPTION_NOBODY;
-    hand_over(reception, greeter_of(arrived), guest);
-    return RECEPTION_GUEST;
+    for (;;) {
+        if (!callers_step(&reception->callers, set, &arrived))
+            return RECEPTION_FAILED;
+        if (arrived == NULL)
+            return RECEPTION_NOBODY;
+        hand_over(reception, greeter_of(arrived), guest);
+        error = judge_guest(reception, guest);
+        if (error == OK)
+            return RECEPTION_GUEST;
+        reception_turn_away(reception, guest, error);
+    }
+}
+
+void reception_turn_away(struct reception *reception, struct guest *guest, enum kith_error why)
+{
+    const struct reception_terms *terms = &reception->terms;
+    const struct refusal refusal = {
+        .error = why,
+        .most = terms->most,
+        .of_peer = terms->most_of_peer,
+        .key = guest->key,
+        .targets = within_reach(terms, guest->kind),
+    };
+    char detail[REFUSALS_SAID_SIZE];
+
+    refusals_add_proven(terms->refusals, &guest->from, guest->admitted.name, guest->key, NULL, why,
+                        refusals_say(detail, &refusal, terms->admission));
+    terms->refusals->last = why;
+    transport_close(&guest->transport);
+    session_keys_wipe(&guest->keys);
 }
 
 void reception_end(struct reception *reception, enum kith_error reason)

@@ -30,8 +30,8 @@ struct guest {
 };
 
 /*
- * Asked in reception_step of a caller that is admitted: whether its key may have one connection
- * more. It must not wait.
+ * Asked in reception_step of a caller that is admitted, and again once it is proven: whether its
+ * key may have one connection more. It must not wait.
  */
 typedef enum kith_error reception_allow(void *context, const uint8_t key[static KEY_SIZE]);
 
@@ -85,6 +85,11 @@ enum reception_result { RECEPTION_NOBODY, RECEPTION_GUEST, RECEPTION_FAILED };
  */
 enum reception_result reception_step(struct reception *reception, const struct poll_set *set,
                                      struct guest *guest);
+
+/*
+ * A guest is kept out after all: why is said in the log alone, and we hang up. Its keys are wiped.
+ */
+void reception_turn_away(struct reception *reception, struct guest *guest, enum kith_error why);
 
 /* How many callers there are. */
 size_t reception_count(const struct reception *reception);

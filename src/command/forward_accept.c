@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "command/forward.h"
 #include "command/setup_listen.h"
-#include "daemon/turn_away.h"
 #include "peers/condition_warnings.h"
 #include "system/signals.h"
 
@@ -110,21 +109,6 @@ int64_t forward_accept_arm(struct forward *forward, struct poll_set *set)
     return clock_earlier(due_ms, exchange_arm(&forward->exchange, set));
 }
 
-/* What has changed since its hello keeps a peer out that has proven who it is. */
-static void take_guest(struct forward *forward, struct guest *guest)
-{
-    enum kith_error error = judge_caller(forward, guest->key, &guest->from, &guest->admitted.mark);
-
-    if (error == OK)
-        error = allow(forward, guest->key);
-    if (error == OK) {
-        exchange_welcome(&forward->exchange, guest);
-        return;
-    }
-    turn_away(&forward->daemon, &forward->admission, guest, error, NULL);
-    session_keys_wipe(&guest->keys);
-}
-
 bool forward_accept_step(struct forward *forward, const struct poll_set *set)
 {
     enum reception_result result;
@@ -132,7 +116,7 @@ bool forward_accept_step(struct forward *forward, const struct poll_set *set)
 
     exchange_step(&forward->exchange, set);
     while ((result = reception_step(&forward->reception, set, &guest)) == RECEPTION_GUEST)
-        take_guest(forward, &guest);
+        exchange_welcome(&forward->exchange, &guest);
     return result != RECEPTION_FAILED;
 }
 

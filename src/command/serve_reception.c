@@ -9,19 +9,12 @@
 #include "base/clock.h"
 #include "command/setup_listen.h"
 #include "daemon/life.h"
-#include "daemon/turn_away.h"
 
 static enum kith_error allow(void *context, const uint8_t key[static KEY_SIZE])
 {
     struct serve *serve = context;
 
     return connections_allow(&serve->daemon.connections, key);
-}
-
-/* What it may be joined to by its channel. */
-static const struct targets *reachable(const struct serve *serve, enum channel_kind kind)
-{
-    return kind == KIND_PLAIN ? &serve->offer.unnamed : &serve->offer.all;
 }
 
 /* What its thread begins with. False if there is no memory. */
@@ -45,23 +38,15 @@ static struct connection *open_for(struct serve *serve, struct guest *guest, enu
     struct connections *connections = &serve->daemon.connections;
     struct transport came = guest->kind == KIND_PLAIN ? guest->transport : TRANSPORT_NONE;
     struct connection *connection;
-    struct admitted admitted;
 
-    *error = admission_check_again(&serve->admission, guest->key, &guest->from,
-                                   reachable(serve, guest->kind), &guest->admitted.mark,
-                                   &admitted); /* as it is now */
-    if (*error == OK)
-        *error = connections_allow(connections, guest->key);
-    if (*error != OK)
-        return NULL;
     connection = connections_add(connections, came, &guest->from, error);
     while (*error == ERR_NO_PLACE && connections_make_room(connections))
         connection = connections_add(connections, came, &guest->from, error);
     if (connection == NULL)
         return NULL;
-    connection->mark = admitted.mark;
-    *error =
-        connections_open(connections, connection, guest->key, admitted.name, &guest->transport);
+    connection->mark = guest->admitted.mark;
+    *error = connections_open(connections, connection, guest->key, guest->admitted.name,
+                              &guest->transport);
     if (*error == OK)
         *error =
             prepare_channel(serve, guest, connection) ? OK : ERR_MEMORY; /* turn_away says it */
@@ -80,7 +65,7 @@ static void take_guest(struct serve *serve, struct guest *guest)
     if (connection != NULL)
         life_begin(&serve->daemon, connection);
     else
-        turn_away(&serve->daemon, &serve->admission, guest, error, reachable(serve, guest->kind));
+        reception_turn_away(&serve->reception, guest, error);
     session_keys_wipe(&guest->keys);
 }
 
