@@ -71,7 +71,8 @@ static void note_failure(struct calling *calling, const struct call *call, enum 
         calling->lost = true;
         quiet = atomic_exchange(&calling->told[error], true);
     }
-    (void)call_log_failure(call, error, callee, calling->terms.what, quiet ? LOG_MORE : LOG_ERROR);
+    (void)call_log_failure(call, error, callee, calling->terms.daemon->terms->what,
+                           quiet ? LOG_MORE : LOG_ERROR);
     if (!quiet || before == OK)
         signals_wake();
 }
@@ -84,8 +85,8 @@ static void note_success(struct calling *calling)
     calling->trouble = OK;
     if (was_lost) {
         forget_told(calling);
-        log_event(LOG_NOTE, calling->terms.what, calling->terms.peer, "the peer is there again",
-                  NULL);
+        log_event(LOG_NOTE, calling->terms.daemon->terms->what, calling->terms.peer,
+                  "the peer is there again", NULL);
     }
     if (was_lost || !was_up)
         signals_wake();
@@ -103,8 +104,8 @@ struct kept *calling_make(struct calling *calling, struct endpoint *reached)
         return NULL;
     error = call_peer(&call, terms->calls, terms->kind, &callee, false);
     if (error == OK) {
-        kept = kept_make(&call.transport, &call.io.keys, terms->max_message_size, terms->side,
-                         callee.key);
+        kept = kept_make(&call.transport, &call.io.keys, terms->daemon->terms->max_message_size,
+                         terms->side, callee.key);
         error = kept == NULL ? ERR_MEMORY : OK;
     }
     if (reached != NULL)

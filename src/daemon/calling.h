@@ -11,18 +11,18 @@
 #include <stdint.h>
 
 #include "calls/call.h"
+#include "daemon/daemon.h"
 #include "daemon/kept.h"
 #include "daemon/peer_now.h"
 #include "daemon/peer_state.h"
 #include "protocol/kind.h"
 
 struct calling_terms {
-    const char *what; /* the command's name, in logs */
+    const struct daemon *daemon;
     const struct call_terms *calls;
     const char *peer; /* as it was given, for logs */
     enum channel_kind kind;
-    enum side side; /* ours, of the channels */
-    size_t max_message_size;
+    enum side side;          /* ours, of the channels */
     struct peer_now *callee; /* who is called */
     /* In any thread: whether a channel says that the peer is there, whatever calls come to. */
     bool (*is_there)(void *context);

@@ -58,7 +58,8 @@ static bool is_wanted(void *context, const struct kept *kept)
 
 static void say_failure(const struct channels *channels, enum kith_error error)
 {
-    (void)log_failure(LOG_ERROR, channels->terms.what, channels->terms.peer, error, NULL, NULL);
+    (void)log_failure(LOG_ERROR, channels->terms.daemon->terms->what, channels->terms.peer, error,
+                      NULL, NULL);
 }
 
 /* Of the opener: a channel was ended for what its peer has said, of whom there is one. */
@@ -383,12 +384,11 @@ void channels_begin(struct channels *channels, const struct channels_terms *term
 {
     struct opener_terms mine = *kept;
     const struct calling_terms calling = {
-        .what = terms->what,
+        .daemon = terms->daemon,
         .calls = terms->calls,
         .peer = terms->peer,
         .kind = KIND_KEPT,
         .side = SIDE_OPENS,
-        .max_message_size = terms->daemon->terms->max_message_size,
         .callee = terms->callee,
         .is_there = is_there,
         .context = channels,

@@ -26,7 +26,7 @@ static void complain(void *context, const uint8_t key[static KEY_SIZE], enum kit
 {
     const struct exchange *exchange = context;
 
-    (void)log_failure(LOG_ERROR, exchange->terms.daemon->hooks->what,
+    (void)log_failure(LOG_ERROR, exchange->terms.daemon->terms->what,
                       exchange->terms.peer_of(exchange->terms.context, key), error, NULL, NULL);
 }
 
@@ -91,7 +91,7 @@ void exchange_welcome(struct exchange *exchange, struct guest *guest)
                   SIDE_OPENS, guest->key);
 
     if (kept == NULL || tally == NULL || kept_note_from(kept, &guest->from) != OK) {
-        (void)log_failure(LOG_ERROR, exchange->terms.daemon->hooks->what, guest->from.text,
+        (void)log_failure(LOG_ERROR, exchange->terms.daemon->terms->what, guest->from.text,
                           ERR_MEMORY, NULL, NULL);
         kept_drop(kept);
         transport_close(&guest->transport);

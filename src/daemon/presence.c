@@ -108,12 +108,11 @@ void presence_begin(struct presence *presence, const struct presence_terms *term
                     const struct callee *callee)
 {
     const struct calling_terms calling = {
-        .what = terms->daemon->hooks->what,
+        .daemon = terms->daemon,
         .calls = terms->calls,
         .peer = terms->peer,
         .kind = KIND_KEPT_BACK,
         .side = SIDE_ACCEPTS,
-        .max_message_size = terms->daemon->terms->max_message_size,
         .callee = &presence->peer,
         .is_there = has_channel,
         .context = presence,

@@ -75,7 +75,7 @@ static bool introduce(const struct connection *connection, int fd)
 static struct log_subject subject_of(const struct reach *reach, const struct connection *connection,
                                      const char *which)
 {
-    return (struct log_subject){.what = reach->daemon->hooks->what,
+    return (struct log_subject){.what = reach->daemon->terms->what,
                                 .which = which,
                                 .peer = connection->name,
                                 .key = connection->key,

@@ -27,7 +27,7 @@ static bool is_wanted(struct route *route, const struct kept *kept)
 
 static enum kith_error say_gone(const struct route *route)
 {
-    log_event(LOG_ERROR, route->terms.daemon->hooks->what, route->terms.peer,
+    log_event(LOG_ERROR, route->terms.daemon->terms->what, route->terms.peer,
               "not called: the peers file no longer says who and where it is",
               "once it does, send SIGHUP");
     return ERR_REMOVED;
@@ -70,7 +70,7 @@ static enum kith_error call_for(struct route *route, struct connection *connecti
     } else {
         if (error == ERR_TOO_MANY)
             (void)problem_say(&call.problem, "%s", say_limit(route, limit, error));
-        (void)call_log_failure(&call, error, &callee, route->terms.daemon->hooks->what, LOG_ERROR);
+        (void)call_log_failure(&call, error, &callee, route->terms.daemon->terms->what, LOG_ERROR);
         connections_detach(&route->terms.daemon->connections, connection);
     }
     callee_end(&callee);
@@ -83,7 +83,7 @@ static enum kith_error say_failure(const struct route *route, enum kith_error er
 {
     bool unnamed = error == ERR_REFUSED_TARGET && route->terms.target[0] == '\0';
 
-    return log_failure(LOG_ERROR, route->terms.daemon->hooks->what, route->terms.peer, error,
+    return log_failure(LOG_ERROR, route->terms.daemon->terms->what, route->terms.peer, error,
                        detail,
                        unnamed ? "no target was asked for by name: PEER:NAME does that" : NULL);
 }
@@ -244,7 +244,6 @@ bool route_whom(const struct connection *connection, uint8_t key[static KEY_SIZE
 void route_begin(struct route *route, const struct route_terms *terms, const struct callee *callee)
 {
     const struct channels_terms channels = {
-        .what = terms->daemon->hooks->what,
         .calls = terms->calls,
         .peer = terms->peer,
         .target = terms->target,
@@ -254,7 +253,7 @@ void route_begin(struct route *route, const struct route_terms *terms, const str
 
     *route = (struct route){.terms = *terms, .part = {.context = route, .target = terms->target}};
     peer_now_begin(&route->peer, callee);
-    acceptance_begin(&route->acceptance, terms->daemon->hooks->what, terms->listeners);
+    acceptance_begin(&route->acceptance, terms->daemon->terms->what, terms->listeners);
     channels_begin(&route->channels, &channels, &terms->kept);
 }
 
@@ -272,7 +271,7 @@ int64_t route_arm(struct route *route, struct poll_set *set)
 /* Say if the peer that calls us has come, or is lost. */
 static void note_attendance(struct route *route)
 {
-    const char *what = route->terms.daemon->hooks->what, *peer = route->terms.peer;
+    const char *what = route->terms.daemon->terms->what, *peer = route->terms.peer;
     bool there = exchange_count(route->terms.exchange, route->peer.callee.key) > 0;
 
     switch (attendance_note(&route->attendance, there, clock_now_ms())) {

@@ -63,7 +63,7 @@ void route_report(struct route *route)
     (void)snprintf(channels, sizeof(channels), "%" PRIu64, totals.channels);
     (void)snprintf(sent, sizeof(sent), "%" PRIu64, totals.sent);
     (void)snprintf(received, sizeof(received), "%" PRIu64, totals.received);
-    log_fields(LOG_NOTE, route->terms.daemon->hooks->what, route->terms.listeners->text, "state",
+    log_fields(LOG_NOTE, route->terms.daemon->terms->what, route->terms.listeners->text, "state",
                "to", route->terms.peer, "peer", say_state(route), LOG_NUMBER "kept", kept,
                LOG_NUMBER "open", open, LOG_NUMBER "pending", pending, LOG_NUMBER "channels",
                channels, LOG_NUMBER "sent-by-ended", sent, LOG_NUMBER "received-by-ended", received,
