@@ -48,6 +48,18 @@ forgets() {
     forgets channel --spare 0 --keep-time 0
 }
 
+@test "the reverse way: while a channel carries, when who calls has ended, and at the end" {
+    forgets back
+}
+
+@test "serve --inetd: the process that is started for one call, its helpers and its program" {
+    forgets one_call
+}
+
+@test "meet: once both have shaken hands, in the scribe neither, and at the end" {
+    forgets meet
+}
+
 @test "a handshake or a stream that breaks, in each place" {
     forgets broken
 }

@@ -18,7 +18,9 @@ import tempfile
 
 import daemons
 import kith
+import meeting
 import proxy
+import reverse
 import search_memory
 import session
 import traced
@@ -67,15 +69,31 @@ def of_identities():
 
 def of_session(through, namespace=b"kith"):
     """What is secret of the session that this proxy has carried."""
-    hello_d, message_2 = (frame(getattr(tap, "came", tap.passed))
-                          for tap in (through.d2l, through.l2d))
+    return of_messages(*(next(frames(getattr(tap, "came", tap.passed)))
+                         for tap in (through.d2l, through.l2d)), namespace)
+
+
+def of_messages(hello_d, message_2, namespace):
+    """The same by the first messages of both."""
     found = session.secrets_of(hello_d, message_2[:-16], SEEDS["alice"], SEEDS["bob"],
                                 namespace)
     return {piece: name for name, key in found.items() for piece in pieces_of_bytes(name, key)}
 
 
-def frame(stream):
-    return bytes(stream[4:4 + int.from_bytes(stream[:4], "big")])
+def of_meeting(through):
+    """What is secret of the session at the end of the meeting that it has carried."""
+    commit, opened, _, hello_d, *_ = frames(through.d2l.passed)
+    answer, _, message_2, *_ = frames(through.l2d.passed)
+    return of_messages(hello_d, message_2,
+                       b"kith/meet/1\0" + meeting.digest(commit, answer, opened))
+
+
+def frames(stream):
+    """The bodies of the whole frames there."""
+    at = 0
+    for length in proxy.frames(stream):
+        yield bytes(stream[at + 4:at + 4 + length])
+        at += 4 + length
 
 
 class Traced:
@@ -346,6 +364,71 @@ def channel(*options):
         one.end(wanted)
 
 
+def back():
+    """forward --accept and serve --call: while a channel carries, when who calls has ended, and at
+    their own ends."""
+    target = daemons.Target(handle=daemons.echo)
+    bob = Daemon("bob", "forward", "--ready-on", "listen", "--accept", "127.0.0.1:0", "127.0.0.1:0", "alice")
+    (near,) = reverse.NEAR.findall(bob.daemon.log())
+    through = proxy.Proxy(bob.address)
+    alice = Daemon("alice", "serve", "--call", "bob@%s:%d" % through.address, "--spare", "1",
+                   target.address)
+    wanted = {**of_identities(), **of_session(through, b"kith\0kept-back/1")}
+
+    def hook():
+        for one in (alice, bob):
+            check(set(one.holds(wanted)) == TRAFFIC, one.kept.who, "holds", one.holds(wanted))
+
+    exchange(daemons.host_and_port(near), hook)
+    alice.end(wanted)
+    bob.check_idle("after who calls has ended", wanted)
+    bob.end(wanted)
+
+
+def one_call():
+    """serve --inetd, with a program: it, its helpers, and what the program was given."""
+    bob = Traced("bob")
+    server = socket.create_server(("127.0.0.1", 0))
+    through = proxy.Proxy(server.getsockname())
+    alice, dialer = dials(through.address, b"hello")
+    connection, _ = server.accept()
+    with connection, open(bob.log, "wb") as log:
+        process = kith.start("bob", "serve", "--inetd", "-vv", "--exec", "cat", stdin=connection,
+                             stdout=connection, stderr=log, launcher=bob.launcher)
+    eventually(lambda: len(proxy.frames(through.l2d.passed)) >= 2, "it has come back")
+    wanted = {**of_identities(), **of_session(through)}
+    first, *others = held(main_of(process), wanted)
+    check(set(first) == TRAFFIC, "bob holds", first)
+    check(all(set(one) <= {"bob: seed"} for one in others), "bob's helpers hold", others)
+    dialer.stdin.close()
+    check((kith.status(dialer), kith.status(process)) == (0, 0), "it did not end well")
+    alice.forgot("dial", wanted)
+    bob.forgot("serve --inetd", wanted, 4)
+
+
+def meet():
+    """Two who meet: once they have shaken hands, while each is asked for a name, and at their ends."""
+    traced_ones = {}
+    for who in SEEDS:
+        os.unlink(f"{who}/peers")
+        traced_ones[who] = Traced(who)
+    bob = meeting.waits("-vv", launcher=traced_ones["bob"].launcher)
+    through = proxy.Proxy(("127.0.0.1", bob.port))
+    alice = meeting.calls(through.address[1], "-vv", launcher=traced_ones["alice"].launcher)
+    meeting.agree(alice, bob)
+    wanted = {**of_identities(), **of_meeting(through)}
+    for side in (alice, bob):
+        first, *others = held(kith.family(side.pid)[1], wanted)
+        check(not first, side.who, "holds", first)
+        check(all(set(one) <= {f"{side.who}: seed"} for one in others), side.who, "has helpers that hold", others)
+        side.type("\n")
+    for side in (alice, bob):
+        check(side.status() == 0, side.who, "ended with", side.ended)
+        with open(traced_ones[side.who].log, "w", encoding="utf-8") as log:
+            log.write(side.shown)
+        traced_ones[side.who].forgot("meet", wanted, 3)
+
+
 class Flip(proxy.Flip):
     """Also remembers what came."""
 
@@ -385,7 +468,7 @@ def broken():
     bob.end(wanted)
 
 
-SUBJECTS = (keygen, forms, passphrases, pipe, channel, broken)
+SUBJECTS = (keygen, forms, passphrases, pipe, channel, back, one_call, meet, broken)
 
 if __name__ == "__main__":
     daemons.run_subject(SUBJECTS)

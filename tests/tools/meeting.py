@@ -50,12 +50,12 @@ def peers_of(who):
 class Side:
     """A kith meet, and who sits at its terminal."""
 
-    def __init__(self, who, *arguments):
+    def __init__(self, who, *arguments, launcher=()):
         self.who, self.shown, self.ended = who, "", None
         os.environ["KITH_DIR"] = who
         self.pid, self.terminal = terminal.spawn(
             ["env", "--default-signal=INT", "sh", "-c", 'exec "$@" >"$KITH_DIR/out"', "sh",
-             KITH, "meet", *arguments])
+             *launcher, KITH, "meet", *arguments])
         sides.append(self)
 
     def look(self):
@@ -114,16 +114,16 @@ class Side:
 before = {who: peers_of(who) for who in ("alice", "bob")}
 
 
-def waits(*arguments, who="bob"):
-    side = Side(who, "--listen", "127.0.0.1:0", *arguments)
+def waits(*arguments, who="bob", **how):
+    side = Side(who, "--listen", "127.0.0.1:0", *arguments, **how)
     side.sees("kith meet ")
     port = re.search(r"Waiting at 127\.0\.0\.1:(\d+)\. .*: kith meet 127\.0\.0\.1:\1\s", side.shown)
     side.port = int(port.group(1))
     return side
 
 
-def calls(port, *arguments, who="alice"):
-    return Side(who, f"127.0.0.1:{port}", *arguments)
+def calls(port, *arguments, who="alice", **how):
+    return Side(who, f"127.0.0.1:{port}", *arguments, **how)
 
 
 def pair(*arguments):
@@ -154,10 +154,13 @@ def commit(opened):
     return hashlib.sha256(b"kith/meet/1/commit\0" + opened).digest()
 
 
+def digest(committed, answer, opened):
+    return hashlib.sha256(b"kith/meet/1/code\0" + committed + struct.pack(">I", len(answer)) + answer
+                          + opened).digest()
+
+
 def code(committed, answer, opened):
-    digest = hashlib.sha256(b"kith/meet/1/code\0" + committed + struct.pack(">I", len(answer)) + answer
-                            + opened).digest()
-    digits = "%08d" % (int.from_bytes(digest[:8], "big") % 10**8)
+    digits = "%08d" % (int.from_bytes(digest(committed, answer, opened)[:8], "big") % 10**8)
     return digits[:4] + " " + digits[4:]
 
 

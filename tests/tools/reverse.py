@@ -24,6 +24,7 @@ from channels import answered, free_port, is_echoed
 from daemons import check, eventually
 
 PATIENCE = "25s"  # of a program that waits for who is only being started
+NEAR = re.compile(r"kith: forward: (\S+): each connection is carried")
 SHORT_S = 1.5  # without a channel: half of what a peer is said to be lost after
 
 
@@ -37,7 +38,7 @@ class Accept(daemons.Daemon):
             options = ("--ready-on", "listen", *options)
         super().__init__("alice", "forward", ["--accept", at, *options], words, log, **streams)
         # The log has each of the addresses, as they are said one by one.
-        said = re.findall(r"kith: forward: (\S+): each connection is carried", self.log())
+        said = NEAR.findall(self.log())
         self.nears = said[-len(pairs):]
         self.near = self.nears[0]
 

@@ -1,5 +1,6 @@
 """Runs a command, and keeps the memory of it and of every process that it starts as it is at the
-last moment that it has any: when the process ends, however it ends.
+last moment that it has any: when the process ends, however it ends. With it its arguments and its
+environment, as the system shows them.
 
 usage: traced.py FOLDER COMMAND [ARGUMENT...]
 
@@ -69,6 +70,9 @@ class Memories:
             with open(f"{self.folder}/{self.numbers[pid]}.memory", "wb") as kept:
                 for part in search_memory.contents(pid, {"wr"}):
                     kept.write(part + b"\0")
+                for shown in ("cmdline", "environ"):
+                    with open(f"/proc/{pid}/{shown}", "rb") as words:
+                        kept.write(words.read() + b"\0")
 
 
 def go_on(pid, status, memories):
