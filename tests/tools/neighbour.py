@@ -9,12 +9,14 @@ Each subject is a function here. Prints what was possible; exits 1 if anything w
 import codecs
 import contextlib
 import ctypes
+import fcntl
 import glob
 import os
 import resource
 import signal
 import subprocess
 import sys
+import termios
 
 import daemons
 import kith
@@ -147,18 +149,50 @@ def _waits(pid):
         return stat.read().rpartition(")")[2].split()[0] == "S" and _is(pid, "kith-of-all")
 
 
+def has_processes(process, count):
+    """So many are there, confined or not: until then some are others."""
+    eventually(lambda: len(kith.family(process.pid)) == count, process.args, "has", count,
+               "processes, not", len(kith.family(process.pid)))
+
+
+def waits_at_terminal():
+    """A meet with its scribe, whom nobody calls."""
+    _ours, its_side = os.openpty()
+    process = kith.start("alice", "meet", "--listen", "127.0.0.1:0", stdin=its_side, stderr=its_side,
+                         start_new_session=True,
+                         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+    os.close(its_side)
+    _kept.append(_ours)
+    return process
+
+
+def with_agent():
+    """A serve whose key is an agent's, and its keeper in a connection with that."""
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", "agent"], stdout=subprocess.DEVNULL)
+    daemons.also_started(agent)
+    os.environ["SSH_AUTH_SOCK"] = os.path.abspath("agent")
+    eventually(lambda: os.path.exists("agent"), "the agent waits")
+    subprocess.run(["ssh-add", "-q", "ssh"], check=True)
+    return daemons.serve("127.0.0.1:1", "-i", "agent:", log="agent.err").process
+
+
 def everybody():
     """One of each command that stays, with all of their processes."""
-    target = daemons.Target()
+    target, silent = daemons.Target(), daemons.Target()
     serve = daemons.serve(target.address)
     forward = daemons.forward(serve)
     listener, _ = kith.listen()
+    to_file, _ = kith.listen("-o", "file")
     dialer = kith.start("alice", "dial", "--retry", "1m", "bob@127.0.0.1:1")
-    eventually(lambda: len(kith.family(dialer.pid)) == 2, "it has its keeper")
+    checker = kith.start("alice", "check", "-w", "1m", "bob@" + silent.address)
+    meet = waits_at_terminal()
+    for process, count in ((dialer, 2), (checker, 2), (to_file, 3), (meet, 3)):
+        has_processes(process, count)
     pubkey, _pipe = waits_for_passphrase()
-    _kept.extend((target, _pipe))
+    _kept.extend((target, silent, _pipe))
     return {"serve": serve.process, "forward": forward.process, "listen": listener,
-            "dial": dialer, "pubkey": pubkey}
+            "listen -o": to_file, "dial": dialer, "check": checker, "meet": meet,
+            "serve -i agent:": with_agent(), "pubkey": pubkey}
 
 
 _kept = []
