@@ -10,8 +10,11 @@
 #include "keys/openssh_key.h"
 #include "keys/pkcs8.h"
 #include "keys/private_key.h"
+#include "keys/secret_namespace.h"
 #include "party.h"
 #include "protocol/channel.h"
+#include "protocol/kind.h"
+#include "protocol/meeting.h"
 #include "published_keys.h"
 #include "tap.h"
 
@@ -103,7 +106,34 @@ static void test_writing(void)
     expect_silence("wiping it");
 }
 
-static struct party party_of(uint8_t number)
+/* Where a line ends is looked for in all of it, and each byte is judged: see timing.supp. */
+static void test_namespace(struct kind_namespace *kept)
+{
+    char text[] = "an old secret that two sides have\n";
+    struct secret_namespace *secret = NULL;
+    struct namespace_mark mark, again;
+    struct namespace view;
+    enum kith_error error;
+
+    hide(text, sizeof(text) - 2);
+    error = secret_namespace_parse(&secret, text, sizeof(text) - 1);
+    show(&error, sizeof(error));
+    CHECK(error == OK, "a secret namespace is read");
+    expect_silence("reading a secret namespace");
+    error = secret_namespace_mark(&mark, secret);
+    show(&error, sizeof(error));
+    CHECK(error == OK && secret_namespace_mark(&again, secret) == OK, "it has a mark");
+    bool same = namespace_mark_equals(&mark, &again);
+    show(&same, sizeof(same));
+    CHECK(same, "which is its own");
+    expect_silence("the mark of a secret namespace");
+    view = secret_namespace_view(secret);
+    kind_namespace(kept, &view, KIND_KEPT);
+    secret_namespace_release(secret);
+    expect_silence("a kind of channel under a secret namespace");
+}
+
+static struct party party_of(uint8_t number, const struct namespace *namespace)
 {
     struct party party;
     uint8_t seed[KEY_SIZE], secret[KEY_SIZE];
@@ -111,7 +141,7 @@ static struct party party_of(uint8_t number)
     memset(seed, number, sizeof(seed));
     memset(secret, number + 1, sizeof(secret));
     hide(seed, sizeof(seed));
-    if (party_start(&party, seed, secret, (const uint8_t *)"kith", 4) != OK)
+    if (party_start(&party, seed, secret, namespace->bytes, namespace->len) != OK)
         exit(1);
     show(party.public_key, KEY_SIZE);
     hide(party.secret, KEY_SIZE);
@@ -143,9 +173,9 @@ static void shake(const struct party *dialer, const struct party *listener,
     expect_silence("a handshake");
 }
 
-static void test_session(void)
+static void test_session(const struct namespace *namespace)
 {
-    struct party dialer = party_of(1), listener = party_of(3);
+    struct party dialer = party_of(1, namespace), listener = party_of(3, namespace);
     struct session_keys ours, theirs;
     struct channel sends, receives;
     uint8_t text[64] = "what is sent is secret as well", frame[sizeof(text) + FRAME_OVERHEAD];
@@ -173,8 +203,40 @@ static void test_session(void)
     expect_silence("the end");
 }
 
+/*
+ * What a side is yet to say of itself is for nobody; the other's values and the code are for all
+ * who listen there, once both have said them.
+ */
+static void test_meeting(void)
+{
+    struct meeting calls = {0}, waits = {0};
+    uint8_t keys[2][KEY_SIZE], seed[KEY_SIZE] = {1}, nonce[MEETING_NONCE_SIZE] = {7};
+    uint8_t commit[MEETING_COMMIT_FRAME_SIZE];
+    uint8_t answer[MEETING_VALUES_FRAME_MAX], opened[MEETING_VALUES_FRAME_MAX];
+    size_t answer_len, open_len;
+    bool good = crypto_ed25519_public(keys[0], seed) == OK;
+
+    seed[0] = 2;
+    good = good && crypto_ed25519_public(keys[1], seed) == OK;
+    good = good && meeting_begin(&calls, MEETING_CALLS, keys[0], "alice") == OK &&
+           meeting_begin(&waits, MEETING_WAITS, keys[1], "bob") == OK;
+    hide(nonce, sizeof(nonce));
+    good = good && meeting_commit(&calls, nonce, commit) == OK;
+    show(commit, sizeof(commit));
+    show(calls.commit, sizeof(calls.commit));
+    good = good && meeting_take_commit(&waits, commit + FRAME_HEADER_SIZE, HASH_SIZE, nonce, answer,
+                                       &answer_len) == OK;
+    show(answer, sizeof(answer));
+    good = good && meeting_take_answer(&calls, answer + FRAME_HEADER_SIZE,
+                                       answer_len - FRAME_HEADER_SIZE, opened, &open_len) == OK;
+    CHECK(good, "a meeting, up to where its caller opens");
+    expect_silence("a meeting");
+}
+
 int main(void)
 {
+    struct kind_namespace kept;
+
     if (!RUNNING_ON_VALGRIND) {
         printf("1..0 # SKIP only valgrind sees what depends on a secret: make valgrind\n");
         return 0;
@@ -184,6 +246,9 @@ int main(void)
     errors = VALGRIND_COUNT_ERRORS;
     test_forms();
     test_writing();
-    test_session();
+    test_session(&(struct namespace){(const uint8_t *)"kith", 4});
+    test_namespace(&kept);
+    test_session(&(struct namespace){kept.bytes, kept.len});
+    test_meeting();
     return tap_done();
 }
