@@ -7,13 +7,14 @@ import signal
 import cuts
 import proxy
 from cell import WORD, cannot_tell, content
-from sides import CALLS
+from sides import CALLS, GIVEN, KEPT, KEPTS, RUN
 
 BEHAVIOURS = {}
 LARGE = 300000
 MORE_THAN_FITS = 3 << 20  # into all buffers on the way
 SIDES = ("near", "far")
 PIECES = 5
+RECORD = cuts.TAG + len("\1name")  # the longest on the wire, an OPEN
 
 
 class Behaviour:
@@ -140,14 +141,37 @@ class CutAtEmpty(proxy.Tap):
         yield chunk
 
 
-def _tap(direction, point):
+class CutInKept(proxy.Tap):
+    """Cuts so far into the stream of a kept channel, from its first message on that is longer than
+    any record."""
+
+    def __init__(self, direction, point):
+        super().__init__()
+        self.begin, self.point = cuts.HANDSHAKE[direction], point
+
+    def take(self, chunk):
+        whole, at = bytes(self.passed) + chunk, self.begin
+        while at + 4 <= len(whole) and (length := int.from_bytes(whole[at:at + 4], "big")) <= RECORD:
+            at += 4 + length
+        limit = at + 4 + self.point
+        if at + 4 <= len(whole) and limit <= len(whole):
+            yield chunk[:max(0, limit - len(self.passed))]
+            raise proxy.Severed
+        yield chunk
+
+
+def _tap(near, direction, point):
     if point in ("end", "receipt"):
         return CutAtEmpty(direction, 1 if point == "end" else 2)
+    if near.end.command in KEPTS:
+        return CutInKept(direction, point)
     return proxy.Cut(cuts.HANDSHAKE[direction] + point)
 
 
 def _cut_applies(ends, direction, point, _how, size):
     sender = "near" if direction == "d2l" else "far"
+    if ends["near"].command == RUN:  # which makes more calls than one
+        return False
     if point in ("end", "receipt"):
         return True
     says_all = ends[sender].outlasts(_may_say(ends, _other(sender)))
@@ -163,7 +187,9 @@ def _cut_applies(ends, direction, point, _how, size):
 def cut(cell, direction, point, how, size):
     """The connection between the two is cut somewhere: nobody takes a part for the whole."""
     near, far = cell.words(1, size)
-    cell.start(near, far, relay={direction: _tap(direction, point), "how": how})
+    if cell.near.end.command in (KEPT, GIVEN):
+        cell.near.options += ("--spare", "0")  # one call is all that is carried here
+    cell.start(near, far, relay={direction: _tap(cell.near, direction, point), "how": how})
     for side in cell.sides:
         side.sayer.end()
     receiver = "far" if direction == "d2l" else "near"
@@ -177,7 +203,8 @@ def cut(cell, direction, point, how, size):
 
 @behaviour([(which, says) for which in SIDES for says in (False, True)],
            lambda ends, which, says: _stays(ends) and
-           (all(_may_say(ends, role) for role in SIDES) if says else ends["near"].command not in CALLS))
+           (all(_may_say(ends, role) for role in SIDES) if says
+            else ends["near"].command not in (*CALLS, RUN)))
 def killed(cell, which, says):
     """One kith is killed: the other one says so, and both programs see what their ends can show. Who
     is asked does not say before it is spoken to whether it has heard that its stream has begun."""
@@ -224,7 +251,12 @@ def full(cell, role):
 # --- signals
 
 
-@behaviour([(role,) for role in SIDES], lambda ends, _role: _stays(ends))
+def _is_told(ends, role):
+    """Whether a signal is for this kith, and not for the program that it runs."""
+    return ends[role].command != RUN
+
+
+@behaviour([(role,) for role in SIDES], lambda ends, role: _stays(ends) and _is_told(ends, role))
 def drain(cell, role):
     """SIGTERM: a daemon lets its channel finish; a pipe ends, and the other side knows."""
     side = getattr(cell, role)
@@ -246,7 +278,8 @@ def _goes_on(cell):
 
 
 @behaviour([(role, gone) for role in SIDES for gone in (False, True)],
-           lambda ends, role, gone: _stays(ends) and (ends[role].is_daemon or not gone))
+           lambda ends, role, gone: _stays(ends) and _is_told(ends, role) and
+           (ends[role].is_daemon or not gone))
 def reload(cell, role, gone):
     """SIGHUP: a daemon reads its peers again, and ends the channel of who is gone; a pipe ends."""
     side = getattr(cell, role)
@@ -299,7 +332,7 @@ def second_caller(cell):
     _goes_on(cell)
 
 
-@behaviour([()])
+@behaviour([()], lambda ends: ends["near"].command != RUN)  # which has no program then
 def stranger(cell):
     """Who is not known is not let in, and is told nothing; a program is reset."""
     with open(cell.far.path("peers"), "w", encoding="ascii") as peers:

@@ -289,7 +289,8 @@ class Full(Kind):
 
 
 class FullProgram(Program):
-    """A program that writes to such a place, and fails."""
+    """A program that writes to such a place, and fails: all of it at once, for an output that ends a
+    while before is an end."""
 
     is_full = True
     script = """
@@ -297,8 +298,7 @@ class FullProgram(Program):
         echo $$ >"$0/pid"
         cat <&3 &
         exec 3<&- >&-
-        cat >/dev/full || kill $!
-        exit 1"""
+        cat >/dev/full || kill -KILL 0"""
 
     def both(self, place, opening, paused):
         """Nothing of what it gets is there."""

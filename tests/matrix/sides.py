@@ -42,7 +42,7 @@ class End:
 
     def outlasts(self, peer_speaks):
         """Whether its input goes on when the peer has ended."""
-        waits = self.command == "dial" or self.sink.is_terminal
+        waits = self.command in ("dial", DIAL_TARGET) or self.sink.is_terminal
         return not self.source.is_terminal or (waits and not peer_speaks)
 
 
@@ -196,13 +196,14 @@ class Dial(Pipe):
     """alice dials."""
 
     who = "alice"
+    name = ""  # of the target
     _up_fd = None
 
     def start(self, far):
         """Call bob."""
         self._up_fd, writing = os.pipe()
         self.options += ["--ready-fd", str(writing)]
-        self.pipe(self.run, "dial", "bob@" + far, pass_fds=[writing])
+        self.pipe(self.run, "dial", f"bob@{far}{self.name}", pass_fds=[writing])
         os.close(writing)
 
     def is_up(self):
@@ -217,6 +218,12 @@ class Dial(Pipe):
 
     def join(self):
         """All that there is, is here."""
+
+
+class DialTarget(Dial):
+    """alice dials for a target by its name."""
+
+    name = ":name"
 
 
 class PipeProgram(Pipe):
@@ -330,6 +337,44 @@ class KeptForward(Forward):
     name = ":name"
 
 
+class ForwardRun(KeptForward):
+    """She does so for as long as a program runs, which ends when it is told to."""
+
+    def start(self, far):
+        """Listen for programs, and have that one run."""
+        os.mkfifo(self.path("run"))
+        self.run_at("forward", self.end.source.local(self), f"bob@{far}{self.name}", "--run",
+                    "sh", "-c", "read -r _ <\"$0\"", self.path("run"))
+
+    def is_up(self):
+        """It has a channel before the program begins; what it is asked for, that one is told."""
+        return True
+
+    def stops(self):
+        """It does so with its program."""
+        if self.process.poll() is not None:
+            return True
+        with open(self.path("run"), "w", encoding="ascii") as word:
+            word.write("end\n")
+        return kith.status(self.process) == 0
+
+
+class ForwardGiven(KeptForward):
+    """She does so at a socket that a supervisor has opened."""
+
+    def start(self, far):
+        """It listens already."""
+        server, self.address = self.end.source.server(self)
+        with server:
+            server.setblocking(True)
+            self.run("forward", *self.kind, "0", f"bob@{far}{self.name}", stdin=server,
+                     launcher=["sh", "-c", GIVE, "sh"])
+
+
+# A shell that knows descriptors of one digit only puts it where a supervisor does.
+GIVE = 'exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
+
+
 class Serve(Daemon):
     """bob serves a socket."""
 
@@ -375,6 +420,19 @@ class ServeProgram(Daemon):
     def goes_away(self):
         """It is killed."""
         self.end.source.kill(self)
+
+
+class ServeExecTarget(ServeProgram):
+    """bob serves a program as a target that has a name."""
+
+    def start(self, host):
+        """Wait for alice, who asks for it or for whatever there is."""
+        shell, option, script, folder = self.end.source.command(self)
+        with open(self.path("program"), "w", encoding="ascii") as program:
+            program.write(f"#!/bin/sh\nexec {shell} {option} '{script}' '{folder}'\n")
+            os.fchmod(program.fileno(), 0o700)
+        target = "exec:exec " + self.path("program")
+        self.run_at("serve", at(host), target, f"name={target}")
 
 
 class Accept(Forward):
@@ -500,13 +558,16 @@ class ListenByPipesProgram(InetdByPipes, ListenProgram):
     """And between pipes."""
 
 
-KEPT = "forward of kept channels"
+KEPT, RUN, GIVEN = "forward of kept channels", "forward --run", "forward of LISTEN_FDS"
+DIAL_TARGET, EXEC_TARGET = "dial PEER:TARGET", "serve exec:"
+KEPTS = (KEPT, RUN, GIVEN, DIAL_TARGET)
 CALL, ACCEPT = "serve --call", "forward --accept"
 CALLS = (CALL, "serve --call --via")
 LISTEN_INETD = "listen --inetd -o"
 COMMANDS = {"listen --exec": ListenProgram, "dial --exec": DialProgram, "listen": Listen,
             "dial": Dial, "forward": Forward,
-            KEPT: KeptForward, "serve": Serve, "serve --exec": ServeProgram,
+            KEPT: KeptForward, RUN: ForwardRun, GIVEN: ForwardGiven, DIAL_TARGET: DialTarget,
+            EXEC_TARGET: ServeExecTarget, "serve": Serve, "serve --exec": ServeProgram,
             "dial --via": DialVia, "forward --via": ForwardVia, CALL: Call, CALLS[1]: CallVia, ACCEPT: Accept,
             "serve --inetd": ServeInetd, "serve --inetd between pipes": ServeByPipes,
             "serve --inetd --exec": ServeInetdProgram,
