@@ -155,6 +155,23 @@ places() {
     says forward.err 'NOTIFY_SOCKET: @0*.*: File name too long'
 }
 
+@test "a NOTIFY_SOCKET that is gone is no trouble, and said once" {
+    python3 "$tools/supervisor.py" "$PWD/supervisor" >states 3>&- &
+    local supervisor=$!
+    also_started "$supervisor"
+    eventually [ -S supervisor ]
+    NOTIFY_SOCKET=$PWD/supervisor start_serve --exec cat
+    eventually grep -q READY=1 states
+    kill "$supervisor"
+    wait "$supervisor" || true
+    kill -HUP "$server"
+    says serve.err "NOTIFY_SOCKET: $PWD/supervisor: Connection refused; the supervisor is not told"
+    says serve.err 'read again'
+    kill "$server"
+    ends "$server" 0
+    [ "$(grep -c NOTIFY_SOCKET serve.err)" = 1 ]
+}
+
 @test "SIGTERM when nobody is there ends it with 0" {
     start_serve --exec cat
     start_forward

@@ -29,6 +29,7 @@ enum state { RELOADING, READY, STOPPING, STATES };
 
 static int supervisor = -1;             /* a socket that is connected to it, once there is one */
 static char untold[STATES][STATE_SIZE]; /* those that it did not take yet, or "" */
+static bool lost;                       /* one of them was, and that was said */
 
 /* The socket, connected; -1 and errno. */
 static int connect_to(const char *path)
@@ -71,11 +72,28 @@ void notify_open(void)
                           "the supervisor is not told that this is ready");
 }
 
-/* False if its queue is full now. */
+/* What it is not told is lost: said once, until it is told something again. */
+static void say_lost(void)
+{
+    if (!lost)
+        (void)log_failure(LOG_NOTE, "NOTIFY_SOCKET", getenv("NOTIFY_SOCKET"), ERR_SYSTEM, NULL,
+                          "the supervisor is not told how it goes on here");
+    lost = true;
+}
+
+/* False if it cannot be told now: its queue is full, say. */
 static bool send_state(const char *state)
 {
-    return supervisor < 0 || send(supervisor, state, strlen(state), 0) >= 0 ||
-           (!descriptor_would_wait(errno) && errno != ENOBUFS);
+    if (supervisor < 0)
+        return true;
+    if (send(supervisor, state, strlen(state), 0) >= 0) {
+        lost = false;
+        return true;
+    }
+    if (descriptor_would_wait(errno) || errno == ENOBUFS || errno == EINTR)
+        return false;
+    say_lost();
+    return true;
 }
 
 bool notify_again(void)

@@ -15,7 +15,8 @@ void notify_open(void);
 
 /*
  * Tell the state, "READY=1" and the like, to NOTIFY_SOCKET if it is open. What is not taken now is
- * kept until the next state: see notify_again. For the main thread.
+ * kept until the next state: see notify_again. What is lost is said, once for many. For the main
+ * thread.
  */
 void notify(const char *state);
 
