@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # shellcheck shell=bats
-# Somebody sets the wall clock while kith runs: tests/tools/clocks.py.
+# Somebody sets the wall clock while kith runs, or minutes pass in a moment: tests/tools/clocks.py.
 
 # shellcheck source-path=SCRIPTDIR
 source "$BATS_TEST_DIRNAME/helpers.bash"
@@ -27,4 +27,8 @@ clock_set() {
 
 @test "the clock is set to when a key has expired" {
     clock_set expiry
+}
+
+@test "who accepts on a kept channel lets it go when no PING has come for 90 s" {
+    clock_set silence
 }

@@ -1,4 +1,4 @@
-"""kith while somebody sets the wall clock.
+"""kith while somebody sets the wall clock, or while more time passes than a test has.
 
 usage: clocks.py LIBRARY SUBJECT     run in a directory with alice and bob in it
 
@@ -8,13 +8,17 @@ did."""
 import datetime
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
 import time
 
+import attacked
+import attacks
 import daemons
 import kith
+import records
 from daemons import check
 
 HOUR, YEAR = 3600, 365 * 24 * 3600
@@ -26,12 +30,18 @@ class Clock:
 
     def __init__(self, name):
         self.path = os.path.abspath(name)
-        self.set(0)
+        with open(self.path, "wb") as file:
+            file.write(bytes(16))
 
-    def set(self, seconds):
+    def set(self, seconds, at=0):
         """Put it so far ahead of the system's."""
-        with open(self.path, "r+b" if os.path.exists(self.path) else "wb") as file:
+        with open(self.path, "r+b") as file:
+            file.seek(at)
             file.write(seconds.to_bytes(8, sys.byteorder, signed=True))
+
+    def passes(self, seconds):
+        """So much time has passed, more than did."""
+        self.set(seconds, 8)
 
     def use(self):
         """Whoever is started from here on has it."""
@@ -151,6 +161,30 @@ def expiry():
     far.stop()
 
 
+def silence():
+    """A kept channel that says no PING is let go by who accepts, in 90 s and no sooner."""
+    people = attacks.scene()
+    clock = Clock("clock")
+    clock.use()
+    serve = attacked.Serve()
+    opener, other = records.Opener(people, serve), records.Opener(people, serve)
+    opener.streams(b"words")
+    time.sleep(2)  # after one, a channel rests
+    clock.passes(80)
+    serve.daemon.signal(signal.SIGUSR1)
+    check(records.is_silent(opener.sock), "let go after 80 s")
+    other.say(records.PING)
+    other.hears(records.PONG)
+    time.sleep(2)
+    clock.passes(160)
+    serve.daemon.signal(signal.SIGUSR1)
+    opener.hears(records.CLOSE, "who said no PING for 90 s:")
+    opener.ends("who said no PING for 90 s")
+    other.streams(b"who said one")
+    other.sock.close()
+    serve.end()
+
+
 if __name__ == "__main__":
     LIBRARY = sys.argv.pop(1)
-    daemons.run_subject([open_channels, one_side, deadlines, expiry])
+    daemons.run_subject([open_channels, one_side, deadlines, expiry, silence])
