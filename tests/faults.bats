@@ -143,7 +143,18 @@ open("heard", "wb").write(server.accept()[0].recv(1000))' 3>&- &
         KITH_DIR=alice refused 1 libcrypto -- without_random 0 dial "bob@$(cat heard.at)"
         eventually [ -e heard ]
         [ ! -s heard ]
+        start_hearing
+        KITH_DIR=alice refused 1 libcrypto -- without_random 0 check "bob@$(cat heard.at)"
+        eventually [ -e heard ]
+        [ ! -s heard ]
     done
+}
+
+@test "without random numbers nobody who meets says a word" {
+    ! sanitized || skip "its library would have to come first"
+    make_library
+    KITH_FAULT="0 getentropy 1 4294967295 fail 5" FAULTS=$PWD/faults.so \
+        bounded python3 "$tools/meeting.py" without_random 3>&-
 }
 
 # begins_without_random WHO COMMAND ARGUMENT...: it is ready, but has no random number. Sets begun and near.

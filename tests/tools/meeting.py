@@ -407,6 +407,27 @@ def silent():
     bob.fails(5)
 
 
+def _with_faults(who):
+    """What starts a kith that faults.c, the library, does what KITH_FAULT says to."""
+    board = os.path.abspath(f"board-{who}")
+    with open(board, "wb") as file:
+        file.truncate(1 << 20)
+    return "env", "LD_PRELOAD=" + os.environ["FAULTS"], f"KITH_FAULT_BOARD={board}"
+
+
+def without_random():
+    """Who has no random number says nothing, be it the one that calls or the one that waits."""
+    trap = Trap()
+    alice = calls(trap.port, launcher=_with_faults("alice"))
+    check(trap.take().is_closed(), "nothing is said by who calls")
+    alice.fails(1, "libcrypto failed")
+    bob = waits(launcher=_with_faults("bob"))
+    wire = Wire(bob.port)
+    wire.say(bytes(32))
+    check(wire.is_closed(), "nothing is said by who waits")
+    bob.fails(1, "libcrypto failed")
+
+
 def hostile_caller():
     """What a caller may try: each ends the run, and nothing is shown as a code."""
     own = key_of("bob")
