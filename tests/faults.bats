@@ -199,3 +199,27 @@ END
     [ ! -s heard ]
     eventually grep -q 'bob .*libcrypto failed' begun.err
 }
+
+# From the Nth on nothing is given any more, so that one of them is the first call that is to be made.
+@test "forward and serve --call say it, once, where memory is lacking for a call, now and later" {
+    ! sanitized || skip "its library would have to come first"
+    make_library
+    local command nth begun
+    for command in 'forward 0 bob@127.0.0.1:1' 'serve --call bob@127.0.0.1:1 1'; do
+        for nth in {2..10}; do
+            rm -f board
+            truncate -s 1M board
+            # shellcheck disable=SC2086
+            KITH_DIR=alice KITH_FAULT_BOARD=$PWD/board KITH_FAULT="0 calloc $nth 4294967295 fail 12" \
+                LD_PRELOAD=$PWD/faults.so "$KITH" $command </dev/null >/dev/null 2>said.err 3>&- &
+            begun=$!
+            also_started "$begun"
+            eventually grep -qE 'out of memory|no thread can|cannot be reached' said.err || fail "$command, calloc $nth"
+            sleep 0.3 # in which it is tried again
+            kill "$begun" 2>/dev/null || true
+            ends "$begun" 0 1 4
+            [ -z "$(sort said.err | uniq -d)" ] || # each reason once
+                fail "$command, calloc $nth: $(cat said.err)"
+        done
+    done
+}

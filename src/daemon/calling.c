@@ -3,6 +3,9 @@
  */
 #include "daemon/calling.h"
 
+#include <errno.h>
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "system/signals.h"
@@ -77,17 +80,27 @@ static void note_failure(struct calling *calling, const struct call *call, enum 
         signals_wake();
 }
 
+void calling_not_begun(struct calling *calling)
+{
+    const char *what = calling->terms.daemon->terms->what, *peer = calling->terms.peer;
+    bool lacks_memory = errno == ENOMEM;
+
+    if (lacks_memory && !atomic_exchange(&calling->told[ERR_MEMORY], true))
+        (void)log_failure(LOG_ERROR, what, peer, ERR_MEMORY, NULL, NULL);
+    if (!lacks_memory && !atomic_exchange(&calling->told[ERR_NO_THREAD], true))
+        (void)log_failure(LOG_ERROR, what, peer, ERR_NO_THREAD, strerror(errno), NULL);
+}
+
 static void note_success(struct calling *calling)
 {
     bool was_lost = atomic_exchange(&calling->lost, false);
     bool was_up = atomic_exchange(&calling->up, true);
 
     calling->trouble = OK;
-    if (was_lost) {
-        forget_told(calling);
+    forget_told(calling);
+    if (was_lost)
         log_event(LOG_NOTE, calling->terms.daemon->terms->what, calling->terms.peer,
                   "the peer is there again", NULL);
-    }
     if (was_lost || !was_up)
         signals_wake();
 }

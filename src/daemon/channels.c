@@ -44,8 +44,10 @@ static void begin_call(void *context)
 {
     struct channels *channels = context;
 
-    if (!threads_call(&channels->terms.daemon->threads, call_spare, channels))
-        opener_called(&channels->opener, false);
+    if (threads_call(&channels->terms.daemon->threads, call_spare, channels))
+        return;
+    calling_not_begun(&channels->calling);
+    opener_called(&channels->opener, false);
 }
 
 /* Of the opener, in any thread: whether a channel still goes to who is to be called. */

@@ -100,8 +100,10 @@ static void call_one(void *context)
 
 static void begin_call(struct presence *presence)
 {
-    if (!threads_call(&presence->terms.daemon->threads, call_one, presence))
-        spares_called(&presence->spares, false);
+    if (threads_call(&presence->terms.daemon->threads, call_one, presence))
+        return;
+    calling_not_begun(&presence->calling);
+    spares_called(&presence->spares, false);
 }
 
 void presence_begin(struct presence *presence, const struct presence_terms *terms,
