@@ -25,6 +25,10 @@ enum record_type {
     RECORD_PONG
 };
 
+/*
+ * There is no room where an acceptor has a limit on connections of its own. Ours has none: what is
+ * too much for us ends channels, not what is asked for on them, and is REFUSED_ROOM from others.
+ */
 enum record_reason { NOT_REFUSED, REFUSED_TARGET, REFUSED_UNREACHED, REFUSED_ROOM };
 
 struct record {
