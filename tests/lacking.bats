@@ -32,6 +32,39 @@ served_in() {
     served_in "${refused[@]}"
 }
 
+# misses COMMAND FILE REFUSAL WORDS: at -v it has said once what could not be had, and else nothing of it.
+misses() {
+    eventually grep -q '^kith: sandbox: ' "$2" || fail "$1 with $3" || return
+    [ "$(grep '^kith: sandbox: ' "$2")" = "kith: sandbox: $4" ] || fail "$1 with $3: $(cat "$2")"
+}
+
+@test "what an older kernel does not confine each command says at -v, in one line" {
+    ! sanitized || skip "a build with a sanitizer is not confined"
+    local words refusal
+    # As landlock(7) and seccomp(2) have it: without Landlock, or switched off; without filters; refused.
+    while IFS=' ' read -r refusal words; do
+        launcher=(python3 "$tools/world.py" "refuse=$refusal")
+        rm -f ./*.err
+        start_serve -v --exec cat
+        misses serve serve.err "$refusal" "$words"
+        start_forward -v
+        misses forward forward.err "$refusal" "$words"
+        as_alice=(env KITH_DIR=alice "${launcher[@]}" "$KITH")
+        bounded "${as_alice[@]}" dial -v --retry 1s "bob@$address" <<<hello 2>dial.err 3>&-
+        misses dial dial.err "$refusal" "$words"
+        at_terminal=("${launcher[@]}")
+        start_listener -v
+        misses listen bob.err "$refusal" "$words"
+        kill "$listener" "$forwarder" "$server"
+    done <<'END'
+landlock_create_ruleset:ENOSYS Landlock: not available: files and ports are not confined
+landlock_create_ruleset:EOPNOTSUPP Landlock: not available: files and ports are not confined
+landlock_restrict_self:EPERM Landlock: Operation not permitted
+seccomp:EINVAL seccomp: Invalid argument
+prctl:EPERM no_new_privs: Operation not permitted
+END
+}
+
 @test "where no right can be given, all is left that is needed: the target is reached" {
     start_serve --exec cat
     start_forward

@@ -24,7 +24,7 @@ import sys
 
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 ALLOW, FAIL = 0x7FFF0000, 0x00050000
-LOAD_NUMBER = (0x20, 0, 0, 0)
+LOAD_NUMBER, LOAD_FIRST = (0x20, 0, 0, 0), (0x20, 0, 0, 16)  # of the arguments, its lower half
 NOBODY = 65534
 CALLS = {  # x86_64, aarch64
     "accept": (43, 202),
@@ -90,9 +90,11 @@ def processes(number):
 def refuse(which):
     """Have a system call fail from here on."""
     name, _, error = which.partition(":")
-    number = CALLS[name][platform.machine() == "aarch64"]
-    code = [LOAD_NUMBER, (0x15, 0, 1, number), (0x06, 0, 0, FAIL | getattr(errno, error)),
-            (0x06, 0, 0, ALLOW)]
+    is_filter = name == "seccomp"  # which is asked for by prctl
+    number = CALLS["prctl" if is_filter else name][platform.machine() == "aarch64"]
+    first = [LOAD_FIRST, (0x15, 0, 1, PR_SET_SECCOMP)] if is_filter else []
+    code = [LOAD_NUMBER, (0x15, 0, 1 + len(first), number), *first,
+            (0x06, 0, 0, FAIL | getattr(errno, error)), (0x06, 0, 0, ALLOW)]
     packed = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
     program = ctypes.create_string_buffer(
         struct.pack("HxxxxxxP", len(code), ctypes.addressof(packed)))
