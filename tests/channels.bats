@@ -145,6 +145,11 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool records wrong_answers
 }
 
+@test "records: what is said wrongly the reverse way, by who is called, and by who calls" {
+    tool records wrong_back
+    tool records wrong_answers_back
+}
+
 @test "records: dial leaves with a CLOSE once its stream is whole" {
     tool records dialed
 }

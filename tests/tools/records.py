@@ -7,6 +7,7 @@ Each subject is a function here. Prints what went wrong; exits 1 if anything did
 
 import contextlib
 import os
+import re
 import select
 import signal
 import socket
@@ -40,14 +41,20 @@ def is_silent(sock):
     return not select.select([sock], [], [], 0.3)[0]
 
 
+def call(people, sock, namespace):
+    """alice calls bob there, for channels of a kind: her side."""
+    side = speaker.Dialer(people.alice, people.bob.public, namespace)
+    check(attacked.shake_hands(side, sock), "no kept channel is made")
+    sock.sendall(side.message_3())
+    return side
+
+
 class Opener:
     """alice, as who opens: a kept channel to a serve."""
 
     def __init__(self, people, serve):
         self.sock = serve.connect()
-        self.side = speaker.Dialer(people.alice, people.bob.public, KEPT)
-        check(attacked.shake_hands(self.side, self.sock), "no kept channel is made")
-        self.sock.sendall(self.side.message_3())
+        self.side = call(people, self.sock, KEPT)
 
     def say(self, *texts):
         """These messages at once."""
@@ -181,6 +188,34 @@ def wrong():
     serve.end()
 
 
+class CalledOpener(Opener):
+    """bob, as somebody else plays him, whom a serve calls for channels on which he opens."""
+
+    def __init__(self, people, bob):  # pylint: disable=super-init-not-called
+        self.side, self.sock = take_kept_call(bob, people, attacked.REVERSE)
+
+
+def wrong_back():
+    """The same the reverse way: of the one that serve has called. Each has had a stream before, so
+    that it is called again at once."""
+    people, bob, target = attacks.scene(), attacked.FalseBob(), daemons.Target(handle=daemons.echo)
+    serve = daemons.Daemon("alice", "serve", ("--spare", "1", "--ready-on", "listen", "--call",
+                                              "bob@%s:%d" % bob.address), [target.address], "call.err")
+    descriptors = None
+    for name, texts, reason in WRONG:
+        opener = CalledOpener(people, bob)
+        opener.streams(b"before " + name.encode())
+        descriptors = descriptors or serve.descriptors()
+        before = serve.log().count(reason)
+        opener.say(*texts)
+        opener.ends(name)
+        eventually(lambda n=before, r=reason: serve.log().count(r) == n + 1, "the log tells of", name)
+    opener = CalledOpener(people, bob)
+    opener.streams(b"after all")
+    serve.has_again(descriptors, 100)
+    serve.stop()
+
+
 def with_tag():
     """Message 1 of a kept channel with a tag is none."""
     people, serve = attacks.scene(), attacked.Serve()
@@ -275,10 +310,10 @@ def drained():
     check("no channel is open" in serve.daemon.log(), "it waits:", serve.daemon.log())
 
 
-def take_kept_call(bob, people):
+def take_kept_call(bob, people, namespace=KEPT):
     """The next call that bob is given, for a channel that is kept: his side, and its socket."""
     sock, side = bob.take_call(people)
-    side.namespace = KEPT
+    side.namespace = namespace
     sock.sendall(speaker.frame(side.answer()))
     check(side.takes_3(speaker.read_frame(sock)), "no kept channel is made")
     return side, sock
@@ -295,6 +330,11 @@ class FalseAcceptor:
         self.forward = daemons.Daemon("alice", "forward", ("--spare", "0", *options), [
             "127.0.0.1:0", "bob@%s:%d" % self.bob.address], "forward.err")
 
+    @staticmethod
+    def is_asked(side, sock):
+        """A fresh channel is."""
+        hears_all(side, sock, OPEN)
+
     def take_call(self):
         """The next channel: bob's side, and its socket."""
         return take_kept_call(self.bob, self.people)
@@ -302,6 +342,38 @@ class FalseAcceptor:
     def connect(self):
         """A local program that speaks at once."""
         sock = daemons.connect(self.forward.address)
+        sock.sendall(b"hello")
+        return sock
+
+
+class CallingAcceptor:
+    """alice, as somebody else plays her: who accepts, for a forward that she calls. It asks whether
+    she is there with each stream."""
+
+    def __init__(self):
+        self.people = attacks.scene()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink("forward.err")
+        self.forward = daemons.Daemon("bob", "forward", ("--ready-on", "listen", "--accept", "127.0.0.1:0"),
+                                      ["127.0.0.1:0", "alice"], "forward.err")
+        log = self.forward.log()
+        self.address = re.search(r"(127.0.0.1:\d+): waits for calls", log)[1]
+        self.near = re.search(r"forward: (\S+): each connection is carried", log)[1]
+
+    @staticmethod
+    def is_asked(side, sock):
+        """A fresh channel is, and she is there."""
+        hears_all(side, sock, PING, OPEN)
+        say(side, sock, PONG)
+
+    def take_call(self):
+        """She makes one: her side, and its socket."""
+        sock = attacked.connect(self.address)
+        return call(self.people, sock, attacked.REVERSE), sock
+
+    def connect(self):
+        """A local program that speaks at once."""
+        sock = daemons.connect(self.near)
         sock.sendall(b"hello")
         return sock
 
@@ -374,10 +446,10 @@ def after_begin():
     acceptor.forward.stop()
 
 
-def wrong_answers():
+def wrong_answers(acceptor=None):
     """An acceptor that says what it must not: the program is reset, the log says why, and the next
     is served on another channel."""
-    acceptor = FalseAcceptor()
+    acceptor = acceptor or FalseAcceptor()
     for name, texts, reason in (
             ("a PONG to no PING", [PONG], TURN),
             ("an OPEN", [OPEN], TURN),
@@ -389,7 +461,7 @@ def wrong_answers():
         before = acceptor.forward.log().count(reason)
         near = acceptor.connect()
         side, sock = acceptor.take_call()
-        hears_all(side, sock, OPEN)
+        acceptor.is_asked(side, sock)
         say(side, sock, *texts)
         check(daemons.read_to_end(near) == (b"", "reset"), name, "does not reset the program")
         eventually(lambda n=before, r=reason: acceptor.forward.log().count(r) == n + 1,
@@ -397,7 +469,7 @@ def wrong_answers():
         sock.close()
     near = acceptor.connect()
     side, sock = acceptor.take_call()
-    hears_all(side, sock, OPEN)
+    acceptor.is_asked(side, sock)
     whole(acceptor, near, side, sock)
     for text in (ACCEPT, PONG, b"hello"):  # with nothing to answer
         before = acceptor.forward.log().count("the peer sent ")
@@ -406,9 +478,14 @@ def wrong_answers():
                    "the log tells of", text)
         near = acceptor.connect()
         side, sock = acceptor.take_call()
-        hears_all(side, sock, OPEN)
+        acceptor.is_asked(side, sock)
         whole(acceptor, near, side, sock)
     acceptor.forward.stop()
+
+
+def wrong_answers_back():
+    """The same the reverse way."""
+    wrong_answers(CallingAcceptor())
 
 
 def too_slow():
@@ -503,6 +580,6 @@ def dialed():
 
 
 if __name__ == "__main__":
-    daemons.run_subject([in_order, given_up, no_begin, wrong, with_tag, draining, giving_way,
-                         drained, answers, after_begin, wrong_answers, too_slow, either,
-                         late, dialed])
+    daemons.run_subject([in_order, given_up, no_begin, wrong, wrong_back, with_tag, draining,
+                         giving_way, drained, answers, after_begin, wrong_answers,
+                         wrong_answers_back, too_slow, either, late, dialed])
