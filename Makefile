@@ -149,7 +149,7 @@ debug:
 	@$(MAKE) FLAVOUR=$@ programs
 
 check: programs
-	@KITH=./kith KITH_BUILD=$(B) tests/run
+	@KITH=./kith KITH_BUILD=$(B) tests/run $(SUITE)
 
 # The files that ask for KITH_LONG.
 long: programs
@@ -240,7 +240,7 @@ install: all
 	install -m 0644 contrib/completions/_kith '$(DESTDIR)$(ZSHDIR)/_kith'
 	install -m 0644 contrib/completions/kith.fish '$(DESTDIR)$(FISHDIR)/kith.fish'
 	install -m 0644 README CHANGELOG LICENSE SECURITY '$(DESTDIR)$(DOCDIR)'
-	install -m 0644 contrib/README '$(DESTDIR)$(DOCDIR)/README.systemd'
+	install -m 0644 contrib/README.systemd contrib/fail2ban/kith.conf '$(DESTDIR)$(DOCDIR)'
 	@[ -z '$(UNITDIR)' ] || for unit in $(UNITS); do \
 		folder='$(DESTDIR)$(UNITDIR)'; file=$$folder/$${unit##*/}; \
 		echo "install -m 0644 $$unit $$folder"; \
@@ -251,7 +251,7 @@ install: all
 uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/kith' '$(DESTDIR)$(BASHDIR)/kith' '$(DESTDIR)$(ZSHDIR)/_kith' \
 		'$(DESTDIR)$(FISHDIR)/kith.fish'
-	cd '$(DESTDIR)$(DOCDIR)' && rm -f README CHANGELOG LICENSE SECURITY README.systemd
+	cd '$(DESTDIR)$(DOCDIR)' && rm -f README CHANGELOG LICENSE SECURITY README.systemd kith.conf
 	rmdir '$(DESTDIR)$(DOCDIR)'
 	@for page in $(MANUALS); do \
 		file='$(DESTDIR)$(MANDIR)'/man$${page##*.}/$${page##*/}; \

@@ -24,6 +24,14 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     done
 }
 
+@test "what stands in another's place" {
+    refused 2 'db=127' 'PORT comes first: kith serve PORT NAME=TARGET$' -- as bob serve db=127.0.0.1:80 9000
+    refused 2 '9000' 'kith meet --listen PORT' -- as alice meet 9000
+    refused 3 'agent: no such file' 'i agent:$' -- as alice listen -i agent 0
+    printf '%s@bob.example:9000 bob\n' "$(as bob pubkey)" >alice/peers
+    refused 3 'line 1' 'is no key' 'addr="HOST:PORT" KEY NAME' -- as alice listen 0
+}
+
 @test "an address that is in use, or not of this machine" {
     start_serve 127.0.0.1:1
     refused 4 'already in use' 'another program' 'ss -ltnp' -- as alice listen "$address"

@@ -96,7 +96,7 @@ one_is_begun() {
     mkdir got
     be_alice
     hold_open sent
-    for page in man/kith.1 contrib/README; do
+    for page in man/kith.1 contrib/README.systemd; do
         [ -e "$root/$page" ] || continue
         sed -n '/#!\/bin\/sh$/,/mv/s/^ *//p' "$root/$page" >got/receive
         [ "$(wc -l <got/receive)" = 3 ]
@@ -152,8 +152,8 @@ answered() {
 }
 
 @test "the unit for a second serve has the other key, and what it is told elsewhere" {
-    [ -e "$root/contrib/README" ] || skip "contrib is not here"
-    sed -n "s|^ *\\(sed '.*'\\) .*|\\1|p" "$root/contrib/README" >script
+    [ -e "$root/contrib/README.systemd" ] || skip "contrib is not here"
+    sed -n "s|^ *\\(sed '.*'\\) .*|\\1|p" "$root/contrib/README.systemd" >script
     [ "$(wc -l <script)" = 1 ]
     sh script <"$root/contrib/kith-serve.service" >next.service
     grep -qx 'EnvironmentFile=/etc/kith/next.conf' next.service

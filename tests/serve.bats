@@ -156,6 +156,7 @@ is_refused() {
         "permit-target=\"echo,ecko\" $(cat carol/identity.pub)"
     start_serve echo=exec:cat
     says serve.err 'bob/peers, line 1: warning: alice has expired, on 2020-01-01T00:00:00Z'
+    says serve.err '; 1 peer may call$'
     says serve.err "$of_line_2"
     ! grep -q 'has "echo"' serve.err || fail 'warned of the target that there is'
     bob_knows "permit-target=\"cat\" $(cat alice/identity.pub)"

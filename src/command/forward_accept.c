@@ -65,10 +65,11 @@ static const char *peer_of(void *context, const uint8_t key[static KEY_SIZE])
 void forward_accept_announce(const struct forward *forward)
 {
     const struct listeners *door = &forward->daemon.doors.list[0];
+    size_t peers = admission_count(&forward->admission);
     char line[96];
 
-    (void)snprintf(line, sizeof(line), "waits for calls of %zu peer%s",
-                   forward->admission.set.count, forward->admission.set.count == 1 ? "" : "s");
+    (void)snprintf(line, sizeof(line), "waits for calls of %zu peer%s", peers,
+                   peers == 1 ? "" : "s");
     log_event(LOG_NOTE, forward->setup.options->what, door->text, line, NULL);
     setup_announce(&forward->setup, door, &forward->accept, "serve --call", " TARGET");
     condition_warnings_log(&forward->setup.directory, &forward->admission.set, NULL);

@@ -156,6 +156,10 @@ const char *misuse_guess_place(char hint[static MISUSE_HINT_SIZE], const struct 
     bool are_swapped = options->command == FOR_FORWARD && options->argument_count == 2 &&
                        text == options->arguments[0] && text_is_number(options->arguments[1]);
 
+    if (options->command == FOR_SERVE && strchr(text, '=') != NULL)
+        return "PORT comes first: kith serve PORT NAME=TARGET";
+    if (options->command == FOR_MEET && text_is_number(text))
+        return "to wait there: kith meet --listen PORT; to call: kith meet HOST:PORT";
     if (text[0] == '\0' || strpbrk(text, ":/0123456789") != NULL)
         return are_swapped ? "LOCAL comes first: kith forward LOCAL PEER" : NULL;
     if ((options->command & FOR_LISTENERS) != 0)

@@ -84,7 +84,7 @@ enum kith_error serve_reception_begin(struct serve *serve)
 static void announce(struct daemon *daemon)
 {
     struct serve *serve = daemon->terms->context;
-    size_t peers = serve->admission.set.count;
+    size_t peers = admission_count(&serve->admission);
     char words[OFFER_WORDS_SIZE], ending[TARGET_NAME_SIZE + 1], may[48];
 
     if (serve->setup.options->inetd) /* whoever has started us knows */

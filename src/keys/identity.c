@@ -126,6 +126,8 @@ static const char *advice(char out[static FILE_PATH_SIZE + 64], enum kith_error 
         return "an Ed25519 key: ssh-keygen -t ed25519, then ssh-add";
     else if (error == ERR_AGENT_SILENT) /* nothing is signed yet, and this has its own deadline */
         return "is it stopped, or busy with another question? ssh-add -l asks it, too";
+    else if (error == ERR_FILE_MISSING && strcmp(path, "agent") == 0)
+        return "a key that an agent has is named with a colon: -i agent:";
     else if (error == ERR_FILE_MISSING && may_be_made)
         (void)snprintf(out, FILE_PATH_SIZE + 64, "make one with: kith keygen %s", path);
     else

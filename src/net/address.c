@@ -135,7 +135,7 @@ static bool parse_host(struct address *address, struct text host, enum address_f
         if (*at == '@')
             return problem_advise(problem, "WHO@ is only for a peer that is called",
                                   "there is an @ in the host");
-        if (is_blank(*at) || strchr("/[]\"\\", *at) != NULL)
+        if (is_blank(*at) || strchr("/[]=\"\\", *at) != NULL)
             return problem_say(problem, "a host is not written like that");
     }
     return strcmp(address->host, "*") != 0 || refuse_star(form, problem);

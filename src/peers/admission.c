@@ -65,6 +65,15 @@ const char *admission_say(char out[static ADMISSION_SAID_SIZE], const struct adm
     return out;
 }
 
+size_t admission_count(const struct admission *admission)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < admission->set.count; i++)
+        count += clock_wall_ms() < admission->set.list[i].expires_ms;
+    return count;
+}
+
 const struct secret_namespace *admission_namespace(const struct admission *admission,
                                                    const uint8_t key[static KEY_SIZE])
 {

@@ -65,6 +65,9 @@ const char *admission_say(char out[static ADMISSION_SAID_SIZE], const struct adm
                           const uint8_t key[static KEY_SIZE], enum kith_error error,
                           const struct targets *targets);
 
+/* How many may call: of those in the set, those that have not expired. */
+size_t admission_count(const struct admission *admission);
+
 /* A key's own namespace, as long as the set is in force; NULL if it has none, or is not known. */
 const struct secret_namespace *admission_namespace(const struct admission *admission,
                                                    const uint8_t key[static KEY_SIZE]);

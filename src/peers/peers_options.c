@@ -212,6 +212,9 @@ static bool take_name(size_t *index, struct text *line, struct problem *problem)
             return problem_advise(problem,
                                   "take it away: kith pubkey prints the key that belongs there",
                                   "a private key");
+        if (word.len > 0 && memchr(word.at, '@', word.len) != NULL)
+            return problem_advise(problem, "an address is an option: addr=\"HOST:PORT\" KEY NAME",
+                                  "KEY@HOST:PORT is no key");
         return problem_advise(problem,
                               quoted ? "take the quotes away: a line is: KEY NAME"
                                      : "a line is: KEY NAME, or: options KEY NAME",
