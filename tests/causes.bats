@@ -274,6 +274,27 @@ have_passed() {
     [ "$(echo there | dial)" = there ]
 }
 
+@test "one that does not come in time ends a call, and not --retry" {
+    [ -e "/proc/self/task/$$/children" ] || skip "no /proc that lists children"
+    address=127.0.0.1:$(free_port)
+    mkfifo alice.in
+    exec 8<>alice.in
+    start_dialer -v -w 1s --retry 1m
+    says alice.err 'called again for'
+    keeper=$(tr ' ' '\n' <"/proc/$dialer/task/$dialer/children" | head -n 1)
+    also_started "$keeper"
+    kill -STOP "$keeper"
+    start_daemon bob serve.err serve "$address" --exec cat
+    comes_to "$daemon" serve.err pending=1
+    comes_to "$daemon" serve.err pending=0
+    kill -CONT "$keeper"
+    echo there >&8
+    exec 8>&-
+    ends "$dialer" 0
+    [ "$(cat alice.out)" = there ]
+    grep -Eq 'has not signed in time; see --handshake-timeout' alice.err
+}
+
 # in_json FILE FIELD=PATTERN...: one of its lines has all of these fields, each as its pattern, or not
 # at all where that is a dash.
 in_json() {

@@ -219,6 +219,8 @@ shows() {
     refused 2 '--ready-fd: takes the number of a descriptor that is open for writing' -- \
         as alice listen --ready-fd 7 0 7</dev/null
     refused 2 '--proxy-protocol: excludes --exec' -- as bob serve --proxy-protocol 0 --exec cat
+    refused 2 '--channel-age: takes a time from 1s on, not "999ms"; see' -- \
+        as alice forward --channel-age 999ms 0 bob@127.0.0.1:1
     refused 2 '--idle-timeout: takes a time.*, not "soon"; see' -- \
         as alice listen --idle-timeout soon 0
     refused 2 '--log-format: takes text or json, not "xml"; see' -- as alice pubkey --log-format xml

@@ -63,6 +63,9 @@ static const struct entry entries[ERR_COUNT] = {
     [ERR_KEEPER_LATE] =
         {EXIT_DEADLINE, "the process that holds the private key was too late",
          "was this machine suspended, its clock set, or is it very busy? A new call may work"},
+    [ERR_KEEPER_SILENT] = {EXIT_DEADLINE,
+                           "the process that holds the private key has not signed in time",
+                           "see --handshake-timeout; is this machine busy, or that one stopped?"},
     [ERR_KEEPER] = {EXIT_LOCAL, "the process that holds the private key failed", NULL},
 
     [ERR_LOOKUP] = {EXIT_LOCAL, "the process that resolves names and reads files again is gone",
@@ -349,6 +352,7 @@ static const unsigned traits[ERR_COUNT] = {
     [ERR_RESOLVE] = ERROR_MAY_PASS,
     [ERR_CONNECT] = ERROR_MAY_PASS,
     [ERR_CONNECT_REFUSED] = ERROR_MAY_PASS,
+    [ERR_KEEPER_SILENT] = ERROR_MAY_PASS,
     [ERR_RESOLVE_TIMEOUT] = ERROR_MAY_PASS,
     [ERR_CONNECT_TIMEOUT] = ERROR_MAY_PASS,
     [ERR_VIA] = ERROR_MAY_PASS,

@@ -43,14 +43,15 @@ enum kith_error {
     ERR_TARGET,        /* the target of serve cannot be reached */
     ERR_FEW_DESCRIPTORS,
     ERR_SMALL_STACK,
-    ERR_NO_THREAD,   /* the system has none left for us */
-    ERR_TERMINAL,    /* there is none */
-    ERR_ANSWER_END,  /* an end was typed where an answer was asked for, or the terminal is gone */
-    ERR_KEEPER_LATE, /* what it is to sign is not of now any more */
-    ERR_KEEPER,      /* the process that holds the private key is gone or refused */
-    ERR_LOOKUP,      /* the process that resolves names and reads files again is gone */
-    ERR_LAUNCHER,    /* the process that starts programs is gone */
-    ERR_FILER,       /* the process that puts FILE in its place is gone */
+    ERR_NO_THREAD,     /* the system has none left for us */
+    ERR_TERMINAL,      /* there is none */
+    ERR_ANSWER_END,    /* an end was typed where an answer was asked for, or the terminal is gone */
+    ERR_KEEPER_LATE,   /* what it is to sign is not of now any more */
+    ERR_KEEPER_SILENT, /* nor is it by the deadline */
+    ERR_KEEPER,        /* the process that holds the private key is gone or refused */
+    ERR_LOOKUP,        /* the process that resolves names and reads files again is gone */
+    ERR_LAUNCHER,      /* the process that starts programs is gone */
+    ERR_FILER,         /* the process that puts FILE in its place is gone */
     ERR_OUTPUT_EXISTS,
     ERR_OUTPUT_KIND, /* what no file is put in the place of */
 

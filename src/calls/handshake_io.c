@@ -317,7 +317,7 @@ struct pollfd handshake_io_wait(const struct handshake_io *io)
 /* Time is over for whoever it is that was waited for. */
 static enum handshake_io_state give_up(struct handshake_io *io)
 {
-    return fail_io(io, io->state == HANDSHAKE_IO_ASKS ? ERR_KEEPER : ERR_HANDSHAKE_TIMEOUT);
+    return fail_io(io, io->state == HANDSHAKE_IO_ASKS ? ERR_KEEPER_SILENT : ERR_HANDSHAKE_TIMEOUT);
 }
 
 /* Do what is next; what was just asked for is not here yet. */

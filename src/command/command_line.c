@@ -49,6 +49,7 @@ static const char *const wanted[] = {
     [KEPT_COUNT] = "takes a number from 0 to 1000",
     [READY_ON] = "takes listen or peer",
     [PING] = "takes a time from 1s to 30s",
+    [AGE] = "takes a time from 1s on",
     [ADDRESS] = "takes an address in numbers, as 2001:db8::1",
     [NAMED] = "takes a text that is not empty, 256 times at most: the peers file has more",
     [NAMESPACE] = "takes 1 to 1024 bytes",
@@ -86,6 +87,8 @@ static bool read_quantity(enum option_kind kind, const char *value, void *field)
         return value_duration(value, kind == DEADLINE ? 1 : 0, INT64_MAX, field);
     case PING:
         return value_duration(value, 1000, 30000, field);
+    case AGE:
+        return value_duration(value, 1000, INT64_MAX, field);
     case SIZE:
         return value_size(value, MESSAGE_SIZE_MAX, field);
     case RATE:

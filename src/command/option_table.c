@@ -82,7 +82,7 @@ static const struct option_spec specs[] = {
      FIELD(keep)},
     {0, "keep-time", "T", "how long to keep one without use (60s)", FOR_KEEPING, DURATION,
      FIELD(keep_time_ms)},
-    {0, "channel-age", "T", "no connection begins on an older channel (15m)", FOR_KEEPING, DURATION,
+    {0, "channel-age", "T", "no connection begins on an older channel (15m)", FOR_KEEPING, AGE,
      FIELD(channel_age_ms)},
     {0, "ping", "T", "test idle ones so often, 1s to 30s (20s)", FOR_FORWARD, PING, FIELD(ping_ms)},
     {0, "plain", NULL, "a channel a connection, for the crate", FOR_FORWARD, FLAG, FIELD(plain)},

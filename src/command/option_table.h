@@ -23,6 +23,7 @@ enum option_kind {
     LIMIT,
     KEPT_COUNT,
     PING,
+    AGE,
     READY_ON,
     ADDRESS, /* in numbers */
     SOURCES,

@@ -150,7 +150,7 @@ static void expect_answer(void)
 static void expect_all(void)
 {
     if (run.stage < DONE && clocks.monotonic_ms >= run.deadline_ms)
-        expect(FAILED, run.stage == CALLING ? ERR_KEEPER : ERR_HANDSHAKE_TIMEOUT);
+        expect(FAILED, run.stage == CALLING ? ERR_KEEPER_SILENT : ERR_HANDSHAKE_TIMEOUT);
     if (run.stage == CALLING)
         expect_call();
     if (run.stage == CALLED)
