@@ -102,13 +102,20 @@ open_pipe() {
     ends "$listener" 0
 }
 
-@test "a stdout that is a thing of the kernel without a kind is refused" {
+@test "what nothing of a stream is read from or written to is refused" {
     [ "$(uname)" = Linux ] || skip "no epoll here"
-    refused 1 'stdout: cannot write: it is not a file, pipe' -- env KITH_DIR=alice timeout "$limit" python3 -c '
-import os, select, sys
-epoll = select.epoll()
-os.dup2(epoll.fileno(), 1)
-os.execv(sys.argv[1], sys.argv[1:])' "$KITH" dial bob@127.0.0.1:1
+    cat >with.py <<'END'
+import os, select, socket, sys
+thing = select.epoll() if sys.argv[1] == "epoll" else socket.create_server(("127.0.0.1", 0))
+os.dup2(thing.fileno(), int(sys.argv[2]))
+os.execv(sys.argv[3], sys.argv[3:])
+END
+    for thing in epoll listening; do
+        refused 1 'stdout: cannot write: it is not a file, pipe' -- env KITH_DIR=alice \
+            timeout "$limit" python3 with.py "$thing" 1 "$KITH" dial bob@127.0.0.1:1
+        refused 1 'stdin: cannot read: it is not a file, pipe' -- env KITH_DIR=alice \
+            timeout "$limit" python3 with.py "$thing" 0 "$KITH" dial bob@127.0.0.1:1
+    done
 }
 
 # from_packets OPTION...: alice sends five packets of 4 KiB, as large as they can be.

@@ -99,6 +99,14 @@ alice-2' ]
     cmp "$peers" before
 }
 
+@test "what is typed at a terminal" {
+    command -v script >/dev/null || skip "no script here"
+    printf '%s\n\004' "$(cut -d ' ' -f 1,2 laptop.pub)" |
+        script -qec "$KITH import --peers $peers - alice" /dev/null
+    peers_are "$(key_line laptop alice)"
+    refused 3 '-: empty' -- kith import - alice </dev/null
+}
+
 @test "a pipe from a page of a code host" {
     cut -d ' ' -f 1,2 laptop.pub | kith import - alice
     peers_are "$(key_line laptop alice)"

@@ -347,18 +347,18 @@ had() {
 }
 
 @test "what is no channel is refused, and so is what leaves nothing for the data" {
-    refused 2 'a socket, or two pipes' -- as bob listen --inetd -o got </dev/null
+    refused 2 'a connected socket, or two pipes' -- as bob listen --inetd -o got </dev/null
     refused 2 'needs -o FILE or --exec CMD' -- as bob listen --inetd
     refused 2 'excludes --ready-fd' -- as bob listen --inetd --ready-fd 2 -o got
     refused 2 'excludes --source' -- as bob listen --inetd -s 127.0.0.1 -o got
     refused 2 'one argument too many' -- as bob listen --inetd -o got 9000
     refused 2 'not an option of this command' -- as bob dial --inetd bob
-    refused 2 'a socket, or two pipes' -- as bob serve --inetd exec:cat </dev/null
+    refused 2 'a connected socket, or two pipes' -- as bob serve --inetd exec:cat </dev/null
     refused 2 'TARGET is missing' -- as bob serve --inetd
     KITH_DIR=bob run -2 script -qec "'$KITH' serve --inetd exec:cat" /dev/null
-    [[ $output == *'a socket, or two pipes'* ]]
+    [[ $output == *'a connected socket, or two pipes'* ]]
     run -2 bash -c 'KITH_DIR=bob "$KITH" serve --inetd exec:cat </dev/null >log 2>&1'
-    grep 'a socket, or two pipes' log
+    grep 'a connected socket, or two pipes' log
     run -2 --separate-stderr bash -c 'set -o pipefail
         cat bob/identity | KITH_DIR=bob "$KITH" listen --inetd -i - -o got | cat'
     [[ $stderr == *'with --inetd it is the channel'* ]]
@@ -381,11 +381,14 @@ def connected():
         return ours, server.accept()[0]
 
 ours, log = socket.socketpair()
-assert b"a socket, or two pipes" in hears(ours, log, stdin=subprocess.DEVNULL, stdout=log)
+assert b"a connected socket, or two pipes" in hears(ours, log, stdin=subprocess.DEVNULL, stdout=log)
 ours, caller = connected()
 assert hears(ours, caller, stdin=subprocess.DEVNULL, stdout=caller) == b""
 ours, caller = connected()
 assert hears(ours, caller, stdin=caller, stdout=subprocess.DEVNULL) == b""
+ours, log = socket.socketpair()
+with socket.create_server(("127.0.0.1", 0)) as server: # as of systemd with Accept=no
+    assert b"a connected socket, or two pipes" in hears(ours, log, stdin=server, stdout=server)
 END
     KITH_DIR=bob bounded python3 sockets.py "$KITH" 3>&-
 }

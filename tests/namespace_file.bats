@@ -542,6 +542,9 @@ file_refused() {
     grep -q 'peers, line 1: namespace-file="pair.ns": a secret that others' serve.err
     reload "$forwarder" forward.err
     grep -q 'peers, line 1: namespace-file="pair.ns": a secret that others' forward.err
+    rm bob/pair.ns && mkfifo bob/pair.ns
+    reload "$server" serve.err
+    grep -q 'line 1: namespace-file="pair.ns": not a regular file; it is read again at a SIGHUP' serve.err
     rm bob/pair.ns
     reload "$server" serve.err
     grep -q 'line 1: namespace-file="pair.ns": no such file' serve.err

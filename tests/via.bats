@@ -184,6 +184,8 @@ no_group() {
     refused 4 'xxx[.][.][.]: cannot be reached: .*with status 5; .*it has no terminal to ask at' -- \
         dial --via "exit 5; : ssh$(printf 'x%.0s' {1..80})"
     refused 4 'the messages of that command tell why$' -- dial --via 'exit 5'
+    refused 1 'no process can be started: Too many open files; .*ulimit -n' -- \
+        env KITH_DIR=alice bash -c 'ulimit -n 9; "$0" dial --via true "$1"' "$KITH" "bob@$address"
     needs nc
     refused 4 'with status 1' -- dial --via 'nc %h %p'
 }

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/log.h"
 #include "calls/explain.h"
 #include "helpers/lookup.h"
@@ -76,7 +77,10 @@ static enum kith_error reach_via(struct call *call, const struct call_terms *ter
     if (program_start_via(terms->via, address, &call->transport, deadline_ms))
         return OK;
     (void)problem_say(&call->problem, "%s", program_problem(errno));
-    return ERR_VIA;
+    if (descriptor_is_lacking(errno))
+        call->problem.hint = "see the limit on descriptors: ulimit -n";
+    return descriptor_is_lacking(errno) || errno == EAGAIN || errno == ENOMEM ? ERR_PROCESS
+                                                                              : ERR_VIA;
 }
 
 /* What a way that fails leaves: no peer, or words that are none of a peer's. */

@@ -90,9 +90,11 @@ static bool is_of_other_kind(const char *path)
 static enum kith_error log_unwritten(const struct options *options, const char *path,
                                      enum kith_error error)
 {
-    return log_failure(
-        LOG_ERROR, options->what, path, error, NULL,
-        error == ERR_SYSTEM ? "its folder has to be one that we may write in, or make" : NULL);
+    bool of_folder = error == ERR_SYSTEM && (errno == EACCES || errno == EPERM || errno == EROFS ||
+                                             errno == ENOENT || errno == ENOTDIR);
+
+    return log_failure(LOG_ERROR, options->what, path, error, NULL,
+                       of_folder ? "its folder has to be one that we may write in, or make" : NULL);
 }
 
 /*

@@ -102,7 +102,14 @@ static bool carries_messages(int fd)
     return descriptor_is_socket(fd) && !socket_is_stream(fd);
 }
 
+/* What nothing of a stream is ever read from or written to. */
+static bool is_no_stream(int fd)
+{
+    return descriptor_is_anonymous(fd) || (descriptor_is_socket(fd) && descriptor_listens(fd));
+}
+
 static const char of_messages[] = "it is a socket of messages, not of a stream";
+static const char of_no_stream[] = "it is not a file, pipe, connected socket or device";
 
 /* The system does not say of every kind that it is not open for reading; it may just have nothing.
  */
@@ -110,6 +117,8 @@ static enum kith_error check_stdin(const char *what)
 {
     if (carries_messages(STDIN_FILENO))
         return log_failure(LOG_ERROR, what, "stdin", ERR_INLET, of_messages, NULL);
+    if (is_no_stream(STDIN_FILENO))
+        return log_failure(LOG_ERROR, what, "stdin", ERR_INLET, of_no_stream, NULL);
     if (!descriptor_is_open_for(STDIN_FILENO, O_RDONLY))
         return log_failure(LOG_ERROR, what, "stdin", ERR_INLET, strerror(EBADF),
                            "it is not open for reading; to send nothing: --recv-only");
@@ -121,9 +130,8 @@ static enum kith_error check_stdout(const char *what)
 {
     if (carries_messages(STDOUT_FILENO))
         return log_failure(LOG_ERROR, what, "stdout", ERR_OUTLET, of_messages, NULL);
-    if (descriptor_is_anonymous(STDOUT_FILENO))
-        return log_failure(LOG_ERROR, what, "stdout", ERR_OUTLET,
-                           "it is not a file, pipe, socket or device", NULL);
+    if (is_no_stream(STDOUT_FILENO))
+        return log_failure(LOG_ERROR, what, "stdout", ERR_OUTLET, of_no_stream, NULL);
     return OK;
 }
 

@@ -150,6 +150,13 @@ static enum kith_error check_protection(struct key_file *file, const struct stat
     return OK;
 }
 
+/* What is no secret may be typed. */
+static bool is_of_bytes(const struct stat *status, int fd, enum key_file_secrecy secrecy)
+{
+    return S_ISFIFO(status->st_mode) || (S_ISSOCK(status->st_mode) && !descriptor_listens(fd)) ||
+           (S_ISCHR(status->st_mode) && secrecy != KEY_FILE_SECRET);
+}
+
 static enum kith_error check_kind(struct key_file *file, int fd, bool named,
                                   enum key_file_secrecy secrecy)
 {
@@ -157,8 +164,7 @@ static enum kith_error check_kind(struct key_file *file, int fd, bool named,
 
     if (fstat(fd, &status) != 0)
         return ERR_SYSTEM;
-    if (named &&
-        (S_ISFIFO(status.st_mode) || (S_ISSOCK(status.st_mode) && !descriptor_listens(fd))))
+    if (named && is_of_bytes(&status, fd, secrecy))
         return OK;
     if (S_ISDIR(status.st_mode))
         return ERR_FILE_FOLDER;

@@ -47,12 +47,13 @@ bool key_file_is_credential(const char *path);
 
 /*
  * Read the file at path, at most max bytes (more is ERR_FILE_TOO_LARGE). "-" and /dev/stdin are
- * stdin, /dev/fd/N and /proc/self/fd/N a descriptor; there a pipe or socket is fine, and is read
- * to its end; elsewhere only a regular file is (ERR_FILE_FOLDER, ERR_FILE_KIND; opening never
- * blocks). A secret regular file that others can read or write is ERR_FILE_EXPOSED, one of another
- * user but root ERR_FILE_OWNER; a trusted one that others can write ERR_FILE_WRITABLE.
- * ERR_FILE_MISSING, ERR_FILE_EMPTY, ERR_MEMORY are what they say; with errno, ERR_FILE_UNREADABLE
- * is the file's fault, ERR_SYSTEM that of limits. On error *file is left empty.
+ * stdin, /dev/fd/N and /proc/self/fd/N a descriptor; there a pipe, a socket or, for what is no
+ * secret, a device is fine, and is read to its end; elsewhere only a regular file is
+ * (ERR_FILE_FOLDER, ERR_FILE_KIND; opening never blocks). A secret regular file that others can
+ * read or write is ERR_FILE_EXPOSED, one of another user but root ERR_FILE_OWNER; a trusted one
+ * that others can write ERR_FILE_WRITABLE. ERR_FILE_MISSING, ERR_FILE_EMPTY, ERR_MEMORY are what
+ * they say; with errno, ERR_FILE_UNREADABLE is the file's fault, ERR_SYSTEM that of limits. On
+ * error *file is left empty.
  */
 must_check enum kith_error key_file_read(struct key_file *file, const char *path, size_t max,
                                          enum key_file_secrecy secrecy);

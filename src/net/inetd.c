@@ -68,8 +68,8 @@ enum kith_error inetd_take(struct transport *transport, struct endpoint *from,
 
     *transport = TRANSPORT_NONE;
     if (!socket_can_carry(STDIN_FILENO) || !socket_can_carry(STDOUT_FILENO)) {
-        (void)problem_say(problem, "standard input and output are to be a socket, or two pipes: "
-                                   "something starts us so");
+        (void)problem_say(problem, "standard input and output are to be a connected socket, or two "
+                                   "pipes: something starts us so for each call");
         return ERR_USAGE;
     }
     transport->in = take(STDIN_FILENO, O_RDONLY);

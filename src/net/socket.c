@@ -170,7 +170,8 @@ bool socket_can_carry(int fd)
     struct stat status;
 
     return fstat(fd, &status) == 0 &&
-           (S_ISFIFO(status.st_mode) || (S_ISSOCK(status.st_mode) && socket_is_stream(fd)));
+           (S_ISFIFO(status.st_mode) ||
+            (S_ISSOCK(status.st_mode) && socket_is_stream(fd) && !descriptor_listens(fd)));
 }
 
 bool socket_has_gone(int fd)

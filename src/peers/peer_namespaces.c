@@ -75,10 +75,11 @@ static enum kith_error refuse_line(const struct peer *peer, const struct answer 
         error_has(answer->error, ERROR_SETS_ERRNO) ? strerror(answer->system_errno) : NULL;
 
     problem->line = peer->line;
-    (void)problem_advise(problem, error_hint(answer->error),
-                         "namespace-file=\"%.*s\": %.70s%s%.30s", PROBLEM_SHOWN_MAX,
-                         peer->namespace_file, error_text(answer->error),
-                         detail != NULL ? ": " : "", detail != NULL ? detail : "");
+    (void)problem_advise(
+        problem,
+        answer->error == ERR_FILE_KIND ? "it is read again at a SIGHUP" : error_hint(answer->error),
+        "namespace-file=\"%.*s\": %.70s%s%.30s", PROBLEM_SHOWN_MAX, peer->namespace_file,
+        error_text(answer->error), detail != NULL ? ": " : "", detail != NULL ? detail : "");
     return ERR_PEERS_LINE;
 }
 

@@ -255,7 +255,8 @@ static void test_descriptors(void)
     close(ends[0]);
     ends[0] = open("/dev/null", O_RDONLY);
     dup2(ends[0], STDIN_FILENO);
-    expect(ERR_FILE_KIND, "-", KEY_FILE_PUBLIC, "stdin from a device");
+    expect(ERR_FILE_EMPTY, "-", KEY_FILE_PUBLIC, "stdin from a device");
+    expect(ERR_FILE_KIND, "-", KEY_FILE_SECRET, "a secret from a device");
     close(ends[0]);
     dup2(saved, STDIN_FILENO);
     close(saved);
