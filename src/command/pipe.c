@@ -23,16 +23,7 @@
 
 #define PIPE_SIZE (512 << 10) /* what was measured best (bench/README) */
 
-static const char *name_of_end(const struct options *options, bool out)
-{
-    if (out && options->output != NULL)
-        return options->output;
-    if (options->program != NULL)
-        return options->program[0];
-    return out ? "stdout" : "stdin";
-}
-
-/* What of the channel or of our end has failed, and how far that went. */
+/* What of the channel or of stdin and stdout has failed, and how far that went. */
 static void log_end(const struct pipe_end *end, const struct pump_result *result,
                     enum kith_error error, const struct log_subject *peer)
 {
@@ -40,11 +31,14 @@ static void log_end(const struct pipe_end *end, const struct pump_result *result
     bool local = error == ERR_INLET || out;
     bool by_system = result->system_errno != 0 && error_has(error, ERROR_IS_SYSTEM);
     bool lost = result->undelivered && !local;
+    const char *output = end->options->output;
     char at[PEER_AT_SIZE], detail[192];
     struct log_subject subject = {.what = end->options->what, .which = at};
 
-    if (local)
-        subject.which = name_of_end(end->options, out);
+    if (out)
+        subject.which = output != NULL ? output : "stdout";
+    else if (local)
+        subject.which = "stdin";
     else
         peer_format_at(at, peer->peer, peer->key, peer->address);
     subject.peer = peer->peer;
@@ -258,7 +252,7 @@ static enum kith_error run_program(const struct pipe_end *end, struct transport 
     error = run(end, &local, transport, keys, visitor);
     if (error == ERR_PROGRAM) {
         program_describe_failure(how, &program);
-        (void)log_program(end, local.detail != NULL ? local.detail : how);
+        (void)log_program(end, how);
     }
     program.in = local.outlet.fd;
     program_stop(&program);

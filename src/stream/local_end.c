@@ -41,7 +41,7 @@ struct local_end local_end_program(int from, int to, int line, local_end_judge *
     return (struct local_end){
         .kind = LOCAL_PROGRAM,
         .inlet = from >= 0 ? inlet_program(from) : inlet_none(),
-        .outlet = to >= 0 ? outlet_program(to, from < 0, line) : outlet_none(),
+        .outlet = to >= 0 ? outlet_program(to, line) : outlet_none(),
         .talks = from >= 0,
         .socket = -1,
         .status = line,
@@ -94,16 +94,9 @@ enum kith_error local_end_verdict(struct local_end *end)
 {
     enum kith_error error = end->judge(end->program);
 
-    if (error == OK && end->outlet.is_sink && outlet_has_left(&end->outlet)) {
-        end->detail = "it ended without having read all";
-        error = ERR_PROGRAM;
-    }
-    if (error != OK)
-        return error;
-    end->status = -1;
-    if (end->outlet.is_sink)
-        end->outlet.may_break = false; /* what arrives from now on is read by nobody */
-    return OK;
+    if (error == OK)
+        end->status = -1;
+    return error;
 }
 
 /*

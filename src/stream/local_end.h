@@ -4,8 +4,7 @@
  *
  *     stdin and stdout  whole is our exit status; nothing more can be done to them
  *     a socket          sees a reset when it is closed, unless all was whole: also if we are killed
- *     a program         has a verdict of its own, without which the peer gets no receipt; one that
- *                       is there for what arrives alone has to have read all of it, besides
+ *     a program         has a verdict of its own, without which the peer gets no receipt
  *     a file            has its name only if all was whole, and before the peer gets its receipt
  */
 #ifndef KITH_LOCAL_END_H

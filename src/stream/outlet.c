@@ -25,16 +25,10 @@ struct outlet outlet_socket(int fd)
     return (struct outlet){.kind = OUTLET_SOCKET, .fd = fd, .original_fd = -1, .holder = -1};
 }
 
-struct outlet outlet_program(int fd, bool is_sink, int holder)
+struct outlet outlet_program(int fd, int holder)
 {
     return (struct outlet){
-        .kind = OUTLET_PRIVATE,
-        .fd = fd,
-        .original_fd = -1,
-        .may_break = true,
-        .is_sink = is_sink,
-        .holder = holder,
-    };
+        .kind = OUTLET_PRIVATE, .fd = fd, .original_fd = -1, .may_break = true, .holder = holder};
 }
 
 struct outlet outlet_file(int fd)
@@ -68,11 +62,10 @@ struct outlet outlet_stdout(void)
 }
 
 /* As if all of it had been written. */
-static ssize_t drop(struct outlet *outlet, const struct iovec *pieces, int count)
+static ssize_t drop(const struct iovec *pieces, int count)
 {
     ssize_t len = 0;
 
-    outlet->has_dropped = true;
     for (int i = 0; i < count; i++)
         len += (ssize_t)pieces[i].iov_len;
     return len;
@@ -90,8 +83,7 @@ ssize_t outlet_write(struct outlet *outlet, const struct iovec *pieces, int coun
         return sendmsg(outlet->fd, &message, MSG_DONTWAIT);
     case OUTLET_PRIVATE:
         written = writev(outlet->fd, pieces, count);
-        return written < 0 && errno == EPIPE && outlet->may_break ? drop(outlet, pieces, count)
-                                                                  : written;
+        return written < 0 && errno == EPIPE && outlet->may_break ? drop(pieces, count) : written;
     case OUTLET_SHARED:
         return descriptor_write(outlet->fd, pieces->iov_base, pieces->iov_len);
     case OUTLET_NONE:
@@ -153,20 +145,6 @@ static bool end_socket(struct outlet *outlet)
     return true;
 }
 
-bool outlet_has_left(const struct outlet *outlet)
-{
-    return outlet->has_dropped || (outlet->fd >= 0 && outlet_queued(outlet) > 0);
-}
-
-/* Once the end of a pipe is passed on, nobody can see any more what is left in it. */
-static bool may_end(struct outlet *outlet)
-{
-    outlet->told = outlet->is_sink && !outlet->has_dropped && outlet_queued(outlet) > 0;
-    if (outlet->told)
-        errno = EAGAIN;
-    return !outlet->told;
-}
-
 /* Who is gone holds nothing. It is told once; if that cannot be now, nothing has ended yet. */
 static bool tell_holder(struct outlet *outlet)
 {
@@ -186,7 +164,7 @@ bool outlet_end(struct outlet *outlet)
     if (outlet->kind == OUTLET_SOCKET)
         return end_socket(outlet);
     if (outlet->kind != OUTLET_GONE) {
-        if (!may_end(outlet) || !tell_holder(outlet))
+        if (!tell_holder(outlet))
             return false;
         kept = end_one(outlet->fd) || errno == EBADF;
         if (outlet->original_fd >= 0 && !end_one(outlet->original_fd))

@@ -20,10 +20,8 @@ struct outlet {
     enum outlet_kind kind;
     int fd;          /* to write to and to poll; -1 once its end was passed on */
     int original_fd; /* the descriptor it was made from, if it is another one; else -1 */
-    bool told;       /* its end is due or was passed on, and what it ends may not be taken yet */
-    bool may_break;  /* whoever reads there may go before the end: the rest is dropped */
-    bool is_sink; /* a program that is there for what arrives: it has its end once all is taken */
-    bool has_dropped;
+    bool told;       /* a socket's end was passed on, and may not have been taken yet */
+    bool may_break;  /* whoever reads there does not have to read all: the rest is dropped */
     bool others_end; /* a socket that others write to after us: its end is theirs to pass on */
     int holder;      /* a line to who holds this open as well, and is told to end it; or -1 */
 };
@@ -36,11 +34,10 @@ struct outlet outlet_socket(int fd);
 
 /*
  * A pipe to a program, non-blocking; remains the caller's to close, unless its end is passed on.
- * What the program does not read is dropped; whether all is well its exit status tells, and of one
- * that is there to take what arrives (is_sink) outlet_has_left, too. holder is a socket to who
- * holds the pipe open, too, so that it does not end without our word.
+ * What the program does not read it does not want; whether all is well its exit status tells.
+ * holder is a socket to who holds the pipe open, too, so that it does not end without our word.
  */
-struct outlet outlet_program(int fd, bool is_sink, int holder);
+struct outlet outlet_program(int fd, int holder);
 
 /* A regular file; remains the caller's to close, unless its end is passed on. */
 struct outlet outlet_file(int fd);
@@ -63,13 +60,9 @@ int outlet_queued(const struct outlet *outlet);
 /*
  * Pass the end on, so that who reads there sees it. False with errno if the system says only now
  * that what was written could not be kept, and EAGAIN if that is still to be seen: a TCP
- * connection's other side may reset it before its system has taken all, and a program may end
- * before it has read all. Then it has to be called again a little later. Fine twice.
+ * connection's other side may reset it before its system has taken all. Then it has to be called
+ * again a little later. Fine twice.
  */
 bool outlet_end(struct outlet *outlet);
-
-/* Of a program that has ended: whether some of what arrived was not read, as far as can be known.
- */
-bool outlet_has_left(const struct outlet *outlet);
 
 #endif

@@ -207,7 +207,7 @@ static struct local_end full_end(int ends[static 2])
     reader = ends[0];
     while (write(ends[1], filling, sizeof(filling)) > 0)
         continue;
-    return local_end_standard(inlet_none(), outlet_program(ends[1], false, -1), WAITS_FOR_INPUT);
+    return local_end_standard(inlet_none(), outlet_program(ends[1], -1), WAITS_FOR_INPUT);
 }
 
 static void finish(int reader_fd)
