@@ -106,11 +106,11 @@ for sock in socks:
     start_serve --exec cat
     run -143 run_forward 0 "bob@$address" --run sh -c 'kill -TERM $$'
     run -137 run_forward 0 "bob@$address" --run sh -c 'kill -KILL $$'
-    refused 127 './nowhere' 'no such program$' -- run_forward 0 "bob@$address" --run ./nowhere
-    refused 127 'cat -u' 'no such program in PATH.*words of their own' -- \
+    refused 127 './nowhere' 'No such file or directory$' -- run_forward 0 "bob@$address" --run ./nowhere
+    refused 127 'cat -u' 'No such file or directory; .*words of their own' -- \
         run_forward 0 "bob@$address" --run 'cat -u'
     touch file
-    refused 126 './file' 'may not be executed$' -- run_forward 0 "bob@$address" --run ./file
+    refused 126 './file' 'Permission denied$' -- run_forward 0 "bob@$address" --run ./file
     run -0 run_forward --plain 0 "bob@$address" --run true
     run -0 run_forward --spare 0 0 "bob@$address" --run true
     refused 2 '--run' 'needs a program' -- run_forward 0 "bob@$address" --run

@@ -2,6 +2,7 @@
  * Owns the program of --run: when it begins, the signals that are its own, and how its end is ours.
  * Must never begin it without each of its forwards.
  */
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -65,14 +66,13 @@ static void note_status(struct forward *forward, int status)
     forward->settle_ms = clock_deadline_ms(options->drain_timeout_ms);
 }
 
-/* Its name says more than the system does, where it is the name that is wrong. */
 static void tell_failure(const struct options *options, int system_errno)
 {
     const char *name = options->program[0];
-    const char *obstacle = program_file_obstacle(name);
+    bool is_line = system_errno == ENOENT && strchr(name, ' ') != NULL;
 
-    (void)log_failure(LOG_ERROR, options->what, name, ERR_PROGRAM,
-                      obstacle != NULL ? obstacle : strerror(system_errno), NULL);
+    (void)log_failure(LOG_ERROR, options->what, name, ERR_PROGRAM, strerror(system_errno),
+                      is_line ? PROGRAM_LINE_HINT : NULL);
 }
 
 static void hear_runner(struct forward *forward)

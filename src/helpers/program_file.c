@@ -12,8 +12,7 @@
 #include <unistd.h>
 
 #define NOT_IN_PATH "no such program in PATH"
-#define LINE_NOT_IN_PATH                                                                           \
-    NOT_IN_PATH " (its arguments are words of their own; a line for the shell: sh -c 'LINE')"
+#define LINE_NOT_IN_PATH NOT_IN_PATH " (" PROGRAM_LINE_HINT ")"
 
 /* What a shell takes as it stands. */
 #define PLAIN_IN_A_SHELL "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._+-"

@@ -5,6 +5,9 @@
 #ifndef KITH_PROGRAM_FILE_H
 #define KITH_PROGRAM_FILE_H
 
+/* For a name with a blank in it, that is not there. */
+#define PROGRAM_LINE_HINT "its arguments are words of their own; a line for the shell: sh -c 'LINE'"
+
 /*
  * Why a program of this name could not be executed now, by its path or in PATH; NULL if it could,
  * or if there is no PATH to look in.
