@@ -188,6 +188,10 @@ class Listen(Pipe):
         """Wait for alice."""
         self.pipe(self.run_at, "listen", at(host))
 
+    def is_up(self):
+        """Whether it comes to have a channel, as it says with -v."""
+        return self.logged("connected")
+
     def join(self):
         """All that there is, is here."""
 
