@@ -502,11 +502,12 @@ taken_slowly() {
     mkfifo slow
     python3 -c '
 import sys, time
-size, until = 0, time.monotonic() + 5
+size, begun = 0, time.monotonic()
 while piece := sys.stdin.buffer.read1(100000):
     size += len(piece)
-    if time.monotonic() < until:
-        time.sleep(0.1)
+    late = time.monotonic() - begun
+    if late < 5:
+        time.sleep(max(0, size / 1048576 - late))
 print(size)' <slow >size 3>&- &
     also_started $!
     start_listener --recv-only
