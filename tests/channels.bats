@@ -56,6 +56,26 @@ source "$BATS_TEST_DIRNAME/daemons.bash"
     tool waiting silent_first
 }
 
+has_lines() {
+    [ "$(grep -c "$2" "$3")" -ge "$1" ]
+}
+
+@test "a peer that had no room for more, and has gone: it is not there, and is called as long as any other" {
+    start_serve --max-per-peer 1 --exec cat
+    start_forward -w 5s --spare 2
+    eventually has_lines 4 'too many connections' serve.err # the pauses between take more than those 5 s
+    kill -KILL "$server"
+    comes_to "$forwarder" forward.err 'peer="?is not there'
+    run ! grep -q 'cannot be reached' forward.err
+    echo hello | timeout "$limit" socat -t "$limit" - "TCP:$near" >back &
+    socat=$!
+    also_started "$socat"
+    comes_to "$forwarder" forward.err pending=1
+    serve_on=$address start_serve --exec cat
+    ends "$socat" 0
+    [ "$(cat back)" = hello ]
+}
+
 @test "a key that is removed: SIGHUP ends its channels, with and without a connection" {
     tool channels removed
 }

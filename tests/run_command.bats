@@ -148,6 +148,16 @@ for sock in socks:
     ends "$forwarder" 6
 }
 
+@test "a peer that has no room for another spare channel is there all the same" {
+    start_serve --max-per-peer 1 --exec cat
+    python3 -c 'import socket, time; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1], flush=True); time.sleep(60)' >port 3>&- &
+    also_started "$!"
+    eventually [ -s port ]
+    refused 7 "$(cat port): no handshake in time" -- \
+        run_forward -w 3s --spare 2 0 "bob@$address" 0 "bob@127.0.0.1:$(cat port)" --run touch started
+    [ ! -e started ]
+}
+
 @test "SIGTERM before it has begun ends us by that" {
     python3 -c 'import socket, time; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1], flush=True); time.sleep(60)' >port 3>&- &
     also_started "$!"

@@ -37,7 +37,7 @@ enum kith_error calling_trouble(const struct calling *calling)
 
 int64_t calling_lost_ms(const struct calling *calling)
 {
-    return calling->lost_ms;
+    return calling->lost ? calling->lost_ms : clock_now_ms();
 }
 
 static bool is_there(const struct calling *calling)
@@ -47,7 +47,7 @@ static bool is_there(const struct calling *calling)
 
 enum peer_state calling_state(const struct calling *calling)
 {
-    if (calling->lost && !is_there(calling))
+    if (calling->trouble != OK && !is_there(calling))
         return PEER_LOST;
     return calling->up ? PEER_THERE : PEER_UNKNOWN;
 }
@@ -67,10 +67,10 @@ static void note_failure(struct calling *calling, const struct call *call, enum 
     bool quiet = is_there(calling);
     int before;
 
-    if (calling->trouble == OK)
-        calling->lost_ms = clock_now_ms();
     before = atomic_exchange(&calling->trouble, (int)error);
     if (!quiet) {
+        if (!calling->lost)
+            calling->lost_ms = clock_now_ms();
         calling->lost = true;
         quiet = atomic_exchange(&calling->told[error], true);
     }

@@ -32,8 +32,8 @@ struct calling_terms {
 struct calling {
     struct calling_terms terms;
     _Atomic int trouble;          /* why the last call failed, or OK */
-    _Atomic int64_t lost_ms;      /* since when calls fail */
     _Atomic bool lost;            /* one has, with no channel there; none succeeded since */
+    _Atomic int64_t lost_ms;      /* since when, if so */
     _Atomic bool told[ERR_COUNT]; /* by reason: that this was said */
     _Atomic bool up;              /* one has succeeded */
 };
@@ -44,8 +44,10 @@ void calling_begin(struct calling *calling, const struct calling_terms *terms);
 /* It is another peer from here on: nothing is known of it. */
 void calling_forget(struct calling *calling);
 
-/* Why the last call has failed, or OK; and since when calls do. */
+/* Why the last call has failed, or OK. */
 enum kith_error calling_trouble(const struct calling *calling);
+
+/* Since when calls have failed with no channel there; now, if none has. */
 int64_t calling_lost_ms(const struct calling *calling);
 
 /* Whether the peer is there, as far as they and its channels say. */

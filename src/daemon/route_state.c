@@ -35,7 +35,7 @@ enum peer_state route_state(const struct route *route)
 
 enum kith_error route_trouble(const struct route *route)
 {
-    return calling_trouble(&route->channels.calling);
+    return route_state(route) == PEER_LOST ? calling_trouble(&route->channels.calling) : OK;
 }
 
 bool route_is_up(struct route *route)
