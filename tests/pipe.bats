@@ -495,7 +495,8 @@ moves_now_and_then() {
 }
 
 # taken_slowly: what the system holds of a sender for longer than its patience is read all the while, a
-# mebibyte in half of that, which is the step in which a receiver's system may say so.
+# mebibyte in half of that, which is the step in which a receiver's system may say so. It is more than
+# that system takes without a word.
 taken_slowly() {
     listen_to=slow
     rm -f slow
@@ -511,9 +512,9 @@ while piece := sys.stdin.buffer.read1(100000):
 print(size)' <slow >size 3>&- &
     also_started $!
     start_listener --recv-only
-    head -c 4000000 /dev/zero | dial --idle-timeout 2s || return
+    head -c 16000000 /dev/zero | dial --idle-timeout 2s || return
     ends "$listener" 0
-    eventually grep -qx 4000000 size
+    eventually grep -qx 16000000 size
 }
 
 @test "--idle-timeout leaves alone what a slow reader takes of what the system holds" {
