@@ -440,6 +440,12 @@ def unreached():
     server.stop()
 
 
+def all_are_taken(near, count):
+    """Whether it says that it has so many connections without a channel, once asked."""
+    near.signal(signal.SIGUSR1)
+    return f" pending={count} " in near.log()
+
+
 def waits_at_the_end():
     """Who waits for a channel when we end is reset then, and the peer is not called for it."""
     server, path, near = scene("-w", "60s", serve_options=("--max-per-peer", "1"))
@@ -447,6 +453,7 @@ def waits_at_the_end():
         held.sendall(b"hello")
         check(daemons.read_exactly(held, 5) == b"hello", "a connection")
         waiting = [daemons.connect(near.address) for _ in range(3)]
+        eventually(lambda: all_are_taken(near, 3), "all three wait")
         server.refused("too many", 1)
         near.signal(signal.SIGTERM)
         for sock in waiting:
