@@ -47,7 +47,7 @@ enum kith_error {
     ERR_TERMINAL,      /* there is none */
     ERR_ANSWER_END,    /* an end was typed where an answer was asked for, or the terminal is gone */
     ERR_KEEPER_LATE,   /* what it is to sign is not of now any more */
-    ERR_KEEPER_SILENT, /* nor is it by the deadline */
+    ERR_KEEPER_SILENT, /* it has not answered by the deadline */
     ERR_KEEPER,        /* the process that holds the private key is gone or refused */
     ERR_LOOKUP,        /* the process that resolves names and reads files again is gone */
     ERR_LAUNCHER,      /* the process that starts programs is gone */

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "calls/explain.h"
 #include "helpers/lookup.h"
+#include "helpers/program.h"
 #include "helpers/via.h"
 
 #define VIA_SHOWN 64   /* bytes of its command */

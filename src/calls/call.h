@@ -9,7 +9,6 @@
 #include "base/problem.h"
 #include "calls/handshake_io.h"
 #include "helpers/helper.h"
-#include "helpers/program.h"
 #include "net/endpoint.h"
 #include "net/resolve.h"
 #include "peers/directory.h"

@@ -65,7 +65,7 @@ struct handshake_io {
     int64_t deadline_ms;
     enum channel_kind kind; /* listener: of a hello that is verified */
     struct endpoint peer;
-    void *caller; /* whom the handshake is of, for rules->heard */
+    void *caller; /* whom the handshake is of, for admit and heard of the rules */
     struct handshake handshake;
     struct session_keys keys; /* once it is done; wipe with handshake_io_wipe */
     bool check_only;          /* a dialer that stops once the listener is proven */

@@ -24,8 +24,7 @@ struct refusals {
     bool wakes;  /* see refusals_init */
     bool of_one; /* no other caller can come: that it is turned away is an error, our end */
 
-    enum kith_error
-        last; /* why the last caller was turned away, or OK: for the main thread alone */
+    enum kith_error last; /* caller's that was turned away, or OK: for the main thread alone */
 
     pthread_mutex_t lock;
     struct {

@@ -9,7 +9,6 @@
 #include "command/forward.h"
 #include "command/setup_listen.h"
 #include "peers/condition_warnings.h"
-#include "system/signals.h"
 
 bool forward_is_called(const struct forward *forward)
 {

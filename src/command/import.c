@@ -2,7 +2,6 @@
  * Owns the command import: from a file of keys into the peers file. Must never add a part of what
  * was asked for.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

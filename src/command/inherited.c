@@ -6,7 +6,6 @@
 #include "command/inherited.h"
 
 #include <fcntl.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"

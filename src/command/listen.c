@@ -2,10 +2,8 @@
  * Owns the listen command: who may call, and the one call that is taken. Must never take a
  * second one.
  */
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"

@@ -12,7 +12,6 @@
 
 #include "base/clock.h"
 #include "base/escape.h"
-#include "base/log.h"
 #include "calls/meeting_io.h"
 #include "command/setup_listen.h"
 

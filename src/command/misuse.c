@@ -11,6 +11,7 @@
 #include "base/spelling.h"
 #include "base/text.h"
 #include "command/option_table.h"
+#include "net/address.h"
 
 #define VERSION_HINT "see: kith --version"
 

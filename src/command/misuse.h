@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "command/options.h"
-#include "net/address.h"
 
 /* Of one thing in it; hint is NULL for the command's --help. */
 enum kith_error misuse_log(const char *command, const char *which, const char *why,
@@ -25,8 +24,7 @@ enum kith_error misuse_log_missing(const struct options *options, const struct c
 enum kith_error misuse_log_excess(const struct options *options, const struct command_form *form,
                                   const char *which);
 
-/* A name where a place to listen is meant: what was meant, maybe, which may be put at hint; or
- * NULL.
+/* A name where a place to listen is meant: what was meant, maybe, put at hint if need be; or NULL.
  */
 #define MISUSE_HINT_SIZE 96
 const char *misuse_guess_place(char hint[static MISUSE_HINT_SIZE], const struct options *options,

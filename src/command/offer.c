@@ -4,7 +4,6 @@
 #include "command/offer.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "command/setup_listen.h"

@@ -5,8 +5,6 @@
 #ifndef KITH_PIPE_H
 #define KITH_PIPE_H
 
-#include <stdbool.h>
-
 #include "base/error.h"
 #include "command/options.h"
 #include "helpers/filer.h"
@@ -27,10 +25,9 @@ struct pipe_end {
 };
 
 /*
- * Open stdin and stdout as the options say, or have ready
- * what starts the program, or the file; before we are confined, and before anybody is called or
- * may call. ERR_INLET or ERR_OUTLET for what cannot carry a stream, ERR_PROCESS, or what
- * filer_start returns; all are logged.
+ * Open stdin and stdout as the options say, or have ready what starts the program, or the file;
+ * before we are confined, and before anybody is called or may call. ERR_INLET or ERR_OUTLET for
+ * what cannot carry a stream, ERR_PROCESS, or what filer_start returns; all are logged.
  */
 must_check enum kith_error pipe_open(struct pipe_end *end, const struct options *options);
 

@@ -15,7 +15,6 @@
 #include "daemon/presence.h"
 #include "daemon/reach.h"
 #include "helpers/helper.h"
-#include "net/poll_set.h"
 #include "peers/admission.h"
 
 struct serve {

@@ -3,7 +3,6 @@
  * anybody else.
  */
 #include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"

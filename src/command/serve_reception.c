@@ -25,7 +25,6 @@ static bool prepare_channel(struct serve *serve, struct guest *guest, struct con
         connection->keys = guest->keys;
         return true;
     }
-    connection->told.is_concluded = true;
     connection->kept = kept_make(&guest->transport, &guest->keys,
                                  serve->setup.options->max_message_size, SIDE_ACCEPTS, guest->key);
     connections_note_idle(&serve->daemon.connections, connection);

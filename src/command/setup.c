@@ -4,25 +4,18 @@
  */
 #include "command/setup.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/clock.h"
-#include "base/descriptor.h"
 #include "base/log.h"
-#include "base/problem.h"
 #include "command/inherited.h"
 #include "command/may_call.h"
 #include "helpers/launcher.h"
-#include "helpers/lookup.h"
 #include "keys/identity.h"
 #include "keys/key_file.h"
-#include "net/passed.h"
 #include "system/signals.h"
 #include "system/zone.h"
 

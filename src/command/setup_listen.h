@@ -39,8 +39,8 @@ bool setup_find_dialed(struct address *address, const struct setup *setup,
 #define SETUP_HOST_HINT "%s is what this machine calls itself: put what it is reached by from there"
 
 /*
- * On a terminal, show the line that a peer types to call us: kith, these words
- * (dial, say), who and where we are, and what follows that.
+ * On a terminal, show the line that a peer types to call us: kith, these words (dial, say), who and
+ * where we are, and what follows that.
  */
 void setup_announce(const struct setup *setup, const struct listeners *listeners,
                     const struct address *asked, const char *words, const char *ending);

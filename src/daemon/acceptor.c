@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "daemon/carry.h"
 #include "daemon/life.h"
-#include "daemon/report.h"
 #include "net/socket.h"
 #include "system/signals.h"
 #include "system/watch.h"

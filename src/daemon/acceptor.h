@@ -33,8 +33,7 @@ struct acceptor_hooks {
 
     /*
      * In its thread, or in the main thread of one that is parked, which must not wait: a channel is
-     * over; left: its peer has ended it, or is gone, rather than we. NULL if nobody
-     * wants to know.
+     * over; left: its peer has ended it, or is gone, rather than we. NULL if nobody wants to know.
      */
     void (*over)(void *context, const struct connection *connection, bool left);
     void *context;

@@ -63,7 +63,8 @@ bool calling_is_up(const struct calling *calling);
  */
 struct kept *calling_make(struct calling *calling, struct endpoint *reached);
 
-/* No thread could be had to do that in, for want of memory or threads (errno): is logged likewise.
+/* No thread could be had to do that in, for want of memory or threads (errno): it is logged, once
+ * for each.
  */
 void calling_not_begun(struct calling *calling);
 

@@ -139,8 +139,8 @@ must_check enum kith_error connections_allow(struct connections *connections,
                                              const uint8_t key[static KEY_SIZE]);
 
 /*
- * Its peer has proven who it is: by its channel it can be ended. ERR_TOO_MANY if that
- * peer has too many channels; why somebody else has ended it meanwhile.
+ * Its peer has proven who it is: by its channel it can be ended. ERR_TOO_MANY if that peer has too
+ * many channels; why somebody else has ended it meanwhile.
  */
 must_check enum kith_error connections_open(struct connections *connections,
                                             struct connection *connection,
@@ -174,7 +174,8 @@ bool connections_gives_way(struct connections *connections, const struct connect
 /* Its channel's descriptor is about to be closed: nobody else touches it from here on. */
 void connections_detach(struct connections *connections, struct connection *connection);
 
-/* Take it out and free it; what it came by stays open. True if it was the last of many. */
+/* Take it out and free it; what it came by, and its kept channel, stay. True if it was the last of
+ * many. */
 bool connections_leave(struct connections *connections, struct connection *connection);
 
 /*

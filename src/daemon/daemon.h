@@ -46,7 +46,7 @@ struct daemon_hooks {
     /* The end begins: turn away who has no channel yet. Fine twice: once more when all is over. */
     void (*stop)(struct daemon *daemon);
 
-    /* In a thread of its own: the life of a connection. Its descriptor is closed once it is over.
+    /* In a thread of its own: the life of a connection, whose transport or channel is ended after.
      */
     enum stay (*run)(struct daemon *daemon, struct connection *connection);
 

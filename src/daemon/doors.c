@@ -5,7 +5,6 @@
 #include "daemon/doors.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "net/socket.h"
 

@@ -4,8 +4,6 @@
  */
 #include "daemon/presence.h"
 
-#include <string.h>
-
 #include "base/clock.h"
 #include "daemon/life.h"
 #include "system/signals.h"

@@ -13,7 +13,6 @@
 #include "daemon/carry.h"
 #include "daemon/life.h"
 #include "net/socket.h"
-#include "system/signals.h"
 
 bool route_is_for(struct route *route, const uint8_t key[static KEY_SIZE])
 {

@@ -168,13 +168,16 @@ static void run_errand(void *thing)
 bool threads_call(struct threads *threads, void (*function)(void *context), void *context)
 {
     struct errand *errand = calloc(1, sizeof(*errand));
+    int saved;
 
     if (errand == NULL)
         return false;
     *errand = (struct errand){{.run = run_errand, .thing = errand}, function, context};
     if (threads_run(threads, &errand->job))
         return true;
+    saved = errno;
     free(errand);
+    errno = saved;
     return false;
 }
 

@@ -40,7 +40,7 @@ must_check bool threads_start(struct threads *threads);
  */
 bool threads_run(struct threads *threads, struct job *job);
 
-/* The same for a function that is called once, by a job of its own. False if that is not to be. */
+/* The same for a function that is called once, by a job of its own. False with errno. */
 bool threads_call(struct threads *threads, void (*function)(void *context), void *context);
 
 /* Whether no job is left but those that stay, as long as nobody asks for another one. */

@@ -21,7 +21,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "crypto/crypto.h"
-#include "system/protect.h"
 #include "system/rights.h"
 #include "system/sandbox.h"
 

@@ -29,7 +29,6 @@
 #include "protocol/wire.h"
 #include "system/protect.h"
 #include "system/sandbox.h"
-#include "system/signals.h"
 #include "system/zone.h"
 
 /* What the keeper says first: how reading the identity went. */

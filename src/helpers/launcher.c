@@ -14,7 +14,6 @@
 
 #include "base/clock.h"
 #include "base/descriptor.h"
-#include "base/log.h"
 #include "helpers/child.h"
 #include "helpers/program.h"
 #include "helpers/program_file.h"

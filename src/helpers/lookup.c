@@ -16,7 +16,6 @@
 
 #include "base/clock.h"
 #include "base/descriptor.h"
-#include "base/log.h"
 #include "helpers/question.h"
 #include "keys/key_file.h"
 #include "peers/peers_file.h"

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "helpers/question.h"
 #include "system/sandbox.h"
 #include "system/zone.h"

@@ -16,7 +16,6 @@
 
 #include "base/escape.h"
 #include "base/log.h"
-#include "crypto/crypto.h"
 #include "keys/key_file.h"
 
 #define SHOWN_SIZE 1024 /* of what the passphrase is for */

@@ -1,7 +1,7 @@
 /*
  * Who may call now: the set of peers in force, which a reload replaces as a whole. The one place
- * where a condition of a peer counts: at a hello, when its connection is listed, when it asks for a
- * target, and for every connection after a reload.
+ * where a condition of a peer counts: at a hello, when it is proven, when it asks for a target, and
+ * for every connection after a reload.
  */
 #ifndef KITH_ADMISSION_H
 #define KITH_ADMISSION_H

@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static enum kith_error copy_address(struct address **copy, const struct address *address)
 {
