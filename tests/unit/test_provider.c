@@ -42,6 +42,7 @@ static void test_provider(void)
 
 int main(void)
 {
+    CHECK(OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) == 1, "without a file of its own");
     test_provider();
     return tap_done();
 }
