@@ -165,6 +165,23 @@ waits_for_other() {
     [ ! -e started ]
 }
 
+@test "a peer that had no room for more, and has gone before it has begun: why it ends is said" {
+    python3 -c 'import socket, time; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1], flush=True); time.sleep(60)' >port 3>&- &
+    also_started "$!"
+    eventually [ -s port ]
+    start_serve --max-per-peer 1 --exec cat
+    begin_forward -w 1m --spare 2 0 "bob@$address" 0 "bob@127.0.0.1:$(cat port)" --run touch started
+    eventually is_refused_again # and the next call is seconds away
+    kill -KILL "$server"
+    ends "$forwarder" 4 5 # it may have been the first of the two calls that was refused
+    grep -Eq "${address##*:}: (cannot be reached|closed during)" forward.err
+    [ ! -e started ]
+}
+
+is_refused_again() {
+    [ "$(grep -c 'too many connections of this peer' serve.err)" -ge 3 ]
+}
+
 @test "SIGTERM before it has begun ends us by that" {
     python3 -c 'import socket, time; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1], flush=True); time.sleep(60)' >port 3>&- &
     also_started "$!"

@@ -131,7 +131,7 @@ static void end_when_drained(struct forward *forward)
 static void give_up_if_lost(struct forward *forward)
 {
     for (size_t i = 0; i < forward->count && !forward->was_asked; i++) {
-        enum kith_error error = route_trouble(&forward->routes[i]);
+        enum kith_error error = route_loss(&forward->routes[i]);
 
         if (error != OK)
             daemon_finish(&forward->daemon, error);

@@ -52,6 +52,11 @@ enum peer_state calling_state(const struct calling *calling)
     return calling->up ? PEER_THERE : PEER_UNKNOWN;
 }
 
+enum kith_error calling_loss(const struct calling *calling)
+{
+    return calling->lost && !is_there(calling) ? calling_trouble(calling) : OK;
+}
+
 bool calling_is_up(const struct calling *calling)
 {
     return calling->up;
@@ -65,9 +70,8 @@ static void note_failure(struct calling *calling, const struct call *call, enum 
                          const struct callee *callee)
 {
     bool quiet = is_there(calling);
-    int before;
+    int before = atomic_exchange(&calling->trouble, (int)error);
 
-    before = atomic_exchange(&calling->trouble, (int)error);
     if (!quiet) {
         if (!calling->lost)
             calling->lost_ms = clock_now_ms();

@@ -53,6 +53,9 @@ int64_t calling_lost_ms(const struct calling *calling);
 /* Whether the peer is there, as far as they and its channels say. */
 enum peer_state calling_state(const struct calling *calling);
 
+/* Why it was said to be lost, unless it is there meanwhile; or OK. */
+enum kith_error calling_loss(const struct calling *calling);
+
 /* Whether one has succeeded, ever. */
 bool calling_is_up(const struct calling *calling);
 
@@ -63,8 +66,7 @@ bool calling_is_up(const struct calling *calling);
  */
 struct kept *calling_make(struct calling *calling, struct endpoint *reached);
 
-/* No thread could be had to do that in, for want of memory or threads (errno): it is logged, once
- * for each.
+/* No thread could be had for that, for want of memory or threads (errno): it is logged, once each.
  */
 void calling_not_begun(struct calling *calling);
 

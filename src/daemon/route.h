@@ -88,8 +88,8 @@ enum peer_state route_state(const struct route *route);
 /* Whether there is nothing to wait for before its first connection: the first channel is made. */
 bool route_is_up(struct route *route);
 
-/* Why its peer is lost, as the last call said; OK if it is not. */
-enum kith_error route_trouble(const struct route *route);
+/* Why its peer was said to be lost, unless it is there meanwhile; or OK. */
+enum kith_error route_loss(const struct route *route);
 
 /* Say in the log what there is and has been. */
 void route_report(struct route *route);

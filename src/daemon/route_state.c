@@ -33,9 +33,9 @@ enum peer_state route_state(const struct route *route)
     return calling_state(&route->channels.calling);
 }
 
-enum kith_error route_trouble(const struct route *route)
+enum kith_error route_loss(const struct route *route)
 {
-    return route_state(route) == PEER_LOST ? calling_trouble(&route->channels.calling) : OK;
+    return calling_loss(&route->channels.calling);
 }
 
 bool route_is_up(struct route *route)
