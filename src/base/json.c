@@ -2,12 +2,13 @@
  * Owns the form of a text in JSON. Must never write what a terminal could take for more than text.
  */
 #include "base/json.h"
-#include "base/escape.h"
-#include "base/text.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/escape.h"
+#include "base/text.h"
 
 #define CHARACTER_SIZE sizeof("\\uNNNN\\uNNNN")
 #define UNIT_MAX 0xffffu

@@ -3,7 +3,6 @@
  * secret, and must never let who reads there, or does not, hold us up.
  */
 #include "base/log.h"
-#include "base/escape.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +20,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/descriptor.h"
+#include "base/escape.h"
 #include "base/gate.h"
 #include "base/json.h"
 

@@ -96,23 +96,24 @@ static bool carries_messages(int fd)
     return descriptor_is_socket(fd) && !socket_is_stream(fd);
 }
 
-/* What nothing of a stream is ever read from or written to. */
-static bool is_no_stream(int fd)
+/* Why a standard descriptor can be no end of a stream, or NULL. */
+static const char *obstacle_of(int fd)
 {
-    return descriptor_is_anonymous(fd) || (descriptor_is_socket(fd) && descriptor_listens(fd));
+    if (carries_messages(fd))
+        return "it is a socket of messages, not of a stream";
+    if (descriptor_is_anonymous(fd) || descriptor_listens(fd))
+        return "it is not a file, pipe, connected socket or device";
+    return NULL;
 }
-
-static const char of_messages[] = "it is a socket of messages, not of a stream";
-static const char of_no_stream[] = "it is not a file, pipe, connected socket or device";
 
 /* The system does not say of every kind that it is not open for reading; it may just have nothing.
  */
 static enum kith_error check_stdin(const char *what)
 {
-    if (carries_messages(STDIN_FILENO))
-        return log_failure(LOG_ERROR, what, "stdin", ERR_INLET, of_messages, NULL);
-    if (is_no_stream(STDIN_FILENO))
-        return log_failure(LOG_ERROR, what, "stdin", ERR_INLET, of_no_stream, NULL);
+    const char *obstacle = obstacle_of(STDIN_FILENO);
+
+    if (obstacle != NULL)
+        return log_failure(LOG_ERROR, what, "stdin", ERR_INLET, obstacle, NULL);
     if (!descriptor_is_open_for(STDIN_FILENO, O_RDONLY))
         return log_failure(LOG_ERROR, what, "stdin", ERR_INLET, strerror(EBADF),
                            "it is not open for reading; to send nothing: --recv-only");
@@ -122,10 +123,10 @@ static enum kith_error check_stdin(const char *what)
 /* One that is not open for writing may be one that was closed: no matter while nothing arrives. */
 static enum kith_error check_stdout(const char *what)
 {
-    if (carries_messages(STDOUT_FILENO))
-        return log_failure(LOG_ERROR, what, "stdout", ERR_OUTLET, of_messages, NULL);
-    if (is_no_stream(STDOUT_FILENO))
-        return log_failure(LOG_ERROR, what, "stdout", ERR_OUTLET, of_no_stream, NULL);
+    const char *obstacle = obstacle_of(STDOUT_FILENO);
+
+    if (obstacle != NULL)
+        return log_failure(LOG_ERROR, what, "stdout", ERR_OUTLET, obstacle, NULL);
     return OK;
 }
 

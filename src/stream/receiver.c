@@ -3,9 +3,10 @@
  * been verified, nor drop one that has.
  */
 #include "stream/receiver.h"
-#include "base/descriptor.h"
 
 #include <errno.h>
+
+#include "base/descriptor.h"
 
 enum kith_error receiver_start(struct receiver *receiver, struct link *link, struct outlet *outlet)
 {
